@@ -1,0 +1,147 @@
+//! The shim's flags and the variables that stand for them.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use snowgate_link::BUILD;
+use snowgate_link::hello::PROTO;
+
+/// Exit code for wrong usage, from `sysexits.h`.
+pub(crate) const EX_USAGE: u8 = 64;
+
+/// The first argument that makes this program the intermediate of a start; for the shim's own use.
+pub(crate) const LAUNCH: &str = "__launch";
+
+const HELP: &str = "\
+Connects one MCP client to the machine's Snowgate gateway, over stdin and stdout.
+MCP clients launch it; it starts the gateway if none is running.
+
+Usage: snowgate-shim [OPTIONS]
+
+Options:
+      --profile NAME    Profile of the gateway's config to use      [SNOWGATE_PROFILE]
+      --socket PATH     Socket of the gateway                       [SNOWGATE_SOCKET]
+      --gateway PATH    Gateway program to start                    [SNOWGATE_GATEWAY]
+                        (default: `snowgate` beside this program, then on PATH)
+      --no-autostart    Fail if no gateway is running               [SNOWGATE_NO_AUTOSTART=1]
+      --version         Print the version
+  -h, --help            Print this help
+
+SNOWGATE_HOME=DIR moves config, data, state, logs and socket into DIR.";
+
+/// What the program was asked to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Be a client's shim.
+    Forward(Options),
+    /// Be the intermediate that starts the given gateway command.
+    Launch(Vec<OsString>),
+    /// Print a text and leave.
+    Print(String),
+}
+
+/// How to be a shim.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// The profile to ask for.
+    pub(crate) profile: Option<String>,
+    /// The socket named by the user.
+    pub(crate) socket: Option<PathBuf>,
+    /// The home that moves everything.
+    pub(crate) home: Option<PathBuf>,
+    /// The gateway's program, if named.
+    pub(crate) gateway: Option<PathBuf>,
+    /// Whether to fail where no gateway runs.
+    pub(crate) no_autostart: bool,
+}
+
+/// Reads the command line and the environment.
+pub(crate) fn parse() -> Result<Command, String> {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == LAUNCH) {
+        return Ok(Command::Launch(words.collect()));
+    }
+    parse_from(lexopt::Parser::from_env(), |name| std::env::var_os(name))
+}
+
+fn parse_from(
+    mut parser: lexopt::Parser, variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Command, String> {
+    use lexopt::prelude::*;
+    let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let mut options = Options {
+        profile: variable("SNOWGATE_PROFILE").filter(|value| !value.is_empty()).map(text).transpose()?,
+        socket: path("SNOWGATE_SOCKET"),
+        home: path("SNOWGATE_HOME"),
+        gateway: path("SNOWGATE_GATEWAY"),
+        no_autostart: variable("SNOWGATE_NO_AUTOSTART").is_some_and(|value| is_on(&value)),
+    };
+    let failed = |error: lexopt::Error| error.to_string();
+    while let Some(argument) = parser.next().map_err(failed)? {
+        match argument {
+            Long("profile") => options.profile = Some(text(parser.value().map_err(failed)?)?),
+            Long("socket") => options.socket = Some(parser.value().map_err(failed)?.into()),
+            Long("gateway") => options.gateway = Some(parser.value().map_err(failed)?.into()),
+            Long("no-autostart") => options.no_autostart = true,
+            Long("version") => {
+                return Ok(Command::Print(format!("snowgate-shim {BUILD} (link protocol {}..{})", PROTO.min, PROTO.max)));
+            }
+            Long("help") | Short('h') => return Ok(Command::Print(HELP.to_owned())),
+            other => return Err(failed(other.unexpected())),
+        }
+    }
+    Ok(Command::Forward(options))
+}
+
+fn text(value: OsString) -> Result<String, String> {
+    value.into_string().map_err(|value| format!("the profile name {} is not UTF-8", value.display()))
+}
+
+fn is_on(value: &OsStr) -> bool {
+    !["", "0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off))
+}
+
+/// The gateway's program: as named, or beside this program, or on PATH.
+pub(crate) fn gateway_program(named: Option<&Path>, own: &Path) -> PathBuf {
+    const NAME: &str = "snowgate";
+    if let Some(named) = named {
+        return std::path::absolute(named).unwrap_or_else(|_| named.to_owned());
+    }
+    let beside = own.with_file_name(NAME);
+    let on_path = || std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(NAME)).find(|path| path.is_file());
+    if beside.is_file() { beside } else { on_path().unwrap_or(beside) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(words: &[&str], variables: &[(&str, &str)]) -> Result<Options, String> {
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        };
+        match parse_from(lexopt::Parser::from_args(words), variable)? {
+            Command::Forward(options) => Ok(options),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_its_variable() {
+        let options = options(&["--profile=work"], &[("SNOWGATE_PROFILE", "home"), ("SNOWGATE_SOCKET", "/s")]).unwrap();
+        assert_eq!(options.profile.as_deref(), Some("work"));
+        assert_eq!(options.socket.as_deref(), Some(Path::new("/s")));
+    }
+
+    #[test]
+    fn empty_variables_count_as_unset() {
+        let options = options(&[], &[("SNOWGATE_PROFILE", ""), ("SNOWGATE_NO_AUTOSTART", "0")]).unwrap();
+        assert!(options.profile.is_none() && !options.no_autostart);
+    }
+
+    #[test]
+    fn what_is_unknown_is_named() {
+        assert!(options(&["--porfile", "x"], &[]).unwrap_err().contains("--porfile"));
+        assert!(options(&["stray"], &[]).unwrap_err().contains("stray"));
+    }
+}

@@ -1,0 +1,303 @@
+//! Where the gateway listens, and whether that place can be trusted.
+//!
+//! The place is a function of the OS user alone: clients pass few variables on, and two clients that disagree about
+//! one of them must not end up with two gateways. `SNOWGATE_HOME` and `SNOWGATE_SOCKET` are the stated exceptions.
+//! Every check is made on the entry itself, never through a link, and before anything is connected to or created.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::os::{self, Entry, EntryKind};
+
+/// The longest socket path, in bytes: `sun_path` holds 104 on macOS and 108 on Linux, and the gateway binds under a
+/// slightly longer temporary name first.
+pub const SOCKET_PATH_BYTES_MAX: usize = 100;
+
+/// Bits that let others into a directory.
+const OTHERS: u32 = 0o077;
+/// Bits that let others change a directory.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// The files of one gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The socket the gateway listens on.
+    pub socket: PathBuf,
+    /// Held for life by the one gateway that may touch the socket.
+    pub gateway_lock: PathBuf,
+    /// Held by the shim that starts a gateway.
+    pub start_lock: PathBuf,
+    /// What a starting gateway wrote to stderr.
+    pub stderr: PathBuf,
+    dir: PathBuf,
+    /// Whether the user named the socket: then its directory is theirs, and may be readable.
+    named: bool,
+}
+
+/// Why an endpoint cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// No directory could be derived.
+    #[error("no home directory is known for user {0}, so there is no place for the gateway's socket")]
+    NoHome(u32),
+    /// The path does not fit into a socket address.
+    #[error("socket path {} is {} bytes long, over the limit of {SOCKET_PATH_BYTES_MAX}", .0.display(), .0.as_os_str().len())]
+    TooLong(PathBuf),
+    /// The directory is not a directory, or a link to one.
+    #[error("{path} is {kind}, not a directory of our own", path = .0.display(), kind = .1)]
+    NotDirectory(PathBuf, &'static str),
+    /// Somebody else owns an entry.
+    #[error("{} belongs to user {uid}, not to user {ours}", path.display())]
+    Foreign {
+        /// The entry.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+        /// This process's user.
+        ours: u32,
+    },
+    /// Others can get in.
+    #[error("{} has mode {mode:o}: other users can {}", path.display(), if mode & 0o022 != 0 { "change it" } else { "look into it" })]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// What stands at the socket's path is no socket.
+    #[error("{path} is {kind}, not a socket", path = .0.display(), kind = .1)]
+    NotSocket(PathBuf, &'static str),
+    /// The system refused to look or to create.
+    #[error("cannot {what} {}", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+impl EndpointError {
+    /// What the user can do about it.
+    pub fn next_step(&self) -> String {
+        match self {
+            Self::NoHome(_) => "set HOME, or SNOWGATE_SOCKET to a path of your own".into(),
+            Self::TooLong(_) => "set SNOWGATE_SOCKET (or --socket) to a shorter path".into(),
+            Self::NotDirectory(path, _) | Self::NotSocket(path, _) => {
+                format!("look at {} and remove it, or set SNOWGATE_SOCKET to another place", path.display())
+            }
+            Self::Foreign { .. } => {
+                "somebody else made it; have it removed, or set SNOWGATE_SOCKET to a place of your own".into()
+            }
+            Self::Open { path, .. } => format!("chmod 700 {}", path.display()),
+            Self::Io { .. } => "check the path and its permissions, or set SNOWGATE_SOCKET".into(),
+        }
+    }
+}
+
+impl Endpoint {
+    /// The endpoint of this user; `socket` and `home` are the values of `SNOWGATE_SOCKET` and `SNOWGATE_HOME`.
+    ///
+    /// # Errors
+    /// There is no home directory, or the path is too long for a socket.
+    pub fn resolve(socket: Option<&Path>, home: Option<&Path>) -> Result<Self, EndpointError> {
+        let endpoint = match (socket, home) {
+            (Some(socket), _) => Self::named(&absolute(socket)),
+            (None, Some(home)) => Self::in_dir(absolute(home).join("run")),
+            (None, None) => Self::in_dir(user_dir(os::euid())?),
+        };
+        if endpoint.socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+            return Err(EndpointError::TooLong(endpoint.socket));
+        }
+        Ok(endpoint)
+    }
+
+    fn in_dir(dir: PathBuf) -> Self {
+        Self {
+            socket: dir.join("gateway.sock"),
+            gateway_lock: dir.join("gateway.lock"),
+            start_lock: dir.join("start.lock"),
+            stderr: dir.join("gateway.stderr"),
+            dir,
+            named: false,
+        }
+    }
+
+    fn named(socket: &Path) -> Self {
+        let beside = |suffix: &str| {
+            let mut name = socket.file_name().unwrap_or_default().to_owned();
+            name.push(suffix);
+            socket.with_file_name(name)
+        };
+        Self {
+            socket: socket.to_owned(),
+            gateway_lock: beside(".lock"),
+            start_lock: beside(".start.lock"),
+            stderr: beside(".stderr"),
+            dir: socket.parent().unwrap_or(Path::new("/")).to_owned(),
+            named: true,
+        }
+    }
+
+    /// Whether the user named the socket.
+    pub fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// The directory of the socket and the locks.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Creates the directory if it is missing, then checks that only this user can change what is in it.
+    ///
+    /// # Errors
+    /// It is not ours alone, or cannot be created.
+    pub fn prepare_dir(&self) -> Result<(), EndpointError> {
+        let io_error = |what, source| EndpointError::Io { what, path: self.dir.clone(), source };
+        if os::look(&self.dir).map_err(|source| io_error("look at", source))?.is_none() {
+            if let Some(parent) = self.dir.parent().filter(|_| !self.named) {
+                std::fs::create_dir_all(parent).map_err(|source| io_error("create the parent of", source))?;
+            }
+            os::make_private_dir(&self.dir).map_err(|source| io_error("create", source))?;
+        }
+        let entry = os::look(&self.dir)
+            .and_then(|entry| entry.ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .map_err(|source| io_error("look at", source))?;
+        self.check_dir(entry, os::euid())
+    }
+
+    fn check_dir(&self, entry: Entry, ours: u32) -> Result<(), EndpointError> {
+        let path = self.dir.clone();
+        if entry.kind != EntryKind::Directory {
+            return Err(EndpointError::NotDirectory(path, describe(entry.kind)));
+        }
+        if entry.uid != ours {
+            return Err(EndpointError::Foreign { path, uid: entry.uid, ours });
+        }
+        let forbidden = if self.named { OTHERS_WRITE } else { OTHERS };
+        if entry.mode & forbidden != 0 {
+            return Err(EndpointError::Open { path, mode: entry.mode });
+        }
+        Ok(())
+    }
+
+    /// Whether a socket stands at the path.
+    ///
+    /// # Errors
+    /// Something stands there that is no socket, or not ours: it is neither connected to nor replaced.
+    pub fn socket_exists(&self) -> Result<bool, EndpointError> {
+        let path = self.socket.clone();
+        let entry = os::look(&path).map_err(|source| EndpointError::Io { what: "look at", path, source })?;
+        let Some(entry) = entry else { return Ok(false) };
+        let (path, ours) = (self.socket.clone(), os::euid());
+        if entry.kind != EntryKind::Socket {
+            return Err(EndpointError::NotSocket(path, describe(entry.kind)));
+        }
+        if entry.uid != ours {
+            return Err(EndpointError::Foreign { path, uid: entry.uid, ours });
+        }
+        Ok(true)
+    }
+}
+
+/// The run directory of a user.
+#[cfg(not(target_os = "macos"))]
+fn user_dir(euid: u32) -> Result<PathBuf, EndpointError> {
+    let runtime = PathBuf::from(format!("/run/user/{euid}"));
+    let ours = matches!(os::look(&runtime), Ok(Some(Entry { kind: EntryKind::Directory, uid, .. })) if uid == euid);
+    Ok(if ours { runtime.join("snowgate") } else { PathBuf::from(format!("/tmp/snowgate-{euid}")) })
+}
+
+/// The run directory of a user.
+#[cfg(target_os = "macos")]
+fn user_dir(euid: u32) -> Result<PathBuf, EndpointError> {
+    let home = std::env::home_dir().ok_or(EndpointError::NoHome(euid))?;
+    Ok(home.join("Library/Application Support/snowgate/run"))
+}
+
+fn describe(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::Directory => "a directory",
+        EntryKind::Socket => "a socket",
+        EntryKind::Link => "a symbolic link",
+        EntryKind::Other => "a file",
+    }
+}
+
+/// `path` from the root: the gateway runs in `/`.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Endpoint) {
+        let home = tempfile::tempdir().unwrap();
+        let endpoint = Endpoint::resolve(None, Some(home.path())).unwrap();
+        (home, endpoint)
+    }
+
+    #[test]
+    fn a_missing_directory_is_created_for_us_alone() {
+        let (_home, endpoint) = home();
+        endpoint.prepare_dir().unwrap();
+        assert_eq!(os::look(endpoint.dir()).unwrap().unwrap().mode, 0o700);
+        assert!(!endpoint.socket_exists().unwrap());
+    }
+
+    #[test]
+    fn a_directory_that_others_can_enter_is_refused() {
+        let (_home, endpoint) = home();
+        std::fs::create_dir(endpoint.dir()).unwrap();
+        std::fs::set_permissions(endpoint.dir(), PermissionsExt::from_mode(0o755)).unwrap();
+        let error = endpoint.prepare_dir().unwrap_err();
+        assert!(error.to_string().contains("other users can look into it"), "{error}");
+        assert!(error.next_step().starts_with("chmod 700"));
+    }
+
+    #[test]
+    fn a_planted_link_is_not_followed() {
+        let (home, endpoint) = home();
+        let elsewhere = home.path().join("elsewhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, endpoint.dir()).unwrap();
+        assert!(endpoint.prepare_dir().unwrap_err().to_string().contains("a symbolic link"));
+    }
+
+    #[test]
+    fn a_directory_of_another_user_is_refused() {
+        let (_home, endpoint) = home();
+        let entry = Entry { kind: EntryKind::Directory, uid: 4242, mode: 0o700 };
+        assert!(matches!(endpoint.check_dir(entry, 1000), Err(EndpointError::Foreign { uid: 4242, ours: 1000, .. })));
+    }
+
+    #[test]
+    fn what_is_no_socket_is_refused_and_stays() {
+        let (_home, endpoint) = home();
+        endpoint.prepare_dir().unwrap();
+        std::fs::write(&endpoint.socket, "precious").unwrap();
+        assert!(matches!(endpoint.socket_exists(), Err(EndpointError::NotSocket(_, "a file"))));
+        assert_eq!(std::fs::read_to_string(&endpoint.socket).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_path_too_long_for_a_socket_names_its_length() {
+        let long = PathBuf::from(format!("/tmp/{}/g.sock", "x".repeat(100)));
+        let error = Endpoint::resolve(Some(&long), None).unwrap_err();
+        assert!(error.to_string().contains("112 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_named_socket_keeps_its_locks_beside_it() {
+        let endpoint = Endpoint::resolve(Some(Path::new("/x/y.sock")), Some(Path::new("/z"))).unwrap();
+        assert_eq!(endpoint.gateway_lock, Path::new("/x/y.sock.lock"));
+        assert_eq!(endpoint.start_lock, Path::new("/x/y.sock.start.lock"));
+    }
+}

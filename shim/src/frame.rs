@@ -1,0 +1,256 @@
+//! Frames: `u32 len | u8 kind | u8 flags | u16 0 | u64 seq | u64 re`, little-endian, then `len` bytes of payload.
+//!
+//! `seq` numbers the lines of one direction from 1; `re` names the other side's line that this frame answers,
+//! acknowledges or pins (0: none). A payload is a client's line byte for byte, without its newline.
+
+use crate::LINE_BYTES_MAX;
+
+/// Bytes of a frame's header.
+pub const HEADER_BYTES: usize = 24;
+
+/// The line had been sent before, to a gateway that may have acted on it.
+pub const FLAG_REPLAY: u8 = 1;
+
+/// A decoder keeps at most this much spare memory once it is empty, in bytes.
+const IDLE_BYTES_MAX: usize = 64 * 1024;
+
+/// What a frame is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// One JSON-RPC message. From the gateway, `re` is the line it answers, or 0.
+    Line = 1,
+    /// Line `re` needs no answer and may be forgotten.
+    Ack = 2,
+    /// Line `re` is kept, answered or not, for as long as the session lives.
+    Pin = 3,
+    /// The sender has processed lines: payload `u32 frames | u64 bytes`.
+    Credit = 4,
+    /// The gateway is about to leave: reconnect to the next one.
+    Drain = 5,
+    /// This side is done: nothing follows.
+    Bye = 6,
+    /// Line `re` is kept no longer than any other.
+    Unpin = 7,
+}
+
+impl TryFrom<u8> for Kind {
+    type Error = FrameError;
+
+    fn try_from(byte: u8) -> Result<Self, FrameError> {
+        Ok(match byte {
+            1 => Self::Line,
+            2 => Self::Ack,
+            3 => Self::Pin,
+            4 => Self::Credit,
+            5 => Self::Drain,
+            6 => Self::Bye,
+            7 => Self::Unpin,
+            other => return Err(FrameError::Kind(other)),
+        })
+    }
+}
+
+/// Why bytes are not a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The kind byte is none of [`Kind`].
+    #[error("unknown kind {0}")]
+    Kind(u8),
+    /// The payload is longer than [`LINE_BYTES_MAX`].
+    #[error("payload of {0} bytes")]
+    Length(u32),
+    /// The reserved bytes are not zero.
+    #[error("reserved bytes are not zero")]
+    Reserved,
+    /// A credit frame's payload is not 12 bytes.
+    #[error("credit payload of {0} bytes")]
+    Credit(usize),
+}
+
+/// A frame whose payload is borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// What it is for.
+    pub kind: Kind,
+    /// Bits such as [`FLAG_REPLAY`]; unknown bits are ignored.
+    pub flags: u8,
+    /// This line's number, 0 for frames that are no lines.
+    pub seq: u64,
+    /// The other side's line that it refers to, or 0.
+    pub re: u64,
+    /// The line or the kind's own data.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// A frame of `kind` that refers to the other side's line `re`.
+    pub fn control(kind: Kind, re: u64, payload: &'a [u8]) -> Self {
+        Self { kind, flags: 0, seq: 0, re, payload }
+    }
+
+    /// Appends the frame's bytes to `out`.
+    ///
+    /// # Panics
+    /// If the payload does not fit in 32 bits; callers bound lines long before.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let len = u32::try_from(self.payload.len()).expect("payloads are bounded by LINE_BYTES_MAX");
+        out.reserve(HEADER_BYTES + self.payload.len());
+        out.extend_from_slice(&len.to_le_bytes());
+        out.extend_from_slice(&[self.kind as u8, self.flags, 0, 0]);
+        out.extend_from_slice(&self.seq.to_le_bytes());
+        out.extend_from_slice(&self.re.to_le_bytes());
+        out.extend_from_slice(self.payload);
+    }
+
+    /// The frame's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(HEADER_BYTES + self.payload.len());
+        self.encode(&mut out);
+        out
+    }
+}
+
+/// Cuts a byte stream into frames. Its memory grows with the bytes that arrived, never with what a header claims.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    buffer: Vec<u8>,
+    /// Where the first undecoded byte stands.
+    start: usize,
+}
+
+impl Decoder {
+    /// An empty decoder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds bytes as they came.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.compact();
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The buffer to read into directly; call [`Decoder::frame`] until it gives `None` before the next read.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        self.compact();
+        &mut self.buffer
+    }
+
+    /// The next whole frame, or `None` where more bytes are needed.
+    ///
+    /// # Errors
+    /// The bytes are not this protocol's; the stream cannot be read on.
+    pub fn frame(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
+        let rest = &self.buffer[self.start..];
+        let Some((header, body)) = rest.split_at_checked(HEADER_BYTES) else { return Ok(None) };
+        let len = u32::from_le_bytes(array(header, 0));
+        if len as usize > LINE_BYTES_MAX {
+            return Err(FrameError::Length(len));
+        }
+        let kind = Kind::try_from(header[4])?;
+        if header[6..8] != [0, 0] {
+            return Err(FrameError::Reserved);
+        }
+        let Some(payload) = body.get(..len as usize) else { return Ok(None) };
+        self.start += HEADER_BYTES + payload.len();
+        Ok(Some(Frame {
+            kind,
+            flags: header[5],
+            seq: u64::from_le_bytes(array(header, 8)),
+            re: u64::from_le_bytes(array(header, 16)),
+            payload,
+        }))
+    }
+
+    /// Bytes that wait for the rest of their frame.
+    pub fn pending_bytes(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    /// Drops decoded bytes, and memory that only one large frame needed.
+    fn compact(&mut self) {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        if self.buffer.len() <= IDLE_BYTES_MAX && self.buffer.capacity() > 2 * IDLE_BYTES_MAX {
+            self.buffer.shrink_to(IDLE_BYTES_MAX);
+        }
+    }
+}
+
+/// `N` bytes of `bytes` from `at`; the caller has checked the length.
+fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(&bytes[at..at + N]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_header_is_laid_out_as_documented() {
+        let bytes = Frame { kind: Kind::Line, flags: FLAG_REPLAY, seq: 2, re: 3, payload: b"{}" }.to_bytes();
+        assert_eq!(bytes, b"\x02\0\0\0\x01\x01\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0{}");
+    }
+
+    #[test]
+    fn what_is_not_a_frame_is_refused() {
+        let refused = |at: usize, byte: u8| {
+            let mut bytes = Frame::control(Kind::Ack, 1, b"").to_bytes();
+            bytes[at] = byte;
+            let mut decoder = Decoder::new();
+            decoder.push(&bytes);
+            decoder.frame().map(|_| ()).unwrap_err()
+        };
+        assert_eq!(refused(3, 0xff), FrameError::Length(0xff00_0000));
+        assert_eq!(refused(4, 99), FrameError::Kind(99));
+        assert_eq!(refused(7, 1), FrameError::Reserved);
+    }
+
+    #[test]
+    fn memory_of_a_large_frame_is_given_back() {
+        let mut decoder = Decoder::new();
+        let payload = vec![b'x'; 4 << 20];
+        decoder.push(&Frame::control(Kind::Line, 0, &payload).to_bytes());
+        assert!(decoder.frame().unwrap().is_some());
+        assert!(decoder.buffer().capacity() <= 2 * IDLE_BYTES_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn frames_survive_any_cutting(
+            lines in prop::collection::vec((any::<u64>(), any::<u64>(), prop::collection::vec(any::<u8>(), 0..300)), 0..8),
+            cuts in prop::collection::vec(1usize..200, 1..20),
+        ) {
+            let mut bytes = Vec::new();
+            for (seq, re, payload) in &lines {
+                Frame { kind: Kind::Line, flags: 0, seq: *seq, re: *re, payload }.encode(&mut bytes);
+            }
+            let mut decoder = Decoder::new();
+            let mut decoded = Vec::new();
+            let mut cuts = cuts.iter().cycle();
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let (head, tail) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
+                decoder.push(head);
+                while let Some(frame) = decoder.frame().unwrap() {
+                    decoded.push((frame.seq, frame.re, frame.payload.to_vec()));
+                }
+                rest = tail;
+            }
+            prop_assert_eq!(decoded, lines);
+            prop_assert_eq!(decoder.pending_bytes(), 0);
+        }
+
+        #[test]
+        fn any_bytes_give_frames_or_an_error_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let mut decoder = Decoder::new();
+            decoder.push(&bytes);
+            while let Ok(Some(_)) = decoder.frame() {}
+        }
+    }
+}

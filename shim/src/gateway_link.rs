@@ -1,0 +1,118 @@
+//! The gateway's half of the link: what one connection of one shim may send and be sent.
+//!
+//! It knows nothing of JSON: the session above it decides which line answers which, what is acknowledged, what is
+//! pinned.
+
+use crate::ProtocolError;
+use crate::credit::{Grant, ReceiveCredit, SendCredit, Window};
+use crate::frame::{FLAG_REPLAY, Frame, Kind};
+
+/// What a shim's frame means to the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// A line of the client. Call [`GatewayLink::processed`] with its length once it is taken up.
+    Line {
+        /// Its number: what an answer, an ACK or a PIN refers to.
+        seq: u64,
+        /// Whether an earlier gateway may have acted on it.
+        replay: bool,
+        /// The line.
+        payload: &'a [u8],
+    },
+    /// Credit came: lines that had to wait may be sent.
+    Credit,
+    /// A newer shim asks the gateway to leave when idle.
+    Drain,
+    /// The client is done.
+    Bye,
+}
+
+/// The gateway's state machine for one connection.
+#[derive(Debug)]
+pub struct GatewayLink {
+    send: SendCredit,
+    receive: ReceiveCredit,
+    last_received: u64,
+    next_seq: u64,
+}
+
+impl GatewayLink {
+    /// A fresh connection: `own` is the window the gateway announced, `shim` the one the shim did.
+    pub fn new(own: Window, shim: Window) -> Self {
+        Self {
+            send: SendCredit::new(shim),
+            receive: ReceiveCredit::new(own),
+            last_received: 0,
+            next_seq: 1,
+        }
+    }
+
+    /// Takes a frame of the shim.
+    ///
+    /// # Errors
+    /// The shim broke the protocol; the connection must be closed.
+    pub fn received<'a>(&mut self, frame: &Frame<'a>) -> Result<Incoming<'a>, ProtocolError> {
+        match frame.kind {
+            Kind::Line => self.received_line(frame),
+            Kind::Credit => {
+                self.send.granted(Grant::from_payload(frame.payload)?)?;
+                Ok(Incoming::Credit)
+            }
+            Kind::Drain => Ok(Incoming::Drain),
+            Kind::Bye => Ok(Incoming::Bye),
+            Kind::Ack | Kind::Pin | Kind::Unpin => Err(ProtocolError::Unexpected(frame.kind)),
+        }
+    }
+
+    fn received_line<'a>(&mut self, frame: &Frame<'a>) -> Result<Incoming<'a>, ProtocolError> {
+        if frame.seq <= self.last_received {
+            return Err(ProtocolError::Sequence { what: "line", seq: frame.seq });
+        }
+        self.last_received = frame.seq;
+        self.receive.received(frame.payload.len() as u64)?;
+        Ok(Incoming::Line { seq: frame.seq, replay: frame.flags & FLAG_REPLAY != 0, payload: frame.payload })
+    }
+
+    /// A line of `bytes` has been taken up; appends the credit frame that is due, if one is.
+    pub fn processed(&mut self, bytes: usize, out: &mut Vec<u8>) {
+        if let Some(grant) = self.receive.processed(bytes as u64) {
+            Frame::control(Kind::Credit, 0, &grant.to_payload()).encode(out);
+        }
+    }
+
+    /// Whether a message of `bytes` may be sent now.
+    pub fn allows(&self, bytes: usize) -> bool {
+        self.send.allows(bytes as u64)
+    }
+
+    /// Appends a message to the client, which [`GatewayLink::allows`] has allowed; `re` is the line it answers, or 0.
+    pub fn line(&mut self, payload: &[u8], re: u64, out: &mut Vec<u8>) {
+        self.send.sent(payload.len() as u64);
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        Frame { kind: Kind::Line, flags: 0, seq, re, payload }.encode(out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(seq: u64) -> Frame<'static> {
+        Frame { kind: Kind::Line, flags: 0, seq, re: 0, payload: b"{}" }
+    }
+
+    #[test]
+    fn a_number_that_does_not_rise_is_refused() {
+        let mut link = GatewayLink::new(Window::default(), Window::default());
+        link.received(&line(3)).unwrap();
+        assert_eq!(link.received(&line(3)), Err(ProtocolError::Sequence { what: "line", seq: 3 }));
+    }
+
+    #[test]
+    fn frames_that_only_a_gateway_sends_are_refused() {
+        let mut link = GatewayLink::new(Window::default(), Window::default());
+        assert!(link.received(&Frame::control(Kind::Pin, 1, b"")).is_err());
+        assert!(link.received(&Frame::control(Kind::Ack, 1, b"")).is_err());
+    }
+}

@@ -1,0 +1,123 @@
+//! What the operating system says of users and files, in one place.
+//!
+//! Unix only so far: the Windows pipe of the design has no code yet, and the crate says so at compile time rather than
+//! at run time.
+
+#[cfg(not(unix))]
+compile_error!("Snowgate runs on Linux and macOS; Windows pipes are not written yet (see ARCHITECTURE.md)");
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// The effective user of this process.
+pub fn euid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// What stands at a path, without following a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its kind.
+    pub kind: EntryKind,
+    /// Its owner.
+    pub uid: u32,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// Kinds of directory entries, as far as they matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A directory.
+    Directory,
+    /// A socket.
+    Socket,
+    /// A symbolic link.
+    Link,
+    /// Anything else.
+    Other,
+}
+
+impl From<&Metadata> for Entry {
+    fn from(metadata: &Metadata) -> Self {
+        let kind = match metadata.file_type() {
+            kind if kind.is_dir() => EntryKind::Directory,
+            kind if kind.is_socket() => EntryKind::Socket,
+            kind if kind.is_symlink() => EntryKind::Link,
+            _ => EntryKind::Other,
+        };
+        Self { kind, uid: metadata.uid(), mode: metadata.mode() & 0o7777 }
+    }
+}
+
+/// Looks at `path`; `None` where nothing is there.
+///
+/// # Errors
+/// The system's, for any reason but absence.
+pub fn look(path: &Path) -> io::Result<Option<Entry>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(Entry::from(&metadata))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a directory that only its owner can use; one that is there already is left as it is.
+///
+/// # Errors
+/// The system's.
+pub fn make_private_dir(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+/// Opens or creates a file that only its owner can read, without following a link.
+///
+/// # Errors
+/// The system's.
+pub fn open_private(path: &Path, truncate: bool) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let mut flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    if truncate {
+        flags |= OFlags::TRUNC;
+    }
+    Ok(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Leaves the caller's session and terminal, so that what ends the client does not end this process.
+///
+/// # Errors
+/// The process leads a process group already.
+pub fn leave_session() -> io::Result<()> {
+    rustix::process::setsid()?;
+    Ok(())
+}
+
+/// The executable of process `pid`, where the system tells.
+pub fn executable_of(pid: u32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// Whether the other end of `file` has hung up; `false` where that cannot be told.
+pub fn has_hung_up(file: impl std::os::fd::AsFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut polled = [PollFd::new(&file, PollFlags::empty())];
+    let ready = poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    ready.is_ok() && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+}
+
+/// Waits until a non-blocking `file` takes or gives bytes again.
+///
+/// # Errors
+/// The system's.
+pub fn wait_ready(file: impl std::os::fd::AsFd, to_write: bool) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let wanted = if to_write { PollFlags::OUT } else { PollFlags::IN };
+    poll(&mut [PollFd::new(&file, wanted)], None)?;
+    Ok(())
+}

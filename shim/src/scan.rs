@@ -1,0 +1,227 @@
+//! Finds the id of a JSON-RPC message without parsing it.
+//!
+//! The shim never parses what it forwards. It needs an id only where it must answer a request itself: a line over the
+//! size bound, or a gateway that cannot be reached. A byte-wise scanner of constant memory is enough for that, and
+//! works on a line that was never held whole.
+
+/// An id's text is kept up to this many bytes; a longer one counts as not found.
+const ID_BYTES_MAX: usize = 256;
+
+/// Keys longer than this are none that the scanner looks for.
+const KEY_BYTES_MAX: usize = 16;
+
+/// What a scan found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// The top-level `id` as JSON text: a number or a string. `None`: there is none, or it is `null`.
+    pub id: Option<String>,
+    /// Whether there is a top-level `method`: a request or notification rather than a response.
+    pub has_method: bool,
+}
+
+/// Scans one line.
+pub fn scan(line: &[u8]) -> Scanned {
+    let mut scanner = IdScanner::new();
+    scanner.push(line);
+    scanner.finish()
+}
+
+/// What the scanner is inside of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Between tokens.
+    Between,
+    /// In a string; `escaped`: the last byte was a backslash.
+    Text { escaped: bool },
+    /// In a number or a word.
+    Bare,
+}
+
+/// A scanner that takes a line piece by piece.
+#[derive(Debug)]
+pub struct IdScanner {
+    depth: u32,
+    place: Place,
+    /// At depth 1: whether the next string is a key.
+    key_next: bool,
+    /// The token now being read at depth 1, quotes included, up to its bound.
+    token: Vec<u8>,
+    /// The last key at depth 1.
+    key: Vec<u8>,
+    found: Scanned,
+}
+
+impl Default for IdScanner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl IdScanner {
+    /// A scanner at the start of a line.
+    pub fn new() -> Self {
+        Self {
+            depth: 0,
+            place: Place::Between,
+            key_next: false,
+            token: Vec::new(),
+            key: Vec::new(),
+            found: Scanned::default(),
+        }
+    }
+
+    /// Takes the line's next bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.step(byte);
+        }
+    }
+
+    /// The line has ended.
+    pub fn finish(mut self) -> Scanned {
+        if self.place == Place::Bare {
+            self.end_token();
+        }
+        self.found
+    }
+
+    fn step(&mut self, byte: u8) {
+        match self.place {
+            Place::Text { escaped } => {
+                self.keep(byte);
+                self.place = match byte {
+                    b'"' if !escaped => {
+                        self.end_token();
+                        Place::Between
+                    }
+                    b'\\' => Place::Text { escaped: !escaped },
+                    _ => Place::Text { escaped: false },
+                };
+            }
+            Place::Bare if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.') => self.keep(byte),
+            Place::Bare => {
+                self.end_token();
+                self.place = Place::Between;
+                self.between(byte);
+            }
+            Place::Between => self.between(byte),
+        }
+    }
+
+    fn between(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.begin(Place::Text { escaped: false }, byte),
+            b'{' | b'[' => {
+                self.depth = self.depth.saturating_add(1);
+                self.key_next = self.depth == 1 && byte == b'{';
+            }
+            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+            b',' => self.key_next = self.depth == 1,
+            b':' if self.depth == 1 => self.key_next = false,
+            _ if byte.is_ascii_alphanumeric() || byte == b'-' => self.begin(Place::Bare, byte),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, place: Place, byte: u8) {
+        self.place = place;
+        self.token.clear();
+        self.keep(byte);
+    }
+
+    fn keep(&mut self, byte: u8) {
+        if self.depth == 1 && self.token.len() <= ID_BYTES_MAX {
+            self.token.push(byte);
+        }
+    }
+
+    /// A token is complete: a key, or the value of the last key.
+    fn end_token(&mut self) {
+        if self.depth != 1 {
+            return;
+        }
+        if self.key_next {
+            self.key.clear();
+            self.key.extend(self.token.iter().take(KEY_BYTES_MAX));
+            return;
+        }
+        match self.key.as_slice() {
+            b"\"id\"" => self.found.id = self.id(),
+            b"\"method\"" => self.found.has_method = true,
+            _ => {}
+        }
+    }
+
+    /// The token as an id, if it can be one.
+    fn id(&self) -> Option<String> {
+        let number_or_text = self.token.first().is_some_and(|&byte| byte == b'"' || byte == b'-' || byte.is_ascii_digit());
+        let text = str::from_utf8(&self.token).ok()?;
+        (number_or_text && self.token.len() <= ID_BYTES_MAX && serde_json::from_str::<serde_json::Value>(text).is_ok())
+            .then(|| text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(line: &str) -> Option<String> {
+        scan(line.as_bytes()).id
+    }
+
+    #[test]
+    fn the_top_level_id_is_found_wherever_it_stands() {
+        assert_eq!(id(r#"{"jsonrpc":"2.0","id":7,"method":"x"}"#).as_deref(), Some("7"));
+        assert_eq!(id(r#"{"method":"x","params":{"id":1,"a":["id",2]},"id" : "a\"b" }"#).as_deref(), Some(r#""a\"b""#));
+        assert_eq!(id(r#"{"id":-3}"#).as_deref(), Some("-3"));
+    }
+
+    #[test]
+    fn what_is_no_id_is_not_taken_for_one() {
+        for line in [
+            r#"{"id":null}"#,
+            r#"{"id":true}"#,
+            r#"{"id":{"id":1}}"#,
+            r#"[{"id":1}]"#,
+            r#"{"params":{"id":1}}"#,
+            r#"{"x":"id","y":1}"#,
+            r#"{"identity":1}"#,
+            "garbage",
+            "",
+            "{\"id\":\"\u{1}\"}",
+        ] {
+            assert_eq!(id(line), None, "{line}");
+        }
+        assert_eq!(id(&format!(r#"{{"id":"{}"}}"#, "x".repeat(ID_BYTES_MAX))), None);
+    }
+
+    #[test]
+    fn requests_and_responses_are_told_apart() {
+        assert!(scan(br#"{"id":1,"method":"ping"}"#).has_method);
+        assert!(!scan(br#"{"id":1,"result":{"method":"ping"}}"#).has_method);
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_a_json_parser(
+            number in any::<i64>(), text in ".{0,20}", as_text in any::<bool>(), nested in ".{0,20}", last in any::<bool>(),
+        ) {
+            let id_value = if as_text { serde_json::json!(text) } else { serde_json::json!(number) };
+            let params = serde_json::json!({"id": nested, nested.clone(): [{"id": 1}, "\"id\":5"]});
+            let line = if last {
+                format!(r#"{{"method":"m","params":{params},"id":{id_value}}}"#)
+            } else {
+                format!(r#"{{"id":{id_value},"method":"m","params":{params}}}"#)
+            };
+            let found: serde_json::Value = serde_json::from_str(&id(&line).unwrap()).unwrap();
+            prop_assert_eq!(found, id_value);
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            scan(&bytes);
+        }
+    }
+}
