@@ -23,7 +23,7 @@ use snowgate_link::start::{Connected, Launcher, StartError, connect_or_start};
 use snowgate_link::{Inbound, LINE_BYTES_MAX, ProtocolError, ShimLink, os};
 
 use crate::args::{LAUNCH, Options, gateway_program};
-use crate::report::Failure;
+use crate::report::{Failure, oversize_line};
 
 /// Bytes read at once from stdin and from the gateway.
 const READ_BYTES: usize = 32 * 1024;
@@ -282,7 +282,9 @@ impl Shim {
     fn take_line(&self, line: &Line<'_>) {
         let line = match line {
             Line::Whole(line) => line,
-            Line::Oversize { bytes, scanned } => return self.refuse_oversize(*bytes, scanned.id.as_deref()),
+            Line::Oversize { bytes, scanned } => {
+                return self.write_client(&oversize_line(scanned.id.as_deref(), *bytes));
+            }
         };
         let mut state = self.lock();
         if !state.link.accepts_line() {
@@ -297,15 +299,6 @@ impl Shim {
             }
         }
         state.link.line(line);
-    }
-
-    /// Answers a line that was too long to keep.
-    fn refuse_oversize(&self, bytes: u64, id: Option<&str>) {
-        let message = format!("a message of {bytes} bytes is over the limit of {LINE_BYTES_MAX} bytes");
-        let id = id.unwrap_or("null");
-        let answer =
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32600,"message":"Invalid request: {message}"}}}}"#);
-        self.write_client(format!("{answer}\n").as_bytes());
     }
 
     /// Says goodbye to the gateway, gives it a moment to finish, and ends the process.

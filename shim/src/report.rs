@@ -1,10 +1,13 @@
 //! What the shim says to the client in its own name: JSON-RPC errors for requests that no gateway will answer.
 
-use serde_json::json;
+use snowgate_link::LINE_BYTES_MAX;
 use snowgate_link::scan::scan;
 
 /// JSON-RPC's "internal error": the codes that SDKs raise for lost connections are theirs.
 const INTERNAL_ERROR: i32 = -32603;
+
+/// JSON-RPC's "invalid request".
+const INVALID_REQUEST: i32 = -32600;
 
 /// Why requests are answered with an error.
 #[derive(Clone, Debug)]
@@ -28,21 +31,45 @@ impl Failure {
     pub(crate) fn answer(&self, line: &[u8]) -> Option<Vec<u8>> {
         let found = scan(line);
         let id = found.id.filter(|_| found.has_method)?;
-        let id: serde_json::Value = serde_json::from_str(&id).ok()?;
-        let error = json!({
-            "code": INTERNAL_ERROR,
-            "message": format!("Snowgate: {}", self.to_text()),
-            "data": {"cause": self.message, "nextStep": self.next_step, "retryable": true},
-        });
-        let mut answer = json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string().into_bytes();
-        answer.push(b'\n');
-        Some(answer)
+        let cause = json_text(&self.message);
+        let next_step = self.next_step.as_deref().map_or_else(|| "null".to_owned(), json_text);
+        let data = format!(r#"{{"cause":{cause},"nextStep":{next_step},"retryable":true}}"#);
+        Some(error_line(&id, INTERNAL_ERROR, &format!("Snowgate: {}", self.to_text()), Some(&data)))
     }
+}
+
+/// The answer to a line that was too long to keep; `id` is JSON text.
+pub(crate) fn oversize_line(id: Option<&str>, bytes: u64) -> Vec<u8> {
+    let message = format!("Invalid request: a message of {bytes} bytes is over the limit of {LINE_BYTES_MAX} bytes");
+    error_line(id.unwrap_or("null"), INVALID_REQUEST, &message, None)
+}
+
+/// One JSON-RPC error as a line; `id` and `data` are JSON text.
+fn error_line(id: &str, code: i32, message: &str, data: Option<&str>) -> Vec<u8> {
+    let message = json_text(message);
+    let data = data.map(|data| format!(r#","data":{data}"#)).unwrap_or_default();
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":{message}{data}}}}}\n").into_bytes()
+}
+
+/// `text` as a JSON string.
+fn json_text(text: &str) -> String {
+    // A string always serializes.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_line_too_long_is_answered_under_its_id() {
+        let answer: serde_json::Value = serde_json::from_slice(&oversize_line(Some("\"x\""), 17 << 20)).unwrap();
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("x"), &json!(-32600)));
+        let answer: serde_json::Value = serde_json::from_slice(&oversize_line(None, 17 << 20)).unwrap();
+        assert!(answer["id"].is_null());
+    }
 
     #[test]
     fn only_requests_are_answered() {

@@ -13,7 +13,7 @@ const KEY_BYTES_MAX: usize = 16;
 /// What a scan found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
-    /// The top-level `id` as JSON text: a number or a string. `None`: there is none, or it is `null`.
+    /// The top-level `id` as JSON text: an integer or a string. `None`: there is none, or it is `null`.
     pub id: Option<String>,
     /// Whether there is a top-level `method`: a request or notification rather than a response.
     pub has_method: bool,
@@ -154,10 +154,13 @@ impl IdScanner {
 
     /// The token as an id, if it can be one.
     fn id(&self) -> Option<String> {
-        let number_or_text = self.token.first().is_some_and(|&byte| byte == b'"' || byte == b'-' || byte.is_ascii_digit());
-        let text = str::from_utf8(&self.token).ok()?;
-        (number_or_text && self.token.len() <= ID_BYTES_MAX && serde_json::from_str::<serde_json::Value>(text).is_ok())
-            .then(|| text.to_owned())
+        let text = str::from_utf8(&self.token).ok().filter(|text| text.len() <= ID_BYTES_MAX)?;
+        let sound = if text.starts_with('"') {
+            serde_json::from_str::<String>(text).is_ok()
+        } else {
+            serde_json::from_str::<i64>(text).is_ok()
+        };
+        sound.then(|| text.to_owned())
     }
 }
 

@@ -34,7 +34,7 @@ const READINESS_BYTES_MAX: u64 = 64 * 1024;
 
 /// What a starting gateway says on its readiness pipe, as one JSON line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Readiness {
     /// It listens.
     Ready,

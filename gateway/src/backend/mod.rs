@@ -1,0 +1,184 @@
+//! Backends: what runs statements.
+//!
+//! A [`Backend`] opens [`Connection`]s; a connection runs one [`Request`] at a time and fills a capped
+//! [`Collector`]. Neither knows of sessions, clients or MCP: the multiplexer above hands each request the context
+//! it runs in, and nothing of a request outlives its call.
+
+mod collector;
+mod error;
+pub mod sqlite;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub use collector::{Caps, Cell, Collector, Cut, Flow};
+pub use error::{BackendError, ErrorKind};
+use serde::{Deserialize, Serialize};
+
+/// A boxed future: what lets [`Backend`] and [`Connection`] be trait objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where a session's statements run. A name is kept as the backend spells it (see [`Backend::resolve`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Context {
+    /// The role whose grants apply; `None`: the login's default. Backends without roles ignore it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The warehouse that runs queries. Backends without warehouses ignore it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warehouse: Option<String>,
+    /// The current database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// The current schema of that database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+}
+
+/// How a statement is wrapped in a transaction of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transaction {
+    /// The statement stands alone and takes effect when it succeeds.
+    #[default]
+    None,
+    /// BEGIN before, COMMIT after success, ROLLBACK after an error.
+    Commit,
+    /// BEGIN before, ROLLBACK after, whatever happened: a dry run.
+    Rollback,
+}
+
+/// What a connection is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// One SQL statement in the backend's own dialect, passed on unedited.
+    Statement {
+        /// The text as the client sent it.
+        sql: String,
+        /// The transaction around it.
+        transaction: Transaction,
+    },
+    /// A question about the catalog, answered in the backend's own way.
+    Catalog(Catalog),
+}
+
+/// The metadata questions behind the list and describe tools. A `database` or `schema` of `None` means the context's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Catalog {
+    /// Every database: columns `name`, `kind`, `comment`.
+    Databases,
+    /// The schemas of a database: `database`, `name`.
+    Schemas {
+        /// The database; `None`: the context's.
+        database: Option<String>,
+    },
+    /// Tables: `database`, `schema`, `name`, `rows` (an estimate or NULL).
+    Tables {
+        /// The database; `None`: the context's.
+        database: Option<String>,
+        /// The schema; `None`: the context's, else all of them.
+        schema: Option<String>,
+        /// A LIKE pattern on the name, matched without regard to case.
+        like: Option<String>,
+    },
+    /// Views: `database`, `schema`, `name`.
+    Views {
+        /// The database.
+        database: String,
+        /// The schema; `None`: all of them.
+        schema: Option<String>,
+    },
+    /// The columns of a table or view: `column`, `type`, `nullable`, `default`, `key`.
+    Describe {
+        /// What the name must be.
+        kind: RelationKind,
+        /// The relation's name.
+        relation: Relation,
+    },
+    /// The definition of a view, as one row `definition`.
+    Definition(Relation),
+    /// Every row of a view, `SELECT *`.
+    Rows(Relation),
+}
+
+/// What [`Catalog::Describe`] asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelationKind {
+    /// A table; a view is described too.
+    Table,
+    /// A view; a table is an error that says so.
+    View,
+}
+
+/// A relation's name in parts, never parsed from or pasted into SQL text unquoted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// The database; `None`: the context's.
+    pub database: Option<String>,
+    /// The schema; `None`: the context's.
+    pub schema: Option<String>,
+    /// The relation.
+    pub name: String,
+}
+
+/// One unit of work for a connection.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The context it runs in; the connection changes to it first where it differs.
+    pub context: Context,
+    /// The work.
+    pub operation: Operation,
+    /// Row, byte and counting limits for the result.
+    pub caps: Caps,
+}
+
+/// What came of a request that succeeded.
+#[derive(Debug)]
+pub struct Completion {
+    /// The columns and the rows within the caps.
+    pub rows: Collector,
+    /// Rows changed, where the statement was no query.
+    pub affected: Option<u64>,
+    /// The backend's own name for the query, where it has one.
+    pub query_id: Option<String>,
+}
+
+/// A warehouse, or what stands for one. Shared by all sessions.
+pub trait Backend: Send + Sync + 'static {
+    /// The backend's kind as config names it: `sqlite`, `snowflake`.
+    fn kind(&self) -> &'static str;
+
+    /// Fills what `wanted` leaves open (a database, its schema) and spells each name as the backend does.
+    ///
+    /// # Errors
+    /// A name that does not exist, with the names that do as the next step.
+    fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>>;
+
+    /// Opens one connection.
+    ///
+    /// # Errors
+    /// The backend cannot be reached or refuses the login.
+    fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>>;
+}
+
+/// One connection: one request at a time.
+pub trait Connection: Send {
+    /// Runs `request` to its end. The future must be driven to completion: to stop early, call
+    /// [`Cancel::cancel`] and go on awaiting.
+    ///
+    /// # Errors
+    /// Whatever the backend says of the statement; [`ErrorKind::Cancelled`] after a cancel.
+    fn run(&mut self, request: Request) -> BoxFuture<'_, Result<Completion, BackendError>>;
+
+    /// A handle that stops the running request from another task.
+    fn canceller(&self) -> Arc<dyn Cancel>;
+
+    /// Whether the connection can serve another request; a pool drops it where not.
+    fn is_usable(&self) -> bool;
+}
+
+/// Stops what a connection runs.
+pub trait Cancel: Send + Sync {
+    /// Stops the request that runs now; without one it does nothing, and never harms the next.
+    fn cancel(&self);
+}

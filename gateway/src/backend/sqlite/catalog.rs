@@ -1,0 +1,206 @@
+//! Answers to the metadata questions. Names are bound as values, or quoted where SQL takes none.
+
+use rusqlite::{Connection, Error, ToSql};
+
+use super::databases::{Database, Databases, Origin, SCHEMA};
+use super::failure::{breaks_connection, from_sqlite};
+use super::names::{did_you_mean, quoted};
+use super::sample::{SAMPLE_COMMENT, SAMPLE_DATABASE};
+use super::statement::Failure;
+use super::value::cell;
+use crate::backend::{
+    BackendError, Caps, Catalog, Cell, Collector, Completion, ErrorKind, Flow, RelationKind,
+};
+
+/// Tables a client may see, without those SQLite or a virtual table keeps for itself.
+const RELATIONS: &str = "FROM pragma_table_list AS l WHERE l.schema = ?1 COLLATE NOCASE AND l.type <> 'shadow' \
+                         AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+
+/// The database a question is about; `None`: the context's.
+pub(super) fn database_of(catalog: &Catalog) -> Option<&str> {
+    match catalog {
+        Catalog::Databases => None,
+        Catalog::Schemas { database } | Catalog::Tables { database, .. } => database.as_deref(),
+        Catalog::Views { database, .. } => Some(database),
+        Catalog::Describe { relation, .. } | Catalog::Definition(relation) | Catalog::Rows(relation) => {
+            relation.database.as_deref()
+        }
+    }
+}
+
+/// The schema a question is about.
+pub(super) fn schema_of(catalog: &Catalog) -> Option<&str> {
+    match catalog {
+        Catalog::Databases | Catalog::Schemas { .. } => None,
+        Catalog::Tables { schema, .. } | Catalog::Views { schema, .. } => schema.as_deref(),
+        Catalog::Describe { relation, .. } | Catalog::Definition(relation) | Catalog::Rows(relation) => {
+            relation.schema.as_deref()
+        }
+    }
+}
+
+/// Every database; needs no file to be open.
+pub(super) fn databases(all: &Databases, caps: Caps) -> Completion {
+    let rows = all.iter().map(|database| {
+        let (kind, comment) = kind_and_comment(database);
+        vec![Some(database.name.clone()), Some(kind.into()), Some(comment)]
+    });
+    completion(&["name", "kind", "comment"], rows, caps)
+}
+
+fn kind_and_comment(database: &Database) -> (&'static str, String) {
+    let path = database.path.display();
+    match database.origin {
+        Origin::Folder if database.name == SAMPLE_DATABASE => ("sample", SAMPLE_COMMENT.into()),
+        Origin::Folder => ("folder", format!("file {path}")),
+        Origin::Config => ("config", format!("file {path}")),
+    }
+}
+
+/// The schemas of `database`: the one there is.
+pub(super) fn schemas(database: &str, caps: Caps) -> Completion {
+    let row = vec![Some(database.to_owned()), Some(SCHEMA.to_owned())];
+    completion(&["database", "name"], [row], caps)
+}
+
+/// The catalog of one open database.
+pub(super) struct Reader<'a> {
+    pub(super) connection: &'a Connection,
+    /// The database's name, as it is attached.
+    pub(super) database: &'a str,
+    pub(super) caps: Caps,
+}
+
+/// A relation that exists.
+struct Found {
+    name: String,
+    is_view: bool,
+}
+
+impl Reader<'_> {
+    /// Tables whose names match `like`; the rows are those of the last ANALYZE, NULL without one.
+    pub(super) fn tables(&self, like: Option<&str>) -> Result<Completion, Failure> {
+        let estimate = if self.is_analyzed()? {
+            format!(
+                "(SELECT max(CAST(s.stat AS INTEGER)) FROM {}.sqlite_stat1 AS s WHERE s.tbl = l.name COLLATE NOCASE)",
+                quoted(self.database)
+            )
+        } else {
+            "NULL".to_owned()
+        };
+        let sql = format!(
+            "SELECT ?1, '{SCHEMA}', l.name, {estimate} {RELATIONS} AND l.type IN ('table', 'virtual') \
+             AND (?2 IS NULL OR l.name LIKE ?2 ESCAPE '\\') ORDER BY l.name COLLATE NOCASE"
+        );
+        self.read(&sql, &[&self.database, &like], &["database", "schema", "name", "rows"])
+    }
+
+    /// Views.
+    pub(super) fn views(&self) -> Result<Completion, Failure> {
+        let sql = format!(
+            "SELECT ?1, '{SCHEMA}', l.name {RELATIONS} AND l.type = 'view' ORDER BY l.name COLLATE NOCASE"
+        );
+        self.read(&sql, &[&self.database], &["database", "schema", "name"])
+    }
+
+    /// The columns of a relation.
+    pub(super) fn describe(&self, kind: RelationKind, name: &str) -> Result<Completion, Failure> {
+        let found = if kind == RelationKind::View { self.view(name)? } else { self.relation(name)? };
+        let sql = "SELECT c.name, c.type, CASE WHEN c.\"notnull\" OR c.pk THEN 'NO' ELSE 'YES' END, c.dflt_value, \
+                   nullif(concat_ws(', ', \
+                     CASE WHEN c.pk > 0 AND (SELECT max(pk) FROM pragma_table_xinfo(?1, ?2)) > 1 \
+                          THEN 'PRIMARY KEY (' || c.pk || ')' WHEN c.pk > 0 THEN 'PRIMARY KEY' END, \
+                     (SELECT group_concat('REFERENCES ' || f.\"table\" || coalesce('(' || f.\"to\" || ')', ''), ', ') \
+                        FROM pragma_foreign_key_list(?1, ?2) AS f WHERE f.\"from\" = c.name COLLATE NOCASE)), '') \
+                   FROM pragma_table_xinfo(?1, ?2) AS c WHERE c.hidden <> 1 ORDER BY c.cid";
+        self.read(sql, &[&found.name, &self.database], &["column", "type", "nullable", "default", "key"])
+    }
+
+    /// The text of CREATE VIEW.
+    pub(super) fn definition(&self, name: &str) -> Result<Completion, Failure> {
+        let found = self.view(name)?;
+        let sql = format!(
+            "SELECT sql FROM {}.sqlite_schema WHERE type = 'view' AND name = ?1",
+            quoted(self.database)
+        );
+        self.read(&sql, &[&found.name], &["definition"])
+    }
+
+    /// The SQL text that reads every row of a relation.
+    pub(super) fn select_all(&self, name: &str) -> Result<String, Failure> {
+        let found = self.relation(name)?;
+        Ok(format!("SELECT * FROM {}.{}", quoted(self.database), quoted(&found.name)))
+    }
+
+    fn is_analyzed(&self) -> Result<bool, Failure> {
+        let sql = format!(
+            "SELECT count(*) FROM {}.sqlite_schema WHERE name = 'sqlite_stat1'",
+            quoted(self.database)
+        );
+        self.connection.query_row(&sql, [], |row| row.get(0)).map_err(|error| failure(&error))
+    }
+
+    /// The view called `name`.
+    fn view(&self, name: &str) -> Result<Found, Failure> {
+        let found = self.relation(name)?;
+        if found.is_view {
+            return Ok(found);
+        }
+        Err(BackendError::new(ErrorKind::Statement, format!("{} is a table, not a view", found.name))
+            .with_next_step("describe_table shows its columns")
+            .into())
+    }
+
+    /// The table or view called `name`, in whatever case.
+    fn relation(&self, name: &str) -> Result<Found, Failure> {
+        let sql = format!("SELECT l.name, l.type = 'view' {RELATIONS} AND l.name = ?2 COLLATE NOCASE");
+        let found = self.connection.query_row(&sql, (self.database, name), |row| {
+            Ok(Found { name: row.get(0)?, is_view: row.get(1)? })
+        });
+        match found {
+            Ok(found) => Ok(found),
+            Err(Error::QueryReturnedNoRows) => Err(self.unknown(name)?.into()),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> Result<BackendError, Failure> {
+        let mut statement = self
+            .connection
+            .prepare(&format!("SELECT l.name {RELATIONS}"))
+            .map_err(|error| failure(&error))?;
+        let known =
+            statement.query_map([self.database], |row| row.get(0)).map_err(|error| failure(&error))?;
+        let known: Vec<String> = known.collect::<Result<_, _>>().map_err(|error| failure(&error))?;
+        let hint = did_you_mean(name, known.iter().map(String::as_str));
+        let error = BackendError::new(
+            ErrorKind::Statement,
+            format!("no such table or view: {}.{name}", self.database),
+        );
+        Ok(error.with_next_step(format!("{hint}list_tables and list_views show what there is")))
+    }
+
+    fn read(&self, sql: &str, values: &[&dyn ToSql], columns: &[&str]) -> Result<Completion, Failure> {
+        let mut statement = self.connection.prepare(sql).map_err(|error| failure(&error))?;
+        let rows = statement
+            .query_map(values, |row| (0..columns.len()).map(|at| Ok(cell(row.get_ref(at)?))).collect())
+            .map_err(|error| failure(&error))?;
+        let rows: Vec<Vec<Cell>> = rows.collect::<Result<_, _>>().map_err(|error| failure(&error))?;
+        Ok(completion(columns, rows, self.caps))
+    }
+}
+
+fn failure(error: &Error) -> Failure {
+    Failure { breaks: breaks_connection(error), error: from_sqlite(error) }
+}
+
+fn completion(columns: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, caps: Caps) -> Completion {
+    let mut collector = Collector::new(caps);
+    collector.set_columns(columns.iter().map(|&name| name.to_owned()).collect());
+    for row in rows {
+        if collector.push(row) == Flow::Stop {
+            break;
+        }
+    }
+    Completion { rows: collector, affected: None, query_id: None }
+}

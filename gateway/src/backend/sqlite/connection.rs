@@ -1,0 +1,107 @@
+//! A connection's handle: hands requests to its thread and awaits the answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use tokio::sync::oneshot;
+
+use super::interrupt::Interrupt;
+use super::worker::{Answer, Job, Worker};
+use crate::backend::{BackendError, BoxFuture, Cancel, Connection, ErrorKind, Request};
+
+/// Numbers the threads, for their names alone.
+static THREADS: AtomicU64 = AtomicU64::new(1);
+
+/// One connection: a thread that owns the file, and the way to it. Dropping it cancels what runs and ends the thread.
+pub(super) struct SqliteConnection {
+    jobs: Sender<Job>,
+    interrupt: Arc<Interrupt>,
+    /// Cleared by the thread.
+    usable: Arc<AtomicBool>,
+    /// The answer that is awaited. It stays here when the future of [`Connection::run`] is dropped half-way, so that the
+    /// next request waits for the thread to be done with the last.
+    pending: Option<oneshot::Receiver<Answer>>,
+}
+
+impl SqliteConnection {
+    /// Starts the thread of a connection; `worker` makes what it runs.
+    pub(super) fn start(
+        interrupt: Arc<Interrupt>,
+        worker: impl FnOnce(Arc<AtomicBool>) -> Worker,
+    ) -> Result<Self, BackendError> {
+        let (jobs, received) = channel();
+        let usable = Arc::new(AtomicBool::new(true));
+        let worker = worker(Arc::clone(&usable));
+        let name = format!("sqlite-{}", THREADS.fetch_add(1, Ordering::Relaxed));
+        std::thread::Builder::new().name(name).spawn(move || worker.serve(&received)).map_err(|cause| {
+            BackendError::new(
+                ErrorKind::Unavailable,
+                format!("cannot start a thread for a connection: {cause}"),
+            )
+        })?;
+        Ok(Self { jobs, interrupt, usable, pending: None })
+    }
+
+    async fn answer(&mut self, request: Request) -> Answer {
+        self.settle().await;
+        let (answer, receiver) = oneshot::channel();
+        self.interrupt.begin();
+        if self.jobs.send(Job { request, answer }).is_err() {
+            self.interrupt.end();
+            return Err(self.thread_is_gone());
+        }
+        self.pending = Some(receiver);
+        self.settle().await.unwrap_or_else(|| Err(self.thread_is_gone()))
+    }
+
+    /// Awaits the answer that is pending; `None` if there is none, or the thread died on it.
+    async fn settle(&mut self) -> Option<Answer> {
+        let receiver = self.pending.as_mut()?;
+        let mut on_drop = CancelOnDrop { interrupt: &self.interrupt, armed: true };
+        let answer = receiver.await;
+        on_drop.armed = false;
+        self.pending = None;
+        answer.ok()
+    }
+
+    fn thread_is_gone(&self) -> BackendError {
+        self.usable.store(false, Ordering::Release);
+        BackendError::new(ErrorKind::Unavailable, "the connection's thread has ended")
+            .with_next_step("try again: the connection is replaced")
+    }
+}
+
+impl Connection for SqliteConnection {
+    fn run(&mut self, request: Request) -> BoxFuture<'_, Answer> {
+        Box::pin(self.answer(request))
+    }
+
+    fn canceller(&self) -> Arc<dyn Cancel> {
+        Arc::clone(&self.interrupt) as Arc<dyn Cancel>
+    }
+
+    fn is_usable(&self) -> bool {
+        self.usable.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for SqliteConnection {
+    fn drop(&mut self) {
+        self.interrupt.cancel();
+    }
+}
+
+/// Cancels the request of a future that is dropped before its answer came.
+struct CancelOnDrop<'a> {
+    interrupt: &'a Interrupt,
+    armed: bool,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.interrupt.cancel();
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The databases there are at one moment, and finding one by its name.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::names::did_you_mean;
+use super::sample::SAMPLE_DATABASE;
+use crate::backend::{BackendError, Context, ErrorKind};
+
+/// The one schema of every SQLite database.
+pub(super) const SCHEMA: &str = "main";
+
+/// Where a database's file comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Folder,
+    Config,
+}
+
+/// One database: a name and its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Database {
+    pub(super) name: String,
+    /// Absolute and UTF-8: SQL takes it as text.
+    pub(super) path: PathBuf,
+    pub(super) origin: Origin,
+}
+
+/// The databases at one moment, by name folded to lower case.
+#[derive(Debug, Default)]
+pub(super) struct Databases(BTreeMap<String, Database>);
+
+impl Databases {
+    /// Those of `found`, which holds each under its folded name.
+    pub(super) fn new(found: BTreeMap<String, Database>) -> Self {
+        Self(found)
+    }
+
+    /// The database called `name`, in whatever case.
+    ///
+    /// # Errors
+    /// There is none; the error lists those there are, the nearest name first.
+    pub(super) fn find(&self, name: &str) -> Result<&Database, BackendError> {
+        self.0.get(&fold(name)).ok_or_else(|| self.unknown(name))
+    }
+
+    /// The database of whoever names none: the sample data, else the first by name.
+    pub(super) fn default_database(&self) -> Result<&Database, BackendError> {
+        self.0.get(&fold(SAMPLE_DATABASE)).or_else(|| self.0.values().next()).ok_or_else(|| {
+            BackendError::new(ErrorKind::Statement, "there is no database").with_next_step(
+                "put a SQLite file (NAME.db) into the folder, or set sample_data = true under [sqlite] in config.toml",
+            )
+        })
+    }
+
+    /// The database `name`, or the default one.
+    pub(super) fn find_or_default(&self, name: Option<&str>) -> Result<&Database, BackendError> {
+        name.map_or_else(|| self.default_database(), |name| self.find(name))
+    }
+
+    /// All of them, by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Database> {
+        self.0.values()
+    }
+
+    /// `wanted` with its gaps filled and its names spelled as on disk.
+    pub(super) fn resolve(&self, wanted: &Context) -> Result<Context, BackendError> {
+        check_schema(wanted.schema.as_deref())?;
+        let database = self.find_or_default(wanted.database.as_deref())?;
+        Ok(Context { database: Some(database.name.clone()), schema: Some(SCHEMA.into()), ..wanted.clone() })
+    }
+
+    fn unknown(&self, name: &str) -> BackendError {
+        let names: Vec<&str> = self.iter().map(|database| database.name.as_str()).collect();
+        let hint = did_you_mean(name, names.iter().copied());
+        let there_are = if names.is_empty() {
+            "there is no database".into()
+        } else {
+            format!("databases: {}", names.join(", "))
+        };
+        BackendError::new(ErrorKind::Statement, format!("no such database: {name}"))
+            .with_next_step(format!("{hint}{there_are}"))
+    }
+}
+
+/// Accepts the one schema there is, in whatever case, or none.
+pub(super) fn check_schema(schema: Option<&str>) -> Result<(), BackendError> {
+    match schema {
+        Some(name) if !name.eq_ignore_ascii_case(SCHEMA) => {
+            Err(BackendError::new(ErrorKind::Statement, format!("no such schema: {name}"))
+                .with_next_step("SQLite databases have one schema, main: leave the schema out or name main"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `name` as SQLite compares names: ASCII letters in lower case.
+pub(super) fn fold(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn databases(names: &[&str]) -> Databases {
+        let database =
+            |name: &&str| Database { name: (*name).into(), path: PathBuf::new(), origin: Origin::Folder };
+        Databases::new(names.iter().map(|name| (fold(name), database(name))).collect())
+    }
+
+    #[test]
+    fn contexts_are_filled_and_spelled_as_on_disk() {
+        let list = databases(&["Zoo", "Crm"]);
+        let wanted = Context { role: Some("r".into()), schema: Some("MAIN".into()), ..Context::default() };
+        let context = list.resolve(&wanted).unwrap();
+        assert_eq!(context.database.as_deref(), Some("Crm"));
+        assert_eq!((context.schema.as_deref(), context.role.as_deref()), (Some("main"), Some("r")));
+        let wanted = Context { database: Some("ZOO".into()), ..Context::default() };
+        assert_eq!(list.resolve(&wanted).unwrap().database.as_deref(), Some("Zoo"));
+    }
+
+    #[test]
+    fn the_sample_data_is_the_default() {
+        let list = databases(&["a", "SNOWFLAKE_SAMPLE_DATA"]);
+        assert_eq!(list.default_database().unwrap().name, "SNOWFLAKE_SAMPLE_DATA");
+    }
+
+    #[test]
+    fn unknown_names_say_what_there_is() {
+        let list = databases(&["sales", "crm"]);
+        let error = list.find("sale").unwrap_err();
+        assert_eq!(error.message, "no such database: sale");
+        assert_eq!(error.next_step.as_deref(), Some("did you mean sales? databases: crm, sales"));
+        let wanted = Context { schema: Some("public".into()), ..Context::default() };
+        assert!(list.resolve(&wanted).unwrap_err().next_step.unwrap().contains("one schema, main"));
+    }
+
+    #[test]
+    fn an_empty_folder_says_what_to_do() {
+        let list = databases(&[]);
+        assert!(list.default_database().unwrap_err().next_step.unwrap().contains("sample_data"));
+    }
+}

@@ -1,0 +1,120 @@
+//! Files as SQLite and the operating system see them.
+
+use std::fs::Metadata;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Which file a path leads to: a file that was replaced under an open connection must be opened anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId {
+    inode: Option<(u64, u64)>,
+    created: Option<SystemTime>,
+}
+
+impl FileId {
+    /// The file at `path` now; a missing one has an id too, unlike any file's.
+    pub(super) fn of(path: &Path) -> Self {
+        let metadata = std::fs::metadata(path).ok();
+        Self {
+            inode: metadata.as_ref().and_then(inode),
+            created: metadata.and_then(|found| found.created().ok()),
+        }
+    }
+
+    /// Whether `path` still leads to this file.
+    pub(super) fn is_current(self, path: &Path) -> bool {
+        self == Self::of(path)
+    }
+}
+
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps, reason = "other systems have no inode")]
+fn inode(metadata: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> Option<(u64, u64)> {
+    None
+}
+
+/// A path as SQL text. Callers' paths are UTF-8 (see [`super::folder`]) and absolute, so never taken for a URI.
+pub(super) fn sql_path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// A file in WAL mode with nothing in its log, where the index beside it cannot be made: nobody can be writing, since a
+/// writer would have made it. SQLite reads such a file if told that it does not change.
+#[derive(Debug)]
+pub(super) struct ImmutableWal {
+    uri: String,
+}
+
+impl ImmutableWal {
+    /// The file at `path`, if it is one of those.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let log_is_empty = std::fs::metadata(beside(path, "-wal")).map_or(true, |log| log.len() == 0);
+        let fits = log_is_empty && !beside(path, "-shm").exists() && is_in_wal_mode(path);
+        fits.then(|| Self { uri: format!("file:{}?immutable=1", escaped(&sql_path(path))) })
+    }
+
+    /// The URI that opens it.
+    pub(super) fn uri(&self) -> &str {
+        &self.uri
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Byte 18 of a database's header is 2 in WAL mode (<https://sqlite.org/fileformat2.html>, 1.3.3).
+fn is_in_wal_mode(path: &Path) -> bool {
+    let mut header = [0; 19];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header[18] == 2
+}
+
+fn escaped(path: &str) -> String {
+    let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    if cfg!(windows) { format!("/{}", escaped.replace('\\', "/")) } else { escaped }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_is_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+        std::fs::write(&one, "1").unwrap();
+        std::fs::write(&two, "2").unwrap();
+        let id = FileId::of(&one);
+        std::fs::write(&one, "changed in place").unwrap();
+        assert!(id.is_current(&one));
+        std::fs::rename(&two, &one).unwrap();
+        assert!(!id.is_current(&one));
+        std::fs::remove_file(&one).unwrap();
+        assert!(!id.is_current(&one));
+    }
+
+    #[test]
+    fn only_a_quiet_wal_file_is_immutable() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("50%?#.db");
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch("CREATE TABLE t(x)").unwrap();
+        assert!(ImmutableWal::of(&path).is_none(), "rollback mode needs no help");
+        connection.execute_batch("PRAGMA journal_mode = wal; INSERT INTO t VALUES (1)").unwrap();
+        assert!(ImmutableWal::of(&path).is_none(), "somebody has it open");
+        drop(connection);
+        let immutable = ImmutableWal::of(&path).unwrap();
+        let read = rusqlite::Connection::open(immutable.uri()).unwrap();
+        assert_eq!(read.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    }
+}

@@ -1,0 +1,227 @@
+//! Finding the databases: the files of the folder and those the config names.
+//!
+//! The folder is read anew for every question, so a file that is put there is served at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::databases::{Database, Databases, Origin, fold};
+use super::names::objection;
+use super::settings::SqliteSettings;
+use crate::backend::{BackendError, ErrorKind};
+
+/// What makes a file of the folder a database.
+const EXTENSIONS: [&str; 3] = ["db", "sqlite", "sqlite3"];
+
+/// The folder and the config's files.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    configured: Vec<Database>,
+    /// Files already complained about: each is worth one line in the log, not one a statement.
+    warned: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl Folder {
+    /// Checks the names that `settings` gives to files.
+    pub(super) fn new(settings: &SqliteSettings) -> Result<Self, BackendError> {
+        let mut seen = BTreeMap::new();
+        let mut configured = Vec::new();
+        for (name, path) in &settings.databases {
+            let database = configured_database(name, path)?;
+            if let Some(other) = seen.insert(fold(name), name) {
+                return Err(config_error(
+                    name,
+                    &format!("has the same name as sqlite.databases.{other} but for its case"),
+                    "rename one of the two",
+                ));
+            }
+            configured.push(database);
+        }
+        Ok(Self { path: absolute(&settings.folder)?, configured, warned: Mutex::default() })
+    }
+
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files the config names.
+    pub(super) fn configured(&self) -> &[Database] {
+        &self.configured
+    }
+
+    /// Every database there is now. Where two files claim a name, the config's file wins, then the first by file name.
+    pub(super) fn list(&self) -> Result<Databases, BackendError> {
+        let mut found: BTreeMap<String, Database> =
+            self.configured.iter().map(|database| (fold(&database.name), database.clone())).collect();
+        for path in self.files()? {
+            let Some(database) = self.folder_database(path) else { continue };
+            let key = fold(&database.name);
+            match found.get(&key) {
+                Some(other) => self.warn(&database.path, &format!("{} has its name", other.path.display())),
+                None => drop(found.insert(key, database)),
+            }
+        }
+        Ok(Databases::new(found))
+    }
+
+    /// The folder's database files, in the order of their names.
+    fn files(&self) -> Result<Vec<PathBuf>, BackendError> {
+        let entries = match std::fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(cause) => return Err(unreadable(&self.path, &cause)),
+        };
+        let mut files: Vec<PathBuf> =
+            entries.flatten().map(|entry| entry.path()).filter(|path| is_database_file(path)).collect();
+        files.sort();
+        Ok(files)
+    }
+
+    fn folder_database(&self, path: PathBuf) -> Option<Database> {
+        let name = path.file_stem().and_then(OsStr::to_str).filter(|_| path.to_str().is_some());
+        let Some(name) = name.map(str::to_owned) else {
+            self.warn(&path, "its name is not UTF-8");
+            return None;
+        };
+        if let Some(objection) = objection(&name) {
+            self.warn(&path, &format!("it cannot name a database: {objection}"));
+            return None;
+        }
+        Some(Database { name, path, origin: Origin::Folder })
+    }
+
+    fn warn(&self, path: &Path, why: &str) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert(path.to_owned()) {
+            tracing::warn!(file = %path.display(), why, "file is not served as a database");
+        }
+    }
+}
+
+fn is_database_file(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    !hidden && EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) && path.is_file()
+}
+
+fn configured_database(name: &str, path: &Path) -> Result<Database, BackendError> {
+    if let Some(objection) = objection(name) {
+        return Err(config_error(
+            name,
+            &format!("cannot name a database: {objection}"),
+            "choose another name",
+        ));
+    }
+    let path = absolute(path)?;
+    if path.to_str().is_none() {
+        let what = format!("names {}, a path that is not UTF-8", path.display());
+        return Err(config_error(name, &what, "move the file"));
+    }
+    Ok(Database { name: name.to_owned(), path, origin: Origin::Config })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, BackendError> {
+    std::path::absolute(path).map_err(|cause| unreadable(path, &cause))
+}
+
+fn config_error(name: &str, what: &str, next_step: &str) -> BackendError {
+    BackendError::new(ErrorKind::Unavailable, format!("sqlite.databases.{name} {what}"))
+        .with_next_step(format!("{next_step} in config.toml"))
+}
+
+fn unreadable(path: &Path, cause: &std::io::Error) -> BackendError {
+    BackendError::new(ErrorKind::Unavailable, format!("cannot read {}: {cause}", path.display()))
+        .with_next_step(
+            "check that the path exists and that you may read it; it is sqlite.folder in config.toml",
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn settings(folder: &Path, databases: &[(&str, &Path)]) -> SqliteSettings {
+        SqliteSettings {
+            folder: folder.to_owned(),
+            databases: databases.iter().map(|(name, path)| ((*name).into(), (*path).to_owned())).collect(),
+            read_only: true,
+            sample_data: false,
+            busy_timeout: Duration::ZERO,
+        }
+    }
+
+    fn folder_with(files: &[&str]) -> (tempfile::TempDir, Folder) {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            std::fs::write(dir.path().join(file), "").unwrap();
+        }
+        let folder = Folder::new(&settings(dir.path(), &[])).unwrap();
+        (dir, folder)
+    }
+
+    fn names(folder: &Folder) -> Vec<String> {
+        folder.list().unwrap().iter().map(|database| database.name.clone()).collect()
+    }
+
+    #[test]
+    fn database_files_are_served_and_others_not() {
+        let (_dir, folder) = folder_with(&[
+            "b.db",
+            "A.sqlite",
+            "c.SQLITE3",
+            "notes.txt",
+            "b.db-wal",
+            ".hidden.db",
+            "x.2024.db",
+        ]);
+        assert_eq!(names(&folder), ["A", "b", "c", "x.2024"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn odd_names_are_ignored() {
+        let (dir, folder) = folder_with(&["main.db", "TEMP.db", "a\"b.db", "it's.db", "good.db", " .db"]);
+        std::fs::create_dir(dir.path().join("folder.db")).unwrap();
+        assert_eq!(names(&folder), ["good"]);
+    }
+
+    #[test]
+    fn a_file_that_comes_later_is_served() {
+        let (dir, folder) = folder_with(&["a.db"]);
+        std::fs::write(dir.path().join("b.db"), "").unwrap();
+        assert_eq!(names(&folder), ["a", "b"]);
+    }
+
+    #[test]
+    fn of_two_files_with_one_name_the_first_is_served() {
+        let (_dir, folder) = folder_with(&["sales.db", "sales.sqlite"]);
+        let list = folder.list().unwrap();
+        assert!(list.find("SALES").unwrap().path.ends_with("sales.db"));
+        assert_eq!(list.iter().count(), 1);
+    }
+
+    #[test]
+    fn the_configs_file_wins_over_the_folders() {
+        let (dir, _) = folder_with(&["sales.db"]);
+        let other = dir.path().join("elsewhere");
+        let folder = Folder::new(&settings(dir.path(), &[("Sales", &other)])).unwrap();
+        assert_eq!(folder.list().unwrap().find("sales").unwrap().path, other);
+    }
+
+    #[test]
+    fn config_names_that_collide_or_cannot_be_are_errors() {
+        let path = Path::new("x.db");
+        let error = Folder::new(&settings(path, &[("a", path), ("A", path)])).unwrap_err();
+        assert_eq!(
+            error.message,
+            "sqlite.databases.a has the same name as sqlite.databases.A but for its case"
+        );
+        let error = Folder::new(&settings(path, &[("main", path)])).unwrap_err();
+        assert!(error.message.starts_with("sqlite.databases.main cannot name a database"), "{error}");
+    }
+}

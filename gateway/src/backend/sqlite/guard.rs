@@ -1,0 +1,179 @@
+//! What a client's statement may do: SQLite's authorizer hook.
+//!
+//! SQLite asks while it compiles a statement (and the statements its views, virtual tables and VACUUM compile in turn).
+//! A refusal is kept here until the error is mapped, because SQLite itself says no more than "not authorized". Our own
+//! statements, the ATTACH and BEGIN around the client's, run in [`Phase::Internal`] and are not asked about.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+
+use super::rules::{Denial, rule};
+use super::tokens::Names;
+
+/// Whose statement runs, and how far it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Ours: everything is allowed.
+    #[default]
+    Internal,
+    /// The client's is being compiled.
+    Prepare,
+    /// The client's runs; what is compiled now is compiled by SQLite itself on its behalf.
+    Step,
+}
+
+/// The authorizer's state, shared between a connection's thread and its hook (which runs on that thread).
+#[derive(Debug, Default)]
+pub(super) struct Guard(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Phase,
+    /// The names the client's text writes.
+    names: Names,
+    /// The database that unqualified names belong to.
+    main: String,
+    /// Databases the statement writes to, folded: checking foreign keys reads tables that its text does not name.
+    written: HashSet<String>,
+    /// The first thing it would change, in SQL's words.
+    write: Option<String>,
+    /// Tables of which no column is read, and of which SQLite does not say where it found them.
+    unplaced: Vec<String>,
+    denial: Option<Denial>,
+}
+
+impl Guard {
+    /// A client's statement is about to be compiled for the database `main`.
+    pub(super) fn begin(&self, sql: &str, main: &str) {
+        *self.state() = State {
+            phase: Phase::Prepare,
+            names: Names::of(sql),
+            main: main.to_ascii_lowercase(),
+            ..State::default()
+        };
+    }
+
+    /// The statement goes on to `phase`.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.state().phase = phase;
+    }
+
+    /// Takes what was refused, if anything was.
+    pub(super) fn take_denial(&self) -> Option<Denial> {
+        self.state().denial.take()
+    }
+
+    /// Takes the tables that the statement names without a database and reads no column of (`SELECT count(*) FROM t`).
+    /// SQLite does not tell its hook where it found those: the caller has to look.
+    pub(super) fn take_unplaced(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().unplaced)
+    }
+
+    /// What the statement would change, as `UPDATE orders`.
+    pub(super) fn write(&self) -> Option<String> {
+        self.state().write.clone()
+    }
+
+    /// The hook's answer.
+    pub(super) fn answer(&self, context: &AuthContext<'_>) -> Authorization {
+        let mut state = self.state();
+        if state.phase == Phase::Internal {
+            return Authorization::Allow;
+        }
+        match state.judge(context) {
+            Ok(()) => Authorization::Allow,
+            Err(denial) => {
+                state.denial.get_or_insert(denial);
+                Authorization::Deny
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn judge(&mut self, context: &AuthContext<'_>) -> Result<(), Denial> {
+        let write = write_of(&context.action).filter(|(_, name)| !is_internal(name));
+        if let (None, Some((verb, name))) = (&self.write, write) {
+            self.write = Some(format!("{verb} {name}"));
+        }
+        rule(&context.action, context.database_name, self.phase)?;
+        // What views, triggers and virtual tables name belongs to their own database.
+        if self.phase != Phase::Prepare || context.accessor.is_some() {
+            return Ok(());
+        }
+        match (&context.action, write) {
+            (AuthAction::Read { table_name, .. }, _) => self.check_read(table_name, context.database_name),
+            (AuthAction::Reindex { .. } | AuthAction::Analyze { .. }, _) | (_, None) => Ok(()),
+            (AuthAction::AlterTable { database_name, .. }, Some((_, name))) => {
+                self.check_write(name, database_name)
+            }
+            (_, Some((_, name))) => self.check_write(name, context.database_name.unwrap_or_default()),
+        }
+    }
+
+    fn check_read(&mut self, table: &str, database: Option<&str>) -> Result<(), Denial> {
+        match database {
+            Some(database) => self.check_place(table, database),
+            None if self.names.define(table) => Ok(()),
+            None => {
+                self.unplaced.push(table.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    fn check_write(&mut self, name: &str, database: &str) -> Result<(), Denial> {
+        self.check_place(name, database)?;
+        self.written.insert(database.to_ascii_lowercase());
+        Ok(())
+    }
+
+    /// An unqualified name belongs to the context's database alone: where SQLite goes on to look for it in the attached
+    /// ones, the statement would mean another table than whoever checked its text was told.
+    fn check_place(&self, name: &str, database: &str) -> Result<(), Denial> {
+        let folded = database.to_ascii_lowercase();
+        let is_main = [self.main.as_str(), "main", "temp", ""].contains(&folded.as_str());
+        if is_main
+            || is_internal(name)
+            || self.written.contains(&folded)
+            || self.names.qualify(database, name)
+        {
+            return Ok(());
+        }
+        Err(Denial::unqualified(name, database))
+    }
+}
+
+/// Whether SQLite keeps `table` for itself.
+fn is_internal(table: &str) -> bool {
+    table.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"))
+}
+
+fn write_of<'a>(action: &AuthAction<'a>) -> Option<(&'static str, &'a str)> {
+    Some(match *action {
+        AuthAction::Insert { table_name } => ("INSERT INTO", table_name),
+        AuthAction::Update { table_name, .. } => ("UPDATE", table_name),
+        AuthAction::Delete { table_name } => ("DELETE FROM", table_name),
+        AuthAction::CreateTable { table_name } => ("CREATE TABLE", table_name),
+        AuthAction::CreateVtable { table_name, .. } => ("CREATE VIRTUAL TABLE", table_name),
+        AuthAction::CreateView { view_name } => ("CREATE VIEW", view_name),
+        AuthAction::CreateIndex { index_name, .. } => ("CREATE INDEX", index_name),
+        AuthAction::CreateTrigger { trigger_name, .. } => ("CREATE TRIGGER", trigger_name),
+        AuthAction::DropTable { table_name } | AuthAction::DropVtable { table_name, .. } => {
+            ("DROP TABLE", table_name)
+        }
+        AuthAction::DropView { view_name } => ("DROP VIEW", view_name),
+        AuthAction::DropIndex { index_name, .. } => ("DROP INDEX", index_name),
+        AuthAction::DropTrigger { trigger_name, .. } => ("DROP TRIGGER", trigger_name),
+        AuthAction::AlterTable { table_name, .. } => ("ALTER TABLE", table_name),
+        AuthAction::Reindex { index_name } => ("REINDEX", index_name),
+        AuthAction::Analyze { table_name } => ("ANALYZE", table_name),
+        _ => return None,
+    })
+}

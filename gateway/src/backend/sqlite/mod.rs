@@ -1,0 +1,124 @@
+//! The embedded backend: a folder of SQLite files, each a database with the one schema `main`.
+//!
+//! A connection is a thread that owns one open file ([`connection`], [`worker`], [`open`]); the other databases that a
+//! statement mentions ([`tokens`]) are attached beside it. What a client's SQL may do is decided by SQLite's authorizer
+//! ([`guard`], [`rules`]), whether or not the files are writable.
+
+mod catalog;
+mod connection;
+mod databases;
+mod failure;
+mod ffi;
+mod file;
+mod folder;
+mod guard;
+mod hints;
+mod interrupt;
+mod names;
+mod open;
+mod rules;
+mod sample;
+mod settings;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod value;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use settings::SqliteSettings;
+
+use self::connection::SqliteConnection;
+use self::folder::Folder;
+use self::guard::Guard;
+use self::interrupt::Interrupt;
+use self::open::Opener;
+use self::worker::Worker;
+use super::{Backend, BackendError, BoxFuture, Connection, Context, ErrorKind};
+
+/// The SQLite files of one folder, and those the config names.
+pub struct SqliteBackend {
+    folder: Arc<Folder>,
+    read_only: bool,
+    busy_timeout: Duration,
+}
+
+impl SqliteBackend {
+    /// Makes the folder, fills in the sample data where it is wanted and missing, and tries every file that the config
+    /// names. Blocks: it reads and may write files.
+    ///
+    /// # Errors
+    /// What is wrong with the folder or a file, which setting named it, and what to do.
+    pub fn open(settings: &SqliteSettings) -> Result<Self, BackendError> {
+        let folder = Folder::new(settings)?;
+        sample::make_folder(folder.path())?;
+        if settings.sample_data {
+            sample::fill(&folder)?;
+        }
+        let backend = Self {
+            folder: Arc::new(folder),
+            read_only: settings.read_only,
+            busy_timeout: settings.busy_timeout,
+        };
+        backend.try_files()?;
+        Ok(backend)
+    }
+
+    /// Opens each file once: an error in the config's, a warning for the folder's.
+    fn try_files(&self) -> Result<(), BackendError> {
+        let opener = self.opener(Arc::default());
+        for database in self.folder.configured() {
+            opener.open(database).map_err(|error| named_by_config(error, &database.name))?;
+        }
+        for database in self.folder.list()?.iter() {
+            if let Err(error) = opener.open(database) {
+                tracing::warn!(database = database.name, %error, "database cannot be opened");
+            }
+        }
+        Ok(())
+    }
+
+    fn opener(&self, interrupt: Arc<Interrupt>) -> Opener {
+        let guard = Arc::new(Guard::default());
+        Opener { read_only: self.read_only, busy_timeout: self.busy_timeout, guard, interrupt }
+    }
+}
+
+impl Backend for SqliteBackend {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>> {
+        let (folder, wanted) = (Arc::clone(&self.folder), wanted.clone());
+        Box::pin(async move {
+            let resolved = tokio::task::spawn_blocking(move || folder.list()?.resolve(&wanted)).await;
+            resolved.unwrap_or_else(|cause| {
+                Err(BackendError::new(ErrorKind::Unavailable, format!("cannot list the databases: {cause}")))
+            })
+        })
+    }
+
+    fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>> {
+        Box::pin(async move {
+            let interrupt = Arc::new(Interrupt::default());
+            let opener = self.opener(Arc::clone(&interrupt));
+            let folder = Arc::clone(&self.folder);
+            let connection =
+                SqliteConnection::start(interrupt, |usable| Worker::new(folder, opener, usable))?;
+            Ok(Box::new(connection) as Box<dyn Connection>)
+        })
+    }
+}
+
+fn named_by_config(mut error: BackendError, name: &str) -> BackendError {
+    error.message = format!("sqlite.databases.{name}: {}", error.message);
+    error.next_step = Some(match error.next_step {
+        Some(step) => format!("{step}; or change sqlite.databases.{name} in config.toml"),
+        None => format!("change sqlite.databases.{name} in config.toml"),
+    });
+    error
+}

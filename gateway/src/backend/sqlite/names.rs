@@ -1,0 +1,81 @@
+//! Names: what a database may be called, quoting, and the nearest of a set.
+
+/// Longest database name, in bytes.
+const NAME_BYTES_MAX: usize = 128;
+/// Names offered for a misspelled one, at most.
+const NEAREST_MAX: usize = 3;
+/// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be offered for the other.
+const SIMILARITY_MIN: f64 = 0.7;
+
+/// Why `name` cannot name a database; `None` if it can.
+pub(super) fn objection(name: &str) -> Option<&'static str> {
+    if name.trim().is_empty() {
+        return Some("it is empty");
+    }
+    if name.len() > NAME_BYTES_MAX {
+        return Some("it is longer than 128 bytes");
+    }
+    if ["main", "temp"].iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+        return Some("SQLite reserves it");
+    }
+    if name.chars().any(|c| c.is_control() || "\"'`[]".contains(c)) {
+        return Some("it holds a quote, a bracket or a control character");
+    }
+    None
+}
+
+/// `name` as an SQL identifier.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The names of `known` most like `wanted`, best first; none where nothing comes close.
+pub(super) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let wanted = wanted.to_lowercase();
+    let mut scored: Vec<(f64, &str)> = known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name))
+        .filter(|(score, _)| *score >= SIMILARITY_MIN)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    scored.dedup_by(|a, b| a.1 == b.1);
+    scored.into_iter().take(NEAREST_MAX).map(|(_, name)| name).collect()
+}
+
+/// "did you mean a, b or c? " for a misspelled name, with its trailing space; empty where nothing comes close.
+pub(super) fn did_you_mean<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(wanted, known).as_slice() {
+        [] => String::new(),
+        [only] => format!("did you mean {only}? "),
+        [first @ .., last] => format!("did you mean {} or {last}? ", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_names_pass_and_odd_ones_say_why() {
+        for fine in ["sales", "my-db", "two words", "2024", "übersicht", "a.b"] {
+            assert_eq!(objection(fine), None, "{fine}");
+        }
+        for odd in ["", " ", "MAIN", "temp", "a\"b", "a'b", "a[b", "a\nb", &"x".repeat(129)] {
+            assert!(objection(odd).is_some(), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn quoting_doubles_quotes() {
+        assert_eq!(quoted("a\"; DROP TABLE b; --"), "\"a\"\"; DROP TABLE b; --\"");
+    }
+
+    #[test]
+    fn the_nearest_names_come_first_and_far_ones_not_at_all() {
+        let known = ["CUSTOMER", "ORDERS", "LINEITEM"];
+        assert_eq!(nearest("custmer", known), ["CUSTOMER"]);
+        assert!(nearest("zzz", known).is_empty());
+        assert_eq!(did_you_mean("order", known), "did you mean ORDERS? ");
+        assert_eq!(did_you_mean("zzz", known), "");
+    }
+}

@@ -1,0 +1,245 @@
+//! Opening a file: flags, limits, hooks, and the other databases attached beside it.
+
+use std::ffi::CString;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, Error, OpenFlags};
+
+use super::databases::Database;
+use super::failure::{cancelled, from_sqlite};
+use super::ffi::NamedConnection;
+use super::file::{FileId, ImmutableWal, sql_path};
+use super::guard::Guard;
+use super::interrupt::Interrupt;
+use crate::backend::{BackendError, ErrorKind};
+
+/// Steps of SQLite's virtual machine between two looks at the cancel flag: well under a millisecond.
+const PROGRESS_STEPS: i32 = 1000;
+/// Largest value or row, in bytes.
+const VALUE_BYTES_MAX: i32 = 64 << 20;
+/// Longest statement, in bytes.
+const SQL_BYTES_MAX: i32 = 1 << 20;
+/// Longest pattern of LIKE and GLOB, in bytes: matching takes pattern times text, and cannot be interrupted.
+const PATTERN_BYTES_MAX: i32 = 1000;
+/// Triggers that set each other off, at most.
+const TRIGGER_DEPTH_MAX: i32 = 100;
+/// Memory that all SQLite connections of the process may use together, in bytes; a statement that needs more fails.
+const HEAP_BYTES_MAX: u64 = 1 << 30;
+/// Longest pause between two tries for a lock.
+const BUSY_PAUSE_MAX: Duration = Duration::from_millis(25);
+/// Databases attached at once, beside the main one: SQLite's SQLITE_MAX_ATTACHED.
+pub(super) const ATTACHED_MAX: usize = 10;
+
+/// What opening needs, the same for every file of a connection.
+pub(super) struct Opener {
+    pub(super) read_only: bool,
+    pub(super) busy_timeout: Duration,
+    pub(super) guard: Arc<Guard>,
+    pub(super) interrupt: Arc<Interrupt>,
+}
+
+/// An open file and what is attached to it.
+pub(super) struct OpenDatabase {
+    connection: NamedConnection,
+    main: Attached,
+    attached: Vec<Attached>,
+}
+
+/// A database that is open, as the main one or beside it.
+struct Attached {
+    database: Database,
+    id: FileId,
+    /// Opened as one that does not change: good for one request, then looked at again.
+    immutable: bool,
+}
+
+impl Opener {
+    /// Opens `database` as the main database of a new connection.
+    pub(super) fn open(&self, database: &Database) -> Result<OpenDatabase, BackendError> {
+        self.try_open(database).map_err(|error| self.explain(&error, database))
+    }
+
+    fn try_open(&self, database: &Database) -> Result<OpenDatabase, Error> {
+        let (attached, connection) = self.try_both(database, |path| self.connect(path))?;
+        self.interrupt.set_handle(connection.get_interrupt_handle());
+        let name = CString::new(database.name.as_str())?;
+        let connection = NamedConnection::new(connection, name)?;
+        Ok(OpenDatabase { connection, main: attached, attached: Vec::new() })
+    }
+
+    /// Opens a file by its path, and if that fails for want of an index beside it, as one that does not change.
+    fn try_both<T>(
+        &self,
+        database: &Database,
+        open: impl Fn(&str) -> Result<T, Error>,
+    ) -> Result<(Attached, T), Error> {
+        let attached =
+            Attached { database: database.clone(), id: FileId::of(&database.path), immutable: false };
+        match open(&sql_path(&database.path)) {
+            Ok(opened) => Ok((attached, opened)),
+            Err(error) if may_lack_index(&error) => {
+                let immutable = ImmutableWal::of(&database.path).ok_or(error)?;
+                Ok((Attached { immutable: true, ..attached }, open(immutable.uri())?))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn connect(&self, path: &str) -> Result<Connection, Error> {
+        let access =
+            if self.read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
+        let flags = access | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        self.hook(&mut connection)?;
+        harden(&connection)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        if self.read_only {
+            connection.pragma_update(None, "query_only", true)?;
+        } else {
+            use_wal(&connection, "main");
+        }
+        Ok(connection)
+    }
+
+    fn hook(&self, connection: &mut Connection) -> Result<(), Error> {
+        let (guard, interrupt) = (Arc::clone(&self.guard), Arc::clone(&self.interrupt));
+        connection
+            .authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| guard.answer(&context)))?;
+        connection.progress_handler(PROGRESS_STEPS, Some(move || interrupt.must_stop()))?;
+        let (interrupt, timeout) = (Arc::clone(&self.interrupt), self.busy_timeout);
+        let mut since = Instant::now();
+        connection.busy_handler(Some(move |tries: i32| {
+            if tries == 0 {
+                since = Instant::now();
+            }
+            let pause = Duration::from_millis(1u64 << tries.clamp(0, 5)).min(BUSY_PAUSE_MAX);
+            since.elapsed() < timeout && !interrupt.wait(pause)
+        }))
+    }
+
+    /// An error about a file: its name and the cause.
+    fn explain(&self, error: &Error, database: &Database) -> BackendError {
+        if self.interrupt.is_cancelled() {
+            return cancelled();
+        }
+        let mut explained = from_sqlite(error);
+        explained.message = format!(
+            "cannot open database {} ({}): {}",
+            database.name,
+            database.path.display(),
+            explained.message
+        );
+        if explained.kind == ErrorKind::Statement || explained.kind == ErrorKind::Refused {
+            explained.kind = ErrorKind::Unavailable;
+        }
+        explained
+    }
+}
+
+impl OpenDatabase {
+    /// The connection.
+    pub(super) fn connection(&self) -> &Connection {
+        self.connection.get()
+    }
+
+    /// The main database.
+    pub(super) fn main(&self) -> &Database {
+        &self.main.database
+    }
+
+    /// Whether anything is attached beside it.
+    pub(super) fn has_attached(&self) -> bool {
+        !self.attached.is_empty()
+    }
+
+    /// Whether this is `database`, and its file still the one that was opened.
+    pub(super) fn is(&self, database: &Database) -> bool {
+        self.main.is(database)
+    }
+
+    /// Attaches `wanted` and detaches all else. What is attached depends on the statement alone, never on an earlier one:
+    /// SQLite looks for unqualified names in whatever is attached.
+    pub(super) fn attach_exactly(
+        &mut self,
+        opener: &Opener,
+        wanted: &[&Database],
+    ) -> Result<(), BackendError> {
+        if wanted.len() > ATTACHED_MAX {
+            return Err(too_many(wanted));
+        }
+        let stays = |attached: &Attached| wanted.iter().any(|database| attached.is(database));
+        for gone in self.attached.extract_if(.., |attached| !stays(attached)) {
+            let detached = self.connection.get().execute("DETACH DATABASE ?1", [&gone.database.name]);
+            detached.map_err(|error| from_sqlite(&error))?;
+        }
+        for database in wanted {
+            if !self.attached.iter().any(|attached| attached.is(database)) {
+                let attached =
+                    self.attach(opener, database).map_err(|error| opener.explain(&error, database))?;
+                self.attached.push(attached);
+            }
+        }
+        Ok(())
+    }
+
+    fn attach(&self, opener: &Opener, database: &Database) -> Result<Attached, Error> {
+        let connection = self.connection.get();
+        let attach = |path: &str| connection.execute("ATTACH DATABASE ?1 AS ?2", [path, &database.name]);
+        let (attached, _) = opener.try_both(database, attach)?;
+        if !opener.read_only {
+            use_wal(connection, &database.name);
+        }
+        Ok(attached)
+    }
+}
+
+impl Attached {
+    fn is(&self, database: &Database) -> bool {
+        !self.immutable && self.database == *database && self.id.is_current(&database.path)
+    }
+}
+
+/// A file in WAL mode cannot be opened where the index beside it (`-shm`) is missing and cannot be made.
+fn may_lack_index(error: &Error) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
+    matches!(error.sqlite_error_code(), Some(CannotOpen | ReadOnly))
+}
+
+/// Limits and switches against hostile SQL and hostile files.
+fn harden(connection: &Connection) -> Result<(), Error> {
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, TRIGGER_DEPTH_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, false)?;
+    // A misspelled "column" would otherwise be a string, and the answer quietly wrong.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    connection.query_row(&format!("PRAGMA hard_heap_limit = {HEAP_BYTES_MAX}"), [], |_| Ok(()))
+}
+
+/// Turns a writable file to WAL mode, so that its readers and its writer do not block each other. The mode stays in the
+/// file. Failure is no error: somebody may hold the file, or it is write-protected; it works in its old mode too.
+fn use_wal(connection: &Connection, schema: &str) {
+    let changed: Result<String, Error> =
+        connection.pragma_update_and_check(Some(schema), "journal_mode", "wal", |row| row.get(0));
+    if !changed.as_ref().is_ok_and(|mode| mode == "wal") {
+        tracing::debug!(database = schema, "the file stays in its journal mode");
+    }
+}
+
+fn too_many(wanted: &[&Database]) -> BackendError {
+    let names: Vec<&str> = wanted.iter().map(|database| database.name.as_str()).collect();
+    BackendError::new(
+        ErrorKind::Statement,
+        format!("the statement names {} databases beside the current one: {}", names.len(), names.join(", ")),
+    )
+    .with_next_step(format!("name {ATTACHED_MAX} at most, and split the statement where it needs more"))
+}

@@ -1,0 +1,210 @@
+//! The rules behind the [`super::guard`]: what is refused, why, and what to do instead.
+
+use rusqlite::ffi;
+use rusqlite::hooks::{AuthAction, TransactionOperation};
+
+use super::guard::Phase;
+use crate::backend::{BackendError, ErrorKind};
+
+/// One refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Denial {
+    kind: ErrorKind,
+    message: String,
+    next_step: String,
+}
+
+impl Denial {
+    fn new(what: impl std::fmt::Display, why: &str, next_step: &str) -> Self {
+        Self {
+            kind: ErrorKind::Refused,
+            message: format!("{what} is refused: {why}"),
+            next_step: next_step.to_owned(),
+        }
+    }
+
+    /// An unqualified name that only another database has.
+    pub(super) fn unqualified(table: &str, database: &str) -> Self {
+        Self {
+            kind: ErrorKind::Statement,
+            message: format!("no such table: {table} (in the current database; {database} has one)"),
+            next_step: format!("write {database}.{table}, or make {database} the current database"),
+        }
+    }
+
+    /// The refusal as an error.
+    pub(super) fn into_error(self) -> BackendError {
+        BackendError::new(self.kind, self.message).with_next_step(self.next_step)
+    }
+}
+
+const SHARED: &str = "the connection is shared, and its state would reach other sessions";
+const NO_TEMP: &str = "use a common table expression (WITH name AS (...)) in the statement itself";
+const NO_TRANSACTION: &str =
+    "set use_transaction on the call: the one statement then runs in a transaction of its own";
+const NO_ATTACH: &str = "write database.table: every file of the folder, and each that sqlite.databases in config.toml \
+                         names, is at hand without ATTACH";
+
+/// Functions that reach outside the database.
+const FUNCTIONS_REFUSED: [&str; 5] = ["load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"];
+
+/// Pragmas that read, without a value.
+const PRAGMAS_PLAIN: [&str; 21] = [
+    "application_id",
+    "auto_vacuum",
+    "cache_size",
+    "collation_list",
+    "compile_options",
+    "data_version",
+    "database_list",
+    "encoding",
+    "foreign_keys",
+    "freelist_count",
+    "function_list",
+    "journal_mode",
+    "max_page_count",
+    "module_list",
+    "page_count",
+    "page_size",
+    "pragma_list",
+    "query_only",
+    "recursive_triggers",
+    "schema_version",
+    "user_version",
+];
+
+/// Pragmas that read, and whose value only says what.
+const PRAGMAS_ASKING: [&str; 10] = [
+    "foreign_key_check",
+    "foreign_key_list",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "integrity_check",
+    "quick_check",
+    "table_info",
+    "table_list",
+    "table_xinfo",
+];
+
+/// Whether a client's statement may do `action`.
+pub(super) fn rule(action: &AuthAction<'_>, database: Option<&str>, phase: Phase) -> Result<(), Denial> {
+    if let Some(what) = temporary(action, database) {
+        return Err(Denial::new(format_args!("CREATE TEMP {what}"), SHARED, NO_TEMP));
+    }
+    match *action {
+        AuthAction::Attach { .. } | AuthAction::Unknown { code: ffi::SQLITE_ATTACH, .. } => {
+            Err(attach(phase))
+        }
+        AuthAction::Detach { .. } | AuthAction::Unknown { code: ffi::SQLITE_DETACH, .. } => Err(Denial::new(
+            "DETACH",
+            SHARED,
+            "nothing: databases are attached and detached as statements name them",
+        )),
+        AuthAction::Transaction { operation } => Err(Denial::new(verb(operation), SHARED, NO_TRANSACTION)),
+        AuthAction::Savepoint { .. } => Err(Denial::new("SAVEPOINT", SHARED, NO_TRANSACTION)),
+        AuthAction::Function { function_name } => function(function_name),
+        AuthAction::Pragma { pragma_name, pragma_value } => pragma(pragma_name, pragma_value),
+        AuthAction::Unknown { code, .. } => Err(Denial::new(
+            format_args!("the statement (SQLite's action {code})"),
+            "the gateway does not know what it does",
+            "report it as a defect of the gateway if the statement is an ordinary one",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// ATTACH by text is refused as it is compiled; one that is compiled while another statement runs is VACUUM's own.
+fn attach(phase: Phase) -> Denial {
+    if phase == Phase::Step {
+        return Denial::new(
+            "VACUUM",
+            "it rewrites a whole file, or writes a new one",
+            "stop the gateway and run VACUUM with the sqlite3 shell",
+        );
+    }
+    Denial::new("ATTACH", "it could open any file", NO_ATTACH)
+}
+
+/// The kind of temporary thing that `action` makes: with the keyword TEMP, or by the qualifier `temp.` alone.
+fn temporary(action: &AuthAction<'_>, database: Option<&str>) -> Option<&'static str> {
+    let qualified = database.is_some_and(|name| name.eq_ignore_ascii_case("temp"));
+    match action {
+        AuthAction::CreateTempTable { .. } => Some("TABLE"),
+        AuthAction::CreateTempView { .. } => Some("VIEW"),
+        AuthAction::CreateTempTrigger { .. } => Some("TRIGGER"),
+        AuthAction::CreateTempIndex { .. } => Some("INDEX"),
+        AuthAction::CreateTable { .. } if qualified => Some("TABLE"),
+        AuthAction::CreateView { .. } if qualified => Some("VIEW"),
+        AuthAction::CreateTrigger { .. } if qualified => Some("TRIGGER"),
+        AuthAction::CreateIndex { .. } if qualified => Some("INDEX"),
+        AuthAction::CreateVtable { .. } if qualified => Some("VIRTUAL TABLE"),
+        _ => None,
+    }
+}
+
+fn verb(operation: TransactionOperation) -> &'static str {
+    match operation {
+        TransactionOperation::Begin => "BEGIN",
+        TransactionOperation::Rollback => "ROLLBACK",
+        _ => "COMMIT",
+    }
+}
+
+fn function(name: &str) -> Result<(), Denial> {
+    if FUNCTIONS_REFUSED.iter().any(|refused| name.eq_ignore_ascii_case(refused)) {
+        let what = format!("the function {}()", name.to_ascii_lowercase());
+        return Err(Denial::new(what, "it reaches outside the database", "leave it out"));
+    }
+    Ok(())
+}
+
+fn pragma(name: &str, value: Option<&str>) -> Result<(), Denial> {
+    let name = name.to_ascii_lowercase();
+    let plain = PRAGMAS_PLAIN.contains(&name.as_str());
+    if PRAGMAS_ASKING.contains(&name.as_str()) || (plain && value.is_none()) {
+        return Ok(());
+    }
+    if plain {
+        let next = format!("PRAGMA {name} without a value reads it");
+        return Err(Denial::new(format_args!("setting PRAGMA {name}"), SHARED, &next));
+    }
+    Err(Denial::new(
+        format_args!("PRAGMA {name}"),
+        "only pragmas that read are allowed",
+        "PRAGMA table_info, table_list, index_list, foreign_key_list and the like work, and so do the list and \
+         describe tools",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pragma_is_allowed(name: &str, value: Option<&str>) -> bool {
+        let action = AuthAction::Pragma { pragma_name: name, pragma_value: value };
+        rule(&action, None, Phase::Prepare).is_ok()
+    }
+
+    #[test]
+    fn pragmas_that_read_are_allowed_in_their_reading_form_only() {
+        assert!(pragma_is_allowed("TABLE_INFO", Some("t")));
+        assert!(pragma_is_allowed("user_version", None));
+        assert!(!pragma_is_allowed("user_version", Some("3")));
+        assert!(!pragma_is_allowed("writable_schema", None));
+        assert!(!pragma_is_allowed("key", None));
+    }
+
+    #[test]
+    fn unknown_actions_are_refused() {
+        let action = AuthAction::Unknown { code: 4711, arg1: None, arg2: None };
+        assert!(rule(&action, None, Phase::Prepare).is_err());
+    }
+
+    #[test]
+    fn an_attach_whose_file_is_no_literal_is_refused_too() {
+        let action = AuthAction::Unknown { code: ffi::SQLITE_ATTACH, arg1: None, arg2: None };
+        let denial = rule(&action, None, Phase::Prepare).unwrap_err();
+        assert_eq!(denial.message, "ATTACH is refused: it could open any file");
+    }
+}

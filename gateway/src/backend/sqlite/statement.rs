@@ -1,0 +1,242 @@
+//! Running one statement of a client: compile, wrap in a transaction, step, collect.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, Error, Statement};
+
+use super::failure::{breaks_connection, cancelled, from_sqlite, several_statements};
+use super::guard::{Guard, Phase};
+use super::interrupt::Interrupt;
+use super::rules::Denial;
+use super::value::cell;
+use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction};
+
+/// Time spent on counting rows that are not kept, at most.
+const COUNT_TIME_MAX: Duration = Duration::from_millis(200);
+
+/// What a statement runs on.
+pub(super) struct Runner<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) guard: &'a Guard,
+    pub(super) interrupt: &'a Interrupt,
+    /// The name of the main database.
+    pub(super) main: &'a str,
+    /// Whether other databases are attached beside it.
+    pub(super) has_attached: bool,
+    pub(super) read_only: bool,
+}
+
+/// An error and whether the connection is broken with it.
+pub(super) struct Failure {
+    pub(super) error: BackendError,
+    pub(super) breaks: bool,
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        Self { error, breaks: false }
+    }
+}
+
+impl Runner<'_> {
+    /// Runs the client's `sql`. Afterwards no transaction is open, whatever happened.
+    pub(super) fn run(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
+        self.guard.begin(sql, self.main);
+        let result = self.prepare(sql).and_then(|statement| self.run_in(statement, transaction, caps));
+        self.guard.enter(Phase::Internal);
+        self.interrupt.count_until(None);
+        if self.connection.is_autocommit() { result } else { self.roll_back(result) }
+    }
+
+    fn prepare(&self, sql: &str) -> Result<Statement<'_>, Failure> {
+        if sql.contains('\0') {
+            return Err(plain("the statement holds a NUL character", "leave it out").into());
+        }
+        let statement = self.connection.prepare(sql).map_err(|error| self.prepare_failure(&error, sql))?;
+        if is_blank(&statement) {
+            return Err(
+                plain("the statement is empty", "send one SQL statement; comments alone are none").into()
+            );
+        }
+        if statement.parameter_count() > 0 {
+            let next_step =
+                "write the values into the statement: there is nothing to bind to ?, :name, @name or $name";
+            return Err(plain("the statement has parameters", next_step).into());
+        }
+        self.check_unplaced()?;
+        if self.read_only && self.writes(&statement) {
+            return Err(self.read_only_error().into());
+        }
+        Ok(statement)
+    }
+
+    /// Whether running `statement` may change a file. SQLite counts some pragmas that only read among the writers.
+    fn writes(&self, statement: &Statement<'_>) -> bool {
+        let reads = statement.readonly() || statement.is_explain() != 0;
+        !reads && (statement.column_count() == 0 || self.guard.write().is_some())
+    }
+
+    /// Refuses unqualified names of tables that only attached databases have (see [`Guard::take_unplaced`]).
+    fn check_unplaced(&self) -> Result<(), Failure> {
+        let tables = self.guard.take_unplaced();
+        if tables.is_empty() || !self.has_attached {
+            return Ok(());
+        }
+        self.guard.enter(Phase::Internal);
+        let sql = "SELECT schema FROM pragma_table_list WHERE name = ?1 COLLATE NOCASE ORDER BY schema <> ?2 COLLATE NOCASE";
+        let mut found = self.connection.prepare(sql).map_err(|error| self.failure(&error))?;
+        for table in tables {
+            let place = found.query_row((&table, self.main), |row| row.get::<_, String>(0));
+            match place {
+                Ok(database) if !database.eq_ignore_ascii_case(self.main) => {
+                    return Err(Denial::unqualified(&table, &database).into_error().into());
+                }
+                Ok(_) | Err(Error::QueryReturnedNoRows) => {}
+                Err(error) => return Err(self.failure(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// An error in the text after the first statement says, before all, that there is one.
+    fn prepare_failure(&self, error: &Error, sql: &str) -> Failure {
+        match error {
+            Error::SqlInputError { sql: failed, .. } if failed.len() < sql.len() => {
+                several_statements().into()
+            }
+            other => self.failure(other),
+        }
+    }
+
+    fn run_in(
+        &self,
+        mut statement: Statement<'_>,
+        transaction: Transaction,
+        caps: Caps,
+    ) -> Result<Completion, Failure> {
+        if transaction == Transaction::None {
+            return self.step(&mut statement, caps);
+        }
+        self.control(if self.writes(&statement) { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
+        let completion = self.step(&mut statement, caps)?;
+        if self.interrupt.is_cancelled() {
+            return Err(cancelled().into());
+        }
+        // An open statement would keep the transaction from ending.
+        drop(statement);
+        self.control(if transaction == Transaction::Commit { "COMMIT" } else { "ROLLBACK" })?;
+        Ok(completion)
+    }
+
+    /// Runs a statement of ours.
+    fn control(&self, sql: &str) -> Result<(), Failure> {
+        self.guard.enter(Phase::Internal);
+        self.connection.execute_batch(sql).map_err(|error| self.failure(&error))
+    }
+
+    fn step(&self, statement: &mut Statement<'_>, caps: Caps) -> Result<Completion, Failure> {
+        self.guard.enter(Phase::Step);
+        let before = self.connection.total_changes();
+        let mut collector = Collector::new(caps);
+        collector.set_columns(statement.column_names().map(str::to_owned).collect());
+        let (columns, writes) = (statement.column_count(), self.writes(statement));
+        self.collect(statement, &mut collector).map_err(|error| self.failure(&error))?;
+        // A write that got here took effect, and says so: its cancel came too late.
+        if self.interrupt.is_cancelled() && !writes {
+            return Err(cancelled().into());
+        }
+        // Only INSERT, UPDATE and DELETE set the count of changes; anything else leaves that of an earlier statement.
+        let changed = if self.connection.total_changes() == before { 0 } else { self.connection.changes() };
+        let affected = (writes || columns == 0).then_some(changed);
+        Ok(Completion { rows: collector, affected, query_id: None })
+    }
+
+    fn collect(&self, statement: &mut Statement<'_>, collector: &mut Collector) -> Result<(), Error> {
+        let (columns, writes) = (statement.column_count(), self.writes(statement));
+        let mut flow = if columns == 0 { Flow::Stop } else { Flow::More };
+        let mut rows = statement.raw_query();
+        loop {
+            let row = match rows.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => return Ok(()),
+                Err(error) => return self.counted_out(error, collector),
+            };
+            flow = match flow {
+                Flow::More => collector.push(cells(row, columns)?),
+                Flow::CountOnly => collector.count(1),
+                Flow::Stop => Flow::Stop,
+            };
+            match flow {
+                Flow::More => {}
+                // What a statement writes it has written by now; it is stepped to its end and never interrupted midway.
+                _ if writes => {}
+                Flow::Stop => return Ok(()),
+                Flow::CountOnly => self.start_count(),
+            }
+            if self.interrupt.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Starts the clock for counting, once.
+    fn start_count(&self) {
+        if !self.interrupt.is_counting() {
+            self.interrupt.count_until(Some(Instant::now() + COUNT_TIME_MAX));
+        }
+    }
+
+    /// An interruption by the end of the time for counting is no error: the count becomes a lower bound.
+    fn counted_out(&self, error: Error, collector: &mut Collector) -> Result<(), Error> {
+        if self.interrupt.count_is_over() && !self.interrupt.is_cancelled() && is_interruption(&error) {
+            collector.stop_counting();
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    fn failure(&self, error: &Error) -> Failure {
+        if self.interrupt.is_cancelled() {
+            return cancelled().into();
+        }
+        if let Some(denial) = self.guard.take_denial() {
+            return denial.into_error().into();
+        }
+        if self.read_only && error.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly) {
+            return self.read_only_error().into();
+        }
+        Failure { error: from_sqlite(error), breaks: breaks_connection(error) }
+    }
+
+    fn read_only_error(&self) -> BackendError {
+        let what = self.guard.write().unwrap_or_else(|| "the statement".into());
+        BackendError::new(
+            ErrorKind::Refused,
+            format!("{what} is refused: it writes, and databases are read-only"),
+        )
+        .with_next_step("to allow writing, set read_only = false under [sqlite] in config.toml")
+    }
+
+    /// Ends a transaction that an error left open; a connection that cannot is broken.
+    fn roll_back(&self, result: Result<Completion, Failure>) -> Result<Completion, Failure> {
+        let ended = self.connection.execute_batch("ROLLBACK").is_ok() || self.connection.is_autocommit();
+        result.map_err(|failure| Failure { breaks: failure.breaks || !ended, ..failure })
+    }
+}
+
+fn cells(row: &rusqlite::Row<'_>, columns: usize) -> Result<Vec<crate::backend::Cell>, Error> {
+    (0..columns).map(|column| Ok(cell(row.get_ref(column)?))).collect()
+}
+
+fn is_interruption(error: &Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
+}
+
+/// Text without a statement compiles to nothing.
+fn is_blank(statement: &Statement<'_>) -> bool {
+    statement.expanded_sql().is_none()
+}
+
+fn plain(message: &str, next_step: &str) -> BackendError {
+    BackendError::new(ErrorKind::Statement, message).with_next_step(next_step)
+}

@@ -1,0 +1,144 @@
+//! The backend as the multiplexer sees it: through [`Backend`] and [`Connection`], on real files.
+
+mod across;
+mod cancel;
+mod catalog;
+mod files;
+mod refusals;
+mod rows;
+mod sample;
+mod writing;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{SqliteBackend, SqliteSettings};
+use crate::backend::{
+    Backend, BackendError, Caps, Catalog, Cell, Completion, Connection, Context, Operation, Request,
+    Transaction,
+};
+
+/// Long enough that reaching it means a hang.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const CAPS: Caps = Caps { rows_max: 1000, bytes_max: 1 << 20, count_rows_max: 1_000_000 };
+
+/// A count that would take hours.
+const ENDLESS: &str =
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+/// A folder of databases and what a test does with it.
+struct Fixture {
+    dir: Arc<tempfile::TempDir>,
+    settings: SqliteSettings,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let settings = SqliteSettings {
+            folder: dir.path().to_owned(),
+            databases: BTreeMap::new(),
+            read_only: true,
+            sample_data: false,
+            busy_timeout: PATIENCE,
+        };
+        Self { dir, settings }
+    }
+
+    /// With `shop.db`: 3 items, 1 view, and `crm.db`: 2 people.
+    fn shop() -> Self {
+        let fixture = Self::new();
+        fixture.file(
+            "shop.db",
+            "CREATE TABLE Items(id INTEGER PRIMARY KEY, name TEXT NOT NULL, owner INT, price REAL DEFAULT 1.5);
+             INSERT INTO Items VALUES (1, 'pen', 1, 2.0), (2, 'ink', 2, 3.25), (3, 'mug', 1, NULL);
+             CREATE VIEW Cheap AS SELECT name FROM Items WHERE price < 3;",
+        );
+        fixture.file(
+            "crm.db",
+            "CREATE TABLE people(id INT, name TEXT); INSERT INTO people VALUES (1, 'Ann'), (2, 'Bo')",
+        );
+        fixture
+    }
+
+    fn writable(mut self) -> Self {
+        self.settings.read_only = false;
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn file(&self, name: &str, sql: &str) {
+        rusqlite::Connection::open(self.path(name)).unwrap().execute_batch(sql).unwrap();
+    }
+
+    fn open(&self) -> SqliteBackend {
+        SqliteBackend::open(&self.settings).unwrap()
+    }
+
+    fn open_error(&self) -> BackendError {
+        SqliteBackend::open(&self.settings).err().unwrap()
+    }
+
+    /// A connection whose context is the database `name`.
+    async fn client(&self, name: &str) -> Client {
+        Client { _dir: Some(Arc::clone(&self.dir)), ..client(&self.open(), name).await }
+    }
+}
+
+async fn client(backend: &SqliteBackend, name: &str) -> Client {
+    let context = Context { database: Some(name.into()), ..Context::default() };
+    Client { connection: backend.connect().await.unwrap(), context, _dir: None }
+}
+
+/// A connection and the context of its requests.
+struct Client {
+    connection: Box<dyn Connection>,
+    context: Context,
+    /// Keeps the folder of a fixture that is gone.
+    _dir: Option<Arc<tempfile::TempDir>>,
+}
+
+impl Client {
+    async fn run(&mut self, operation: Operation, caps: Caps) -> Result<Completion, BackendError> {
+        let request = Request { context: self.context.clone(), operation, caps };
+        tokio::time::timeout(PATIENCE, self.connection.run(request)).await.expect("an answer in time")
+    }
+
+    async fn sql(&mut self, sql: &str) -> Result<Completion, BackendError> {
+        self.run(statement(sql, Transaction::None), CAPS).await
+    }
+
+    async fn rows(&mut self, sql: &str) -> Vec<Vec<Cell>> {
+        self.sql(sql).await.unwrap().rows.rows().to_vec()
+    }
+
+    /// The rows as `a|b;c|d`.
+    async fn text(&mut self, sql: &str) -> String {
+        flat(&self.sql(sql).await.unwrap())
+    }
+
+    async fn error(&mut self, sql: &str) -> BackendError {
+        self.sql(sql).await.unwrap_err()
+    }
+
+    async fn catalog(&mut self, catalog: Catalog) -> Result<Completion, BackendError> {
+        self.run(Operation::Catalog(catalog), CAPS).await
+    }
+}
+
+fn statement(sql: &str, transaction: Transaction) -> Operation {
+    Operation::Statement { sql: sql.into(), transaction }
+}
+
+fn flat(completion: &Completion) -> String {
+    let row = |row: &Vec<Cell>| {
+        row.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join("|")
+    };
+    completion.rows.rows().iter().map(row).collect::<Vec<_>>().join(";")
+}

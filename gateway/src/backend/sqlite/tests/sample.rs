@@ -1,0 +1,116 @@
+//! The sample data.
+
+use super::*;
+use crate::backend::{Relation, RelationKind};
+
+const NAME: &str = "SNOWFLAKE_SAMPLE_DATA";
+
+fn empty() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.settings.sample_data = true;
+    fixture
+}
+
+fn files(fixture: &Fixture) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(fixture.dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn the_eight_tables_are_there_with_estimates() {
+    let fixture = empty();
+    let mut client = fixture.client(NAME).await;
+    let rows = [
+        ("CUSTOMER", 1500),
+        ("LINEITEM", 60175),
+        ("NATION", 25),
+        ("ORDERS", 15000),
+        ("PART", 2000),
+        ("PARTSUPP", 8000),
+        ("REGION", 5),
+        ("SUPPLIER", 100),
+    ];
+    let listed = client.catalog(Catalog::Tables { database: None, schema: None, like: None }).await.unwrap();
+    let expected: Vec<String> =
+        rows.iter().map(|(name, count)| format!("{NAME}|main|{name}|{count}")).collect();
+    assert_eq!(flat(&listed), expected.join(";"));
+    for (name, count) in rows {
+        assert_eq!(client.text(&format!("SELECT count(*) FROM {name}")).await, count.to_string());
+    }
+}
+
+#[tokio::test]
+async fn its_values_look_right_and_its_keys_hold() {
+    let mut client = empty().client(NAME).await;
+    let first = "SELECT o_orderkey, o_totalprice, o_orderdate, o_orderstatus FROM orders LIMIT 2";
+    assert_eq!(client.text(first).await, "1|172799.49|1996-01-02|O;2|38426.09|1996-12-01|O");
+    assert_eq!(client.text("PRAGMA foreign_key_check").await, "");
+    assert_eq!(client.text("PRAGMA integrity_check").await, "ok");
+    assert_eq!(client.text("SELECT count(*), count(DISTINCT region) FROM revenue_by_nation").await, "25|5");
+    assert_eq!(client.text("SELECT count(*), sum(orders) FROM customer_orders").await, "1500|15000");
+    let relation = Relation { database: None, schema: None, name: "REVENUE_BY_NATION".into() };
+    let described = Catalog::Describe { kind: RelationKind::View, relation };
+    assert_eq!(client.catalog(described).await.unwrap().rows.rows().len(), 4);
+    assert!(flat(&client.catalog(Catalog::Databases).await.unwrap()).contains("|sample|sample data: TPC-H"));
+}
+
+#[test]
+fn two_fillings_are_the_same_and_nothing_else_is_left() {
+    let (one, two) = (empty(), empty());
+    for fixture in [&one, &two] {
+        fixture.open();
+        assert_eq!(files(fixture), [".SNOWFLAKE_SAMPLE_DATA.lock", "SNOWFLAKE_SAMPLE_DATA.db"]);
+    }
+    let read = |fixture: &Fixture| std::fs::read(fixture.path("SNOWFLAKE_SAMPLE_DATA.db")).unwrap();
+    assert!(read(&one) == read(&two));
+}
+
+#[test]
+fn what_a_killed_start_left_is_done_anew() {
+    let fixture = empty();
+    std::fs::write(fixture.path(".SNOWFLAKE_SAMPLE_DATA.unfinished"), "half a datab").unwrap();
+    std::fs::write(fixture.path(".SNOWFLAKE_SAMPLE_DATA.lock"), "").unwrap();
+    fixture.open();
+    assert_eq!(files(&fixture), [".SNOWFLAKE_SAMPLE_DATA.lock", "SNOWFLAKE_SAMPLE_DATA.db"]);
+}
+
+#[test]
+fn a_second_start_changes_nothing() {
+    let fixture = empty();
+    fixture.open();
+    let made =
+        |fixture: &Fixture| std::fs::metadata(fixture.path("SNOWFLAKE_SAMPLE_DATA.db")).unwrap().modified();
+    let before = made(&fixture).unwrap();
+    fixture.open();
+    assert_eq!(made(&fixture).unwrap(), before);
+}
+
+#[test]
+fn starts_at_once_make_it_once() {
+    let fixture = empty();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| fixture.open());
+        }
+    });
+    assert_eq!(files(&fixture), [".SNOWFLAKE_SAMPLE_DATA.lock", "SNOWFLAKE_SAMPLE_DATA.db"]);
+}
+
+#[test]
+fn a_database_of_that_name_is_left_alone() {
+    let fixture = empty();
+    fixture.file("snowflake_sample_data.sqlite", "CREATE TABLE mine(x)");
+    fixture.open();
+    assert_eq!(files(&fixture), ["snowflake_sample_data.sqlite"]);
+}
+
+#[test]
+fn without_it_no_file_is_made() {
+    let fixture = Fixture::new();
+    fixture.open();
+    assert!(files(&fixture).is_empty());
+}

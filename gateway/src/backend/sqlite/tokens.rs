@@ -1,0 +1,248 @@
+//! Names in a statement's text: which databases it mentions, which `a.b` pairs it writes.
+//!
+//! Not a parser. It knows SQLite's comments and quotes, no grammar: every name SQLite could take for a database is
+//! found, and some that are none (aliases, columns, strings). A database attached for nothing costs little.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// The names a statement writes, folded to lower case as SQLite folds them (ASCII only).
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    all: HashSet<String>,
+    pairs: HashSet<(String, String)>,
+    /// Names before `(`, or before `AS (`: common table expressions are among them.
+    defined: HashSet<String>,
+}
+
+/// Tokens remembered: the longest form that is looked for is `name AS NOT MATERIALIZED (`.
+const TOKENS_BEFORE: usize = 4;
+
+impl Names {
+    /// Reads the names of `sql`.
+    pub(super) fn of(sql: &str) -> Self {
+        let mut names = Self::default();
+        let mut before: [Token<'_>; TOKENS_BEFORE] = Default::default();
+        for token in (Tokens { rest: sql }) {
+            names.note(&before, &token);
+            before.rotate_left(1);
+            before[TOKENS_BEFORE - 1] = token;
+        }
+        names
+    }
+
+    /// Notes what `token` adds after the tokens `before` it.
+    fn note(&mut self, before: &[Token<'_>; TOKENS_BEFORE], token: &Token<'_>) {
+        match (before, token) {
+            ([.., Token::Name(qualifier), Token::Dot], Token::Name(name)) => {
+                self.pairs.insert((qualifier.to_ascii_lowercase(), name.to_ascii_lowercase()));
+                self.all.insert(name.to_ascii_lowercase());
+            }
+            (_, Token::Name(name)) => drop(self.all.insert(name.to_ascii_lowercase())),
+            (_, Token::Open) => {
+                let mut names = before.iter().rev().map_while(Token::name);
+                let defined = names.find(|name| !["as", "materialized", "not"].contains(&name.as_str()));
+                self.defined.extend(defined);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether `name` occurs outside comments, in whatever case and quotes.
+    pub(super) fn mention(&self, name: &str) -> bool {
+        self.all.contains(&name.to_ascii_lowercase())
+    }
+
+    /// Whether `name` may be a common table expression of the statement.
+    pub(super) fn define(&self, name: &str) -> bool {
+        self.defined.contains(&name.to_ascii_lowercase())
+    }
+
+    /// Whether `qualifier.name` occurs, or `qualifier.x` where `name` is `x_...`: a shadow table of the virtual table `x`.
+    pub(super) fn qualify(&self, qualifier: &str, name: &str) -> bool {
+        let (qualifier, name) = (qualifier.to_ascii_lowercase(), name.to_ascii_lowercase());
+        let is_table = |written: &str| {
+            name.strip_prefix(written).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        self.pairs.iter().any(|(written, table)| *written == qualifier && is_table(table))
+    }
+}
+
+#[derive(Debug, Default, PartialEq)]
+enum Token<'a> {
+    Name(Cow<'a, str>),
+    Dot,
+    Open,
+    #[default]
+    Other,
+}
+
+impl Token<'_> {
+    /// The name it is, folded.
+    fn name(&self) -> Option<String> {
+        match self {
+            Token::Name(name) => Some(name.to_ascii_lowercase()),
+            _ => None,
+        }
+    }
+}
+
+struct Tokens<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Tokens<'a> {
+    /// Takes `bytes` off the front.
+    fn take(&mut self, bytes: usize) -> &'a str {
+        let (taken, rest) = self.rest.split_at(bytes);
+        self.rest = rest;
+        taken
+    }
+
+    fn skip_blank(&mut self) {
+        loop {
+            self.rest = self.rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+            let end = match self.rest {
+                comment if comment.starts_with("--") => comment.find('\n'),
+                comment if comment.starts_with("/*") => comment[2..].find("*/").map(|at| at + 4),
+                _ => return,
+            };
+            self.take(end.unwrap_or(self.rest.len()));
+        }
+    }
+
+    /// A name, or a string (which SQLite takes for a name where it needs one), between quotes that double.
+    fn quoted(&mut self, close: char) -> Token<'a> {
+        let body = &self.rest[1..];
+        let mut from = 0;
+        while let Some(at) = body[from..].find(close) {
+            let end = from + at;
+            if close == ']' || !body[end + 1..].starts_with(close) {
+                self.take(end + 2);
+                return Token::Name(unescaped(&body[..end], close));
+            }
+            from = end + 2;
+        }
+        self.take(self.rest.len());
+        Token::Other
+    }
+
+    fn run(&mut self, is_part: impl Fn(char) -> bool) -> &'a str {
+        let end = self.rest.find(|c| !is_part(c)).unwrap_or(self.rest.len());
+        self.take(end)
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        self.skip_blank();
+        let first = self.rest.chars().next()?;
+        Some(match first {
+            '"' | '\'' | '`' => self.quoted(first),
+            '[' => self.quoted(']'),
+            '0'..='9' => {
+                self.run(|c| is_name_part(c) || c == '.');
+                Token::Other
+            }
+            _ if is_name_part(first) => Token::Name(Cow::Borrowed(self.run(is_name_part))),
+            _ => {
+                self.take(first.len_utf8());
+                match first {
+                    '.' => Token::Dot,
+                    '(' => Token::Open,
+                    _ => Token::Other,
+                }
+            }
+        })
+    }
+}
+
+fn is_name_part(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
+}
+
+fn unescaped(body: &str, quote: char) -> Cow<'_, str> {
+    if quote == ']' || !body.contains(quote) {
+        return Cow::Borrowed(body);
+    }
+    let mut doubled = String::new();
+    doubled.extend([quote, quote]);
+    Cow::Owned(body.replace(&doubled, quote.encode_utf8(&mut [0; 4])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_are_found_in_every_quoting_and_case() {
+        for sql in [
+            "SELECT * FROM Sales.t",
+            "select * from \"SALES\".t",
+            "select * from [sales] . t",
+            "select * from `sales`/* c */.t",
+            "select * from 'sales'.t",
+            "select 1.5, sales.t.x from sales.t",
+        ] {
+            let names = Names::of(sql);
+            assert!(names.mention("sales") && names.qualify("sALES", "T"), "{sql}");
+        }
+    }
+
+    #[test]
+    fn comments_and_parts_of_names_are_no_mentions() {
+        for sql in
+            ["SELECT 1 -- sales", "SELECT 1 /* sales */", "SELECT presales, sales2, sales_x", "/* sales"]
+        {
+            assert!(!Names::of(sql).mention("sales"), "{sql}");
+        }
+        assert!(Names::of("SELECT 1 -- x\n, sales").mention("sales"));
+    }
+
+    #[test]
+    fn doubled_quotes_are_one_name() {
+        assert!(Names::of("select \"a\"\"b\".c").qualify("a\"b", "c"));
+        assert!(!Names::of("select 'it''s sales'").mention("sales"));
+    }
+
+    #[test]
+    fn shadow_tables_are_qualified_with_their_virtual_table() {
+        let names = Names::of("select * from hr.notes");
+        assert!(names.qualify("hr", "notes_config") && !names.qualify("hr", "notesconfig"));
+    }
+
+    #[test]
+    fn common_table_expressions_are_seen() {
+        for sql in [
+            "WITH c AS (SELECT 1)",
+            "WITH C(x) AS (SELECT 1)",
+            "WITH a AS (SELECT 1), \"c\" AS MATERIALIZED (SELECT 2)",
+            "WITH c as not materialized(SELECT 2)",
+        ] {
+            assert!(Names::of(sql).define("c"), "{sql}");
+        }
+        assert!(!Names::of("SELECT count(*) FROM c AS d, (SELECT 1)").define("c"));
+    }
+
+    #[test]
+    fn a_name_beside_a_dot_is_no_pair_without_both_sides() {
+        let names = Names::of("select a .b, c. , .d");
+        assert!(names.qualify("a", "b") && !names.qualify("c", "d"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_ends(sql in "\\PC{0,60}") {
+            Names::of(&sql);
+        }
+
+        #[test]
+        fn a_quoted_qualifier_is_always_found(name in "[a-zA-Z äö_$-][a-zA-Z0-9 äö_$.-]{0,12}") {
+            let sql = format!("SELECT 'x' FROM \"{name}\".t -- y");
+            prop_assert!(Names::of(&sql).qualify(&name, "t"));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `snowgate status`, `sessions` and `stop`: questions to the running gateway.
+
+use std::fs::TryLockError;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use snowgate_link::endpoint::Endpoint;
+use snowgate_link::os;
+
+use super::serve::endpoint;
+use super::{Cli, OutputArgs, exit};
+use crate::link::{Command, Reply, StatusView, ask};
+use crate::session::SessionView;
+
+/// How long `stop` waits for the gateway to be gone: the longest drain time-out and a little more.
+const STOP_TIMEOUT: Duration = Duration::from_secs(605);
+
+/// How often `stop` looks.
+const STOP_CHECK: Duration = Duration::from_millis(5);
+
+/// Says whether a gateway runs.
+pub(super) fn status(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
+    let endpoint = endpoint(cli)?;
+    match ask(&endpoint, Command::Status)? {
+        Some(Reply::Status(status)) if args.json => print_json(&status),
+        Some(Reply::Status(status)) => print_text(&status_text(&status)),
+        Some(Reply::Sessions(_)) => bail!("the gateway answered another question"),
+        None if args.json => {
+            print_json(&serde_json::json!({"running": false, "socket": endpoint.socket}))?;
+            Ok(ExitCode::from(exit::NO_GATEWAY))
+        }
+        None => no_gateway(&endpoint),
+    }
+}
+
+/// Lists the sessions.
+pub(super) fn sessions(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
+    let endpoint = endpoint(cli)?;
+    match ask(&endpoint, Command::Sessions)? {
+        Some(Reply::Sessions(sessions)) if args.json => print_json(&sessions),
+        Some(Reply::Sessions(sessions)) => print_text(&sessions_text(&sessions)),
+        Some(Reply::Status(_)) => bail!("the gateway answered another question"),
+        None => no_gateway(&endpoint),
+    }
+}
+
+/// Stops the gateway and waits until it is gone.
+pub(super) fn stop(cli: &Cli) -> Result<ExitCode> {
+    let endpoint = endpoint(cli)?;
+    let Some(Reply::Status(status)) = ask(&endpoint, Command::Stop)? else { return no_gateway(&endpoint) };
+    wait_until_gone(&endpoint)?;
+    print_text(&format!("stopped the gateway (pid {}, {} open sessions)\n", status.pid, status.sessions))
+}
+
+/// The gateway holds its lock until its last moment.
+fn wait_until_gone(endpoint: &Endpoint) -> Result<()> {
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    let lock = os::open_private(&endpoint.gateway_lock, false).context("cannot open the gateway's lock")?;
+    while let Err(error) = lock.try_lock() {
+        match error {
+            TryLockError::WouldBlock if Instant::now() < deadline => std::thread::sleep(STOP_CHECK),
+            TryLockError::WouldBlock => bail!("the gateway is still there after {} s", STOP_TIMEOUT.as_secs()),
+            TryLockError::Error(error) => return Err(error).context("cannot watch the gateway's lock"),
+        }
+    }
+    Ok(())
+}
+
+fn no_gateway(endpoint: &Endpoint) -> Result<ExitCode> {
+    print_text(&format!(
+        "no gateway is running (socket {})\nThe first MCP client that launches `snowgate-shim` starts one.\n",
+        endpoint.socket.display()
+    ))?;
+    Ok(ExitCode::from(exit::NO_GATEWAY))
+}
+
+fn status_text(status: &StatusView) -> String {
+    let none = || "none".to_owned();
+    format!(
+        "snowgate {} is running (pid {}, up {})\n\
+         sessions     {}\n\
+         backend      {}, {} of {} connections open, {} idle, {} requests waiting\n\
+         socket       {}\n\
+         config       {}\n\
+         data         {}\n\
+         log          {}\n",
+        status.version,
+        status.pid,
+        duration(status.uptime_ms),
+        status.sessions,
+        status.backend,
+        status.connections_open,
+        status.connections_max,
+        status.connections_idle,
+        status.requests_waiting,
+        status.socket,
+        status.config_file.clone().unwrap_or_else(none),
+        status.data_dir,
+        status.log_file.clone().unwrap_or_else(none),
+    )
+}
+
+fn sessions_text(sessions: &[SessionView]) -> String {
+    if sessions.is_empty() {
+        return "no sessions\n".to_owned();
+    }
+    let mut rows = vec![["CLIENT", "PID", "PROFILE", "DATABASE", "STATE", "REQUESTS", "ROWS", "ERRORS", "IDLE", "CWD"].map(str::to_owned)];
+    rows.extend(sessions.iter().map(|session| {
+        let client = session.client.clone().unwrap_or_else(|| "-".to_owned());
+        let version = session.client_version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+        [
+            format!("{client}{version}"),
+            session.pid.to_string(),
+            session.profile.clone(),
+            session.context.database.clone().unwrap_or_else(|| "-".to_owned()),
+            session.state.clone(),
+            session.requests.to_string(),
+            session.rows.to_string(),
+            session.errors.to_string(),
+            duration(session.idle_ms),
+            session.cwd.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    }));
+    columns(&rows)
+}
+
+/// Rows with their columns aligned.
+pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths: Vec<usize> =
+        (0..N).map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0)).collect();
+    let line = |row: &[String; N]| {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..120_000 => format!("{} s", ms / 1_000),
+        120_000..7_200_000 => format!("{} min", ms / 60_000),
+        _ => format!("{} h", ms / 3_600_000),
+    }
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<ExitCode> {
+    print_text(&format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+fn print_text(text: &str) -> Result<ExitCode> {
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,187 @@
+//! `snowgate demo`: three clients at work through one gateway, in a temporary home of their own.
+
+mod client;
+mod home;
+mod snippet;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::json;
+
+use self::client::{Client, Manner};
+use self::home::DemoHome;
+use super::control::columns;
+use crate::link::{Command, Reply, ask};
+
+/// One client of the demo: who it is, where it works, what it asks.
+struct Role {
+    name: &'static str,
+    version: &'static str,
+    /// How the real one talks.
+    manner: Manner,
+    database: &'static str,
+    queries: [(&'static str, &'static str); 2],
+}
+
+const ROLES: [Role; 3] = [
+    Role {
+        name: "Claude Desktop",
+        version: "1.4",
+        manner: Manner::Stateless,
+        database: "SNOWFLAKE_SAMPLE_DATA",
+        queries: [
+            (
+                "revenue by nation",
+                "select n_name, round(sum(l_extendedprice * (1 - l_discount)), 2) as revenue from customer \
+                 join orders on o_custkey = c_custkey join lineitem on l_orderkey = o_orderkey \
+                 join nation on n_nationkey = c_nationkey group by n_name order by revenue desc",
+            ),
+            ("orders of 1995", "select count(*) as orders from orders where o_orderdate like '1995-%'"),
+        ],
+    },
+    Role {
+        name: "Claude Code",
+        version: "2.1",
+        manner: Manner::Handshake("2025-11-25"),
+        database: "SALES",
+        queries: [
+            ("deals by stage", "select stage, count(*) as deals, sum(amount) as amount from deals group by stage"),
+            (
+                "deals with their nation",
+                "select n_name, count(*) as deals from deals join snowflake_sample_data.nation on n_nationkey = nation \
+                 group by n_name order by deals desc",
+            ),
+        ],
+    },
+    Role {
+        name: "Roo Code",
+        version: "3.44",
+        manner: Manner::Handshake("2025-06-18"),
+        database: "SUPPORT",
+        queries: [
+            ("open tickets", "select id, subject from tickets where state = 'open'"),
+            ("tickets by state", "select state, count(*) as tickets from tickets group by state"),
+        ],
+    },
+];
+
+/// One call of the demo, for the report.
+struct Call {
+    client: &'static str,
+    database: String,
+    what: &'static str,
+    outcome: String,
+    started: Duration,
+    took: Duration,
+}
+
+/// Shows three clients at work.
+pub(super) fn run() -> Result<ExitCode> {
+    let shim = shim()?;
+    let mut home = DemoHome::create()?;
+    println!("A gateway of its own in {} for three clients. Starting all three at once ...\n", home.path().display());
+    let begun = Instant::now();
+    let (calls, memory) = play(&shim, &home, begun)?;
+    let elapsed = begun.elapsed();
+    print_calls(&calls);
+    println!(
+        "\nOne gateway ({}) served all of it in {:.1} s; each client cost one shim ({}).",
+        memory.gateway,
+        elapsed.as_secs_f64(),
+        memory.shim
+    );
+    home.remove()?;
+    println!("The gateway is stopped and its files are removed.\n");
+    print!("{}", snippet::text(&shim));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The shim that was built with this gateway.
+fn shim() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find this program's own path")?;
+    let shim = own.with_file_name("snowgate-shim");
+    ensure!(shim.is_file(), "there is no snowgate-shim beside {}: build it with `cargo build --release`", own.display());
+    Ok(shim)
+}
+
+/// Private memory of the processes, as text.
+struct Memory {
+    gateway: String,
+    shim: String,
+}
+
+fn play(shim: &std::path::Path, home: &DemoHome, begun: Instant) -> Result<(Vec<Call>, Memory)> {
+    let ready = Barrier::new(ROLES.len());
+    let mut played = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            ROLES.iter().map(|role| scope.spawn(|| play_role(role, shim, home, &ready, begun))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a client of the demo failed")))
+            .collect::<Result<Vec<_>>>()
+    })?;
+    let Some(Reply::Status(status)) = ask(home.endpoint(), Command::Status)? else {
+        bail!("the demo's gateway is gone");
+    };
+    ensure!(status.sessions == ROLES.len(), "{} sessions instead of {}", status.sessions, ROLES.len());
+    let shim_pid = played.first().map_or(0, |(client, _)| client.pid());
+    let memory = Memory { gateway: private_memory(status.pid), shim: private_memory(shim_pid) };
+    let mut calls: Vec<Call> = played.iter_mut().flat_map(|(_, calls)| std::mem::take(calls)).collect();
+    calls.sort_by_key(|call| call.started);
+    Ok((calls, memory))
+}
+
+/// Plays one client; gives it back still connected.
+fn play_role(
+    role: &'static Role, shim: &std::path::Path, home: &DemoHome, ready: &Barrier, begun: Instant,
+) -> Result<(Client, Vec<Call>)> {
+    let opened = Client::launch(shim, home.path(), role.name, role.version, role.manner).and_then(|mut client| {
+        client.call("set_context", json!({"database": role.database}))?;
+        Ok(client)
+    });
+    // Everybody waits here, also whoever failed, so that nobody waits for ever.
+    ready.wait();
+    let mut client = opened.with_context(|| format!("{} could not connect", role.name))?;
+    let mut calls = Vec::new();
+    for (what, query) in &role.queries {
+        let started = begun.elapsed();
+        let text = client.call("execute_query", json!({"query": query}))?;
+        let took = begun.elapsed() - started;
+        let outcome = text.lines().last().unwrap_or_default().trim_matches(['(', ')']).to_owned();
+        calls.push(Call { client: role.name, database: role.database.to_owned(), what, outcome, started, took });
+    }
+    let info: serde_json::Value = serde_json::from_str(&client.call("session_info", json!({}))?)?;
+    ensure!(info["context"]["database"] == role.database, "{} is in the wrong context: {info}", role.name);
+    Ok((client, calls))
+}
+
+fn print_calls(calls: &[Call]) {
+    let mut rows = vec![["CLIENT", "DATABASE", "ASKED FOR", "GOT", "AT", "TOOK"].map(str::to_owned)];
+    rows.extend(calls.iter().map(|call| {
+        [
+            call.client.to_owned(),
+            call.database.clone(),
+            call.what.to_owned(),
+            call.outcome.clone(),
+            format!("{} ms", call.started.as_millis()),
+            format!("{:.1} ms", call.took.as_secs_f64() * 1e3),
+        ]
+    }));
+    print!("{}", columns(&rows));
+}
+
+/// The private memory of a process, where the system tells.
+fn private_memory(pid: u32) -> String {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let private = |line: &str| {
+        let kilobytes = line.strip_prefix("Private_Clean:").or_else(|| line.strip_prefix("Private_Dirty:"))?;
+        kilobytes.trim().trim_end_matches(" kB").parse::<u64>().ok()
+    };
+    match rollup.lines().filter_map(private).sum::<u64>() {
+        0 => "memory unknown here".to_owned(),
+        kilobytes @ 1..4096 => format!("{kilobytes} KB of private memory"),
+        kilobytes => format!("{:.1} MB of private memory", f64::from(u32::try_from(kilobytes).unwrap_or(u32::MAX)) / 1024.0),
+    }
+}

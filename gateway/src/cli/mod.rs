@@ -1,0 +1,235 @@
+//! The command line: arguments in, exit code out. One file a command.
+//!
+//! Results go to stdout, everything else to stderr. Errors are printed here alone, as the cause, what led to
+//! it and what to do, without a backtrace.
+
+mod completions;
+mod config;
+mod control;
+mod demo;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::{ConfigErrors, PathsError, UnknownProfile};
+
+/// Exit codes: those of sysexits.h, and one of our own.
+pub(crate) mod exit {
+    /// Done.
+    pub(crate) const OK: u8 = 0;
+    /// `status`: no gateway runs on this machine.
+    pub(crate) const NO_GATEWAY: u8 = 3;
+    /// The command line is wrong.
+    pub(crate) const USAGE: u8 = 64;
+    /// The cause is not the user's: a fault of ours or of the system.
+    pub(crate) const INTERNAL: u8 = 70;
+    /// The configuration is wrong.
+    pub(crate) const CONFIG: u8 = 78;
+}
+
+const ABOUT: &str = "One gateway per machine between many MCP clients and one warehouse";
+
+const EXAMPLES: &str = "\
+Examples:
+  snowgate demo                                   three clients at work on the sample data
+  snowgate status                                 is a gateway running, and how is it?
+  snowgate sessions --json                        who is connected, for a script
+  snowgate config check                           is the configuration right?
+  snowgate completions bash > ~/.local/share/bash-completion/completions/snowgate
+
+MCP clients launch `snowgate-shim`, which starts the gateway by itself.
+
+Exit codes: 0 done, 3 no gateway runs (status), 64 wrong usage, 70 internal error, 78 wrong configuration.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "snowgate", version, about = ABOUT, after_help = EXAMPLES, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// The gateway's socket, in place of this user's own
+    // Text of the system's, because a path that is an empty variable would be a usage error.
+    #[arg(long, global = true, env = "SNOWGATE_SOCKET", value_name = "PATH", hide_env_values = true)]
+    socket: Option<OsString>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Cli {
+    /// The socket to use in place of the user's own; an empty one counts as not given.
+    pub(crate) fn socket(&self) -> Option<PathBuf> {
+        self.socket.as_ref().filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway in the foreground (the shim does this by itself)
+    Serve(ServeArgs),
+    /// Say whether a gateway runs and how it is doing; exit code 3 where none runs
+    Status(OutputArgs),
+    /// List the sessions of the running gateway
+    Sessions(OutputArgs),
+    /// Stop the running gateway: statements get the drain time-out to finish
+    Stop,
+    /// Show three clients at work on the sample data, in a temporary home that is removed at the end
+    Demo,
+    /// Check, show and describe the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// How `serve` is started.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Write one JSON line to stdout when the gateway is ready, then close it
+    #[arg(long, hide = true)]
+    pub(crate) ready_stdout: bool,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// Print JSON, for scripts
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The commands about the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Name every mistake with file, line and key; exit code 78 where there is one
+    Check {
+        /// Check this file in place of the one the gateway would read
+        #[arg(long, value_name = "PATH")]
+        file: Option<PathBuf>,
+    },
+    /// Print every effective value and where it came from
+    Show(OutputArgs),
+    /// Print the reference of all settings, in Markdown
+    Reference,
+}
+
+/// Parses the arguments, runs the command and returns the process's exit code.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match dispatch(&cli) {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
+        Command::Serve(args) => serve::run(cli, args),
+        Command::Status(args) => control::status(cli, args),
+        Command::Sessions(args) => control::sessions(cli, args),
+        Command::Stop => control::stop(cli),
+        Command::Demo => demo::run(),
+        Command::Config(command) => config::run(command),
+        Command::Completions { shell } => completions::run(*shell),
+    }
+}
+
+/// Help and version are answers, everything else clap says is a mistake in the usage.
+fn usage(error: &clap::Error) -> ExitCode {
+    let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+    // Nobody is left to tell where not even this can be printed.
+    let _ = error.print();
+    ExitCode::from(code)
+}
+
+fn report(error: &anyhow::Error) -> ExitCode {
+    // Our reader went away (`snowgate config show | head -1`): it has what it wanted.
+    if is_broken_pipe(error) {
+        return ExitCode::from(exit::OK);
+    }
+    let mut text = format!("snowgate: {error}\n");
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string().replace('\n', "\n    ");
+        text.push_str(&format!("  because: {cause}\n"));
+    }
+    if let Some(next_step) = serve::next_step(error) {
+        text.push_str(&format!("  next step: {next_step}\n"));
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    ExitCode::from(exit_code(error))
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    };
+    error.chain().any(io)
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let is_config = error
+        .chain()
+        .any(|cause| cause.is::<ConfigErrors>() || cause.is::<PathsError>() || cause.is::<UnknownProfile>());
+    if is_config { exit::CONFIG } else { exit::INTERNAL }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_socket_goes_before_or_after_the_command() {
+        for args in [["snowgate", "--socket", "/s", "stop"], ["snowgate", "stop", "--socket", "/s"]] {
+            assert_eq!(Cli::try_parse_from(args).unwrap().socket(), Some("/s".into()));
+        }
+        let empty = Cli::try_parse_from(["snowgate", "--socket", "", "stop"]).unwrap();
+        assert_eq!(empty.socket(), None);
+    }
+
+    #[test]
+    fn every_command_parses() {
+        for line in [
+            "serve",
+            "serve --ready-stdout",
+            "status --json",
+            "sessions --json",
+            "stop",
+            "demo",
+            "config check --file x",
+            "config show --json",
+            "config reference",
+            "completions zsh",
+        ] {
+            let args = ["snowgate"].into_iter().chain(line.split(' '));
+            assert!(Cli::try_parse_from(args).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_configuration_has_its_own_exit_code() {
+        let error = Err::<(), _>(PathsError::NoHome).context("starting").unwrap_err();
+        assert_eq!(exit_code(&error), exit::CONFIG);
+        assert_eq!(exit_code(&anyhow::anyhow!("fault")), exit::INTERNAL);
+    }
+}

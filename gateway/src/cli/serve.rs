@@ -1,0 +1,158 @@
+//! `snowgate serve`: the gateway's process.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use snowgate_link::endpoint::{Endpoint, EndpointError};
+use snowgate_link::start::Readiness;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Cli, ServeArgs};
+use crate::backend::sqlite::{SqliteBackend, SqliteSettings};
+use crate::backend::{Backend, BackendError};
+use crate::config::{BackendKind, Config, Environment, Paths, ProcessEnvironment};
+use crate::gateway::Gateway;
+use crate::link::{BindError, GatewayLock, Listener};
+use crate::multiplexer::Multiplexer;
+use crate::observe;
+
+/// Runs the gateway until it is told to leave.
+pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
+    let mut readiness = ReadinessPipe { wanted: args.ready_stdout };
+    let mut log = None;
+    match serve(cli, &mut readiness, &mut log) {
+        Ok(code) => Ok(code),
+        Err(error) => {
+            let next_step = next_step(&error);
+            tracing::error!(error = format!("{error:#}"), "cannot serve");
+            readiness.say(&Readiness::Error { message: format!("{error:#}"), next_step, log });
+            Err(error)
+        }
+    }
+}
+
+fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) -> Result<ExitCode> {
+    let environment = ProcessEnvironment;
+    let paths = Paths::discover(&environment)?;
+    let config = Config::load(&paths, &environment)?;
+    let _log_guard = observe::init(&paths.log_dir, config.gateway.log_level, config.log_targets.as_deref())
+        .context("cannot write the log")?;
+    *log = observe::newest_log(&paths.log_dir);
+    config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
+    let endpoint = endpoint(cli)?;
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let lock = match GatewayLock::take(&endpoint) {
+            Err(BindError::Taken(lock)) => {
+                tracing::info!(lock = %lock.display(), "another gateway is already running");
+                readiness.say(&Readiness::Already);
+                return Ok(ExitCode::SUCCESS);
+            }
+            other => other?,
+        };
+        let backend = tokio::task::block_in_place(|| open_backend(&config))?;
+        let multiplexer = Multiplexer::new(backend, config.pool.clone());
+        multiplexer.open_minimum().await?;
+        let listener = Listener::bind(lock)?;
+        let gateway = Gateway::new(config, paths, endpoint, multiplexer);
+        leave_on_signal(&gateway)?;
+        tracing::info!(pid = std::process::id(), socket = %gateway.endpoint.socket.display(), "ready");
+        readiness.say(&Readiness::Ready);
+        gateway.serve(listener).await;
+        tracing::info!("gone");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The endpoint that the shims use too.
+pub(super) fn endpoint(cli: &Cli) -> Result<Endpoint, EndpointError> {
+    let home = ProcessEnvironment.get("SNOWGATE_HOME").map(PathBuf::from);
+    Endpoint::resolve(cli.socket().as_deref(), home.as_deref())
+}
+
+fn open_backend(config: &Config) -> Result<Arc<dyn Backend>, BackendError> {
+    match config.backend {
+        BackendKind::Sqlite => {
+            let sqlite = config.sqlite.clone();
+            Ok(Arc::new(SqliteBackend::open(&SqliteSettings {
+                folder: sqlite.folder,
+                databases: sqlite.databases,
+                read_only: sqlite.read_only,
+                sample_data: sqlite.sample_data,
+                busy_timeout: sqlite.busy_timeout,
+            })?))
+        }
+    }
+}
+
+/// Every session is a descriptor: take as many as the system lets this user have.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+fn leave_on_signal(gateway: &Arc<Gateway>) -> Result<()> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).context("cannot listen for signals")?;
+        let gateway = Arc::clone(gateway);
+        tokio::spawn(async move {
+            signals.recv().await;
+            gateway.drain.cancel();
+        });
+    }
+    Ok(())
+}
+
+/// What the user can do about `error`, where the part that failed knows.
+pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<BackendError>() {
+            return error.next_step.clone();
+        }
+        if let Some(error) = cause.downcast_ref::<BindError>() {
+            return match error {
+                BindError::Endpoint(error) => Some(error.next_step()),
+                BindError::Taken(_) | BindError::Io { .. } => None,
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<snowgate_link::start::StartError>() {
+            return error.next_step();
+        }
+        if cause.downcast_ref::<crate::config::ConfigErrors>().is_some() {
+            return Some("run `snowgate config check`".to_owned());
+        }
+        cause.downcast_ref::<EndpointError>().map(EndpointError::next_step)
+    })
+}
+
+/// Tells the shim that started this gateway how it went, once.
+struct ReadinessPipe {
+    wanted: bool,
+}
+
+impl ReadinessPipe {
+    fn say(&mut self, readiness: &Readiness) {
+        if !std::mem::take(&mut self.wanted) {
+            return;
+        }
+        let line = serde_json::to_string(readiness).unwrap_or_default();
+        // The shim may have gone; the gateway serves the others.
+        let _ = writeln!(std::io::stdout(), "{line}").and_then(|()| std::io::stdout().flush());
+        close_stdout();
+    }
+}
+
+/// Points stdout at nothing, so that the pipe's reader sees its end.
+fn close_stdout() {
+    if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(&null);
+    }
+}

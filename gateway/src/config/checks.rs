@@ -1,0 +1,38 @@
+//! Checks of values against each other.
+
+use std::path::Path;
+
+use super::error::{ConfigError, Place};
+use super::keys::{CONNECTIONS_MAX, CONNECTIONS_MIN, Key};
+use super::kind::Value;
+use super::settings::{Origin, Settings};
+
+/// Fits the defaults to what was set and returns what does not fit together. `file` is where lines of origins
+/// are.
+pub(super) fn run(settings: &mut Settings, file: &Path) -> Option<ConfigError> {
+    let (min, max) = (settings.integer(&CONNECTIONS_MIN), settings.integer(&CONNECTIONS_MAX));
+    if min <= max {
+        return None;
+    }
+    if settings.get(&CONNECTIONS_MIN).origin == Origin::Default {
+        settings.set(&CONNECTIONS_MIN, Value::Integer(max), Origin::Default);
+        return None;
+    }
+    let limit = &settings.get(&CONNECTIONS_MAX).origin;
+    Some(ConfigError {
+        place: place(settings, &CONNECTIONS_MIN, file),
+        key: Some(CONNECTIONS_MIN.path.to_owned()),
+        message: format!("is {min}, must be at most {} = {max} ({limit})", CONNECTIONS_MAX.path),
+        hint: Some(format!("lower it, or raise {}", CONNECTIONS_MAX.path)),
+    })
+}
+
+fn place(settings: &Settings, key: &Key, file: &Path) -> Place {
+    match &settings.get(key).origin {
+        Origin::File { line, column } => {
+            Place::Position { file: file.to_owned(), line: *line, column: *column }
+        }
+        Origin::Environment { variable } => Place::Variable(variable.clone()),
+        Origin::Default => Place::File(file.to_owned()),
+    }
+}

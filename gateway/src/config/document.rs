@@ -1,0 +1,241 @@
+//! The file layer: a TOML document walked against the table of keys.
+//!
+//! The walk works on the parsed document with its positions, not on derived types, because those stop at the
+//! first mistake and do not say where in the file it stands.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Paths;
+use super::error::{ConfigError, Place};
+use super::keys::{self, DATABASES, PROFILE_KEYS, PROFILES, SECTIONS};
+use super::kind::{Kind, Refusal, Value, Written};
+use super::resolver::Resolver;
+use super::settings::{Origin, ProfileSettings, Setting, Settings};
+use super::suggest;
+
+/// Byte offsets of a text as lines and columns.
+pub(super) struct Lines<'a>(&'a str);
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// Line and column of `offset`, from 1; the column in characters. Past the end means the end.
+    pub(super) fn at(&self, offset: usize) -> (usize, usize) {
+        let before = self.0.get(..offset).unwrap_or(self.0);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// Reads `text` into `settings`; returns what is wrong with it, in its order.
+pub(super) fn apply(text: &str, paths: &Paths, settings: &mut Settings) -> Vec<ConfigError> {
+    let resolver = Resolver { base: paths.config_file.parent(), home: paths.home_dir.as_deref() };
+    let mut walk = Walk { lines: Lines::new(text), paths, resolver, settings, errors: Vec::new() };
+    let (document, mistakes) = DeTable::parse_recoverable(text);
+    if mistakes.is_empty() {
+        walk.document(document.get_ref());
+    } else {
+        walk.syntax(&mistakes);
+    }
+    let mut errors = walk.errors;
+    errors.sort_by_key(|error| match error.place {
+        Place::Position { line, column, .. } => (line, column),
+        _ => (0, 0),
+    });
+    errors
+}
+
+type SpannedValue<'i> = Spanned<DeValue<'i>>;
+
+struct Walk<'a> {
+    lines: Lines<'a>,
+    paths: &'a Paths,
+    resolver: Resolver<'a>,
+    settings: &'a mut Settings,
+    errors: Vec<ConfigError>,
+}
+
+impl Walk<'_> {
+    /// One error a line: the parser's further ones on it follow from the first.
+    fn syntax(&mut self, mistakes: &[toml::de::Error]) {
+        let mut line_last = 0;
+        for mistake in mistakes {
+            let offset = mistake.span().map_or(0, |span| span.start);
+            let (line, _) = self.lines.at(offset);
+            if line != line_last {
+                self.report(offset, None, Refusal::new(format!("is not TOML: {}", mistake.message())));
+            }
+            line_last = line;
+        }
+    }
+
+    fn document(&mut self, document: &DeTable<'_>) {
+        for (name, value) in document {
+            let known = SECTIONS.iter().find(|section| section.name == name.get_ref().as_ref());
+            match known {
+                Some(section) => self.section(section.name, value),
+                None if name.get_ref() == PROFILES => self.profiles(value),
+                None => {
+                    let hint = suggest::for_section(name.get_ref());
+                    let refusal = Refusal::with_hint("there is no such key or table", hint);
+                    self.report(name.span().start, Some(name.get_ref()), refusal);
+                }
+            }
+        }
+    }
+
+    fn section(&mut self, section: &str, value: &SpannedValue<'_>) {
+        let Some(table) = self.table(section, value) else { return };
+        for (name, value) in table {
+            let path = format!("{section}.{}", name.get_ref());
+            match keys::find(section, name.get_ref()) {
+                Some(key) => {
+                    if let Some(Setting { value, origin }) = self.value(&path, key.kind, value) {
+                        self.settings.set(key, value, origin);
+                    }
+                }
+                None if section == "sqlite" && name.get_ref() == DATABASES => self.databases(&path, value),
+                None => {
+                    let hint = suggest::for_key(section, name.get_ref());
+                    self.report(
+                        name.span().start,
+                        Some(&path),
+                        Refusal::with_hint("there is no such key", hint),
+                    );
+                }
+            }
+        }
+    }
+
+    fn databases(&mut self, path: &str, value: &SpannedValue<'_>) {
+        let Some(table) = self.table(path, value) else { return };
+        for (name, value) in table {
+            let path = format!("{path}.{}", name.get_ref());
+            let refusal = database_name_refusal(name.get_ref(), self.settings);
+            if let Some(refusal) = refusal {
+                self.report(name.span().start, Some(&path), refusal);
+            } else if let Some(setting) = self.value(&path, Kind::Path, value) {
+                self.settings.databases.insert(name.get_ref().to_string(), setting);
+            }
+        }
+    }
+
+    fn profiles(&mut self, value: &SpannedValue<'_>) {
+        let Some(table) = self.table(PROFILES, value) else { return };
+        for (name, value) in table {
+            let path = format!("{PROFILES}.{}", name.get_ref());
+            if let Err(refusal) = Kind::Name.check(Written::Text(name.get_ref().to_string()), &self.resolver)
+            {
+                self.report(name.span().start, Some(&path), refusal);
+            }
+            if let Some(profile) = self.profile(&path, value) {
+                self.settings.profiles.insert(name.get_ref().to_string(), profile);
+            }
+        }
+    }
+
+    fn profile(&mut self, path: &str, value: &SpannedValue<'_>) -> Option<ProfileSettings> {
+        let mut profile = ProfileSettings::new();
+        for (name, value) in self.table(path, value)? {
+            let path = format!("{path}.{}", name.get_ref());
+            let names = PROFILE_KEYS.iter().map(|(name, _)| *name);
+            match names.clone().find(|known| known == name.get_ref()) {
+                Some(known) => profile.extend(self.value(&path, Kind::Name, value).map(|set| (known, set))),
+                None => {
+                    let hint = match suggest::nearest(name.get_ref(), names.clone()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("a profile has: {}", names.collect::<Vec<_>>().join(", ")),
+                    };
+                    self.report(
+                        name.span().start,
+                        Some(&path),
+                        Refusal::with_hint("there is no such key", hint),
+                    );
+                }
+            }
+        }
+        Some(profile)
+    }
+
+    fn table<'v, 'i>(&mut self, path: &str, value: &'v SpannedValue<'i>) -> Option<&'v DeTable<'i>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            let refusal =
+                Refusal::with_hint("must be a table", format!("write [{path}] on a line of its own"));
+            self.report(value.span().start, Some(path), refusal);
+        }
+        table
+    }
+
+    fn value(&mut self, path: &str, kind: Kind, value: &SpannedValue<'_>) -> Option<Setting> {
+        let start = value.span().start;
+        match kind.check(written(value.get_ref()), &self.resolver) {
+            Ok(value) => Some(self.setting(start, value)),
+            Err(refusal) => {
+                self.report(start, Some(path), refusal);
+                None
+            }
+        }
+    }
+
+    fn setting(&self, offset: usize, value: Value) -> Setting {
+        let (line, column) = self.lines.at(offset);
+        Setting { value, origin: Origin::File { line, column } }
+    }
+
+    fn report(&mut self, offset: usize, key: Option<&str>, refusal: Refusal) {
+        let (line, column) = self.lines.at(offset);
+        self.errors.push(ConfigError {
+            place: Place::Position { file: self.paths.config_file.clone(), line, column },
+            key: key.map(str::to_owned),
+            message: refusal.message,
+            hint: refusal.hint,
+        });
+    }
+}
+
+fn written(value: &DeValue<'_>) -> Written {
+    match value {
+        DeValue::String(text) => Written::Text(text.to_string()),
+        DeValue::Boolean(truth) => Written::Boolean(*truth),
+        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+            .map_or(Written::Other("a number beyond any bound"), Written::Integer),
+        DeValue::Float(_) => Written::Other("a fraction"),
+        DeValue::Datetime(_) => Written::Other("a date or time"),
+        DeValue::Array(_) => Written::Other("an array"),
+        DeValue::Table(_) => Written::Other("a table"),
+    }
+}
+
+/// Names fold case in SQL, and SQLite keeps two of them for itself on every connection.
+fn database_name_refusal(name: &str, settings: &Settings) -> Option<Refusal> {
+    const RESERVED: [&str; 2] = ["main", "temp"];
+    if let Err(refusal) =
+        Kind::Name.check(Written::Text(name.to_owned()), &Resolver { base: None, home: None })
+    {
+        return Some(refusal);
+    }
+    if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+        return Some(Refusal::with_hint("is a name SQLite keeps for itself", "choose another name"));
+    }
+    let twin = settings.databases.keys().find(|other| other.to_lowercase() == name.to_lowercase())?;
+    Some(Refusal::with_hint(format!("differs from `{twin}` in case only"), "rename one of them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_become_lines_and_columns_in_characters() {
+        let lines = Lines::new("ab\ncäd\n");
+        assert_eq!(lines.at(0), (1, 1));
+        assert_eq!(lines.at(2), (1, 3));
+        assert_eq!(lines.at(3), (2, 1));
+        assert_eq!(lines.at(6), (2, 3));
+        assert_eq!(lines.at(99), (3, 1));
+    }
+}

@@ -1,0 +1,177 @@
+//! What can be wrong with a configuration, said so that it can be put right.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Errors shown of one run, at most; the rest is counted.
+const ERRORS_SHOWN_MAX: usize = 50;
+
+/// Where a mistake stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At a position in the config file; line and column count from 1, the column in characters.
+    Position {
+        /// The config file.
+        file: PathBuf,
+        /// The line.
+        line: usize,
+        /// The column.
+        column: usize,
+    },
+    /// The config file as a whole: it cannot be read.
+    File(PathBuf),
+    /// A variable of the environment.
+    Variable(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Position { file, line, column } => write!(f, "{}:{line}:{column}", file.display()),
+            Self::File(file) => write!(f, "{}", file.display()),
+            Self::Variable(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One mistake. Displayed as `place: key: message` and, on a second line, the hint.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{place}: {}{message}{}", KeyPart(.key.as_deref()), HintPart(.hint.as_deref()))]
+pub struct ConfigError {
+    /// Where it stands.
+    pub place: Place,
+    /// The key with its section (`pool.connections_max`), where it is about one.
+    pub key: Option<String>,
+    /// What is wrong: the value and what is allowed.
+    pub message: String,
+    /// What to do about it, where that is not plain from the message.
+    pub hint: Option<String>,
+}
+
+struct KeyPart<'a>(Option<&'a str>);
+
+impl fmt::Display for KeyPart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |key| write!(f, "{key}: "))
+    }
+}
+
+struct HintPart<'a>(Option<&'a str>);
+
+impl fmt::Display for HintPart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+    }
+}
+
+/// Every mistake of one configuration; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// `Err` with the mistakes, `Ok` where there are none.
+    pub(super) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
+    }
+
+    /// The mistakes: those of the file in its order, then those of the environment.
+    pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
+        self.0.iter()
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl<'a> IntoIterator for &'a ConfigErrors {
+    type Item = &'a ConfigError;
+    type IntoIter = std::slice::Iter<'a, ConfigError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().take(ERRORS_SHOWN_MAX).enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{error}")?;
+        }
+        match self.0.len().saturating_sub(ERRORS_SHOWN_MAX) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
+    }
+}
+
+/// Something that does not stop the gateway but is likely a mistake: a variable that nothing reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The variable.
+    pub variable: String,
+    /// What is odd about it and what was perhaps meant.
+    pub message: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.variable, self.message)
+    }
+}
+
+/// A profile was asked for that the configuration does not have.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("no profile `{name}` in the configuration; {}", advice(.nearest.as_deref(), .known))]
+pub struct UnknownProfile {
+    /// The name asked for.
+    pub name: String,
+    /// The profile whose name is nearest to it.
+    pub nearest: Option<String>,
+    /// Every profile there is, in order.
+    pub known: Vec<String>,
+}
+
+fn advice(nearest: Option<&str>, known: &[String]) -> String {
+    match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("there is: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(line: usize) -> ConfigError {
+        ConfigError {
+            place: Place::Position { file: "/etc/c.toml".into(), line, column: 3 },
+            key: Some("pool.x".to_owned()),
+            message: "is 3".to_owned(),
+            hint: Some("use 2".to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_error_names_place_key_cause_and_next_step() {
+        assert_eq!(error(7).to_string(), "/etc/c.toml:7:3: pool.x: is 3\n  hint: use 2");
+        let bare = ConfigError { key: None, hint: None, place: Place::Variable("V".to_owned()), ..error(1) };
+        assert_eq!(bare.to_string(), "V: is 3");
+    }
+
+    #[test]
+    fn a_flood_of_errors_is_cut_and_counted() {
+        let errors = ConfigErrors((1..=ERRORS_SHOWN_MAX + 2).map(error).collect());
+        assert!(errors.to_string().ends_with("\nand 2 more"));
+        assert_eq!(errors.iter().count(), ERRORS_SHOWN_MAX + 2);
+    }
+}

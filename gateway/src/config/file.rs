@@ -1,0 +1,158 @@
+//! Reading the config file: every way in which that can fail, told apart.
+
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use super::Paths;
+use super::document::Lines;
+use super::error::{ConfigError, Place};
+
+/// Bytes of a config file, at most.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The text of the config file; `None` where there is none and none was named.
+pub(super) fn read(paths: &Paths) -> Result<Option<String>, ConfigError> {
+    let path = &paths.config_file;
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if is_absent(&error) && !paths.config_named => return Ok(None),
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    check_type(path, &metadata)?;
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    check_owner(path, &file.metadata().map_err(|error| unreadable(path, &error))?)?;
+    decode(path, read_bounded(path, file)?).map(Some)
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// Before the file is opened, because opening a named pipe blocks until somebody writes it.
+fn check_type(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
+    if metadata.is_dir() {
+        return Err(problem(path, "is a folder, must be a TOML file", None));
+    }
+    if !metadata.is_file() {
+        return Err(problem(path, "is not a regular file", None));
+    }
+    Ok(())
+}
+
+/// Who can write the config decides which files the gateway serves, so that may only be its user or root.
+#[cfg(unix)]
+fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
+    use std::os::unix::fs::MetadataExt;
+
+    const WRITABLE_BY_OTHERS: u32 = 0o002;
+    let user = rustix::process::geteuid().as_raw();
+    let owner = metadata.uid();
+    if owner != user && owner != 0 {
+        let message = format!("belongs to user id {owner}, must belong to you (user id {user}) or root");
+        return Err(problem(path, &message, Some("copy it to a file of your own".to_owned())));
+    }
+    if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
+        let hint = format!("run: chmod o-w {}", path.display());
+        return Err(problem(path, "can be written by every user of this machine", Some(hint)));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_owner(_: &Path, _: &Metadata) -> Result<(), ConfigError> {
+    Ok(())
+}
+
+fn read_bounded(path: &Path, file: File) -> Result<Vec<u8>, ConfigError> {
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(problem(path, &format!("has more than {FILE_BYTES_MAX} bytes, the upper bound"), None));
+    }
+    Ok(bytes)
+}
+
+fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let readable = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+        let (line, column) = Lines::new(&readable).at(readable.len());
+        ConfigError {
+            place: Place::Position { file: path.to_owned(), line, column },
+            key: None,
+            message: "is not valid UTF-8".to_owned(),
+            hint: Some("save the file in UTF-8".to_owned()),
+        }
+    })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
+    let hint = match error.kind() {
+        ErrorKind::NotFound => Some("create the file, or name another one".to_owned()),
+        ErrorKind::PermissionDenied => {
+            Some("let the user who runs the gateway read the file and enter its folders".to_owned())
+        }
+        _ => None,
+    };
+    problem(path, &format!("cannot be read: {error}"), hint)
+}
+
+fn problem(path: &Path, message: &str, hint: Option<String>) -> ConfigError {
+    ConfigError { place: Place::File(path.to_owned()), key: None, message: message.to_owned(), hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_bytes(bytes: &[u8]) -> Result<Option<String>, ConfigError> {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::below(home.path());
+        std::fs::write(&paths.config_file, bytes).unwrap();
+        read(&paths)
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error_only_where_it_was_named() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::below(home.path());
+        assert_eq!(read(&paths), Ok(None));
+        let named = paths.with_config_file(home.path().join("other.toml"));
+        assert!(read(&named).unwrap_err().message.contains("cannot be read"));
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_placed() {
+        let error = read_bytes(b"[gateway]\nx = \"\xff\"\n").unwrap_err();
+        assert!(error.to_string().contains("config.toml:2:6: is not valid UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn size_is_bounded() {
+        let bytes = vec![b'#'; usize::try_from(FILE_BYTES_MAX).unwrap()];
+        assert!(read_bytes(&bytes).is_ok());
+        let bytes = vec![b'#'; bytes.len() + 1];
+        assert!(read_bytes(&bytes).unwrap_err().message.contains("upper bound"));
+    }
+
+    #[test]
+    fn a_folder_is_named_as_such() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::below(home.path());
+        std::fs::create_dir(&paths.config_file).unwrap();
+        assert!(read(&paths).unwrap_err().message.starts_with("is a folder"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_everybody_can_write_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::below(home.path());
+        std::fs::write(&paths.config_file, "").unwrap();
+        std::fs::set_permissions(&paths.config_file, std::fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(read(&paths).unwrap_err().hint.is_some_and(|hint| hint.contains("chmod o-w")));
+    }
+}

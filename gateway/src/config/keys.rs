@@ -1,0 +1,203 @@
+//! The one table of settings. A new key is a row here, a field in `sections` and nothing else.
+
+use super::environment::PREFIX;
+use super::kind::Kind;
+
+/// What a key is worth where nobody set it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fallback {
+    /// This number.
+    Integer(u64),
+    /// This truth value.
+    Boolean(bool),
+    /// This word.
+    Text(&'static str),
+    /// This folder inside the data folder.
+    DataFolder(&'static str),
+}
+
+/// One scalar setting.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    /// The TOML table it stands in.
+    pub(super) section: &'static str,
+    /// Its name in that table.
+    pub(super) name: &'static str,
+    /// `section.name`: what errors call it, and its place in [`super::Settings`].
+    pub(super) path: &'static str,
+    /// What values it takes.
+    pub(super) kind: Kind,
+    /// Its value where nobody set it.
+    pub(super) fallback: Fallback,
+    /// What it does: one or more sentences.
+    pub(super) doc: &'static str,
+}
+
+impl Key {
+    /// The variable that overrides it.
+    pub(super) fn variable(&self) -> String {
+        format!("{PREFIX}{}_{}", self.section, self.name).to_ascii_uppercase()
+    }
+}
+
+/// A table of the file, for the reference page and for suggestions.
+pub(super) struct Section {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What is set there.
+    pub(super) doc: &'static str,
+}
+
+/// The tables of fixed keys, in the order in which they are shown.
+pub(super) const SECTIONS: &[Section] = &[
+    Section { name: "gateway", doc: "The gateway process and its sessions." },
+    Section { name: "backend", doc: "What runs the statements." },
+    Section { name: "sqlite", doc: "The embedded backend: a folder of SQLite files, each one a database." },
+    Section { name: "pool", doc: "The connections that all sessions share." },
+    Section { name: "limits", doc: "What one statement may cost and return." },
+];
+
+/// The table of profiles.
+pub(super) const PROFILES: &str = "profiles";
+
+/// The profile that always exists.
+pub(super) const PROFILE_DEFAULT: &str = "default";
+
+/// The keys of a profile and what they do.
+pub(super) const PROFILE_KEYS: &[(&str, &str)] = &[
+    ("role", "The role the session starts with."),
+    ("warehouse", "The warehouse the session starts with."),
+    ("database", "The database the session starts with."),
+    ("schema", "The schema the session starts with."),
+];
+
+/// The table of single database files inside `[sqlite]`.
+pub(super) const DATABASES: &str = "databases";
+
+macro_rules! keys {
+    ($($(#[doc = $doc:literal])+ $id:ident = $section:ident.$name:ident: $kind:expr,
+        default $fallback:expr;)+) => {
+        $($(#[doc = $doc])+ pub(super) const $id: Key = Key {
+            section: stringify!($section),
+            name: stringify!($name),
+            path: concat!(stringify!($section), ".", stringify!($name)),
+            kind: $kind,
+            fallback: $fallback,
+            doc: concat!($($doc),+),
+        };)+
+
+        /// Every scalar key, section by section.
+        pub(super) const KEYS: &[Key] = &[$($id),+];
+    };
+}
+
+keys! {
+    /// Minutes without a session, a query or an open transaction after which the gateway exits; 0: never.
+    IDLE_EXIT = gateway.idle_exit_minutes: Kind::integer(0, 10_080), default Fallback::Integer(15);
+    /// Milliseconds that running statements get to finish when the gateway stops.
+    DRAIN_TIMEOUT = gateway.drain_timeout_ms: Kind::integer(0, 600_000), default Fallback::Integer(5_000);
+    /// Sessions open at once; a client beyond that is refused by name.
+    SESSIONS_MAX = gateway.sessions_max: Kind::integer(1, 100_000), default Fallback::Integer(2_000);
+    /// Requests of one session that run at once; further ones wait.
+    SESSION_REQUESTS_MAX = gateway.session_requests_max: Kind::integer(1, 1_024),
+        default Fallback::Integer(32);
+    /// Milliseconds a new connection has to say hello before it is closed.
+    HELLO_TIMEOUT = gateway.hello_timeout_ms: Kind::integer(100, 60_000), default Fallback::Integer(5_000);
+    /// How much is logged; `SNOWGATE_LOG` stands above it.
+    LOG_LEVEL = gateway.log_level: Kind::choice(&["error", "warn", "info", "debug", "trace"]),
+        default Fallback::Text("info");
+
+    /// The backend.
+    BACKEND_KIND = backend.kind: Kind::Choice { accepted: &["sqlite"], planned: &["snowflake"] },
+        default Fallback::Text("sqlite");
+
+    /// The folder of database files. A relative path starts at the config file's folder; `~/` is the home
+    /// folder.
+    SQLITE_FOLDER = sqlite.folder: Kind::Path, default Fallback::DataFolder("databases");
+    /// Whether the first start fills the folder with the sample database `SNOWFLAKE_SAMPLE_DATA`.
+    SAMPLE_DATA = sqlite.sample_data: Kind::Boolean, default Fallback::Boolean(true);
+    /// Whether statements that write are refused.
+    READ_ONLY = sqlite.read_only: Kind::Boolean, default Fallback::Boolean(true);
+    /// Milliseconds a statement waits for another process's lock on a file.
+    BUSY_TIMEOUT = sqlite.busy_timeout_ms: Kind::integer(0, 600_000), default Fallback::Integer(5_000);
+
+    /// Connections kept open while nothing runs. Where it is not set, it is never above
+    /// `pool.connections_max`.
+    CONNECTIONS_MIN = pool.connections_min: Kind::integer(0, 256), default Fallback::Integer(2);
+    /// Connections open at once.
+    CONNECTIONS_MAX = pool.connections_max: Kind::integer(1, 256), default Fallback::Integer(10);
+    /// Milliseconds a statement waits for a connection before it is refused.
+    WAIT_TIMEOUT = pool.wait_timeout_ms: Kind::integer(1, 3_600_000), default Fallback::Integer(30_000);
+    /// Milliseconds after which an unused connection above the minimum is closed.
+    IDLE_TIMEOUT = pool.idle_timeout_ms: Kind::integer(1_000, 86_400_000), default Fallback::Integer(300_000);
+
+    /// Rows of one result, at most, whatever limit the client asks for.
+    ROWS_MAX = limits.rows_max: Kind::integer(1, 1_000_000), default Fallback::Integer(10_000);
+    /// Bytes of cell text in one result, at most. The bound is 7 MiB, because TypeScript clients close the
+    /// connection on a message over 10 MiB.
+    BYTES_MAX = limits.bytes_max: Kind::integer(1_024, 7_340_032), default Fallback::Integer(1_048_576);
+    /// Milliseconds after which a running statement is interrupted.
+    STATEMENT_TIMEOUT = limits.statement_timeout_ms: Kind::integer(1, 86_400_000),
+        default Fallback::Integer(300_000);
+    /// Rows counted past the end of a cut result to say how many are missing; beyond it the count is "at
+    /// least".
+    COUNT_ROWS_MAX = limits.count_rows_max: Kind::integer(0, 1_000_000_000),
+        default Fallback::Integer(100_000);
+}
+
+/// The key at `section.name`.
+pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.section == section && key.name == name)
+}
+
+/// The names of the keys of `section`, tables included.
+pub(super) fn names(section: &str) -> Vec<&'static str> {
+    let scalars = KEYS.iter().filter(|key| key.section == section).map(|key| key.name);
+    scalars.chain((section == "sqlite").then_some(DATABASES)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_unique_and_stand_in_a_known_section() {
+        for (index, key) in KEYS.iter().enumerate() {
+            assert!(SECTIONS.iter().any(|section| section.name == key.section), "{}", key.path);
+            assert!(KEYS[..index].iter().all(|other| other.path != key.path), "{}", key.path);
+            assert_eq!(find(key.section, key.name).map(|found| found.path), Some(key.path));
+        }
+    }
+
+    #[test]
+    fn every_default_is_within_its_bounds() {
+        for key in KEYS {
+            match (key.kind, key.fallback) {
+                (Kind::Integer { min, max }, Fallback::Integer(value)) => {
+                    assert!((min..=max).contains(&value), "{}", key.path);
+                }
+                (Kind::Boolean, Fallback::Boolean(_)) | (Kind::Path, Fallback::DataFolder(_)) => {}
+                (Kind::Choice { accepted, .. }, Fallback::Text(text)) => assert!(accepted.contains(&text)),
+                (kind, fallback) => panic!("{}: {kind:?} with {fallback:?}", key.path),
+            }
+        }
+    }
+
+    #[test]
+    fn a_variable_spells_section_and_key() {
+        assert_eq!(CONNECTIONS_MAX.variable(), "SNOWGATE_POOL_CONNECTIONS_MAX");
+    }
+
+    #[test]
+    fn every_number_states_its_bounds_beside_its_typed_field() {
+        let words: Vec<_> =
+            include_str!("sections.rs").split_whitespace().filter(|word| *word != "///").collect();
+        let source = words.join(" ");
+        for key in KEYS {
+            if let Kind::Integer { min, max } = key.kind {
+                let sentence = format!("`{}`, {min} to {max}", key.path);
+                assert!(source.contains(&sentence), "sections.rs lacks: {sentence}");
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The way from file and environment to the one immutable [`Config`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::error::{ConfigErrors, UnknownProfile, Warning};
+use super::sections::{BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SqliteConfig};
+use super::settings::Settings;
+use super::{Environment, Paths, checks, document, file, overrides, suggest};
+
+/// The whole configuration, checked. Built once by [`Config::load`]; nothing writes it afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The process and its sessions.
+    pub gateway: GatewayConfig,
+    /// What runs the statements.
+    pub backend: BackendKind,
+    /// The embedded backend.
+    pub sqlite: SqliteConfig,
+    /// The shared connections.
+    pub pool: PoolConfig,
+    /// What one statement may cost and return.
+    pub limits: LimitsConfig,
+    /// Profiles by name; `default` is always among them.
+    pub profiles: BTreeMap<String, ProfileConfig>,
+    /// `SNOWGATE_LOG`, checked: a level or a list of targets that stands above [`GatewayConfig::log_level`].
+    pub log_targets: Option<String>,
+    /// The file that was read; `None` where there is none.
+    pub file: Option<PathBuf>,
+    /// Every value as `config show` prints it, with its origin.
+    pub origins: Settings,
+    /// What is likely a mistake and stops nothing.
+    pub warnings: Vec<Warning>,
+}
+
+impl Config {
+    /// Reads the config file, where there is one, and the environment's overrides.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake that can be told apart, of file and environment. A file that is no TOML hides the
+    /// mistakes of its values; one that cannot be read hides its own only.
+    pub fn load(paths: &Paths, env: &dyn Environment) -> Result<Self, ConfigErrors> {
+        let mut settings = Settings::defaults(&paths.data_dir);
+        let mut errors = Vec::new();
+        let text = file::read(paths).unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
+        if let Some(text) = &text {
+            errors.extend(document::apply(text, paths, &mut settings));
+        }
+        let overridden = overrides::apply(env, paths, &mut settings);
+        errors.extend(overridden.errors);
+        if errors.is_empty() {
+            errors.extend(checks::run(&mut settings, &paths.config_file));
+        }
+        ConfigErrors::check(errors)?;
+        let file = text.map(|_| paths.config_file.clone());
+        Ok(Self::assemble(settings, overridden.log_targets, file, overridden.warnings))
+    }
+
+    fn assemble(
+        settings: Settings,
+        log_targets: Option<String>,
+        file: Option<PathBuf>,
+        warnings: Vec<Warning>,
+    ) -> Self {
+        let profiles = settings.profiles.iter();
+        Self {
+            gateway: GatewayConfig::from_settings(&settings),
+            // The only kind that passes the check.
+            backend: BackendKind::Sqlite,
+            sqlite: SqliteConfig::from_settings(&settings),
+            pool: PoolConfig::from_settings(&settings),
+            limits: LimitsConfig::from_settings(&settings),
+            profiles: profiles
+                .map(|(name, keys)| (name.clone(), ProfileConfig::from_settings(keys)))
+                .collect(),
+            log_targets,
+            file,
+            origins: settings,
+            warnings,
+        }
+    }
+
+    /// The profile called `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownProfile`], with the nearest name there is.
+    pub fn profile(&self, name: &str) -> Result<&ProfileConfig, UnknownProfile> {
+        self.profiles.get(name).ok_or_else(|| UnknownProfile {
+            name: name.to_owned(),
+            nearest: suggest::nearest(name, self.profiles.keys().map(String::as_str)).map(str::to_owned),
+            known: self.profiles.keys().cloned().collect(),
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! The environment layer: one variable per key, and warnings about variables that nothing reads.
+
+use super::environment::{PREFIX, VARIABLES};
+use super::error::{ConfigError, Place, Warning};
+use super::keys::{DATABASES, KEYS, PROFILES};
+use super::kind::Written;
+use super::resolver::Resolver;
+use super::settings::{Origin, Settings};
+use super::{Environment, Paths, suggest};
+use crate::observe;
+
+const LOG_VARIABLE: &str = "SNOWGATE_LOG";
+
+/// What the environment says.
+#[derive(Debug, Default)]
+pub(super) struct Overridden {
+    /// Values that do not pass.
+    pub(super) errors: Vec<ConfigError>,
+    /// Variables that nothing reads.
+    pub(super) warnings: Vec<Warning>,
+    /// `SNOWGATE_LOG`, where it is set.
+    pub(super) log_targets: Option<String>,
+}
+
+/// Puts the environment's values into `settings`.
+pub(super) fn apply(env: &dyn Environment, paths: &Paths, settings: &mut Settings) -> Overridden {
+    let resolver = Resolver { base: None, home: paths.home_dir.as_deref() };
+    let mut found = Overridden { warnings: warnings(env), ..Overridden::default() };
+    for key in KEYS {
+        let variable = key.variable();
+        let Some(text) = env.get(&variable) else { continue };
+        match key.kind.check(Written::from_variable(key.kind, &text), &resolver) {
+            Ok(value) => settings.set(key, value, Origin::Environment { variable }),
+            Err(refusal) => found.errors.push(ConfigError {
+                place: Place::Variable(variable),
+                key: Some(key.path.to_owned()),
+                message: refusal.message,
+                hint: refusal.hint,
+            }),
+        }
+    }
+    found.log_targets = env.get(LOG_VARIABLE);
+    found.errors.extend(found.log_targets.as_deref().and_then(log_error));
+    found
+}
+
+fn log_error(targets: &str) -> Option<ConfigError> {
+    let error = observe::check_targets(targets).err()?;
+    Some(ConfigError {
+        place: Place::Variable(LOG_VARIABLE.to_owned()),
+        key: None,
+        message: error.to_string(),
+        hint: Some("write a level (`debug`) or targets (`snowgate=debug,tokio=info`)".to_owned()),
+    })
+}
+
+fn warnings(env: &dyn Environment) -> Vec<Warning> {
+    let overrides = KEYS.iter().map(super::keys::Key::variable);
+    let known: Vec<String> =
+        VARIABLES.iter().map(|variable| variable.name.to_owned()).chain(overrides).collect();
+    let unknown = env.names().into_iter().filter(|name| !known.contains(name));
+    unknown.map(|variable| Warning { message: explain(&variable, &known), variable }).collect()
+}
+
+fn explain(variable: &str, known: &[String]) -> String {
+    // The common prefix would make any two names look alike.
+    let bare = |name: &'_ str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+    let name = bare(variable);
+    let file_only = [PROFILES.to_owned(), format!("sqlite_{DATABASES}")];
+    if file_only.iter().any(|table| name.to_lowercase().starts_with(table)) {
+        return "no such setting; profiles and databases stand in the config file only".to_owned();
+    }
+    let candidates: Vec<String> = known.iter().map(|known| bare(known)).collect();
+    match suggest::nearest(&name, candidates.iter().map(String::as_str)) {
+        Some(near) => format!("no such setting; did you mean `{PREFIX}{near}`?"),
+        None => "no such setting; `snowgate config reference` lists them all".to_owned(),
+    }
+}

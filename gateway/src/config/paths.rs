@@ -1,0 +1,172 @@
+//! Where config, data, state and logs lie.
+
+use std::path::{Path, PathBuf};
+
+use directories::{BaseDirs, ProjectDirs};
+use thiserror::Error;
+
+use super::environment::Environment;
+use super::kind::Refusal;
+use super::resolver::Resolver;
+
+const HOME_VARIABLE: &str = "SNOWGATE_HOME";
+const CONFIG_VARIABLE: &str = "SNOWGATE_CONFIG";
+const CONFIG_FILE: &str = "config.toml";
+
+/// The places of one gateway, all absolute. The run folder and the socket are the link's to compute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The config file. It need not exist unless it was named.
+    pub config_file: PathBuf,
+    /// Whether somebody named the config file (`SNOWGATE_CONFIG`, `--file`), so that its absence is an error.
+    pub config_named: bool,
+    /// What is worth keeping: databases.
+    pub data_dir: PathBuf,
+    /// What the gateway remembers between runs.
+    pub state_dir: PathBuf,
+    /// The gateway's log files.
+    pub log_dir: PathBuf,
+    /// What `~/` stands for; `None` where the user has no home folder.
+    pub home_dir: Option<PathBuf>,
+}
+
+/// The places cannot be told.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum PathsError {
+    /// The user has no home folder and `SNOWGATE_HOME` is not set.
+    #[error("this user has no home folder; set HOME, or SNOWGATE_HOME to the folder Snowgate may use")]
+    NoHome,
+    /// A variable does not hold a usable path.
+    #[error("{variable}: {message}")]
+    Variable {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with its value, and what to do.
+        message: String,
+    },
+}
+
+impl Paths {
+    /// The places for this user: those of the platform, or below `SNOWGATE_HOME` where it is set;
+    /// `SNOWGATE_CONFIG` moves the config file alone.
+    ///
+    /// # Errors
+    ///
+    /// [`PathsError::NoHome`], or [`PathsError::Variable`] for a relative path: the shim, the gateway and
+    /// this command run in different folders and would each mean another place.
+    pub fn discover(env: &dyn Environment) -> Result<Self, PathsError> {
+        let home = BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+        Self::discover_from(env, home, ProjectDirs::from("", "", "snowgate").as_ref())
+    }
+
+    fn discover_from(
+        env: &dyn Environment,
+        home_dir: Option<PathBuf>,
+        platform: Option<&ProjectDirs>,
+    ) -> Result<Self, PathsError> {
+        let variable = |name| variable_path(env, name, home_dir.as_deref());
+        let (moved, named) = (variable(HOME_VARIABLE)?, variable(CONFIG_VARIABLE)?);
+        let mut paths = match (moved, platform) {
+            (Some(root), _) => Self::below(&root),
+            (None, Some(dirs)) => Self::of_platform(dirs),
+            (None, None) => return Err(PathsError::NoHome),
+        };
+        paths.home_dir = home_dir;
+        Ok(match named {
+            Some(file) => paths.with_config_file(file),
+            None => paths,
+        })
+    }
+
+    /// The places inside `root`: what `SNOWGATE_HOME=root` means.
+    pub fn below(root: &Path) -> Self {
+        Self {
+            config_file: root.join(CONFIG_FILE),
+            config_named: false,
+            data_dir: root.join("data"),
+            state_dir: root.join("state"),
+            log_dir: root.join("state").join("logs"),
+            home_dir: None,
+        }
+    }
+
+    /// The same places with another config file, which must exist.
+    #[must_use]
+    pub fn with_config_file(self, config_file: PathBuf) -> Self {
+        Self { config_file, config_named: true, ..self }
+    }
+
+    /// Data is the machine's own, never roaming: databases are large and locked. macOS and Windows have no
+    /// folder for state, so it lies with the data there.
+    fn of_platform(dirs: &ProjectDirs) -> Self {
+        let state_dir = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned();
+        Self {
+            config_file: dirs.config_dir().join(CONFIG_FILE),
+            config_named: false,
+            data_dir: dirs.data_local_dir().to_owned(),
+            log_dir: state_dir.join("logs"),
+            state_dir,
+            home_dir: None,
+        }
+    }
+}
+
+fn variable_path(
+    env: &dyn Environment,
+    variable: &'static str,
+    home: Option<&Path>,
+) -> Result<Option<PathBuf>, PathsError> {
+    let Some(text) = env.get(variable) else { return Ok(None) };
+    let refused = |Refusal { message, hint }| {
+        let message = hint.map_or_else(|| message.clone(), |hint| format!("{message} ({hint})"));
+        PathsError::Variable { variable, message }
+    };
+    Resolver { base: None, home }.resolve(&text).map(Some).map_err(refused)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn discover(variables: &[(&str, &str)], platform: bool) -> Result<Paths, PathsError> {
+        let env: BTreeMap<String, String> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let dirs = ProjectDirs::from_path("snowgate".into());
+        Paths::discover_from(&env, Some("/home/ada".into()), dirs.as_ref().filter(|_| platform))
+    }
+
+    #[test]
+    fn home_moves_everything() {
+        let paths = discover(&[("SNOWGATE_HOME", "/tmp/h")], false).unwrap();
+        assert_eq!(paths.config_file, Path::new("/tmp/h/config.toml"));
+        assert_eq!(paths.data_dir, Path::new("/tmp/h/data"));
+        assert_eq!(paths.state_dir, Path::new("/tmp/h/state"));
+        assert_eq!(paths.log_dir, Path::new("/tmp/h/state/logs"));
+        assert!(!paths.config_named);
+    }
+
+    #[test]
+    fn a_named_config_file_moves_alone() {
+        let variables = [("SNOWGATE_HOME", "/tmp/h"), ("SNOWGATE_CONFIG", "~/c.toml")];
+        let paths = discover(&variables, false).unwrap();
+        assert_eq!(paths.config_file, Path::new("/home/ada/c.toml"));
+        assert!(paths.config_named);
+        assert_eq!(paths.data_dir, Path::new("/tmp/h/data"));
+    }
+
+    #[test]
+    fn the_platform_decides_otherwise() {
+        let paths = discover(&[], true).unwrap();
+        assert!(paths.config_file.ends_with("snowgate/config.toml"), "{paths:?}");
+        assert!(paths.log_dir.starts_with(&paths.state_dir));
+    }
+
+    #[test]
+    fn no_home_and_relative_homes_are_clear_errors() {
+        assert_eq!(discover(&[], false), Err(PathsError::NoHome));
+        let error = discover(&[("SNOWGATE_HOME", "here")], true).unwrap_err().to_string();
+        assert!(error.starts_with("SNOWGATE_HOME: is the relative path \"here\""), "{error}");
+    }
+}

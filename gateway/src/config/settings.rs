@@ -1,0 +1,162 @@
+//! Effective values with their origins: what the layers leave behind, before it becomes typed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::keys::{DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES};
+use super::kind::Value;
+
+/// Where an effective value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// The config file.
+    File {
+        /// The line of the value, from 1.
+        line: usize,
+        /// Its column, from 1, in characters.
+        column: usize,
+    },
+    /// A variable of the environment.
+    Environment {
+        /// Its name.
+        variable: String,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { line, .. } => write!(f, "line {line} of the config file"),
+            Self::Environment { variable } => f.write_str(variable),
+        }
+    }
+}
+
+/// One effective value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+}
+
+/// The keys of one profile that are set.
+pub(super) type ProfileSettings = BTreeMap<&'static str, Setting>;
+
+/// Every effective value and its origin.
+///
+/// Invariant: `scalars` holds each key of the table with a value of its kind; `profiles` holds `default`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// By path (`pool.connections_max`).
+    scalars: BTreeMap<&'static str, Setting>,
+    /// `[sqlite.databases]`, by name as written.
+    pub(super) databases: BTreeMap<String, Setting>,
+    /// `[profiles.*]`, by name.
+    pub(super) profiles: BTreeMap<String, ProfileSettings>,
+}
+
+impl Settings {
+    /// What holds where nothing is configured.
+    pub(super) fn defaults(data_dir: &Path) -> Self {
+        let scalars = KEYS.iter().map(|key| (key.path, fallback(key, data_dir))).collect();
+        let profiles = BTreeMap::from([(PROFILE_DEFAULT.to_owned(), ProfileSettings::new())]);
+        Self { scalars, databases: BTreeMap::new(), profiles }
+    }
+
+    /// Where the value of `path` came from: `pool.connections_max`, `sqlite.databases.NAME` or
+    /// `profiles.NAME.role`. `None` for a path that has no value.
+    pub fn origin(&self, path: &str) -> Option<&Origin> {
+        let setting = self.scalars.get(path).or_else(|| self.named(path))?;
+        Some(&setting.origin)
+    }
+
+    fn named(&self, path: &str) -> Option<&Setting> {
+        let (table, rest) = path.split_once('.')?;
+        if table == PROFILES {
+            let (profile, key) = rest.rsplit_once('.')?;
+            return self.profiles.get(profile)?.get(key);
+        }
+        self.databases.get(rest.strip_prefix(DATABASES)?.strip_prefix('.')?)
+    }
+
+    pub(super) fn set(&mut self, key: &Key, value: Value, origin: Origin) {
+        self.scalars.insert(key.path, Setting { value, origin });
+    }
+
+    pub(super) fn get(&self, key: &Key) -> &Setting {
+        &self.scalars[key.path]
+    }
+
+    pub(super) fn integer(&self, key: &Key) -> u64 {
+        match &self.get(key).value {
+            Value::Integer(number) => *number,
+            other => unreachable!("{} is a number by its kind, not {other:?}", key.path),
+        }
+    }
+
+    pub(super) fn boolean(&self, key: &Key) -> bool {
+        self.get(key).value == Value::Boolean(true)
+    }
+
+    pub(super) fn text(&self, key: &Key) -> &str {
+        match &self.get(key).value {
+            Value::Text(text) => text,
+            other => unreachable!("{} is a word by its kind, not {other:?}", key.path),
+        }
+    }
+
+    pub(super) fn path(&self, key: &Key) -> PathBuf {
+        self.get(key).value.to_path()
+    }
+}
+
+impl Value {
+    /// The path of a value whose kind is a path.
+    pub(super) fn to_path(&self) -> PathBuf {
+        match self {
+            Self::Path(path) => path.clone(),
+            other => unreachable!("{other:?} stands where only a path passes the check"),
+        }
+    }
+}
+
+fn fallback(key: &Key, data_dir: &Path) -> Setting {
+    let value = match key.fallback {
+        Fallback::Integer(number) => Value::Integer(number),
+        Fallback::Boolean(truth) => Value::Boolean(truth),
+        Fallback::Text(text) => Value::Text(text.to_owned()),
+        Fallback::DataFolder(name) => Value::Path(data_dir.join(name)),
+    };
+    Setting { value, origin: Origin::Default }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_hold_every_key() {
+        let settings = Settings::defaults(Path::new("/data"));
+        for key in KEYS {
+            assert_eq!(settings.origin(key.path), Some(&Origin::Default));
+        }
+        assert!(settings.profiles.contains_key(PROFILE_DEFAULT));
+        assert_eq!(settings.origin("pool.nothing"), None);
+    }
+
+    #[test]
+    fn origins_of_named_settings_are_found() {
+        let mut settings = Settings::defaults(Path::new("/data"));
+        let line =
+            |line| Setting { value: Value::Text("x".to_owned()), origin: Origin::File { line, column: 1 } };
+        settings.databases.insert("a.b".to_owned(), line(3));
+        settings.profiles.insert("p.q".to_owned(), ProfileSettings::from([("role", line(4))]));
+        assert_eq!(settings.origin("sqlite.databases.a.b"), Some(&Origin::File { line: 3, column: 1 }));
+        assert_eq!(settings.origin("profiles.p.q.role"), Some(&Origin::File { line: 4, column: 1 }));
+        assert_eq!(settings.origin("profiles.p.q.schema"), None);
+    }
+}

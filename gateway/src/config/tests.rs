@@ -1,0 +1,278 @@
+//! The layers together: files and variables as users write them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use tracing::Level;
+
+use super::keys::KEYS;
+use super::*;
+
+struct Home {
+    dir: tempfile::TempDir,
+    paths: Paths,
+    env: BTreeMap<String, String>,
+}
+
+impl Home {
+    fn with_file(text: &str) -> Self {
+        let home = Self::empty();
+        std::fs::write(&home.paths.config_file, text).unwrap();
+        home
+    }
+
+    fn empty() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::below(dir.path());
+        Self { dir, paths, env: BTreeMap::new() }
+    }
+
+    fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(&self.paths, &self.env)
+    }
+
+    /// The errors, one a string, without the folder.
+    fn errors(&self) -> Vec<String> {
+        let folder = format!("{}/", self.dir.path().display());
+        self.load().unwrap_err().iter().map(|error| error.to_string().replace(&folder, "")).collect()
+    }
+}
+
+#[test]
+fn nothing_configured_is_a_whole_configuration() {
+    let home = Home::empty();
+    let config = home.load().unwrap();
+    assert_eq!(config.file, None);
+    assert_eq!(config.backend, BackendKind::Sqlite);
+    assert_eq!(config.gateway.idle_exit, Some(Duration::from_secs(900)));
+    assert_eq!(config.gateway.log_level, Level::INFO);
+    assert_eq!(config.sqlite.folder, home.dir.path().join("data/databases"));
+    assert!(config.sqlite.read_only && config.sqlite.sample_data);
+    assert_eq!(config.pool.connections_min, 2);
+    assert_eq!(config.pool.connections_max, 10);
+    assert_eq!(config.limits.rows_max, 10_000);
+    assert_eq!(config.profile("default"), Ok(&ProfileConfig::default()));
+}
+
+#[test]
+fn the_file_stands_above_the_default_and_the_environment_above_the_file() {
+    let text = "[pool]\nconnections_max = 6\nwait_timeout_ms = 7_000\n[sqlite]\nread_only = true\n";
+    let home = Home::with_file(text)
+        .with_variable("SNOWGATE_POOL_CONNECTIONS_MAX", "4")
+        .with_variable("SNOWGATE_SQLITE_READ_ONLY", "false")
+        .with_variable("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "0");
+    let config = home.load().unwrap();
+    assert_eq!(config.pool.connections_max, 4);
+    assert_eq!(config.pool.wait_timeout, Duration::from_secs(7));
+    assert!(!config.sqlite.read_only);
+    assert_eq!(config.gateway.idle_exit, None);
+    let variable = "SNOWGATE_POOL_CONNECTIONS_MAX".to_owned();
+    assert_eq!(config.origins.origin("pool.connections_max"), Some(&Origin::Environment { variable }));
+    assert_eq!(config.origins.origin("pool.wait_timeout_ms"), Some(&Origin::File { line: 3, column: 19 }));
+    assert_eq!(config.origins.origin("pool.idle_timeout_ms"), Some(&Origin::Default));
+}
+
+#[test]
+fn every_mistake_is_reported_with_its_place_and_the_way_out() {
+    let home = Home::with_file(
+        "[gateway]\nsessions_max = 0\nlog_levl = 'info'\n\n[pool]\nconnections_max = \"many\"\nrows_max = 3\n\n\
+         [limit]\nx = 1\n[limits]\nbytes_max = 8_388_608\n[backend]\nkind = 'snowflake'\n[profiles.a]\nrole = 1\n\
+         wharehouse = 'w'\n",
+    )
+    .with_variable("SNOWGATE_LIMITS_ROWS_MAX", "lots");
+    let must = "must be a whole number from";
+    assert_eq!(home.errors(), [
+        format!("config.toml:2:16: gateway.sessions_max: is 0, {must} 1 to 100000"),
+        "config.toml:3:1: gateway.log_levl: there is no such key\n  hint: did you mean `log_level`?".to_owned(),
+        format!("config.toml:6:19: pool.connections_max: is the text \"many\", {must} 1 to 256"),
+        "config.toml:7:1: pool.rows_max: there is no such key\n  hint: `rows_max` belongs in [limits]".to_owned(),
+        "config.toml:9:2: limit: there is no such key or table\n  hint: did you mean [limits]?".to_owned(),
+        format!("config.toml:12:13: limits.bytes_max: is 8388608, {must} 1024 to 7340032"),
+        "config.toml:14:8: backend.kind: is \"snowflake\", which is not in this version yet\n  \
+         hint: this version has \"sqlite\""
+            .to_owned(),
+        "config.toml:16:8: profiles.a.role: is 1, must be a name of 1 to 255 characters".to_owned(),
+        "config.toml:17:1: profiles.a.wharehouse: there is no such key\n  hint: did you mean `warehouse`?".to_owned(),
+        format!("SNOWGATE_LIMITS_ROWS_MAX: limits.rows_max: is the text \"lots\", {must} 1 to 1000000"),
+    ]);
+}
+
+#[test]
+fn every_bound_is_reached_and_not_passed() {
+    for key in KEYS {
+        let kind::Kind::Integer { min, max } = key.kind else { continue };
+        let load = |number: i128| {
+            let text = format!("[{}]\n{} = {number}\n", key.section, key.name);
+            // What is checked against another key has room here.
+            Home::with_file(&text).with_variable("SNOWGATE_POOL_CONNECTIONS_MIN", "0").load()
+        };
+        let (min, max) = (i128::from(min), i128::from(max));
+        assert!(load(min).is_ok() && load(max).is_ok(), "{}", key.path);
+        assert!(load(min - 1).is_err() && load(max + 1).is_err(), "{}", key.path);
+    }
+}
+
+#[test]
+fn connections_must_fit_together_but_the_default_gives_way() {
+    let config = Home::with_file("[pool]\nconnections_max = 1\n").load().unwrap();
+    assert_eq!((config.pool.connections_min, config.pool.connections_max), (1, 1));
+    let home =
+        Home::with_file("[pool]\nconnections_min = 5\n").with_variable("SNOWGATE_POOL_CONNECTIONS_MAX", "4");
+    assert_eq!(
+        home.errors(),
+        ["config.toml:2:19: pool.connections_min: is 5, must be at most pool.connections_max = 4 \
+         (SNOWGATE_POOL_CONNECTIONS_MAX)\n  hint: lower it, or raise pool.connections_max"]
+    );
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_placed() {
+    let home =
+        Home::with_file("[gateway]\nidle_exit_minutes = \n[pool\nconnections_max = 3\nconnections_max = 3\n");
+    let errors = home.errors();
+    assert!(errors.len() >= 2, "{errors:#?}");
+    assert!(errors[0].starts_with("config.toml:2:"), "{errors:#?}");
+    assert!(errors.iter().all(|error| error.contains("is not TOML: ")), "{errors:#?}");
+}
+
+#[test]
+fn values_in_place_of_tables_are_refused() {
+    let home = Home::with_file("pool = 3\nprofiles = []\n");
+    assert_eq!(
+        home.errors(),
+        [
+            "config.toml:1:8: pool: must be a table\n  hint: write [pool] on a line of its own",
+            "config.toml:2:12: profiles: must be a table\n  hint: write [profiles] on a line of its own",
+        ]
+    );
+}
+
+#[test]
+fn dotted_and_inline_spellings_mean_the_same() {
+    let config =
+        Home::with_file("gateway.sessions_max = 7\npool = { connections_max = 0x10 }\n").load().unwrap();
+    assert_eq!((config.gateway.sessions_max, config.pool.connections_max), (7, 16));
+}
+
+#[test]
+fn single_databases_are_resolved_and_their_names_checked() {
+    let text =
+        "[sqlite]\nfolder = 'dbs'\n[sqlite.databases]\nSALES = 'a/sales.db'\nsales = 'b'\nMain = 'c'\n";
+    let home = Home::with_file(text);
+    let errors = home.errors();
+    assert_eq!(errors.len(), 2, "{errors:#?}");
+    assert!(errors.iter().any(|error| error.contains("in case only")), "{errors:#?}");
+    assert!(errors.iter().any(|error| error.contains("sqlite.databases.Main: is a name SQLite keeps")));
+
+    let home = Home::with_file("[sqlite]\nfolder = 'dbs'\n[sqlite.databases]\nSALES = 'a/sales.db'\n");
+    let sqlite = home.load().unwrap().sqlite;
+    assert_eq!(sqlite.folder, home.dir.path().join("dbs"));
+    assert_eq!(sqlite.databases["SALES"], home.dir.path().join("a/sales.db"));
+}
+
+#[test]
+fn a_relative_path_in_a_variable_is_refused() {
+    let errors = Home::empty().with_variable("SNOWGATE_SQLITE_FOLDER", "dbs").errors();
+    assert!(
+        errors[0].starts_with("SNOWGATE_SQLITE_FOLDER: sqlite.folder: is the relative path \"dbs\""),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn a_misspelt_variable_is_a_warning() {
+    let home = Home::empty()
+        .with_variable("SNOWGATE_SQLITE_REDONLY", "false")
+        .with_variable("SNOWGATE_SOKET", "/s")
+        .with_variable("SNOWGATE_PROFILES_A_ROLE", "r")
+        .with_variable("SNOWGATE_COLOUR", "blue")
+        .with_variable("SNOWGATE_PROFILE", "known");
+    let warnings: Vec<String> = home.load().unwrap().warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "SNOWGATE_COLOUR: no such setting; `snowgate config reference` lists them all",
+            "SNOWGATE_PROFILES_A_ROLE: no such setting; profiles and databases stand in the config file only",
+            "SNOWGATE_SOKET: no such setting; did you mean `SNOWGATE_SOCKET`?",
+            "SNOWGATE_SQLITE_REDONLY: no such setting; did you mean `SNOWGATE_SQLITE_READ_ONLY`?",
+        ]
+    );
+}
+
+#[test]
+fn log_targets_are_checked_with_the_rest() {
+    let config = Home::empty().with_variable("SNOWGATE_LOG", "snowgate=debug").load().unwrap();
+    assert_eq!(config.log_targets.as_deref(), Some("snowgate=debug"));
+    let errors = Home::empty().with_variable("SNOWGATE_LOG", "loud").errors();
+    assert!(errors[0].starts_with("SNOWGATE_LOG: \"loud\" is not a list of log targets"), "{errors:?}");
+}
+
+#[test]
+fn an_unknown_profile_names_the_nearest() {
+    let config = Home::with_file("[profiles.analyst]\nrole = 'ANALYST'\n").load().unwrap();
+    assert_eq!(config.profile("analyst").unwrap().role.as_deref(), Some("ANALYST"));
+    let near = config.profile("analist").unwrap_err().to_string();
+    assert_eq!(near, "no profile `analist` in the configuration; did you mean `analyst`?");
+    let far = config.profile("boss").unwrap_err().to_string();
+    assert!(far.ends_with("there is: analyst, default"), "{far}");
+}
+
+#[test]
+fn what_show_prints_reads_back_the_same() {
+    let text = "[gateway]\nlog_level = 'debug'\n[sqlite.databases]\n'my \"db\"' = \"a\\\\b.db\"\n\
+                [profiles.\"a.b\"]\nrole = \"R\\\"x\"\n";
+    let shown = Home::with_file(text).with_variable("SNOWGATE_LIMITS_ROWS_MAX", "9").load().unwrap();
+    let toml = shown.to_toml();
+    assert!(toml.contains("log_level = \"debug\"  # line 2 of the config file"), "{toml}");
+    assert!(toml.contains("rows_max = 9  # SNOWGATE_LIMITS_ROWS_MAX"), "{toml}");
+    let again = Home::with_file(&toml).load().unwrap();
+    assert_eq!(
+        (again.gateway, again.sqlite, again.limits, again.profiles),
+        (shown.gateway, shown.sqlite, shown.limits, shown.profiles)
+    );
+}
+
+#[test]
+fn json_holds_values_with_their_origins() {
+    let home =
+        Home::with_file("[pool]\nconnections_max = 4\n").with_variable("SNOWGATE_SQLITE_SAMPLE_DATA", "0");
+    let json = home.load().unwrap().to_json();
+    let settings = &json["settings"];
+    assert_eq!(json["file"], home.paths.config_file.to_str().unwrap());
+    assert_eq!(
+        settings["pool"]["connections_max"],
+        serde_json::json!({"value": 4, "origin": "file", "line": 2})
+    );
+    assert_eq!(settings["sqlite"]["sample_data"]["variable"], "SNOWGATE_SQLITE_SAMPLE_DATA");
+    assert_eq!(settings["limits"]["rows_max"]["origin"], "default");
+    assert_eq!(settings["profiles"]["default"], serde_json::json!({}));
+}
+
+#[test]
+fn the_example_loads() {
+    let example = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/config.toml"));
+    let text = std::fs::read_to_string(example).unwrap();
+    let config = Home::with_file(&text).load().unwrap();
+    assert!(config.profiles.len() > 1);
+    // Every commented-out setting is right as well, and shows the default.
+    let active =
+        text.lines().map(|line| line.strip_prefix("#= ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+    let mut home = Home::with_file(&active);
+    home.paths.home_dir = Some("/home/ada".into());
+    let mut config = home.load().unwrap();
+    config.sqlite.folder = home.dir.path().join("data/databases");
+    let defaults = Home::empty().load().unwrap();
+    assert_eq!(
+        (config.gateway, config.pool, config.limits),
+        (defaults.gateway, defaults.pool, defaults.limits)
+    );
+    for key in KEYS {
+        assert!(text.contains(&format!("#= {} = ", key.name)), "the example lacks {}", key.path);
+    }
+}

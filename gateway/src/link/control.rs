@@ -1,0 +1,140 @@
+//! The control connection: what `snowgate status`, `sessions` and `stop` ask, over the same socket.
+
+use std::io::{Read, Write};
+use std::time::Instant;
+
+use interprocess::local_socket::tokio::Stream;
+use serde::{Deserialize, Serialize};
+use snowgate_link::endpoint::Endpoint;
+use snowgate_link::frame::{Decoder, Frame, Kind};
+use snowgate_link::hello::{ClientHello, Resume, Role, ServerHello, Welcome};
+use snowgate_link::start::{Attempt, START_TIMEOUT, StartError, connect};
+use snowgate_link::{BUILD, credit::Window, hello::PROTO};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::gateway::Gateway;
+use crate::session::SessionView;
+
+/// What can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// How is the gateway?
+    Status,
+    /// Who is connected?
+    Sessions,
+    /// Finish what runs and leave.
+    Stop,
+}
+
+/// An answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// To [`Command::Status`] and [`Command::Stop`].
+    Status(Box<StatusView>),
+    /// To [`Command::Sessions`].
+    Sessions(Vec<SessionView>),
+}
+
+/// How a gateway is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// How long it has run, in milliseconds.
+    pub uptime_ms: u64,
+    /// Open sessions.
+    pub sessions: usize,
+    /// The backend's kind.
+    pub backend: String,
+    /// Connections open.
+    pub connections_open: usize,
+    /// Connections open and unused.
+    pub connections_idle: usize,
+    /// Connections open at once, at most.
+    pub connections_max: usize,
+    /// Requests waiting for a connection.
+    pub requests_waiting: usize,
+    /// The socket.
+    pub socket: String,
+    /// The config file in use; `None`: there is none.
+    pub config_file: Option<String>,
+    /// Where the data is.
+    pub data_dir: String,
+    /// The newest log file.
+    pub log_file: Option<String>,
+}
+
+/// Serves one control connection.
+pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: Decoder) {
+    let welcome = Welcome {
+        proto: PROTO.max,
+        build: BUILD.to_owned(),
+        pid: std::process::id(),
+        session: None,
+        resume: Resume::New,
+        received: 0,
+        window: Window::default(),
+    };
+    if stream.write_all(&ServerHello::Welcome(welcome).to_line()).await.is_err() {
+        return;
+    }
+    loop {
+        while let Ok(Some(frame)) = decoder.frame() {
+            let Ok(command) = serde_json::from_slice(frame.payload) else { return };
+            let reply = serde_json::to_vec(&answer(gateway, command)).unwrap_or_default();
+            let bytes = Frame { kind: Kind::Line, flags: 0, seq: 1, re: frame.seq, payload: &reply }.to_bytes();
+            if stream.write_all(&bytes).await.is_err() {
+                return;
+            }
+            if command == Command::Stop {
+                gateway.drain.cancel();
+            }
+        }
+        match stream.read_buf(decoder.buffer()).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+fn answer(gateway: &Gateway, command: Command) -> Reply {
+    match command {
+        Command::Status | Command::Stop => Reply::Status(Box::new(gateway.status())),
+        Command::Sessions => Reply::Sessions(gateway.sessions.views()),
+    }
+}
+
+/// Asks the gateway at `endpoint`; `None` where none listens.
+///
+/// # Errors
+/// There is one, but it cannot be asked.
+pub fn ask(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>, StartError> {
+    let attempt = connect(endpoint, &ClientHello::new(Role::Control), Instant::now() + START_TIMEOUT)?;
+    let Attempt::Connected(connected) = attempt else { return Ok(None) };
+    exchange(&connected.stream, &connected.rest, command)
+        .map(Some)
+        .map_err(|source| StartError::Io { what: "ask the gateway on", path: endpoint.socket.clone(), source })
+}
+
+fn exchange(
+    mut stream: &interprocess::local_socket::Stream, rest: &[u8], command: Command,
+) -> std::io::Result<Reply> {
+    let payload = serde_json::to_vec(&command)?;
+    stream.write_all(&Frame { kind: Kind::Line, flags: 0, seq: 1, re: 0, payload: &payload }.to_bytes())?;
+    let mut decoder = Decoder::new();
+    decoder.push(rest);
+    let mut bytes = [0; 16 * 1024];
+    loop {
+        if let Some(frame) = decoder.frame().map_err(std::io::Error::other)? {
+            return Ok(serde_json::from_slice(frame.payload)?);
+        }
+        match stream.read(&mut bytes)? {
+            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            read => decoder.push(&bytes[..read]),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The socket and the lock that makes its owner the only gateway.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use interprocess::local_socket::tokio::Listener as SocketListener;
+use interprocess::local_socket::tokio::Stream;
+use interprocess::local_socket::traits::tokio::Listener as _;
+use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
+use interprocess::os::unix::local_socket::ListenerOptionsExt;
+use snowgate_link::endpoint::{Endpoint, EndpointError};
+use snowgate_link::os;
+
+/// Why a gateway cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another gateway holds the lock.
+    #[error("another gateway holds {}", .0.display())]
+    Taken(PathBuf),
+    /// The place is not to be trusted.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The system refused.
+    #[error("cannot {what} {}", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+/// The right to be this endpoint's gateway, for as long as this value lives.
+pub struct GatewayLock {
+    endpoint: Endpoint,
+    _file: File,
+}
+
+impl GatewayLock {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// Another gateway has it, or the endpoint cannot be trusted.
+    pub fn take(endpoint: &Endpoint) -> Result<Self, BindError> {
+        endpoint.prepare_dir()?;
+        let path = &endpoint.gateway_lock;
+        let io_error = |what, source| BindError::Io { what, path: path.to_owned(), source };
+        let file = os::open_private(path, false).map_err(|source| io_error("open", source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { endpoint: endpoint.clone(), _file: file }),
+            Err(TryLockError::WouldBlock) => Err(BindError::Taken(path.to_owned())),
+            Err(TryLockError::Error(source)) => Err(io_error("lock", source)),
+        }
+    }
+}
+
+/// A listening gateway: the only one that may touch the socket.
+pub struct Listener {
+    socket: SocketListener,
+    /// The socket's inode, so that only our own file is ever removed.
+    inode: u64,
+    lock: GatewayLock,
+}
+
+impl Listener {
+    /// Listens under a temporary name and moves the socket into place: nobody ever sees a socket that does not answer.
+    ///
+    /// # Errors
+    /// The endpoint cannot be trusted, or the system refuses.
+    pub fn bind(lock: GatewayLock) -> Result<Self, BindError> {
+        let endpoint = &lock.endpoint;
+        // Fails where something stands in the socket's place that is not ours to replace.
+        endpoint.socket_exists()?;
+        let temporary = endpoint.dir().join(format!("g.{}", std::process::id()));
+        let failed = |what| {
+            let path = temporary.clone();
+            move |source| BindError::Io { what, path, source }
+        };
+        // Left by a killed gateway that had our process id; the lock says that it is gone.
+        let _ = std::fs::remove_file(&temporary);
+        let name = temporary.as_path().to_fs_name::<GenericFilePath>().map_err(failed("name"))?;
+        let options = ListenerOptions::new().name(name).mode(0o600).reclaim_name(false);
+        let socket = options.create_tokio().map_err(failed("listen on"))?;
+        let inode = inode(&temporary).map_err(failed("look at"))?;
+        std::fs::rename(&temporary, &endpoint.socket).map_err(failed("move into place"))?;
+        Ok(Self { socket, inode, lock })
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// The system's; running out of descriptors is one that passes.
+    pub async fn accept(&self) -> io::Result<Stream> {
+        self.socket.accept().await
+    }
+
+    /// Takes the socket away, so that new shims look for another gateway.
+    pub fn withdraw(&self) {
+        let path = &self.lock.endpoint.socket;
+        if inode(path).is_ok_and(|inode| inode == self.inode)
+            && let Err(error) = std::fs::remove_file(path)
+        {
+            tracing::warn!(%error, "cannot remove the socket");
+        }
+    }
+}
+
+fn inode(path: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(std::fs::symlink_metadata(path)?.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(home: &tempfile::TempDir) -> Endpoint {
+        Endpoint::resolve(None, Some(home.path())).unwrap()
+    }
+
+    fn bind(endpoint: &Endpoint) -> Result<Listener, BindError> {
+        Listener::bind(GatewayLock::take(endpoint)?)
+    }
+
+    #[tokio::test]
+    async fn only_one_gateway_listens() {
+        let home = tempfile::tempdir().unwrap();
+        let first = bind(&endpoint(&home)).unwrap();
+        assert!(matches!(bind(&endpoint(&home)), Err(BindError::Taken(_))));
+        first.withdraw();
+        drop(first);
+        bind(&endpoint(&home)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_stale_socket_is_replaced_and_a_foreign_file_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let endpoint = endpoint(&home);
+        drop(bind(&endpoint).unwrap());
+        assert!(endpoint.socket_exists().unwrap());
+        drop(bind(&endpoint).unwrap());
+        std::fs::remove_file(&endpoint.socket).unwrap();
+        std::fs::write(&endpoint.socket, "precious").unwrap();
+        assert!(matches!(bind(&endpoint), Err(BindError::Endpoint(_))));
+        assert_eq!(std::fs::read_to_string(&endpoint.socket).unwrap(), "precious");
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_was_replaced_is_not_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let listener = bind(&endpoint(&home)).unwrap();
+        std::fs::remove_file(&endpoint(&home).socket).unwrap();
+        std::fs::write(&endpoint(&home).socket, "another's").unwrap();
+        listener.withdraw();
+        assert!(endpoint(&home).socket.exists());
+    }
+}

@@ -1,0 +1,268 @@
+//! The link as a transport for `rmcp`, with the guards that it lacks.
+//!
+//! Requests over the session's limit wait here, in order, within the credit window; cancelling one that waits costs
+//! nothing. `receive` is called in a `select!` of `rmcp`'s, so everything it knows lives in `self`.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use interprocess::local_socket::tokio::Stream;
+use rmcp::RoleServer;
+use rmcp::model::RequestId;
+use rmcp::service::TxJsonRpcMessage;
+use rmcp::transport::Transport;
+use snowgate_link::frame::Decoder;
+use snowgate_link::{Incoming as LinkEvent, ProtocolError};
+use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::channel::Channel;
+use super::envelope::{Incoming, Message, Rejection, duplicate, judge};
+use super::pins::PinSlot;
+use crate::session::Session;
+
+/// How long requests may go on after the client's goodbye. The shim waits a little longer.
+const BYE_GRACE: Duration = Duration::from_millis(50);
+
+/// A request that waits for a slot.
+#[derive(Debug)]
+struct Waiting {
+    id: RequestId,
+    seq: u64,
+    bytes: usize,
+    pin: Option<PinSlot>,
+    message: Box<Incoming>,
+}
+
+/// A frame, judged.
+enum Event {
+    Line { seq: u64, bytes: usize, judged: Result<Message, Rejection> },
+    Bye,
+}
+
+/// The transport of one connection.
+pub(super) struct LinkTransport {
+    stream: Arc<Stream>,
+    decoder: Decoder,
+    channel: Arc<Channel>,
+    session: Arc<Session>,
+    /// Fires when the gateway is about to leave.
+    drain: CancellationToken,
+    drain_timeout: Duration,
+    /// Notifications on their way to `rmcp`.
+    ready: VecDeque<Incoming>,
+    /// Requests that wait for a slot; the credit window bounds them.
+    waiting: VecDeque<Waiting>,
+    phase: Phase,
+}
+
+/// Where the connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Lines come in and are served.
+    Open,
+    /// The client said goodbye: what it asked may finish until then.
+    Closing(Instant),
+    /// The gateway leaves: what runs may finish until then, nothing new starts.
+    Draining(Instant),
+    /// The stream is at its end.
+    Ended,
+}
+
+impl LinkTransport {
+    pub(super) fn new(
+        stream: Arc<Stream>, decoder: Decoder, channel: Arc<Channel>, session: Arc<Session>,
+        drain: CancellationToken, drain_timeout: Duration,
+    ) -> Self {
+        Self {
+            stream,
+            decoder,
+            channel,
+            session,
+            drain,
+            drain_timeout,
+            ready: VecDeque::new(),
+            waiting: VecDeque::new(),
+            phase: Phase::Open,
+        }
+    }
+
+    /// The next message for `rmcp` that can go now.
+    fn dispatch(&mut self) -> Option<Incoming> {
+        if let Some(message) = self.ready.pop_front() {
+            return Some(message);
+        }
+        if self.waiting.is_empty() || !self.channel.has_room() {
+            return None;
+        }
+        let request = self.waiting.pop_front()?;
+        self.channel.processed(request.bytes);
+        self.channel.start(request.id, request.seq, request.pin);
+        Some(*request.message)
+    }
+
+    /// Whether nothing is left to wait for.
+    fn is_done(&self) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::Closing(_) | Phase::Draining(_) => self.waiting.is_empty() && self.channel.is_idle(),
+            Phase::Ended => true,
+        }
+    }
+
+    /// Stops what runs for the client. While draining, the next gateway answers it.
+    fn end(&mut self) {
+        if matches!(self.phase, Phase::Draining(_)) {
+            self.channel.seal();
+        }
+        self.session.gone.cancel();
+        self.waiting.clear();
+        self.phase = Phase::Ended;
+    }
+
+    fn begin_drain(&mut self) {
+        self.channel.announce_drain();
+        // Not acknowledged, so the shim sends them to the next gateway.
+        self.waiting.clear();
+        self.phase = Phase::Draining(Instant::now() + self.drain_timeout);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Closing(deadline) | Phase::Draining(deadline) => Some(deadline),
+            Phase::Open | Phase::Ended => None,
+        }
+    }
+
+    /// Takes the frames that are whole.
+    fn take_frames(&mut self) {
+        match self.judge_frames() {
+            Ok(events) => events.into_iter().for_each(|event| self.handle(event)),
+            Err(error) => {
+                tracing::warn!(session = %self.session.key.id, %error, "closing a connection that breaks the protocol");
+                self.end();
+            }
+        }
+    }
+
+    fn judge_frames(&mut self) -> Result<Vec<Event>, ProtocolError> {
+        let mut events = Vec::new();
+        while let Some(frame) = self.decoder.frame()? {
+            match self.channel.with_link(|link| link.received(&frame))? {
+                LinkEvent::Line { seq, replay, payload } => {
+                    events.push(Event::Line { seq, bytes: payload.len(), judged: judge(payload, replay) });
+                }
+                LinkEvent::Bye => events.push(Event::Bye),
+                LinkEvent::Credit | LinkEvent::Drain => {}
+            }
+        }
+        Ok(events)
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.session.touch();
+        match event {
+            Event::Bye => self.phase = Phase::Closing(Instant::now() + BYE_GRACE),
+            Event::Line { .. } if matches!(self.phase, Phase::Draining(_)) => {}
+            Event::Line { seq, bytes, judged } => match judged {
+                Ok(Message::Request { id, pin, message }) if !self.is_taken(&id) => {
+                    self.waiting.push_back(Waiting { id, seq, bytes, pin, message });
+                }
+                Ok(Message::Request { id, .. }) => self.reject(seq, bytes, &duplicate(&id)),
+                Ok(Message::Notification { cancels, pin, message }) => {
+                    self.channel.processed(bytes);
+                    self.channel.acknowledge(seq, pin);
+                    if cancels.is_none_or(|id| self.cancel(&id)) {
+                        self.ready.push_back(*message);
+                    }
+                }
+                Ok(Message::Response) => {
+                    self.channel.processed(bytes);
+                    self.channel.acknowledge(seq, None);
+                }
+                Err(rejection) => self.reject(seq, bytes, &rejection),
+            },
+        }
+    }
+
+    fn is_taken(&self, id: &RequestId) -> bool {
+        self.channel.is_in_flight(id) || self.waiting.iter().any(|request| request.id == *id)
+    }
+
+    fn reject(&mut self, seq: u64, bytes: usize, rejection: &Rejection) {
+        self.channel.processed(bytes);
+        self.channel.reject(seq, rejection);
+    }
+
+    /// Cancels request `id`; gives whether `rmcp` has it and must be told.
+    fn cancel(&mut self, id: &RequestId) -> bool {
+        if let Some(at) = self.waiting.iter().position(|request| request.id == *id)
+            && let Some(request) = self.waiting.remove(at)
+        {
+            self.channel.processed(request.bytes);
+            self.channel.acknowledge(request.seq, None);
+            return false;
+        }
+        self.channel.cancel(id)
+    }
+}
+
+impl Transport<RoleServer> for LinkTransport {
+    type Error = io::Error;
+
+    fn send(
+        &mut self, item: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        self.channel.enqueue(&item);
+        let channel = Arc::clone(&self.channel);
+        async move { channel.flush().await }
+    }
+
+    async fn receive(&mut self) -> Option<Incoming> {
+        loop {
+            self.channel.flush_soon();
+            if let Some(message) = self.dispatch() {
+                return Some(message);
+            }
+            if self.is_done() {
+                self.session.gone.cancel();
+                return None;
+            }
+            let deadline = self.deadline();
+            let channel = Arc::clone(&self.channel);
+            tokio::select! {
+                read = read_some(&self.stream, &mut self.decoder) => match read {
+                    Ok(0) | Err(_) => self.end(),
+                    Ok(_) => self.take_frames(),
+                },
+                () = channel.freed.notified() => {}
+                () = self.session.gone.cancelled() => self.end(),
+                () = self.drain.cancelled(), if self.phase == Phase::Open => self.begin_drain(),
+                () = sleep_until(deadline), if deadline.is_some() => self.end(),
+            }
+        }
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.channel.close().await;
+        Ok(())
+    }
+}
+
+/// Reads once; nothing is lost if the future is dropped.
+async fn read_some(stream: &Stream, decoder: &mut Decoder) -> io::Result<usize> {
+    const READ_BYTES: usize = 16 * 1024;
+    let buffer = decoder.buffer();
+    buffer.reserve(READ_BYTES);
+    (&*stream).read_buf(buffer).await
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

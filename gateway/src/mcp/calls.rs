@@ -1,0 +1,266 @@
+//! Tool calls: arguments in, backend operations out, text back.
+
+use std::sync::atomic::Ordering;
+
+use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+use serde_json::json;
+use snowgate_link::BUILD;
+
+use super::arguments::{self as args, limit, read};
+use super::{failure, table, tools};
+use crate::backend::{
+    BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind, Request,
+    Transaction,
+};
+use crate::gateway::Gateway;
+use crate::link::Replayed;
+use crate::session::Session;
+
+/// A call under way: whose it is and how it is stopped.
+struct Call<'a> {
+    gateway: &'a Gateway,
+    session: &'a Session,
+    request: &'a RequestContext<RoleServer>,
+}
+
+/// Why a call has no result.
+enum Failed {
+    /// The protocol's own error.
+    Protocol(ErrorData),
+    /// A tool's error.
+    Backend(BackendError),
+}
+
+impl From<ErrorData> for Failed {
+    fn from(error: ErrorData) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<BackendError> for Failed {
+    fn from(error: BackendError) -> Self {
+        Self::Backend(error)
+    }
+}
+
+/// Serves one tool call.
+///
+/// # Errors
+/// An unknown tool or wrong arguments; everything else is a result.
+pub(super) async fn call(
+    gateway: &Gateway, session: &Session, params: CallToolRequestParams, request: &RequestContext<RoleServer>,
+) -> Result<CallToolResult, ErrorData> {
+    let call = Call { gateway, session, request };
+    match call.dispatch(params).await {
+        Ok(result) => Ok(result),
+        Err(Failed::Backend(error)) => Ok(failure::result(&error)),
+        Err(Failed::Protocol(error)) => Err(error),
+    }
+}
+
+impl Call<'_> {
+    async fn dispatch(&self, params: CallToolRequestParams) -> Result<CallToolResult, Failed> {
+        let (tool, arguments) = (&*params.name, params.arguments);
+        match tool {
+            "list_databases" => {
+                let args::Nothing {} = read(tool, arguments)?;
+                self.list(Catalog::Databases).await
+            }
+            "list_schemas" => {
+                let args::ListSchemas { database } = read(tool, arguments)?;
+                self.list(Catalog::Schemas { database }).await
+            }
+            "list_tables" => {
+                let args::ListTables { database, schema, like } = read(tool, arguments)?;
+                self.list(Catalog::Tables { database, schema, like }).await
+            }
+            "list_views" => {
+                let args::ListViews { database, schema } = read(tool, arguments)?;
+                self.list(Catalog::Views { database, schema }).await
+            }
+            "describe_table" => {
+                let args::DescribeTable { table, database, schema } = read(tool, arguments)?;
+                let relation = Relation { database, schema, name: table };
+                self.list(Catalog::Describe { kind: RelationKind::Table, relation }).await
+            }
+            "describe_view" => self.describe_view(read(tool, arguments)?).await,
+            "query_view" => self.query_view(tool, read(tool, arguments)?).await,
+            "execute_query" => self.execute_query(tool, read(tool, arguments)?).await,
+            super::SET_CONTEXT => self.set_context(tool, read(tool, arguments)?).await,
+            "session_info" => {
+                let args::Nothing {} = read(tool, arguments)?;
+                Ok(CallToolResult::structured(self.session_info()))
+            }
+            unknown => Err(unknown_tool(unknown).into()),
+        }
+    }
+
+    async fn list(&self, catalog: Catalog) -> Result<CallToolResult, Failed> {
+        Ok(self.text(&self.catalog(catalog).await?))
+    }
+
+    async fn describe_view(&self, arguments: args::DescribeView) -> Result<CallToolResult, Failed> {
+        let args::DescribeView { database, view_name, schema } = arguments;
+        let relation = Relation { database: Some(database), schema, name: view_name };
+        let columns = self.catalog(Catalog::Describe { kind: RelationKind::View, relation: relation.clone() }).await?;
+        let definition = self.catalog(Catalog::Definition(relation)).await?;
+        let definition = definition.rows.rows().first().and_then(|row| row.first()).cloned().flatten();
+        let text = format!("{}\n\n{}", table::render(&columns), definition.unwrap_or_default());
+        Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
+    }
+
+    async fn query_view(&self, tool: &str, arguments: args::QueryView) -> Result<CallToolResult, Failed> {
+        let args::QueryView { database, view_name, schema, limit: given } = arguments;
+        let rows_max = limit(tool, given, args::VIEW_LIMIT, self.rows_max())?;
+        let relation = Relation { database: Some(database), schema, name: view_name };
+        let operation = Operation::Catalog(Catalog::Rows(relation));
+        Ok(self.text(&self.run(self.session.context(), operation, rows_max).await?))
+    }
+
+    async fn execute_query(&self, tool: &str, arguments: args::ExecuteQuery) -> Result<CallToolResult, Failed> {
+        let args::ExecuteQuery { query, database, schema, limit: given, use_transaction, auto_commit } = arguments;
+        let rows_max = limit(tool, given, args::QUERY_LIMIT, self.rows_max())?;
+        self.refuse_replayed_write(&query)?;
+        let context = self.context_with(Context { database, schema, ..Context::default() }).await?;
+        let transaction = match (use_transaction.unwrap_or(false), auto_commit.unwrap_or(true)) {
+            (_, false) => Transaction::Rollback,
+            (true, true) => Transaction::Commit,
+            (false, true) => Transaction::None,
+        };
+        let operation = Operation::Statement { sql: query, transaction };
+        Ok(self.text(&self.run(context, operation, rows_max).await?))
+    }
+
+    async fn set_context(&self, tool: &str, arguments: args::SetContext) -> Result<CallToolResult, Failed> {
+        let args::SetContext { role, warehouse, database, schema } = arguments;
+        let wanted = Context { role, warehouse, database, schema };
+        if wanted == Context::default() {
+            let message = format!("Invalid arguments for {tool}: name a role, warehouse, database or schema to change to");
+            return Err(ErrorData::invalid_params(message, None).into());
+        }
+        let context = self.context_with(wanted).await?;
+        self.session.set_context(context.clone());
+        tracing::info!(session = %self.session.key.id, ?context, "context changed");
+        Ok(CallToolResult::structured(json!({"context": context})))
+    }
+
+    fn session_info(&self) -> serde_json::Value {
+        let (session, config) = (self.session, &self.gateway.config);
+        let client = session.client();
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let mut info = json!({
+            "session": session.key.id,
+            "profile": session.profile,
+            "backend": self.gateway.multiplexer.backend().kind(),
+            "read_only": config.sqlite.read_only,
+            "gateway_version": BUILD,
+            "context": session.context(),
+            "limits": {
+                "rows_max": config.limits.rows_max,
+                "bytes_max": config.limits.bytes_max,
+                "statement_timeout_ms": u64::try_from(config.limits.statement_timeout.as_millis()).unwrap_or(u64::MAX),
+                "requests_max": config.gateway.session_requests_max,
+            },
+            "requests": count(&session.counters.requests),
+            "rows": count(&session.counters.rows),
+            "bytes": count(&session.counters.bytes),
+            "errors": count(&session.counters.errors),
+        });
+        for (name, value) in [("client", client.name), ("client_version", client.version)] {
+            if let Some(value) = value {
+                info[name] = value.into();
+            }
+        }
+        info
+    }
+
+    /// The session's context with `change` applied. A database without a schema means that database's default schema.
+    async fn context_with(&self, change: Context) -> Result<Context, BackendError> {
+        let now = self.session.context();
+        if change == Context::default() {
+            return Ok(now);
+        }
+        let schema = if change.database.is_some() { change.schema } else { change.schema.or(now.schema) };
+        let wanted = Context {
+            role: change.role.or(now.role),
+            warehouse: change.warehouse.or(now.warehouse),
+            database: change.database.or(now.database),
+            schema,
+        };
+        self.gateway.multiplexer.backend().resolve(&wanted).await
+    }
+
+    async fn catalog(&self, catalog: Catalog) -> Result<Completion, BackendError> {
+        self.run(self.session.context(), Operation::Catalog(catalog), self.rows_max()).await
+    }
+
+    async fn run(&self, context: Context, operation: Operation, rows_max: u64) -> Result<Completion, BackendError> {
+        let limits = &self.gateway.config.limits;
+        let caps = Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max };
+        let request = Request { context, operation, caps };
+        let stopped = async {
+            tokio::select! {
+                () = self.request.ct.cancelled() => {}
+                () = self.session.gone.cancelled() => {}
+            }
+        };
+        let done = self.gateway.multiplexer.run(request, limits.statement_timeout, stopped).await?;
+        self.session.counters.rows.fetch_add(done.rows.rows().len() as u64, Ordering::Relaxed);
+        Ok(done)
+    }
+
+    fn text(&self, done: &Completion) -> CallToolResult {
+        CallToolResult::success(vec![ContentBlock::text(table::render(done))])
+    }
+
+    fn rows_max(&self) -> u64 {
+        self.gateway.config.limits.rows_max
+    }
+
+    /// A statement that an earlier gateway may have run is run again only if it can change nothing.
+    fn refuse_replayed_write(&self, query: &str) -> Result<(), BackendError> {
+        let replayed = self.request.extensions.get::<Replayed>().is_some();
+        if !replayed || self.gateway.config.sqlite.read_only || is_plain_read(query) {
+            return Ok(());
+        }
+        let message = "outcome unknown: the gateway that ran this statement is gone, and it may have taken effect";
+        Err(BackendError::new(ErrorKind::Unavailable, message).with_next_step("check the data before you run it again"))
+    }
+}
+
+/// Whether the first word says that nothing is changed. WITH does not: it can stand before an INSERT.
+fn is_plain_read(query: &str) -> bool {
+    let word: String = query.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    ["select", "values", "explain"].iter().any(|read| word.eq_ignore_ascii_case(read))
+}
+
+fn unknown_tool(name: &str) -> ErrorData {
+    let nearest = tools::NAMES.iter().max_by(|a, b| {
+        strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b))
+    });
+    let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
+    let shown: String = name.chars().take(100).collect();
+    ErrorData::invalid_params(format!("Unknown tool: {shown}{hint}"), Some(json!({"tools": tools::NAMES})))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_cannot_write_is_a_plain_read() {
+        for read in ["select 1", "  SELECT 1", "values (1)", "EXPLAIN select 1"] {
+            assert!(is_plain_read(read), "{read}");
+        }
+        for other in ["with x as (select 1) insert into t select * from x", "insert into t values (1)", "", "/* select */ delete from t"] {
+            assert!(!is_plain_read(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_tool_names_the_nearest() {
+        assert!(unknown_tool("execute_querry").message.contains("did you mean execute_query?"));
+    }
+}

@@ -1,0 +1,46 @@
+//! A backend's failure as a tool result that a model can act on.
+
+use rmcp::model::{CallToolResult, ContentBlock};
+
+use crate::backend::{BackendError, ErrorKind};
+
+/// The `isError` result of a failed statement: cause, next step, and the backend's code and query id.
+pub(super) fn result(error: &BackendError) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(text(error))])
+}
+
+fn text(error: &BackendError) -> String {
+    let mut text = format!("{}: {}", heading(error.kind), error.message);
+    let details = [("code", &error.code), ("query id", &error.query_id)];
+    let details: Vec<_> = details.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}"))).collect();
+    if !details.is_empty() {
+        text.push_str(&format!(" ({})", details.join(", ")));
+    }
+    if let Some(next_step) = &error.next_step {
+        text.push_str("\nNext step: ");
+        text.push_str(next_step);
+    }
+    text
+}
+
+fn heading(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Statement => "SQL error",
+        ErrorKind::Refused => "Refused",
+        ErrorKind::Cancelled => "Cancelled",
+        ErrorKind::TimedOut => "Timed out",
+        ErrorKind::Busy => "Busy",
+        ErrorKind::Unavailable => "Backend unavailable",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cause_code_and_next_step_are_all_said() {
+        let error = BackendError::new(ErrorKind::Statement, "no such table: x").with_code("SQLITE_ERROR (1)").with_next_step("list_tables shows them");
+        assert_eq!(text(&error), "SQL error: no such table: x (code SQLITE_ERROR (1))\nNext step: list_tables shows them");
+    }
+}

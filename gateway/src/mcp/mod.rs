@@ -1,0 +1,96 @@
+//! MCP: the tools that a session's client sees, served through `rmcp`.
+//!
+//! Both of the protocol's eras are served on one connection: nothing here depends on how a client opened.
+
+mod arguments;
+mod calls;
+mod failure;
+mod table;
+mod tools;
+
+use std::sync::Arc;
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, Implementation, InitializeRequestParams, InitializeResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use snowgate_link::BUILD;
+
+use crate::gateway::Gateway;
+use crate::session::{ClientIdentity, Era, Session};
+
+/// The tool whose effect later requests depend on: the link keeps it for the next gateway and lets nothing overtake it.
+pub(crate) const SET_CONTEXT: &str = "set_context";
+
+const INSTRUCTIONS: &str = "\
+SQL access through Snowgate. Look around with list_databases, list_tables and describe_table, then use execute_query \
+(one statement a call). Unqualified names resolve in the session's context: session_info shows it, set_context changes \
+it, for this client only. Results are lines of values joined by |, cut at `limit` rows.";
+
+/// The MCP service of one session. Holds that session and nothing of any other.
+pub struct SqlService {
+    gateway: Arc<Gateway>,
+    session: Arc<Session>,
+}
+
+impl SqlService {
+    /// The service of `session`.
+    pub fn new(gateway: Arc<Gateway>, session: Arc<Session>) -> Self {
+        Self { gateway, session }
+    }
+
+    /// Notes what a stateless request tells of its client.
+    fn note_client(&self, context: &RequestContext<RoleServer>) {
+        let Some(version) = context.meta.protocol_version() else { return };
+        let client = context.meta.client_info();
+        self.session.set_client(ClientIdentity {
+            name: client.as_ref().map(|client| client.name.clone()),
+            version: client.map(|client| client.version),
+            era: Era::Stateless(version.to_string()),
+        });
+    }
+}
+
+impl ServerHandler for SqlService {
+    fn get_info(&self) -> ServerConfig {
+        let mut config = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        config.server_info = Implementation::new("snowgate", BUILD);
+        config.instructions = Some(INSTRUCTIONS.to_owned());
+        config
+    }
+
+    async fn initialize(
+        &self, mut request: InitializeRequestParams, context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        let result = self.negotiate_initialize(&request)?;
+        // A client that asks for a stateless revision here gets an older one, and must then be spoken to in that one.
+        request.protocol_version = negotiated(&result.protocol_version);
+        self.session.set_client(ClientIdentity {
+            name: Some(request.client_info.name.clone()),
+            version: Some(request.client_info.version.clone()),
+            era: Era::Handshake(result.protocol_version.to_string()),
+        });
+        context.peer.set_peer_info(request);
+        Ok(result)
+    }
+
+    async fn list_tools(
+        &self, _: Option<PaginatedRequestParams>, context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        self.note_client(&context);
+        Ok(ListToolsResult::with_all_items(tools::list(self.gateway.config.sqlite.read_only)))
+    }
+
+    async fn call_tool(
+        &self, request: CallToolRequestParams, context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.note_client(&context);
+        calls::call(&self.gateway, &self.session, request, &context).await.map(CallToolResponse::Complete)
+    }
+}
+
+fn negotiated(version: &ProtocolVersion) -> ProtocolVersion {
+    version.clone()
+}

@@ -1,0 +1,123 @@
+//! Results as text: compact, because a model pays for every character, and unambiguous.
+//!
+//! A header line, then one line a row, values joined by `|`. NULL is `NULL`; the text "NULL" is quoted; `\`, `|` and
+//! line breaks inside a value are escaped with `\`.
+
+use std::fmt::Write;
+
+use crate::backend::{Cell, Collector, Completion, Cut};
+
+/// The text of a result.
+pub(super) fn render(done: &Completion) -> String {
+    let rows = &done.rows;
+    let mut text = String::with_capacity(usize::try_from(rows.bytes()).unwrap_or(0) + 128);
+    if rows.columns().is_empty() {
+        text.push_str(&done.affected.map_or_else(|| "done".to_owned(), |count| counted(count, "row changed", "rows changed")));
+        return text;
+    }
+    join(&mut text, rows.columns().iter().map(|name| Some(name.as_str())));
+    for row in rows.rows() {
+        text.push('\n');
+        join(&mut text, row.iter().map(Cell::as_deref));
+    }
+    text.push('\n');
+    text.push_str(&footer(rows));
+    if let Some(query_id) = &done.query_id {
+        // Writing to a string cannot fail.
+        let _ = write!(text, " query id {query_id}");
+    }
+    text
+}
+
+fn join<'a>(text: &mut String, cells: impl Iterator<Item = Option<&'a str>>) {
+    for (at, cell) in cells.enumerate() {
+        if at > 0 {
+            text.push('|');
+        }
+        match cell {
+            None => text.push_str("NULL"),
+            Some("NULL") => text.push_str("\"NULL\""),
+            Some(cell) => escape(text, cell),
+        }
+    }
+}
+
+fn escape(text: &mut String, cell: &str) {
+    if !cell.contains(['\\', '|', '\n', '\r']) {
+        return text.push_str(cell);
+    }
+    for char in cell.chars() {
+        match char {
+            '\\' => text.push_str("\\\\"),
+            '|' => text.push_str("\\|"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            other => text.push(other),
+        }
+    }
+}
+
+/// How many rows there are, how many were cut, and how to get those.
+fn footer(rows: &Collector) -> String {
+    let shown = counted(rows.rows().len() as u64, "row", "rows");
+    let (cut, at_least) = match rows.cut() {
+        Cut::Nothing => return format!("({shown})"),
+        Cut::AtLeast(0) => return format!("({shown}; there may be more: the rest took too long to count; raise `limit`)"),
+        Cut::Rows(cut) => (cut, ""),
+        Cut::AtLeast(cut) => (cut, "at least "),
+    };
+    let more = counted(cut, "more row", "more rows");
+    let advice = if rows.cut_by_bytes() {
+        "the size limit was reached; select fewer columns, or page with ORDER BY ... LIMIT ... OFFSET"
+    } else {
+        "raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET"
+    };
+    format!("({shown}; {at_least}{more} cut: {advice})")
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Caps;
+
+    fn completion(rows_max: u64, rows: &[&[Option<&str>]]) -> Completion {
+        let mut collector = Collector::new(Caps { rows_max, bytes_max: 1000, count_rows_max: 5 });
+        collector.set_columns(vec!["a".into(), "b".into()]);
+        for row in rows {
+            collector.push(row.iter().map(|cell| cell.map(str::to_owned)).collect());
+        }
+        Completion { rows: collector, affected: None, query_id: None }
+    }
+
+    #[test]
+    fn values_cannot_be_mistaken_for_structure() {
+        let text = render(&completion(9, &[&[None, Some("NULL")], &[Some("x|y\nz\\"), Some("")]]));
+        assert_eq!(text, "a|b\nNULL|\"NULL\"\nx\\|y\\nz\\\\|\n(2 rows)");
+    }
+
+    #[test]
+    fn an_empty_result_keeps_its_columns() {
+        assert_eq!(render(&completion(9, &[])), "a|b\n(0 rows)");
+    }
+
+    #[test]
+    fn what_was_cut_is_counted_and_the_way_to_it_named() {
+        let row: &[Option<&str>] = &[Some("1"), Some("2")];
+        let text = render(&completion(1, &[row, row, row]));
+        assert!(text.ends_with("(1 row; 2 more rows cut: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET)"), "{text}");
+        let text = render(&completion(1, &[row; 9]));
+        assert!(text.contains("at least 5 more rows cut"), "{text}");
+    }
+
+    #[test]
+    fn a_change_says_how_much_it_changed() {
+        let mut done = completion(9, &[]);
+        done.rows = Collector::new(Caps { rows_max: 1, bytes_max: 1, count_rows_max: 1 });
+        done.affected = Some(1);
+        assert_eq!(render(&done), "1 row changed");
+    }
+}

@@ -1,0 +1,173 @@
+//! What `tools/list` says.
+//!
+//! The tools that return rows declare no output schema and send their rows once, as text. A schema would oblige them
+//! to send `structuredContent` too, and clients differ: some show the model only that, others only the text. So rows
+//! would have to travel twice, or be invisible to one half of the clients.
+
+use std::sync::{Arc, LazyLock};
+
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Value, json};
+
+use super::arguments as args;
+
+/// The names of all tools, in the order they are listed.
+pub(super) const NAMES: [&str; 10] = [
+    "list_databases",
+    "list_schemas",
+    "list_tables",
+    "list_views",
+    "describe_table",
+    "describe_view",
+    "query_view",
+    "execute_query",
+    super::SET_CONTEXT,
+    "session_info",
+];
+
+static READ_ONLY: LazyLock<Vec<Tool>> = LazyLock::new(|| build(true));
+static WRITABLE: LazyLock<Vec<Tool>> = LazyLock::new(|| build(false));
+
+/// The tools, the same for every client; `read_only` decides what `execute_query` warns of.
+pub(super) fn list(read_only: bool) -> Vec<Tool> {
+    if read_only { READ_ONLY.clone() } else { WRITABLE.clone() }
+}
+
+fn build(read_only: bool) -> Vec<Tool> {
+    let query = if read_only {
+        "Run one read-only SQL statement in the session's context and return its rows."
+    } else {
+        "Run one SQL statement in the session's context and return its rows or the number of rows changed."
+    };
+    vec![
+        reader::<args::Nothing>(NAMES[0], "List databases", "List the databases that can be queried."),
+        reader::<args::ListSchemas>(NAMES[1], "List schemas", "List the schemas of a database."),
+        reader::<args::ListTables>(NAMES[2], "List tables", "List tables, with estimated row counts where known."),
+        reader::<args::ListViews>(NAMES[3], "List views", "List the views of a database."),
+        reader::<args::DescribeTable>(
+            NAMES[4],
+            "Describe table",
+            "Show the columns of a table or view: name, type, nullability, default, key.",
+        ),
+        reader::<args::DescribeView>(NAMES[5], "Describe view", "Show the columns and the SQL definition of a view."),
+        reader::<args::QueryView>(NAMES[6], "Query view", "Return rows of a view or table."),
+        tool::<args::ExecuteQuery>(NAMES[7], "Execute query", query)
+            .with_annotations(annotations(read_only, !read_only, read_only)),
+        tool::<args::SetContext>(
+            NAMES[8],
+            "Set context",
+            "Change this session's role, warehouse, database or schema; other clients are not affected.",
+        )
+        .with_annotations(annotations(false, false, true))
+        .with_raw_output_schema(Arc::new(context_schema())),
+        reader::<args::Nothing>(NAMES[9], "Session info", "Show this session's context, limits and counters.")
+            .with_raw_output_schema(Arc::new(session_schema())),
+    ]
+}
+
+fn reader<A: JsonSchema>(name: &'static str, title: &str, description: &'static str) -> Tool {
+    tool::<A>(name, title, description).with_annotations(annotations(true, false, true))
+}
+
+fn tool<A: JsonSchema>(name: &'static str, title: &str, description: &'static str) -> Tool {
+    Tool::new(name, description, Arc::new(input_schema::<A>())).with_title(title)
+}
+
+fn annotations(read_only: bool, destructive: bool, idempotent: bool) -> ToolAnnotations {
+    ToolAnnotations::new().read_only(read_only).destructive(destructive).idempotent(idempotent).open_world(false)
+}
+
+/// The schema of a tool's arguments, without what a model pays for and does not need.
+fn input_schema<A: JsonSchema>() -> JsonObject {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
+    let mut schema = SchemaGenerator::new(settings).into_root_schema_for::<A>();
+    schema.remove("title");
+    schema.remove("description");
+    let mut schema = schema.as_object().cloned().unwrap_or_default();
+    schema.entry("properties").or_insert_with(|| json!({}));
+    schema
+}
+
+fn object_schema(properties: Value, required: &[&str]) -> JsonObject {
+    let schema = json!({"type": "object", "properties": properties, "required": required});
+    schema.as_object().cloned().unwrap_or_default()
+}
+
+fn context_properties() -> Value {
+    let name = json!({"type": "string"});
+    json!({"role": name, "warehouse": name, "database": name, "schema": name})
+}
+
+fn context_schema() -> JsonObject {
+    object_schema(json!({"context": {"type": "object", "properties": context_properties()}}), &["context"])
+}
+
+fn session_schema() -> JsonObject {
+    let (text, count) = (json!({"type": "string"}), json!({"type": "integer", "minimum": 0}));
+    object_schema(
+        json!({
+            "session": text, "profile": text, "backend": text, "read_only": {"type": "boolean"},
+            "client": text, "client_version": text, "gateway_version": text,
+            "context": {"type": "object", "properties": context_properties()},
+            "limits": {"type": "object", "properties": {
+                "rows_max": count, "bytes_max": count, "statement_timeout_ms": count, "requests_max": count,
+            }},
+            "requests": count, "rows": count, "bytes": count, "errors": count,
+        }),
+        &["session", "profile", "backend", "context", "limits"],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn required(tool: &Tool) -> Vec<String> {
+        let required = tool.input_schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+        required.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn names_and_required_arguments_are_those_of_the_contract() {
+        let listed: Vec<_> = list(true).iter().map(|tool| (tool.name.to_string(), required(tool))).collect();
+        let expected = [
+            ("list_databases", vec![]),
+            ("list_schemas", vec![]),
+            ("list_tables", vec![]),
+            ("list_views", vec!["database"]),
+            ("describe_table", vec!["table"]),
+            ("describe_view", vec!["database", "view_name"]),
+            ("query_view", vec!["database", "view_name"]),
+            ("execute_query", vec!["query"]),
+            ("set_context", vec![]),
+            ("session_info", vec![]),
+        ];
+        let expected = expected.map(|(name, required)| (name.to_owned(), required.iter().map(|name| (*name).to_owned()).collect()));
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn every_schema_is_an_object_that_refuses_unknown_arguments() {
+        for tool in list(true) {
+            assert_eq!(tool.input_schema["type"], "object", "{}", tool.name);
+            assert_eq!(tool.input_schema["additionalProperties"], false, "{}", tool.name);
+            assert!(tool.description.is_some() && tool.annotations.is_some());
+        }
+    }
+
+    #[test]
+    fn defaults_are_stated() {
+        let tools = list(true);
+        let property = |tool: usize, name: &str| tools[tool].input_schema["properties"][name]["default"].clone();
+        assert_eq!((property(6, "limit"), property(7, "limit")), (json!(10), json!(100)));
+        assert_eq!((property(7, "use_transaction"), property(7, "auto_commit")), (json!(false), json!(true)));
+    }
+
+    #[test]
+    fn only_a_writable_gateway_offers_a_destructive_query() {
+        let hint = |read_only| list(read_only)[7].annotations.clone().unwrap();
+        assert_eq!((hint(true).read_only_hint, hint(true).destructive_hint), (Some(true), Some(false)));
+        assert_eq!((hint(false).read_only_hint, hint(false).destructive_hint), (Some(false), Some(true)));
+    }
+}

@@ -1,0 +1,160 @@
+//! The connection multiplexer: many sessions' requests over few connections.
+//!
+//! A request leases a connection for as long as it runs and no longer. Every wait has a bound, and whatever stops a
+//! request (the client, its time-out, a shutdown) stops the statement in the backend first.
+
+mod pool;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed::{Object, Pool, PoolError, TimeoutType, Timeouts};
+
+use self::pool::Manager;
+use crate::backend::{Backend, BackendError, BoxFuture, Completion, ErrorKind, Request};
+use crate::config::PoolConfig;
+
+/// How long a connection may take to stop after a cancel before it is given up.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long opening a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How the pool is used, for `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Connections open.
+    pub open: usize,
+    /// Connections open and not leased.
+    pub idle: usize,
+    /// Requests waiting for a connection.
+    pub waiting: usize,
+    /// Connections open at once, at most.
+    pub limit: usize,
+}
+
+/// The multiplexer in front of one backend.
+#[derive(Clone)]
+pub struct Multiplexer {
+    backend: Arc<dyn Backend>,
+    pool: Pool<Manager>,
+    config: PoolConfig,
+}
+
+impl Multiplexer {
+    /// A multiplexer without connections.
+    ///
+    /// # Panics
+    /// Never: the pool is built with the runtime that its time-outs need.
+    pub fn new(backend: Arc<dyn Backend>, config: PoolConfig) -> Self {
+        let pool = Pool::builder(Manager::new(Arc::clone(&backend)))
+            .max_size(config.connections_max)
+            .runtime(deadpool::Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: Some(config.wait_timeout),
+                create: Some(CONNECT_TIMEOUT),
+                recycle: Some(STOP_TIMEOUT),
+            })
+            .build()
+            .expect("a runtime is given");
+        Self { backend, pool, config }
+    }
+
+    /// The backend behind it.
+    pub fn backend(&self) -> &dyn Backend {
+        &*self.backend
+    }
+
+    /// Opens the connections that are always kept.
+    ///
+    /// # Errors
+    /// The backend does not let one be opened.
+    pub async fn open_minimum(&self) -> Result<(), BackendError> {
+        let mut leases = Vec::new();
+        for _ in 0..self.config.connections_min {
+            leases.push(self.lease().await?);
+        }
+        Ok(())
+    }
+
+    /// Closes idle connections above the minimum, until dropped.
+    pub async fn reap_idle(&self) {
+        let mut interval = tokio::time::interval(self.config.idle_timeout / 2);
+        loop {
+            interval.tick().await;
+            let mut spare = self.pool.status().size.saturating_sub(self.config.connections_min);
+            self.pool.retain(|_, metrics| {
+                let keep = spare == 0 || metrics.last_used() < self.config.idle_timeout;
+                spare -= usize::from(!keep);
+                keep
+            });
+        }
+    }
+
+    /// How the pool is used now.
+    pub fn status(&self) -> PoolStatus {
+        let status = self.pool.status();
+        PoolStatus { open: status.size, idle: status.available, waiting: status.waiting, limit: status.max_size }
+    }
+
+    /// Runs `request` on a connection.
+    ///
+    /// # Errors
+    /// The backend's; [`ErrorKind::Cancelled`] once `cancelled` is done, [`ErrorKind::TimedOut`] after `timeout` of
+    /// running, [`ErrorKind::Busy`] where no connection came free in time.
+    pub async fn run(
+        &self, request: Request, timeout: Duration, cancelled: impl Future<Output = ()> + Send,
+    ) -> Result<Completion, BackendError> {
+        let mut cancelled = pin!(cancelled);
+        let mut lease = tokio::select! {
+            biased;
+            () = &mut cancelled => return Err(cancelled_error()),
+            lease = self.lease() => lease?,
+        };
+        let canceller = lease.canceller();
+        let mut running = lease.run(request);
+        let stopped = tokio::select! {
+            biased;
+            done = &mut running => return done,
+            () = cancelled => cancelled_error(),
+            () = tokio::time::sleep(timeout) => timed_out_error(timeout),
+        };
+        canceller.cancel();
+        let in_time = settle(running).await;
+        if !in_time {
+            tracing::error!(timeout_ms = STOP_TIMEOUT.as_millis(), "a connection does not stop; giving it up");
+            drop(Object::take(lease));
+        }
+        Err(stopped)
+    }
+
+    async fn lease(&self) -> Result<Object<Manager>, BackendError> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error,
+            PoolError::Timeout(TimeoutType::Wait) => self.no_connection(),
+            other => BackendError::new(ErrorKind::Unavailable, format!("no connection: {other}")),
+        })
+    }
+
+    fn no_connection(&self) -> BackendError {
+        let (limit, waited_ms) = (self.config.connections_max, self.config.wait_timeout.as_millis());
+        let message = format!("all {limit} connections were busy for {waited_ms} ms");
+        BackendError::new(ErrorKind::Busy, message)
+            .with_next_step("try again, or raise `connections_max` or `wait_timeout_ms` under [pool] in the config")
+    }
+}
+
+/// Waits for a stopped request to end; `false` if it does not.
+async fn settle(running: BoxFuture<'_, Result<Completion, BackendError>>) -> bool {
+    tokio::time::timeout(STOP_TIMEOUT, running).await.is_ok()
+}
+
+fn cancelled_error() -> BackendError {
+    BackendError::new(ErrorKind::Cancelled, "the request was cancelled; its statement was stopped")
+}
+
+fn timed_out_error(timeout: Duration) -> BackendError {
+    BackendError::new(ErrorKind::TimedOut, format!("the statement was stopped after {} ms", timeout.as_millis()))
+        .with_next_step("make it cheaper, or raise `statement_timeout_ms` under [limits] in the config")
+}

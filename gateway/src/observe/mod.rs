@@ -1,0 +1,149 @@
+//! Observing: the gateway's log.
+//!
+//! JSON lines in `<log_dir>/gateway.<date>.log`, written by a thread of its own so that no request waits for
+//! the disk ([`init`]). What gets there is decided in `targets`, which keeps request text out whatever is
+//! configured; the files and their bounds are `files`.
+//!
+//! Invariant: nothing here writes to stdout, which belongs to the readiness line.
+
+mod files;
+mod targets;
+
+use std::path::Path;
+
+pub use files::newest_log;
+use files::{FILE_BYTES_MAX, RollingFile};
+pub use targets::{TargetsError, check_targets};
+use thiserror::Error;
+use tracing::{Level, Subscriber};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+
+/// Lines waiting for the disk, at most; further ones are dropped and counted, because logging never slows a
+/// request.
+const LINES_WAITING_MAX: usize = 8_192;
+
+/// Keeps the log's thread alive; dropping it writes out what is waiting (for at most a second).
+#[derive(Debug)]
+#[must_use = "the log ends when the guard is dropped"]
+pub struct Guard {
+    dropped: ErrorCounter,
+    _worker: WorkerGuard,
+}
+
+impl Guard {
+    /// Lines that were not written because too many were waiting.
+    pub fn dropped_lines(&self) -> usize {
+        self.dropped.dropped_lines()
+    }
+}
+
+/// Why there is no log.
+#[derive(Debug, Error)]
+pub enum ObserveError {
+    /// The folder or file cannot be made.
+    #[error("the log in {folder} cannot be opened; check that the folder is yours and the disk is not full")]
+    Files {
+        /// The log folder.
+        folder: std::path::PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The list of targets cannot be read.
+    #[error(transparent)]
+    Targets(#[from] TargetsError),
+    /// This process has a log already.
+    #[error("the log of this process was already set up")]
+    AlreadySet,
+}
+
+/// Starts the process's log in `log_dir`, once per process. `targets` is `SNOWGATE_LOG` (a level or a list of
+/// targets) and, where given, stands above `level`.
+///
+/// # Errors
+///
+/// [`ObserveError`]; nothing is logged then.
+pub fn init(log_dir: &Path, level: Level, targets: Option<&str>) -> Result<Guard, ObserveError> {
+    let (subscriber, guard) = build(log_dir, level, targets)?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| ObserveError::AlreadySet)?;
+    Ok(guard)
+}
+
+fn build(
+    log_dir: &Path,
+    level: Level,
+    targets: Option<&str>,
+) -> Result<(impl Subscriber + Send + Sync + 'static, Guard), ObserveError> {
+    let filter = targets::filter(level, targets)?;
+    let file = RollingFile::open(log_dir, FILE_BYTES_MAX)
+        .map_err(|source| ObserveError::Files { folder: log_dir.to_owned(), source })?;
+    let (writer, worker) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES_WAITING_MAX)
+        .thread_name("snowgate-log")
+        .finish(file);
+    let dropped = writer.error_counter();
+    let layer = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(true)
+        .with_writer(writer)
+        .with_filter(filter);
+    Ok((tracing_subscriber::registry().with(layer), Guard { dropped, _worker: worker }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logged(targets: Option<&str>, body: impl FnOnce()) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let (subscriber, guard) = build(dir.path(), Level::INFO, targets).unwrap();
+        tracing::subscriber::with_default(subscriber, body);
+        assert_eq!(guard.dropped_lines(), 0);
+        drop(guard);
+        std::fs::read_to_string(newest_log(dir.path()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn lines_are_json_with_fields_and_spans_and_are_there_after_the_guard() {
+        let text = logged(None, || {
+            let span = tracing::info_span!("session", id = 7);
+            span.in_scope(|| tracing::info!(rows = 3, "answered"));
+            tracing::debug!("too fine");
+        });
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 1, "{text}");
+        assert_eq!(lines[0]["message"], "answered");
+        assert_eq!(lines[0]["rows"], 3);
+        assert_eq!(lines[0]["spans"][0]["id"], 7);
+        assert!(lines[0]["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn request_text_that_rmcp_logs_never_gets_to_the_file() {
+        for targets in [None, Some("trace"), Some("rmcp=trace"), Some("rmcp::service=debug,trace")] {
+            let text = logged(targets, || {
+                tracing::info!(target: "rmcp::service", sql = "select secret", "received request");
+                tracing::warn!(target: "rmcp", "select secret");
+                let span = tracing::info_span!(target: "rmcp::handler", "call", sql = "select secret");
+                span.in_scope(|| tracing::info!("ours"));
+                tracing::error!(target: "rmcp::service", "fail to send");
+            });
+            assert!(!text.contains("secret"), "{targets:?}: {text}");
+            assert!(text.contains("fail to send") && text.contains("ours"), "{targets:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_a_clear_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = build(&file.join("logs"), Level::INFO, None).err().unwrap();
+        assert!(error.to_string().contains("cannot be opened"), "{error}");
+    }
+}

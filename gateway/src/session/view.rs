@@ -1,0 +1,84 @@
+//! A session as `snowgate sessions` and the control connection show it.
+
+use std::sync::atomic::Ordering;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Era, Session};
+use crate::backend::Context;
+
+/// One row of the session list. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// The session's id.
+    pub id: String,
+    /// `running` while a request is under way, else `idle`.
+    pub state: String,
+    /// The client's name, once it told.
+    pub client: Option<String>,
+    /// The client's version, once it told.
+    pub client_version: Option<String>,
+    /// `handshake REVISION`, `stateless REVISION`, or `unknown` before the first request.
+    pub era: String,
+    /// The profile.
+    pub profile: String,
+    /// The context statements run in.
+    pub context: Context,
+    /// The peer's user id.
+    pub uid: u32,
+    /// The shim's process id.
+    pub pid: u32,
+    /// The client application's executable.
+    pub parent_exe: Option<String>,
+    /// The shim's working directory.
+    pub cwd: Option<String>,
+    /// Requests taken up.
+    pub requests: u64,
+    /// Requests under way.
+    pub running: usize,
+    /// Rows sent.
+    pub rows: u64,
+    /// Bytes sent.
+    pub bytes: u64,
+    /// Requests answered with an error.
+    pub errors: u64,
+    /// When it began, in milliseconds since 1970.
+    pub started_at_ms: u64,
+    /// Milliseconds since the client last said something.
+    pub idle_ms: u64,
+}
+
+impl SessionView {
+    /// The present view of `session`.
+    pub fn of(session: &Session) -> Self {
+        let client = session.client();
+        let counters = &session.counters;
+        let running = counters.running.load(Ordering::Relaxed);
+        let since_epoch = session.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            id: session.key.id.clone(),
+            state: if running > 0 { "running" } else { "idle" }.to_owned(),
+            client: client.name,
+            client_version: client.version,
+            era: match client.era {
+                Era::Unknown => "unknown".to_owned(),
+                Era::Handshake(revision) => format!("handshake {revision}"),
+                Era::Stateless(revision) => format!("stateless {revision}"),
+            },
+            profile: session.profile.clone(),
+            context: session.context(),
+            uid: session.uid,
+            pid: session.origin.pid,
+            parent_exe: session.origin.parent_exe.clone(),
+            cwd: session.origin.cwd.clone(),
+            requests: counters.requests.load(Ordering::Relaxed),
+            running,
+            rows: counters.rows.load(Ordering::Relaxed),
+            bytes: counters.bytes.load(Ordering::Relaxed),
+            errors: counters.errors.load(Ordering::Relaxed),
+            started_at_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
+            idle_ms: session.idle_ms(),
+        }
+    }
+}
