@@ -17,6 +17,9 @@ use crate::session::SessionTable;
 /// Pause after a failed accept: what fails it (descriptors, memory) needs time to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Connections accepted beyond the session limit: for hellos under way and for `snowgate status`.
+const SPARE_CONNECTIONS: usize = 64;
+
 /// How much longer than the drain time-out the last connections get to say goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -76,7 +79,7 @@ impl Gateway {
             () = self.drain.cancelled() => {}
         }
         tracing::info!(sessions = self.sessions.len(), "leaving");
-        listener.withdraw();
+        let _lock = listener.close();
         self.drain.cancel();
         connections.close();
         let bound = self.config.gateway.drain_timeout + GOODBYE_TIMEOUT;
@@ -87,8 +90,13 @@ impl Gateway {
 
     /// Accepts for ever.
     async fn accept(self: &Arc<Self>, listener: &Listener, connections: &TaskTracker) {
+        let connections_max = self.config.gateway.sessions_max + SPARE_CONNECTIONS;
         loop {
             match listener.accept().await {
+                // Dropped: the shim tries again until its deadline.
+                Ok(_) if connections.len() >= connections_max => {
+                    tracing::warn!(connections_max, "too many connections");
+                }
                 Ok(stream) => {
                     connections.spawn(serve_connection(Arc::clone(self), stream));
                 }

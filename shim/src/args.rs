@@ -65,7 +65,8 @@ pub(crate) fn parse() -> Result<Command, String> {
 }
 
 fn parse_from(
-    mut parser: lexopt::Parser, variable: impl Fn(&str) -> Option<OsString>,
+    mut parser: lexopt::Parser,
+    variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Command, String> {
     use lexopt::prelude::*;
     let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -84,7 +85,10 @@ fn parse_from(
             Long("gateway") => options.gateway = Some(parser.value().map_err(failed)?.into()),
             Long("no-autostart") => options.no_autostart = true,
             Long("version") => {
-                return Ok(Command::Print(format!("snowgate-shim {BUILD} (link protocol {}..{})", PROTO.min, PROTO.max)));
+                return Ok(Command::Print(format!(
+                    "snowgate-shim {BUILD} (link protocol {}..{})",
+                    PROTO.min, PROTO.max
+                )));
             }
             Long("help") | Short('h') => return Ok(Command::Print(HELP.to_owned())),
             other => return Err(failed(other.unexpected())),
@@ -108,7 +112,11 @@ pub(crate) fn gateway_program(named: Option<&Path>, own: &Path) -> PathBuf {
         return std::path::absolute(named).unwrap_or_else(|_| named.to_owned());
     }
     let beside = own.with_file_name(NAME);
-    let on_path = || std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(NAME)).find(|path| path.is_file());
+    let on_path = || {
+        std::env::split_paths(&std::env::var_os("PATH")?)
+            .map(|dir| dir.join(NAME))
+            .find(|path| path.is_file())
+    };
     if beside.is_file() { beside } else { on_path().unwrap_or(beside) }
 }
 
@@ -128,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_its_variable() {
-        let options = options(&["--profile=work"], &[("SNOWGATE_PROFILE", "home"), ("SNOWGATE_SOCKET", "/s")]).unwrap();
+        let options =
+            options(&["--profile=work"], &[("SNOWGATE_PROFILE", "home"), ("SNOWGATE_SOCKET", "/s")]).unwrap();
         assert_eq!(options.profile.as_deref(), Some("work"));
         assert_eq!(options.socket.as_deref(), Some(Path::new("/s")));
     }

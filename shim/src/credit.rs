@@ -5,13 +5,11 @@
 //! line while at most half of it is outstanding: so a line larger than the window still passes, and a receiver that
 //! has processed everything always leaves the sender able to send.
 
-use serde::{Deserialize, Serialize};
-
 use crate::ProtocolError;
 use crate::frame::FrameError;
 
 /// How much one side is ready to hold for the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Lines.
     pub frames: u32,
@@ -55,7 +53,8 @@ impl Grant {
     /// # Errors
     /// The payload is not 12 bytes long.
     pub fn from_payload(payload: &[u8]) -> Result<Self, FrameError> {
-        let (Some(frames), Some(bytes), 12) = (payload.first_chunk(), payload.last_chunk(), payload.len()) else {
+        let (Some(frames), Some(bytes), 12) = (payload.first_chunk(), payload.last_chunk(), payload.len())
+        else {
             return Err(FrameError::Credit(payload.len()));
         };
         Ok(Self { frames: u32::from_le_bytes(*frames), bytes: u64::from_le_bytes(*bytes) })
@@ -137,7 +136,8 @@ impl ReceiveCredit {
     pub fn processed(&mut self, bytes: u64) -> Option<Grant> {
         self.due.frames += 1;
         self.due.bytes += bytes;
-        if self.due.frames < self.window.frames.div_ceil(2) && self.due.bytes < self.window.bytes.div_ceil(2) {
+        if self.due.frames < self.window.frames.div_ceil(2) && self.due.bytes < self.window.bytes.div_ceil(2)
+        {
             return None;
         }
         let grant = std::mem::take(&mut self.due);

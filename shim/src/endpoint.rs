@@ -207,7 +207,8 @@ impl Endpoint {
 #[cfg(not(target_os = "macos"))]
 fn user_dir(euid: u32) -> Result<PathBuf, EndpointError> {
     let runtime = PathBuf::from(format!("/run/user/{euid}"));
-    let ours = matches!(os::look(&runtime), Ok(Some(Entry { kind: EntryKind::Directory, uid, .. })) if uid == euid);
+    let ours =
+        matches!(os::look(&runtime), Ok(Some(Entry { kind: EntryKind::Directory, uid, .. })) if uid == euid);
     Ok(if ours { runtime.join("snowgate") } else { PathBuf::from(format!("/tmp/snowgate-{euid}")) })
 }
 
@@ -275,7 +276,10 @@ mod tests {
     fn a_directory_of_another_user_is_refused() {
         let (_home, endpoint) = home();
         let entry = Entry { kind: EntryKind::Directory, uid: 4242, mode: 0o700 };
-        assert!(matches!(endpoint.check_dir(entry, 1000), Err(EndpointError::Foreign { uid: 4242, ours: 1000, .. })));
+        assert!(matches!(
+            endpoint.check_dir(entry, 1000),
+            Err(EndpointError::Foreign { uid: 4242, ours: 1000, .. })
+        ));
     }
 
     #[test]

@@ -59,7 +59,8 @@ const PASSED_ON: [&str; 14] = [
 ];
 
 /// Variables that concern one client and must not reach the gateway that serves all.
-const PER_CLIENT: [&str; 4] = ["SNOWGATE_PROFILE", "SNOWGATE_SESSION", "SNOWGATE_GATEWAY", "SNOWGATE_NO_AUTOSTART"];
+const PER_CLIENT: [&str; 4] =
+    ["SNOWGATE_PROFILE", "SNOWGATE_SESSION", "SNOWGATE_GATEWAY", "SNOWGATE_NO_AUTOSTART"];
 
 /// Variables whose paths must be absolute, because the gateway runs in `/`.
 const PATHS: [&str; 2] = ["SNOWGATE_HOME", "SNOWGATE_CONFIG"];
@@ -140,8 +141,12 @@ impl Shim {
                         None
                     }
                     Loss::Gone { answered: false } => Some(Failure {
-                        message: format!("the gateway went away {LOSSES_MAX} times without answering this request"),
-                        next_step: Some("look at its log with `snowgate status`; another request may work".into()),
+                        message: format!(
+                            "the gateway went away {LOSSES_MAX} times without answering this request"
+                        ),
+                        next_step: Some(
+                            "look at its log with `snowgate status`; another request may work".into(),
+                        ),
                     }),
                     Loss::Protocol(error) => Some(Failure { message: error.to_string(), next_step: None }),
                 },
@@ -176,8 +181,12 @@ impl Shim {
             given_up
         };
         self.changed.notify_all();
-        let lost = "the gateway that ran this request is gone and its session is lost; the outcome is unknown";
-        self.answer_all(&given_up, &Failure { message: lost.into(), next_step: Some("check before you retry".into()) });
+        let lost =
+            "the gateway that ran this request is gone and its session is lost; the outcome is unknown";
+        self.answer_all(
+            &given_up,
+            &Failure { message: lost.into(), next_step: Some("check before you retry".into()) },
+        );
 
         let mut decoder = Decoder::new();
         decoder.push(&connected.rest);
@@ -220,7 +229,8 @@ impl Shim {
         }
         self.write_client(&to_client);
         let mut state = self.lock();
-        let credit: Vec<u8> = lengths.iter().filter_map(|&bytes| state.link.delivered(bytes)).flatten().collect();
+        let credit: Vec<u8> =
+            lengths.iter().filter_map(|&bytes| state.link.delivered(bytes)).flatten().collect();
         state.write(&credit);
         state.send();
         state.gateway_done |= gateway_done;

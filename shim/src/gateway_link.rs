@@ -39,12 +39,7 @@ pub struct GatewayLink {
 impl GatewayLink {
     /// A fresh connection: `own` is the window the gateway announced, `shim` the one the shim did.
     pub fn new(own: Window, shim: Window) -> Self {
-        Self {
-            send: SendCredit::new(shim),
-            receive: ReceiveCredit::new(own),
-            last_received: 0,
-            next_seq: 1,
-        }
+        Self { send: SendCredit::new(shim), receive: ReceiveCredit::new(own), last_received: 0, next_seq: 1 }
     }
 
     /// Takes a frame of the shim.

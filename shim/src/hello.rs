@@ -2,10 +2,9 @@
 //!
 //! Unknown fields are ignored, missing ones have defaults: a field may be added without a new protocol number.
 
-use serde::{Deserialize, Serialize};
-
 use crate::BUILD;
 use crate::credit::Window;
+use crate::flat::{FlatReader, FlatWriter};
 
 /// The longest hello line either side sends or accepts, in bytes with its newline.
 pub const HELLO_BYTES_MAX: usize = 4096;
@@ -17,7 +16,7 @@ const TEXT_BYTES_MAX: usize = 1024;
 pub const PROTO: ProtoRange = ProtoRange { min: 1, max: 1 };
 
 /// A range of protocol versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProtoRange {
     /// The oldest.
     pub min: u16,
@@ -34,8 +33,7 @@ impl ProtoRange {
 }
 
 /// What a connection is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
     /// A shim with an MCP client behind it: becomes a session.
     #[default]
@@ -44,8 +42,25 @@ pub enum Role {
     Control,
 }
 
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Control => "control",
+        }
+    }
+
+    fn named(name: Option<&str>) -> Option<Self> {
+        match name {
+            None | Some("client") => Some(Self::Client),
+            Some("control") => Some(Self::Control),
+            Some(_) => None,
+        }
+    }
+}
+
 /// The session a shim had with an earlier connection or gateway.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SessionKey {
     /// The session's public id.
     pub id: String,
@@ -60,8 +75,7 @@ impl std::fmt::Debug for SessionKey {
 }
 
 /// Who launched the shim, as far as the shim can tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The shim's process id.
     pub pid: u32,
@@ -72,31 +86,22 @@ pub struct Origin {
 }
 
 /// The shim's half of the hello.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientHello {
     /// The protocol versions the shim speaks.
     pub snowgate: ProtoRange,
     /// The shim's version.
-    #[serde(default)]
     pub build: String,
     /// What the connection is for.
-    #[serde(default)]
     pub role: Role,
     /// The profile asked for; `None`: the default.
-    #[serde(default)]
     pub profile: Option<String>,
     /// Who launched the shim.
-    #[serde(default)]
     pub origin: Origin,
     /// The session to resume.
-    #[serde(default)]
     pub session: Option<SessionKey>,
     /// What the shim is ready to hold.
-    #[serde(default)]
     pub window: Window,
-    /// Named extensions; none are defined yet.
-    #[serde(default)]
-    pub capabilities: Vec<String>,
 }
 
 impl ClientHello {
@@ -110,7 +115,6 @@ impl ClientHello {
             origin: Origin::default(),
             session: None,
             window: Window::default(),
-            capabilities: Vec::new(),
         }
     }
 
@@ -119,20 +123,67 @@ impl ClientHello {
         let mut hello = self.clone();
         let texts = [&mut hello.origin.parent_exe, &mut hello.origin.cwd, &mut hello.profile];
         texts.into_iter().flatten().for_each(|text| truncate(text, TEXT_BYTES_MAX));
-        let line = to_line(&hello);
+        let line = hello.write();
         if line.len() <= HELLO_BYTES_MAX {
             return line;
         }
         // Escaping can still blow a text up; an origin is a courtesy, a hello is not.
         hello.origin.parent_exe = None;
         hello.origin.cwd = None;
-        to_line(&hello)
+        hello.write()
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let session = self.session.as_ref();
+        FlatWriter::new()
+            .number("proto_min", self.snowgate.min)
+            .number("proto_max", self.snowgate.max)
+            .text("build", Some(&self.build))
+            .text("role", Some(self.role.name()))
+            .text("profile", self.profile.as_deref())
+            .number("pid", self.origin.pid)
+            .text("parent_exe", self.origin.parent_exe.as_deref())
+            .text("cwd", self.origin.cwd.as_deref())
+            .text("session", session.map(|key| key.id.as_str()))
+            .text("secret", session.map(|key| key.secret.as_str()))
+            .number("window_frames", self.window.frames)
+            .number("window_bytes", self.window.bytes)
+            .into_line()
+    }
+
+    /// Reads a shim's hello; `None` where the line is none.
+    pub fn from_line(line: &[u8]) -> Option<Self> {
+        let read = FlatReader::new(line);
+        Some(Self {
+            snowgate: ProtoRange { min: read.number("proto_min")?, max: read.number("proto_max")? },
+            build: read.text("build").unwrap_or_default(),
+            role: Role::named(read.text("role").as_deref())?,
+            profile: read.text("profile"),
+            origin: Origin {
+                pid: read.number("pid").unwrap_or_default(),
+                parent_exe: read.text("parent_exe"),
+                cwd: read.text("cwd"),
+            },
+            session: read_session(&read),
+            window: read_window(&read),
+        })
+    }
+}
+
+fn read_session(read: &FlatReader) -> Option<SessionKey> {
+    Some(SessionKey { id: read.text("session")?, secret: read.text("secret")? })
+}
+
+fn read_window(read: &FlatReader) -> Window {
+    let default = Window::default();
+    Window {
+        frames: read.number("window_frames").unwrap_or(default.frames),
+        bytes: read.number("window_bytes").unwrap_or(default.bytes),
     }
 }
 
 /// How the gateway took a session that the shim presented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resume {
     /// There was none: a new session.
     New,
@@ -144,9 +195,21 @@ pub enum Resume {
     Lost,
 }
 
+impl Resume {
+    const NAMES: [(&'static str, Self); 4] =
+        [("new", Self::New), ("attached", Self::Attached), ("rebuilt", Self::Rebuilt), ("lost", Self::Lost)];
+
+    fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, resume)| *resume == self).map_or("new", |(name, _)| name)
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, resume)| *resume)
+    }
+}
+
 /// The gateway's answer to a hello.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerHello {
     /// The connection is good; frames follow.
     Welcome(Welcome),
@@ -157,53 +220,80 @@ pub enum ServerHello {
 impl ServerHello {
     /// The line to send, newline included.
     pub fn to_line(&self) -> Vec<u8> {
-        to_line(self)
+        match self {
+            Self::Welcome(welcome) => welcome.write(),
+            Self::Refused(refusal) => FlatWriter::new()
+                .text("refused", Some(&refusal.message))
+                .text("next_step", refusal.next_step.as_deref())
+                .flag("retry", refusal.retry)
+                .into_line(),
+        }
+    }
+
+    /// Reads a gateway's hello; `None` where the line is none.
+    pub fn from_line(line: &[u8]) -> Option<Self> {
+        let read = FlatReader::new(line);
+        if let Some(message) = read.text("refused") {
+            let (next_step, retry) = (read.text("next_step"), read.flag("retry"));
+            return Some(Self::Refused(Refusal { message, next_step, retry }));
+        }
+        Some(Self::Welcome(Welcome {
+            proto: read.number("welcome")?,
+            build: read.text("build").unwrap_or_default(),
+            pid: read.number("pid").unwrap_or_default(),
+            session: read_session(&read),
+            resume: Resume::named(&read.text("resume")?)?,
+            received: read.number("received").unwrap_or_default(),
+            window: read_window(&read),
+        }))
+    }
+}
+
+impl Welcome {
+    fn write(&self) -> Vec<u8> {
+        let session = self.session.as_ref();
+        FlatWriter::new()
+            .number("welcome", self.proto)
+            .text("build", Some(&self.build))
+            .number("pid", self.pid)
+            .text("session", session.map(|key| key.id.as_str()))
+            .text("secret", session.map(|key| key.secret.as_str()))
+            .text("resume", Some(self.resume.name()))
+            .number("received", self.received)
+            .number("window_frames", self.window.frames)
+            .number("window_bytes", self.window.bytes)
+            .into_line()
     }
 }
 
 /// A connection accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// The protocol version that both will speak.
     pub proto: u16,
     /// The gateway's version.
-    #[serde(default)]
     pub build: String,
     /// The gateway's process id.
-    #[serde(default)]
     pub pid: u32,
     /// The session, to be presented on the next connection; `None` for control connections.
-    #[serde(default)]
     pub session: Option<SessionKey>,
     /// How a presented session was taken.
     pub resume: Resume,
     /// For [`Resume::Attached`]: the last of the shim's lines that the gateway has.
-    #[serde(default)]
     pub received: u64,
     /// What the gateway is ready to hold.
-    #[serde(default)]
     pub window: Window,
 }
 
 /// A connection refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Why.
     pub message: String,
     /// What to do about it.
-    #[serde(default)]
     pub next_step: Option<String>,
     /// Whether the next gateway may say yes: this one is leaving.
-    #[serde(default)]
     pub retry: bool,
-}
-
-/// One value as a JSON line.
-fn to_line(value: &impl Serialize) -> Vec<u8> {
-    // These types hold only strings, numbers and options of them, which always serialize.
-    let mut line = serde_json::to_vec(value).unwrap_or_default();
-    line.push(b'\n');
-    line
 }
 
 /// Cuts `text` to at most `bytes` bytes at a character boundary.
@@ -228,9 +318,31 @@ mod tests {
 
     #[test]
     fn unknown_and_missing_fields_are_tolerated() {
-        let hello: ClientHello =
-            serde_json::from_str(r#"{"snowgate":{"min":1,"max":9},"colour":"blue"}"#).unwrap();
+        let hello =
+            ClientHello::from_line(br#"{"proto_min":1,"proto_max":9,"colour":{"blue":[1]}}"#).unwrap();
         assert_eq!((hello.role, hello.window), (Role::Client, Window::default()));
+        assert!(ClientHello::from_line(b"SSH-2.0-OpenSSH_9.9").is_none());
+        assert!(ServerHello::from_line(br#"{"welcome":1,"resume":"perhaps"}"#).is_none());
+    }
+
+    #[test]
+    fn both_hellos_come_back_as_they_went() {
+        let key = SessionKey { id: "s1".into(), secret: "hush".into() };
+        let mut hello = ClientHello::new(Role::Control);
+        hello.session = Some(key.clone());
+        hello.profile = Some("w\u{e4}\"x\n".into());
+        hello.origin = Origin { pid: 7, parent_exe: Some("/a b".into()), cwd: None };
+        assert_eq!(ClientHello::from_line(&hello.to_line()), Some(hello));
+        for resume in [Resume::New, Resume::Attached, Resume::Rebuilt, Resume::Lost] {
+            let window = Window { frames: 3, bytes: 5 };
+            let (build, session) = ("9".to_owned(), Some(key.clone()));
+            let welcome = Welcome { proto: 1, build, pid: 2, session, resume, received: 4, window };
+            let welcome = ServerHello::Welcome(welcome);
+            assert_eq!(ServerHello::from_line(&welcome.to_line()), Some(welcome));
+        }
+        let refusal = Refusal { message: "no".into(), next_step: Some("go".into()), retry: true };
+        let refused = ServerHello::Refused(refusal);
+        assert_eq!(ServerHello::from_line(&refused.to_line()), Some(refused));
     }
 
     #[test]

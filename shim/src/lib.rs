@@ -7,6 +7,7 @@
 
 pub mod credit;
 pub mod endpoint;
+pub mod flat;
 pub mod frame;
 mod gateway_link;
 pub mod hello;

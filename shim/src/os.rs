@@ -10,6 +10,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The effective user of this process.
 pub fn euid() -> u32 {
@@ -120,4 +121,20 @@ pub fn wait_ready(file: impl std::os::fd::AsFd, to_write: bool) -> io::Result<()
     let wanted = if to_write { PollFlags::OUT } else { PollFlags::IN };
     poll(&mut [PollFd::new(&file, wanted)], None)?;
     Ok(())
+}
+
+/// Waits until `file` has bytes or its end to read; `false` if that takes longer than `timeout`.
+///
+/// # Errors
+/// The system's.
+pub fn wait_readable(file: impl std::os::fd::AsFd, timeout: Duration) -> io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).ok();
+        match poll(&mut [PollFd::new(&file, PollFlags::IN)], left.as_ref()) {
+            Err(rustix::io::Errno::INTR) => {}
+            ready => return Ok(ready? > 0),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What the shim says to the client in its own name: JSON-RPC errors for requests that no gateway will answer.
 
 use snowgate_link::LINE_BYTES_MAX;
+use snowgate_link::flat::quote;
 use snowgate_link::scan::scan;
 
 /// JSON-RPC's "internal error": the codes that SDKs raise for lost connections are theirs.
@@ -40,7 +41,8 @@ impl Failure {
 
 /// The answer to a line that was too long to keep; `id` is JSON text.
 pub(crate) fn oversize_line(id: Option<&str>, bytes: u64) -> Vec<u8> {
-    let message = format!("Invalid request: a message of {bytes} bytes is over the limit of {LINE_BYTES_MAX} bytes");
+    let message =
+        format!("Invalid request: a message of {bytes} bytes is over the limit of {LINE_BYTES_MAX} bytes");
     error_line(id.unwrap_or("null"), INVALID_REQUEST, &message, None)
 }
 
@@ -48,13 +50,15 @@ pub(crate) fn oversize_line(id: Option<&str>, bytes: u64) -> Vec<u8> {
 fn error_line(id: &str, code: i32, message: &str, data: Option<&str>) -> Vec<u8> {
     let message = json_text(message);
     let data = data.map(|data| format!(r#","data":{data}"#)).unwrap_or_default();
-    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":{message}{data}}}}}\n").into_bytes()
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":{message}{data}}}}}\n")
+        .into_bytes()
 }
 
 /// `text` as a JSON string.
 fn json_text(text: &str) -> String {
-    // A string always serializes.
-    serde_json::to_string(text).unwrap_or_default()
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quote(text, &mut quoted);
+    quoted
 }
 
 #[cfg(test)]
@@ -65,7 +69,8 @@ mod tests {
 
     #[test]
     fn a_line_too_long_is_answered_under_its_id() {
-        let answer: serde_json::Value = serde_json::from_slice(&oversize_line(Some("\"x\""), 17 << 20)).unwrap();
+        let answer: serde_json::Value =
+            serde_json::from_slice(&oversize_line(Some("\"x\""), 17 << 20)).unwrap();
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("x"), &json!(-32600)));
         let answer: serde_json::Value = serde_json::from_slice(&oversize_line(None, 17 << 20)).unwrap();
         assert!(answer["id"].is_null());

@@ -1,14 +1,13 @@
-//! Finds the id of a JSON-RPC message without parsing it.
+//! Reads the top level of a JSON object without parsing it.
 //!
 //! The shim never parses what it forwards. It needs an id only where it must answer a request itself: a line over the
 //! size bound, or a gateway that cannot be reached. A byte-wise scanner of constant memory is enough for that, and
-//! works on a line that was never held whole.
+//! works on a line that was never held whole. [`crate::flat`] reads hellos with the same scanner.
+
+use crate::flat;
 
 /// An id's text is kept up to this many bytes; a longer one counts as not found.
 const ID_BYTES_MAX: usize = 256;
-
-/// Keys longer than this are none that the scanner looks for.
-const KEY_BYTES_MAX: usize = 16;
 
 /// What a scan found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,28 +25,10 @@ pub fn scan(line: &[u8]) -> Scanned {
     scanner.finish()
 }
 
-/// What the scanner is inside of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Between tokens.
-    Between,
-    /// In a string; `escaped`: the last byte was a backslash.
-    Text { escaped: bool },
-    /// In a number or a word.
-    Bare,
-}
-
-/// A scanner that takes a line piece by piece.
+/// Looks for a message's id in a line that comes piece by piece.
 #[derive(Debug)]
 pub struct IdScanner {
-    depth: u32,
-    place: Place,
-    /// At depth 1: whether the next string is a key.
-    key_next: bool,
-    /// The token now being read at depth 1, quotes included, up to its bound.
-    token: Vec<u8>,
-    /// The last key at depth 1.
-    key: Vec<u8>,
+    scanner: Scanner,
     found: Scanned,
 }
 
@@ -60,47 +41,96 @@ impl Default for IdScanner {
 impl IdScanner {
     /// A scanner at the start of a line.
     pub fn new() -> Self {
-        Self {
-            depth: 0,
-            place: Place::Between,
-            key_next: false,
-            token: Vec::new(),
-            key: Vec::new(),
-            found: Scanned::default(),
-        }
+        Self { scanner: Scanner::new(ID_BYTES_MAX), found: Scanned::default() }
     }
 
     /// Takes the line's next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.step(byte);
-        }
+        let found = &mut self.found;
+        self.scanner.push(bytes, &mut |key, value| found.note(key, value));
     }
 
     /// The line has ended.
-    pub fn finish(mut self) -> Scanned {
-        if self.place == Place::Bare {
-            self.end_token();
-        }
+    pub fn finish(self) -> Scanned {
         self.found
     }
+}
 
-    fn step(&mut self, byte: u8) {
+impl Scanned {
+    fn note(&mut self, key: &[u8], value: &[u8]) {
+        match key {
+            b"\"id\"" => self.id = id(value),
+            b"\"method\"" => self.has_method = true,
+            _ => {}
+        }
+    }
+}
+
+/// `token` as an id, if it can be one.
+fn id(token: &[u8]) -> Option<String> {
+    let text = str::from_utf8(token).ok()?;
+    let sound =
+        if text.starts_with('"') { flat::unquote(text).is_some() } else { text.parse::<i64>().is_ok() };
+    sound.then(|| text.to_owned())
+}
+
+/// What the scanner is inside of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Between tokens.
+    Between,
+    /// In a string; `escaped`: the last byte was a backslash.
+    Text { escaped: bool },
+    /// In a number or a word.
+    Bare,
+}
+
+/// Finds the keys of the outermost object whose values are strings, numbers or words. It does not check that the rest
+/// is JSON.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    depth: u32,
+    place: Place,
+    /// At depth 1: whether the next string is a key.
+    key_next: bool,
+    /// The token now being read at depth 1, quotes included. One byte over the bound says that it was too long.
+    token: Vec<u8>,
+    token_bytes_max: usize,
+    /// The last key at depth 1, quotes included.
+    key: Vec<u8>,
+}
+
+impl Scanner {
+    /// A scanner at the start of a line; keys and values over `token_bytes_max` are not reported.
+    pub(crate) fn new(token_bytes_max: usize) -> Self {
+        let (token, key) = (Vec::new(), Vec::new());
+        Self { depth: 0, place: Place::Between, key_next: false, token, token_bytes_max, key }
+    }
+
+    /// Takes the line's next bytes and calls `field` with every key and value that they complete. A number is complete
+    /// with the byte behind it.
+    pub(crate) fn push(&mut self, bytes: &[u8], field: &mut dyn FnMut(&[u8], &[u8])) {
+        for &byte in bytes {
+            self.step(byte, field);
+        }
+    }
+
+    fn step(&mut self, byte: u8, field: &mut dyn FnMut(&[u8], &[u8])) {
         match self.place {
             Place::Text { escaped } => {
                 self.keep(byte);
                 self.place = match byte {
                     b'"' if !escaped => {
-                        self.end_token();
+                        self.end_token(field);
                         Place::Between
                     }
                     b'\\' => Place::Text { escaped: !escaped },
                     _ => Place::Text { escaped: false },
                 };
             }
-            Place::Bare if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.') => self.keep(byte),
+            Place::Bare if is_bare(byte) => self.keep(byte),
             Place::Bare => {
-                self.end_token();
+                self.end_token(field);
                 self.place = Place::Between;
                 self.between(byte);
             }
@@ -118,7 +148,7 @@ impl IdScanner {
             b'}' | b']' => self.depth = self.depth.saturating_sub(1),
             b',' => self.key_next = self.depth == 1,
             b':' if self.depth == 1 => self.key_next = false,
-            _ if byte.is_ascii_alphanumeric() || byte == b'-' => self.begin(Place::Bare, byte),
+            _ if is_bare(byte) => self.begin(Place::Bare, byte),
             _ => {}
         }
     }
@@ -130,38 +160,27 @@ impl IdScanner {
     }
 
     fn keep(&mut self, byte: u8) {
-        if self.depth == 1 && self.token.len() <= ID_BYTES_MAX {
+        if self.depth == 1 && self.token.len() <= self.token_bytes_max {
             self.token.push(byte);
         }
     }
 
     /// A token is complete: a key, or the value of the last key.
-    fn end_token(&mut self) {
+    fn end_token(&mut self, field: &mut dyn FnMut(&[u8], &[u8])) {
         if self.depth != 1 {
             return;
         }
         if self.key_next {
-            self.key.clear();
-            self.key.extend(self.token.iter().take(KEY_BYTES_MAX));
-            return;
-        }
-        match self.key.as_slice() {
-            b"\"id\"" => self.found.id = self.id(),
-            b"\"method\"" => self.found.has_method = true,
-            _ => {}
+            self.key.clone_from(&self.token);
+        } else if self.token.len() <= self.token_bytes_max {
+            field(&self.key, &self.token);
         }
     }
+}
 
-    /// The token as an id, if it can be one.
-    fn id(&self) -> Option<String> {
-        let text = str::from_utf8(&self.token).ok().filter(|text| text.len() <= ID_BYTES_MAX)?;
-        let sound = if text.starts_with('"') {
-            serde_json::from_str::<String>(text).is_ok()
-        } else {
-            serde_json::from_str::<i64>(text).is_ok()
-        };
-        sound.then(|| text.to_owned())
-    }
+/// Whether a byte can stand in a number or a word.
+fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
 #[cfg(test)]
@@ -177,7 +196,8 @@ mod tests {
     #[test]
     fn the_top_level_id_is_found_wherever_it_stands() {
         assert_eq!(id(r#"{"jsonrpc":"2.0","id":7,"method":"x"}"#).as_deref(), Some("7"));
-        assert_eq!(id(r#"{"method":"x","params":{"id":1,"a":["id",2]},"id" : "a\"b" }"#).as_deref(), Some(r#""a\"b""#));
+        let last = r#"{"method":"x","params":{"id":1,"a":["id",2]},"id" : "a\"b" }"#;
+        assert_eq!(id(last).as_deref(), Some(r#""a\"b""#));
         assert_eq!(id(r#"{"id":-3}"#).as_deref(), Some("-3"));
     }
 
@@ -186,6 +206,7 @@ mod tests {
         for line in [
             r#"{"id":null}"#,
             r#"{"id":true}"#,
+            r#"{"id":1.5}"#,
             r#"{"id":{"id":1}}"#,
             r#"[{"id":1}]"#,
             r#"{"params":{"id":1}}"#,

@@ -90,7 +90,8 @@ impl ShimLink {
     /// Whether another line of the client may be taken. `false` means: stop reading stdin.
     pub fn accepts_line(&self) -> bool {
         if self.connection.as_ref().is_some_and(|connection| !connection.draining) {
-            let (frames, bytes) = total(self.retained.iter().rev().take_while(|line| line.seq >= self.unsent_from));
+            let (frames, bytes) =
+                total(self.retained.iter().rev().take_while(|line| line.seq >= self.unsent_from));
             return frames < UNSENT.frames && bytes < UNSENT.bytes;
         }
         let (frames, bytes) = total(self.retained.iter().filter(|line| line.is_open()));
@@ -162,7 +163,11 @@ impl ShimLink {
                 }
                 connection.last_received = frame.seq;
                 connection.receive.received(frame.payload.len() as u64)?;
-                if frame.re == 0 || self.answer(frame.re)? { Ok(Inbound::Deliver) } else { Ok(Inbound::Swallow) }
+                if frame.re == 0 || self.answer(frame.re)? {
+                    Ok(Inbound::Deliver)
+                } else {
+                    Ok(Inbound::Swallow)
+                }
             }
             Kind::Ack => self.answer(frame.re).map(|_| Inbound::Control),
             Kind::Pin => self.pin(frame.re, true).map(|()| Inbound::Control),

@@ -6,19 +6,17 @@
 
 use std::ffi::OsString;
 use std::fs::TryLockError;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use interprocess::local_socket::prelude::*;
-use interprocess::local_socket::{GenericFilePath, Stream};
-use serde::{Deserialize, Serialize};
-
 use crate::endpoint::{Endpoint, EndpointError};
+use crate::flat::{FlatReader, FlatWriter};
 use crate::hello::{ClientHello, HELLO_BYTES_MAX, Refusal, ServerHello, Welcome};
 use crate::os;
+use interprocess::local_socket::prelude::*;
+use interprocess::local_socket::{GenericFilePath, Stream};
 
 /// How long finding or starting a gateway may take in all.
 pub const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -30,11 +28,10 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_
 const TAIL_BYTES: u64 = 2048;
 
 /// The longest readiness line, in bytes.
-const READINESS_BYTES_MAX: u64 = 64 * 1024;
+const READINESS_BYTES_MAX: usize = 64 * 1024;
 
-/// What a starting gateway says on its readiness pipe, as one JSON line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// What a starting gateway says on its readiness pipe, as one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// It listens.
     Ready,
@@ -49,6 +46,38 @@ pub enum Readiness {
         /// Where it says more.
         log: Option<PathBuf>,
     },
+}
+
+impl Readiness {
+    /// The line, newline included.
+    pub fn to_line(&self) -> Vec<u8> {
+        let line = FlatWriter::new();
+        match self {
+            Self::Ready => line.text("state", Some("ready")),
+            Self::Already => line.text("state", Some("already")),
+            Self::Error { message, next_step, log } => line
+                .text("state", Some("error"))
+                .text("message", Some(message))
+                .text("next_step", next_step.as_deref())
+                .text("log", log.as_ref().and_then(|log| log.to_str())),
+        }
+        .into_line()
+    }
+
+    /// Reads a line; `None` where it is none.
+    pub fn from_line(line: &[u8]) -> Option<Self> {
+        let read = FlatReader::new(line);
+        match read.text("state")?.as_str() {
+            "ready" => Some(Self::Ready),
+            "already" => Some(Self::Already),
+            "error" => Some(Self::Error {
+                message: read.text("message").unwrap_or_default(),
+                next_step: read.text("next_step"),
+                log: read.text("log").map(PathBuf::from),
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// A connection with its hellos behind it.
@@ -109,8 +138,10 @@ pub enum StartError {
         log: PathBuf,
     },
     /// The deadline passed.
-    #[error("no gateway after {} s; the last step was {step}", START_TIMEOUT.as_secs())]
+    #[error("no gateway on {} after {} s; the last step was {step}", socket.display(), START_TIMEOUT.as_secs())]
     Deadline {
+        /// The socket.
+        socket: PathBuf,
         /// What used the time up.
         step: &'static str,
     },
@@ -136,9 +167,10 @@ impl StartError {
             Self::ForeignPeer { .. } | Self::NotGateway { .. } => {
                 Some("end that process, or set SNOWGATE_SOCKET to a place of your own".into())
             }
-            Self::Launch { .. } => {
-                Some("install `snowgate` beside `snowgate-shim`, or name it with --gateway or SNOWGATE_GATEWAY".into())
-            }
+            Self::Launch { .. } => Some(
+                "install `snowgate` beside `snowgate-shim`, or name it with --gateway or SNOWGATE_GATEWAY"
+                    .into(),
+            ),
             Self::Failed { next_step, .. } => next_step.clone(),
             Self::Deadline { .. } => Some("look at `snowgate status` and the log".into()),
             Self::Io { .. } => None,
@@ -199,7 +231,10 @@ pub fn connect(endpoint: &Endpoint, hello: &ClientHello, deadline: Instant) -> R
         Ok((ServerHello::Refused(refusal), _)) if refusal.retry => Ok(Attempt::Dying),
         Ok((ServerHello::Refused(refusal), _)) => Err(StartError::Refused(refusal)),
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-            Err(StartError::Deadline { step: "waiting for the gateway's hello" })
+            Err(StartError::Deadline {
+                socket: endpoint.socket.clone(),
+                step: "waiting for the gateway's hello",
+            })
         }
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             Err(StartError::NotGateway { socket: endpoint.socket.clone(), why: error.to_string() })
@@ -209,7 +244,9 @@ pub fn connect(endpoint: &Endpoint, hello: &ClientHello, deadline: Instant) -> R
 }
 
 fn exchange_hellos(
-    stream: &Stream, hello: &ClientHello, deadline: Instant,
+    stream: &Stream,
+    hello: &ClientHello,
+    deadline: Instant,
 ) -> io::Result<(ServerHello, Vec<u8>)> {
     let mut stream_ref = stream;
     stream_ref.write_all(&hello.to_line())?;
@@ -231,8 +268,8 @@ fn exchange_hellos(
         reply.extend_from_slice(&bytes[..read]);
     };
     stream.set_recv_timeout(None)?;
-    let hello = serde_json::from_slice(&reply[..end])
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "its first line is no hello"))?;
+    let hello = ServerHello::from_line(&reply[..end])
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "its first line is no hello"))?;
     Ok((hello, reply.split_off(end + 1)))
 }
 
@@ -241,14 +278,16 @@ fn exchange_hellos(
 /// # Errors
 /// No connection came about; the error names the cause or the step that used the deadline up.
 pub fn connect_or_start(
-    endpoint: &Endpoint, hello: &ClientHello, launcher: Option<&Launcher>,
+    endpoint: &Endpoint,
+    hello: &ClientHello,
+    launcher: Option<&Launcher>,
 ) -> Result<Connected, StartError> {
     let deadline = Instant::now() + START_TIMEOUT;
     let mut pause = BACKOFF.0;
     let mut wait = |step| {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(StartError::Deadline { step });
+            return Err(StartError::Deadline { socket: endpoint.socket.clone(), step });
         }
         std::thread::sleep(pause.min(left));
         pause = (pause * 2).min(BACKOFF.1);
@@ -313,19 +352,18 @@ impl Launcher {
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut intermediate = command.spawn().map_err(launch_error)?;
         let Some(pipe) = intermediate.stdout.take() else { return Ok(()) };
-        let (sender, receiver) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = BufReader::new(pipe.take(READINESS_BYTES_MAX)).read_line(&mut line);
-            // The launcher may have given up; nobody is left to tell then.
-            let _ = sender.send(read.map(|_| line));
-            let _ = intermediate.wait();
-        });
-        let left = deadline.saturating_duration_since(Instant::now());
-        match receiver.recv_timeout(left) {
-            Ok(Ok(line)) => self.judge(&line, endpoint),
-            Ok(Err(source)) => Err(launch_error(source)),
-            Err(_) => Err(StartError::Deadline { step: "waiting for the new gateway to be ready" }),
+        let line = read_line(pipe, deadline);
+        match line {
+            Ok(Some(line)) => {
+                // It has said what it had to say, and leaves.
+                let _ = intermediate.wait();
+                self.judge(&line, endpoint)
+            }
+            Ok(None) => Err(StartError::Deadline {
+                socket: endpoint.socket.clone(),
+                step: "waiting for the new gateway to be ready",
+            }),
+            Err(source) => Err(launch_error(source)),
         }
     }
 
@@ -340,18 +378,34 @@ impl Launcher {
         Ok(os::open_private(path, true).map_err(|source| io_error("open", path, source))?.into())
     }
 
-    fn judge(&self, line: &str, endpoint: &Endpoint) -> Result<(), StartError> {
-        match serde_json::from_str(line) {
-            Ok(Readiness::Ready | Readiness::Already) => Ok(()),
-            Ok(Readiness::Error { message, next_step, log }) => Err(StartError::Failed {
+    fn judge(&self, line: &[u8], endpoint: &Endpoint) -> Result<(), StartError> {
+        match Readiness::from_line(line) {
+            Some(Readiness::Ready | Readiness::Already) => Ok(()),
+            Some(Readiness::Error { message, next_step, log }) => Err(StartError::Failed {
                 message: with_tail(message, &endpoint.stderr),
                 next_step,
                 log: log.unwrap_or_else(|| endpoint.stderr.clone()),
             }),
             // The intermediate was killed before it could say anything: look again who listens.
-            Err(_) => Ok(()),
+            None => Ok(()),
         }
     }
+}
+
+/// The pipe's first line, or all of it where it ends before; `None` at the deadline.
+fn read_line(mut pipe: ChildStdout, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let mut bytes = [0; 4096];
+    while !line.contains(&b'\n') && line.len() < READINESS_BYTES_MAX {
+        if !os::wait_readable(&pipe, deadline.saturating_duration_since(Instant::now()))? {
+            return Ok(None);
+        }
+        match pipe.read(&mut bytes)? {
+            0 => break,
+            read => line.extend_from_slice(&bytes[..read]),
+        }
+    }
+    Ok(Some(line))
 }
 
 /// `message` with the end of what the gateway wrote to stderr.
@@ -372,6 +426,8 @@ fn tail(path: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+
     use interprocess::local_socket::ListenerOptions;
 
     use super::*;
@@ -434,7 +490,7 @@ mod tests {
     #[test]
     fn a_refusal_is_told_as_it_is() {
         let (_home, endpoint) = endpoint();
-        let listener = listen(&endpoint, b"{\"refused\":{\"message\":\"too old\",\"next_step\":\"upgrade\"}}\n");
+        let listener = listen(&endpoint, b"{\"refused\":\"too old\",\"next_step\":\"upgrade\"}\n");
         let error = attempt(&endpoint).unwrap_err();
         assert_eq!(error.to_string(), "the gateway refused the connection: too old");
         assert_eq!(error.next_step().as_deref(), Some("upgrade"));

@@ -108,7 +108,10 @@ impl World {
             }
             Step::Connect(lost) => self.connect(lost),
         }
-        assert!(self.shim.open_lines() as u64 <= 2 * u64::from(self.window.frames) + 64, "retained without bound");
+        assert!(
+            self.shim.open_lines() as u64 <= 2 * u64::from(self.window.frames) + 64,
+            "retained without bound"
+        );
     }
 
     fn connect(&mut self, lost: bool) {
@@ -154,7 +157,9 @@ impl World {
         gateway.decoder.push(&bytes);
         while let Some(frame) = gateway.decoder.frame().unwrap() {
             match gateway.link.received(&frame).unwrap() {
-                Incoming::Line { seq, replay, payload } => gateway.held.push_back((seq, replay, payload.to_vec())),
+                Incoming::Line { seq, replay, payload } => {
+                    gateway.held.push_back((seq, replay, payload.to_vec()));
+                }
                 Incoming::Credit => {}
                 other => panic!("{other:?}"),
             }
@@ -173,10 +178,14 @@ impl World {
         }
         match id_of(&line) {
             Some(id) => {
-                assert!(replay || self.taken_up_fresh.insert(id), "request {id} came twice without the replay flag");
+                assert!(
+                    replay || self.taken_up_fresh.insert(id),
+                    "request {id} came twice without the replay flag"
+                );
                 gateway.waiting.push_back((seq, line));
             }
-            None => snowgate_link::frame::Frame::control(snowgate_link::frame::Kind::Ack, seq, b"").encode(&mut out),
+            None => snowgate_link::frame::Frame::control(snowgate_link::frame::Kind::Ack, seq, b"")
+                .encode(&mut out),
         }
         self.down.extend(out);
         self.flush();
@@ -185,7 +194,9 @@ impl World {
     fn flush(&mut self) {
         let Some(gateway) = &mut self.gateway else { return };
         let mut out = Vec::new();
-        while let Some((seq, line)) = gateway.waiting.pop_front_if(|(_, line)| gateway.link.allows(line.len())) {
+        while let Some((seq, line)) =
+            gateway.waiting.pop_front_if(|(_, line)| gateway.link.allows(line.len()))
+        {
             gateway.link.line(&line, seq, &mut out);
         }
         self.down.extend(out);
@@ -228,7 +239,11 @@ impl World {
             self.work(false);
             self.carry_down(usize::MAX);
             let gateway = self.gateway.as_ref().unwrap();
-            if self.shim.open_lines() == 0 && gateway.held.is_empty() && self.up.is_empty() && self.down.is_empty() {
+            if self.shim.open_lines() == 0
+                && gateway.held.is_empty()
+                && self.up.is_empty()
+                && self.down.is_empty()
+            {
                 return;
             }
         }

@@ -61,7 +61,9 @@ fn wait_until_gone(endpoint: &Endpoint) -> Result<()> {
     while let Err(error) = lock.try_lock() {
         match error {
             TryLockError::WouldBlock if Instant::now() < deadline => std::thread::sleep(STOP_CHECK),
-            TryLockError::WouldBlock => bail!("the gateway is still there after {} s", STOP_TIMEOUT.as_secs()),
+            TryLockError::WouldBlock => {
+                bail!("the gateway is still there after {} s", STOP_TIMEOUT.as_secs())
+            }
             TryLockError::Error(error) => return Err(error).context("cannot watch the gateway's lock"),
         }
     }
@@ -106,10 +108,14 @@ fn sessions_text(sessions: &[SessionView]) -> String {
     if sessions.is_empty() {
         return "no sessions\n".to_owned();
     }
-    let mut rows = vec![["CLIENT", "PID", "PROFILE", "DATABASE", "STATE", "REQUESTS", "ROWS", "ERRORS", "IDLE", "CWD"].map(str::to_owned)];
+    let mut rows = vec![
+        ["CLIENT", "PID", "PROFILE", "DATABASE", "STATE", "REQUESTS", "ROWS", "ERRORS", "IDLE", "CWD"]
+            .map(str::to_owned),
+    ];
     rows.extend(sessions.iter().map(|session| {
         let client = session.client.clone().unwrap_or_else(|| "-".to_owned());
-        let version = session.client_version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+        let version =
+            session.client_version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         [
             format!("{client}{version}"),
             session.pid.to_string(),

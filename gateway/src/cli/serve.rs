@@ -44,7 +44,10 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
     config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
     let endpoint = endpoint(cli)?;
     raise_descriptor_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
     runtime.block_on(async {
         let lock = match GatewayLock::take(&endpoint) {
             Err(BindError::Taken(lock)) => {
@@ -143,9 +146,8 @@ impl ReadinessPipe {
         if !std::mem::take(&mut self.wanted) {
             return;
         }
-        let line = serde_json::to_string(readiness).unwrap_or_default();
         // The shim may have gone; the gateway serves the others.
-        let _ = writeln!(std::io::stdout(), "{line}").and_then(|()| std::io::stdout().flush());
+        let _ = std::io::stdout().write_all(&readiness.to_line()).and_then(|()| std::io::stdout().flush());
         close_stdout();
     }
 }

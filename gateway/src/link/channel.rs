@@ -63,7 +63,10 @@ struct State {
 
 impl Channel {
     pub(super) fn new(
-        session: Arc<Session>, stream: Arc<Stream>, link: GatewayLink, requests_max: usize,
+        session: Arc<Session>,
+        stream: Arc<Stream>,
+        link: GatewayLink,
+        requests_max: usize,
     ) -> Arc<Self> {
         let state = State {
             link,

@@ -66,7 +66,8 @@ async fn read_hello(mut stream: &Stream) -> io::Result<Option<(ClientHello, Vec<
     let mut bytes = Vec::with_capacity(1024);
     loop {
         if let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
-            let hello = serde_json::from_slice(&bytes[..end])?;
+            let hello = ClientHello::from_line(&bytes[..end])
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the first line is none"))?;
             return Ok(Some((hello, bytes.split_off(end + 1))));
         }
         if bytes.len() >= HELLO_BYTES_MAX {
@@ -85,7 +86,10 @@ fn check_version(hello: &ClientHello) -> Result<u16, Refusal> {
             "the shim (build {:?}) speaks link protocol {}..{}, this gateway (build {BUILD}) {}..{}",
             hello.build, hello.snowgate.min, hello.snowgate.max, PROTO.min, PROTO.max
         );
-        refusal(message, Some("install shim and gateway from the same release, then run `snowgate stop`".into()))
+        refusal(
+            message,
+            Some("install shim and gateway from the same release, then run `snowgate stop`".into()),
+        )
     })
 }
 
@@ -124,7 +128,11 @@ async fn open_session(gateway: &Gateway, hello: &ClientHello, uid: u32) -> Resul
 }
 
 async fn serve_session(
-    gateway: &Arc<Gateway>, stream: &Arc<Stream>, decoder: Decoder, hello: &ClientHello, guard: SessionGuard,
+    gateway: &Arc<Gateway>,
+    stream: &Arc<Stream>,
+    decoder: Decoder,
+    hello: &ClientHello,
+    guard: SessionGuard,
 ) {
     let session = &guard.session;
     let window = Window::default();

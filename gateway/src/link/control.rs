@@ -86,7 +86,8 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
         while let Ok(Some(frame)) = decoder.frame() {
             let Ok(command) = serde_json::from_slice(frame.payload) else { return };
             let reply = serde_json::to_vec(&answer(gateway, command)).unwrap_or_default();
-            let bytes = Frame { kind: Kind::Line, flags: 0, seq: 1, re: frame.seq, payload: &reply }.to_bytes();
+            let bytes =
+                Frame { kind: Kind::Line, flags: 0, seq: 1, re: frame.seq, payload: &reply }.to_bytes();
             if stream.write_all(&bytes).await.is_err() {
                 return;
             }
@@ -115,13 +116,17 @@ fn answer(gateway: &Gateway, command: Command) -> Reply {
 pub fn ask(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>, StartError> {
     let attempt = connect(endpoint, &ClientHello::new(Role::Control), Instant::now() + START_TIMEOUT)?;
     let Attempt::Connected(connected) = attempt else { return Ok(None) };
-    exchange(&connected.stream, &connected.rest, command)
-        .map(Some)
-        .map_err(|source| StartError::Io { what: "ask the gateway on", path: endpoint.socket.clone(), source })
+    exchange(&connected.stream, &connected.rest, command).map(Some).map_err(|source| StartError::Io {
+        what: "ask the gateway on",
+        path: endpoint.socket.clone(),
+        source,
+    })
 }
 
 fn exchange(
-    mut stream: &interprocess::local_socket::Stream, rest: &[u8], command: Command,
+    mut stream: &interprocess::local_socket::Stream,
+    rest: &[u8],
+    command: Command,
 ) -> std::io::Result<Reply> {
     let payload = serde_json::to_vec(&command)?;
     stream.write_all(&Frame { kind: Kind::Line, flags: 0, seq: 1, re: 0, payload: &payload }.to_bytes())?;

@@ -121,7 +121,9 @@ fn judge_request(text: &str, id: RequestId, method: &str, replay: bool) -> Resul
     }
     let pin = match &request.request {
         ClientRequest::InitializeRequest(_) => Some(PinSlot::Initialize),
-        ClientRequest::CallToolRequest(call) if call.params.name == crate::mcp::SET_CONTEXT => Some(PinSlot::Context),
+        ClientRequest::CallToolRequest(call) if call.params.name == crate::mcp::SET_CONTEXT => {
+            Some(PinSlot::Context)
+        }
         _ => None,
     };
     Ok(Message::Request { id, pin, message: Box::new(message) })
@@ -156,7 +158,10 @@ fn parse_error(message: String) -> Rejection {
 }
 
 fn invalid(id: Option<RequestId>, why: &str) -> Rejection {
-    Rejection { id, error: ErrorData::new(ErrorCode::INVALID_REQUEST, format!("Invalid request: {why}"), None) }
+    Rejection {
+        id,
+        error: ErrorData::new(ErrorCode::INVALID_REQUEST, format!("Invalid request: {why}"), None),
+    }
 }
 
 #[cfg(test)]
@@ -181,7 +186,12 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, None, -32600, "`id`"),
             (r#"{"jsonrpc":"2.0","id":5}"#, Some("5"), -32600, "method"),
             (r#"{"jsonrpc":"2.0","id":5,"id":6,"method":"ping"}"#, None, -32600, "duplicate field"),
-            (r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":7}}"#, Some("5"), -32602, "tools/call"),
+            (
+                r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":7}}"#,
+                Some("5"),
+                -32602,
+                "tools/call",
+            ),
         ] {
             let (found_id, found_code, message) = refused(line);
             assert_eq!((found_id.as_deref(), found_code), (id, code), "{line}: {message}");
@@ -192,14 +202,16 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf8_are_named() {
         let rejection = judge(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", false).unwrap_err();
-        assert!(rejection.error.message.contains("not UTF-8 (byte 33)"), "{}", rejection.error.message);
+        assert!(rejection.error.message.contains("not UTF-8 (byte 34)"), "{}", rejection.error.message);
     }
 
     #[test]
     fn requests_notifications_and_late_answers_are_told_apart() {
         let judged = |line: &str| judge(line.as_bytes(), false).unwrap();
         assert!(matches!(
-            judged(r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"set_context","arguments":{}}}"#),
+            judged(
+                r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"set_context","arguments":{}}}"#
+            ),
             Message::Request { pin: Some(PinSlot::Context), .. }
         ));
         assert!(matches!(
@@ -211,7 +223,10 @@ mod tests {
             Message::Notification { pin: Some(PinSlot::Initialized), .. }
         ));
         assert!(matches!(judged(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#), Message::Response));
-        assert!(matches!(judged(r#"{"jsonrpc":"2.0","id":3,"method":"x/y"}"#), Message::Request { pin: None, .. }));
+        assert!(matches!(
+            judged(r#"{"jsonrpc":"2.0","id":3,"method":"x/y"}"#),
+            Message::Request { pin: None, .. }
+        ));
     }
 
     #[test]

@@ -97,14 +97,16 @@ impl Listener {
         self.socket.accept().await
     }
 
-    /// Takes the socket away, so that new shims look for another gateway.
-    pub fn withdraw(&self) {
+    /// Takes the socket away and hangs up on whoever is not accepted yet: they look for the next gateway. The lock
+    /// stays taken until what is given back is dropped.
+    pub fn close(self) -> GatewayLock {
         let path = &self.lock.endpoint.socket;
         if inode(path).is_ok_and(|inode| inode == self.inode)
             && let Err(error) = std::fs::remove_file(path)
         {
             tracing::warn!(%error, "cannot remove the socket");
         }
+        self.lock
     }
 }
 
@@ -130,8 +132,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let first = bind(&endpoint(&home)).unwrap();
         assert!(matches!(bind(&endpoint(&home)), Err(BindError::Taken(_))));
-        first.withdraw();
-        drop(first);
+        drop(first.close());
         bind(&endpoint(&home)).unwrap();
     }
 
@@ -154,7 +155,7 @@ mod tests {
         let listener = bind(&endpoint(&home)).unwrap();
         std::fs::remove_file(&endpoint(&home).socket).unwrap();
         std::fs::write(&endpoint(&home).socket, "another's").unwrap();
-        listener.withdraw();
+        listener.close();
         assert!(endpoint(&home).socket.exists());
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use interprocess::local_socket::tokio::Stream;
 use rmcp::RoleServer;
-use rmcp::model::RequestId;
+use rmcp::model::{GetExtensions, JsonRpcMessage, RequestId};
 use rmcp::service::TxJsonRpcMessage;
 use rmcp::transport::Transport;
 use snowgate_link::frame::Decoder;
@@ -74,8 +74,12 @@ enum Phase {
 
 impl LinkTransport {
     pub(super) fn new(
-        stream: Arc<Stream>, decoder: Decoder, channel: Arc<Channel>, session: Arc<Session>,
-        drain: CancellationToken, drain_timeout: Duration,
+        stream: Arc<Stream>,
+        decoder: Decoder,
+        channel: Arc<Channel>,
+        session: Arc<Session>,
+        drain: CancellationToken,
+        drain_timeout: Duration,
     ) -> Self {
         Self {
             stream,
@@ -98,9 +102,13 @@ impl LinkTransport {
         if self.waiting.is_empty() || !self.channel.has_room() {
             return None;
         }
-        let request = self.waiting.pop_front()?;
+        let mut request = self.waiting.pop_front()?;
         self.channel.processed(request.bytes);
         self.channel.start(request.id, request.seq, request.pin);
+        if let JsonRpcMessage::Request(message) = &mut *request.message {
+            // The context as of now: a `set_context` that follows closely must not reach back.
+            message.request.extensions_mut().insert(self.session.context());
+        }
         Some(*request.message)
     }
 
@@ -113,11 +121,10 @@ impl LinkTransport {
         }
     }
 
-    /// Stops what runs for the client. While draining, the next gateway answers it.
+    /// Stops what runs for the client. Nothing of it is answered any more: either nobody listens, or the next gateway
+    /// answers it.
     fn end(&mut self) {
-        if matches!(self.phase, Phase::Draining(_)) {
-            self.channel.seal();
-        }
+        self.channel.seal();
         self.session.gone.cancel();
         self.waiting.clear();
         self.phase = Phase::Ended;
@@ -214,7 +221,8 @@ impl Transport<RoleServer> for LinkTransport {
     type Error = io::Error;
 
     fn send(
-        &mut self, item: TxJsonRpcMessage<RoleServer>,
+        &mut self,
+        item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         self.channel.enqueue(&item);
         let channel = Arc::clone(&self.channel);

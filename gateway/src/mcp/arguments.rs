@@ -122,16 +122,41 @@ pub(super) struct SetContext {
 }
 
 /// Reads the arguments of `tool`.
-pub(super) fn read<T: DeserializeOwned>(tool: &str, arguments: Option<JsonObject>) -> Result<T, ErrorData> {
-    let arguments = Value::Object(arguments.unwrap_or_default());
-    serde_json::from_value(arguments)
-        .map_err(|error| ErrorData::invalid_params(format!("Invalid arguments for {tool}: {error}"), Some(json!({"tool": tool}))))
+pub(super) fn read<T: DeserializeOwned + JsonSchema>(
+    tool: &str,
+    arguments: Option<JsonObject>,
+) -> Result<T, ErrorData> {
+    serde_json::from_value(Value::Object(arguments.unwrap_or_default())).map_err(|error| {
+        let expected = expected(schemars::schema_for!(T).as_value());
+        let message = format!("Invalid arguments for {tool}: {error}; it takes {expected}");
+        ErrorData::invalid_params(message, Some(json!({"tool": tool})))
+    })
+}
+
+/// The arguments that a schema describes, in one line.
+fn expected(schema: &Value) -> String {
+    let Some(properties) = schema["properties"].as_object().filter(|properties| !properties.is_empty())
+    else {
+        return "no arguments".to_owned();
+    };
+    let required = |name: &str| {
+        schema["required"].as_array().is_some_and(|names| names.iter().any(|known| known == name))
+    };
+    let describe = |(name, property): (&String, &Value)| {
+        let kind = &property["type"];
+        let kind = kind.as_str().or_else(|| kind[0].as_str()).unwrap_or("value");
+        format!("{name} ({kind}{})", if required(name) { ", required" } else { "" })
+    };
+    properties.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
 /// A row limit within `rows_max`.
 pub(super) fn limit(tool: &str, given: Option<u64>, default: u64, rows_max: u64) -> Result<u64, ErrorData> {
     match given.unwrap_or(default.min(rows_max)) {
-        0 => Err(ErrorData::invalid_params(format!("Invalid arguments for {tool}: limit must be at least 1"), None)),
+        0 => Err(ErrorData::invalid_params(
+            format!("Invalid arguments for {tool}: limit must be at least 1"),
+            None,
+        )),
         limit if limit > rows_max => Err(ErrorData::invalid_params(
             format!(
                 "Invalid arguments for {tool}: limit {limit} is over this gateway's {rows_max} \
@@ -140,5 +165,32 @@ pub(super) fn limit(tool: &str, given: Option<u64>, default: u64, rows_max: u64)
             None,
         )),
         limit => Ok(limit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(arguments: Value) -> String {
+        let arguments = arguments.as_object().cloned();
+        read::<QueryView>("query_view", arguments).unwrap_err().message.into_owned()
+    }
+
+    #[test]
+    fn a_wrong_argument_is_answered_with_what_is_taken() {
+        let unknown = message(json!({"database": "d", "view_name": "v", "rows": 3}));
+        assert!(unknown.contains("unknown field `rows`"), "{unknown}");
+        let wrong = message(json!({"database": "d", "view_name": "v", "limit": "many"}));
+        assert!(wrong.contains("invalid type") && wrong.contains("limit (integer)"), "{wrong}");
+        assert!(message(json!({})).contains("database (string, required)"));
+    }
+
+    #[test]
+    fn a_limit_is_at_least_one_and_at_most_the_gateways() {
+        assert_eq!(limit("t", None, 100, 50).unwrap(), 50);
+        assert_eq!(limit("t", Some(50), 100, 50).unwrap(), 50);
+        assert!(limit("t", Some(0), 100, 50).unwrap_err().message.contains("at least 1"));
+        assert!(limit("t", Some(51), 100, 50).unwrap_err().message.contains("rows_max"));
     }
 }

@@ -50,7 +50,10 @@ impl From<BackendError> for Failed {
 /// # Errors
 /// An unknown tool or wrong arguments; everything else is a result.
 pub(super) async fn call(
-    gateway: &Gateway, session: &Session, params: CallToolRequestParams, request: &RequestContext<RoleServer>,
+    gateway: &Gateway,
+    session: &Session,
+    params: CallToolRequestParams,
+    request: &RequestContext<RoleServer>,
 ) -> Result<CallToolResult, ErrorData> {
     let call = Call { gateway, session, request };
     match call.dispatch(params).await {
@@ -104,7 +107,8 @@ impl Call<'_> {
     async fn describe_view(&self, arguments: args::DescribeView) -> Result<CallToolResult, Failed> {
         let args::DescribeView { database, view_name, schema } = arguments;
         let relation = Relation { database: Some(database), schema, name: view_name };
-        let columns = self.catalog(Catalog::Describe { kind: RelationKind::View, relation: relation.clone() }).await?;
+        let columns =
+            self.catalog(Catalog::Describe { kind: RelationKind::View, relation: relation.clone() }).await?;
         let definition = self.catalog(Catalog::Definition(relation)).await?;
         let definition = definition.rows.rows().first().and_then(|row| row.first()).cloned().flatten();
         let text = format!("{}\n\n{}", table::render(&columns), definition.unwrap_or_default());
@@ -116,11 +120,16 @@ impl Call<'_> {
         let rows_max = limit(tool, given, args::VIEW_LIMIT, self.rows_max())?;
         let relation = Relation { database: Some(database), schema, name: view_name };
         let operation = Operation::Catalog(Catalog::Rows(relation));
-        Ok(self.text(&self.run(self.session.context(), operation, rows_max).await?))
+        Ok(self.text(&self.run(self.context(), operation, rows_max).await?))
     }
 
-    async fn execute_query(&self, tool: &str, arguments: args::ExecuteQuery) -> Result<CallToolResult, Failed> {
-        let args::ExecuteQuery { query, database, schema, limit: given, use_transaction, auto_commit } = arguments;
+    async fn execute_query(
+        &self,
+        tool: &str,
+        arguments: args::ExecuteQuery,
+    ) -> Result<CallToolResult, Failed> {
+        let args::ExecuteQuery { query, database, schema, limit: given, use_transaction, auto_commit } =
+            arguments;
         let rows_max = limit(tool, given, args::QUERY_LIMIT, self.rows_max())?;
         self.refuse_replayed_write(&query)?;
         let context = self.context_with(Context { database, schema, ..Context::default() }).await?;
@@ -137,7 +146,9 @@ impl Call<'_> {
         let args::SetContext { role, warehouse, database, schema } = arguments;
         let wanted = Context { role, warehouse, database, schema };
         if wanted == Context::default() {
-            let message = format!("Invalid arguments for {tool}: name a role, warehouse, database or schema to change to");
+            let message = format!(
+                "Invalid arguments for {tool}: name a role, warehouse, database or schema to change to"
+            );
             return Err(ErrorData::invalid_params(message, None).into());
         }
         let context = self.context_with(wanted).await?;
@@ -156,7 +167,7 @@ impl Call<'_> {
             "backend": self.gateway.multiplexer.backend().kind(),
             "read_only": config.sqlite.read_only,
             "gateway_version": BUILD,
-            "context": session.context(),
+            "context": self.context(),
             "limits": {
                 "rows_max": config.limits.rows_max,
                 "bytes_max": config.limits.bytes_max,
@@ -178,7 +189,7 @@ impl Call<'_> {
 
     /// The session's context with `change` applied. A database without a schema means that database's default schema.
     async fn context_with(&self, change: Context) -> Result<Context, BackendError> {
-        let now = self.session.context();
+        let now = self.context();
         if change == Context::default() {
             return Ok(now);
         }
@@ -192,11 +203,21 @@ impl Call<'_> {
         self.gateway.multiplexer.backend().resolve(&wanted).await
     }
 
-    async fn catalog(&self, catalog: Catalog) -> Result<Completion, BackendError> {
-        self.run(self.session.context(), Operation::Catalog(catalog), self.rows_max()).await
+    /// The context the request was sent in.
+    fn context(&self) -> Context {
+        self.request.extensions.get::<Context>().cloned().unwrap_or_else(|| self.session.context())
     }
 
-    async fn run(&self, context: Context, operation: Operation, rows_max: u64) -> Result<Completion, BackendError> {
+    async fn catalog(&self, catalog: Catalog) -> Result<Completion, BackendError> {
+        self.run(self.context(), Operation::Catalog(catalog), self.rows_max()).await
+    }
+
+    async fn run(
+        &self,
+        context: Context,
+        operation: Operation,
+        rows_max: u64,
+    ) -> Result<Completion, BackendError> {
         let limits = &self.gateway.config.limits;
         let caps = Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max };
         let request = Request { context, operation, caps };
@@ -225,8 +246,10 @@ impl Call<'_> {
         if !replayed || self.gateway.config.sqlite.read_only || is_plain_read(query) {
             return Ok(());
         }
-        let message = "outcome unknown: the gateway that ran this statement is gone, and it may have taken effect";
-        Err(BackendError::new(ErrorKind::Unavailable, message).with_next_step("check the data before you run it again"))
+        let message =
+            "outcome unknown: the gateway that ran this statement is gone, and it may have taken effect";
+        Err(BackendError::new(ErrorKind::Unavailable, message)
+            .with_next_step("check the data before you run it again"))
     }
 }
 
@@ -237,9 +260,9 @@ fn is_plain_read(query: &str) -> bool {
 }
 
 fn unknown_tool(name: &str) -> ErrorData {
-    let nearest = tools::NAMES.iter().max_by(|a, b| {
-        strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b))
-    });
+    let nearest = tools::NAMES
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
     let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
     let shown: String = name.chars().take(100).collect();
     ErrorData::invalid_params(format!("Unknown tool: {shown}{hint}"), Some(json!({"tools": tools::NAMES})))
@@ -254,7 +277,12 @@ mod tests {
         for read in ["select 1", "  SELECT 1", "values (1)", "EXPLAIN select 1"] {
             assert!(is_plain_read(read), "{read}");
         }
-        for other in ["with x as (select 1) insert into t select * from x", "insert into t values (1)", "", "/* select */ delete from t"] {
+        for other in [
+            "with x as (select 1) insert into t select * from x",
+            "insert into t values (1)",
+            "",
+            "/* select */ delete from t",
+        ] {
             assert!(!is_plain_read(other), "{other}");
         }
     }

@@ -12,7 +12,10 @@ pub(super) fn result(error: &BackendError) -> CallToolResult {
 fn text(error: &BackendError) -> String {
     let mut text = format!("{}: {}", heading(error.kind), error.message);
     let details = [("code", &error.code), ("query id", &error.query_id)];
-    let details: Vec<_> = details.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}"))).collect();
+    let details: Vec<_> = details
+        .iter()
+        .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}")))
+        .collect();
     if !details.is_empty() {
         text.push_str(&format!(" ({})", details.join(", ")));
     }
@@ -40,7 +43,12 @@ mod tests {
 
     #[test]
     fn cause_code_and_next_step_are_all_said() {
-        let error = BackendError::new(ErrorKind::Statement, "no such table: x").with_code("SQLITE_ERROR (1)").with_next_step("list_tables shows them");
-        assert_eq!(text(&error), "SQL error: no such table: x (code SQLITE_ERROR (1))\nNext step: list_tables shows them");
+        let error = BackendError::new(ErrorKind::Statement, "no such table: x")
+            .with_code("SQLITE_ERROR (1)")
+            .with_next_step("list_tables shows them");
+        assert_eq!(
+            text(&error),
+            "SQL error: no such table: x (code SQLITE_ERROR (1))\nNext step: list_tables shows them"
+        );
     }
 }

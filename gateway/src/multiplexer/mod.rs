@@ -95,7 +95,12 @@ impl Multiplexer {
     /// How the pool is used now.
     pub fn status(&self) -> PoolStatus {
         let status = self.pool.status();
-        PoolStatus { open: status.size, idle: status.available, waiting: status.waiting, limit: status.max_size }
+        PoolStatus {
+            open: status.size,
+            idle: status.available,
+            waiting: status.waiting,
+            limit: status.max_size,
+        }
     }
 
     /// Runs `request` on a connection.
@@ -104,7 +109,10 @@ impl Multiplexer {
     /// The backend's; [`ErrorKind::Cancelled`] once `cancelled` is done, [`ErrorKind::TimedOut`] after `timeout` of
     /// running, [`ErrorKind::Busy`] where no connection came free in time.
     pub async fn run(
-        &self, request: Request, timeout: Duration, cancelled: impl Future<Output = ()> + Send,
+        &self,
+        request: Request,
+        timeout: Duration,
+        cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Completion, BackendError> {
         let mut cancelled = pin!(cancelled);
         let mut lease = tokio::select! {
@@ -123,7 +131,10 @@ impl Multiplexer {
         canceller.cancel();
         let in_time = settle(running).await;
         if !in_time {
-            tracing::error!(timeout_ms = STOP_TIMEOUT.as_millis(), "a connection does not stop; giving it up");
+            tracing::error!(
+                timeout_ms = STOP_TIMEOUT.as_millis(),
+                "a connection does not stop; giving it up"
+            );
             drop(Object::take(lease));
         }
         Err(stopped)
@@ -140,8 +151,9 @@ impl Multiplexer {
     fn no_connection(&self) -> BackendError {
         let (limit, waited_ms) = (self.config.connections_max, self.config.wait_timeout.as_millis());
         let message = format!("all {limit} connections were busy for {waited_ms} ms");
-        BackendError::new(ErrorKind::Busy, message)
-            .with_next_step("try again, or raise `connections_max` or `wait_timeout_ms` under [pool] in the config")
+        BackendError::new(ErrorKind::Busy, message).with_next_step(
+            "try again, or raise `connections_max` or `wait_timeout_ms` under [pool] in the config",
+        )
     }
 }
 
@@ -155,6 +167,9 @@ fn cancelled_error() -> BackendError {
 }
 
 fn timed_out_error(timeout: Duration) -> BackendError {
-    BackendError::new(ErrorKind::TimedOut, format!("the statement was stopped after {} ms", timeout.as_millis()))
-        .with_next_step("make it cheaper, or raise `statement_timeout_ms` under [limits] in the config")
+    BackendError::new(
+        ErrorKind::TimedOut,
+        format!("the statement was stopped after {} ms", timeout.as_millis()),
+    )
+    .with_next_step("make it cheaper, or raise `statement_timeout_ms` under [limits] in the config")
 }

@@ -33,7 +33,13 @@ pub(super) struct Client {
 
 impl Client {
     /// Launches a shim in `home` and opens as `name` does.
-    pub(super) fn launch(shim: &Path, home: &Path, name: &str, version: &str, manner: Manner) -> Result<Self> {
+    pub(super) fn launch(
+        shim: &Path,
+        home: &Path,
+        name: &str,
+        version: &str,
+        manner: Manner,
+    ) -> Result<Self> {
         let mut child = Command::new(shim)
             .env("SNOWGATE_HOME", home)
             .env("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "1")
@@ -86,7 +92,7 @@ impl Client {
     }
 
     /// Calls a tool and gives its text.
-    pub(super) fn call(&mut self, tool: &str, arguments: Value) -> Result<String> {
+    pub(super) fn call(&mut self, tool: &str, arguments: &Value) -> Result<String> {
         let result = self.request("tools/call", json!({"name": tool, "arguments": arguments}))?;
         let text = result["content"][0]["text"].as_str().unwrap_or_default().to_owned();
         if result["isError"] == true {
@@ -105,8 +111,12 @@ impl Client {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut answer = self.answers.recv_timeout(left).map_err(|error| match error {
-                RecvTimeoutError::Timeout => anyhow::anyhow!("no answer to {method} in {} s", ANSWER_TIMEOUT.as_secs()),
-                RecvTimeoutError::Disconnected => anyhow::anyhow!("the shim ended before it answered {method}"),
+                RecvTimeoutError::Timeout => {
+                    anyhow::anyhow!("no answer to {method} in {} s", ANSWER_TIMEOUT.as_secs())
+                }
+                RecvTimeoutError::Disconnected => {
+                    anyhow::anyhow!("the shim ended before it answered {method}")
+                }
             })?;
             if answer["id"] != self.last_id {
                 continue;

@@ -49,7 +49,10 @@ const ROLES: [Role; 3] = [
         manner: Manner::Handshake("2025-11-25"),
         database: "SALES",
         queries: [
-            ("deals by stage", "select stage, count(*) as deals, sum(amount) as amount from deals group by stage"),
+            (
+                "deals by stage",
+                "select stage, count(*) as deals, sum(amount) as amount from deals group by stage",
+            ),
             (
                 "deals with their nation",
                 "select n_name, count(*) as deals from deals join snowflake_sample_data.nation on n_nationkey = nation \
@@ -83,7 +86,10 @@ struct Call {
 pub(super) fn run() -> Result<ExitCode> {
     let shim = shim()?;
     let mut home = DemoHome::create()?;
-    println!("A gateway of its own in {} for three clients. Starting all three at once ...\n", home.path().display());
+    println!(
+        "A gateway of its own in {} for three clients. Starting all three at once ...\n",
+        home.path().display()
+    );
     let begun = Instant::now();
     let (calls, memory) = play(&shim, &home, begun)?;
     let elapsed = begun.elapsed();
@@ -104,7 +110,11 @@ pub(super) fn run() -> Result<ExitCode> {
 fn shim() -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program's own path")?;
     let shim = own.with_file_name("snowgate-shim");
-    ensure!(shim.is_file(), "there is no snowgate-shim beside {}: build it with `cargo build --release`", own.display());
+    ensure!(
+        shim.is_file(),
+        "there is no snowgate-shim beside {}: build it with `cargo build --release`",
+        own.display()
+    );
     Ok(shim)
 }
 
@@ -119,7 +129,9 @@ fn play(shim: &std::path::Path, home: &DemoHome, begun: Instant) -> Result<(Vec<
     let mut played = std::thread::scope(|scope| {
         let threads: Vec<_> =
             ROLES.iter().map(|role| scope.spawn(|| play_role(role, shim, home, &ready, begun))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a client of the demo failed")))
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| bail!("a client of the demo failed")))
             .collect::<Result<Vec<_>>>()
     })?;
     let Some(Reply::Status(status)) = ask(home.endpoint(), Command::Status)? else {
@@ -135,24 +147,36 @@ fn play(shim: &std::path::Path, home: &DemoHome, begun: Instant) -> Result<(Vec<
 
 /// Plays one client; gives it back still connected.
 fn play_role(
-    role: &'static Role, shim: &std::path::Path, home: &DemoHome, ready: &Barrier, begun: Instant,
+    role: &'static Role,
+    shim: &std::path::Path,
+    home: &DemoHome,
+    ready: &Barrier,
+    begun: Instant,
 ) -> Result<(Client, Vec<Call>)> {
-    let opened = Client::launch(shim, home.path(), role.name, role.version, role.manner).and_then(|mut client| {
-        client.call("set_context", json!({"database": role.database}))?;
-        Ok(client)
-    });
+    let opened =
+        Client::launch(shim, home.path(), role.name, role.version, role.manner).and_then(|mut client| {
+            client.call("set_context", &json!({"database": role.database}))?;
+            Ok(client)
+        });
     // Everybody waits here, also whoever failed, so that nobody waits for ever.
     ready.wait();
     let mut client = opened.with_context(|| format!("{} could not connect", role.name))?;
     let mut calls = Vec::new();
     for (what, query) in &role.queries {
         let started = begun.elapsed();
-        let text = client.call("execute_query", json!({"query": query}))?;
+        let text = client.call("execute_query", &json!({"query": query}))?;
         let took = begun.elapsed() - started;
         let outcome = text.lines().last().unwrap_or_default().trim_matches(['(', ')']).to_owned();
-        calls.push(Call { client: role.name, database: role.database.to_owned(), what, outcome, started, took });
+        calls.push(Call {
+            client: role.name,
+            database: role.database.to_owned(),
+            what,
+            outcome,
+            started,
+            took,
+        });
     }
-    let info: serde_json::Value = serde_json::from_str(&client.call("session_info", json!({}))?)?;
+    let info: serde_json::Value = serde_json::from_str(&client.call("session_info", &json!({}))?)?;
     ensure!(info["context"]["database"] == role.database, "{} is in the wrong context: {info}", role.name);
     Ok((client, calls))
 }
@@ -176,12 +200,16 @@ fn print_calls(calls: &[Call]) {
 fn private_memory(pid: u32) -> String {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let private = |line: &str| {
-        let kilobytes = line.strip_prefix("Private_Clean:").or_else(|| line.strip_prefix("Private_Dirty:"))?;
+        let kilobytes =
+            line.strip_prefix("Private_Clean:").or_else(|| line.strip_prefix("Private_Dirty:"))?;
         kilobytes.trim().trim_end_matches(" kB").parse::<u64>().ok()
     };
     match rollup.lines().filter_map(private).sum::<u64>() {
         0 => "memory unknown here".to_owned(),
         kilobytes @ 1..4096 => format!("{kilobytes} KB of private memory"),
-        kilobytes => format!("{:.1} MB of private memory", f64::from(u32::try_from(kilobytes).unwrap_or(u32::MAX)) / 1024.0),
+        kilobytes => format!(
+            "{:.1} MB of private memory",
+            f64::from(u32::try_from(kilobytes).unwrap_or(u32::MAX)) / 1024.0
+        ),
     }
 }

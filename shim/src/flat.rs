@@ -1,0 +1,235 @@
+//! JSON objects of one level: what hellos and readiness lines are made of.
+//!
+//! Read and written here, without a JSON library, because a library costs the shim more bytes than all the rest of its
+//! own code. Fields whose values are objects or arrays are skipped: they are a later version's.
+
+use crate::scan::Scanner;
+
+/// A value of one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Scalar {
+    Text(String),
+    Number(u64),
+    Flag(bool),
+}
+
+/// A flat object that was read.
+#[derive(Clone, Debug, Default)]
+pub struct FlatReader {
+    fields: Vec<(String, Scalar)>,
+}
+
+impl FlatReader {
+    /// Reads `line`. What is no object gives no fields.
+    pub fn new(line: &[u8]) -> Self {
+        let mut fields = Vec::new();
+        Scanner::new(line.len()).push(line, &mut |key, value| {
+            let key = str::from_utf8(key).ok().and_then(unquote);
+            if let (Some(key), Some(value)) = (key, scalar(value)) {
+                fields.push((key, value));
+            }
+        });
+        Self { fields }
+    }
+
+    fn get(&self, key: &str) -> Option<&Scalar> {
+        self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// The text of `key`.
+    pub fn text(&self, key: &str) -> Option<String> {
+        match self.get(key) {
+            Some(Scalar::Text(text)) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// The number of `key`, if it is a whole one that fits.
+    pub fn number<N: TryFrom<u64>>(&self, key: &str) -> Option<N> {
+        match self.get(key) {
+            Some(Scalar::Number(number)) => N::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether `key` is there and true.
+    pub fn flag(&self, key: &str) -> bool {
+        self.get(key) == Some(&Scalar::Flag(true))
+    }
+}
+
+/// A flat object being written.
+#[derive(Clone, Debug)]
+pub struct FlatWriter {
+    text: String,
+}
+
+impl Default for FlatWriter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FlatWriter {
+    /// An object without fields.
+    pub fn new() -> Self {
+        Self { text: "{".to_owned() }
+    }
+
+    fn key(&mut self, key: &str) {
+        if self.text.len() > 1 {
+            self.text.push(',');
+        }
+        quote(key, &mut self.text);
+        self.text.push(':');
+    }
+
+    /// Adds a text, if there is one.
+    #[must_use]
+    pub fn text(mut self, key: &str, value: Option<&str>) -> Self {
+        if let Some(value) = value {
+            self.key(key);
+            quote(value, &mut self.text);
+        }
+        self
+    }
+
+    /// Adds a number.
+    #[must_use]
+    pub fn number(mut self, key: &str, value: impl Into<u64>) -> Self {
+        self.key(key);
+        self.text.push_str(&value.into().to_string());
+        self
+    }
+
+    /// Adds a flag.
+    #[must_use]
+    pub fn flag(mut self, key: &str, value: bool) -> Self {
+        self.key(key);
+        self.text.push_str(if value { "true" } else { "false" });
+        self
+    }
+
+    /// The object as a line, newline included.
+    pub fn into_line(mut self) -> Vec<u8> {
+        self.text.push_str("}\n");
+        self.text.into_bytes()
+    }
+}
+
+/// Appends `text` to `out` as a JSON string.
+pub fn quote(text: &str, out: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            '\n' => out.push_str("\\n"),
+            '\0'..' ' => {
+                out.push_str("\\u00");
+                out.extend([char as usize / 16, char as usize % 16].map(|digit| HEX[digit] as char));
+            }
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+}
+
+/// The text of the JSON string `quoted`; `None` where it is none.
+pub(crate) fn unquote(quoted: &str) -> Option<String> {
+    let mut chars = quoted.strip_prefix('"')?.strip_suffix('"')?.chars();
+    let mut text = String::with_capacity(quoted.len());
+    while let Some(char) = chars.next() {
+        text.push(match char {
+            '\\' => unescape(&mut chars)?,
+            '"' | '\0'..' ' => return None,
+            other => other,
+        });
+    }
+    Some(text)
+}
+
+/// The character behind a backslash.
+fn unescape(chars: &mut std::str::Chars<'_>) -> Option<char> {
+    Some(match chars.next()? {
+        char @ ('"' | '\\' | '/') => char,
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => {
+            let unit = hex4(chars)?;
+            if (0xd800..0xdc00).contains(&unit) {
+                if chars.next()? != '\\' || chars.next()? != 'u' {
+                    return None;
+                }
+                let low = hex4(chars)?.checked_sub(0xdc00).filter(|&low| low < 0x400)?;
+                return char::from_u32(0x10000 + ((unit - 0xd800) << 10) + low);
+            }
+            char::from_u32(unit)?
+        }
+        _ => return None,
+    })
+}
+
+fn hex4(chars: &mut std::str::Chars<'_>) -> Option<u32> {
+    (0..4).try_fold(0, |value, _| Some(value * 16 + chars.next()?.to_digit(16)?))
+}
+
+fn scalar(token: &[u8]) -> Option<Scalar> {
+    match token {
+        b"true" => Some(Scalar::Flag(true)),
+        b"false" => Some(Scalar::Flag(false)),
+        _ => {
+            let text = str::from_utf8(token).ok()?;
+            unquote(text).map(Scalar::Text).or_else(|| text.parse().ok().map(Scalar::Number))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_it_does_not_know_is_skipped() {
+        let read =
+            FlatReader::new(br#"{"a":{"n":1},"n":2,"list":["n",3],"t":null,"f":true,"x":1.5,"n2":-1}"#);
+        assert_eq!(read.number::<u64>("n"), Some(2));
+        assert!(read.flag("f"));
+        assert_eq!((read.text("t"), read.number::<u64>("x"), read.number::<u64>("n2")), (None, None, None));
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_none() {
+        assert_eq!(FlatReader::new(br#"{"n":300}"#).number::<u8>("n"), None);
+    }
+
+    proptest! {
+        /// What is written here is JSON to a library, and what a library writes is read here.
+        #[test]
+        fn it_agrees_with_a_json_library(text in any::<String>(), number in any::<u64>(), flag in any::<bool>()) {
+            let line = FlatWriter::new().text("t", Some(&text)).number("n", number).flag("f", flag).into_line();
+            let parsed: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            prop_assert_eq!(&parsed, &serde_json::json!({"t": text, "n": number, "f": flag}));
+            let read = FlatReader::new(parsed.to_string().as_bytes());
+            prop_assert_eq!(read.text("t"), Some(text));
+            prop_assert_eq!(read.number::<u64>("n"), Some(number));
+            prop_assert_eq!(read.flag("f"), flag);
+        }
+
+        #[test]
+        fn any_escape_is_read_as_a_json_library_reads_it(raw in r#"(\\u[0-9a-fA-F]{4}|\\[bfnrt/"\\]|[a-z]){0,8}"#) {
+            let quoted = format!("\"{raw}\"");
+            prop_assert_eq!(unquote(&quoted), serde_json::from_str::<String>(&quoted).ok());
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            FlatReader::new(&bytes);
+        }
+    }
+}
