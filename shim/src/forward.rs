@@ -4,7 +4,8 @@
 //! thread says goodbye. One lock guards the link; it is held while writing to the gateway, which always reads, and
 //! never while writing to the client, which may not.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,6 @@ use std::time::{Duration, Instant};
 use interprocess::local_socket::Stream;
 use interprocess::local_socket::prelude::*;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use snowgate_link::credit::Window;
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::frame::{Decoder, Frame, Kind};
@@ -95,21 +95,37 @@ enum Loss {
 
 /// Forwards until the client is done. Never returns before: the process ends in [`Shim::leave`].
 pub(crate) fn run(options: Options) -> ExitCode {
+    if io::stdin().is_terminal() {
+        eprintln!(
+            "snowgate-shim: reading JSON-RPC from the terminal; MCP clients launch this program (--help)"
+        );
+    }
     let mut hello = ClientHello::new(Role::Client);
     hello.profile.clone_from(&options.profile);
     hello.origin = origin();
     let state = State { link: ShimLink::new(Window::default()), stream: None, hello, gateway_done: false };
     let shim = Arc::new(Shim { state: Mutex::new(state), changed: Condvar::new(), options });
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]);
+    let signals = signals();
     let (stdin_shim, signal_shim) = (Arc::clone(&shim), Arc::clone(&shim));
     std::thread::spawn(move || stdin_shim.read_client());
     if let Ok(mut signals) = signals {
         std::thread::spawn(move || {
-            signals.forever().next();
-            signal_shim.leave();
+            // A byte is a signal; anything else means that none can come any more.
+            if signals.read_exact(&mut [0]).is_ok() {
+                signal_shim.leave();
+            }
         });
     }
     shim.serve()
+}
+
+/// Where a byte comes for every signal that asks the shim to end.
+fn signals() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
+    }
+    Ok(read)
 }
 
 fn origin() -> Origin {

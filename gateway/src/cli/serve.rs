@@ -41,6 +41,7 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
     let _log_guard = observe::init(&paths.log_dir, config.gateway.log_level, config.log_targets.as_deref())
         .context("cannot write the log")?;
     *log = observe::newest_log(&paths.log_dir);
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
     config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
     let endpoint = endpoint(cli)?;
     raise_descriptor_limit();

@@ -5,8 +5,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use interprocess::local_socket::tokio::Stream;
@@ -41,11 +43,19 @@ pub(super) struct Channel {
     session: Arc<Session>,
     requests_max: usize,
     stream: Arc<Stream>,
-    /// Held while writing, by whoever writes.
-    writer: tokio::sync::Mutex<()>,
+    /// Held while writing, by whoever writes. What it holds has left the state and not reached the stream yet.
+    writer: tokio::sync::Mutex<Unwritten>,
     /// Signalled when a request is done, so that another may start.
     pub(super) freed: Notify,
     state: Mutex<State>,
+}
+
+/// Bytes on their way to the stream.
+#[derive(Default)]
+struct Unwritten {
+    bytes: Vec<u8>,
+    /// How many of them the stream has.
+    written: usize,
 }
 
 /// Guarded by [`Channel::state`]; never locked across an await.
@@ -80,7 +90,7 @@ impl Channel {
             session,
             requests_max,
             stream,
-            writer: tokio::sync::Mutex::new(()),
+            writer: tokio::sync::Mutex::default(),
             freed: Notify::new(),
             state: Mutex::new(state),
         })
@@ -205,37 +215,50 @@ impl Channel {
         lines.push_back((line, request.map_or(0, |request| request.seq)));
     }
 
-    /// Writes whatever may be written now. What lacks credit stays; call again when credit came.
+    /// Writes whatever may be written now. What lacks credit stays; call again when credit came. Nothing is lost if the
+    /// future is dropped: the next call goes on where it stopped.
     pub(super) async fn flush(&self) -> io::Result<()> {
-        let _writing = self.writer.lock().await;
+        let mut unwritten = self.writer.lock().await;
         loop {
-            let bytes = self.take_writable();
-            if bytes.is_empty() {
-                return Ok(());
+            if unwritten.written == unwritten.bytes.len() {
+                *unwritten = Unwritten { bytes: self.take_writable(), written: 0 };
+                if unwritten.bytes.is_empty() {
+                    return Ok(());
+                }
+                self.freed.notify_one();
             }
-            (&*self.stream).write_all(&bytes).await?;
-            self.freed.notify_one();
+            let rest = &unwritten.bytes[unwritten.written..];
+            unwritten.written += (&*self.stream).write(rest).await?;
         }
     }
 
-    /// Starts a [`Channel::flush`] that nobody waits for, if there is anything to write.
+    /// Writes what the stream takes at once, without waiting; gives whether that was everything.
+    pub(super) fn flush_now(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        pin!(self.flush()).poll(&mut context).is_ready()
+    }
+
+    /// Writes what the stream takes at once, and leaves the rest to a task that nobody waits for.
     pub(super) fn flush_soon(self: &Arc<Self>) {
-        let state = self.lock();
-        if state.control.is_empty() && state.lines.is_empty() {
+        if self.has_nothing_to_write() || self.flush_now() {
             return;
         }
-        drop(state);
         let channel = Arc::clone(self);
         // A failed write is noticed by the transport, which reads the same stream.
         tokio::spawn(async move { channel.flush().await });
+    }
+
+    fn has_nothing_to_write(&self) -> bool {
+        let state = self.lock();
+        state.control.is_empty() && state.lines.is_empty()
     }
 
     /// Writes what is left and says goodbye, within [`CLOSE_TIMEOUT`].
     pub(super) async fn close(&self) {
         let last_words = async {
             self.flush().await?;
-            let _writing = self.writer.lock().await;
-            (&*self.stream).write_all(&Frame::control(Kind::Bye, 0, b"").to_bytes()).await
+            Frame::control(Kind::Bye, 0, b"").encode(&mut self.lock().control);
+            self.flush().await
         };
         if let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, last_words).await {
             tracing::debug!(session = %self.session.key.id, %error, "the shim left before the goodbye");

@@ -225,8 +225,10 @@ impl Transport<RoleServer> for LinkTransport {
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         self.channel.enqueue(&item);
+        // Nearly always that is all; `rmcp` runs the future as a task, which takes longer than the write.
+        let done = self.channel.flush_now();
         let channel = Arc::clone(&self.channel);
-        async move { channel.flush().await }
+        async move { if done { Ok(()) } else { channel.flush().await } }
     }
 
     async fn receive(&mut self) -> Option<Incoming> {

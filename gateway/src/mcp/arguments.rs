@@ -172,18 +172,18 @@ pub(super) fn limit(tool: &str, given: Option<u64>, default: u64, rows_max: u64)
 mod tests {
     use super::*;
 
-    fn message(arguments: Value) -> String {
+    fn message(arguments: &Value) -> String {
         let arguments = arguments.as_object().cloned();
         read::<QueryView>("query_view", arguments).unwrap_err().message.into_owned()
     }
 
     #[test]
     fn a_wrong_argument_is_answered_with_what_is_taken() {
-        let unknown = message(json!({"database": "d", "view_name": "v", "rows": 3}));
+        let unknown = message(&json!({"database": "d", "view_name": "v", "rows": 3}));
         assert!(unknown.contains("unknown field `rows`"), "{unknown}");
-        let wrong = message(json!({"database": "d", "view_name": "v", "limit": "many"}));
+        let wrong = message(&json!({"database": "d", "view_name": "v", "limit": "many"}));
         assert!(wrong.contains("invalid type") && wrong.contains("limit (integer)"), "{wrong}");
-        assert!(message(json!({})).contains("database (string, required)"));
+        assert!(message(&json!({})).contains("database (string, required)"));
     }
 
     #[test]

@@ -8,7 +8,11 @@ mod failure;
 mod table;
 mod tools;
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, Implementation, InitializeRequestParams, InitializeResult,
@@ -93,6 +97,30 @@ impl ServerHandler for SqlService {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         self.note_client(&context);
-        calls::call(&self.gateway, &self.session, request, &context).await.map(CallToolResponse::Complete)
+        let call = calls::call(&self.gateway, &self.session, request, &context);
+        without_panic(call).await.map(CallToolResponse::Complete)
+    }
+}
+
+/// Turns a panic into an error: `rmcp` would leave the request unanswered for ever. The panic hook has logged it.
+async fn without_panic<T>(call: impl Future<Output = Result<T, ErrorData>>) -> Result<T, ErrorData> {
+    let mut call = pin!(call);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))).unwrap_or_else(|_| {
+            let message = "the gateway failed to serve this request; its log says more (`snowgate status`)";
+            Poll::Ready(Err(ErrorData::internal_error(message, None)))
+        })
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        let answer: Result<(), _> = without_panic(async { panic!("fault") }).await;
+        assert!(answer.unwrap_err().message.contains("failed to serve"));
     }
 }
