@@ -31,8 +31,7 @@ pub(crate) fn run(program: &[OsString]) -> ExitCode {
     // Fails only for a process group leader, which a freshly spawned child is not; then nothing is lost but the terminal.
     let _ = os::leave_session();
     let line = start(program).unwrap_or_else(|NotReady { message, next_step, .. }| {
-        let next_step = Some(next_step.to_owned());
-        Readiness::Error { message, next_step, log: None }.to_line()
+        Readiness::Died { message, next_step: next_step.to_owned() }.to_line()
     });
     match std::io::stdout().write_all(&line) {
         Ok(()) => ExitCode::SUCCESS,

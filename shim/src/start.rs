@@ -46,6 +46,13 @@ pub enum Readiness {
         /// Where it says more.
         log: Option<PathBuf>,
     },
+    /// It ended without a word: the intermediate says so, and the end of its stderr may say why.
+    Died {
+        /// How.
+        message: String,
+        /// What to do about it.
+        next_step: String,
+    },
 }
 
 impl Readiness {
@@ -60,6 +67,10 @@ impl Readiness {
                 .text("message", Some(message))
                 .text("next_step", next_step.as_deref())
                 .text("log", log.as_ref().and_then(|log| log.to_str())),
+            Self::Died { message, next_step } => line
+                .text("state", Some("died"))
+                .text("message", Some(message))
+                .text("next_step", Some(next_step)),
         }
         .into_line()
     }
@@ -67,14 +78,13 @@ impl Readiness {
     /// Reads a line; `None` where it is none.
     pub fn from_line(line: &[u8]) -> Option<Self> {
         let read = FlatReader::new(line);
+        let message = read.text("message").unwrap_or_default();
+        let next_step = read.text("next_step");
         match read.text("state")?.as_str() {
             "ready" => Some(Self::Ready),
             "already" => Some(Self::Already),
-            "error" => Some(Self::Error {
-                message: read.text("message").unwrap_or_default(),
-                next_step: read.text("next_step"),
-                log: read.text("log").map(PathBuf::from),
-            }),
+            "error" => Some(Self::Error { message, next_step, log: read.text("log").map(PathBuf::from) }),
+            "died" => Some(Self::Died { message, next_step: next_step.unwrap_or_default() }),
             _ => None,
         }
     }
@@ -382,9 +392,14 @@ impl Launcher {
         match Readiness::from_line(line) {
             Some(Readiness::Ready | Readiness::Already) => Ok(()),
             Some(Readiness::Error { message, next_step, log }) => Err(StartError::Failed {
-                message: with_tail(message, &endpoint.stderr),
+                message,
                 next_step,
                 log: log.unwrap_or_else(|| endpoint.stderr.clone()),
+            }),
+            Some(Readiness::Died { message, next_step }) => Err(StartError::Failed {
+                message: with_tail(message, &endpoint.stderr),
+                next_step: Some(next_step),
+                log: endpoint.stderr.clone(),
             }),
             // The intermediate was killed before it could say anything: look again who listens.
             None => Ok(()),
@@ -412,7 +427,7 @@ fn read_line(mut pipe: ChildStdout, deadline: Instant) -> io::Result<Option<Vec<
 fn with_tail(message: String, stderr: &Path) -> String {
     let tail = tail(stderr).unwrap_or_default();
     let tail = tail.trim();
-    if tail.is_empty() || message.contains(tail) { message } else { format!("{message}: {tail}") }
+    if tail.is_empty() { message } else { format!("{message}: {tail}") }
 }
 
 fn tail(path: &Path) -> io::Result<String> {

@@ -50,16 +50,18 @@ pub(super) fn sessions(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
 pub(super) fn stop(cli: &Cli) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
     let Some(Reply::Status(status)) = ask(&endpoint, Command::Stop)? else { return no_gateway(&endpoint) };
-    wait_until_gone(&endpoint)?;
+    wait_until_gone(&endpoint, status.pid)?;
     print_text(&format!("stopped the gateway (pid {}, {} open sessions)\n", status.pid, status.sessions))
 }
 
-/// The gateway holds its lock until its last moment.
-fn wait_until_gone(endpoint: &Endpoint) -> Result<()> {
+/// Waits until the gateway with this process id is gone. It holds its lock until its last moment; a client that had a
+/// request open may have started the next one by then, which holds the lock too, and answers.
+fn wait_until_gone(endpoint: &Endpoint, pid: u32) -> Result<()> {
     let deadline = Instant::now() + STOP_TIMEOUT;
     let lock = os::open_private(&endpoint.gateway_lock, false).context("cannot open the gateway's lock")?;
     while let Err(error) = lock.try_lock() {
         match error {
+            TryLockError::WouldBlock if another_answers(endpoint, pid) => return Ok(()),
             TryLockError::WouldBlock if Instant::now() < deadline => std::thread::sleep(STOP_CHECK),
             TryLockError::WouldBlock => {
                 bail!("the gateway is still there after {} s", STOP_TIMEOUT.as_secs())
@@ -68,6 +70,11 @@ fn wait_until_gone(endpoint: &Endpoint) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a gateway answers that is not the one with this process id.
+fn another_answers(endpoint: &Endpoint, pid: u32) -> bool {
+    matches!(ask(endpoint, Command::Status), Ok(Some(Reply::Status(status))) if status.pid != pid)
 }
 
 fn no_gateway(endpoint: &Endpoint) -> Result<ExitCode> {

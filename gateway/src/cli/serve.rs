@@ -53,6 +53,7 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
         let lock = match GatewayLock::take(&endpoint) {
             Err(BindError::Taken(lock)) => {
                 tracing::info!(lock = %lock.display(), "another gateway is already running");
+                readiness.say_to_person(format_args!("another gateway is already running"));
                 readiness.say(&Readiness::Already);
                 return Ok(ExitCode::SUCCESS);
             }
@@ -65,6 +66,7 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
         let gateway = Gateway::new(config, paths, endpoint, multiplexer);
         leave_on_signal(&gateway)?;
         tracing::info!(pid = std::process::id(), socket = %gateway.endpoint.socket.display(), "ready");
+        readiness.say_to_person(format_args!("ready, listening on {}", gateway.endpoint.socket.display()));
         readiness.say(&Readiness::Ready);
         gateway.serve(listener).await;
         tracing::info!("gone");
@@ -143,6 +145,13 @@ struct ReadinessPipe {
 }
 
 impl ReadinessPipe {
+    /// Tells whoever started the gateway by hand.
+    fn say_to_person(&self, what: std::fmt::Arguments<'_>) {
+        if !self.wanted {
+            eprintln!("snowgate: {what}");
+        }
+    }
+
     fn say(&mut self, readiness: &Readiness) {
         if !std::mem::take(&mut self.wanted) {
             return;

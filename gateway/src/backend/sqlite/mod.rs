@@ -1,8 +1,8 @@
 //! The embedded backend: a folder of SQLite files, each a database with the one schema `main`.
 //!
-//! A connection is a thread that owns one open file ([`connection`], [`worker`], [`open`]); the other databases that a
-//! statement mentions ([`tokens`]) are attached beside it. What a client's SQL may do is decided by SQLite's authorizer
-//! ([`guard`], [`rules`]), whether or not the files are writable.
+//! A connection is a thread that owns one open file (`connection`, `worker`, `open`); the other databases that a
+//! statement mentions (`tokens`) are attached beside it. What a client's SQL may do is decided by SQLite's authorizer
+//! (`guard`, `rules`), whether or not the files are writable.
 
 mod catalog;
 mod connection;

@@ -1,0 +1,73 @@
+//! The benchmark of the spine: what a call through shim and gateway costs, and what shim and gateway weigh.
+//!
+//! `cargo bench -p snowgate-tests --bench spine [-- --quick] [--peers] [--only NAME]` prints one table a question and the
+//! targets, reached or not. `docs/benchmarks.md` explains the rows. Linux only: memory comes from `/proc`.
+//!
+//! Everything that is compared is measured in turns, round after round, and a ratio is the median of the rounds' ratios:
+//! a machine that is busy for a second slows both sides of it.
+
+mod args;
+mod calls;
+mod connection;
+mod cpu;
+mod driver;
+mod idle;
+mod interrupt;
+mod memory;
+mod peers;
+mod programs;
+mod report;
+mod roles;
+mod sample;
+mod shim;
+mod startup;
+mod stats;
+mod subjects;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use args::{Args, Part};
+use report::Report;
+
+fn main() -> ExitCode {
+    if let Some(role) = roles::asked_for() {
+        return roles::run(&role);
+    }
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("spine: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every part that was asked for. A missed target is no failure: figures are this program's business, verdicts are not.
+fn run() -> Result<()> {
+    let args = Args::parse()?;
+    if args.help {
+        print!("{}", args::HELP);
+        return Ok(());
+    }
+    let programs = programs::find()?;
+    interrupt::listen()?;
+    let mut report = Report::default();
+    if args.wants(Part::Calls) {
+        calls::measure(&args, &mut report)?;
+    }
+    if args.wants(Part::Shim) {
+        shim::measure(&args, &programs, &mut report)?;
+    }
+    if args.wants(Part::Start) {
+        startup::measure(&args, &mut report)?;
+    }
+    if args.wants(Part::Idle) {
+        idle::measure(&args, &mut report)?;
+    }
+    if args.wants(Part::Peers) {
+        peers::measure(&args, &mut report)?;
+    }
+    report.print_targets();
+    Ok(())
+}

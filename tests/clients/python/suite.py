@@ -1,0 +1,125 @@
+"""Drives `snowgate-shim` with the official Python SDK. See `../README.md`.
+
+Usage: SNOWGATE_HOME=... suite.py SHIM GATEWAY CONTRACT [default|legacy]
+"""
+
+import asyncio
+import json
+import os
+import sys
+import traceback
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+import checks
+import machine
+import sdk
+
+CONNECT_S = 25
+CHECK_S = 40
+SETTLE_S = 5
+TRACEBACK_FRAMES = 3
+
+
+class Suite:
+    """What the checks share, and the tally."""
+
+    def __init__(self, shim: str, gateway: str, contract: str, mode: str):
+        self.shim = shim
+        self.mode = mode
+        self.major = sdk.MAJOR
+        self.client_name = sdk.CLIENT_NAME
+        self.machine = machine.Machine(gateway)
+        self.contract = json.loads(Path(contract).read_text("utf-8"))
+        self.children = machine.children
+        self.passed = self.failed = 0
+        self._after_close = None
+
+    @asynccontextmanager
+    async def connect(self):
+        """A connection whose shim is looked after."""
+        home = {"SNOWGATE_HOME": os.environ["SNOWGATE_HOME"]}
+        async with checks.closing(self, sdk.connect(self.shim, home, self.mode)) as client:
+            yield client
+
+    def expect_after_close(self, expectation) -> None:
+        """Has `expectation()` awaited once the check's connection is closed."""
+        self._after_close = expectation
+
+    async def until_running(self) -> None:
+        await self.machine.until_sessions("running", lambda rows: any(map(machine.is_running, rows)), SETTLE_S)
+
+    async def until_idle(self) -> None:
+        await self.machine.until_sessions("idle", lambda rows: not any(map(machine.is_running, rows)), SETTLE_S)
+
+    async def until_none(self) -> None:
+        await self.machine.until_sessions("without sessions", lambda rows: not rows, SETTLE_S)
+
+    async def run(self, name: str, check) -> None:
+        """Runs one check on a connection of its own and prints what came of it."""
+        try:
+            with anyio.fail_after(CONNECT_S + CHECK_S):
+                await self._connected(check)
+        except Exception as error:
+            self.failed += 1
+            print(f"not ok - {name}: {cause(error)}", flush=True)
+        else:
+            self.passed += 1
+            print(f"ok - {name}", flush=True)
+
+    async def _connected(self, check) -> None:
+        self._after_close = None
+        async with self.connect() as client:
+            await check(self, client)
+        if self._after_close:
+            await self._after_close()
+
+
+def cause(error: BaseException) -> str:
+    """The innermost message: task groups wrap what a check says."""
+    while inner := getattr(error, "exceptions", None):
+        error = inner[0]
+    if isinstance(error, AssertionError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return f"not done within {CONNECT_S + CHECK_S} s"
+    return "".join(traceback.format_exception(error, limit=-TRACEBACK_FRAMES)).rstrip()
+
+
+def all_checks(contract: dict):
+    """Every check with its name, in order."""
+    yield "the server says who it is", checks.greeting
+    yield "the gateway knows its client", checks.known
+    yield "the ten tools are listed", checks.tools
+    for case in contract["calls"]:
+        yield case["name"], checks.call(case)
+    for case in contract["refusals"]:
+        yield case["name"], checks.refusal(case, sdk.Refused)
+    yield "a cancelled query stops and the session goes on", checks.cancel
+    yield "a client that goes away takes its query along", checks.close_while_running
+    yield "two clients keep their own contexts", checks.two_contexts
+    yield "a large result arrives whole", checks.large_result
+
+
+async def main(shim: str, gateway: str, contract: str, mode: str) -> int:
+    suite = Suite(shim, gateway, contract, mode)
+    for name, check in all_checks(suite.contract):
+        await suite.run(name, check)
+    try:
+        await suite.until_none()
+        print("ok - no session is left")
+        suite.passed += 1
+    except AssertionError as error:
+        print(f"not ok - no session is left: {error}")
+        suite.failed += 1
+    print(f"{suite.passed} passed, {suite.failed} failed")
+    return 1 if suite.failed else 0
+
+
+if __name__ == "__main__":
+    arguments = [*sys.argv[1:], "default"][:4]
+    if len(arguments) < 4 or arguments[3] not in sdk.MODES or "SNOWGATE_HOME" not in os.environ:
+        sys.exit(f"{__doc__}\nThis SDK has the modes {', '.join(sdk.MODES)}.")
+    sys.exit(asyncio.run(main(*arguments)))

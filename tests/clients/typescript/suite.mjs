@@ -1,0 +1,68 @@
+// Runs the checks over one SDK and prints what came of each. `connect(shim, env)` is the SDK's adapter.
+
+import * as checks from "./checks.mjs";
+import { Tally } from "./tally.mjs";
+import { isRunning, Machine, runs } from "./machine.mjs";
+
+export const MODERN = "2026-07-28";
+export const LEGACY = "2025-11-25";
+const CHECK_MS = 65_000;
+const CLOSE_MS = 1_000;
+const SETTLE_MS = 5_000;
+
+class Suite {
+  constructor({ shim, gateway, contract, connect, protocol }) {
+    this.machine = new Machine(gateway);
+    this.contract = contract;
+    this.protocol = protocol;
+    this.open = () => connect(shim, { SNOWGATE_HOME: process.env.SNOWGATE_HOME });
+  }
+
+  /** Runs `use` with a connection, closes it, and sees that closing it ends the shim in time. */
+  async connected(use) {
+    const client = await this.open();
+    const { pid } = client;
+    let afterClose;
+    let closing;
+    try {
+      checks.expect(pid, "the transport knows no process id");
+      afterClose = await use(client);
+    } finally {
+      closing = performance.now();
+      await client.close();
+    }
+    const took = performance.now() - closing;
+    checks.expect(took < CLOSE_MS, `the shim took ${took.toFixed()} ms to end after its stdin was closed`);
+    checks.expect(!runs(pid), `the shim ${pid} is still there after the client has closed`);
+    await afterClose?.();
+  }
+
+  untilRunning() {
+    return this.machine.untilSessions("running", (rows) => rows.some(isRunning), SETTLE_MS);
+  }
+
+  untilKnownAs(name) {
+    const era = this.protocol === MODERN ? "stateless" : "handshake";
+    const holds = ([row, ...more]) => row?.client === name && row.era === `${era} ${this.protocol}` && more.length === 0;
+    return this.machine.untilSessions(`one session of ${name}, ${era}`, holds, SETTLE_MS);
+  }
+
+  untilIdle() {
+    return this.machine.untilSessions("idle", (rows) => !rows.some(isRunning), SETTLE_MS);
+  }
+
+  untilNone() {
+    return this.machine.untilSessions("without sessions", (rows) => rows.length === 0, SETTLE_MS);
+  }
+}
+
+/** Runs every check; the process exits with 1 if one failed. */
+export async function run(options) {
+  const suite = new Suite(options);
+  const tally = new Tally(CHECK_MS);
+  for (const [name, check] of checks.all(options.contract)) {
+    await tally.run(name, () => suite.connected((client) => check(suite, client)));
+  }
+  await tally.run("no session is left", () => suite.untilNone());
+  tally.finish();
+}

@@ -1,0 +1,36 @@
+// Drives `snowgate-shim` with @modelcontextprotocol/client 2.x. See `../README.md`.
+//
+// Modes: `default` opens with `initialize`; `auto` probes with `server/discover` on a throw-away sibling process and
+// goes on without a handshake.
+
+import { Client, ProtocolError } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { Refused } from "./checks.mjs";
+import { options } from "./options.mjs";
+import { LEGACY, MODERN, run } from "./suite.mjs";
+
+const NAME = "snowgate-typescript-2";
+const chosen = options(["default", "auto"]);
+const negotiations = { default: undefined, auto: { mode: "auto" } };
+
+async function connect(shim, env) {
+  const transport = new StdioClientTransport({ command: shim, args: [], env });
+  const info = { name: NAME, version: "1" };
+  const client = new Client(info, { versionNegotiation: negotiations[chosen.mode] });
+  await client.connect(transport);
+  return {
+    name: NAME,
+    server: client.getServerVersion(),
+    instructions: client.getInstructions(),
+    protocol: client.getNegotiatedProtocolVersion(),
+    pid: transport.pid,
+    tools: async () => (await client.listTools()).tools,
+    call: (name, args, signal) =>
+      client.callTool({ name, arguments: args }, { signal }).catch((error) => {
+        throw error instanceof ProtocolError ? new Refused(error.code, error.message) : error;
+      }),
+    close: () => client.close(),
+  };
+}
+
+await run({ ...chosen, connect, protocol: chosen.mode === "default" ? LEGACY : MODERN });

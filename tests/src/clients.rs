@@ -1,0 +1,46 @@
+//! Real MCP clients: their pinned environments, and what they find in a home.
+//!
+//! The programs themselves and the pins stand in `tests/clients`; `tests/tests/clients.rs` runs them.
+
+mod environment;
+mod fingerprint;
+mod program;
+mod unavailable;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+pub use environment::{NodeVersion, node, python, system_python, typescript};
+pub use program::{Finished, run};
+pub use unavailable::Unavailable;
+
+use crate::Home;
+
+/// Writing one small database, at most.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(30);
+
+/// The folder that holds the client programs and their pins.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+}
+
+/// A home as a new user has it, with the database `OTHER` beside the sample data that the first gateway writes.
+///
+/// # Errors
+/// Python, which fills the database, is missing.
+pub fn home() -> Result<Home, Unavailable> {
+    let (python, _) = system_python()?;
+    let home = Home::bare();
+    let databases = home.databases();
+    fs::create_dir_all(&databases).map_err(Unavailable::os(format!("creating {}", databases.display())))?;
+    let mut script = Command::new(python);
+    script.arg(folder().join("python/other_database.py")).arg(databases.join("OTHER.db"));
+    let written = run(&mut script, SCRIPT_LIMIT).map_err(Unavailable::os("starting Python"))?;
+    if written.success() {
+        Ok(home)
+    } else {
+        Err(Unavailable::Install { what: "the database OTHER".into(), output: written.output })
+    }
+}

@@ -1,0 +1,24 @@
+//! Support of the black-box tests: the two real programs, a home of its own for each test, and a client that speaks
+//! JSON-RPC without an SDK.
+//!
+//! Everything here panics where a step fails: the message says which step, in which home, and what was seen. Nothing
+//! waits for a time to pass, only for a condition to hold, with a bound.
+
+mod binaries;
+mod client;
+pub mod clients;
+mod home;
+mod messages;
+mod output;
+mod process;
+mod random;
+mod wait;
+
+pub use binaries::{Binaries, binaries};
+pub use client::{Client, Launch};
+pub use home::Home;
+pub use messages::{error_text, is_answer_to, request_line, stateless, tool_text};
+pub use output::Output;
+pub use process::{Process, Signal, kill, resident_kb, send_signal};
+pub use random::Random;
+pub use wait::{eventually, until};

@@ -1,0 +1,67 @@
+//! Processes, as `/proc` shows them.
+
+use std::fs;
+use std::path::Path;
+
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
+
+/// A process.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Its command line, parts joined by spaces.
+    pub command: String,
+}
+
+impl Process {
+    /// Every process whose environment holds exactly `variable` (as `NAME=value`). A process that has ended and was not
+    /// waited for has no environment and is not found.
+    pub fn with_variable(variable: &str) -> Vec<Self> {
+        let entries = fs::read_dir("/proc").expect("reading /proc");
+        let folders = entries.flatten().map(|entry| entry.path());
+        folders.filter_map(|folder| Self::read(&folder, variable.as_bytes())).collect()
+    }
+
+    fn read(folder: &Path, variable: &[u8]) -> Option<Self> {
+        let pid = folder.file_name()?.to_str()?.parse().ok()?;
+        let environment = fs::read(folder.join("environ")).ok()?;
+        if !environment.split(|&byte| byte == 0).any(|part| part == variable) {
+            return None;
+        }
+        let command = fs::read(folder.join("cmdline")).ok()?;
+        let command = String::from_utf8_lossy(&command).trim_end_matches('\0').replace('\0', " ");
+        Some(Self { pid, command })
+    }
+
+    /// Whether it is a running gateway, not a shim's intermediate that is about to start one.
+    pub fn is_gateway(&self) -> bool {
+        self.command.contains("snowgate serve")
+    }
+}
+
+/// Sends `signal` to a process that may have ended already.
+///
+/// # Panics
+/// `pid` is none.
+pub fn send_signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
+    // It may be gone, which is what most signals are for.
+    let _ = kill_process(pid, signal);
+}
+
+/// Kills a process outright.
+pub fn kill(pid: u32) {
+    send_signal(pid, Signal::KILL);
+}
+
+/// The memory that a process holds, in kB: its resident set, the greatest it ever was.
+///
+/// # Panics
+/// There is no such process.
+pub fn resident_kb(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+    peak.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+}

@@ -1,0 +1,98 @@
+//! Results: cut where they are too long, and never without a word.
+
+use serde_json::{Value, json};
+use snowgate_tests::{Client, Home, error_text, tool_text};
+
+/// What the gateway sends in one message, at most: TypeScript clients close the connection at 10 MiB.
+const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+fn ready(home: &Home) -> Client {
+    let mut client = home.client();
+    client.initialize();
+    client
+}
+
+const THOUSAND: &str =
+    "with recursive n(i) as (select 1 union all select i + 1 from n limit 1000) select i from n";
+
+#[test]
+fn a_cut_result_says_how_much_is_missing_and_how_to_get_it() {
+    let home = Home::new();
+    home.configure("[limits]\nrows_max = 500\n");
+    let mut client = ready(&home);
+    let rows = |text: &str| text.lines().count() - 2;
+    let answer = client.query(THOUSAND);
+    let text = tool_text(&answer);
+    assert_eq!(rows(text), 100, "the default limit");
+    let footer = "(100 rows; 900 more rows cut: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET)";
+    assert_eq!(text.lines().last(), Some(footer));
+    assert_eq!(answer["result"].get("structuredContent"), None, "no row is sent twice");
+
+    let answer = client.call("execute_query", &json!({"query": THOUSAND, "limit": 500}));
+    assert_eq!(rows(tool_text(&answer)), 500);
+    let answer = client.call("execute_query", &json!({"query": THOUSAND, "limit": 501}));
+    let message = error_text(&answer, -32602);
+    assert!(message.contains("501") && message.contains("500") && message.contains("rows_max"), "{message}");
+    let small = client.call("execute_query", &json!({"query": "values (1), (2)", "limit": 2}));
+    assert_eq!(tool_text(&small).lines().last(), Some("(2 rows)"));
+}
+
+#[test]
+fn a_result_over_the_size_limit_is_cut_and_says_so() {
+    let home = Home::new();
+    home.configure("[limits]\nbytes_max = 2048\n");
+    let mut client = ready(&home);
+    let sql = "with recursive n(i) as (select 1 union all select i + 1 from n limit 9) \
+               select hex(zeroblob(256)) as zeros from n";
+    let answer = client.query(sql);
+    let text = tool_text(&answer);
+    assert!(text.len() < 4096, "{} bytes", text.len());
+    assert!(text.contains("more rows cut") && text.contains("size limit"), "{text}");
+}
+
+/// The most bytes of cell text that the config allows.
+const BYTES_MAX: &str = "[limits]\nbytes_max = 7340032\n";
+
+#[test]
+fn the_largest_result_passes() {
+    let home = Home::new();
+    home.configure(BYTES_MAX);
+    let mut client = ready(&home);
+    let answer = client.query("select hex(zeroblob(3600000)) as zeros");
+    assert_eq!(tool_text(&answer).len(), "zeros\n".len() + 7_200_000 + "\n(1 row)".len());
+    assert_eq!(tool_text(&client.query("select 1 as one")), "one\n1\n(1 row)");
+}
+
+#[test]
+fn a_result_that_json_makes_too_long_is_refused_and_the_session_goes_on() {
+    let home = Home::new();
+    home.configure(BYTES_MAX);
+    let mut client = ready(&home);
+    // Each of these bytes becomes six in JSON.
+    let answer = client.query("select replace(hex(zeroblob(750000)), '0', char(1)) as ones");
+    let message = error_text(&answer, -32603);
+    assert!(
+        message.contains(&MESSAGE_BYTES_MAX.to_string()) && message.contains("ask for fewer"),
+        "{message}"
+    );
+    assert_eq!(tool_text(&client.query("select 1 as one")), "one\n1\n(1 row)");
+}
+
+#[test]
+fn many_large_results_at_once_all_come() {
+    let home = Home::new();
+    home.configure(BYTES_MAX);
+    let mut client = home.launch().deaf().start();
+    let query = |at: u32| json!({"query": format!("select {at} as at, hex(zeroblob(1500000)) as zeros")});
+    let ids: Vec<Value> = (0..6).map(|at| client.send_call("execute_query", &query(at))).collect();
+    client.listen();
+    for (at, id) in ids.iter().enumerate() {
+        let answer = client.answer(id);
+        let text = tool_text(&answer);
+        assert!(
+            text.starts_with(&format!("at|zeros\n{at}|000")) && text.len() > 3_000_000,
+            "{} bytes",
+            text.len()
+        );
+    }
+}
