@@ -23,7 +23,10 @@ use snowgate_link::start::{Connected, Launcher, StartError, connect_or_start};
 use snowgate_link::{Inbound, LINE_BYTES_MAX, ProtocolError, ShimLink, os};
 
 use crate::args::{LAUNCH, Options, gateway_program};
-use crate::report::{Failure, oversize_line};
+use crate::report::{Failure, oversize_line, say};
+
+/// Exit code for a fault of the program's own, from `sysexits.h`.
+const EX_SOFTWARE: i32 = 70;
 
 /// Bytes read at once from stdin and from the gateway.
 const READ_BYTES: usize = 32 * 1024;
@@ -95,10 +98,13 @@ enum Loss {
 
 /// Forwards until the client is done. Never returns before: the process ends in [`Shim::leave`].
 pub(crate) fn run(options: Options) -> ExitCode {
+    // A shim that has lost a thread must not linger: its client can deal with one that ends.
+    std::panic::set_hook(Box::new(|panic| {
+        say(&panic.to_string());
+        std::process::exit(EX_SOFTWARE);
+    }));
     if io::stdin().is_terminal() {
-        eprintln!(
-            "snowgate-shim: reading JSON-RPC from the terminal; MCP clients launch this program (--help)"
-        );
+        say("reading JSON-RPC from the terminal; MCP clients launch this program (--help)");
     }
     let mut hello = ClientHello::new(Role::Client);
     hello.profile.clone_from(&options.profile);
@@ -264,7 +270,7 @@ impl Shim {
 
     /// Answers everything the client waits for with an error.
     fn fail(&self, failure: &Failure) {
-        eprintln!("snowgate-shim: {}", failure.to_text());
+        say(&failure.to_text());
         let lines = self.lock().link.give_up_all();
         self.answer_all(&lines, failure);
         self.changed.notify_all();
@@ -339,7 +345,7 @@ impl Shim {
             }
             let unanswered = state.link.open_lines();
             if unanswered > 0 {
-                eprintln!("snowgate-shim: the client left with {unanswered} message(s) unanswered");
+                say(&format!("the client left with {unanswered} message(s) unanswered"));
             }
         }
         std::process::exit(0);

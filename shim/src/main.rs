@@ -5,6 +5,7 @@ mod forward;
 mod launch;
 mod report;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -12,11 +13,12 @@ fn main() -> ExitCode {
         Ok(args::Command::Forward(options)) => forward::run(options),
         Ok(args::Command::Launch(program)) => launch::run(&program),
         Ok(args::Command::Print(text)) => {
-            println!("{text}");
+            // A reader that left early (`--help | head -1`) has what it wanted.
+            let _ = writeln!(std::io::stdout(), "{text}");
             ExitCode::SUCCESS
         }
         Err(message) => {
-            eprintln!("snowgate-shim: {message}\nTry: snowgate-shim --help");
+            report::say(&format!("{message}\nTry: snowgate-shim --help"));
             ExitCode::from(args::EX_USAGE)
         }
     }

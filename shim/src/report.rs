@@ -1,5 +1,7 @@
 //! What the shim says to the client in its own name: JSON-RPC errors for requests that no gateway will answer.
 
+use std::io::Write;
+
 use snowgate_link::LINE_BYTES_MAX;
 use snowgate_link::flat::quote;
 use snowgate_link::scan::scan;
@@ -9,6 +11,11 @@ const INTERNAL_ERROR: i32 = -32603;
 
 /// JSON-RPC's "invalid request".
 const INVALID_REQUEST: i32 = -32600;
+
+/// Tells a person, on stderr. Nobody may be listening any more: that is no reason to fail.
+pub(crate) fn say(what: &str) {
+    let _ = writeln!(std::io::stderr(), "snowgate-shim: {what}");
+}
 
 /// Why requests are answered with an error.
 #[derive(Clone, Debug)]

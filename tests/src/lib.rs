@@ -4,6 +4,8 @@
 //! Everything here panics where a step fails: the message says which step, in which home, and what was seen. Nothing
 //! waits for a time to pass, only for a condition to hold, with a bound.
 
+#![allow(clippy::disallowed_macros)]
+
 mod binaries;
 mod client;
 pub mod clients;

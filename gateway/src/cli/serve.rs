@@ -148,7 +148,8 @@ impl ReadinessPipe {
     /// Tells whoever started the gateway by hand.
     fn say_to_person(&self, what: std::fmt::Arguments<'_>) {
         if !self.wanted {
-            eprintln!("snowgate: {what}");
+            // They may not be listening.
+            let _ = writeln!(std::io::stderr(), "snowgate: {what}");
         }
     }
 

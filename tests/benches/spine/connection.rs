@@ -4,24 +4,17 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use serde_json::{Value, json};
 
-use crate::interrupt;
-
-/// Any one answer, at most.
-pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long a poll lasts before signals are looked for.
-const POLL: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+use crate::poller::Poller;
 
 /// A process whose client has closed its stdin is gone after this, or killed.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
@@ -118,7 +111,7 @@ impl Connection {
         self.input.write_all(&request.line(self.last_id)).context("the other end does not read")
     }
 
-    /// Reads once, where the poll says that there is something; gives the line if it is whole now.
+    /// Reads once, where the poller says that there is something; gives the line if it is whole now.
     pub(crate) fn read(&mut self) -> Result<Option<Vec<u8>>> {
         let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
         let (read, _) = match rustix::io::read(&self.output, &mut bytes) {
@@ -140,9 +133,10 @@ impl Connection {
 
     /// Waits for the answer to the request sent last, which must be its result and no error.
     pub(crate) fn answer(&mut self) -> Result<Value> {
-        let deadline = Instant::now() + ANSWER_LIMIT;
+        let poller = Poller::new()?;
+        poller.watch(0, self)?;
         loop {
-            readable([(0, &*self)].into_iter(), deadline)?;
+            poller.wait()?;
             if let Some(line) = self.read()? {
                 return check_answer(&line, self.last_id);
             }
@@ -176,26 +170,10 @@ impl Connection {
     }
 }
 
-/// Waits until some of `connections` have something to read; gives their numbers.
-pub(crate) fn readable<'a>(
-    connections: impl Iterator<Item = (usize, &'a Connection)>,
-    deadline: Instant,
-) -> Result<Vec<usize>> {
-    let polled =
-        |(at, connection): (usize, &'a Connection)| (at, PollFd::new(&connection.output, PollFlags::IN));
-    let (numbers, mut fds): (Vec<usize>, Vec<PollFd<'_>>) = connections.map(polled).unzip();
-    loop {
-        match poll(&mut fds, Some(&POLL)) {
-            Ok(0) | Err(Errno::INTR) => interrupt::check()?,
-            Ok(_) => {
-                let ready = numbers.into_iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
-                return Ok(ready.map(|(number, _)| number).collect());
-            }
-            Err(error) => return Err(error).context("polling"),
-        }
-        if Instant::now() >= deadline {
-            bail!("no answer within {} s", ANSWER_LIMIT.as_secs());
-        }
+/// Where answers come from.
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.output.as_fd()
     }
 }
 

@@ -6,6 +6,8 @@
 //! Everything that is compared is measured in turns, round after round, and a ratio is the median of the rounds' ratios:
 //! a machine that is busy for a second slows both sides of it.
 
+#![allow(clippy::disallowed_macros)]
+
 mod args;
 mod calls;
 mod connection;
@@ -15,6 +17,7 @@ mod idle;
 mod interrupt;
 mod memory;
 mod peers;
+mod poller;
 mod programs;
 mod report;
 mod roles;

@@ -1,5 +1,6 @@
 //! The demo's temporary home: two small databases beside the sample data, and nothing of it left at the end.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -83,7 +84,7 @@ impl DemoHome {
 impl Drop for DemoHome {
     fn drop(&mut self) {
         if let Err(error) = self.remove() {
-            eprintln!("snowgate: {error:#}");
+            let _ = writeln!(std::io::stderr(), "snowgate: {error:#}");
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::contestant::Contestant;
-use crate::connection::{ANSWER_LIMIT, Connection, Request, check_answer, readable};
+use crate::connection::{Connection, Request, check_answer};
+use crate::poller::Poller;
 use crate::stats::percentile;
 
 /// Clients that have their first answer.
@@ -26,17 +27,17 @@ struct Starting {
 
 /// Starts this many clients and waits for the answers to their first tool calls.
 pub(super) fn launch(contestant: &Contestant, clients: usize) -> Result<Launched> {
+    let poller = Poller::new()?;
     let since = Instant::now();
     let mut starting = Vec::with_capacity(clients);
-    for _ in 0..clients {
+    for number in 0..clients {
         let mut connection = Connection::spawn(&mut contestant.command())?;
         connection.send(&Request::initialize())?;
+        poller.watch(number, &connection)?;
         starting.push(Starting { connection, initialized: false, answered: None });
     }
     while starting.iter().any(|client| client.answered.is_none()) {
-        let unanswered = starting.iter().enumerate().filter(|(_, client)| client.answered.is_none());
-        let waiting = unanswered.map(|(at, client)| (at, &client.connection));
-        for at in readable(waiting, since + ANSWER_LIMIT)? {
+        for at in poller.wait()? {
             starting[at].advance(&contestant.select_1, since).with_context(|| format!("client {at}"))?;
         }
     }
@@ -55,7 +56,7 @@ impl Starting {
         let Some(line) = self.connection.read()? else { return Ok(()) };
         check_answer(&line, self.connection.last_id())?;
         if self.initialized {
-            self.answered = Some(since.elapsed());
+            self.answered.get_or_insert(since.elapsed());
             return Ok(());
         }
         self.initialized = true;
