@@ -1,0 +1,196 @@
+//! One attempt: connect to the socket and exchange hellos.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use interprocess::local_socket::prelude::*;
+use interprocess::local_socket::{GenericFilePath, Stream};
+
+use super::{StartError, io_error};
+use crate::endpoint::Endpoint;
+use crate::hello::{ClientHello, HELLO_BYTES_MAX, ServerHello, Welcome};
+use crate::os;
+
+/// A connection with its hellos behind it.
+#[derive(Debug)]
+pub struct Connected {
+    /// The stream; reading and writing through `&Stream` from two threads is fine.
+    pub stream: Stream,
+    /// The gateway's half of the hello.
+    pub welcome: Welcome,
+    /// Bytes that came after the hello: the first frames.
+    pub rest: Vec<u8>,
+}
+
+/// How one attempt ended that was no error.
+#[derive(Debug)]
+pub enum Attempt {
+    /// With a connection.
+    Connected(Box<Connected>),
+    /// Nobody listens: the only reason to start a gateway.
+    Absent,
+    /// Somebody listened who is going away: try again.
+    Dying,
+}
+
+/// What a failed system call on the way to a hello means.
+fn classify(error: &io::Error) -> Option<Attempt> {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Some(Attempt::Absent),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::Interrupted => Some(Attempt::Dying),
+        _ => None,
+    }
+}
+
+/// Tries once to connect and to exchange hellos.
+///
+/// # Errors
+/// Anything but absence and a dying listener.
+pub fn connect(endpoint: &Endpoint, hello: &ClientHello, deadline: Instant) -> Result<Attempt, StartError> {
+    endpoint.prepare_dir()?;
+    if !endpoint.socket_exists()? {
+        return Ok(Attempt::Absent);
+    }
+    let name = endpoint.socket.as_path().to_fs_name::<GenericFilePath>();
+    let stream = match name.and_then(Stream::connect) {
+        Ok(stream) => stream,
+        Err(error) => return classify(&error).ok_or_else(|| io_error("connect to", &endpoint.socket, error)),
+    };
+    let uid = stream.peer_creds().ok().and_then(|peer| peer.euid());
+    if uid != Some(os::euid()) {
+        return Err(StartError::ForeignPeer { socket: endpoint.socket.clone(), uid });
+    }
+    match exchange_hellos(&stream, hello, deadline) {
+        Ok((ServerHello::Welcome(welcome), rest)) => {
+            Ok(Attempt::Connected(Box::new(Connected { stream, welcome, rest })))
+        }
+        Ok((ServerHello::Refused(refusal), _)) if refusal.retry => Ok(Attempt::Dying),
+        Ok((ServerHello::Refused(refusal), _)) => Err(StartError::Refused(refusal)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+            Err(StartError::Deadline {
+                socket: endpoint.socket.clone(),
+                step: "waiting for the gateway's hello",
+            })
+        }
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(StartError::NotGateway { socket: endpoint.socket.clone(), why: error.to_string() })
+        }
+        Err(error) => classify(&error).ok_or_else(|| io_error("talk to", &endpoint.socket, error)),
+    }
+}
+
+fn exchange_hellos(
+    stream: &Stream,
+    hello: &ClientHello,
+    deadline: Instant,
+) -> io::Result<(ServerHello, Vec<u8>)> {
+    let mut stream_ref = stream;
+    stream_ref.write_all(&hello.to_line())?;
+    let mut reply = Vec::new();
+    let end = loop {
+        if let Some(end) = reply.iter().position(|&byte| byte == b'\n') {
+            break end;
+        }
+        if reply.len() > HELLO_BYTES_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its hello has no end"));
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        stream.set_recv_timeout(Some(left.max(Duration::from_millis(1))))?;
+        let mut bytes = [0; HELLO_BYTES_MAX];
+        let read = stream_ref.read(&mut bytes)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        reply.extend_from_slice(&bytes[..read]);
+    };
+    stream.set_recv_timeout(None)?;
+    let hello = ServerHello::from_line(&reply[..end])
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "its first line is no hello"))?;
+    Ok((hello, reply.split_off(end + 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+
+    use interprocess::local_socket::ListenerOptions;
+
+    use super::super::connect_or_start;
+    use super::*;
+    use crate::hello::Role;
+
+    fn endpoint() -> (tempfile::TempDir, Endpoint) {
+        let home = tempfile::tempdir().unwrap();
+        let endpoint = Endpoint::resolve(None, Some(home.path())).unwrap();
+        endpoint.prepare_dir().unwrap();
+        (home, endpoint)
+    }
+
+    fn attempt(endpoint: &Endpoint) -> Result<Attempt, StartError> {
+        connect(endpoint, &ClientHello::new(Role::Client), Instant::now() + Duration::from_secs(5))
+    }
+
+    /// Listens, and answers the first connection with `reply`.
+    fn listen(endpoint: &Endpoint, reply: &'static [u8]) -> std::thread::JoinHandle<()> {
+        let name = endpoint.socket.as_path().to_fs_name::<GenericFilePath>().unwrap();
+        let listener = ListenerOptions::new().name(name).create_sync().unwrap();
+        std::thread::spawn(move || {
+            let stream = listener.accept().unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            (&stream).write_all(reply).unwrap();
+        })
+    }
+
+    #[test]
+    fn nobody_there_is_absence() {
+        let (_home, endpoint) = endpoint();
+        assert!(matches!(attempt(&endpoint), Ok(Attempt::Absent)));
+    }
+
+    #[test]
+    fn a_stale_socket_is_absence() {
+        let (_home, endpoint) = endpoint();
+        drop(std::os::unix::net::UnixListener::bind(&endpoint.socket).unwrap());
+        assert!(endpoint.socket_exists().unwrap());
+        assert!(matches!(attempt(&endpoint), Ok(Attempt::Absent)));
+    }
+
+    #[test]
+    fn a_listener_that_hangs_up_is_dying() {
+        let (_home, endpoint) = endpoint();
+        let listener = listen(&endpoint, b"");
+        assert!(matches!(attempt(&endpoint), Ok(Attempt::Dying)));
+        listener.join().unwrap();
+    }
+
+    #[test]
+    fn a_foreign_listener_is_named() {
+        let (_home, endpoint) = endpoint();
+        let listener = listen(&endpoint, b"SSH-2.0-OpenSSH_9.9\r\n");
+        let error = attempt(&endpoint).unwrap_err();
+        assert!(error.to_string().contains("is no Snowgate gateway"), "{error}");
+        listener.join().unwrap();
+    }
+
+    #[test]
+    fn a_refusal_is_told_as_it_is() {
+        let (_home, endpoint) = endpoint();
+        let listener = listen(&endpoint, b"{\"refused\":\"too old\",\"next_step\":\"upgrade\"}\n");
+        let error = attempt(&endpoint).unwrap_err();
+        assert_eq!(error.to_string(), "the gateway refused the connection: too old");
+        assert_eq!(error.next_step().as_deref(), Some("upgrade"));
+        listener.join().unwrap();
+    }
+
+    #[test]
+    fn without_a_launcher_absence_is_an_error() {
+        let (_home, endpoint) = endpoint();
+        let error = connect_or_start(&endpoint, &ClientHello::new(Role::Control), None).unwrap_err();
+        assert!(matches!(error, StartError::Absent(_)));
+    }
+}

@@ -1,0 +1,119 @@
+//! Starting a gateway and hearing how it went.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use super::{Readiness, StartError, io_error};
+use crate::endpoint::Endpoint;
+use crate::os;
+
+/// How much of a dead gateway's stderr is shown, in bytes.
+const TAIL_BYTES: u64 = 2048;
+
+/// The longest readiness line, in bytes.
+const READINESS_BYTES_MAX: usize = 64 * 1024;
+
+/// How to start a gateway.
+#[derive(Clone, Debug)]
+pub struct Launcher {
+    /// The program that becomes the short-lived intermediate, with its arguments: the shim itself.
+    pub intermediate: (PathBuf, Vec<OsString>),
+    /// The gateway's program.
+    pub gateway: PathBuf,
+    /// The gateway's whole environment.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+impl Launcher {
+    /// Starts a gateway and waits for its word. Call with the start lock held.
+    pub(super) fn launch(&self, endpoint: &Endpoint, deadline: Instant) -> Result<(), StartError> {
+        let stderr = self.stderr_file(endpoint)?;
+        let launch_error = |source| StartError::Launch { program: self.gateway.clone(), source };
+        let mut command = Command::new(&self.intermediate.0);
+        command.args(&self.intermediate.1).arg(&self.gateway).arg("serve").arg("--ready-stdout");
+        if endpoint.is_named() {
+            command.arg("--socket").arg(&endpoint.socket);
+        }
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+        let mut intermediate = command.spawn().map_err(launch_error)?;
+        let Some(pipe) = intermediate.stdout.take() else { return Ok(()) };
+        let line = read_line(pipe, deadline);
+        match line {
+            Ok(Some(line)) => {
+                // It has said what it had to say, and leaves.
+                let _ = intermediate.wait();
+                self.judge(&line, endpoint)
+            }
+            Ok(None) => Err(StartError::Deadline {
+                socket: endpoint.socket.clone(),
+                step: "waiting for the new gateway to be ready",
+            }),
+            Err(source) => Err(launch_error(source)),
+        }
+    }
+
+    /// An empty stderr file; the last one that said something is kept beside it.
+    fn stderr_file(&self, endpoint: &Endpoint) -> Result<Stdio, StartError> {
+        let path = &endpoint.stderr;
+        if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() > 0) {
+            let mut previous = path.clone().into_os_string();
+            previous.push(".previous");
+            std::fs::rename(path, previous).map_err(|source| io_error("keep", path, source))?;
+        }
+        Ok(os::open_private(path, true).map_err(|source| io_error("open", path, source))?.into())
+    }
+
+    fn judge(&self, line: &[u8], endpoint: &Endpoint) -> Result<(), StartError> {
+        match Readiness::from_line(line) {
+            Some(Readiness::Ready | Readiness::Already) => Ok(()),
+            Some(Readiness::Error { message, next_step, log }) => Err(StartError::Failed {
+                message,
+                next_step,
+                log: log.unwrap_or_else(|| endpoint.stderr.clone()),
+            }),
+            Some(Readiness::Died { message, next_step }) => Err(StartError::Failed {
+                message: with_tail(message, &endpoint.stderr),
+                next_step: Some(next_step),
+                log: endpoint.stderr.clone(),
+            }),
+            // The intermediate was killed before it could say anything: look again who listens.
+            None => Ok(()),
+        }
+    }
+}
+
+/// The pipe's first line, or all of it where it ends before; `None` at the deadline.
+fn read_line(mut pipe: ChildStdout, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let mut bytes = [0; 4096];
+    while !line.contains(&b'\n') && line.len() < READINESS_BYTES_MAX {
+        if !os::wait_readable(&pipe, deadline.saturating_duration_since(Instant::now()))? {
+            return Ok(None);
+        }
+        match pipe.read(&mut bytes)? {
+            0 => break,
+            read => line.extend_from_slice(&bytes[..read]),
+        }
+    }
+    Ok(Some(line))
+}
+
+/// `message` with the end of what the gateway wrote to stderr.
+fn with_tail(message: String, stderr: &Path) -> String {
+    let tail = tail(stderr).unwrap_or_default();
+    let tail = tail.trim();
+    if tail.is_empty() { message } else { format!("{message}: {tail}") }
+}
+
+fn tail(path: &Path) -> io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
