@@ -26,12 +26,14 @@ pub enum Kind {
     Pin = 3,
     /// The sender has processed lines: payload `u32 frames | u64 bytes`.
     Credit = 4,
-    /// The gateway is about to leave: reconnect to the next one.
+    /// The gateway is about to leave: reconnect to the next one. `re` is the last line it has acted on.
     Drain = 5,
     /// This side is done: nothing follows.
     Bye = 6,
     /// Line `re` is kept no longer than any other.
     Unpin = 7,
+    /// The session's state as the next gateway needs it: the shim presents the last one in its hello, unread.
+    State = 8,
 }
 
 impl TryFrom<u8> for Kind {
@@ -46,6 +48,7 @@ impl TryFrom<u8> for Kind {
             5 => Self::Drain,
             6 => Self::Bye,
             7 => Self::Unpin,
+            8 => Self::State,
             other => return Err(FrameError::Kind(other)),
         })
     }
@@ -163,11 +166,6 @@ impl Decoder {
         }))
     }
 
-    /// Bytes that wait for the rest of their frame.
-    pub fn pending_bytes(&self) -> usize {
-        self.buffer.len() - self.start
-    }
-
     /// Drops decoded bytes, and memory that only one large frame needed.
     fn compact(&mut self) {
         self.buffer.drain(..self.start);
@@ -243,7 +241,7 @@ mod tests {
                 rest = tail;
             }
             prop_assert_eq!(decoded, lines);
-            prop_assert_eq!(decoder.pending_bytes(), 0);
+            prop_assert_eq!(decoder.buffer().len(), 0);
         }
 
         #[test]

@@ -21,7 +21,7 @@ pub enum Incoming<'a> {
     },
     /// Credit came: lines that had to wait may be sent.
     Credit,
-    /// A newer shim asks the gateway to leave when idle.
+    /// A newer shim would like another gateway. Nothing acts on it yet.
     Drain,
     /// The client is done.
     Bye,
@@ -55,7 +55,7 @@ impl GatewayLink {
             }
             Kind::Drain => Ok(Incoming::Drain),
             Kind::Bye => Ok(Incoming::Bye),
-            Kind::Ack | Kind::Pin | Kind::Unpin => Err(ProtocolError::Unexpected(frame.kind)),
+            Kind::Ack | Kind::Pin | Kind::Unpin | Kind::State => Err(ProtocolError::Unexpected(frame.kind)),
         }
     }
 

@@ -9,8 +9,14 @@ use crate::flat::{FlatReader, FlatWriter};
 /// The longest hello line either side sends or accepts, in bytes with its newline.
 pub const HELLO_BYTES_MAX: usize = 4096;
 
-/// Longer names and paths in a hello are cut to this many bytes, so that the line stays under its bound.
-const TEXT_BYTES_MAX: usize = 1024;
+/// The longest state a gateway gives to a shim, in bytes: quoted once more it must still fit into a hello.
+pub const STATE_BYTES_MAX: usize = 1280;
+
+/// Longer paths in a hello are cut to this many bytes, so that the line stays under its bound.
+const PATH_BYTES_MAX: usize = 1024;
+
+/// Longer profile names are cut to this many bytes: no config has one.
+const PROFILE_BYTES_MAX: usize = 256;
 
 /// The protocol versions that this build speaks.
 pub const PROTO: ProtoRange = ProtoRange { min: 1, max: 1 };
@@ -100,6 +106,8 @@ pub struct ClientHello {
     pub origin: Origin,
     /// The session to resume.
     pub session: Option<SessionKey>,
+    /// What the last gateway gave for the next one, as it came. At most [`STATE_BYTES_MAX`] bytes.
+    pub state: Option<String>,
     /// What the shim is ready to hold.
     pub window: Window,
 }
@@ -114,6 +122,7 @@ impl ClientHello {
             profile: None,
             origin: Origin::default(),
             session: None,
+            state: None,
             window: Window::default(),
         }
     }
@@ -121,8 +130,9 @@ impl ClientHello {
     /// The line to send, newline included; long texts are cut so that it stays under [`HELLO_BYTES_MAX`].
     pub fn to_line(&self) -> Vec<u8> {
         let mut hello = self.clone();
-        let texts = [&mut hello.origin.parent_exe, &mut hello.origin.cwd, &mut hello.profile];
-        texts.into_iter().flatten().for_each(|text| truncate(text, TEXT_BYTES_MAX));
+        let paths = [&mut hello.origin.parent_exe, &mut hello.origin.cwd];
+        paths.into_iter().flatten().for_each(|path| truncate(path, PATH_BYTES_MAX));
+        hello.profile.iter_mut().for_each(|profile| truncate(profile, PROFILE_BYTES_MAX));
         let line = hello.write();
         if line.len() <= HELLO_BYTES_MAX {
             return line;
@@ -146,6 +156,7 @@ impl ClientHello {
             .text("cwd", self.origin.cwd.as_deref())
             .text("session", session.map(|key| key.id.as_str()))
             .text("secret", session.map(|key| key.secret.as_str()))
+            .text("state", self.state.as_deref())
             .number("window_frames", self.window.frames)
             .number("window_bytes", self.window.bytes)
             .into_line()
@@ -165,6 +176,7 @@ impl ClientHello {
                 cwd: read.text("cwd"),
             },
             session: read_session(&read),
+            state: read.text("state"),
             window: read_window(&read),
         })
     }
@@ -330,6 +342,7 @@ mod tests {
         let key = SessionKey { id: "s1".into(), secret: "hush".into() };
         let mut hello = ClientHello::new(Role::Control);
         hello.session = Some(key.clone());
+        hello.state = Some(r#"{"database":"A"}"#.into());
         hello.profile = Some("w\u{e4}\"x\n".into());
         hello.origin = Origin { pid: 7, parent_exe: Some("/a b".into()), cwd: None };
         assert_eq!(ClientHello::from_line(&hello.to_line()), Some(hello));
@@ -351,6 +364,7 @@ mod tests {
         hello.origin.cwd = Some("\u{1}ä".repeat(4000));
         hello.origin.parent_exe = Some("\"\\".repeat(4000));
         hello.profile = Some("p".repeat(1 << 20));
+        hello.state = Some("\"".repeat(STATE_BYTES_MAX));
         let line = hello.to_line();
         assert!(line.len() <= HELLO_BYTES_MAX, "{}", line.len());
         assert!(line.ends_with(b"\n"));

@@ -4,6 +4,7 @@ mod args;
 mod forward;
 mod launch;
 mod report;
+mod shared;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -41,7 +41,7 @@ impl Failure {
         let id = found.id.filter(|_| found.has_method)?;
         let cause = json_text(&self.message);
         let next_step = self.next_step.as_deref().map_or_else(|| "null".to_owned(), json_text);
-        let data = format!(r#"{{"cause":{cause},"nextStep":{next_step},"retryable":true}}"#);
+        let data = format!(r#"{{"cause":{cause},"nextStep":{next_step}}}"#);
         Some(error_line(&id, INTERNAL_ERROR, &format!("Snowgate: {}", self.to_text()), Some(&data)))
     }
 }

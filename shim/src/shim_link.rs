@@ -39,6 +39,8 @@ struct Retained {
     frame: Vec<u8>,
     pinned: bool,
     answered: bool,
+    /// Whether an earlier gateway may have acted on it: sent again, it is a replay.
+    risky: bool,
 }
 
 impl Retained {
@@ -62,16 +64,19 @@ struct Connection {
     draining: bool,
 }
 
-/// The shim's state machine. Its memory is bounded by the windows plus the pinned lines.
+/// The shim's state machine. Its memory is bounded by the windows, the lines that the gateway has taken up and not
+/// answered (it bounds those), and the pinned lines.
 #[derive(Debug)]
 pub struct ShimLink {
     window: Window,
     next_seq: u64,
-    /// Lines below this had been sent on some connection: sent again, they are a replay.
-    never_sent_from: u64,
     unsent_from: u64,
     retained: VecDeque<Retained>,
     connection: Option<Connection>,
+    /// What the last gateway said when it left: the last line that it acted on.
+    acted_on: Option<u64>,
+    /// The last state a gateway gave for the next one.
+    state: Option<String>,
 }
 
 impl ShimLink {
@@ -80,10 +85,11 @@ impl ShimLink {
         Self {
             window,
             next_seq: 1,
-            never_sent_from: 1,
             unsent_from: 1,
             retained: VecDeque::new(),
             connection: None,
+            acted_on: None,
+            state: None,
         }
     }
 
@@ -103,7 +109,7 @@ impl ShimLink {
         let seq = self.next_seq;
         self.next_seq += 1;
         let frame = Frame { kind: Kind::Line, flags: 0, seq, re: 0, payload }.to_bytes();
-        self.retained.push_back(Retained { seq, frame, pinned: false, answered: false });
+        self.retained.push_back(Retained { seq, frame, pinned: false, answered: false, risky: false });
     }
 
     /// A gateway said welcome: from here on [`ShimLink::next_to_send`] gives frames. Gives the lines that the
@@ -115,15 +121,24 @@ impl ShimLink {
             last_received: 0,
             draining: false,
         });
-        self.unsent_from = match welcome.resume {
-            Resume::Attached => (welcome.received + 1).min(self.never_sent_from),
-            Resume::New | Resume::Rebuilt | Resume::Lost => 1,
-        };
-        if welcome.resume == Resume::Lost {
-            let never_sent_from = self.never_sent_from;
-            return self.give_up(|line| line.seq < never_sent_from && !line.pinned);
+        if welcome.resume == Resume::Attached {
+            self.unsent_from = self.unsent_from.min(welcome.received + 1);
+            return Vec::new();
         }
-        Vec::new()
+        let (acted_on, unsent_from) = (self.acted_on.take(), std::mem::replace(&mut self.unsent_from, 1));
+        for line in self.retained.iter_mut().filter(|line| line.seq < unsent_from) {
+            line.risky |= acted_on.is_none_or(|last| line.seq <= last);
+        }
+        if welcome.resume == Resume::Lost {
+            self.give_up(|line| line.risky && !line.pinned)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What to present to the next gateway.
+    pub fn state(&self) -> Option<&str> {
+        self.state.as_deref()
     }
 
     /// The connection is gone; what is retained waits for the next one.
@@ -144,9 +159,8 @@ impl ShimLink {
             return None;
         }
         connection.send.sent(bytes);
-        line.frame[FLAGS_AT] = if line.seq < self.never_sent_from { FLAG_REPLAY } else { 0 };
+        line.frame[FLAGS_AT] = if line.risky { FLAG_REPLAY } else { 0 };
         self.unsent_from = line.seq + 1;
-        self.never_sent_from = self.never_sent_from.max(self.unsent_from);
         Some(&line.frame)
     }
 
@@ -172,12 +186,17 @@ impl ShimLink {
             Kind::Ack => self.answer(frame.re).map(|_| Inbound::Control),
             Kind::Pin => self.pin(frame.re, true).map(|()| Inbound::Control),
             Kind::Unpin => self.pin(frame.re, false).map(|()| Inbound::Control),
+            Kind::State => {
+                self.state = str::from_utf8(frame.payload).ok().map(str::to_owned);
+                Ok(Inbound::Control)
+            }
             Kind::Credit => {
                 connection.send.granted(Grant::from_payload(frame.payload)?)?;
                 Ok(Inbound::Control)
             }
             Kind::Drain => {
                 connection.draining = true;
+                self.acted_on = Some(frame.re);
                 Ok(Inbound::Drain)
             }
             Kind::Bye => Ok(Inbound::Bye),

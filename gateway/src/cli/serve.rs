@@ -45,7 +45,10 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
     config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
     let endpoint = endpoint(cli)?;
     raise_descriptor_limit();
+    // One worker: the gateway moves messages, and a second would only pass each call back and forth. Statements run on
+    // their connections' own threads.
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;

@@ -1,12 +1,13 @@
 //! What one connection has under way and what waits to be written to it.
 //!
 //! Shared between the transport, which reads, and the futures that `rmcp` sends with. Memory is bounded: at most
-//! `requests_max` requests are under way or have an answer that waits for credit, and the shim's window bounds the rest.
+//! `requests_max` requests are under way or have an answer that waits for credit, no new one starts while
+//! [`WAITING_BYTES_MAX`] of answers wait, and a line's credit is given back only when its answer is written.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -17,26 +18,28 @@ use rmcp::model::{ErrorData, JsonRpcMessage, RequestId, ServerResult};
 use rmcp::service::TxJsonRpcMessage;
 use serde::Serialize;
 use snowgate_link::frame::{Frame, Kind};
+use snowgate_link::hello::STATE_BYTES_MAX;
 use snowgate_link::{GatewayLink, MESSAGE_BYTES_MAX};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
-use super::envelope::Rejection;
+use super::envelope::{Effect, Rejection};
 use super::pins::{PinSlot, Pins};
+use super::requests::{InFlight, Requests, Running, seq_of_private};
 use crate::session::Session;
 
 /// How long the last words to a shim may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Bytes of answers that may wait for credit before no new request is started.
+const WAITING_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
+
+/// Bytes of frames without credit that may wait. A shim that reads never gets near it: its window bounds them.
+const CONTROL_BYTES_MAX: usize = 256 * 1024;
+
 /// A message that `rmcp` sends.
 type Outgoing = TxJsonRpcMessage<RoleServer>;
-
-/// A request that `rmcp` has and has not answered.
-#[derive(Debug)]
-struct InFlight {
-    seq: u64,
-    pin: Option<PinSlot>,
-}
 
 /// One connection's writing side and its requests.
 pub(super) struct Channel {
@@ -45,7 +48,11 @@ pub(super) struct Channel {
     stream: Arc<Stream>,
     /// Held while writing, by whoever writes. What it holds has left the state and not reached the stream yet.
     writer: tokio::sync::Mutex<Unwritten>,
-    /// Signalled when a request is done, so that another may start.
+    /// Whether a task of [`Channel::flush_soon`] is at work: one is enough.
+    is_flushing: AtomicBool,
+    /// Fires when the connection is over: ends that task.
+    closed: CancellationToken,
+    /// Signalled when a request is done or an answer is written, so that another may start.
     pub(super) freed: Notify,
     state: Mutex<State>,
 }
@@ -58,17 +65,46 @@ struct Unwritten {
     written: usize,
 }
 
+/// A message that waits for credit.
+struct Waiting {
+    line: Vec<u8>,
+    /// The line it answers, or 0.
+    re: u64,
+    /// Bytes of a client's line whose credit is given back with this answer.
+    gives_back: Option<usize>,
+}
+
 /// Guarded by [`Channel::state`]; never locked across an await.
 struct State {
     link: GatewayLink,
     /// Frames that need no credit; they go before the lines.
     control: Vec<u8>,
-    /// Messages that wait for credit, each with the line it answers.
-    lines: VecDeque<(Vec<u8>, u64)>,
-    in_flight: HashMap<RequestId, InFlight>,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    requests: Requests,
     pins: Pins,
-    /// Set when the gateway leaves with requests unanswered: their answers are the next gateway's to give.
+    /// Set when what is still under way is not to be answered: nobody listens, or the next gateway answers it.
     sealed: bool,
+}
+
+impl State {
+    fn push(&mut self, line: Vec<u8>, re: u64, gives_back: Option<usize>) {
+        self.waiting_bytes += line.len();
+        self.waiting.push_back(Waiting { line, re, gives_back });
+    }
+
+    /// What may be written now.
+    fn take_writable(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.control);
+        while let Some(next) = self.waiting.pop_front_if(|next| self.link.allows(next.line.len())) {
+            self.waiting_bytes -= next.line.len();
+            self.link.line(&next.line, next.re, &mut bytes);
+            if let Some(taken) = next.gives_back {
+                self.link.processed(taken, &mut bytes);
+            }
+        }
+        bytes
+    }
 }
 
 impl Channel {
@@ -81,8 +117,9 @@ impl Channel {
         let state = State {
             link,
             control: Vec::new(),
-            lines: VecDeque::new(),
-            in_flight: HashMap::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            requests: Requests::default(),
             pins: Pins::default(),
             sealed: false,
         };
@@ -91,6 +128,8 @@ impl Channel {
             requests_max,
             stream,
             writer: tokio::sync::Mutex::default(),
+            is_flushing: AtomicBool::new(false),
+            closed: CancellationToken::new(),
             freed: Notify::new(),
             state: Mutex::new(state),
         })
@@ -120,99 +159,118 @@ impl Channel {
         Frame::control(Kind::Ack, seq, b"").encode(control);
     }
 
-    /// Line `seq` is answered with an error here and now.
-    pub(super) fn reject(&self, seq: u64, rejection: &Rejection) {
+    /// Line `seq` of `bytes` is answered with an error here and now.
+    pub(super) fn reject(&self, seq: u64, bytes: usize, rejection: &Rejection) {
         self.session.counters.errors.fetch_add(1, Ordering::Relaxed);
         let line = error_line(rejection.id.as_ref(), &rejection.error);
-        self.lock().lines.push_back((line, seq));
+        self.lock().push(line, seq, Some(bytes));
     }
 
-    /// Tells the shim that this gateway is about to leave.
+    /// Tells the shim that this gateway is about to leave, and how far it got.
     pub(super) fn announce_drain(&self) {
-        Frame::control(Kind::Drain, 0, b"").encode(&mut self.lock().control);
+        let State { control, requests, .. } = &mut *self.lock();
+        Frame::control(Kind::Drain, requests.last_started(), b"").encode(control);
     }
 
     /// Whether another request may start: a slot is free, and nothing runs that later requests depend on.
     pub(super) fn has_room(&self) -> bool {
         let state = self.lock();
-        state.in_flight.len() + state.lines.len() < self.requests_max
-            && state.in_flight.values().all(|request| request.pin.is_none())
+        state.requests.len() + state.waiting.len() < self.requests_max
+            && state.waiting_bytes < WAITING_BYTES_MAX
+            && !state.requests.has_effect()
+    }
+
+    /// Whether the peer has let more frames pile up than a shim that reads ever could.
+    pub(super) fn is_overrun(&self) -> bool {
+        self.lock().control.len() > CONTROL_BYTES_MAX
     }
 
     /// Whether nothing is under way.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.in_flight.is_empty() && state.lines.is_empty()
+        state.requests.is_empty() && state.waiting.is_empty()
     }
 
-    /// Whether `id` is under way.
-    pub(super) fn is_in_flight(&self, id: &RequestId) -> bool {
-        self.lock().in_flight.contains_key(id)
+    /// The line of the request `id`, if it is under way and wanted.
+    pub(super) fn find(&self, id: &RequestId) -> Option<u64> {
+        self.lock().requests.find(id)
     }
 
-    /// Request `id` of line `seq` goes to `rmcp`.
-    pub(super) fn start(&self, id: RequestId, seq: u64, pin: Option<PinSlot>) {
-        let mut state = self.lock();
-        state.in_flight.insert(id, InFlight { seq, pin });
+    /// Request `id` of line `seq` goes to `rmcp`; what is given back goes with it.
+    pub(super) fn start(self: &Arc<Self>, id: RequestId, seq: u64, effect: Option<Effect>) -> Running {
         self.session.counters.requests.fetch_add(1, Ordering::Relaxed);
-        self.session.counters.running.store(state.in_flight.len(), Ordering::Relaxed);
+        self.change_requests(|requests| requests.start(seq, id, effect));
+        Running::new(self, seq)
     }
 
-    /// Request `id` was cancelled by the client, which wants no answer; gives whether it was under way.
-    pub(super) fn cancel(&self, id: &RequestId) -> bool {
-        match self.finish(id) {
-            Some(request) => {
-                self.acknowledge(request.seq, None);
-                true
-            }
-            None => false,
-        }
+    /// The client wants no answer to line `seq` any more.
+    pub(super) fn cancel(&self, seq: u64) {
+        self.change_requests(|requests| requests.cancel(seq));
+        self.acknowledge(seq, None);
     }
 
-    /// From here on answers are dropped, so that the shim asks the next gateway.
+    /// The handler of line `seq` has ended.
+    pub(super) fn end(&self, seq: u64) {
+        self.change_requests(|requests| requests.end(seq));
+        self.freed.notify_one();
+    }
+
+    fn change_requests<T>(&self, change: impl FnOnce(&mut Requests) -> T) -> T {
+        let mut state = self.lock();
+        let changed = change(&mut state.requests);
+        self.session.counters.running.store(state.requests.len(), Ordering::Relaxed);
+        changed
+    }
+
+    /// From here on answers are dropped.
     pub(super) fn seal(&self) {
         self.lock().sealed = true;
     }
 
-    fn finish(&self, id: &RequestId) -> Option<InFlight> {
-        let mut state = self.lock();
-        let request = state.in_flight.remove(id);
-        self.session.counters.running.store(state.in_flight.len(), Ordering::Relaxed);
-        drop(state);
-        self.freed.notify_one();
-        request
-    }
-
     /// Takes a message of `rmcp` for writing; an answer that nobody waits for any more is dropped.
-    pub(super) fn enqueue(&self, message: &Outgoing) {
-        let (id, failed) = match message {
-            JsonRpcMessage::Response(response) => (Some(&response.id), is_failure(&response.result)),
-            JsonRpcMessage::Error(error) => (error.id.as_ref(), true),
+    pub(super) fn enqueue(&self, mut message: Outgoing) {
+        let (id, failed) = match &mut message {
+            JsonRpcMessage::Response(response) => (Some(&mut response.id), is_failure(&response.result)),
+            JsonRpcMessage::Error(error) => (error.id.as_mut(), true),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => (None, false),
         };
-        let request = match id.map(|id| self.finish(id)) {
-            Some(None) => return,
-            Some(request) => request,
-            None => None,
-        };
+        let Some(id) = id else { return self.push_line(to_line(&message), 0) };
+        let Some(seq) = seq_of_private(id) else { return };
+        let Some(request) = self.change_requests(|requests| requests.answer(seq)) else { return };
+        *id = request.id.clone();
         if failed {
             self.session.counters.errors.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.take_effect(seq, &request);
         }
-        let mut line = to_line(message);
+        let mut line = to_line(&message);
         if line.len() > MESSAGE_BYTES_MAX {
-            line = error_line(id, &oversize_error(line.len()));
+            line = error_line(Some(&request.id), &oversize_error(line.len()));
         }
-        self.session.counters.bytes.fetch_add(line.len() as u64, Ordering::Relaxed);
-        let State { control, lines, pins, sealed, .. } = &mut *self.lock();
-        if *sealed {
-            return;
+        self.push_line(line, seq);
+        self.freed.notify_one();
+    }
+
+    fn push_line(&self, line: Vec<u8>, re: u64) {
+        let mut state = self.lock();
+        if !state.sealed {
+            self.session.counters.bytes.fetch_add(line.len() as u64, Ordering::Relaxed);
+            state.push(line, re, None);
         }
-        if let Some(InFlight { seq, pin: Some(slot) }) = request
-            && !failed
-        {
-            pins.pin(slot, seq, control);
+    }
+
+    /// What a request that succeeded changes for the next gateway. It goes before the answer.
+    fn take_effect(&self, seq: u64, request: &InFlight) {
+        let State { control, pins, sealed: false, .. } = &mut *self.lock() else { return };
+        match request.effect {
+            None => {}
+            Some(Effect::Pin(slot)) => pins.pin(slot, seq, control),
+            Some(Effect::State) => {
+                let state = to_line(&self.session.context().context);
+                debug_assert!(state.len() <= STATE_BYTES_MAX, "names are bounded");
+                Frame::control(Kind::State, 0, &state).encode(control);
+            }
         }
-        lines.push_back((line, request.map_or(0, |request| request.seq)));
     }
 
     /// Writes whatever may be written now. What lacks credit stays; call again when credit came. Nothing is lost if the
@@ -221,7 +279,7 @@ impl Channel {
         let mut unwritten = self.writer.lock().await;
         loop {
             if unwritten.written == unwritten.bytes.len() {
-                *unwritten = Unwritten { bytes: self.take_writable(), written: 0 };
+                *unwritten = Unwritten { bytes: self.lock().take_writable(), written: 0 };
                 if unwritten.bytes.is_empty() {
                     return Ok(());
                 }
@@ -240,17 +298,25 @@ impl Channel {
 
     /// Writes what the stream takes at once, and leaves the rest to a task that nobody waits for.
     pub(super) fn flush_soon(self: &Arc<Self>) {
-        if self.has_nothing_to_write() || self.flush_now() {
+        if self.has_nothing_to_write() || self.flush_now() || self.is_flushing.swap(true, Ordering::AcqRel) {
             return;
         }
         let channel = Arc::clone(self);
-        // A failed write is noticed by the transport, which reads the same stream.
-        tokio::spawn(async move { channel.flush().await });
+        tokio::spawn(async move {
+            tokio::select! {
+                // A failed write is noticed by the transport, which reads the same stream.
+                _ = channel.flush() => {}
+                () = channel.closed.cancelled() => {}
+            }
+            channel.is_flushing.store(false, Ordering::Release);
+            // Something may have come between the last look and the line above.
+            channel.freed.notify_one();
+        });
     }
 
     fn has_nothing_to_write(&self) -> bool {
         let state = self.lock();
-        state.control.is_empty() && state.lines.is_empty()
+        state.control.is_empty() && state.waiting.is_empty()
     }
 
     /// Writes what is left and says goodbye, within [`CLOSE_TIMEOUT`].
@@ -263,15 +329,7 @@ impl Channel {
         if let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, last_words).await {
             tracing::debug!(session = %self.session.key.id, %error, "the shim left before the goodbye");
         }
-    }
-
-    fn take_writable(&self) -> Vec<u8> {
-        let State { link, control, lines, .. } = &mut *self.lock();
-        let mut bytes = std::mem::take(control);
-        while let Some((line, re)) = lines.pop_front_if(|(line, _)| link.allows(line.len())) {
-            link.line(&line, re, &mut bytes);
-        }
-        bytes
+        self.closed.cancel();
     }
 }
 

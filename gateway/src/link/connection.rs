@@ -20,14 +20,19 @@ use super::transport::LinkTransport;
 use crate::backend::Context;
 use crate::gateway::Gateway;
 use crate::mcp::SqlService;
-use crate::session::{Session, SessionGuard, SessionTable};
+use crate::session::{Session, SessionContext, SessionGuard, SessionTable, TableError};
 
 /// Takes a connection from its first byte to its last.
 pub async fn serve_connection(gateway: Arc<Gateway>, stream: Stream) {
     let Some(uid) = trusted_peer(&stream) else { return };
     let stream = Arc::new(stream);
     let timeout = gateway.config.gateway.hello_timeout;
-    let hello = match tokio::time::timeout(timeout, read_hello(&stream)).await {
+    let hello = tokio::select! {
+        hello = tokio::time::timeout(timeout, read_hello(&stream)) => hello,
+        // Whoever has not said what it wants finds the next gateway.
+        () = gateway.drain.cancelled() => return,
+    };
+    let hello = match hello {
         Ok(Ok(Some(hello))) => hello,
         Ok(Ok(None)) => return,
         Ok(Err(error)) => return refuse(&stream, refusal(format!("no hello: {error}"), None)).await,
@@ -107,6 +112,23 @@ async fn open_session(gateway: &Gateway, hello: &ClientHello, uid: u32) -> Resul
         return Err(Refusal { message: "the gateway is leaving".into(), next_step: None, retry: true });
     }
     let profile = hello.profile.as_deref().unwrap_or("default");
+    let context = match &hello.state {
+        Some(state) => restored_context(gateway, state).await,
+        None => SessionContext { context: initial_context(gateway, profile).await?, lost: None },
+    };
+    let key = SessionTable::key_for(hello.session.as_ref());
+    let session = Session::new(key, hello.origin.clone(), uid, profile.to_owned(), context);
+    gateway.sessions.open(session).map_err(|error| {
+        let next_step = match error {
+            TableError::Full(_) => "close a client, or raise `sessions_max` under [gateway]",
+            TableError::NotYours(_) => "restart the client, so that it gets a session of its own",
+        };
+        refusal(error.to_string(), Some(next_step.into()))
+    })
+}
+
+/// The context a session of `profile` starts in.
+async fn initial_context(gateway: &Gateway, profile: &str) -> Result<Context, Refusal> {
     let settings = gateway.config.profile(profile).map_err(|error| {
         refusal(error.to_string(), Some("correct --profile or SNOWGATE_PROFILE, or add the profile".into()))
     })?;
@@ -116,15 +138,20 @@ async fn open_session(gateway: &Gateway, hello: &ClientHello, uid: u32) -> Resul
         database: settings.database.clone(),
         schema: settings.schema.clone(),
     };
-    let context = gateway.multiplexer.backend().resolve(&wanted).await.map_err(|error| {
+    gateway.multiplexer.backend().resolve(&wanted).await.map_err(|error| {
         let next_step = error.next_step.clone();
         refusal(format!("profile `{profile}`: {error}"), next_step)
-    })?;
-    let key = SessionTable::key_for(hello.session.as_ref());
-    let session = Session::new(key, hello.origin.clone(), uid, profile.to_owned(), context);
-    gateway.sessions.open(session).map_err(|error| {
-        refusal(error.to_string(), Some("close a client, or raise `sessions_max` under [gateway]".into()))
     })
+}
+
+/// The context that an earlier gateway left with the shim.
+async fn restored_context(gateway: &Gateway, state: &str) -> SessionContext {
+    let lost = |why: String| SessionContext { context: Context::default(), lost: Some(why) };
+    let Ok(wanted) = serde_json::from_str(state) else { return lost("it cannot be read".into()) };
+    match gateway.multiplexer.backend().resolve(&wanted).await {
+        Ok(context) => SessionContext { context, lost: None },
+        Err(error) => SessionContext { context: wanted, lost: Some(error.to_string()) },
+    }
 }
 
 async fn serve_session(

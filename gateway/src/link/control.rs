@@ -1,19 +1,23 @@
 //! The control connection: what `snowgate status`, `sessions` and `stop` ask, over the same socket.
 
 use std::io::{Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use interprocess::local_socket::tokio::Stream;
 use serde::{Deserialize, Serialize};
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::frame::{Decoder, Frame, Kind};
 use snowgate_link::hello::{ClientHello, Resume, Role, ServerHello, Welcome};
-use snowgate_link::start::{Attempt, START_TIMEOUT, StartError, connect};
+use snowgate_link::start::{Attempt, StartError, connect};
 use snowgate_link::{BUILD, credit::Window, hello::PROTO};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::gateway::Gateway;
 use crate::session::SessionView;
+
+/// How long a gateway may take to answer, and the pause between two attempts to ask one that hangs up.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+const ASK_PAUSE: Duration = Duration::from_millis(50);
 
 /// What can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +87,12 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
         return;
     }
     loop {
-        while let Ok(Some(frame)) = decoder.frame() {
+        loop {
+            let frame = match decoder.frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(_) => return,
+            };
             let Ok(command) = serde_json::from_slice(frame.payload) else { return };
             let reply = serde_json::to_vec(&answer(gateway, command)).unwrap_or_default();
             let bytes =
@@ -95,9 +104,12 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
                 gateway.drain.cancel();
             }
         }
-        match stream.read_buf(decoder.buffer()).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
+        tokio::select! {
+            read = stream.read_buf(decoder.buffer()) => match read {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            },
+            () = gateway.drain.cancelled() => return,
         }
     }
 }
@@ -114,13 +126,25 @@ fn answer(gateway: &Gateway, command: Command) -> Reply {
 /// # Errors
 /// There is one, but it cannot be asked.
 pub fn ask(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>, StartError> {
-    let attempt = connect(endpoint, &ClientHello::new(Role::Control), Instant::now() + START_TIMEOUT)?;
-    let Attempt::Connected(connected) = attempt else { return Ok(None) };
-    exchange(&connected.stream, &connected.rest, command).map(Some).map_err(|source| StartError::Io {
-        what: "ask the gateway on",
-        path: endpoint.socket.clone(),
-        source,
-    })
+    let deadline = Instant::now() + ASK_TIMEOUT;
+    loop {
+        match connect(endpoint, &ClientHello::new(Role::Control), deadline)? {
+            Attempt::Connected(connected) => {
+                let failed = |source| StartError::Io {
+                    what: "ask the gateway on",
+                    path: endpoint.socket.clone(),
+                    source,
+                };
+                return exchange(&connected.stream, &connected.rest, command).map(Some).map_err(failed);
+            }
+            Attempt::Absent => return Ok(None),
+            Attempt::Dying if Instant::now() < deadline => std::thread::sleep(ASK_PAUSE),
+            Attempt::Dying => {
+                let (socket, step) = (endpoint.socket.clone(), "asking a gateway that listens but hangs up");
+                return Err(StartError::Deadline { socket, step });
+            }
+        }
+    }
 }
 
 fn exchange(

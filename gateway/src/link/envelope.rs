@@ -21,6 +21,15 @@ pub(super) type Incoming = RxJsonRpcMessage<RoleServer>;
 #[derive(Clone, Copy, Debug)]
 pub struct Replayed;
 
+/// What a request changes for the requests after it, and for the next gateway. Nothing overtakes such a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// The shim keeps the line and sends it to the next gateway again.
+    Pin(PinSlot),
+    /// The shim keeps the session's state as it is then.
+    State,
+}
+
 /// A sound line.
 #[derive(Debug)]
 pub(super) enum Message {
@@ -28,8 +37,8 @@ pub(super) enum Message {
     Request {
         /// Under this id.
         id: RequestId,
-        /// Whether the line is pinned once it has succeeded.
-        pin: Option<PinSlot>,
+        /// What comes of it once it has succeeded, besides its answer.
+        effect: Option<Effect>,
         /// For `rmcp`.
         message: Box<Incoming>,
     },
@@ -119,14 +128,14 @@ fn judge_request(text: &str, id: RequestId, method: &str, replay: bool) -> Resul
     if replay {
         request.request.extensions_mut().insert(Replayed);
     }
-    let pin = match &request.request {
-        ClientRequest::InitializeRequest(_) => Some(PinSlot::Initialize),
+    let effect = match &request.request {
+        ClientRequest::InitializeRequest(_) => Some(Effect::Pin(PinSlot::Initialize)),
         ClientRequest::CallToolRequest(call) if call.params.name == crate::mcp::SET_CONTEXT => {
-            Some(PinSlot::Context)
+            Some(Effect::State)
         }
         _ => None,
     };
-    Ok(Message::Request { id, pin, message: Box::new(message) })
+    Ok(Message::Request { id, effect, message: Box::new(message) })
 }
 
 /// The methods whose malformed params are worth naming.
@@ -212,7 +221,7 @@ mod tests {
             judged(
                 r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"set_context","arguments":{}}}"#
             ),
-            Message::Request { pin: Some(PinSlot::Context), .. }
+            Message::Request { effect: Some(Effect::State), .. }
         ));
         assert!(matches!(
             judged(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}"#),
@@ -225,7 +234,7 @@ mod tests {
         assert!(matches!(judged(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#), Message::Response));
         assert!(matches!(
             judged(r#"{"jsonrpc":"2.0","id":3,"method":"x/y"}"#),
-            Message::Request { pin: None, .. }
+            Message::Request { effect: None, .. }
         ));
     }
 

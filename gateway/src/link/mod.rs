@@ -1,7 +1,7 @@
 //! The gateway's end of the link: listening, hellos, and MCP messages over frames.
 //!
 //! `listener` owns the socket and the lock, `connection` takes one peer through its hello, `envelope` judges lines
-//! before MCP sees them, `channel` and `transport` carry messages between frames and `rmcp`.
+//! before MCP sees them, `requests` knows those under way, `channel` and `transport` carry messages between frames and `rmcp`.
 
 mod channel;
 mod connection;
@@ -9,6 +9,7 @@ mod control;
 mod envelope;
 mod listener;
 mod pins;
+mod requests;
 mod transport;
 
 pub use connection::serve_connection;

@@ -9,14 +9,12 @@ pub(super) enum PinSlot {
     Initialize,
     /// The `notifications/initialized` after it.
     Initialized,
-    /// The last `set_context` call.
-    Context,
 }
 
 /// The pinned lines of one connection: at most one a slot.
 #[derive(Debug, Default)]
 pub(super) struct Pins {
-    slots: [Option<u64>; 3],
+    slots: [Option<u64>; 2],
 }
 
 impl Pins {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use interprocess::local_socket::tokio::Stream;
 use rmcp::RoleServer;
-use rmcp::model::{GetExtensions, JsonRpcMessage, RequestId};
+use rmcp::model::{ClientNotification, GetExtensions, JsonRpcMessage, RequestId};
 use rmcp::service::TxJsonRpcMessage;
 use rmcp::transport::Transport;
 use snowgate_link::frame::Decoder;
@@ -20,8 +20,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::channel::Channel;
-use super::envelope::{Incoming, Message, Rejection, duplicate, judge};
-use super::pins::PinSlot;
+use super::envelope::{Effect, Incoming, Message, Rejection, duplicate, judge};
+use super::requests::private_id;
 use crate::session::Session;
 
 /// How long requests may go on after the client's goodbye. The shim waits a little longer.
@@ -33,7 +33,7 @@ struct Waiting {
     id: RequestId,
     seq: u64,
     bytes: usize,
-    pin: Option<PinSlot>,
+    effect: Option<Effect>,
     message: Box<Incoming>,
 }
 
@@ -102,14 +102,17 @@ impl LinkTransport {
         if self.waiting.is_empty() || !self.channel.has_room() {
             return None;
         }
-        let mut request = self.waiting.pop_front()?;
-        self.channel.processed(request.bytes);
-        self.channel.start(request.id, request.seq, request.pin);
-        if let JsonRpcMessage::Request(message) = &mut *request.message {
+        let Waiting { id, seq, bytes, effect, mut message } = self.waiting.pop_front()?;
+        self.channel.processed(bytes);
+        let running = self.channel.start(id, seq, effect);
+        if let JsonRpcMessage::Request(request) = &mut *message {
+            request.id = private_id(seq);
+            let extensions = request.request.extensions_mut();
+            extensions.insert(running);
             // The context as of now: a `set_context` that follows closely must not reach back.
-            message.request.extensions_mut().insert(self.session.context());
+            extensions.insert(self.session.context());
         }
-        Some(*request.message)
+        Some(*message)
     }
 
     /// Whether nothing is left to wait for.
@@ -175,45 +178,52 @@ impl LinkTransport {
             Event::Bye => self.phase = Phase::Closing(Instant::now() + BYE_GRACE),
             Event::Line { .. } if matches!(self.phase, Phase::Draining(_)) => {}
             Event::Line { seq, bytes, judged } => match judged {
-                Ok(Message::Request { id, pin, message }) if !self.is_taken(&id) => {
-                    self.waiting.push_back(Waiting { id, seq, bytes, pin, message });
+                Ok(Message::Request { id, effect, message }) if !self.is_taken(&id) => {
+                    self.waiting.push_back(Waiting { id, seq, bytes, effect, message });
                 }
-                Ok(Message::Request { id, .. }) => self.reject(seq, bytes, &duplicate(&id)),
+                Ok(Message::Request { id, .. }) => self.channel.reject(seq, bytes, &duplicate(&id)),
                 Ok(Message::Notification { cancels, pin, message }) => {
                     self.channel.processed(bytes);
                     self.channel.acknowledge(seq, pin);
-                    if cancels.is_none_or(|id| self.cancel(&id)) {
-                        self.ready.push_back(*message);
+                    match cancels {
+                        None => self.ready.push_back(*message),
+                        Some(id) => self.cancel(&id, *message),
                     }
                 }
                 Ok(Message::Response) => {
                     self.channel.processed(bytes);
                     self.channel.acknowledge(seq, None);
                 }
-                Err(rejection) => self.reject(seq, bytes, &rejection),
+                Err(rejection) => self.channel.reject(seq, bytes, &rejection),
             },
         }
     }
 
     fn is_taken(&self, id: &RequestId) -> bool {
-        self.channel.is_in_flight(id) || self.waiting.iter().any(|request| request.id == *id)
+        self.channel.find(id).is_some() || self.waiting.iter().any(|request| request.id == *id)
     }
 
-    fn reject(&mut self, seq: u64, bytes: usize, rejection: &Rejection) {
-        self.channel.processed(bytes);
-        self.channel.reject(seq, rejection);
-    }
-
-    /// Cancels request `id`; gives whether `rmcp` has it and must be told.
-    fn cancel(&mut self, id: &RequestId) -> bool {
+    /// Cancels request `id`; `notification` tells `rmcp`, if it has the request.
+    fn cancel(&mut self, id: &RequestId, mut notification: Incoming) {
         if let Some(at) = self.waiting.iter().position(|request| request.id == *id)
             && let Some(request) = self.waiting.remove(at)
         {
             self.channel.processed(request.bytes);
             self.channel.acknowledge(request.seq, None);
-            return false;
+        } else if let Some(seq) = self.channel.find(id) {
+            self.channel.cancel(seq);
+            set_cancelled(&mut notification, private_id(seq));
+            self.ready.push_back(notification);
         }
-        self.channel.cancel(id)
+    }
+}
+
+/// Has a cancel notification name request `id`.
+fn set_cancelled(notification: &mut Incoming, id: RequestId) {
+    if let JsonRpcMessage::Notification(notification) = notification
+        && let ClientNotification::CancelledNotification(cancelled) = &mut notification.notification
+    {
+        cancelled.params.request_id = Some(id);
     }
 }
 
@@ -224,7 +234,7 @@ impl Transport<RoleServer> for LinkTransport {
         &mut self,
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
-        self.channel.enqueue(&item);
+        self.channel.enqueue(item);
         // Nearly always that is all; `rmcp` runs the future as a task, which takes longer than the write.
         let done = self.channel.flush_now();
         let channel = Arc::clone(&self.channel);
@@ -234,6 +244,10 @@ impl Transport<RoleServer> for LinkTransport {
     async fn receive(&mut self) -> Option<Incoming> {
         loop {
             self.channel.flush_soon();
+            if self.channel.is_overrun() {
+                tracing::warn!(session = %self.session.key.id, "closing a connection that does not read");
+                self.end();
+            }
             if let Some(message) = self.dispatch() {
                 return Some(message);
             }

@@ -3,9 +3,9 @@
 use rmcp::ErrorData;
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, Value, json};
 
 /// Rows of `execute_query` where no limit is given.
 pub(super) const QUERY_LIMIT: u64 = 100;
@@ -82,6 +82,7 @@ pub(super) struct QueryView {
     /// Schema; default: the session's.
     pub(super) schema: Option<String>,
     /// Rows to return, at most.
+    #[serde(default, deserialize_with = "whole")]
     #[schemars(range(min = 1), extend("default" = VIEW_LIMIT))]
     pub(super) limit: Option<u64>,
 }
@@ -97,6 +98,7 @@ pub(super) struct ExecuteQuery {
     /// Schema for this call only.
     pub(super) schema: Option<String>,
     /// Rows to return, at most; the statement itself is not changed.
+    #[serde(default, deserialize_with = "whole")]
     #[schemars(range(min = 1), extend("default" = QUERY_LIMIT))]
     pub(super) limit: Option<u64>,
     /// Run the statement in a transaction of its own.
@@ -119,6 +121,15 @@ pub(super) struct SetContext {
     pub(super) database: Option<String>,
     /// Schema.
     pub(super) schema: Option<String>,
+}
+
+/// A whole number, also as JSON Schema means it: 10.0 is one.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
+    // Written out, because a cast would round what is too large.
+    let text = number.to_string();
+    let digits = text.strip_suffix(".0").unwrap_or(&text);
+    digits.parse().map(Some).map_err(|_| D::Error::custom(format!("{number} is not a whole number from 0")))
 }
 
 /// Reads the arguments of `tool`.
@@ -184,6 +195,19 @@ mod tests {
         let wrong = message(&json!({"database": "d", "view_name": "v", "limit": "many"}));
         assert!(wrong.contains("invalid type") && wrong.contains("limit (integer)"), "{wrong}");
         assert!(message(&json!({})).contains("database (string, required)"));
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_as_a_fraction() {
+        let read = |limit: Value| {
+            let arguments = json!({"database": "d", "view_name": "v", "limit": limit});
+            read::<QueryView>("query_view", arguments.as_object().cloned()).map(|arguments| arguments.limit)
+        };
+        assert_eq!(read(json!(10.0)).unwrap(), Some(10));
+        assert_eq!(read(json!(null)).unwrap(), None);
+        for wrong in [json!(1.5), json!(-1), json!("10")] {
+            assert!(read(wrong).is_err());
+        }
     }
 
     #[test]

@@ -16,7 +16,13 @@ use crate::backend::{
 };
 use crate::gateway::Gateway;
 use crate::link::Replayed;
-use crate::session::Session;
+use crate::session::{Session, SessionContext};
+
+/// How like a tool's name a wrong one must be (Jaro-Winkler) to be taken for it.
+const LIKENESS_MIN: f64 = 0.8;
+
+/// The longest name of a role, warehouse, database or schema, in bytes: Snowflake's bound.
+const NAME_BYTES_MAX: usize = 255;
 
 /// A call under way: whose it is and how it is stopped.
 struct Call<'a> {
@@ -120,7 +126,7 @@ impl Call<'_> {
         let rows_max = limit(tool, given, args::VIEW_LIMIT, self.rows_max())?;
         let relation = Relation { database: Some(database), schema, name: view_name };
         let operation = Operation::Catalog(Catalog::Rows(relation));
-        Ok(self.text(&self.run(self.context(), operation, rows_max).await?))
+        Ok(self.text(&self.run(self.context()?, operation, rows_max).await?))
     }
 
     async fn execute_query(
@@ -131,7 +137,6 @@ impl Call<'_> {
         let args::ExecuteQuery { query, database, schema, limit: given, use_transaction, auto_commit } =
             arguments;
         let rows_max = limit(tool, given, args::QUERY_LIMIT, self.rows_max())?;
-        self.refuse_replayed_write(&query)?;
         let context = self.context_with(Context { database, schema, ..Context::default() }).await?;
         let transaction = match (use_transaction.unwrap_or(false), auto_commit.unwrap_or(true)) {
             (_, false) => Transaction::Rollback,
@@ -151,15 +156,20 @@ impl Call<'_> {
             );
             return Err(ErrorData::invalid_params(message, None).into());
         }
+        check_names(tool, &wanted)?;
         let context = self.context_with(wanted).await?;
+        if self.request.ct.is_cancelled() {
+            return Err(BackendError::new(ErrorKind::Cancelled, "the context was not changed").into());
+        }
         self.session.set_context(context.clone());
-        tracing::info!(session = %self.session.key.id, ?context, "context changed");
+        tracing::info!(session = %self.session.key.id, "context changed");
         Ok(CallToolResult::structured(json!({"context": context})))
     }
 
     fn session_info(&self) -> serde_json::Value {
         let (session, config) = (self.session, &self.gateway.config);
         let client = session.client();
+        let SessionContext { context, lost } = self.session_context();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let mut info = json!({
             "session": session.key.id,
@@ -167,7 +177,7 @@ impl Call<'_> {
             "backend": self.gateway.multiplexer.backend().kind(),
             "read_only": config.sqlite.read_only,
             "gateway_version": BUILD,
-            "context": self.context(),
+            "context": context,
             "limits": {
                 "rows_max": config.limits.rows_max,
                 "bytes_max": config.limits.bytes_max,
@@ -179,7 +189,8 @@ impl Call<'_> {
             "bytes": count(&session.counters.bytes),
             "errors": count(&session.counters.errors),
         });
-        for (name, value) in [("client", client.name), ("client_version", client.version)] {
+        let texts = [("client", client.name), ("client_version", client.version), ("context_lost", lost)];
+        for (name, value) in texts {
             if let Some(value) = value {
                 info[name] = value.into();
             }
@@ -189,10 +200,10 @@ impl Call<'_> {
 
     /// The session's context with `change` applied. A database without a schema means that database's default schema.
     async fn context_with(&self, change: Context) -> Result<Context, BackendError> {
-        let now = self.context();
         if change == Context::default() {
-            return Ok(now);
+            return self.context();
         }
+        let now = self.session_context().context;
         let schema = if change.database.is_some() { change.schema } else { change.schema.or(now.schema) };
         let wanted = Context {
             role: change.role.or(now.role),
@@ -204,12 +215,25 @@ impl Call<'_> {
     }
 
     /// The context the request was sent in.
-    fn context(&self) -> Context {
-        self.request.extensions.get::<Context>().cloned().unwrap_or_else(|| self.session.context())
+    fn session_context(&self) -> SessionContext {
+        self.request.extensions.get::<SessionContext>().cloned().unwrap_or_else(|| self.session.context())
+    }
+
+    /// The context to run a statement in.
+    fn context(&self) -> Result<Context, BackendError> {
+        let SessionContext { context, lost } = self.session_context();
+        match lost {
+            None => Ok(context),
+            Some(why) => {
+                let message = format!("the context of this session could not be restored: {why}");
+                let next_step = "call set_context with the database to work in; nothing runs until then";
+                Err(BackendError::new(ErrorKind::Refused, message).with_next_step(next_step))
+            }
+        }
     }
 
     async fn catalog(&self, catalog: Catalog) -> Result<Completion, BackendError> {
-        self.run(self.context(), Operation::Catalog(catalog), self.rows_max()).await
+        self.run(self.context()?, Operation::Catalog(catalog), self.rows_max()).await
     }
 
     async fn run(
@@ -220,7 +244,8 @@ impl Call<'_> {
     ) -> Result<Completion, BackendError> {
         let limits = &self.gateway.config.limits;
         let caps = Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max };
-        let request = Request { context, operation, caps };
+        let replayed = self.request.extensions.get::<Replayed>().is_some();
+        let request = Request { context, operation, caps, replayed };
         let stopped = async {
             tokio::select! {
                 () = self.request.ct.cancelled() => {}
@@ -239,30 +264,26 @@ impl Call<'_> {
     fn rows_max(&self) -> u64 {
         self.gateway.config.limits.rows_max
     }
-
-    /// A statement that an earlier gateway may have run is run again only if it can change nothing.
-    fn refuse_replayed_write(&self, query: &str) -> Result<(), BackendError> {
-        let replayed = self.request.extensions.get::<Replayed>().is_some();
-        if !replayed || self.gateway.config.sqlite.read_only || is_plain_read(query) {
-            return Ok(());
-        }
-        let message =
-            "outcome unknown: the gateway that ran this statement is gone, and it may have taken effect";
-        Err(BackendError::new(ErrorKind::Unavailable, message)
-            .with_next_step("check the data before you run it again"))
-    }
 }
 
-/// Whether the first word says that nothing is changed. WITH does not: it can stand before an INSERT.
-fn is_plain_read(query: &str) -> bool {
-    let word: String = query.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
-    ["select", "values", "explain"].iter().any(|read| word.eq_ignore_ascii_case(read))
+/// Names are kept, shown and carried from gateway to gateway: so they are bounded.
+fn check_names(tool: &str, context: &Context) -> Result<(), ErrorData> {
+    let names = [&context.role, &context.warehouse, &context.database, &context.schema];
+    let sound =
+        |name: &String| (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control);
+    if names.into_iter().flatten().all(sound) {
+        return Ok(());
+    }
+    let message = format!(
+        "Invalid arguments for {tool}: a name has 1 to {NAME_BYTES_MAX} bytes and no control characters"
+    );
+    Err(ErrorData::invalid_params(message, None))
 }
 
 fn unknown_tool(name: &str) -> ErrorData {
-    let nearest = tools::NAMES
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+    let likeness = |known: &&str| strsim::jaro_winkler(name, known);
+    let near = tools::NAMES.iter().filter(|known| likeness(known) > LIKENESS_MIN);
+    let nearest = near.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
     let shown: String = name.chars().take(100).collect();
     ErrorData::invalid_params(format!("Unknown tool: {shown}{hint}"), Some(json!({"tools": tools::NAMES})))
@@ -271,21 +292,6 @@ fn unknown_tool(name: &str) -> ErrorData {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_cannot_write_is_a_plain_read() {
-        for read in ["select 1", "  SELECT 1", "values (1)", "EXPLAIN select 1"] {
-            assert!(is_plain_read(read), "{read}");
-        }
-        for other in [
-            "with x as (select 1) insert into t select * from x",
-            "insert into t values (1)",
-            "",
-            "/* select */ delete from t",
-        ] {
-            assert!(!is_plain_read(other), "{other}");
-        }
-    }
 
     #[test]
     fn an_unknown_tool_names_the_nearest() {

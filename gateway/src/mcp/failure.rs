@@ -34,6 +34,7 @@ fn heading(kind: ErrorKind) -> &'static str {
         ErrorKind::TimedOut => "Timed out",
         ErrorKind::Busy => "Busy",
         ErrorKind::Unavailable => "Backend unavailable",
+        ErrorKind::OutcomeUnknown => "Not run again",
     }
 }
 

@@ -124,7 +124,7 @@ fn session_schema() -> JsonObject {
     object_schema(
         &json!({
             "session": text, "profile": text, "backend": text, "read_only": {"type": "boolean"},
-            "client": text, "client_version": text, "gateway_version": text,
+            "client": text, "client_version": text, "gateway_version": text, "context_lost": text,
             "context": {"type": "object", "properties": context_properties()},
             "limits": {"type": "object", "properties": {
                 "rows_max": count, "bytes_max": count, "statement_timeout_ms": count, "requests_max": count,

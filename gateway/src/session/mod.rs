@@ -17,6 +17,9 @@ pub use view::SessionView;
 
 use crate::backend::Context;
 
+/// A client's name and version are kept up to this many characters.
+const IDENTITY_CHARS_MAX: usize = 100;
+
 /// Which of MCP's two ways of talking a client uses, as far as it has shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Era {
@@ -27,6 +30,16 @@ pub enum Era {
     Handshake(String),
     /// It states its revision with every request (2026-07-28 and later).
     Stateless(String),
+}
+
+/// The context of a session, or why it has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionContext {
+    /// Where statements run.
+    pub context: Context,
+    /// Set where the context that the session had cannot be restored: then no statement runs, because it would run
+    /// somewhere else.
+    pub lost: Option<String>,
 }
 
 /// What the client has told of itself.
@@ -57,8 +70,8 @@ pub struct Session {
     pub gone: CancellationToken,
     /// What was counted; written by the transport and by tools.
     pub counters: Counters,
-    /// Written by `set_context`, read by every statement.
-    context: RwLock<Context>,
+    /// Written by `set_context`, read when a request starts.
+    context: RwLock<SessionContext>,
     /// Written by the service when the client names itself.
     client: Mutex<ClientIdentity>,
     /// For `last_activity`: milliseconds after `clock`; written by the transport at every message.
@@ -83,7 +96,7 @@ pub struct Counters {
 
 impl Session {
     /// A session that begins now, in `context`.
-    pub fn new(key: SessionKey, origin: Origin, uid: u32, profile: String, context: Context) -> Self {
+    pub fn new(key: SessionKey, origin: Origin, uid: u32, profile: String, context: SessionContext) -> Self {
         Self {
             key,
             origin,
@@ -100,13 +113,14 @@ impl Session {
     }
 
     /// The context statements of this session run in.
-    pub fn context(&self) -> Context {
+    pub fn context(&self) -> SessionContext {
         self.context.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes the context.
+    /// Changes the context; one that was lost counts no longer.
     pub fn set_context(&self, context: Context) {
-        *self.context.write().unwrap_or_else(PoisonError::into_inner) = context;
+        *self.context.write().unwrap_or_else(PoisonError::into_inner) =
+            SessionContext { context, lost: None };
     }
 
     /// What the client has told of itself.
@@ -114,8 +128,10 @@ impl Session {
         self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Records what the client tells of itself.
-    pub fn set_client(&self, client: ClientIdentity) {
+    /// Records what the client tells of itself, cut to what can be shown to people.
+    pub fn set_client(&self, mut client: ClientIdentity) {
+        client.name = client.name.map(|name| presentable(&name));
+        client.version = client.version.map(|version| presentable(&version));
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = client;
     }
 
@@ -130,4 +146,9 @@ impl Session {
         let elapsed = u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         elapsed.saturating_sub(self.active_ms.load(Ordering::Relaxed))
     }
+}
+
+/// `text` without control characters, cut to [`IDENTITY_CHARS_MAX`].
+fn presentable(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).take(IDENTITY_CHARS_MAX).collect()
 }

@@ -115,10 +115,10 @@ mod tests {
     use snowgate_link::hello::Origin;
 
     use super::*;
-    use crate::backend::Context;
+    use crate::session::SessionContext;
 
     fn session(key: SessionKey) -> Session {
-        Session::new(key, Origin::default(), 1, "default".into(), Context::default())
+        Session::new(key, Origin::default(), 1, "default".into(), SessionContext::default())
     }
 
     #[test]

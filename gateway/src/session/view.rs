@@ -67,7 +67,7 @@ impl SessionView {
                 Era::Stateless(revision) => format!("stateless {revision}"),
             },
             profile: session.profile.clone(),
-            context: session.context(),
+            context: session.context().context,
             uid: session.uid,
             pid: session.origin.pid,
             parent_exe: session.origin.parent_exe.clone(),

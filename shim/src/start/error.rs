@@ -90,7 +90,9 @@ impl StartError {
             ),
             Self::Failed { next_step, .. } => next_step.clone(),
             Self::Deadline { .. } => Some("look at `snowgate status` and the log".into()),
-            Self::Io { .. } => None,
+            Self::Io { path, .. } => {
+                Some(format!("check {} and the space and permissions there", path.display()))
+            }
         }
     }
 }

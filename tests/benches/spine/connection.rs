@@ -136,8 +136,8 @@ impl Connection {
         let poller = Poller::new()?;
         poller.watch(0, self)?;
         loop {
-            poller.wait()?;
-            if let Some(line) = self.read()? {
+            let ready = poller.wait()?.next();
+            if let Some(line) = ready.map(|_| self.read()).transpose()?.flatten() {
                 return check_answer(&line, self.last_id);
             }
         }

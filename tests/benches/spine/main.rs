@@ -55,6 +55,9 @@ fn run() -> Result<()> {
     }
     let programs = programs::find()?;
     interrupt::listen()?;
+    if args.wants(Part::Peers) {
+        peers::prepare()?;
+    }
     let mut report = Report::default();
     if args.wants(Part::Calls) {
         calls::measure(&args, &mut report)?;

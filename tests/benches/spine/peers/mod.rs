@@ -63,6 +63,12 @@ impl Figures {
     }
 }
 
+/// Fetches what is not there yet; fails here, and not after minutes of measuring, if that cannot be done.
+pub(crate) fn prepare() -> Result<()> {
+    environment::python().context("mcp-server-sqlite")?;
+    environment::dbhub().context("dbhub").map(drop)
+}
+
 pub(crate) fn measure(args: &Args, report: &mut Report) -> Result<()> {
     let contestants = Contestant::all().context("preparing the peers")?;
     let (rounds, turn) = args.pick((ROUNDS, TURN), (ROUNDS_QUICK, TURN_QUICK));

@@ -1,0 +1,171 @@
+//! The requests of one connection that `rmcp` works on.
+//!
+//! `rmcp` knows them by private ids, the numbers of their lines: a client may use an id again as soon as it has
+//! cancelled it, while the cancelled request is still being stopped.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use rmcp::model::RequestId;
+
+use super::channel::Channel;
+use super::envelope::Effect;
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    /// The client's id.
+    pub(super) id: RequestId,
+    /// What comes of it once it has succeeded.
+    pub(super) effect: Option<Effect>,
+    /// The client wants no answer any more.
+    cancelled: bool,
+    /// Its handler has ended.
+    over: bool,
+}
+
+/// All requests under way, by the numbers of their lines.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    by_seq: BTreeMap<u64, InFlight>,
+    /// The last line that was started.
+    last_started: u64,
+}
+
+/// The id that `rmcp` knows line `seq` by.
+pub(super) fn private_id(seq: u64) -> RequestId {
+    RequestId::Number(i64::try_from(seq).unwrap_or(i64::MAX))
+}
+
+/// The line behind a private id.
+pub(super) fn seq_of_private(id: &RequestId) -> Option<u64> {
+    match id {
+        RequestId::Number(seq) => u64::try_from(*seq).ok(),
+        RequestId::String(_) => None,
+    }
+}
+
+impl Requests {
+    /// Line `seq` goes to `rmcp`.
+    pub(super) fn start(&mut self, seq: u64, id: RequestId, effect: Option<Effect>) {
+        self.last_started = seq;
+        self.by_seq.insert(seq, InFlight { id, effect, cancelled: false, over: false });
+    }
+
+    /// The last line that was started, or 0.
+    pub(super) fn last_started(&self) -> u64 {
+        self.last_started
+    }
+
+    /// How many there are, cancelled ones that have not ended included.
+    pub(super) fn len(&self) -> usize {
+        self.by_seq.len()
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_seq.is_empty()
+    }
+
+    /// Whether one of them changes what later requests depend on.
+    pub(super) fn has_effect(&self) -> bool {
+        self.by_seq.values().any(|request| request.effect.is_some())
+    }
+
+    /// The line of the request that the client knows as `id` and still wants answered.
+    pub(super) fn find(&self, id: &RequestId) -> Option<u64> {
+        self.by_seq.iter().find(|(_, request)| !request.cancelled && request.id == *id).map(|(&seq, _)| seq)
+    }
+
+    /// The client wants no answer to line `seq` any more.
+    pub(super) fn cancel(&mut self, seq: u64) {
+        if let Some(request) = self.by_seq.get_mut(&seq) {
+            request.cancelled = true;
+            if request.over {
+                self.by_seq.remove(&seq);
+            }
+        }
+    }
+
+    /// The handler of line `seq` has ended; its answer, if it is wanted, is on its way.
+    pub(super) fn end(&mut self, seq: u64) {
+        if let Some(request) = self.by_seq.get_mut(&seq) {
+            request.over = true;
+            if request.cancelled {
+                self.by_seq.remove(&seq);
+            }
+        }
+    }
+
+    /// Line `seq` is answered; gives its request if the client still wants that.
+    pub(super) fn answer(&mut self, seq: u64) -> Option<InFlight> {
+        self.by_seq.remove(&seq).filter(|request| !request.cancelled)
+    }
+}
+
+/// Rides with a request through `rmcp`, and says when its handler has ended.
+#[derive(Clone)]
+pub(super) struct Running {
+    _end: Arc<EndOnDrop>,
+}
+
+struct EndOnDrop {
+    channel: Weak<Channel>,
+    seq: u64,
+}
+
+impl Running {
+    pub(super) fn new(channel: &Arc<Channel>, seq: u64) -> Self {
+        Self { _end: Arc::new(EndOnDrop { channel: Arc::downgrade(channel), seq }) }
+    }
+}
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        if let Some(channel) = self.channel.upgrade() {
+            channel.end(self.seq);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: i64) -> RequestId {
+        RequestId::Number(number)
+    }
+
+    #[test]
+    fn an_id_is_free_again_once_its_request_is_cancelled() {
+        let mut requests = Requests::default();
+        requests.start(1, id(7), None);
+        assert_eq!(requests.find(&id(7)), Some(1));
+        requests.cancel(1);
+        assert_eq!((requests.find(&id(7)), requests.len()), (None, 1));
+        requests.start(2, id(7), None);
+        assert!(requests.answer(1).is_none(), "nobody wants the late answer");
+        assert_eq!(requests.answer(2).unwrap().id, id(7));
+        assert!(requests.is_empty());
+    }
+
+    #[test]
+    fn a_cancelled_request_counts_until_its_handler_has_ended() {
+        let mut requests = Requests::default();
+        requests.start(1, id(7), Some(Effect::State));
+        requests.cancel(1);
+        assert!(requests.has_effect());
+        requests.end(1);
+        assert!(requests.is_empty());
+    }
+
+    #[test]
+    fn a_cancel_that_comes_after_the_end_leaves_nothing() {
+        let mut requests = Requests::default();
+        requests.start(1, id(7), None);
+        requests.end(1);
+        assert_eq!(requests.len(), 1, "its answer is still to come");
+        requests.cancel(1);
+        assert!(requests.is_empty());
+    }
+}
