@@ -16,6 +16,15 @@ const TAIL_BYTES: u64 = 2048;
 /// The longest readiness line, in bytes.
 const READINESS_BYTES_MAX: usize = 64 * 1024;
 
+/// What became of a launch that was no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Launched {
+    /// A gateway listens now, as far as anybody knows.
+    Started,
+    /// Another gateway has the lock and does not listen: it is leaving, or about to listen.
+    InTheWay,
+}
+
 /// How to start a gateway.
 #[derive(Clone, Debug)]
 pub struct Launcher {
@@ -29,7 +38,7 @@ pub struct Launcher {
 
 impl Launcher {
     /// Starts a gateway and waits for its word. Call with the start lock held.
-    pub(super) fn launch(&self, endpoint: &Endpoint, deadline: Instant) -> Result<(), StartError> {
+    pub(super) fn launch(&self, endpoint: &Endpoint, deadline: Instant) -> Result<Launched, StartError> {
         let stderr = self.stderr_file(endpoint)?;
         let launch_error = |source| StartError::Launch { program: self.gateway.clone(), source };
         let mut command = Command::new(&self.intermediate.0);
@@ -40,7 +49,7 @@ impl Launcher {
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut intermediate = command.spawn().map_err(launch_error)?;
-        let Some(pipe) = intermediate.stdout.take() else { return Ok(()) };
+        let Some(pipe) = intermediate.stdout.take() else { return Ok(Launched::Started) };
         let line = read_line(pipe, deadline);
         match line {
             Ok(Some(line)) => {
@@ -67,9 +76,10 @@ impl Launcher {
         Ok(os::open_private(path, true).map_err(|source| io_error("open", path, source))?.into())
     }
 
-    fn judge(&self, line: &[u8], endpoint: &Endpoint) -> Result<(), StartError> {
+    fn judge(&self, line: &[u8], endpoint: &Endpoint) -> Result<Launched, StartError> {
         match Readiness::from_line(line) {
-            Some(Readiness::Ready | Readiness::Already) => Ok(()),
+            Some(Readiness::Ready) => Ok(Launched::Started),
+            Some(Readiness::Already) => Ok(Launched::InTheWay),
             Some(Readiness::Error { message, next_step, log }) => Err(StartError::Failed {
                 message,
                 next_step,
@@ -81,7 +91,7 @@ impl Launcher {
                 log: endpoint.stderr.clone(),
             }),
             // The intermediate was killed before it could say anything: look again who listens.
-            None => Ok(()),
+            None => Ok(Launched::Started),
         }
     }
 }

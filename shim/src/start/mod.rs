@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 pub use connect::{Attempt, Connected, connect};
 pub use error::StartError;
+use launcher::Launched;
 pub use launcher::Launcher;
 pub use readiness::Readiness;
 
@@ -28,6 +29,9 @@ pub const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The shortest and the longest pause between two attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+
+/// The pause before a launch is tried again where another gateway was in the way: a launch costs more than a look.
+const IN_THE_WAY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connects, starting a gateway through `launcher` where nobody listens.
 ///
@@ -69,13 +73,19 @@ pub fn connect_or_start(
             }
             Err(TryLockError::Error(source)) => return Err(io_error("lock", &endpoint.start_lock, source)),
         }
-        match connect(endpoint, hello, deadline)? {
+        let launched = match connect(endpoint, hello, deadline)? {
             Attempt::Connected(connected) => return Ok(*connected),
-            Attempt::Dying => {}
+            Attempt::Dying => Launched::InTheWay,
             Attempt::Absent => launcher.launch(endpoint, deadline)?,
-        }
+        };
         drop(lock);
-        wait("connecting to the gateway that has just started")?;
+        match launched {
+            Launched::Started => wait("connecting to the gateway that has just started")?,
+            Launched::InTheWay => {
+                std::thread::sleep(IN_THE_WAY_PAUSE);
+                wait("waiting for a gateway that is leaving")?;
+            }
+        }
     }
 }
 
