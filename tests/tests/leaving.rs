@@ -242,7 +242,7 @@ fn a_killed_gateway_s_statement_is_run_again_by_the_next() {
 #[test]
 fn sigterm_lets_the_gateway_finish_what_runs() {
     let home = Home::new();
-    home.configure("[gateway]\ndrain_timeout_ms = 20000\n[limits]\nstatement_timeout_ms = 700\n");
+    home.configure("[gateway]\ndrain_timeout_ms = 15000\n[limits]\nstatement_timeout_ms = 700\n");
     let mut client = busy(&home);
     let first = home.gateway_pid();
     send_signal(first, Signal::TERM);

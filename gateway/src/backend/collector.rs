@@ -11,7 +11,8 @@ pub type Cell = Option<String>;
 pub struct Caps {
     /// Rows kept, at most.
     pub rows_max: u64,
-    /// Bytes of cell text kept, at most. The first row is kept whatever its size.
+    /// Bytes of cell text kept, at most. The first row is kept whatever its size: who fills the collector shortens its
+    /// values to [`Collector::room`].
     pub bytes_max: u64,
     /// Rows counted past the caps before the count becomes "at least".
     pub count_rows_max: u64,
@@ -49,12 +50,21 @@ pub struct Collector {
     bytes: u64,
     cut: Cut,
     bytes_hit: bool,
+    shortened: u64,
 }
 
 impl Collector {
     /// An empty result under `caps`.
     pub fn new(caps: Caps) -> Self {
-        Self { caps, columns: Vec::new(), rows: Vec::new(), bytes: 0, cut: Cut::Nothing, bytes_hit: false }
+        Self {
+            caps,
+            columns: Vec::new(),
+            rows: Vec::new(),
+            bytes: 0,
+            cut: Cut::Nothing,
+            bytes_hit: false,
+            shortened: 0,
+        }
     }
 
     /// Names the columns; called once, before the first row, also for an empty result.
@@ -64,18 +74,32 @@ impl Collector {
 
     /// Takes one row.
     pub fn push(&mut self, row: Vec<Cell>) -> Flow {
+        self.push_shortened(row, 0)
+    }
+
+    /// Bytes of cell text that the next row may have; a longer one is cut, but for the first, whose values are to be
+    /// shortened to this.
+    pub fn room(&self) -> u64 {
+        self.caps.bytes_max.saturating_sub(self.bytes)
+    }
+
+    /// Takes one row, `shortened` of whose values were too long for [`Collector::room`]: a first row is kept as it is,
+    /// a later one is cut.
+    pub fn push_shortened(&mut self, row: Vec<Cell>, shortened: u64) -> Flow {
         if self.cut != Cut::Nothing {
             return self.count(1);
         }
         let row_bytes: u64 =
             row.iter().map(|cell| cell.as_ref().map_or(4, |text| text.len() as u64 + 1)).sum();
         let over_rows = self.rows.len() as u64 >= self.caps.rows_max;
-        let over_bytes = !self.rows.is_empty() && self.bytes + row_bytes > self.caps.bytes_max;
+        let too_long = shortened > 0 || self.bytes + row_bytes > self.caps.bytes_max;
+        let over_bytes = !self.rows.is_empty() && too_long;
         if over_rows || over_bytes {
             self.bytes_hit = over_bytes && !over_rows;
             return self.count(1);
         }
         self.bytes += row_bytes;
+        self.shortened += shortened;
         self.rows.push(row);
         if self.rows.len() as u64 >= self.caps.rows_max { Flow::CountOnly } else { Flow::More }
     }
@@ -127,6 +151,11 @@ impl Collector {
     /// Whether it was the byte cap that cut, not the row cap.
     pub fn cut_by_bytes(&self) -> bool {
         self.bytes_hit
+    }
+
+    /// Values of the kept rows that are not whole: each ends with `... (N bytes)`, its full length.
+    pub fn shortened(&self) -> u64 {
+        self.shortened
     }
 }
 
@@ -187,6 +216,17 @@ mod tests {
         collector.push(vec![Some("y".repeat(50))]);
         collector.push(vec![Some("z".into())]);
         assert_eq!((collector.rows().len(), collector.cut()), (1, Cut::Rows(1)));
+        assert!(collector.cut_by_bytes());
+    }
+
+    #[test]
+    fn only_a_first_row_is_kept_shortened() {
+        let mut collector = Collector::new(caps(100, 100, 10));
+        assert_eq!(collector.room(), 100);
+        collector.push_shortened(vec![Some("y".repeat(40))], 1);
+        assert_eq!((collector.room(), collector.shortened(), collector.cut_by_bytes()), (59, 1, false));
+        collector.push_shortened(vec![Some("z".repeat(10))], 1);
+        assert_eq!((collector.rows().len(), collector.cut(), collector.shortened()), (1, Cut::Rows(1), 1));
         assert!(collector.cut_by_bytes());
     }
 

@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Busy,
     /// The backend cannot be reached or is broken.
     Unavailable,
+    /// It may have run and taken effect before; it was not run again.
+    OutcomeUnknown,
 }
 
 /// One failure. `message` says what happened, `next_step` what to do about it.

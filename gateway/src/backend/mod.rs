@@ -130,6 +130,9 @@ pub struct Request {
     pub operation: Operation,
     /// Row, byte and counting limits for the result.
     pub caps: Caps,
+    /// Whether an earlier gateway may have run it already: then it runs again only if it changes nothing, and fails
+    /// with [`ErrorKind::OutcomeUnknown`] otherwise.
+    pub replayed: bool,
 }
 
 /// What came of a request that succeeded.

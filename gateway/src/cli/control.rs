@@ -15,7 +15,7 @@ use crate::link::{Command, Reply, StatusView, ask};
 use crate::session::SessionView;
 
 /// How long `stop` waits for the gateway to be gone: the longest drain time-out and a little more.
-const STOP_TIMEOUT: Duration = Duration::from_secs(605);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often `stop` looks.
 const STOP_CHECK: Duration = Duration::from_millis(5);

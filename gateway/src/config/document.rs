@@ -13,6 +13,7 @@ use super::kind::{Kind, Refusal, Value, Written};
 use super::resolver::Resolver;
 use super::settings::{Origin, ProfileSettings, Setting, Settings};
 use super::suggest;
+use crate::backend::sqlite::{DATABASE_NAME, database_name_objection};
 
 /// Byte offsets of a text as lines and columns.
 pub(super) struct Lines<'a>(&'a str);
@@ -210,18 +211,13 @@ fn written(value: &DeValue<'_>) -> Written {
     }
 }
 
-/// Names fold case in SQL, and SQLite keeps two of them for itself on every connection.
+/// The backend's own rule, so that what passes here is served. Names fold case in SQL (ASCII letters).
 fn database_name_refusal(name: &str, settings: &Settings) -> Option<Refusal> {
-    const RESERVED: [&str; 2] = ["main", "temp"];
-    if let Err(refusal) =
-        Kind::Name.check(Written::Text(name.to_owned()), &Resolver { base: None, home: None })
-    {
-        return Some(refusal);
+    if let Some(objection) = database_name_objection(name) {
+        let hint = format!("choose another name: {DATABASE_NAME}");
+        return Some(Refusal::with_hint(format!("cannot name a database: {objection}"), hint));
     }
-    if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
-        return Some(Refusal::with_hint("is a name SQLite keeps for itself", "choose another name"));
-    }
-    let twin = settings.databases.keys().find(|other| other.to_lowercase() == name.to_lowercase())?;
+    let twin = settings.databases.keys().find(|other| other.eq_ignore_ascii_case(name))?;
     Some(Refusal::with_hint(format!("differs from `{twin}` in case only"), "rename one of them"))
 }
 

@@ -30,7 +30,6 @@ pub(super) const VARIABLES: &[Variable] = &[
     },
     Variable { name: "SNOWGATE_NO_AUTOSTART", doc: "The shim starts no gateway, it only connects." },
     Variable { name: "SNOWGATE_PROFILE", doc: "The profile of the shim's session." },
-    Variable { name: "SNOWGATE_SESSION", doc: "The session the shim asks for." },
     Variable { name: "SNOWGATE_SOCKET", doc: "Path of the gateway's socket." },
 ];
 

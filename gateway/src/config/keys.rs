@@ -95,7 +95,7 @@ keys! {
     /// Minutes without a session, a query or an open transaction after which the gateway exits; 0: never.
     IDLE_EXIT = gateway.idle_exit_minutes: Kind::integer(0, 10_080), default Fallback::Integer(15);
     /// Milliseconds that running statements get to finish when the gateway stops.
-    DRAIN_TIMEOUT = gateway.drain_timeout_ms: Kind::integer(0, 600_000), default Fallback::Integer(5_000);
+    DRAIN_TIMEOUT = gateway.drain_timeout_ms: Kind::integer(0, 15_000), default Fallback::Integer(5_000);
     /// Sessions open at once; a client beyond that is refused by name.
     SESSIONS_MAX = gateway.sessions_max: Kind::integer(1, 100_000), default Fallback::Integer(2_000);
     /// Requests of one session that run at once; further ones wait.

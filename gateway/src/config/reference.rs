@@ -8,6 +8,7 @@ use super::keys::{
     DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILE_KEYS, PROFILES, SECTIONS, Section,
 };
 use super::kind::Kind;
+use crate::backend::sqlite::DATABASE_NAME;
 
 const HEAD: &str = "\
 # Configuration
@@ -66,9 +67,9 @@ fn write_databases(out: &mut String) -> fmt::Result {
     writeln!(out, "\n## [sqlite.{DATABASES}]\n")?;
     writeln!(
         out,
-        "Single SQLite files outside the folder, each as `NAME = \"path\"`. `NAME` is {},\n\
-         not `main` or `temp`, and no two names differ in case only.",
-        Kind::Name.describe()
+        "Single SQLite files outside the folder, each as `NAME = \"path\"`. `NAME` is\n\
+         {DATABASE_NAME};\n\
+         no two names differ in case only."
     )
 }
 

@@ -20,7 +20,7 @@ pub struct GatewayConfig {
     /// Idle time after which the gateway exits; `None`: never. In minutes: `gateway.idle_exit_minutes`, 0 to
     /// 10080.
     pub idle_exit: Option<Duration>,
-    /// Time for running statements at a stop. In milliseconds: `gateway.drain_timeout_ms`, 0 to 600000.
+    /// Time for running statements at a stop. In milliseconds: `gateway.drain_timeout_ms`, 0 to 15000.
     pub drain_timeout: Duration,
     /// Sessions open at once: `gateway.sessions_max`, 1 to 100000.
     pub sessions_max: usize,

@@ -168,12 +168,24 @@ fn single_databases_are_resolved_and_their_names_checked() {
     let errors = home.errors();
     assert_eq!(errors.len(), 2, "{errors:#?}");
     assert!(errors.iter().any(|error| error.contains("in case only")), "{errors:#?}");
-    assert!(errors.iter().any(|error| error.contains("sqlite.databases.Main: is a name SQLite keeps")));
+    assert!(errors.iter().any(|error| error.contains("sqlite.databases.Main: cannot name a database")));
 
     let home = Home::with_file("[sqlite]\nfolder = 'dbs'\n[sqlite.databases]\nSALES = 'a/sales.db'\n");
     let sqlite = home.load().unwrap().sqlite;
     assert_eq!(sqlite.folder, home.dir.path().join("dbs"));
     assert_eq!(sqlite.databases["SALES"], home.dir.path().join("a/sales.db"));
+}
+
+#[test]
+fn database_names_that_the_backend_refuses_do_not_pass() {
+    let long = "n".repeat(129);
+    for name in [&long, "it's", "a[1]", "a`b", "TEMP", " "] {
+        let errors = Home::with_file(&format!("[sqlite.databases]\n\"{name}\" = 'x.db'\n")).errors();
+        assert!(errors[0].contains(": cannot name a database: it "), "{name}: {errors:?}");
+        assert!(errors[0].contains("1 to 128 bytes"), "{errors:?}");
+    }
+    let text = format!("[sqlite.databases]\n'{}' = 'x.db'\n'Ä' = 'y'\n'ä' = 'z'\n", &long[..128]);
+    assert_eq!(Home::with_file(&text).load().unwrap().sqlite.databases.len(), 3);
 }
 
 #[test]
@@ -225,7 +237,7 @@ fn an_unknown_profile_names_the_nearest() {
 
 #[test]
 fn what_show_prints_reads_back_the_same() {
-    let text = "[gateway]\nlog_level = 'debug'\n[sqlite.databases]\n'my \"db\"' = \"a\\\\b.db\"\n\
+    let text = "[gateway]\nlog_level = 'debug'\n[sqlite.databases]\n'my \\db' = \"a\\\\b.db\"\n\
                 [profiles.\"a.b\"]\nrole = \"R\\\"x\"\n";
     let shown = Home::with_file(text).with_variable("SNOWGATE_LIMITS_ROWS_MAX", "9").load().unwrap();
     let toml = shown.to_toml();

@@ -25,7 +25,7 @@ pub(super) fn render(done: &Completion) -> String {
         join(&mut text, row.iter().map(Cell::as_deref));
     }
     text.push('\n');
-    text.push_str(&footer(rows));
+    text.push_str(&footer(rows, done.affected));
     if let Some(query_id) = &done.query_id {
         // Writing to a string cannot fail.
         let _ = write!(text, " query id {query_id}");
@@ -61,24 +61,40 @@ fn escape(text: &mut String, cell: &str) {
     }
 }
 
-/// How many rows there are, how many were cut, and how to get those.
-fn footer(rows: &Collector) -> String {
-    let shown = counted(rows.rows().len() as u64, "row", "rows");
-    let (cut, at_least) = match rows.cut() {
-        Cut::Nothing => return format!("({shown})"),
+/// How many rows there are, what was left out, and how to get it. `affected`: the rows that the statement changed, if it
+/// is one that returns rows of those: then it is not to be run again for the sake of the rest.
+fn footer(rows: &Collector, affected: Option<u64>) -> String {
+    let mut parts = vec![counted(rows.rows().len() as u64, "row", "rows")];
+    if let Some(affected) = affected {
+        parts
+            .push(format!("{}: the statement took effect", counted(affected, "row changed", "rows changed")));
+    }
+    parts.extend(cut(rows, affected.is_none()));
+    if rows.shortened() > 0 {
+        let shortened = counted(rows.shortened(), "value was", "values were");
+        parts.push(format!("{shortened} shortened to fit the size limit; select parts with substr()"));
+    }
+    format!("({})", parts.join("; "))
+}
+
+/// What was cut, and how to get it where asking again does no harm.
+fn cut(rows: &Collector, ask_again: bool) -> Option<String> {
+    let (count, at_least) = match rows.cut() {
+        Cut::Nothing => return None,
         Cut::AtLeast(0) => {
-            return format!("({shown}; there may be more: the rest took too long to count; raise `limit`)");
+            return Some("there may be more: the rest took too long to count; raise `limit`".to_owned());
         }
-        Cut::Rows(cut) => (cut, ""),
-        Cut::AtLeast(cut) => (cut, "at least "),
+        Cut::Rows(count) => (count, ""),
+        Cut::AtLeast(count) => (count, "at least "),
     };
-    let more = counted(cut, "more row", "more rows");
-    let advice = if rows.cut_by_bytes() {
-        "the size limit was reached; select fewer columns, or page with ORDER BY ... LIMIT ... OFFSET"
-    } else {
-        "raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET"
-    };
-    format!("({shown}; {at_least}{more} cut: {advice})")
+    let more = format!("{at_least}{} cut", counted(count, "more row", "more rows"));
+    Some(match (ask_again, rows.cut_by_bytes()) {
+        (false, _) => more,
+        (true, false) => format!("{more}: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET"),
+        (true, true) => format!(
+            "{more}: the size limit was reached; select fewer columns, or page with ORDER BY ... LIMIT ... OFFSET"
+        ),
+    })
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {
@@ -122,6 +138,18 @@ mod tests {
         );
         let text = render(&completion(1, &[row; 9]));
         assert!(text.contains("at least 8 more rows cut"), "{text}");
+    }
+
+    #[test]
+    fn a_change_that_returns_rows_is_not_to_be_run_again_for_the_rest() {
+        let row: &[Option<&str>] = &[Some("1"), Some("2")];
+        let mut done = completion(1, &[row, row]);
+        done.affected = Some(2);
+        let text = render(&done);
+        assert!(
+            text.ends_with("(1 row; 2 rows changed: the statement took effect; 1 more row cut)"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::failure::{breaks_connection, from_sqlite};
 use super::names::{did_you_mean, quoted};
 use super::sample::{SAMPLE_COMMENT, SAMPLE_DATABASE};
 use super::statement::Failure;
-use super::value::cell;
+use super::value;
 use crate::backend::{
     BackendError, Caps, Catalog, Cell, Collector, Completion, ErrorKind, Flow, RelationKind,
 };
@@ -182,11 +182,16 @@ impl Reader<'_> {
 
     fn read(&self, sql: &str, values: &[&dyn ToSql], columns: &[&str]) -> Result<Completion, Failure> {
         let mut statement = self.connection.prepare(sql).map_err(|error| failure(&error))?;
-        let rows = statement
-            .query_map(values, |row| (0..columns.len()).map(|at| Ok(cell(row.get_ref(at)?))).collect())
-            .map_err(|error| failure(&error))?;
-        let rows: Vec<Vec<Cell>> = rows.collect::<Result<_, _>>().map_err(|error| failure(&error))?;
-        Ok(completion(columns, rows, self.caps))
+        let mut collector = Collector::new(self.caps);
+        collector.set_columns(columns.iter().map(|&name| name.to_owned()).collect());
+        let mut rows = statement.query(values).map_err(|error| failure(&error))?;
+        while let Some(row) = rows.next().map_err(|error| failure(&error))? {
+            let flow = value::push(&mut collector, row, columns.len()).map_err(|error| failure(&error))?;
+            if flow == Flow::Stop {
+                break;
+            }
+        }
+        Ok(Completion { rows: collector, affected: None, query_id: None })
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn cancelled() -> BackendError {
 
 fn coded(failure: ffi::Error, words: String) -> BackendError {
     let (kind, next_step) = judged(failure.code);
-    let next_step = next_step.or_else(|| syntax_hint(&words));
+    let next_step = next_step.or_else(|| hint_of(&words));
     let error = BackendError::new(kind, words).with_code(code_name(failure.extended_code));
     match next_step {
         Some(next_step) => error.with_next_step(next_step),
@@ -73,18 +73,24 @@ fn judged(code: ErrorCode) -> (ErrorKind, Option<&'static str>) {
         ),
         ErrorCode::TooBig => (
             ErrorKind::Statement,
-            Some("a value may have 64 MiB and a statement 1 MiB: ask for less at once"),
+            Some(
+                "a value or a sorted row may have 8 MiB, a statement 1 MiB: leave out the columns with larger values, \
+                 or ask for less at once",
+            ),
         ),
         ErrorCode::AuthorizationForStatementDenied => (ErrorKind::Refused, None),
         _ => (ErrorKind::Statement, None),
     }
 }
 
-/// SQLite stops at the second dot of `database.schema.table`.
-fn syntax_hint(words: &str) -> Option<&'static str> {
-    words
-        .starts_with("near \".\": syntax error")
-        .then_some("SQLite databases have one schema: write database.table, not database.schema.table")
+/// Next steps for errors that SQLite gives no code of their own.
+fn hint_of(words: &str) -> Option<&'static str> {
+    // It stops at the second dot of `database.schema.table`.
+    if words.starts_with("near \".\": syntax error") {
+        return Some("SQLite databases have one schema: write database.table, not database.schema.table");
+    }
+    let pattern = words.contains("pattern too complex");
+    pattern.then_some("a pattern may have 128 bytes: shorten it, or search with instr(text, part) > 0")
 }
 
 fn position(sql: &str, offset: usize) -> String {

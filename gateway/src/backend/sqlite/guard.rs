@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
-use super::rules::{Denial, rule};
+use super::rules::{Denial, is_of_connection, rule};
 use super::tokens::Names;
 
 /// Whose statement runs, and how far it is.
@@ -39,6 +39,8 @@ struct State {
     written: HashSet<String>,
     /// The first thing it would change, in SQL's words.
     write: Option<String>,
+    /// Whether it would change anything at all: `write` leaves out what SQLite keeps for itself.
+    writes: bool,
     /// Tables of which no column is read, and of which SQLite does not say where it found them.
     unplaced: Vec<String>,
     denial: Option<Denial>,
@@ -71,6 +73,11 @@ impl Guard {
         std::mem::take(&mut self.state().unplaced)
     }
 
+    /// Whether the statement would change anything.
+    pub(super) fn writes(&self) -> bool {
+        self.state().writes
+    }
+
     /// What the statement would change, as `UPDATE orders`.
     pub(super) fn write(&self) -> Option<String> {
         self.state().write.clone()
@@ -98,11 +105,16 @@ impl Guard {
 
 impl State {
     fn judge(&mut self, context: &AuthContext<'_>) -> Result<(), Denial> {
+        self.writes |= write_of(&context.action).is_some();
         let write = write_of(&context.action).filter(|(_, name)| !is_internal(name));
         if let (None, Some((verb, name))) = (&self.write, write) {
             self.write = Some(format!("{verb} {name}"));
         }
-        rule(&context.action, context.database_name, self.phase)?;
+        // A trigger sees what its own statement did, not what another session's has left.
+        let in_trigger = context.accessor.is_some() && self.write.is_some();
+        if !(in_trigger && is_of_connection(&context.action)) {
+            rule(&context.action, context.database_name, self.phase)?;
+        }
         // What views, triggers and virtual tables name belongs to their own database.
         if self.phase != Phase::Prepare || context.accessor.is_some() {
             return Ok(());

@@ -11,6 +11,7 @@ mod failure;
 mod ffi;
 mod file;
 mod folder;
+mod functions;
 mod guard;
 mod hints;
 mod interrupt;
@@ -27,17 +28,22 @@ mod value;
 mod worker;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+pub(crate) use names::{DATABASE_NAME, objection as database_name_objection};
 pub use settings::SqliteSettings;
 
 use self::connection::SqliteConnection;
+use self::databases::{Database, Origin};
 use self::folder::Folder;
 use self::guard::Guard;
 use self::interrupt::Interrupt;
 use self::open::Opener;
 use self::worker::Worker;
 use super::{Backend, BackendError, BoxFuture, Connection, Context, ErrorKind};
+
+/// What the start may wait for locks on the files that the config names, in all. The folder's are not waited for.
+const START_LOCKS_MAX: Duration = Duration::from_millis(500);
 
 /// The SQLite files of one folder, and those the config names.
 pub struct SqliteBackend {
@@ -67,23 +73,27 @@ impl SqliteBackend {
         Ok(backend)
     }
 
-    /// Opens each file once: an error in the config's, a warning for the folder's.
+    /// Opens each file once: an error in the config's, a warning for the folder's. One that somebody has locked is a
+    /// database, and no error.
     fn try_files(&self) -> Result<(), BackendError> {
-        let opener = self.opener(Arc::default());
+        let until = Instant::now() + START_LOCKS_MAX.min(self.busy_timeout);
         for database in self.folder.configured() {
-            opener.open(database).map_err(|error| named_by_config(error, &database.name))?;
+            let left = until.saturating_duration_since(Instant::now());
+            try_file(&self.opener(Arc::default(), left), database)
+                .map_err(|error| named_by_config(error, &database.name))?;
         }
-        for database in self.folder.list()?.iter() {
-            if let Err(error) = opener.open(database) {
+        let opener = self.opener(Arc::default(), Duration::ZERO);
+        for database in self.folder.list()?.iter().filter(|database| database.origin == Origin::Folder) {
+            if let Err(error) = try_file(&opener, database) {
                 tracing::warn!(database = database.name, %error, "database cannot be opened");
             }
         }
         Ok(())
     }
 
-    fn opener(&self, interrupt: Arc<Interrupt>) -> Opener {
+    fn opener(&self, interrupt: Arc<Interrupt>, busy_timeout: Duration) -> Opener {
         let guard = Arc::new(Guard::default());
-        Opener { read_only: self.read_only, busy_timeout: self.busy_timeout, guard, interrupt }
+        Opener { read_only: self.read_only, busy_timeout, guard, interrupt }
     }
 }
 
@@ -105,12 +115,20 @@ impl Backend for SqliteBackend {
     fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>> {
         Box::pin(async move {
             let interrupt = Arc::new(Interrupt::default());
-            let opener = self.opener(Arc::clone(&interrupt));
+            let opener = self.opener(Arc::clone(&interrupt), self.busy_timeout);
             let folder = Arc::clone(&self.folder);
             let connection =
                 SqliteConnection::start(interrupt, |usable| Worker::new(folder, opener, usable))?;
             Ok(Box::new(connection) as Box<dyn Connection>)
         })
+    }
+}
+
+/// Opens and closes a file; a lock on it is no error.
+fn try_file(opener: &Opener, database: &Database) -> Result<(), BackendError> {
+    match opener.open(database) {
+        Err(error) if error.kind != ErrorKind::Busy => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -7,8 +7,12 @@ const NEAREST_MAX: usize = 3;
 /// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be offered for the other.
 const SIMILARITY_MIN: f64 = 0.7;
 
-/// Why `name` cannot name a database; `None` if it can.
-pub(super) fn objection(name: &str) -> Option<&'static str> {
+/// What may name a database, in words: the rule that [`objection`] checks.
+pub(crate) const DATABASE_NAME: &str =
+    "a name of 1 to 128 bytes without quotes, brackets and control characters, not `main` or `temp`";
+
+/// Why `name` cannot name a database; `None` if it can. The one rule for names in config.toml and of files.
+pub(crate) fn objection(name: &str) -> Option<&'static str> {
     if name.trim().is_empty() {
         return Some("it is empty");
     }
@@ -16,7 +20,7 @@ pub(super) fn objection(name: &str) -> Option<&'static str> {
         return Some("it is longer than 128 bytes");
     }
     if ["main", "temp"].iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-        return Some("SQLite reserves it");
+        return Some("it is one that SQLite reserves");
     }
     if name.chars().any(|c| c.is_control() || "\"'`[]".contains(c)) {
         return Some("it holds a quote, a bracket or a control character");

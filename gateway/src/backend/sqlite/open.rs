@@ -12,18 +12,24 @@ use super::databases::Database;
 use super::failure::{cancelled, from_sqlite};
 use super::ffi::NamedConnection;
 use super::file::{FileId, ImmutableWal, sql_path};
+use super::functions;
 use super::guard::Guard;
 use super::interrupt::Interrupt;
 use crate::backend::{BackendError, ErrorKind};
 
 /// Steps of SQLite's virtual machine between two looks at the cancel flag: well under a millisecond.
 const PROGRESS_STEPS: i32 = 1000;
-/// Largest value or row, in bytes.
-const VALUE_BYTES_MAX: i32 = 64 << 20;
+/// Largest value, and largest row that is sorted or written, in bytes. SQLite's functions on one value cannot be
+/// interrupted: the bound keeps each short.
+pub(super) const VALUE_BYTES_MAX: i32 = 8 << 20;
+/// Columns of a result or a table, at most: SQLite's own default. It cannot be less: a file with one wider table could
+/// then not be read at all ("malformed database schema").
+const COLUMNS_MAX: i32 = 2000;
 /// Longest statement, in bytes.
 const SQL_BYTES_MAX: i32 = 1 << 20;
-/// Longest pattern of LIKE and GLOB, in bytes: matching takes pattern times text, and cannot be interrupted.
-const PATTERN_BYTES_MAX: i32 = 1000;
+/// Longest pattern of LIKE and GLOB, in bytes: matching takes pattern times text, and cannot be interrupted. At worst it
+/// takes two or three seconds on the longest value.
+const PATTERN_BYTES_MAX: i32 = 128;
 /// Triggers that set each other off, at most.
 const TRIGGER_DEPTH_MAX: i32 = 100;
 /// Memory that all SQLite connections of the process may use together, in bytes; a statement that needs more fails.
@@ -95,6 +101,7 @@ impl Opener {
         let mut connection = Connection::open_with_flags(path, flags)?;
         self.hook(&mut connection)?;
         harden(&connection)?;
+        functions::replace_slow(&connection)?;
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         if self.read_only {
             connection.pragma_update(None, "query_only", true)?;
@@ -211,6 +218,7 @@ fn may_lack_index(error: &Error) -> bool {
 /// Limits and switches against hostile SQL and hostile files.
 fn harden(connection: &Connection) -> Result<(), Error> {
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_COLUMN, COLUMNS_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, TRIGGER_DEPTH_MAX)?;

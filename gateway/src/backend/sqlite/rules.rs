@@ -48,6 +48,13 @@ const NO_ATTACH: &str = "write database.table: every file of the folder, and eac
 /// Functions that reach outside the database.
 const FUNCTIONS_REFUSED: [&str; 5] = ["load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"];
 
+/// Functions that show what the connection did last, and what to do instead.
+const FUNCTIONS_OF_CONNECTION: [(&str, &str); 3] = [
+    ("changes", "the result of a statement that writes says how many rows it changed"),
+    ("last_insert_rowid", "write INSERT ... RETURNING rowid"),
+    ("total_changes", "the result of a statement that writes says how many rows it changed"),
+];
+
 /// Pragmas that read, without a value.
 const PRAGMAS_PLAIN: [&str; 21] = [
     "application_id",
@@ -86,6 +93,16 @@ const PRAGMAS_ASKING: [&str; 10] = [
     "table_list",
     "table_xinfo",
 ];
+
+/// Whether `action` calls a function that shows what the connection did last.
+pub(super) fn is_of_connection(action: &AuthAction<'_>) -> bool {
+    matches!(action, AuthAction::Function { function_name } if of_connection(function_name).is_some())
+}
+
+/// The function's name and what to do instead.
+fn of_connection(name: &str) -> Option<(&'static str, &'static str)> {
+    FUNCTIONS_OF_CONNECTION.into_iter().find(|(refused, _)| name.eq_ignore_ascii_case(refused))
+}
 
 /// Whether a client's statement may do `action`.
 pub(super) fn rule(action: &AuthAction<'_>, database: Option<&str>, phase: Phase) -> Result<(), Denial> {
@@ -155,6 +172,10 @@ fn function(name: &str) -> Result<(), Denial> {
     if FUNCTIONS_REFUSED.iter().any(|refused| name.eq_ignore_ascii_case(refused)) {
         let what = format!("the function {}()", name.to_ascii_lowercase());
         return Err(Denial::new(what, "it reaches outside the database", "leave it out"));
+    }
+    if let Some((name, next_step)) = of_connection(name) {
+        let what = format!("the function {name}()");
+        return Err(Denial::new(what, "it shows the state of a connection that sessions share", next_step));
     }
     Ok(())
 }

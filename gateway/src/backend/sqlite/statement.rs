@@ -8,7 +8,7 @@ use super::failure::{breaks_connection, cancelled, from_sqlite, several_statemen
 use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
 use super::rules::Denial;
-use super::value::cell;
+use super::value;
 use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction};
 
 /// Time spent on counting rows that are not kept, at most.
@@ -24,6 +24,8 @@ pub(super) struct Runner<'a> {
     /// Whether other databases are attached beside it.
     pub(super) has_attached: bool,
     pub(super) read_only: bool,
+    /// Whether the statement may have run before (see [`crate::backend::Request::replayed`]).
+    pub(super) replayed: bool,
 }
 
 /// An error and whether the connection is broken with it.
@@ -42,7 +44,10 @@ impl Runner<'_> {
     /// Runs the client's `sql`. Afterwards no transaction is open, whatever happened.
     pub(super) fn run(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
         self.guard.begin(sql, self.main);
-        let result = self.prepare(sql).and_then(|statement| self.run_in(statement, transaction, caps));
+        let result = self.prepare(sql).and_then(|statement| {
+            self.check_replay(&statement, transaction)?;
+            self.run_in(statement, transaction, caps)
+        });
         self.guard.enter(Phase::Internal);
         self.interrupt.count_until(None);
         if self.connection.is_autocommit() { result } else { self.roll_back(result) }
@@ -70,10 +75,21 @@ impl Runner<'_> {
         Ok(statement)
     }
 
+    /// Refuses to run a write twice; one that is rolled back is no write.
+    fn check_replay(&self, statement: &Statement<'_>, transaction: Transaction) -> Result<(), Failure> {
+        if !self.replayed || transaction == Transaction::Rollback || !self.writes(statement) {
+            return Ok(());
+        }
+        let message =
+            "outcome unknown: the gateway that ran this statement is gone, and it may have taken effect";
+        let error = BackendError::new(ErrorKind::OutcomeUnknown, message);
+        Err(error.with_next_step("check the data before you run it again").into())
+    }
+
     /// Whether running `statement` may change a file. SQLite counts some pragmas that only read among the writers.
     fn writes(&self, statement: &Statement<'_>) -> bool {
         let reads = statement.readonly() || statement.is_explain() != 0;
-        !reads && (statement.column_count() == 0 || self.guard.write().is_some())
+        !reads && (statement.column_count() == 0 || self.guard.writes())
     }
 
     /// Refuses unqualified names of tables that only attached databases have (see [`Guard::take_unplaced`]).
@@ -162,7 +178,7 @@ impl Runner<'_> {
                 Err(error) => return self.counted_out(error, collector),
             };
             flow = match flow {
-                Flow::More => collector.push(cells(row, columns)?),
+                Flow::More => value::push(collector, row, columns)?,
                 Flow::CountOnly => collector.count(1),
                 Flow::Stop => Flow::Stop,
             };
@@ -222,10 +238,6 @@ impl Runner<'_> {
         let ended = self.connection.execute_batch("ROLLBACK").is_ok() || self.connection.is_autocommit();
         result.map_err(|failure| Failure { breaks: failure.breaks || !ended, ..failure })
     }
-}
-
-fn cells(row: &rusqlite::Row<'_>, columns: usize) -> Result<Vec<crate::backend::Cell>, Error> {
-    (0..columns).map(|column| Ok(cell(row.get_ref(column)?))).collect()
 }
 
 fn is_interruption(error: &Error) -> bool {

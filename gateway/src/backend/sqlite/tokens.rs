@@ -1,7 +1,11 @@
 //! Names in a statement's text: which databases it mentions, which `a.b` pairs it writes.
 //!
 //! Not a parser. It knows SQLite's comments and quotes, no grammar: every name SQLite could take for a database is
-//! found, and some that are none (aliases, columns, strings). A database attached for nothing costs little.
+//! found, and some that are none (the `o` of `o.id`, an alias).
+//!
+//! A name is a mention of a database where a dot follows it, and after ANALYZE and VACUUM, which take a bare one. The
+//! functions `pragma_...` take the database as an ordinary value (`pragma_table_info('t', 'crm')`): in a statement with
+//! one of those, every name and string is a mention.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,7 +13,11 @@ use std::collections::HashSet;
 /// The names a statement writes, folded to lower case as SQLite folds them (ASCII only).
 #[derive(Debug, Default)]
 pub(super) struct Names {
+    /// Names and strings, wherever they stand.
     all: HashSet<String>,
+    /// Names that a dot follows, and those after ANALYZE and VACUUM.
+    qualifiers: HashSet<String>,
+    has_pragma_function: bool,
     pairs: HashSet<(String, String)>,
     /// Names before `(`, or before `AS (`: common table expressions are among them.
     defined: HashSet<String>,
@@ -36,9 +44,10 @@ impl Names {
         match (before, token) {
             ([.., Token::Name(qualifier), Token::Dot], Token::Name(name)) => {
                 self.pairs.insert((qualifier.to_ascii_lowercase(), name.to_ascii_lowercase()));
-                self.all.insert(name.to_ascii_lowercase());
+                self.note_name(name, None);
             }
-            (_, Token::Name(name)) => drop(self.all.insert(name.to_ascii_lowercase())),
+            ([.., previous], Token::Name(name)) => self.note_name(name, previous.name().as_deref()),
+            ([.., Token::Name(name)], Token::Dot) => drop(self.qualifiers.insert(name.to_ascii_lowercase())),
             (_, Token::Open) => {
                 let mut names = before.iter().rev().map_while(Token::name);
                 let defined = names.find(|name| !["as", "materialized", "not"].contains(&name.as_str()));
@@ -48,9 +57,19 @@ impl Names {
         }
     }
 
-    /// Whether `name` occurs outside comments, in whatever case and quotes.
+    fn note_name(&mut self, name: &str, previous: Option<&str>) {
+        let name = name.to_ascii_lowercase();
+        self.has_pragma_function |= name.starts_with("pragma_");
+        if matches!(previous, Some("analyze" | "vacuum")) {
+            self.qualifiers.insert(name.clone());
+        }
+        self.all.insert(name);
+    }
+
+    /// Whether `name` may stand for a database, in whatever case and quotes.
     pub(super) fn mention(&self, name: &str) -> bool {
-        self.all.contains(&name.to_ascii_lowercase())
+        let name = name.to_ascii_lowercase();
+        self.qualifiers.contains(&name) || (self.has_pragma_function && self.all.contains(&name))
     }
 
     /// Whether `name` may be a common table expression of the statement.
@@ -199,7 +218,31 @@ mod tests {
         {
             assert!(!Names::of(sql).mention("sales"), "{sql}");
         }
-        assert!(Names::of("SELECT 1 -- x\n, sales").mention("sales"));
+        assert!(Names::of("SELECT 1 -- x\n, sales.t.x").mention("sales"));
+    }
+
+    #[test]
+    fn only_a_qualifier_is_a_mention() {
+        for sql in
+            ["SELECT count(*) FROM sales", "SELECT 'sales'", "SELECT 1 AS sales", "SELECT t.sales FROM t"]
+        {
+            assert!(!Names::of(sql).mention("sales"), "{sql}");
+        }
+        for sql in
+            ["PRAGMA sales.table_info(x)", "ANALYZE sales", "vacuum 'sales'", "SELECT x FROM sales/**/.\nt"]
+        {
+            assert!(Names::of(sql).mention("sales"), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_pragma_function_makes_every_name_a_mention() {
+        for sql in [
+            "SELECT * FROM pragma_table_info('t', 'Sales')",
+            "SELECT * FROM \"PRAGMA_index_list\" WHERE schema = 'sales'",
+        ] {
+            assert!(Names::of(sql).mention("sales"), "{sql}");
+        }
     }
 
     #[test]

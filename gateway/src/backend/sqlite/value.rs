@@ -3,11 +3,63 @@
 use std::fmt::Write;
 
 use rusqlite::types::ValueRef;
+use rusqlite::{Error, Row};
 
-use crate::backend::Cell;
+use crate::backend::{Cell, Collector, Flow};
 
 /// Bytes of a blob that are shown; a longer one is cut and says how long it is.
 const BLOB_BYTES_SHOWN: usize = 64;
+/// A text up to this long is never shortened: the note in its place would be no shorter.
+const TEXT_BYTES_MIN: usize = 24;
+
+/// Hands `collector` the first `columns` values of `row`. No more is copied than the collector has room for, plus less
+/// than 200 bytes a column.
+pub(super) fn push(collector: &mut Collector, row: &Row<'_>, columns: usize) -> Result<Flow, Error> {
+    let mut shortener =
+        Shortener { room: usize::try_from(collector.room()).unwrap_or(usize::MAX), shortened: 0 };
+    let cells: Result<Vec<Cell>, Error> =
+        (0..columns).map(|column| Ok(shortener.cell(row.get_ref(column)?))).collect();
+    Ok(collector.push_shortened(cells?, shortener.shortened))
+}
+
+/// Turns the values of one row to text within a number of bytes.
+struct Shortener {
+    /// Bytes left.
+    room: usize,
+    /// Values that were cut.
+    shortened: u64,
+}
+
+impl Shortener {
+    fn cell(&mut self, value: ValueRef<'_>) -> Cell {
+        let text = match value {
+            ValueRef::Text(bytes) => self.text(bytes),
+            other => cell(other)?,
+        };
+        self.room = self.room.saturating_sub(text.len() + 1);
+        Some(text)
+    }
+
+    /// A text that does not fit is cut between two characters and ends with its full length; of later ones that do not fit only that is left.
+    fn text(&mut self, bytes: &[u8]) -> String {
+        let room = self.room.max(TEXT_BYTES_MIN);
+        // U+FFFD is longer than what it replaces: a text may outgrow its room only once it is text.
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(room)]);
+        if bytes.len() <= room && text.len() <= room {
+            return text.into_owned();
+        }
+        self.shortened += 1;
+        let shown = whole_characters(&text, bytes.len() > room, self.room);
+        self.room = 0;
+        format!("{shown}... ({} bytes)", bytes.len())
+    }
+}
+
+/// As much of `text` as fits in `room`; where it is `cut`, without the U+FFFD of a character that was cut in two.
+fn whole_characters(text: &str, cut: bool, room: usize) -> &str {
+    let shown = &text[..text.floor_char_boundary(room)];
+    if cut { shown.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { shown }
+}
 
 /// A value as the text of a cell.
 ///
@@ -75,7 +127,47 @@ mod tests {
         assert!(text(ValueRef::Blob(&[1; 64])).ends_with("01'"));
     }
 
+    fn shortened(room: usize, values: &[ValueRef<'_>]) -> (Vec<Cell>, u64) {
+        let mut shortener = Shortener { room, shortened: 0 };
+        (values.iter().map(|value| shortener.cell(*value)).collect(), shortener.shortened)
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_and_says_how_long_it_is() {
+        let long = "é".repeat(500);
+        let values = [
+            ValueRef::Text(long.as_bytes()),
+            ValueRef::Integer(7),
+            ValueRef::Text(long.as_bytes()),
+            ValueRef::Null,
+        ];
+        let (cells, count) = shortened(101, &values);
+        let first = format!("{}... (1000 bytes)", "é".repeat(50));
+        assert_eq!(cells, [Some(first), Some("7".into()), Some("... (1000 bytes)".into()), None]);
+        assert_eq!(count, 2);
+        assert_eq!(shortened(1000, &values[..1]), (vec![Some(long.clone())], 0));
+        assert_eq!(shortened(0, &[ValueRef::Text(b"a short text")]).1, 0);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_do_not_outgrow_the_room() {
+        let (cells, count) = shortened(100, &[ValueRef::Text(&[0xFF; 90])]);
+        assert_eq!((cells[0].as_deref().unwrap().len(), count), (99 + "... (90 bytes)".len(), 1));
+    }
+
     proptest! {
+        #[test]
+        fn a_row_costs_its_room_and_a_constant_a_column(
+            texts in prop::collection::vec("\\PC{0,80}", 0..8), room in 0usize..200,
+        ) {
+            let values: Vec<_> = texts.iter().map(|text| ValueRef::Text(text.as_bytes())).collect();
+            let (cells, count) = shortened(room, &values);
+            let bytes: usize = cells.iter().flatten().map(String::len).sum();
+            prop_assert!(bytes <= room + 50 * texts.len());
+            let whole = cells.iter().zip(&texts).filter(|(cell, text)| cell.as_ref() == Some(*text)).count();
+            prop_assert_eq!(whole + usize::try_from(count).unwrap(), texts.len());
+        }
+
         #[test]
         fn reals_read_back_as_themselves(number in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
             prop_assert_eq!(real(number).parse::<f64>().unwrap().to_bits(), number.to_bits());

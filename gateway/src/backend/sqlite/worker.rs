@@ -92,7 +92,7 @@ impl Worker {
         let beside: Vec<&Database> =
             databases.iter().filter(|database| *database != main && names.mention(&database.name)).collect();
         self.open(main, &beside)?;
-        let runner = self.runner()?;
+        let runner = Runner { replayed: request.replayed, ..self.runner()? };
         runner.run(sql, transaction, request.caps).map_err(|mut failure| {
             if !failure.breaks {
                 hints::add(&mut failure.error, runner.connection, sql);
@@ -168,6 +168,7 @@ impl Worker {
             main: &open.main().name,
             has_attached: open.has_attached(),
             read_only: self.opener.read_only,
+            replayed: false,
         })
     }
 }

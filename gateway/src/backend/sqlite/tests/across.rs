@@ -39,8 +39,25 @@ async fn an_attached_database_does_not_lend_its_tables_to_unqualified_names() {
     }
     let cte = "WITH people AS (SELECT * FROM crm.people) SELECT count(*) FROM people, items";
     assert_eq!(client.text(cte).await, "6");
-    let error = client.error("SELECT 'crm' FROM people").await;
+    let error = client.error("SELECT crm.name FROM people AS crm").await;
     assert_eq!(error.next_step.unwrap(), "write crm.people, or make crm the current database");
+}
+
+#[tokio::test]
+async fn a_broken_database_disturbs_only_those_who_qualify_with_its_name() {
+    let fixture = Fixture::shop();
+    std::fs::write(fixture.path("items.db"), "Dear SQLite, ".repeat(100)).unwrap();
+    let mut client = fixture.client("shop").await;
+    assert_eq!(client.text("SELECT count(*), 'items' FROM items").await, "3|items");
+    for sql in [
+        "SELECT * FROM items.t",
+        "PRAGMA items.user_version",
+        "SELECT * FROM pragma_table_info('t', 'items')",
+    ] {
+        let error = client.error(sql).await;
+        assert!(error.message.starts_with("cannot open database items ("), "{sql}: {error}");
+    }
+    assert_eq!(client.rows("PRAGMA table_info(items)").await.len(), 4);
 }
 
 #[tokio::test]

@@ -104,7 +104,8 @@ async fn a_dropped_future_cancels_and_the_next_request_waits_for_the_thread() {
     let mut client = Fixture::shop().client("shop").await;
     for _ in 0..5 {
         let context = client.context.clone();
-        let request = Request { context, operation: statement(ENDLESS, Transaction::None), caps: CAPS };
+        let operation = statement(ENDLESS, Transaction::None);
+        let request = Request { context, operation, caps: CAPS, replayed: false };
         {
             let run = client.connection.run(request);
             tokio::pin!(run);

@@ -101,6 +101,28 @@ async fn a_file_in_wal_mode_is_read_with_what_its_log_holds() {
     assert_eq!(client.text("SELECT count(*) FROM items").await, "0");
 }
 
+#[test]
+fn locked_files_do_not_hold_up_the_start() {
+    let mut fixture = Fixture::shop().writable();
+    fixture.settings.busy_timeout = Duration::from_secs(3600);
+    for name in ["sales", "books"] {
+        fixture.file(name, "CREATE TABLE t(x)");
+        fixture.settings.databases.insert(name.into(), fixture.path(name));
+    }
+    let locks: Vec<rusqlite::Connection> = ["sales", "books", "shop.db", "crm.db"]
+        .iter()
+        .map(|name| {
+            let other = rusqlite::Connection::open(fixture.path(name)).unwrap();
+            other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+            other
+        })
+        .collect();
+    let started = std::time::Instant::now();
+    fixture.open();
+    assert!(started.elapsed() < PATIENCE, "the locks are not waited for");
+    drop(locks);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_missing_folder_is_made_for_its_owner_alone() {

@@ -3,6 +3,7 @@
 mod across;
 mod cancel;
 mod catalog;
+mod costs;
 mod files;
 mod refusals;
 mod rows;
@@ -106,7 +107,16 @@ struct Client {
 
 impl Client {
     async fn run(&mut self, operation: Operation, caps: Caps) -> Result<Completion, BackendError> {
-        let request = Request { context: self.context.clone(), operation, caps };
+        self.request(Request { context: self.context.clone(), operation, caps, replayed: false }).await
+    }
+
+    /// Runs what an earlier gateway may have run.
+    async fn replay(&mut self, sql: &str, transaction: Transaction) -> Result<Completion, BackendError> {
+        let (context, operation) = (self.context.clone(), statement(sql, transaction));
+        self.request(Request { context, operation, caps: CAPS, replayed: true }).await
+    }
+
+    async fn request(&mut self, request: Request) -> Result<Completion, BackendError> {
         tokio::time::timeout(PATIENCE, self.connection.run(request)).await.expect("an answer in time")
     }
 

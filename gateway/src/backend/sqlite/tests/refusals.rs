@@ -13,6 +13,7 @@ async fn refused(client: &mut Client, sql: &str) -> String {
 #[tokio::test]
 async fn refusals_name_what_and_why() {
     let shared = "the connection is shared, and its state would reach other sessions";
+    let connection = "it shows the state of a connection that sessions share";
     for fixture in [Fixture::shop(), Fixture::shop().writable()] {
         let mut client = fixture.client("shop").await;
         for (sql, what, why) in [
@@ -37,6 +38,9 @@ async fn refusals_name_what_and_why() {
                 "the function load_extension()",
                 "it reaches outside the database",
             ),
+            ("SELECT Changes()", "the function changes()", connection),
+            ("SELECT last_insert_rowid()", "the function last_insert_rowid()", connection),
+            ("SELECT 1 WHERE total_changes() > 0", "the function total_changes()", connection),
             ("PRAGMA writable_schema = 1", "PRAGMA writable_schema", "only pragmas that read are allowed"),
             ("PRAGMA optimize", "PRAGMA optimize", "only pragmas that read are allowed"),
             ("PRAGMA query_only = 0", "setting PRAGMA query_only", shared),

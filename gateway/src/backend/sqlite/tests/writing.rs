@@ -65,6 +65,57 @@ async fn an_error_leaves_no_transaction_behind() {
 }
 
 #[tokio::test]
+async fn a_replayed_statement_runs_only_if_it_changes_nothing() {
+    let fixture = Fixture::shop().writable();
+    fixture.file("shop.db", "ANALYZE");
+    let mut client = fixture.client("shop").await;
+    for sql in [
+        "DELETE FROM items",
+        "-- a comment\nWITH x AS (SELECT 1) DELETE FROM items RETURNING id",
+        "INSERT INTO items(name) VALUES ('x')",
+        "CREATE TABLE u(x)",
+        "DELETE FROM sqlite_stat1 RETURNING tbl",
+    ] {
+        for transaction in [Transaction::None, Transaction::Commit] {
+            let error = client.replay(sql, transaction).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::OutcomeUnknown, "{sql}: {error}");
+            assert_eq!(error.next_step.unwrap(), "check the data before you run it again");
+        }
+    }
+    let dry = client.replay("DELETE FROM items", Transaction::Rollback).await.unwrap();
+    assert_eq!(dry.affected, Some(3));
+    for sql in [
+        COUNT,
+        "-- a comment\nWITH x AS (SELECT 3 AS n) SELECT n FROM x",
+        "SELECT (SELECT user_version + 3 FROM pragma_user_version)",
+    ] {
+        for transaction in [Transaction::None, Transaction::Commit] {
+            assert_eq!(flat(&client.replay(sql, transaction).await.unwrap()), "3", "{sql}");
+        }
+    }
+    client.replay("PRAGMA integrity_check", Transaction::None).await.unwrap();
+    client.replay("EXPLAIN DELETE FROM items", Transaction::None).await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_that_are_cut_are_written_and_counted_all_the_same() {
+    let mut client = Fixture::shop().writable().client("shop").await;
+    let sql = "INSERT INTO items(name) VALUES ('a'), ('b'), ('c') RETURNING name";
+    let done = client.run(statement(sql, Transaction::None), Caps { rows_max: 1, ..CAPS }).await.unwrap();
+    assert_eq!((flat(&done), done.affected), ("a".into(), Some(3)));
+    assert_eq!(client.text(COUNT).await, "6");
+}
+
+#[tokio::test]
+async fn a_trigger_may_use_the_row_id_of_its_own_insert() {
+    let fixture = Fixture::shop().writable();
+    fixture.file("shop.db", "CREATE TABLE log(id); CREATE TRIGGER logged AFTER INSERT ON items BEGIN INSERT INTO log VALUES (last_insert_rowid()); END");
+    let mut client = fixture.client("shop").await;
+    client.sql("INSERT INTO items(name) VALUES ('x')").await.unwrap();
+    assert_eq!(client.text("SELECT count(*) FROM log").await, "1");
+}
+
+#[tokio::test]
 async fn read_only_transactions_run_reads() {
     let mut client = Fixture::shop().client("shop").await;
     for transaction in [Transaction::Commit, Transaction::Rollback] {

@@ -1,0 +1,66 @@
+//! What one statement may cost: memory and time where SQLite cannot be interrupted.
+
+use super::*;
+
+async fn capped(client: &mut Client, sql: &str, bytes_max: u64) -> Completion {
+    client.run(statement(sql, Transaction::None), Caps { bytes_max, ..CAPS }).await.unwrap()
+}
+
+fn bytes(completion: &Completion) -> usize {
+    completion.rows.rows().iter().flatten().flatten().map(String::len).sum()
+}
+
+#[tokio::test]
+async fn a_row_costs_no_more_than_the_cap_however_long_its_values_are() {
+    let mut client = Fixture::shop().client("shop").await;
+    let columns = vec!["x"; 30].join(", ");
+    let sql = format!(
+        "WITH t AS MATERIALIZED (SELECT hex(zeroblob(3000000)) AS x) SELECT {columns}, 7, NULL FROM t"
+    );
+    let result = capped(&mut client, &sql, 1 << 20).await;
+    assert!((1 << 20..(1 << 20) + 32 * 200).contains(&bytes(&result)), "{}", bytes(&result));
+    assert_eq!((result.rows.shortened(), result.rows.rows()[0].len()), (30, 32));
+    let row = &result.rows.rows()[0];
+    assert!(row[0].as_ref().unwrap().ends_with("000... (6000000 bytes)"));
+    assert_eq!(row[29].as_deref(), Some("... (6000000 bytes)"));
+    assert_eq!((row[30].as_deref(), row[31].as_deref()), (Some("7"), None));
+}
+
+#[tokio::test]
+async fn a_later_row_is_cut_whole() {
+    let mut client = Fixture::shop().client("shop").await;
+    let sql = "SELECT 'first' UNION ALL SELECT hex(zeroblob(3000000)) UNION ALL SELECT 'third'";
+    let result = capped(&mut client, sql, 1024).await;
+    assert_eq!((flat(&result), result.rows.cut()), ("first".into(), crate::backend::Cut::Rows(2)));
+    assert!(result.rows.cut_by_bytes());
+    assert_eq!(result.rows.shortened(), 0);
+}
+
+#[tokio::test]
+async fn a_stored_value_that_is_too_long_says_so_and_spoils_no_other_column() {
+    let fixture = Fixture::shop();
+    fixture.file("shop.db", "CREATE TABLE big AS SELECT 1 AS id, zeroblob(9000000) AS data, 'end' AS name");
+    let mut client = fixture.client("shop").await;
+    let error = client.error("SELECT data FROM big").await;
+    assert_eq!(error.message, "string or blob too big");
+    assert!(error.next_step.unwrap().starts_with("a value or a sorted row may have 8 MiB"));
+    assert_eq!(client.text("SELECT id, length(data), name FROM big").await, "1|9000000|end");
+}
+
+#[tokio::test]
+async fn a_file_with_a_very_wide_table_is_read() {
+    let fixture = Fixture::shop();
+    let columns: Vec<String> = (0..2000).map(|number| format!("c{number}")).collect();
+    fixture.file("shop.db", &format!("CREATE TABLE wide({})", columns.join(", ")));
+    let mut client = fixture.client("shop").await;
+    assert_eq!(client.text("SELECT count(c1999) FROM wide").await, "0");
+}
+
+#[tokio::test]
+async fn long_patterns_are_refused_before_they_match_for_minutes() {
+    let mut client = Fixture::shop().client("shop").await;
+    let sql = "SELECT hex(zeroblob(4000000)) LIKE '%' || hex(zeroblob(200))";
+    let error = client.error(sql).await;
+    assert!(error.message.contains("pattern too complex"), "{error}");
+    assert!(error.next_step.unwrap().contains("instr"));
+}
