@@ -20,6 +20,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections accepted beyond the session limit: for hellos under way and for `snowgate status`.
 const SPARE_CONNECTIONS: usize = 64;
 
+/// How often the gateway looks whether its socket and lock are still there.
+const ENDPOINT_CHECK: Duration = Duration::from_secs(1);
+
 /// How much longer than the drain time-out the last connections get to say goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -76,6 +79,7 @@ impl Gateway {
             () = self.accept(&listener, &connections) => {}
             () = self.multiplexer.reap_idle() => {}
             () = self.watch_idleness() => {}
+            () = watch_endpoint(&listener) => {}
             () = self.drain.cancelled() => {}
         }
         tracing::info!(sessions = self.sessions.len(), "leaving");
@@ -121,4 +125,13 @@ impl Gateway {
         }
         tracing::info!("no session for {} s", idle_exit.as_secs());
     }
+}
+
+/// Returns once nobody can find the gateway any more.
+async fn watch_endpoint(listener: &Listener) {
+    let mut interval = tokio::time::interval(ENDPOINT_CHECK);
+    while listener.is_in_place() {
+        interval.tick().await;
+    }
+    tracing::warn!("the socket or the lock was removed or replaced; making room for another gateway");
 }

@@ -75,7 +75,7 @@ enum Loss {
     Protocol(ProtocolError),
 }
 
-/// Forwards until the client is done. Never returns before: the process ends in [`Shim::leave`].
+/// Forwards until the client is done. Never returns before: the process ends in [`Shared::leave`].
 pub(crate) fn run(options: Options) -> ExitCode {
     // A shim that has lost a thread must not linger: its client can deal with one that ends.
     std::panic::set_hook(Box::new(|panic| {

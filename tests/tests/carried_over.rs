@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, request_line, tool_text};
+use snowgate_tests::{Client, Home, request_line, tool_text, until};
 
 fn connected(home: &Home) -> Client {
     let mut client = home.client();
@@ -113,6 +113,21 @@ fn a_read_runs_again_also_where_writing_is_allowed() {
     home.kill_gateway();
     let answer = client.answer(&id);
     assert!(tool_text(&answer).starts_with("Timed out"), "{answer}");
+}
+
+#[test]
+fn a_gateway_that_nobody_can_find_makes_room_for_another() {
+    for gone in ["gateway.sock", "gateway.lock"] {
+        let home = Home::new();
+        let mut client = connected(&home);
+        succeeds(&client.call("set_context", &json!({"database": "TWO"})));
+        let first = home.gateway_pid();
+        std::fs::remove_file(home.run_dir().join(gone)).unwrap();
+        until(Duration::from_secs(10), "the gateway has left", || !home.is_running(first));
+        assert_eq!(context_of(&mut client)["database"], "TWO");
+        succeeds(&connected(&home).query("select 1"));
+        assert_eq!(home.gateways().len(), 1, "{:?}", home.gateways());
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use interprocess::local_socket::tokio::Listener as SocketListener;
@@ -36,6 +37,8 @@ pub enum BindError {
 /// The right to be this endpoint's gateway, for as long as this value lives.
 pub struct GatewayLock {
     endpoint: Endpoint,
+    /// The lock file's inode, to notice that it is no longer the one at its path.
+    inode: u64,
     _file: File,
 }
 
@@ -50,7 +53,10 @@ impl GatewayLock {
         let io_error = |what, source| BindError::Io { what, path: path.to_owned(), source };
         let file = os::open_private(path, false).map_err(|source| io_error("open", source))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { endpoint: endpoint.clone(), _file: file }),
+            Ok(()) => {
+                let inode = file.metadata().map_err(|source| io_error("look at", source))?.ino();
+                Ok(Self { endpoint: endpoint.clone(), inode, _file: file })
+            }
             Err(TryLockError::WouldBlock) => Err(BindError::Taken(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(io_error("lock", source)),
         }
@@ -97,6 +103,14 @@ impl Listener {
         self.socket.accept().await
     }
 
+    /// Whether socket and lock are still the ones at their paths: somebody may have cleaned the directory up, and then
+    /// neither a new shim nor a second gateway would find this one.
+    pub fn is_in_place(&self) -> bool {
+        let endpoint = &self.lock.endpoint;
+        let has = |path: &Path, ours: u64| inode(path).is_ok_and(|inode| inode == ours);
+        has(&endpoint.socket, self.inode) && has(&endpoint.gateway_lock, self.lock.inode)
+    }
+
     /// Takes the socket away and hangs up on whoever is not accepted yet: they look for the next gateway. The lock
     /// stays taken until what is given back is dropped.
     pub fn close(self) -> GatewayLock {
@@ -111,7 +125,6 @@ impl Listener {
 }
 
 fn inode(path: &Path) -> io::Result<u64> {
-    use std::os::unix::fs::MetadataExt;
     Ok(std::fs::symlink_metadata(path)?.ino())
 }
 
