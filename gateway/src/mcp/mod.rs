@@ -15,10 +15,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, Implementation, InitializeRequestParams, InitializeResult,
-    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
-    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, Implementation,
+    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -29,6 +28,9 @@ use crate::session::{ClientIdentity, Era, Session};
 
 /// The tool whose effect later requests depend on: the link keeps it for the next gateway and lets nothing overtake it.
 pub(crate) const SET_CONTEXT: &str = "set_context";
+
+/// An unknown method's name is repeated up to this many characters.
+const METHOD_CHARS_MAX: usize = 100;
 
 const INSTRUCTIONS: &str = "\
 SQL access through Snowgate. Look around with list_databases, list_tables and describe_table, then use execute_query \
@@ -104,7 +106,7 @@ impl ServerHandler for SqlService {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+        Err(method_not_found("resources/list"))
     }
 
     async fn list_resource_templates(
@@ -112,7 +114,7 @@ impl ServerHandler for SqlService {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>())
+        Err(method_not_found("resources/templates/list"))
     }
 
     async fn list_prompts(
@@ -120,7 +122,15 @@ impl ServerHandler for SqlService {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+        Err(method_not_found("prompts/list"))
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(method_not_found(&request.method))
     }
 
     async fn call_tool(
@@ -132,6 +142,12 @@ impl ServerHandler for SqlService {
         let call = calls::call(&self.gateway, &self.session, request, &context);
         without_panic(call).await.map(CallToolResponse::Complete)
     }
+}
+
+/// What is answered to a method that is not offered. `rmcp`'s own message is the method's name alone.
+fn method_not_found(method: &str) -> ErrorData {
+    let shown: String = method.chars().take(METHOD_CHARS_MAX).collect();
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("Method not found: {shown}"), None)
 }
 
 /// Turns a panic into an error: `rmcp` would leave the request unanswered for ever. The panic hook has logged it.
