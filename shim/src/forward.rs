@@ -3,11 +3,13 @@
 //! The stdin thread takes lines and sends frames, the main thread connects, reads frames and writes stdout, the signal
 //! thread says goodbye. [`Shared`] is what they have in common.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use interprocess::local_socket::Stream;
@@ -18,11 +20,14 @@ use snowgate_link::frame::{Decoder, Kind};
 use snowgate_link::hello::{ClientHello, Origin, Role};
 use snowgate_link::lines::{Line, LineSplitter};
 use snowgate_link::start::{Connected, Launcher, StartError, connect_or_start};
-use snowgate_link::{Inbound, LINE_BYTES_MAX, ProtocolError, os};
+use snowgate_link::{GivenUp, Inbound, LINE_BYTES_MAX, ProtocolError, os};
 
 use crate::args::{LAUNCH, Options, gateway_program};
 use crate::report::{Failure, oversize_line, say};
-use crate::shared::{HANGUP_CHECK, Shared};
+use crate::shared::{HANGUP_CHECK, Shared, State};
+
+/// Exit code for a stdout that is not open, from `sysexits.h`.
+const EX_IOERR: u8 = 74;
 
 /// Exit code for a fault of the program's own, from `sysexits.h`.
 const EX_SOFTWARE: i32 = 70;
@@ -65,6 +70,8 @@ const PATHS: [&str; 2] = ["SNOWGATE_HOME", "SNOWGATE_CONFIG"];
 struct Shim {
     shared: Shared,
     options: Options,
+    /// Unbuffered: std's own stdout may keep the end of a line back. Locked for the length of whole lines.
+    stdout: Mutex<File>,
 }
 
 /// Why a connection is at its end.
@@ -73,6 +80,37 @@ enum Loss {
     Gone { answered: bool },
     /// The gateway broke the protocol.
     Protocol(ProtocolError),
+}
+
+/// What one read of the gateway came to.
+#[derive(Default)]
+struct Taken {
+    /// Lines for the client.
+    to_client: Vec<u8>,
+    /// Whether lines that had to wait may go now.
+    credit_came: bool,
+    /// Whether the gateway has said everything.
+    gateway_done: bool,
+}
+
+impl Taken {
+    fn take(&mut self, decoder: &mut Decoder, state: &mut State) -> Result<(), ProtocolError> {
+        while let Some(frame) = decoder.frame()? {
+            let verdict = state.link.received(&frame)?;
+            if verdict == Inbound::Deliver {
+                self.to_client.extend_from_slice(frame.payload);
+                self.to_client.push(b'\n');
+            }
+            if frame.kind == Kind::Line
+                && let Some(credit) = state.link.delivered(frame.payload.len())
+            {
+                state.control.extend(credit);
+            }
+            self.credit_came |= frame.kind == Kind::Credit;
+            self.gateway_done |= verdict == Inbound::Bye;
+        }
+        Ok(())
+    }
 }
 
 /// Forwards until the client is done. Never returns before: the process ends in [`Shared::leave`].
@@ -88,7 +126,14 @@ pub(crate) fn run(options: Options) -> ExitCode {
     let mut hello = ClientHello::new(Role::Client);
     hello.profile.clone_from(&options.profile);
     hello.origin = origin();
-    let shim = Arc::new(Shim { shared: Shared::new(hello), options });
+    let stdout = match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(stdout) => Mutex::new(File::from(stdout)),
+        Err(error) => {
+            say(&format!("stdout cannot be used: {error}"));
+            return ExitCode::from(EX_IOERR);
+        }
+    };
+    let shim = Arc::new(Shim { shared: Shared::new(hello), options, stdout });
     let signals = signals();
     let (stdin_shim, signal_shim) = (Arc::clone(&shim), Arc::clone(&shim));
     std::thread::spawn(move || stdin_shim.read_client());
@@ -172,6 +217,7 @@ impl Shim {
         let given_up = state.link.connected(&connected.welcome);
         state.hello.session = connected.welcome.session;
         state.stream = Some(Arc::clone(&stream));
+        state.gateway_done = false;
         // What is left of the last connection means nothing to this one.
         state.control.clear();
         self.shared.unlock_changed(state);
@@ -206,42 +252,33 @@ impl Shim {
 
     /// Takes the frames that are whole; gives whether the client got anything.
     fn take_frames(&self, decoder: &mut Decoder) -> Result<bool, ProtocolError> {
-        let mut to_client = Vec::new();
-        let mut gateway_done = false;
-        let mut credit_came = false;
+        let mut taken = Taken::default();
         let mut state = self.shared.lock();
-        while let Some(frame) = decoder.frame()? {
-            let verdict = state.link.received(&frame)?;
-            if verdict == Inbound::Deliver {
-                to_client.extend_from_slice(frame.payload);
-                to_client.push(b'\n');
-            }
-            if frame.kind == Kind::Line
-                && let Some(credit) = state.link.delivered(frame.payload.len())
-            {
-                state.control.extend(credit);
-            }
-            credit_came |= frame.kind == Kind::Credit;
-            gateway_done |= verdict == Inbound::Bye;
-        }
-        let must_send = credit_came || !state.control.is_empty();
+        let outcome = taken.take(decoder, &mut state);
+        let must_send = taken.credit_came || !state.control.is_empty();
         drop(state);
-        self.write_client(&to_client);
+        // Also what came before a broken frame: it is answered, and counts as that.
+        self.write_client(&taken.to_client);
         if must_send {
             self.shared.send();
         }
-        if gateway_done {
+        if taken.gateway_done {
             // Only now: who waits for this ends the process.
             let mut state = self.shared.lock();
             state.gateway_done = true;
             self.shared.unlock_changed(state);
         }
-        Ok(!to_client.is_empty())
+        outcome.map(|()| !taken.to_client.is_empty())
     }
 
     /// Writes to the client; a client that does not listen any more is done.
     fn write_client(&self, bytes: &[u8]) {
-        if !bytes.is_empty() && write_stdout(bytes).is_err() {
+        if bytes.is_empty() {
+            return;
+        }
+        let stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+        if write_all(&stdout, bytes).is_err() {
+            drop(stdout);
             self.shared.leave();
         }
     }
@@ -255,7 +292,7 @@ impl Shim {
         self.answer_all(&lines, failure);
     }
 
-    fn answer_all(&self, lines: &[Vec<u8>], failure: &Failure) {
+    fn answer_all(&self, lines: &[GivenUp], failure: &Failure) {
         let answers: Vec<u8> = lines.iter().filter_map(|line| failure.answer(line)).flatten().collect();
         self.write_client(&answers);
     }
@@ -326,17 +363,17 @@ fn read_some(mut stream: &Stream, bytes: &mut [u8]) -> usize {
     }
 }
 
-fn write_stdout(mut bytes: &[u8]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+/// Writes whole lines, to a client that may have made its end non-blocking.
+fn write_all(mut stdout: &File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match stdout.write(bytes) {
             Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => os::wait_ready(io::stdout(), true)?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => os::wait_ready(stdout, true)?,
             Err(error) => return Err(error),
         }
     }
-    stdout.flush()
+    Ok(())
 }
 
 /// The error and all its causes in one line.

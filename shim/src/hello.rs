@@ -15,6 +15,9 @@ pub const STATE_BYTES_MAX: usize = 1280;
 /// Longer paths in a hello are cut to this many bytes, so that the line stays under its bound.
 const PATH_BYTES_MAX: usize = 1024;
 
+/// Longer reasons of a refusal are cut to this many bytes; even all escaped, two of them fit.
+const REASON_BYTES_MAX: usize = 320;
+
 /// Longer profile names are cut to this many bytes: no config has one.
 const PROFILE_BYTES_MAX: usize = 256;
 
@@ -234,11 +237,7 @@ impl ServerHello {
     pub fn to_line(&self) -> Vec<u8> {
         match self {
             Self::Welcome(welcome) => welcome.write(),
-            Self::Refused(refusal) => FlatWriter::new()
-                .text("refused", Some(&refusal.message))
-                .text("next_step", refusal.next_step.as_deref())
-                .flag("retry", refusal.retry)
-                .into_line(),
+            Self::Refused(refusal) => refusal.write(),
         }
     }
 
@@ -258,6 +257,20 @@ impl ServerHello {
             received: read.number("received").unwrap_or_default(),
             window: read_window(&read),
         }))
+    }
+}
+
+impl Refusal {
+    /// The line; long texts are cut so that it stays under [`HELLO_BYTES_MAX`].
+    fn write(&self) -> Vec<u8> {
+        let mut refusal = self.clone();
+        truncate(&mut refusal.message, REASON_BYTES_MAX);
+        refusal.next_step.iter_mut().for_each(|next_step| truncate(next_step, REASON_BYTES_MAX));
+        FlatWriter::new()
+            .text("refused", Some(&refusal.message))
+            .text("next_step", refusal.next_step.as_deref())
+            .flag("retry", refusal.retry)
+            .into_line()
     }
 }
 
@@ -356,6 +369,9 @@ mod tests {
         let refusal = Refusal { message: "no".into(), next_step: Some("go".into()), retry: true };
         let refused = ServerHello::Refused(refusal);
         assert_eq!(ServerHello::from_line(&refused.to_line()), Some(refused));
+        let long = "\u{1}".repeat(9000);
+        let long = Refusal { message: long.clone(), next_step: Some(long), retry: false };
+        assert!(ServerHello::Refused(long).to_line().len() <= HELLO_BYTES_MAX);
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod shim_link;
 pub mod start;
 
 pub use gateway_link::{GatewayLink, Incoming};
-pub use shim_link::{Inbound, ShimLink};
+pub use shim_link::{GivenUp, Inbound, ShimLink};
 
 /// The longest line a client may send, in bytes without its newline.
 pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use snowgate_link::LINE_BYTES_MAX;
 use snowgate_link::flat::quote;
 use snowgate_link::scan::scan;
+use snowgate_link::{GivenUp, LINE_BYTES_MAX};
 
 /// JSON-RPC's "internal error": the codes that SDKs raise for lost connections are theirs.
 const INTERNAL_ERROR: i32 = -32603;
@@ -16,6 +16,9 @@ const INVALID_REQUEST: i32 = -32600;
 pub(crate) fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "snowgate-shim: {what}");
 }
+
+/// What is added where a gateway may have acted on the request.
+const OUTCOME_UNKNOWN: &str = "; this request may have taken effect: check before you send it again";
 
 /// Why requests are answered with an error.
 #[derive(Clone, Debug)]
@@ -35,14 +38,15 @@ impl Failure {
         }
     }
 
-    /// The error line for the request `line`; `None` where it is no request (a notification, a response, rubbish).
-    pub(crate) fn answer(&self, line: &[u8]) -> Option<Vec<u8>> {
-        let found = scan(line);
+    /// The error line for a request; `None` where the line is no request (a notification, a response, rubbish).
+    pub(crate) fn answer(&self, given_up: &GivenUp) -> Option<Vec<u8>> {
+        let found = scan(&given_up.line);
+        let unknown = if given_up.may_have_run { OUTCOME_UNKNOWN } else { "" };
         let id = found.id.filter(|_| found.has_method)?;
         let cause = json_text(&self.message);
         let next_step = self.next_step.as_deref().map_or_else(|| "null".to_owned(), json_text);
         let data = format!(r#"{{"cause":{cause},"nextStep":{next_step}}}"#);
-        Some(error_line(&id, INTERNAL_ERROR, &format!("Snowgate: {}", self.to_text()), Some(&data)))
+        Some(error_line(&id, INTERNAL_ERROR, &format!("Snowgate: {}{unknown}", self.to_text()), Some(&data)))
     }
 }
 
@@ -86,12 +90,15 @@ mod tests {
     #[test]
     fn only_requests_are_answered() {
         let failure = Failure { message: "no gateway".into(), next_step: Some("start it".into()) };
-        let answer = failure.answer(br#"{"jsonrpc":"2.0","id":"a","method":"ping"}"#).unwrap();
+        let given_up = |line: &str, may_have_run| GivenUp { line: line.as_bytes().to_vec(), may_have_run };
+        let answer =
+            failure.answer(&given_up(r#"{"jsonrpc":"2.0","id":"a","method":"ping"}"#, true)).unwrap();
         let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("a"), &json!(-32603)));
-        assert!(answer["error"]["message"].as_str().unwrap().contains("next step: start it"));
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains("next step: start it; this request may have taken effect"), "{message}");
         for line in [r#"{"method":"n"}"#, r#"{"id":1,"result":{}}"#, "rubbish"] {
-            assert!(failure.answer(line.as_bytes()).is_none(), "{line}");
+            assert!(failure.answer(&given_up(line, false)).is_none(), "{line}");
         }
     }
 }

@@ -5,10 +5,12 @@
 //! from the link. Neither is held while writing to the client.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use interprocess::local_socket::Stream;
+use interprocess::local_socket::prelude::*;
 use snowgate_link::credit::Window;
 use snowgate_link::frame::{Frame, Kind};
 use snowgate_link::hello::ClientHello;
@@ -31,6 +33,8 @@ pub(crate) struct Shared {
     writer: Mutex<()>,
     /// Signalled at the changes of `state` that somebody waits for.
     changed: Condvar,
+    /// Set when the process is about to end: a write that cannot go on gives up.
+    is_leaving: AtomicBool,
 }
 
 /// Guarded by [`Shared::state`].
@@ -76,7 +80,12 @@ impl Shared {
             control: Vec::new(),
             waiters: 0,
         };
-        Self { state: Mutex::new(state), writer: Mutex::new(()), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            writer: Mutex::new(()),
+            changed: Condvar::new(),
+            is_leaving: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -115,13 +124,35 @@ impl Shared {
         let Some(stream) = state.stream.clone() else { return };
         let bytes = state.take_writable();
         self.unlock_changed(state);
-        write_gateway(&stream, &bytes);
+        self.write_gateway(&stream, &bytes);
+    }
+
+    /// Writes to the gateway. One that is gone is noticed by the main thread, which reads from it.
+    fn write_gateway(&self, mut stream: &Stream, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            match stream.write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // The send time-out: the gateway does not read. Without a client nobody needs to wait for it.
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    if self.is_leaving.load(Ordering::Relaxed) || os::has_hung_up(io::stdin()) {
+                        std::process::exit(0);
+                    }
+                }
+                Err(_) => return,
+            }
+        }
     }
 
     /// Says goodbye to the gateway, gives it a moment to finish, and ends the process.
     pub(crate) fn leave(&self) -> ! {
         let deadline = Instant::now() + BYE_TIMEOUT;
+        self.is_leaving.store(true, Ordering::Relaxed);
         if let Some(writing) = lock_within(&self.writer, LOCK_TIMEOUT) {
+            if let Some(stream) = &self.lock().stream {
+                // Refused only for a stream that is gone, which needs no time-out.
+                let _ = stream.set_send_timeout(Some(BYE_TIMEOUT));
+            }
             // The goodbye goes after the last line.
             self.write(&writing);
             Frame::control(Kind::Bye, 0, b"").encode(&mut self.lock().control);
@@ -150,23 +181,6 @@ fn lock_within<T>(mutex: &Mutex<T>, timeout: Duration) -> Option<MutexGuard<'_, 
             Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-        }
-    }
-}
-
-/// Writes to the gateway. One that is gone is noticed by the main thread, which reads from it.
-fn write_gateway(mut stream: &Stream, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        match stream.write(bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // The send time-out: the gateway does not read. Without a client nobody needs to wait for it.
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                if os::has_hung_up(io::stdin()) {
-                    std::process::exit(0);
-                }
-            }
-            Err(_) => return,
         }
     }
 }

@@ -32,6 +32,15 @@ pub enum Inbound {
     Bye,
 }
 
+/// A line that no gateway will answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The line.
+    pub line: Vec<u8>,
+    /// Whether a gateway may have acted on it.
+    pub may_have_run: bool,
+}
+
 /// A line of the client, encoded as the frame that carries it.
 #[derive(Debug)]
 struct Retained {
@@ -46,6 +55,12 @@ struct Retained {
 impl Retained {
     fn payload(&self) -> &[u8] {
         &self.frame[HEADER_BYTES..]
+    }
+
+    /// Whether the last gateway may have acted on it: it was sent, and not behind the last line that the gateway named
+    /// when it left.
+    fn may_have_been_acted_on(&self, unsent_from: u64, acted_on: Option<u64>) -> bool {
+        self.seq < unsent_from && acted_on.is_none_or(|last| self.seq <= last)
     }
 
     /// Whether the client still waits for something.
@@ -114,7 +129,7 @@ impl ShimLink {
 
     /// A gateway said welcome: from here on [`ShimLink::next_to_send`] gives frames. Gives the lines that the
     /// gateway will never answer, which the caller answers with an error.
-    pub fn connected(&mut self, welcome: &Welcome) -> Vec<Vec<u8>> {
+    pub fn connected(&mut self, welcome: &Welcome) -> Vec<GivenUp> {
         self.connection = Some(Connection {
             send: SendCredit::new(welcome.window),
             receive: ReceiveCredit::new(self.window),
@@ -126,8 +141,8 @@ impl ShimLink {
             return Vec::new();
         }
         let (acted_on, unsent_from) = (self.acted_on.take(), std::mem::replace(&mut self.unsent_from, 1));
-        for line in self.retained.iter_mut().filter(|line| line.seq < unsent_from) {
-            line.risky |= acted_on.is_none_or(|last| line.seq <= last);
+        for line in &mut self.retained {
+            line.risky |= line.may_have_been_acted_on(unsent_from, acted_on);
         }
         if welcome.resume == Resume::Lost {
             self.give_up(|line| line.risky && !line.pinned)
@@ -211,7 +226,7 @@ impl ShimLink {
 
     /// Gives up on everything the client still waits for and gives those lines, so that each can be answered with
     /// an error.
-    pub fn give_up_all(&mut self) -> Vec<Vec<u8>> {
+    pub fn give_up_all(&mut self) -> Vec<GivenUp> {
         self.give_up(|_| true)
     }
 
@@ -220,14 +235,16 @@ impl ShimLink {
         self.retained.iter().filter(|line| line.is_open()).count()
     }
 
-    fn give_up(&mut self, which: impl Fn(&Retained) -> bool) -> Vec<Vec<u8>> {
+    fn give_up(&mut self, which: impl Fn(&Retained) -> bool) -> Vec<GivenUp> {
+        let (unsent_from, acted_on) = (self.unsent_from, self.acted_on);
         let mut lines = Vec::new();
         self.retained.retain_mut(|line| {
             if !line.is_open() || !which(line) {
                 return true;
             }
             line.answered = true;
-            lines.push(line.payload().to_vec());
+            let may_have_run = line.risky || line.may_have_been_acted_on(unsent_from, acted_on);
+            lines.push(GivenUp { line: line.payload().to_vec(), may_have_run });
             line.pinned
         });
         lines

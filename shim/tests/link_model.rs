@@ -139,8 +139,9 @@ impl World {
             held: VecDeque::new(),
             waiting: VecDeque::new(),
         });
-        for line in self.shim.connected(&welcome) {
-            self.answered(&line);
+        for given_up in self.shim.connected(&welcome) {
+            assert!(given_up.may_have_run, "given up although no gateway had it");
+            self.answered(&given_up.line);
         }
         self.send();
     }

@@ -213,6 +213,27 @@ fn a_log_that_cannot_be_written_is_named() {
 }
 
 #[test]
+fn a_request_that_a_gateway_may_have_run_says_so() {
+    let home = Home::new();
+    let mut client = home.client();
+    client.initialize();
+    let under_way = client.send_endless_query();
+    home.sessions_until(Duration::from_secs(5), "the statement runs", |sessions| {
+        sessions.iter().any(|session| session["state"] == "running")
+    });
+    home.configure("[gateway]\nnonsense = 1\n");
+    home.kill_gateway();
+    let answer = client.answer(&under_way);
+    let text = error_text(&answer, -32603);
+    assert!(text.contains("nonsense") && text.contains("may have taken effect"), "{text}");
+    let answer = client.request("tools/list", &json!({}));
+    assert!(
+        !error_text(&answer, -32603).contains("may have taken effect"),
+        "no gateway ever had it: {answer}"
+    );
+}
+
+#[test]
 fn every_request_that_waits_is_told() {
     let home = Home::new();
     home.configure("[gateway]\nnonsense = 1\n");

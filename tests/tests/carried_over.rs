@@ -102,6 +102,26 @@ fn writes_that_had_not_started_when_the_gateway_was_stopped_run_on_the_next() {
 }
 
 #[test]
+fn a_statement_is_run_again_in_the_context_that_it_was_sent_in() {
+    let home = Home::new();
+    home.configure("read_only = false\n[limits]\nstatement_timeout_ms = 1500\n");
+    let mut client = connected(&home);
+    succeeds(&client.query("create table here (x)"));
+    let read = client.send_call("execute_query", &json!({"query": "select count(*) as n from here"}));
+    let endless = client.send_endless_query();
+    let change = client.send_call("set_context", &json!({"database": "TWO"}));
+    home.sessions_until(Duration::from_secs(5), "a statement runs", |sessions| {
+        sessions[0]["state"] == "running"
+    });
+    home.kill_gateway();
+    // Whatever had been answered before: nothing ran in TWO, where there is no such table.
+    assert_eq!(succeeds(&client.answer(&read)), "n\n0\n(1 row)");
+    assert!(tool_text(&client.answer(&endless)).starts_with("Timed out"));
+    succeeds(&client.answer(&change));
+    assert_eq!(context_of(&mut client)["database"], "TWO");
+}
+
+#[test]
 fn a_read_runs_again_also_where_writing_is_allowed() {
     let home = Home::new();
     home.configure("read_only = false\n[limits]\nstatement_timeout_ms = 1000\n");

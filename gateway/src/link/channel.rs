@@ -18,7 +18,6 @@ use rmcp::model::{ErrorData, JsonRpcMessage, RequestId, ServerResult};
 use rmcp::service::TxJsonRpcMessage;
 use serde::Serialize;
 use snowgate_link::frame::{Frame, Kind};
-use snowgate_link::hello::STATE_BYTES_MAX;
 use snowgate_link::{GatewayLink, MESSAGE_BYTES_MAX};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
@@ -27,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::envelope::{Effect, Rejection};
 use super::pins::{PinSlot, Pins};
 use super::requests::{InFlight, Requests, Running, seq_of_private};
-use crate::session::Session;
+use crate::session::{Session, SessionContext};
 
 /// How long the last words to a shim may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -205,14 +204,29 @@ impl Channel {
 
     /// The client wants no answer to line `seq` any more.
     pub(super) fn cancel(&self, seq: u64) {
-        self.change_requests(|requests| requests.cancel(seq));
+        let ended = self.change_requests(|requests| requests.cancel(seq));
+        self.keep_state(ended.as_ref());
         self.acknowledge(seq, None);
     }
 
     /// The handler of line `seq` has ended.
     pub(super) fn end(&self, seq: u64) {
-        self.change_requests(|requests| requests.end(seq));
+        let unwanted = self.change_requests(|requests| requests.end(seq));
+        self.keep_state(unwanted.as_ref());
         self.freed.notify_one();
+    }
+
+    /// A cancelled request may have changed the session's state all the same.
+    fn keep_state(&self, cancelled: Option<&InFlight>) {
+        if cancelled.is_some_and(|request| request.effect == Some(Effect::State)) {
+            self.push_state(&mut self.lock().control);
+        }
+    }
+
+    /// Appends the frame that gives the session's state to the shim.
+    fn push_state(&self, control: &mut Vec<u8>) {
+        let SessionContext { context, lost: None } = self.session.context() else { return };
+        Frame::control(Kind::State, 0, &to_line(&context)).encode(control);
     }
 
     fn change_requests<T>(&self, change: impl FnOnce(&mut Requests) -> T) -> T {
@@ -265,11 +279,7 @@ impl Channel {
         match request.effect {
             None => {}
             Some(Effect::Pin(slot)) => pins.pin(slot, seq, control),
-            Some(Effect::State) => {
-                let state = to_line(&self.session.context().context);
-                debug_assert!(state.len() <= STATE_BYTES_MAX, "names are bounded");
-                Frame::control(Kind::State, 0, &state).encode(control);
-            }
+            Some(Effect::State) => self.push_state(control),
         }
     }
 
@@ -315,8 +325,11 @@ impl Channel {
     }
 
     fn has_nothing_to_write(&self) -> bool {
+        // Whoever holds the writer goes on by itself.
+        let is_written =
+            self.writer.try_lock().map_or(true, |unwritten| unwritten.written == unwritten.bytes.len());
         let state = self.lock();
-        state.control.is_empty() && state.waiting.is_empty()
+        is_written && state.control.is_empty() && state.waiting.is_empty()
     }
 
     /// Writes what is left and says goodbye, within [`CLOSE_TIMEOUT`].

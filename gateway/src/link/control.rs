@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use interprocess::local_socket::tokio::Stream;
+use interprocess::local_socket::traits::Stream as _;
 use serde::{Deserialize, Serialize};
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::frame::{Decoder, Frame, Kind};
@@ -97,11 +98,13 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
             let reply = serde_json::to_vec(&answer(gateway, command)).unwrap_or_default();
             let bytes =
                 Frame { kind: Kind::Line, flags: 0, seq: 1, re: frame.seq, payload: &reply }.to_bytes();
-            if stream.write_all(&bytes).await.is_err() {
-                return;
-            }
+            let written = stream.write_all(&bytes).await;
+            // Also where whoever asked has gone meanwhile: it did ask.
             if command == Command::Stop {
                 gateway.drain.cancel();
+            }
+            if written.is_err() {
+                return;
             }
         }
         tokio::select! {
@@ -152,6 +155,7 @@ fn exchange(
     rest: &[u8],
     command: Command,
 ) -> std::io::Result<Reply> {
+    stream.set_recv_timeout(Some(ASK_TIMEOUT))?;
     let payload = serde_json::to_vec(&command)?;
     stream.write_all(&Frame { kind: Kind::Line, flags: 0, seq: 1, re: 0, payload: &payload }.to_bytes())?;
     let mut decoder = Decoder::new();

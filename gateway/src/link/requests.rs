@@ -77,24 +77,18 @@ impl Requests {
         self.by_seq.iter().find(|(_, request)| !request.cancelled && request.id == *id).map(|(&seq, _)| seq)
     }
 
-    /// The client wants no answer to line `seq` any more.
-    pub(super) fn cancel(&mut self, seq: u64) {
-        if let Some(request) = self.by_seq.get_mut(&seq) {
-            request.cancelled = true;
-            if request.over {
-                self.by_seq.remove(&seq);
-            }
-        }
+    /// The client wants no answer to line `seq` any more; gives the request if its handler has ended already.
+    pub(super) fn cancel(&mut self, seq: u64) -> Option<InFlight> {
+        let request = self.by_seq.get_mut(&seq)?;
+        request.cancelled = true;
+        if request.over { self.by_seq.remove(&seq) } else { None }
     }
 
-    /// The handler of line `seq` has ended; its answer, if it is wanted, is on its way.
-    pub(super) fn end(&mut self, seq: u64) {
-        if let Some(request) = self.by_seq.get_mut(&seq) {
-            request.over = true;
-            if request.cancelled {
-                self.by_seq.remove(&seq);
-            }
-        }
+    /// The handler of line `seq` has ended; gives the request if nobody wants its answer. One that is wanted is on its way.
+    pub(super) fn end(&mut self, seq: u64) -> Option<InFlight> {
+        let request = self.by_seq.get_mut(&seq)?;
+        request.over = true;
+        if request.cancelled { self.by_seq.remove(&seq) } else { None }
     }
 
     /// Line `seq` is answered; gives its request if the client still wants that.

@@ -99,7 +99,11 @@ impl LinkTransport {
         if let Some(message) = self.ready.pop_front() {
             return Some(message);
         }
-        if self.waiting.is_empty() || !self.channel.has_room() {
+        let next = self.waiting.front()?;
+        // A statement that a later gateway must run again has to find the context that it was sent in.
+        let may_start =
+            if next.effect == Some(Effect::State) { self.channel.is_idle() } else { self.channel.has_room() };
+        if !may_start {
             return None;
         }
         let Waiting { id, seq, bytes, effect, mut message } = self.waiting.pop_front()?;

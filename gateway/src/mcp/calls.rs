@@ -7,6 +7,7 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde_json::json;
 use snowgate_link::BUILD;
+use snowgate_link::hello::STATE_BYTES_MAX;
 
 use super::arguments::{self as args, limit, read};
 use super::{failure, table, tools};
@@ -158,6 +159,10 @@ impl Call<'_> {
         }
         check_names(tool, &wanted)?;
         let context = self.context_with(wanted).await?;
+        if serde_json::to_vec(&context).map_or(0, |state| state.len()) > STATE_BYTES_MAX {
+            let message = format!("Invalid arguments for {tool}: these names are too long together");
+            return Err(ErrorData::invalid_params(message, None).into());
+        }
         if self.request.ct.is_cancelled() {
             return Err(BackendError::new(ErrorKind::Cancelled, "the context was not changed").into());
         }

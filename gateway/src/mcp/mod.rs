@@ -49,6 +49,24 @@ impl SqlService {
         Self { gateway, session }
     }
 
+    /// Answers `initialize`.
+    fn open(
+        &self,
+        mut request: InitializeRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        let result = self.negotiate_initialize(&request)?;
+        // A client that asks for a stateless revision here gets an older one, and must then be spoken to in that one.
+        request.protocol_version = result.protocol_version.clone();
+        self.session.set_client(ClientIdentity {
+            name: Some(request.client_info.name.clone()),
+            version: Some(request.client_info.version.clone()),
+            era: Era::Handshake(result.protocol_version.to_string()),
+        });
+        context.peer.set_peer_info(request);
+        Ok(result)
+    }
+
     /// Notes what a stateless request tells of its client.
     fn note_client(&self, context: &RequestContext<RoleServer>) {
         let Some(version) = context.meta.protocol_version() else { return };
@@ -71,19 +89,10 @@ impl ServerHandler for SqlService {
 
     async fn initialize(
         &self,
-        mut request: InitializeRequestParams,
+        request: InitializeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
-        let result = self.negotiate_initialize(&request)?;
-        // A client that asks for a stateless revision here gets an older one, and must then be spoken to in that one.
-        request.protocol_version = result.protocol_version.clone();
-        self.session.set_client(ClientIdentity {
-            name: Some(request.client_info.name.clone()),
-            version: Some(request.client_info.version.clone()),
-            era: Era::Handshake(result.protocol_version.to_string()),
-        });
-        context.peer.set_peer_info(request);
-        Ok(result)
+        without_panic(async { self.open(request, &context) }).await
     }
 
     async fn list_tools(
@@ -91,14 +100,15 @@ impl ServerHandler for SqlService {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        self.note_client(&context);
-        if request.is_some_and(|request| request.cursor.is_some()) {
-            return Err(ErrorData::invalid_params(
-                "there is only one page of tools, and no cursor for it",
-                None,
-            ));
-        }
-        Ok(ListToolsResult::with_all_items(tools::list(self.gateway.config.sqlite.read_only)))
+        without_panic(async {
+            self.note_client(&context);
+            if request.is_some_and(|request| request.cursor.is_some()) {
+                let message = "there is only one page of tools, and no cursor for it";
+                return Err(ErrorData::invalid_params(message, None));
+            }
+            Ok(ListToolsResult::with_all_items(tools::list(self.gateway.config.sqlite.read_only)))
+        })
+        .await
     }
 
     async fn list_resources(

@@ -57,10 +57,12 @@ impl Launcher {
                 let _ = intermediate.wait();
                 self.judge(&line, endpoint)
             }
-            Ok(None) => Err(StartError::Deadline {
-                socket: endpoint.socket.clone(),
-                step: "waiting for the new gateway to be ready",
-            }),
+            Ok(None) => {
+                // It leaves when the gateway is ready at last; somebody has to wait for it.
+                std::thread::spawn(move || intermediate.wait());
+                let (socket, step) = (endpoint.socket.clone(), "waiting for the new gateway to be ready");
+                Err(StartError::Deadline { socket, step })
+            }
             Err(source) => Err(launch_error(source)),
         }
     }
