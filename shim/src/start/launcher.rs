@@ -58,8 +58,9 @@ impl Launcher {
                 self.judge(&line, endpoint)
             }
             Ok(None) => {
-                // It leaves when the gateway is ready at last; somebody has to wait for it.
-                std::thread::spawn(move || intermediate.wait());
+                // The gateway goes on; nobody needs to hear from it any more.
+                let _ = intermediate.kill();
+                let _ = intermediate.wait();
                 let (socket, step) = (endpoint.socket.clone(), "waiting for the new gateway to be ready");
                 Err(StartError::Deadline { socket, step })
             }
