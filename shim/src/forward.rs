@@ -113,7 +113,7 @@ impl Taken {
     }
 }
 
-/// Forwards until the client is done. Never returns before: the process ends in [`Shared::leave`].
+/// Forwards until the client is done; the process ends in [`Shared::leave`]. Returns only where stdout is not open.
 pub(crate) fn run(options: Options) -> ExitCode {
     // A shim that has lost a thread must not linger: its client can deal with one that ends.
     std::panic::set_hook(Box::new(|panic| {
@@ -172,7 +172,7 @@ impl Shim {
         let mut losses = 0;
         loop {
             let failure = match self.connect() {
-                Ok(connected) => match self.read_gateway(*connected) {
+                Ok(connected) => match self.read_gateway(connected) {
                     Loss::Gone { answered: true } => {
                         losses = 0;
                         None
@@ -201,11 +201,11 @@ impl Shim {
         }
     }
 
-    fn connect(&self) -> Result<Box<Connected>, StartError> {
+    fn connect(&self) -> Result<Connected, StartError> {
         let hello = self.shared.lock().hello();
         let endpoint = Endpoint::resolve(self.options.socket.as_deref(), self.options.home.as_deref())?;
         let launcher = (!self.options.no_autostart).then(|| launcher(&self.options));
-        connect_or_start(&endpoint, &hello, launcher.as_ref()).map(Box::new)
+        connect_or_start(&endpoint, &hello, launcher.as_ref())
     }
 
     /// Reads one connection to its end.
@@ -222,12 +222,8 @@ impl Shim {
         state.control.clear();
         self.shared.unlock_changed(state);
         self.shared.send();
-        let lost =
-            "the gateway that ran this request is gone and its session is lost; the outcome is unknown";
-        self.answer_all(
-            &given_up,
-            &Failure { message: lost.into(), next_step: Some("check before you retry".into()) },
-        );
+        let message = "the gateway that had this request is gone, and the session with it".to_owned();
+        self.answer_all(&given_up, &Failure { message, next_step: None });
 
         let mut decoder = Decoder::new();
         decoder.push(&connected.rest);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, request_line, tool_text, until};
+use snowgate_tests::{Client, Home, error_text, request_line, tool_text, until};
 
 fn connected(home: &Home) -> Client {
     let mut client = home.client();
@@ -49,11 +49,31 @@ fn where_the_context_cannot_be_restored_nothing_runs_until_it_is_set_again() {
     let text = tool_text(&answer);
     assert!(text.contains("could not be restored") && text.contains("TWO"), "{text}");
     assert!(text.contains("call set_context"), "{text}");
+    let elsewhere = json!({"query": "create table oops (x)", "database": "ONE"});
+    assert!(tool_text(&client.call("execute_query", &elsewhere)).contains("could not be restored"));
     let info = client.call("session_info", &json!({}));
     assert!(info["result"]["structuredContent"]["context_lost"].is_string(), "{info}");
     succeeds(&client.call("set_context", &json!({"database": "ONE"})));
     let tables = client.query("select count(*) as n from sqlite_schema");
     assert_eq!(succeeds(&tables), "n\n0\n(1 row)");
+}
+
+#[test]
+fn a_profile_that_is_gone_is_named_also_to_a_session_that_comes_back() {
+    let home = Home::new();
+    home.configure("[profiles.work]\ndatabase = \"TWO\"\n");
+    let mut client = home.launch().arg("--profile").arg("work").start();
+    client.initialize();
+    succeeds(&client.call("set_context", &json!({"warehouse": "w"})));
+    home.configure("");
+    home.kill_gateway();
+    let answer = client.query("select 1");
+    assert!(error_text(&answer, -32603).contains("work"), "{answer}");
+    // A gateway reads its config once, when it starts.
+    home.configure("[profiles.work]\n");
+    home.stop();
+    succeeds(&client.query("select 1"));
+    assert_eq!(context_of(&mut client)["database"], "TWO");
 }
 
 #[test]

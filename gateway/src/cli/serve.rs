@@ -38,7 +38,7 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
     let environment = ProcessEnvironment;
     let paths = Paths::discover(&environment)?;
     let config = Config::load(&paths, &environment)?;
-    let _log_guard = observe::init(&paths.log_dir, config.gateway.log_level, config.log_targets.as_deref())
+    let log_guard = observe::init(&paths.log_dir, config.gateway.log_level, config.log_targets.as_deref())
         .context("cannot write the log")?;
     *log = observe::newest_log(&paths.log_dir);
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
@@ -72,6 +72,10 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
         readiness.say_to_person(format_args!("ready, listening on {}", gateway.endpoint.socket.display()));
         readiness.say(&Readiness::Ready);
         gateway.serve(listener).await;
+        match log_guard.dropped_lines() {
+            0 => {}
+            lines => tracing::warn!(lines, "lines of this log were dropped: the disk was too slow"),
+        }
         tracing::info!("gone");
         Ok(ExitCode::SUCCESS)
     })

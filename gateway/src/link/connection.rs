@@ -18,6 +18,7 @@ use super::channel::Channel;
 use super::control;
 use super::transport::LinkTransport;
 use crate::backend::Context;
+use crate::config::ProfileConfig;
 use crate::gateway::Gateway;
 use crate::mcp::SqlService;
 use crate::session::{Session, SessionContext, SessionGuard, SessionTable, TableError};
@@ -112,9 +113,13 @@ async fn open_session(gateway: &Gateway, hello: &ClientHello, uid: u32) -> Resul
         return Err(Refusal { message: "the gateway is leaving".into(), next_step: None, retry: true });
     }
     let profile = hello.profile.as_deref().unwrap_or("default");
+    // Also for a session that comes back: the profile may be gone since.
+    let settings = gateway.config.profile(profile).map_err(|error| {
+        refusal(error.to_string(), Some("correct --profile or SNOWGATE_PROFILE, or add the profile".into()))
+    })?;
     let context = match &hello.state {
         Some(state) => restored_context(gateway, state).await,
-        None => SessionContext { context: initial_context(gateway, profile).await?, lost: None },
+        None => SessionContext { context: initial_context(gateway, profile, settings).await?, lost: None },
     };
     let key = SessionTable::key_for(hello.session.as_ref());
     let session = Session::new(key, hello.origin.clone(), uid, profile.to_owned(), context);
@@ -128,10 +133,11 @@ async fn open_session(gateway: &Gateway, hello: &ClientHello, uid: u32) -> Resul
 }
 
 /// The context a session of `profile` starts in.
-async fn initial_context(gateway: &Gateway, profile: &str) -> Result<Context, Refusal> {
-    let settings = gateway.config.profile(profile).map_err(|error| {
-        refusal(error.to_string(), Some("correct --profile or SNOWGATE_PROFILE, or add the profile".into()))
-    })?;
+async fn initial_context(
+    gateway: &Gateway,
+    profile: &str,
+    settings: &ProfileConfig,
+) -> Result<Context, Refusal> {
     let wanted = Context {
         role: settings.role.clone(),
         warehouse: settings.warehouse.clone(),

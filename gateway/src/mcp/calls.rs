@@ -138,7 +138,9 @@ impl Call<'_> {
         let args::ExecuteQuery { query, database, schema, limit: given, use_transaction, auto_commit } =
             arguments;
         let rows_max = limit(tool, given, args::QUERY_LIMIT, self.rows_max())?;
-        let context = self.context_with(Context { database, schema, ..Context::default() }).await?;
+        // Before any change for this call: a context that is lost stops that, too.
+        let now = self.context()?;
+        let context = self.changed(now, Context { database, schema, ..Context::default() }).await?;
         let transaction = match (use_transaction.unwrap_or(false), auto_commit.unwrap_or(true)) {
             (_, false) => Transaction::Rollback,
             (true, true) => Transaction::Commit,
@@ -158,7 +160,7 @@ impl Call<'_> {
             return Err(ErrorData::invalid_params(message, None).into());
         }
         check_names(tool, &wanted)?;
-        let context = self.context_with(wanted).await?;
+        let context = self.changed(self.session_context().context, wanted).await?;
         if serde_json::to_vec(&context).map_or(0, |state| state.len()) > STATE_BYTES_MAX {
             let message = format!("Invalid arguments for {tool}: these names are too long together");
             return Err(ErrorData::invalid_params(message, None).into());
@@ -203,12 +205,11 @@ impl Call<'_> {
         info
     }
 
-    /// The session's context with `change` applied. A database without a schema means that database's default schema.
-    async fn context_with(&self, change: Context) -> Result<Context, BackendError> {
+    /// The context `now` with `change` applied. A database without a schema means that database's default schema.
+    async fn changed(&self, now: Context, change: Context) -> Result<Context, BackendError> {
         if change == Context::default() {
-            return self.context();
+            return Ok(now);
         }
-        let now = self.session_context().context;
         let schema = if change.database.is_some() { change.schema } else { change.schema.or(now.schema) };
         let wanted = Context {
             role: change.role.or(now.role),
@@ -290,7 +291,7 @@ fn unknown_tool(name: &str) -> ErrorData {
     let near = tools::NAMES.iter().filter(|known| likeness(known) > LIKENESS_MIN);
     let nearest = near.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
-    let shown: String = name.chars().take(100).collect();
+    let shown = super::shown(name);
     ErrorData::invalid_params(format!("Unknown tool: {shown}{hint}"), Some(json!({"tools": tools::NAMES})))
 }
 

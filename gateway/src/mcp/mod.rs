@@ -29,8 +29,8 @@ use crate::session::{ClientIdentity, Era, Session};
 /// The tool whose effect later requests depend on: the link keeps it for the next gateway and lets nothing overtake it.
 pub(crate) const SET_CONTEXT: &str = "set_context";
 
-/// An unknown method's name is repeated up to this many characters.
-const METHOD_CHARS_MAX: usize = 100;
+/// The name of an unknown method or tool is repeated up to this many characters.
+const SHOWN_CHARS_MAX: usize = 100;
 
 const INSTRUCTIONS: &str = "\
 SQL access through Snowgate. Look around with list_databases, list_tables and describe_table, then use execute_query \
@@ -156,8 +156,12 @@ impl ServerHandler for SqlService {
 
 /// What is answered to a method that is not offered. `rmcp`'s own message is the method's name alone.
 fn method_not_found(method: &str) -> ErrorData {
-    let shown: String = method.chars().take(METHOD_CHARS_MAX).collect();
-    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("Method not found: {shown}"), None)
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("Method not found: {}", shown(method)), None)
+}
+
+/// As much of a client's own word as an error repeats.
+fn shown(name: &str) -> String {
+    name.chars().take(SHOWN_CHARS_MAX).collect()
 }
 
 /// Turns a panic into an error: `rmcp` would leave the request unanswered for ever. The panic hook has logged it.
