@@ -1,18 +1,26 @@
 //! The gateway's shared parts, and its life from the first connection to the last.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use snowgate_link::BUILD;
 use snowgate_link::endpoint::Endpoint;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::config::{Config, Paths};
 use crate::link::{Listener, StatusView, serve_connection};
+use crate::mcp;
 use crate::multiplexer::Multiplexer;
 use crate::observe;
-use crate::session::SessionTable;
+use crate::session::{Session, SessionTable};
+use crate::state::StateStore;
+use crate::upgrade::{Newer, YIELD_PAUSE};
 
 /// Pause after a failed accept: what fails it (descriptors, memory) needs time to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -26,6 +34,15 @@ const ENDPOINT_CHECK: Duration = Duration::from_secs(1);
 /// How much longer than the drain time-out the last connections get to say goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How often the counters of sessions are written down: a gateway that is killed loses what came after.
+const KEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often sessions are looked for whose shims are gone without a word, or which nobody came back for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often a gateway that makes room for a newer one looks whether nothing runs.
+const YIELD_CHECK: Duration = Duration::from_millis(250);
+
 /// What all sessions share.
 pub struct Gateway {
     /// The configuration, as it was at the start.
@@ -38,17 +55,46 @@ pub struct Gateway {
     pub multiplexer: Multiplexer,
     /// The open sessions.
     pub sessions: Arc<SessionTable>,
+    /// What outlives this gateway.
+    pub state: Arc<StateStore>,
+    /// Statements that are not reads and run now.
+    pub writes: Arc<mcp::RunningWrites>,
     /// Fires when the gateway is to leave; written by signals, `stop` and idleness.
     pub drain: CancellationToken,
+    /// The file of this program. Read at the start, because an upgrade replaces it.
+    pub program: PathBuf,
+    /// Set before `drain` fires if the program that is on disk then is to take this one's place.
+    restart: AtomicBool,
+    newer: Newer,
+    /// Drawn at the start: tells a gateway from the one that takes its place under the same process id.
+    instance: String,
     started: Instant,
 }
 
 impl Gateway {
     /// A gateway without sessions.
-    pub fn new(config: Config, paths: Paths, endpoint: Endpoint, multiplexer: Multiplexer) -> Arc<Self> {
-        let sessions = SessionTable::new(config.gateway.sessions_max);
-        let drain = CancellationToken::new();
-        Arc::new(Self { config, paths, endpoint, multiplexer, sessions, drain, started: Instant::now() })
+    pub fn new(
+        config: Config,
+        paths: Paths,
+        endpoint: Endpoint,
+        multiplexer: Multiplexer,
+        state: StateStore,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            sessions: SessionTable::new(config.gateway.sessions_max),
+            config,
+            paths,
+            endpoint,
+            multiplexer,
+            state: Arc::new(state),
+            writes: Arc::default(),
+            drain: CancellationToken::new(),
+            program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("snowgate")),
+            restart: AtomicBool::new(false),
+            newer: Newer::default(),
+            instance: Uuid::new_v4().to_string(),
+            started: Instant::now(),
+        })
     }
 
     /// How it is.
@@ -58,6 +104,7 @@ impl Gateway {
         StatusView {
             version: BUILD.to_owned(),
             pid: std::process::id(),
+            instance: self.instance.clone(),
             uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             sessions: self.sessions.len(),
             backend: self.multiplexer.backend().kind().to_owned(),
@@ -65,11 +112,62 @@ impl Gateway {
             connections_idle: pool.idle,
             connections_max: pool.limit,
             requests_waiting: pool.waiting,
+            program: shown(&self.program),
             socket: shown(&self.endpoint.socket),
             config_file: self.config.file.as_deref().map(shown),
             data_dir: shown(&self.paths.data_dir),
+            state_file: shown(self.state.path()),
+            state_problem: self.state.problem(),
             log_file: observe::newest_log(&self.paths.log_dir).as_deref().map(shown),
         }
+    }
+
+    /// Leaves, and has the program that is then on disk take its place.
+    pub fn restart(&self) {
+        self.restart.store(true, Ordering::Relaxed);
+        self.drain.cancel();
+    }
+
+    /// Whether another program is to take this one's place.
+    pub fn is_restarting(&self) -> bool {
+        self.restart.load(Ordering::Relaxed)
+    }
+
+    /// A peer of this build connected.
+    pub(crate) fn note_build(&self, build: &str) {
+        self.newer.note(build, BUILD);
+    }
+
+    /// What tells the tools of this gateway from others.
+    pub(crate) fn tools_digest(&self) -> String {
+        mcp::tools_digest(self.config.sqlite.read_only)
+    }
+
+    /// How long a session is kept whose client is gone, in milliseconds.
+    pub(crate) fn ttl_ms(&self) -> i64 {
+        i64::try_from(self.config.session.ttl.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// A session's connection is at its end: writes down what the next one is to find.
+    pub(crate) async fn put_away(&self, session: &Arc<Session>) {
+        if !session.is_kept.load(Ordering::Relaxed) || session.is_replaced() {
+            return;
+        }
+        let (state, session) = (Arc::clone(&self.state), Arc::clone(session));
+        let put_away = spawn_blocking(move || {
+            let (id, context) = (session.key.id.as_str(), session.context().context);
+            let counts = session.counters.counts();
+            let kept = if session.is_over() {
+                state.detach(id, &context, counts)
+            } else {
+                state.keep([(id, &context, counts)].into_iter())
+            };
+            if let Err(error) = kept {
+                tracing::warn!(session = %session.key.id, %error, "what the session left is not kept");
+            }
+        });
+        // A panic in there is in the log.
+        let _ = put_away.await;
     }
 
     /// Serves connections until the gateway is to leave; then lets what runs finish, within the drain time-out.
@@ -78,7 +176,9 @@ impl Gateway {
         tokio::select! {
             () = self.accept(&listener, &connections) => {}
             () = self.multiplexer.reap_idle() => {}
+            () = self.keep_sessions() => {}
             () = self.watch_idleness() => {}
+            () = self.watch_for_newer() => {}
             () = watch_endpoint(&listener) => {}
             () = self.drain.cancelled() => {}
         }
@@ -112,6 +212,45 @@ impl Gateway {
         }
     }
 
+    /// Writes down how sessions stand, and removes those that nobody comes back for, for ever.
+    async fn keep_sessions(self: &Arc<Self>) {
+        let mut interval = tokio::time::interval(KEEP_INTERVAL);
+        let mut swept_at: Option<Instant> = None;
+        loop {
+            interval.tick().await;
+            let sweeps = swept_at.is_none_or(|at| at.elapsed() >= SWEEP_INTERVAL);
+            if sweeps {
+                swept_at = Some(Instant::now());
+            }
+            let gateway = Arc::clone(self);
+            // A panic in there is in the log.
+            let _ = spawn_blocking(move || gateway.keep_now(sweeps)).await;
+        }
+    }
+
+    fn keep_now(&self, sweeps: bool) {
+        let sessions = self.sessions.all();
+        let changed = sessions.iter().filter(|session| session.is_kept.load(Ordering::Relaxed));
+        let changed: Vec<_> = changed
+            .filter(|session| session.has_changed())
+            .map(|session| (session.key.id.as_str(), session.context().context, session.counters.counts()))
+            .collect();
+        if !changed.is_empty()
+            && let Err(error) =
+                self.state.keep(changed.iter().map(|(id, context, counts)| (*id, context, *counts)))
+        {
+            tracing::warn!(%error, "counters are not kept");
+        }
+        if sweeps {
+            let connected: HashSet<String> = sessions.iter().map(|session| session.key.id.clone()).collect();
+            match self.state.sweep(&connected, self.ttl_ms()) {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "sessions that nobody came back for are forgotten"),
+                Err(error) => tracing::warn!(%error, "old sessions are not looked for"),
+            }
+        }
+    }
+
     /// Returns once there was no session for as long as the config allows.
     async fn watch_idleness(&self) {
         let Some(idle_exit) = self.config.gateway.idle_exit else { return std::future::pending().await };
@@ -124,6 +263,32 @@ impl Gateway {
             }
         }
         tracing::info!("no session for {} s", idle_exit.as_secs());
+    }
+
+    /// Returns once nothing runs and somebody has a newer build.
+    async fn watch_for_newer(&self) {
+        let mut interval = tokio::time::interval(YIELD_CHECK);
+        loop {
+            interval.tick().await;
+            let Some(build) = self.newer.get() else { continue };
+            let is_idle = self
+                .sessions
+                .all()
+                .iter()
+                .all(|session| session.counters.running.load(Ordering::Relaxed) == 0);
+            if !is_idle {
+                continue;
+            }
+            let (state, asked) = (Arc::clone(&self.state), build.clone());
+            let pause = YIELD_PAUSE;
+            let may_yield = spawn_blocking(move || state.yields_to(&asked, pause)).await;
+            if matches!(may_yield, Ok(Ok(true))) {
+                tracing::info!(build, own = BUILD, "making room for a newer build");
+                return;
+            }
+            tracing::info!(build, own = BUILD, "a newer build is in use beside this one");
+            self.newer.clear();
+        }
     }
 }
 

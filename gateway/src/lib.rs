@@ -11,3 +11,5 @@ pub mod mcp;
 pub mod multiplexer;
 pub mod observe;
 pub mod session;
+pub mod state;
+mod upgrade;

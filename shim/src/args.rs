@@ -20,6 +20,8 @@ Usage: snowgate-shim [OPTIONS]
 
 Options:
       --profile NAME    Profile of the gateway's config to use      [SNOWGATE_PROFILE]
+      --session NAME    Keep the session's context under this name  [SNOWGATE_SESSION]
+                        (default: under the client, its folder and the profile)
       --socket PATH     Socket of the gateway                       [SNOWGATE_SOCKET]
       --gateway PATH    Gateway program to start                    [SNOWGATE_GATEWAY]
                         (default: `snowgate` beside this program, then on PATH)
@@ -45,6 +47,8 @@ pub(crate) enum Command {
 pub(crate) struct Options {
     /// The profile to ask for.
     pub(crate) profile: Option<String>,
+    /// The name of the session.
+    pub(crate) session: Option<String>,
     /// The socket named by the user.
     pub(crate) socket: Option<PathBuf>,
     /// The home that moves everything.
@@ -70,8 +74,10 @@ fn parse_from(
 ) -> Result<Command, String> {
     use lexopt::prelude::*;
     let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let name = |name: &str| variable(name).filter(|value| !value.is_empty()).map(text).transpose();
     let mut options = Options {
-        profile: variable("SNOWGATE_PROFILE").filter(|value| !value.is_empty()).map(text).transpose()?,
+        profile: name("SNOWGATE_PROFILE")?,
+        session: name("SNOWGATE_SESSION")?,
         socket: path("SNOWGATE_SOCKET"),
         home: path("SNOWGATE_HOME"),
         gateway: path("SNOWGATE_GATEWAY"),
@@ -81,6 +87,7 @@ fn parse_from(
     while let Some(argument) = parser.next().map_err(failed)? {
         match argument {
             Long("profile") => options.profile = Some(text(parser.value().map_err(failed)?)?),
+            Long("session") => options.session = Some(text(parser.value().map_err(failed)?)?),
             Long("socket") => options.socket = Some(parser.value().map_err(failed)?.into()),
             Long("gateway") => options.gateway = Some(parser.value().map_err(failed)?.into()),
             Long("no-autostart") => options.no_autostart = true,
@@ -98,7 +105,7 @@ fn parse_from(
 }
 
 fn text(value: OsString) -> Result<String, String> {
-    value.into_string().map_err(|value| format!("the profile name {} is not UTF-8", value.display()))
+    value.into_string().map_err(|value| format!("the name {} is not UTF-8", value.display()))
 }
 
 fn is_on(value: &OsStr) -> bool {
@@ -136,9 +143,12 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_its_variable() {
-        let options =
-            options(&["--profile=work"], &[("SNOWGATE_PROFILE", "home"), ("SNOWGATE_SOCKET", "/s")]).unwrap();
-        assert_eq!(options.profile.as_deref(), Some("work"));
+        let options = options(
+            &["--profile=work", "--session", "n"],
+            &[("SNOWGATE_PROFILE", "home"), ("SNOWGATE_SOCKET", "/s")],
+        )
+        .unwrap();
+        assert_eq!((options.profile.as_deref(), options.session.as_deref()), (Some("work"), Some("n")));
         assert_eq!(options.socket.as_deref(), Some(Path::new("/s")));
     }
 

@@ -57,7 +57,8 @@ const PASSED_ON: [&str; 14] = [
 ];
 
 /// Variables that concern one client and must not reach the gateway that serves all.
-const PER_CLIENT: [&str; 3] = ["SNOWGATE_PROFILE", "SNOWGATE_GATEWAY", "SNOWGATE_NO_AUTOSTART"];
+const PER_CLIENT: [&str; 4] =
+    ["SNOWGATE_PROFILE", "SNOWGATE_SESSION", "SNOWGATE_GATEWAY", "SNOWGATE_NO_AUTOSTART"];
 
 /// For glibc: memory of large results goes back to the system when they are gone, instead of staying with one of many
 /// arenas. (Measured: 10 MB instead of 470 MB after a client with 60 unread answers of 7 MB had died.)
@@ -125,6 +126,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
     }
     let mut hello = ClientHello::new(Role::Client);
     hello.profile.clone_from(&options.profile);
+    hello.session_name.clone_from(&options.session);
     hello.origin = origin();
     let stdout = match io::stdout().as_fd().try_clone_to_owned() {
         Ok(stdout) => Mutex::new(File::from(stdout)),

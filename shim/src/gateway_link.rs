@@ -21,8 +21,6 @@ pub enum Incoming<'a> {
     },
     /// Credit came: lines that had to wait may be sent.
     Credit,
-    /// A newer shim would like another gateway. Nothing acts on it yet.
-    Drain,
     /// The client is done.
     Bye,
 }
@@ -53,9 +51,10 @@ impl GatewayLink {
                 self.send.granted(Grant::from_payload(frame.payload)?)?;
                 Ok(Incoming::Credit)
             }
-            Kind::Drain => Ok(Incoming::Drain),
             Kind::Bye => Ok(Incoming::Bye),
-            Kind::Ack | Kind::Pin | Kind::Unpin | Kind::State => Err(ProtocolError::Unexpected(frame.kind)),
+            Kind::Ack | Kind::Pin | Kind::Unpin | Kind::State | Kind::Drain => {
+                Err(ProtocolError::Unexpected(frame.kind))
+            }
         }
     }
 

@@ -18,8 +18,8 @@ const PATH_BYTES_MAX: usize = 1024;
 /// Longer reasons of a refusal are cut to this many bytes; even all escaped, two of them fit.
 const REASON_BYTES_MAX: usize = 320;
 
-/// Longer profile names are cut to this many bytes: no config has one.
-const PROFILE_BYTES_MAX: usize = 256;
+/// Longer profile and session names are cut to this many bytes: the gateway refuses them.
+const NAME_BYTES_MAX: usize = 256;
 
 /// The protocol versions that this build speaks.
 pub const PROTO: ProtoRange = ProtoRange { min: 1, max: 1 };
@@ -109,6 +109,8 @@ pub struct ClientHello {
     pub origin: Origin,
     /// The session to resume.
     pub session: Option<SessionKey>,
+    /// The name under which the session's context is kept for later shims; `None`: under the client's identity.
+    pub session_name: Option<String>,
     /// What the last gateway gave for the next one, as it came. At most [`STATE_BYTES_MAX`] bytes.
     pub state: Option<String>,
     /// What the shim is ready to hold.
@@ -125,6 +127,7 @@ impl ClientHello {
             profile: None,
             origin: Origin::default(),
             session: None,
+            session_name: None,
             state: None,
             window: Window::default(),
         }
@@ -135,7 +138,8 @@ impl ClientHello {
         let mut hello = self.clone();
         let paths = [&mut hello.origin.parent_exe, &mut hello.origin.cwd];
         paths.into_iter().flatten().for_each(|path| truncate(path, PATH_BYTES_MAX));
-        hello.profile.iter_mut().for_each(|profile| truncate(profile, PROFILE_BYTES_MAX));
+        let names = [&mut hello.profile, &mut hello.session_name];
+        names.into_iter().flatten().for_each(|name| truncate(name, NAME_BYTES_MAX));
         let line = hello.write();
         if line.len() <= HELLO_BYTES_MAX {
             return line;
@@ -159,6 +163,7 @@ impl ClientHello {
             .text("cwd", self.origin.cwd.as_deref())
             .text("session", session.map(|key| key.id.as_str()))
             .text("secret", session.map(|key| key.secret.as_str()))
+            .text("session_name", self.session_name.as_deref())
             .text("state", self.state.as_deref())
             .number("window_frames", self.window.frames)
             .number("window_bytes", self.window.bytes)
@@ -179,6 +184,7 @@ impl ClientHello {
                 cwd: read.text("cwd"),
             },
             session: read_session(&read),
+            session_name: read.text("session_name"),
             state: read.text("state"),
             window: read_window(&read),
         })
@@ -202,17 +208,15 @@ fn read_window(read: &FlatReader) -> Window {
 pub enum Resume {
     /// There was none: a new session.
     New,
-    /// The gateway still has it, with everything it received: send what it has not seen.
-    Attached,
-    /// The gateway knows nothing of the connection's past: replay pins and unretired lines.
+    /// The session goes on: replay pins and unretired lines.
     Rebuilt,
-    /// It is gone: what was under way must be answered with an error.
+    /// It is not this gateway's to go on with: what may have run must be answered with an error.
     Lost,
 }
 
 impl Resume {
-    const NAMES: [(&'static str, Self); 4] =
-        [("new", Self::New), ("attached", Self::Attached), ("rebuilt", Self::Rebuilt), ("lost", Self::Lost)];
+    const NAMES: [(&'static str, Self); 3] =
+        [("new", Self::New), ("rebuilt", Self::Rebuilt), ("lost", Self::Lost)];
 
     fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, resume)| *resume == self).map_or("new", |(name, _)| name)
@@ -254,7 +258,6 @@ impl ServerHello {
             pid: read.number("pid").unwrap_or_default(),
             session: read_session(&read),
             resume: Resume::named(&read.text("resume")?)?,
-            received: read.number("received").unwrap_or_default(),
             window: read_window(&read),
         }))
     }
@@ -284,7 +287,6 @@ impl Welcome {
             .text("session", session.map(|key| key.id.as_str()))
             .text("secret", session.map(|key| key.secret.as_str()))
             .text("resume", Some(self.resume.name()))
-            .number("received", self.received)
             .number("window_frames", self.window.frames)
             .number("window_bytes", self.window.bytes)
             .into_line()
@@ -304,8 +306,6 @@ pub struct Welcome {
     pub session: Option<SessionKey>,
     /// How a presented session was taken.
     pub resume: Resume,
-    /// For [`Resume::Attached`]: the last of the shim's lines that the gateway has.
-    pub received: u64,
     /// What the gateway is ready to hold.
     pub window: Window,
 }
@@ -357,12 +357,13 @@ mod tests {
         hello.session = Some(key.clone());
         hello.state = Some(r#"{"database":"A"}"#.into());
         hello.profile = Some("w\u{e4}\"x\n".into());
+        hello.session_name = Some("nightly".into());
         hello.origin = Origin { pid: 7, parent_exe: Some("/a b".into()), cwd: None };
         assert_eq!(ClientHello::from_line(&hello.to_line()), Some(hello));
-        for resume in [Resume::New, Resume::Attached, Resume::Rebuilt, Resume::Lost] {
+        for resume in [Resume::New, Resume::Rebuilt, Resume::Lost] {
             let window = Window { frames: 3, bytes: 5 };
             let (build, session) = ("9".to_owned(), Some(key.clone()));
-            let welcome = Welcome { proto: 1, build, pid: 2, session, resume, received: 4, window };
+            let welcome = Welcome { proto: 1, build, pid: 2, session, resume, window };
             let welcome = ServerHello::Welcome(welcome);
             assert_eq!(ServerHello::from_line(&welcome.to_line()), Some(welcome));
         }
@@ -380,6 +381,7 @@ mod tests {
         hello.origin.cwd = Some("\u{1}ä".repeat(4000));
         hello.origin.parent_exe = Some("\"\\".repeat(4000));
         hello.profile = Some("p".repeat(1 << 20));
+        hello.session_name = Some("\"".repeat(1 << 20));
         hello.state = Some("\"".repeat(STATE_BYTES_MAX));
         let line = hello.to_line();
         assert!(line.len() <= HELLO_BYTES_MAX, "{}", line.len());

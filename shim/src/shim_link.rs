@@ -136,10 +136,6 @@ impl ShimLink {
             last_received: 0,
             draining: false,
         });
-        if welcome.resume == Resume::Attached {
-            self.unsent_from = self.unsent_from.min(welcome.received + 1);
-            return Vec::new();
-        }
         let (acted_on, unsent_from) = (self.acted_on.take(), std::mem::replace(&mut self.unsent_from, 1));
         for line in &mut self.retained {
             line.risky |= line.may_have_been_acted_on(unsent_from, acted_on);

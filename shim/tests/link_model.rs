@@ -124,15 +124,8 @@ impl World {
             (true, true) => Resume::Lost,
         };
         self.had_session = true;
-        let welcome = Welcome {
-            proto: 1,
-            build: String::new(),
-            pid: 0,
-            session: None,
-            resume,
-            received: 0,
-            window: self.window,
-        };
+        let welcome =
+            Welcome { proto: 1, build: String::new(), pid: 0, session: None, resume, window: self.window };
         self.gateway = Some(Gateway {
             link: GatewayLink::new(self.window, self.window),
             decoder: Decoder::new(),

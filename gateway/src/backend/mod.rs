@@ -121,6 +121,16 @@ pub struct Relation {
     pub name: String,
 }
 
+/// Asked before a statement that may change something reaches the backend, so that it is never run twice.
+pub trait WriteGate: std::fmt::Debug + Send + Sync {
+    /// The statement is about to run, under the name `query_id` where the backend has one by then. Blocks for as long as
+    /// an append to a file takes.
+    ///
+    /// # Errors
+    /// It must not run; the error is its answer.
+    fn admit(&self, query_id: Option<&str>) -> Result<(), BackendError>;
+}
+
 /// One unit of work for a connection.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -130,9 +140,8 @@ pub struct Request {
     pub operation: Operation,
     /// Row, byte and counting limits for the result.
     pub caps: Caps,
-    /// Whether an earlier gateway may have run it already: then it runs again only if it changes nothing, and fails
-    /// with [`ErrorKind::OutcomeUnknown`] otherwise.
-    pub replayed: bool,
+    /// Asked before anything is changed; never for a statement that only reads.
+    pub gate: Arc<dyn WriteGate>,
 }
 
 /// What came of a request that succeeded.

@@ -1,7 +1,8 @@
-//! `snowgate status`, `sessions` and `stop`: questions to the running gateway.
+//! `snowgate status`, `sessions`, `stop` and `restart`: questions to the running gateway.
 
 use std::fs::TryLockError;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,10 @@ use crate::session::SessionView;
 /// How long `stop` waits for the gateway to be gone: the longest drain time-out and a little more.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How often `stop` looks.
+/// How long nobody may hold the lock before a restart counts as failed.
+const START_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often `stop` and `restart` look.
 const STOP_CHECK: Duration = Duration::from_millis(5);
 
 /// Says whether a gateway runs.
@@ -54,12 +58,76 @@ pub(super) fn stop(cli: &Cli) -> Result<ExitCode> {
     print_text(&format!("stopped the gateway (pid {}, {} open sessions)\n", status.pid, status.sessions))
 }
 
+/// Restarts the gateway and waits until the new one answers.
+pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
+    let endpoint = endpoint(cli)?;
+    let Some(Reply::Status(before)) = ask(&endpoint, Command::Status)? else { return no_gateway(&endpoint) };
+    if !Path::new(&before.program).is_file() {
+        bail!(
+            "{} is not there any more, so the gateway goes on as it is; install it again, or run `snowgate stop`",
+            before.program
+        );
+    }
+    let Some(Reply::Status(before)) = ask(&endpoint, Command::Restart)? else { return no_gateway(&endpoint) };
+    let after = wait_for_another(&endpoint, &before)?;
+    let version = if after.version == before.version {
+        after.version
+    } else {
+        format!("{} in place of {}", after.version, before.version)
+    };
+    print_text(&format!(
+        "restarted the gateway (snowgate {version}, pid {}, {} open sessions)\n",
+        after.pid, before.sessions
+    ))
+}
+
+/// Waits until another gateway than `before` answers.
+fn wait_for_another(endpoint: &Endpoint, before: &StatusView) -> Result<StatusView> {
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    let mut absent_since = None;
+    loop {
+        match ask(endpoint, Command::Status) {
+            Ok(Some(Reply::Status(after))) if after.instance != before.instance => return Ok(*after),
+            _ if is_locked(endpoint)? => absent_since = None,
+            // Between two gateways there is a moment without one.
+            _ => {
+                if absent_since.get_or_insert_with(Instant::now).elapsed() > START_PATIENCE {
+                    bail!(
+                        "the gateway has left, and {} did not start in its place; {} and the newest log in {} say why. \
+                         The next client starts one",
+                        before.program,
+                        endpoint.stderr.display(),
+                        before.log_file.as_deref().unwrap_or("the state folder")
+                    );
+                }
+            }
+        }
+        if Instant::now() >= deadline {
+            bail!(
+                "no other gateway answers after {} s; `snowgate status` shows which one does",
+                STOP_TIMEOUT.as_secs()
+            );
+        }
+        std::thread::sleep(STOP_CHECK);
+    }
+}
+
+/// Whether some gateway holds the lock.
+fn is_locked(endpoint: &Endpoint) -> Result<bool> {
+    let lock = os::open_private(&endpoint.gateway_lock, false).context("cannot open the gateway's lock")?;
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error).context("cannot watch the gateway's lock"),
+    }
+}
+
 /// Waits until the gateway with this process id is gone. It holds its lock until its last moment; a client that had a
 /// request open may have started the next one by then, which holds the lock too, and answers.
 fn wait_until_gone(endpoint: &Endpoint, pid: u32) -> Result<()> {
     let deadline = Instant::now() + STOP_TIMEOUT;
     let lock = os::open_private(&endpoint.gateway_lock, false).context("cannot open the gateway's lock")?;
-    while let Err(error) = lock.try_lock() {
+    while let Err(error) = lock.try_lock_shared() {
         match error {
             TryLockError::WouldBlock if another_answers(endpoint, pid) => return Ok(()),
             TryLockError::WouldBlock if Instant::now() < deadline => std::thread::sleep(STOP_CHECK),
@@ -94,6 +162,7 @@ fn status_text(status: &StatusView) -> String {
          socket       {}\n\
          config       {}\n\
          data         {}\n\
+         state        {}{}\n\
          log          {}\n",
         status.version,
         status.pid,
@@ -107,6 +176,8 @@ fn status_text(status: &StatusView) -> String {
         status.socket,
         status.config_file.clone().unwrap_or_else(none),
         status.data_dir,
+        status.state_file,
+        status.state_problem.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default(),
         status.log_file.clone().unwrap_or_else(none),
     )
 }

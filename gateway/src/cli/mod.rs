@@ -41,6 +41,7 @@ Examples:
   snowgate demo                                   three clients at work on the sample data
   snowgate status                                 is a gateway running, and how is it?
   snowgate sessions --json                        who is connected, for a script
+  snowgate restart                                after an upgrade, or a change of the config
   snowgate config check                           is the configuration right?
   snowgate completions bash > ~/.local/share/bash-completion/completions/snowgate
 
@@ -80,6 +81,8 @@ pub(crate) enum Command {
     Sessions(OutputArgs),
     /// Stop the running gateway: statements get the drain time-out to finish
     Stop,
+    /// Restart the running gateway, as the program that is now on disk; clients notice nothing
+    Restart,
     /// Show three clients at work on the sample data, in a temporary home that is removed at the end
     Demo,
     /// Check, show and describe the configuration
@@ -141,6 +144,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Status(args) => control::status(cli, args),
         Command::Sessions(args) => control::sessions(cli, args),
         Command::Stop => control::stop(cli),
+        Command::Restart => control::restart(cli),
         Command::Demo => demo::run(),
         Command::Config(command) => config::run(command),
         Command::Completions { shell } => completions::run(*shell),
@@ -215,6 +219,7 @@ mod tests {
             "status --json",
             "sessions --json",
             "stop",
+            "restart",
             "demo",
             "config check --file x",
             "config show --json",

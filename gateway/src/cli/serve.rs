@@ -1,7 +1,8 @@
 //! `snowgate serve`: the gateway's process.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,13 +19,18 @@ use crate::gateway::Gateway;
 use crate::link::{BindError, GatewayLock, Listener};
 use crate::multiplexer::Multiplexer;
 use crate::observe;
+use crate::state::StateStore;
+
+/// The flag that a gateway is started with by a shim, which waits for its word.
+const READY_STDOUT: &str = "--ready-stdout";
 
 /// Runs the gateway until it is told to leave.
 pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
     let mut readiness = ReadinessPipe { wanted: args.ready_stdout };
     let mut log = None;
     match serve(cli, &mut readiness, &mut log) {
-        Ok(code) => Ok(code),
+        Ok(Served::Left) => Ok(ExitCode::SUCCESS),
+        Ok(Served::Restarting(program)) => Err(run_again(&program)),
         Err(error) => {
             let next_step = next_step(&error);
             tracing::error!(error = format!("{error:#}"), "cannot serve");
@@ -34,7 +40,22 @@ pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
     }
 }
 
-fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) -> Result<ExitCode> {
+/// How a gateway ended that had no error.
+enum Served {
+    /// Nobody needs it.
+    Left,
+    /// What this file holds now is to take its place.
+    Restarting(PathBuf),
+}
+
+/// Becomes the program at `path`, with the same arguments, environment and process id. Returns only where that fails.
+fn run_again(path: &Path) -> anyhow::Error {
+    let arguments = std::env::args_os().skip(1).filter(|argument| argument != READY_STDOUT);
+    let error = std::process::Command::new(path).args(arguments).exec();
+    anyhow::Error::new(error).context(format!("cannot run {} in place of this gateway", path.display()))
+}
+
+fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) -> Result<Served> {
     let environment = ProcessEnvironment;
     let paths = Paths::discover(&environment)?;
     let config = Config::load(&paths, &environment)?;
@@ -58,7 +79,7 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
                 tracing::info!(lock = %lock.display(), "another gateway is already running");
                 readiness.say_to_person(format_args!("another gateway is already running"));
                 readiness.say(&Readiness::Already);
-                return Ok(ExitCode::SUCCESS);
+                return Ok(Served::Left);
             }
             other => other?,
         };
@@ -66,7 +87,8 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
         let multiplexer = Multiplexer::new(backend, config.pool.clone());
         multiplexer.open_minimum().await?;
         let listener = Listener::bind(lock)?;
-        let gateway = Gateway::new(config, paths, endpoint, multiplexer);
+        let state = tokio::task::block_in_place(|| StateStore::open(&paths.state_dir));
+        let gateway = Gateway::new(config, paths, endpoint, multiplexer, state);
         leave_on_signal(&gateway)?;
         tracing::info!(pid = std::process::id(), socket = %gateway.endpoint.socket.display(), "ready");
         readiness.say_to_person(format_args!("ready, listening on {}", gateway.endpoint.socket.display()));
@@ -77,7 +99,7 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
             lines => tracing::warn!(lines, "lines of this log were dropped: the disk was too slow"),
         }
         tracing::info!("gone");
-        Ok(ExitCode::SUCCESS)
+        Ok(if gateway.is_restarting() { Served::Restarting(gateway.program.clone()) } else { Served::Left })
     })
 }
 

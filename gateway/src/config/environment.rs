@@ -30,6 +30,7 @@ pub(super) const VARIABLES: &[Variable] = &[
     },
     Variable { name: "SNOWGATE_NO_AUTOSTART", doc: "The shim starts no gateway, it only connects." },
     Variable { name: "SNOWGATE_PROFILE", doc: "The profile of the shim's session." },
+    Variable { name: "SNOWGATE_SESSION", doc: "The name under which the shim's session is kept." },
     Variable { name: "SNOWGATE_SOCKET", doc: "Path of the gateway's socket." },
 ];
 

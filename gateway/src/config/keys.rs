@@ -51,6 +51,7 @@ pub(super) struct Section {
 /// The tables of fixed keys, in the order in which they are shown.
 pub(super) const SECTIONS: &[Section] = &[
     Section { name: "gateway", doc: "The gateway process and its sessions." },
+    Section { name: "session", doc: "Sessions, and what is kept of them." },
     Section { name: "backend", doc: "What runs the statements." },
     Section { name: "sqlite", doc: "The embedded backend: a folder of SQLite files, each one a database." },
     Section { name: "pool", doc: "The connections that all sessions share." },
@@ -106,6 +107,10 @@ keys! {
     /// How much is logged; `SNOWGATE_LOG` stands above it.
     LOG_LEVEL = gateway.log_level: Kind::choice(&["error", "warn", "info", "debug", "trace"]),
         default Fallback::Text("info");
+
+    /// Minutes for which the context of a session whose client has left is kept for the next shim of the same client;
+    /// 0: not at all.
+    SESSION_TTL = session.ttl_minutes: Kind::integer(0, 43_200), default Fallback::Integer(1_440);
 
     /// The backend.
     BACKEND_KIND = backend.kind: Kind::Choice { accepted: &["sqlite"], planned: &["snowflake"] },

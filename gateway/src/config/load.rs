@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::error::{ConfigErrors, UnknownProfile, Warning};
-use super::sections::{BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SqliteConfig};
+use super::sections::{
+    BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
+};
 use super::settings::Settings;
 use super::{Environment, Paths, checks, document, file, overrides, suggest};
 
@@ -13,6 +15,8 @@ use super::{Environment, Paths, checks, document, file, overrides, suggest};
 pub struct Config {
     /// The process and its sessions.
     pub gateway: GatewayConfig,
+    /// Sessions, and what is kept of them.
+    pub session: SessionConfig,
     /// What runs the statements.
     pub backend: BackendKind,
     /// The embedded backend.
@@ -69,6 +73,7 @@ impl Config {
         let profiles = settings.profiles.iter();
         Self {
             gateway: GatewayConfig::from_settings(&settings),
+            session: SessionConfig::from_settings(&settings),
             // The only kind that passes the check.
             backend: BackendKind::Sqlite,
             sqlite: SqliteConfig::from_settings(&settings),

@@ -32,5 +32,7 @@ pub use error::{ConfigError, ConfigErrors, Place, UnknownProfile, Warning};
 pub use load::Config;
 pub use paths::{Paths, PathsError};
 pub use reference::reference;
-pub use sections::{BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SqliteConfig};
+pub use sections::{
+    BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
+};
 pub use settings::{Origin, Settings};

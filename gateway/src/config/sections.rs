@@ -32,6 +32,14 @@ pub struct GatewayConfig {
     pub log_level: Level,
 }
 
+/// `[session]`: sessions, and what is kept of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionConfig {
+    /// How long the context of a session is kept after its client has left. In minutes: `session.ttl_minutes`, 0 to
+    /// 43200.
+    pub ttl: Duration,
+}
+
 /// `backend.kind`: what runs the statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendKind {
@@ -107,6 +115,12 @@ impl GatewayConfig {
             hello_timeout: milliseconds(settings, &keys::HELLO_TIMEOUT),
             log_level: settings.text(&keys::LOG_LEVEL).parse().unwrap_or(Level::INFO),
         }
+    }
+}
+
+impl SessionConfig {
+    pub(super) fn from_settings(settings: &Settings) -> Self {
+        Self { ttl: Duration::from_secs(settings.integer(&keys::SESSION_TTL) * SECONDS_PER_MINUTE) }
     }
 }
 

@@ -281,8 +281,8 @@ fn the_example_loads() {
     config.sqlite.folder = home.dir.path().join("data/databases");
     let defaults = Home::empty().load().unwrap();
     assert_eq!(
-        (config.gateway, config.pool, config.limits),
-        (defaults.gateway, defaults.pool, defaults.limits)
+        (config.gateway, config.session, config.pool, config.limits),
+        (defaults.gateway, defaults.session, defaults.pool, defaults.limits)
     );
     for key in KEYS {
         assert!(text.contains(&format!("#= {} = ", key.name)), "the example lacks {}", key.path);

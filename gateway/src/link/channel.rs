@@ -14,7 +14,10 @@ use std::time::Duration;
 
 use interprocess::local_socket::tokio::Stream;
 use rmcp::RoleServer;
-use rmcp::model::{ErrorData, JsonRpcMessage, RequestId, ServerResult};
+use rmcp::model::{
+    ErrorData, GetExtensions, JsonRpcMessage, NotificationMetaObject, RequestId, ServerNotification,
+    ServerResult,
+};
 use rmcp::service::TxJsonRpcMessage;
 use serde::Serialize;
 use snowgate_link::frame::{Frame, Kind};
@@ -26,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::envelope::{Effect, Rejection};
 use super::pins::{PinSlot, Pins};
 use super::requests::{InFlight, Requests, Running, seq_of_private};
-use crate::session::{Session, SessionContext};
+use crate::session::Session;
 
 /// How long the last words to a shim may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -196,14 +199,27 @@ impl Channel {
     }
 
     /// Request `id` of line `seq` goes to `rmcp`; what is given back goes with it.
-    pub(super) fn start(self: &Arc<Self>, id: RequestId, seq: u64, effect: Option<Effect>) -> Running {
+    pub(super) fn start(
+        self: &Arc<Self>,
+        id: RequestId,
+        seq: u64,
+        effect: Option<Effect>,
+        is_replayed: bool,
+    ) -> Running {
         self.session.counters.requests.fetch_add(1, Ordering::Relaxed);
-        self.change_requests(|requests| requests.start(seq, id, effect));
+        self.change_requests(|requests| requests.start(seq, id, effect, is_replayed));
         Running::new(self, seq)
+    }
+
+    /// How many subscriptions are open.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.lock().requests.subscriptions()
     }
 
     /// The client wants no answer to line `seq` any more.
     pub(super) fn cancel(&self, seq: u64) {
+        // It may be a subscription, which the shim would open again with the next gateway.
+        Frame::control(Kind::Unpin, seq, b"").encode(&mut self.lock().control);
         let ended = self.change_requests(|requests| requests.cancel(seq));
         self.keep_state(ended.as_ref());
         self.acknowledge(seq, None);
@@ -219,14 +235,18 @@ impl Channel {
     /// A cancelled request may have changed the session's state all the same.
     fn keep_state(&self, cancelled: Option<&InFlight>) {
         if cancelled.is_some_and(|request| request.effect == Some(Effect::State)) {
-            self.push_state(&mut self.lock().control);
+            self.give_state();
         }
+    }
+
+    /// Gives the session's state to the shim, with whatever is written next.
+    pub(super) fn give_state(&self) {
+        self.push_state(&mut self.lock().control);
     }
 
     /// Appends the frame that gives the session's state to the shim.
     fn push_state(&self, control: &mut Vec<u8>) {
-        let SessionContext { context, lost: None } = self.session.context() else { return };
-        Frame::control(Kind::State, 0, &to_line(&context)).encode(control);
+        Frame::control(Kind::State, 0, self.session.carried().to_text().as_bytes()).encode(control);
     }
 
     fn change_requests<T>(&self, change: impl FnOnce(&mut Requests) -> T) -> T {
@@ -246,7 +266,13 @@ impl Channel {
         let (id, failed) = match &mut message {
             JsonRpcMessage::Response(response) => (Some(&mut response.id), is_failure(&response.result)),
             JsonRpcMessage::Error(error) => (error.id.as_mut(), true),
-            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => (None, false),
+            JsonRpcMessage::Notification(notification) => {
+                if self.prepare_notification(&mut notification.notification) {
+                    self.push_line(to_line(&message), 0);
+                }
+                return;
+            }
+            JsonRpcMessage::Request(_) => (None, false),
         };
         let Some(id) = id else { return self.push_line(to_line(&message), 0) };
         let Some(seq) = seq_of_private(id) else { return };
@@ -265,6 +291,24 @@ impl Channel {
         self.freed.notify_one();
     }
 
+    /// Has a notification of a subscription name it as the client does; gives whether the client is to see it.
+    fn prepare_notification(&self, notification: &mut ServerNotification) -> bool {
+        let Some(meta) = notification.extensions_mut().get_mut::<NotificationMetaObject>() else {
+            return true;
+        };
+        let Some(seq) = meta.subscription_id().as_ref().and_then(seq_of_private) else { return true };
+        let State { control, requests, .. } = &mut *self.lock();
+        let Some(request) = requests.get(seq) else { return false };
+        meta.set_subscription_id(request.id.clone());
+        if !matches!(notification, ServerNotification::SubscriptionsAcknowledgedNotification(_)) {
+            return true;
+        }
+        Frame::control(Kind::Pin, seq, b"").encode(control);
+        Frame::control(Kind::Ack, seq, b"").encode(control);
+        // The client has the acknowledgement of an earlier gateway.
+        !request.is_replayed
+    }
+
     fn push_line(&self, line: Vec<u8>, re: u64) {
         let mut state = self.lock();
         if !state.sealed {
@@ -278,8 +322,14 @@ impl Channel {
         let State { control, pins, sealed: false, .. } = &mut *self.lock() else { return };
         match request.effect {
             None => {}
-            Some(Effect::Pin(slot)) => pins.pin(slot, seq, control),
+            Some(Effect::Pin(slot)) => {
+                pins.pin(slot, seq, control);
+                // It says which revision of the protocol was agreed on.
+                self.push_state(control);
+            }
             Some(Effect::State) => self.push_state(control),
+            // It is at its end.
+            Some(Effect::Listen) => Frame::control(Kind::Unpin, seq, b"").encode(control),
         }
     }
 

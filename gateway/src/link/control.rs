@@ -1,4 +1,4 @@
-//! The control connection: what `snowgate status`, `sessions` and `stop` ask, over the same socket.
+//! The control connection: what `snowgate status`, `sessions`, `stop` and `restart` ask, over the same socket.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -30,13 +30,15 @@ pub enum Command {
     Sessions,
     /// Finish what runs and leave.
     Stop,
+    /// Finish what runs, and have the program that is then on disk go on.
+    Restart,
 }
 
 /// An answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// To [`Command::Status`] and [`Command::Stop`].
+    /// To [`Command::Status`], [`Command::Stop`] and [`Command::Restart`].
     Status(Box<StatusView>),
     /// To [`Command::Sessions`].
     Sessions(Vec<SessionView>),
@@ -49,6 +51,8 @@ pub struct StatusView {
     pub version: String,
     /// Its process id.
     pub pid: u32,
+    /// Drawn when it started: another gateway under the same process id has another.
+    pub instance: String,
     /// How long it has run, in milliseconds.
     pub uptime_ms: u64,
     /// Open sessions.
@@ -63,12 +67,18 @@ pub struct StatusView {
     pub connections_max: usize,
     /// Requests waiting for a connection.
     pub requests_waiting: usize,
+    /// The file of the gateway's program, which `restart` runs again.
+    pub program: String,
     /// The socket.
     pub socket: String,
     /// The config file in use; `None`: there is none.
     pub config_file: Option<String>,
     /// Where the data is.
     pub data_dir: String,
+    /// Where sessions and the journal of writes are kept.
+    pub state_file: String,
+    /// What is wrong with that file, or was when the gateway started.
+    pub state_problem: Option<String>,
     /// The newest log file.
     pub log_file: Option<String>,
 }
@@ -81,7 +91,6 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
         pid: std::process::id(),
         session: None,
         resume: Resume::New,
-        received: 0,
         window: Window::default(),
     };
     if stream.write_all(&ServerHello::Welcome(welcome).to_line()).await.is_err() {
@@ -100,8 +109,10 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
                 Frame { kind: Kind::Line, flags: 0, seq: 1, re: frame.seq, payload: &reply }.to_bytes();
             let written = stream.write_all(&bytes).await;
             // Also where whoever asked has gone meanwhile: it did ask.
-            if command == Command::Stop {
-                gateway.drain.cancel();
+            match command {
+                Command::Stop => gateway.drain.cancel(),
+                Command::Restart => gateway.restart(),
+                Command::Status | Command::Sessions => {}
             }
             if written.is_err() {
                 return;
@@ -119,7 +130,7 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
 
 fn answer(gateway: &Gateway, command: Command) -> Reply {
     match command {
-        Command::Status | Command::Stop => Reply::Status(Box::new(gateway.status())),
+        Command::Status | Command::Stop | Command::Restart => Reply::Status(Box::new(gateway.status())),
         Command::Sessions => Reply::Sessions(gateway.sessions.views()),
     }
 }

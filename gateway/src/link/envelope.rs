@@ -28,6 +28,8 @@ pub(super) enum Effect {
     Pin(PinSlot),
     /// The shim keeps the session's state as it is then.
     State,
+    /// It stays open until the client cancels it; once it is acknowledged the shim keeps the line.
+    Listen,
 }
 
 /// A sound line.
@@ -133,6 +135,7 @@ fn judge_request(text: &str, id: RequestId, method: &str, replay: bool) -> Resul
         ClientRequest::CallToolRequest(call) if call.params.name == crate::mcp::SET_CONTEXT => {
             Some(Effect::State)
         }
+        ClientRequest::SubscriptionsListenRequest(_) => Some(Effect::Listen),
         _ => None,
     };
     Ok(Message::Request { id, effect, message: Box::new(message) })
@@ -140,7 +143,10 @@ fn judge_request(text: &str, id: RequestId, method: &str, replay: bool) -> Resul
 
 /// The methods whose malformed params are worth naming.
 fn is_known(method: &str) -> bool {
-    matches!(method, "initialize" | "server/discover" | "ping" | "tools/call" | "tools/list")
+    matches!(
+        method,
+        "initialize" | "server/discover" | "ping" | "subscriptions/listen" | "tools/call" | "tools/list"
+    )
 }
 
 fn judge_notification(text: &str, method: &str) -> Result<Message, Rejection> {
@@ -160,6 +166,11 @@ fn judge_notification(text: &str, method: &str) -> Result<Message, Rejection> {
 /// that id would end the first request in the client's eyes.
 pub(super) fn duplicate(id: &RequestId) -> Rejection {
     invalid(None, &format!("id {} is in use by a request that still runs", serde_json::json!(id)))
+}
+
+/// The refusal of a subscription beyond `limit`.
+pub(super) fn too_many_subscriptions(id: RequestId, limit: usize) -> Rejection {
+    invalid(Some(id), &format!("{limit} subscriptions are open, which is the limit; cancel one"))
 }
 
 fn parse_error(message: String) -> Rejection {

@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use interprocess::local_socket::tokio::Listener as SocketListener;
 use interprocess::local_socket::tokio::Stream;
@@ -12,6 +13,9 @@ use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::os;
+
+/// How long the lock may be held by somebody who only looks whether there is a gateway.
+const LOOK_TIMEOUT: Duration = Duration::from_millis(30);
 
 /// Why a gateway cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -52,13 +56,26 @@ impl GatewayLock {
         let path = &endpoint.gateway_lock;
         let io_error = |what, source| BindError::Io { what, path: path.to_owned(), source };
         let file = os::open_private(path, false).map_err(|source| io_error("open", source))?;
-        match file.try_lock() {
+        match try_lock_for(&file, LOOK_TIMEOUT) {
             Ok(()) => {
                 let inode = file.metadata().map_err(|source| io_error("look at", source))?.ino();
                 Ok(Self { endpoint: endpoint.clone(), inode, _file: file })
             }
             Err(TryLockError::WouldBlock) => Err(BindError::Taken(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(io_error("lock", source)),
+        }
+    }
+}
+
+/// Takes the lock, unless somebody holds it for longer than `timeout`.
+fn try_lock_for(file: &File, timeout: Duration) -> Result<(), TryLockError> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            other => return other,
         }
     }
 }

@@ -6,8 +6,10 @@
 mod channel;
 mod connection;
 mod control;
+mod entrance;
 mod envelope;
 mod listener;
+mod opening;
 mod pins;
 mod requests;
 mod transport;
@@ -16,3 +18,4 @@ pub use connection::serve_connection;
 pub use control::{Command, Reply, StatusView, ask};
 pub use envelope::Replayed;
 pub use listener::{BindError, GatewayLock, Listener};
+pub(crate) use requests::seq_of_private;

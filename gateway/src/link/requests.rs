@@ -18,6 +18,8 @@ pub(super) struct InFlight {
     pub(super) id: RequestId,
     /// What comes of it once it has succeeded.
     pub(super) effect: Option<Effect>,
+    /// Whether an earlier gateway had it.
+    pub(super) is_replayed: bool,
     /// The client wants no answer any more.
     cancelled: bool,
     /// Its handler has ended.
@@ -38,7 +40,7 @@ pub(super) fn private_id(seq: u64) -> RequestId {
 }
 
 /// The line behind a private id.
-pub(super) fn seq_of_private(id: &RequestId) -> Option<u64> {
+pub(crate) fn seq_of_private(id: &RequestId) -> Option<u64> {
     match id {
         RequestId::Number(seq) => u64::try_from(*seq).ok(),
         RequestId::String(_) => None,
@@ -47,9 +49,19 @@ pub(super) fn seq_of_private(id: &RequestId) -> Option<u64> {
 
 impl Requests {
     /// Line `seq` goes to `rmcp`.
-    pub(super) fn start(&mut self, seq: u64, id: RequestId, effect: Option<Effect>) {
+    pub(super) fn start(&mut self, seq: u64, id: RequestId, effect: Option<Effect>, is_replayed: bool) {
         self.last_started = seq;
-        self.by_seq.insert(seq, InFlight { id, effect, cancelled: false, over: false });
+        self.by_seq.insert(seq, InFlight { id, effect, is_replayed, cancelled: false, over: false });
+    }
+
+    /// The request of line `seq`.
+    pub(super) fn get(&self, seq: u64) -> Option<&InFlight> {
+        self.by_seq.get(&seq)
+    }
+
+    /// How many subscriptions are open. They last as long as their session, and nothing waits for them.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.by_seq.len() - self.len()
     }
 
     /// The last line that was started, or 0.
@@ -57,19 +69,19 @@ impl Requests {
         self.last_started
     }
 
-    /// How many there are, cancelled ones that have not ended included.
+    /// How many there are, subscriptions left out and cancelled ones that have not ended included.
     pub(super) fn len(&self) -> usize {
-        self.by_seq.len()
+        self.by_seq.values().filter(|request| request.effect != Some(Effect::Listen)).count()
     }
 
-    /// Whether there is none.
+    /// Whether there is none but subscriptions.
     pub(super) fn is_empty(&self) -> bool {
-        self.by_seq.is_empty()
+        self.len() == 0
     }
 
     /// Whether one of them changes what later requests depend on.
     pub(super) fn has_effect(&self) -> bool {
-        self.by_seq.values().any(|request| request.effect.is_some())
+        self.by_seq.values().any(|request| !matches!(request.effect, None | Some(Effect::Listen)))
     }
 
     /// The line of the request that the client knows as `id` and still wants answered.
@@ -133,11 +145,11 @@ mod tests {
     #[test]
     fn an_id_is_free_again_once_its_request_is_cancelled() {
         let mut requests = Requests::default();
-        requests.start(1, id(7), None);
+        requests.start(1, id(7), None, false);
         assert_eq!(requests.find(&id(7)), Some(1));
         requests.cancel(1);
         assert_eq!((requests.find(&id(7)), requests.len()), (None, 1));
-        requests.start(2, id(7), None);
+        requests.start(2, id(7), None, false);
         assert!(requests.answer(1).is_none(), "nobody wants the late answer");
         assert_eq!(requests.answer(2).unwrap().id, id(7));
         assert!(requests.is_empty());
@@ -146,7 +158,7 @@ mod tests {
     #[test]
     fn a_cancelled_request_counts_until_its_handler_has_ended() {
         let mut requests = Requests::default();
-        requests.start(1, id(7), Some(Effect::State));
+        requests.start(1, id(7), Some(Effect::State), false);
         requests.cancel(1);
         assert!(requests.has_effect());
         requests.end(1);
@@ -154,9 +166,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_waits_for_a_subscription() {
+        let mut requests = Requests::default();
+        requests.start(1, id(7), Some(Effect::Listen), false);
+        assert!(requests.is_empty() && !requests.has_effect());
+        assert_eq!((requests.subscriptions(), requests.find(&id(7))), (1, Some(1)));
+    }
+
+    #[test]
     fn a_cancel_that_comes_after_the_end_leaves_nothing() {
         let mut requests = Requests::default();
-        requests.start(1, id(7), None);
+        requests.start(1, id(7), None, false);
         requests.end(1);
         assert_eq!(requests.len(), 1, "its answer is still to come");
         requests.cancel(1);

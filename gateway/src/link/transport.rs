@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use interprocess::local_socket::tokio::Stream;
@@ -20,12 +21,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::channel::Channel;
-use super::envelope::{Effect, Incoming, Message, Rejection, duplicate, judge};
+use super::entrance::Entrance;
+use super::envelope::{
+    Effect, Incoming, Message, Rejection, Replayed, duplicate, judge, too_many_subscriptions,
+};
 use super::requests::private_id;
+use crate::gateway::Gateway;
 use crate::session::Session;
 
 /// How long requests may go on after the client's goodbye. The shim waits a little longer.
 const BYE_GRACE: Duration = Duration::from_millis(50);
+
+/// Subscriptions of a session that are open at once, at most.
+const SUBSCRIPTIONS_MAX: usize = 8;
 
 /// A request that waits for a slot.
 #[derive(Debug)]
@@ -52,6 +60,7 @@ pub(super) struct LinkTransport {
     /// Fires when the gateway is about to leave.
     drain: CancellationToken,
     drain_timeout: Duration,
+    entrance: Entrance,
     /// Notifications on their way to `rmcp`.
     ready: VecDeque<Incoming>,
     /// Requests that wait for a slot; the credit window bounds them.
@@ -74,20 +83,20 @@ enum Phase {
 
 impl LinkTransport {
     pub(super) fn new(
+        gateway: Arc<Gateway>,
         stream: Arc<Stream>,
         decoder: Decoder,
         channel: Arc<Channel>,
         session: Arc<Session>,
-        drain: CancellationToken,
-        drain_timeout: Duration,
     ) -> Self {
         Self {
             stream,
             decoder,
             channel,
+            drain: gateway.drain.clone(),
+            drain_timeout: gateway.config.gateway.drain_timeout,
+            entrance: Entrance::new(gateway, &session),
             session,
-            drain,
-            drain_timeout,
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             phase: Phase::Open,
@@ -103,16 +112,16 @@ impl LinkTransport {
         // A statement that a later gateway must run again has to find the context that it was sent in.
         let may_start =
             if next.effect == Some(Effect::State) { self.channel.is_idle() } else { self.channel.has_room() };
-        if !may_start {
+        if !may_start || !self.entrance.lets_pass(&next.message, &self.session, &self.channel) {
             return None;
         }
         let Waiting { id, seq, bytes, effect, mut message } = self.waiting.pop_front()?;
         self.channel.processed(bytes);
-        let running = self.channel.start(id, seq, effect);
         if let JsonRpcMessage::Request(request) = &mut *message {
             request.id = private_id(seq);
             let extensions = request.request.extensions_mut();
-            extensions.insert(running);
+            let is_replayed = extensions.get::<Replayed>().is_some();
+            extensions.insert(self.channel.start(id, seq, effect, is_replayed));
             // The context as of now: a `set_context` that follows closely must not reach back.
             extensions.insert(self.session.context());
         }
@@ -170,7 +179,7 @@ impl LinkTransport {
                     events.push(Event::Line { seq, bytes: payload.len(), judged: judge(payload, replay) });
                 }
                 LinkEvent::Bye => events.push(Event::Bye),
-                LinkEvent::Credit | LinkEvent::Drain => {}
+                LinkEvent::Credit => {}
             }
         }
         Ok(events)
@@ -179,9 +188,17 @@ impl LinkTransport {
     fn handle(&mut self, event: Event) {
         self.session.touch();
         match event {
-            Event::Bye => self.phase = Phase::Closing(Instant::now() + BYE_GRACE),
+            Event::Bye => {
+                self.session.said_goodbye.store(true, Ordering::Relaxed);
+                self.phase = Phase::Closing(Instant::now() + BYE_GRACE);
+            }
             Event::Line { .. } if matches!(self.phase, Phase::Draining(_)) => {}
             Event::Line { seq, bytes, judged } => match judged {
+                Ok(Message::Request { id, effect: Some(Effect::Listen), .. })
+                    if self.is_subscribed_enough() =>
+                {
+                    self.channel.reject(seq, bytes, &too_many_subscriptions(id, SUBSCRIPTIONS_MAX));
+                }
                 Ok(Message::Request { id, effect, message }) if !self.is_taken(&id) => {
                     self.waiting.push_back(Waiting { id, seq, bytes, effect, message });
                 }
@@ -201,6 +218,12 @@ impl LinkTransport {
                 Err(rejection) => self.channel.reject(seq, bytes, &rejection),
             },
         }
+    }
+
+    /// Whether another subscription would be one too many.
+    fn is_subscribed_enough(&self) -> bool {
+        let waiting = self.waiting.iter().filter(|request| request.effect == Some(Effect::Listen)).count();
+        self.channel.subscriptions() + waiting >= SUBSCRIPTIONS_MAX
     }
 
     fn is_taken(&self, id: &RequestId) -> bool {
@@ -256,7 +279,8 @@ impl Transport<RoleServer> for LinkTransport {
                 return Some(message);
             }
             if self.is_done() {
-                self.session.gone.cancel();
+                // Subscriptions end without a word: the next gateway takes them up.
+                self.end();
                 return None;
             }
             let deadline = self.deadline();

@@ -1,5 +1,6 @@
 //! Tool calls: arguments in, backend operations out, text back.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock};
@@ -7,17 +8,18 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde_json::json;
 use snowgate_link::BUILD;
-use snowgate_link::hello::STATE_BYTES_MAX;
+use tokio::task::spawn_blocking;
 
 use super::arguments::{self as args, limit, read};
+use super::writes::{Verdict, Write};
 use super::{failure, table, tools};
 use crate::backend::{
     BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind, Request,
-    Transaction,
+    Transaction, WriteGate,
 };
 use crate::gateway::Gateway;
-use crate::link::Replayed;
-use crate::session::{Session, SessionContext};
+use crate::link::{Replayed, seq_of_private};
+use crate::session::{CONTEXT_BYTES_MAX, Session, SessionContext};
 
 /// How like a tool's name a wrong one must be (Jaro-Winkler) to be taken for it.
 const LIKENESS_MIN: f64 = 0.8;
@@ -30,6 +32,17 @@ struct Call<'a> {
     gateway: &'a Gateway,
     session: &'a Session,
     request: &'a RequestContext<RoleServer>,
+}
+
+/// For questions about the catalog, which change nothing.
+#[derive(Debug)]
+struct NoWrites;
+
+impl WriteGate for NoWrites {
+    fn admit(&self, _: Option<&str>) -> Result<(), BackendError> {
+        let message = "a question about the catalog would have changed something";
+        Err(BackendError::new(ErrorKind::Refused, message))
+    }
 }
 
 /// Why a call has no result.
@@ -127,7 +140,7 @@ impl Call<'_> {
         let rows_max = limit(tool, given, args::VIEW_LIMIT, self.rows_max())?;
         let relation = Relation { database: Some(database), schema, name: view_name };
         let operation = Operation::Catalog(Catalog::Rows(relation));
-        Ok(self.text(&self.run(self.context()?, operation, rows_max).await?))
+        Ok(self.text(&self.run(self.context()?, operation, rows_max, Arc::new(NoWrites)).await?))
     }
 
     async fn execute_query(
@@ -146,8 +159,17 @@ impl Call<'_> {
             (true, true) => Transaction::Commit,
             (false, true) => Transaction::None,
         };
+        let is_replayed = self.request.extensions.get::<Replayed>().is_some();
+        let seq = seq_of_private(&self.request.id).unwrap_or_default();
+        let write = match Write::look_up(self.gateway, self.session, seq, &query, is_replayed).await {
+            Verdict::Run(write) => write,
+            Verdict::Answered(result) => return Ok(result),
+        };
         let operation = Operation::Statement { sql: query, transaction };
-        Ok(self.text(&self.run(context, operation, rows_max).await?))
+        let gate = Arc::clone(&write);
+        let result = self.run(context, operation, rows_max, gate).await.map(|done| self.text(&done));
+        write.settle(&result).await;
+        Ok(result?)
     }
 
     async fn set_context(&self, tool: &str, arguments: args::SetContext) -> Result<CallToolResult, Failed> {
@@ -161,7 +183,7 @@ impl Call<'_> {
         }
         check_names(tool, &wanted)?;
         let context = self.changed(self.session_context().context, wanted).await?;
-        if serde_json::to_vec(&context).map_or(0, |state| state.len()) > STATE_BYTES_MAX {
+        if serde_json::to_vec(&context).map_or(0, |context| context.len()) > CONTEXT_BYTES_MAX {
             let message = format!("Invalid arguments for {tool}: these names are too long together");
             return Err(ErrorData::invalid_params(message, None).into());
         }
@@ -169,8 +191,19 @@ impl Call<'_> {
             return Err(BackendError::new(ErrorKind::Cancelled, "the context was not changed").into());
         }
         self.session.set_context(context.clone());
+        self.keep_context(&context).await;
         tracing::info!(session = %self.session.key.id, "context changed");
         Ok(CallToolResult::structured(json!({"context": context})))
+    }
+
+    /// Writes the context down for the next session of this client. This one's shim carries it in any case.
+    async fn keep_context(&self, context: &Context) {
+        let (state, id) = (Arc::clone(&self.gateway.state), self.session.key.id.clone());
+        let (context, counts) = (context.clone(), self.session.counters.counts());
+        let kept = spawn_blocking(move || state.keep([(id.as_str(), &context, counts)].into_iter())).await;
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(session = %self.session.key.id, %error, "the context is not kept");
+        }
     }
 
     fn session_info(&self) -> serde_json::Value {
@@ -196,7 +229,16 @@ impl Call<'_> {
             "bytes": count(&session.counters.bytes),
             "errors": count(&session.counters.errors),
         });
-        let texts = [("client", client.name), ("client_version", client.version), ("context_lost", lost)];
+        if session.is_inherited.load(Ordering::Relaxed) {
+            info["context_inherited"] = true.into();
+        }
+        let name = session.name.clone();
+        let texts = [
+            ("client", client.name),
+            ("client_version", client.version),
+            ("context_lost", lost),
+            ("session_name", name),
+        ];
         for (name, value) in texts {
             if let Some(value) = value {
                 info[name] = value.into();
@@ -239,7 +281,7 @@ impl Call<'_> {
     }
 
     async fn catalog(&self, catalog: Catalog) -> Result<Completion, BackendError> {
-        self.run(self.context()?, Operation::Catalog(catalog), self.rows_max()).await
+        self.run(self.context()?, Operation::Catalog(catalog), self.rows_max(), Arc::new(NoWrites)).await
     }
 
     async fn run(
@@ -247,11 +289,11 @@ impl Call<'_> {
         context: Context,
         operation: Operation,
         rows_max: u64,
+        gate: Arc<dyn WriteGate>,
     ) -> Result<Completion, BackendError> {
         let limits = &self.gateway.config.limits;
         let caps = Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max };
-        let replayed = self.request.extensions.get::<Replayed>().is_some();
-        let request = Request { context, operation, caps, replayed };
+        let request = Request { context, operation, caps, gate };
         let stopped = async {
             tokio::select! {
                 () = self.request.ct.cancelled() => {}

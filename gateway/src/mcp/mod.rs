@@ -7,6 +7,7 @@ mod calls;
 mod failure;
 mod table;
 mod tools;
+mod writes;
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,13 +19,16 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, Implementation,
     InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
     ListResourcesResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    ServerNotification, SubscriptionFilter, ToolListChangedNotification,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use snowgate_link::BUILD;
+pub use writes::RunningWrites;
 
 use crate::gateway::Gateway;
 use crate::session::{ClientIdentity, Era, Session};
+use crate::state::Digest;
 
 /// The tool whose effect later requests depend on: the link keeps it for the next gateway and lets nothing overtake it.
 pub(crate) const SET_CONTEXT: &str = "set_context";
@@ -36,6 +40,12 @@ const INSTRUCTIONS: &str = "\
 SQL access through Snowgate. Look around with list_databases, list_tables and describe_table, then use execute_query \
 (one statement a call). Unqualified names resolve in the session's context: session_info shows it, set_context changes \
 it, for this client only. Results are lines of values joined by |, cut at `limit` rows.";
+
+/// What tells the tools of a gateway from those of another.
+pub(crate) fn tools_digest(read_only: bool) -> String {
+    // A tool's definition holds nothing that JSON cannot say.
+    Digest::of(&serde_json::to_string(&tools::list(read_only)).unwrap_or_default()).short()
+}
 
 /// The MCP service of one session. Holds that session and nothing of any other.
 pub struct SqlService {
@@ -81,7 +91,9 @@ impl SqlService {
 
 impl ServerHandler for SqlService {
     fn get_info(&self) -> ServerConfig {
-        let mut config = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        let mut config = ServerConfig::new(
+            ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build(),
+        );
         config.server_info = Implementation::new("snowgate", BUILD);
         config.instructions = Some(INSTRUCTIONS.to_owned());
         config
@@ -93,6 +105,28 @@ impl ServerHandler for SqlService {
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         without_panic(async { self.open(request, &context) }).await
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if self.session.tools_changed {
+            // A client that is gone needs to hear nothing.
+            let _ = context.peer.notify_tool_list_changed().await;
+        }
+    }
+
+    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(SubscriptionFilter::builder().tools_list_changed().build())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        if self.session.tools_changed {
+            let changed =
+                ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default());
+            // Refused where the client does not listen for that; a client that is gone needs to hear nothing.
+            let _ = subscription.sink().send(changed).await;
+        }
+        subscription.cancelled().await;
+        Ok(())
     }
 
     async fn list_tools(

@@ -12,7 +12,7 @@ use std::time::Duration;
 use deadpool::managed::{Object, Pool, PoolError, TimeoutType, Timeouts};
 
 use self::pool::Manager;
-use crate::backend::{Backend, BackendError, BoxFuture, Completion, ErrorKind, Request};
+use crate::backend::{Backend, BackendError, Completion, ErrorKind, Request};
 use crate::config::PoolConfig;
 
 /// How long a connection may take to stop after a cancel before it is given up.
@@ -129,15 +129,19 @@ impl Multiplexer {
             () = tokio::time::sleep(timeout) => timed_out_error(timeout),
         };
         canceller.cancel();
-        let in_time = settle(running).await;
-        if !in_time {
-            tracing::error!(
-                timeout_ms = STOP_TIMEOUT.as_millis(),
-                "a connection does not stop; giving it up"
-            );
-            drop(Object::take(lease));
+        match tokio::time::timeout(STOP_TIMEOUT, running).await {
+            // It took effect before the stop reached it.
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) => Err(stopped),
+            Err(_) => {
+                tracing::error!(
+                    timeout_ms = STOP_TIMEOUT.as_millis(),
+                    "a connection does not stop; giving it up"
+                );
+                drop(Object::take(lease));
+                Err(unstoppable_error())
+            }
         }
-        Err(stopped)
     }
 
     async fn lease(&self) -> Result<Object<Manager>, BackendError> {
@@ -157,13 +161,16 @@ impl Multiplexer {
     }
 }
 
-/// Waits for a stopped request to end; `false` if it does not.
-async fn settle(running: BoxFuture<'_, Result<Completion, BackendError>>) -> bool {
-    tokio::time::timeout(STOP_TIMEOUT, running).await.is_ok()
-}
-
 fn cancelled_error() -> BackendError {
     BackendError::new(ErrorKind::Cancelled, "the request was cancelled; its statement was stopped")
+}
+
+fn unstoppable_error() -> BackendError {
+    let message = format!(
+        "the statement was told to stop, and has not within {} ms: it may still take effect",
+        STOP_TIMEOUT.as_millis()
+    );
+    BackendError::new(ErrorKind::Unavailable, message)
 }
 
 fn timed_out_error(timeout: Duration) -> BackendError {

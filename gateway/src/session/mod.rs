@@ -3,19 +3,24 @@
 //! Nothing of one session can be reached through another: the MCP service of a session holds its own [`Session`] and
 //! never the [`SessionTable`].
 
+mod carried;
+mod identity;
 mod table;
 mod view;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use carried::{CONTEXT_BYTES_MAX, Carried};
+pub use identity::{Identity, ShimProcess};
 use snowgate_link::hello::{Origin, SessionKey};
-pub use table::{SessionGuard, SessionTable, TableError};
+pub use table::{Claim, SessionGuard, SessionTable, TableError};
 use tokio_util::sync::CancellationToken;
 pub use view::SessionView;
 
 use crate::backend::Context;
+use crate::state::{Counts, Record};
 
 /// A client's name and version are kept up to this many characters.
 const IDENTITY_CHARS_MAX: usize = 100;
@@ -53,6 +58,38 @@ pub struct ClientIdentity {
     pub era: Era,
 }
 
+/// What is known of a session when its connection opens.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The public id, and the secret that proves a shim's right to it.
+    pub key: SessionKey,
+    /// Who launched the shim, as the shim says.
+    pub origin: Origin,
+    /// The peer's user, as the system says.
+    pub uid: u32,
+    /// The peer's process, where the system tells.
+    pub shim: Option<ShimProcess>,
+    /// The profile's name.
+    pub profile: String,
+    /// The name its user gave it.
+    pub name: Option<String>,
+    /// Whether it had a connection before, to this gateway or another.
+    pub is_resumed: bool,
+    /// The journal of this gateway, if it has one.
+    pub journal: Option<String>,
+    /// Whether that journal has everything that a gateway ever ran for the session: then a statement that it does not
+    /// have was not run.
+    pub journal_is_whole: bool,
+    /// The digest of the tools that this gateway offers.
+    pub tools: String,
+    /// Whether the client may have seen other tools.
+    pub tools_changed: bool,
+    /// What had been counted before.
+    pub counts: Counts,
+    /// When it began, in milliseconds since 1970; `None`: now.
+    pub started_ms: Option<i64>,
+}
+
 /// One shim's session.
 #[derive(Debug)]
 pub struct Session {
@@ -62,10 +99,33 @@ pub struct Session {
     pub origin: Origin,
     /// The peer's user, as the system says.
     pub uid: u32,
+    /// The peer's process, where the system tells.
+    pub shim: Option<ShimProcess>,
     /// The profile's name.
     pub profile: String,
+    /// The name its user gave it.
+    pub name: Option<String>,
+    /// Whether it had a connection before.
+    pub is_resumed: bool,
+    /// Whether a statement that the journal does not have was not run.
+    pub journal_is_whole: bool,
     /// When the session began.
     pub started_at: SystemTime,
+    /// Whether the client is still to hear that its tools are not those it may have seen.
+    pub tools_changed: bool,
+    /// Set once the state file has the session.
+    pub is_kept: AtomicBool,
+    /// Set when the client says goodbye.
+    pub said_goodbye: AtomicBool,
+    /// Set when the context is the one that an earlier session of the client left.
+    pub is_inherited: AtomicBool,
+    /// Set by the table when a newer connection takes its place.
+    is_replaced: AtomicBool,
+    /// The requests that were counted when the counters were last written down.
+    kept_requests: AtomicU64,
+    /// This gateway's journal and tools, for the shim to carry.
+    journal: Option<String>,
+    tools: String,
     /// Cancelled when the client is gone: everything that runs for it stops.
     pub gone: CancellationToken,
     /// What was counted; written by the transport and by tools.
@@ -94,17 +154,55 @@ pub struct Counters {
     pub errors: AtomicU64,
 }
 
-impl Session {
-    /// A session that begins now, in `context`.
-    pub fn new(key: SessionKey, origin: Origin, uid: u32, profile: String, context: SessionContext) -> Self {
+impl From<Counts> for Counters {
+    fn from(counts: Counts) -> Self {
         Self {
-            key,
-            origin,
-            uid,
-            profile,
-            started_at: SystemTime::now(),
+            requests: counts.requests.into(),
+            running: AtomicUsize::new(0),
+            rows: counts.rows.into(),
+            bytes: counts.bytes.into(),
+            errors: counts.errors.into(),
+        }
+    }
+}
+
+impl Counters {
+    /// The counters as they stand.
+    pub fn counts(&self) -> Counts {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            requests: count(&self.requests),
+            rows: count(&self.rows),
+            bytes: count(&self.bytes),
+            errors: count(&self.errors),
+        }
+    }
+}
+
+impl Session {
+    /// A session with a new connection, in `context`.
+    pub fn new(opening: Opening, context: SessionContext) -> Self {
+        let began = |ms| UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default());
+        Self {
+            key: opening.key,
+            origin: opening.origin,
+            uid: opening.uid,
+            shim: opening.shim,
+            profile: opening.profile,
+            name: opening.name,
+            is_resumed: opening.is_resumed,
+            journal_is_whole: opening.journal_is_whole,
+            started_at: opening.started_ms.map_or_else(SystemTime::now, began),
+            tools_changed: opening.tools_changed,
+            is_kept: AtomicBool::new(false),
+            said_goodbye: AtomicBool::new(false),
+            is_inherited: AtomicBool::new(false),
+            is_replaced: AtomicBool::new(false),
+            kept_requests: AtomicU64::new(opening.counts.requests),
+            journal: opening.journal,
+            tools: opening.tools,
             gone: CancellationToken::new(),
-            counters: Counters::default(),
+            counters: Counters::from(opening.counts),
             context: RwLock::new(context),
             client: Mutex::default(),
             active_ms: AtomicU64::new(0),
@@ -117,10 +215,73 @@ impl Session {
         self.context.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Goes on in the context that an earlier session of the client left.
+    pub fn inherit(&self, context: SessionContext) {
+        *self.context.write().unwrap_or_else(PoisonError::into_inner) = context;
+        self.is_inherited.store(true, Ordering::Relaxed);
+    }
+
     /// Changes the context; one that was lost counts no longer.
     pub fn set_context(&self, context: Context) {
         *self.context.write().unwrap_or_else(PoisonError::into_inner) =
             SessionContext { context, lost: None };
+    }
+
+    /// What the shim is to carry to the next gateway.
+    pub fn carried(&self) -> Carried {
+        let SessionContext { context, lost } = self.context();
+        let revision = match self.client().era {
+            Era::Handshake(revision) => Some(revision),
+            Era::Stateless(_) | Era::Unknown => None,
+        };
+        Carried { context, lost, journal: self.journal.clone(), tools: Some(self.tools.clone()), revision }
+    }
+
+    /// Whose the session is, as far as the client has told; `client`: what it calls itself.
+    pub fn identity(&self, client: Option<String>) -> Identity {
+        Identity {
+            uid: self.uid,
+            parent_exe: self.origin.parent_exe.clone(),
+            cwd: self.origin.cwd.clone(),
+            client: client.map(|name| presentable(&name)),
+            profile: self.profile.clone(),
+        }
+    }
+
+    /// What the state file is to have of it.
+    pub fn record(&self, client: Option<String>) -> Record {
+        let since_epoch = self.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Record {
+            key: self.key.clone(),
+            name: self.name.clone(),
+            identity: self.identity(client),
+            shim: self.shim,
+            context: self.context().context,
+            counts: self.counters.counts(),
+            started_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Whether anything was counted since this was last asked.
+    pub(crate) fn has_changed(&self) -> bool {
+        let requests = self.counters.requests.load(Ordering::Relaxed);
+        self.kept_requests.swap(requests, Ordering::Relaxed) != requests
+    }
+
+    /// A newer connection of the same shim has taken its place.
+    pub(crate) fn replace(&self) {
+        self.is_replaced.store(true, Ordering::Relaxed);
+        self.gone.cancel();
+    }
+
+    /// Whether a newer connection of the same shim has taken its place.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.is_replaced.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody will come back for it: the client has said goodbye, or its shim is gone.
+    pub fn is_over(&self) -> bool {
+        self.said_goodbye.load(Ordering::Relaxed) || self.shim.is_some_and(|shim| !shim.is_alive())
     }
 
     /// What the client has told of itself.
@@ -151,4 +312,26 @@ impl Session {
 /// `text` without control characters, cut to [`IDENTITY_CHARS_MAX`].
 fn presentable(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).take(IDENTITY_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+impl Opening {
+    /// A new session of nobody in particular.
+    pub(crate) fn of(key: SessionKey) -> Self {
+        Self {
+            key,
+            origin: Origin::default(),
+            uid: 1,
+            shim: None,
+            profile: "default".to_owned(),
+            name: None,
+            is_resumed: false,
+            journal: None,
+            journal_is_whole: false,
+            tools: String::new(),
+            tools_changed: false,
+            counts: Counts::default(),
+            started_ms: None,
+        }
+    }
 }

@@ -17,9 +17,17 @@ pub enum TableError {
     /// The table is full.
     #[error("{0} sessions are open, which is the limit")]
     Full(usize),
-    /// Somebody presents a session that is another's.
-    #[error("session {0} belongs to another shim")]
-    NotYours(String),
+}
+
+/// What a shim may have of the session it presents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It presents none.
+    New(SessionKey),
+    /// It goes on with that one.
+    Resumed(SessionKey),
+    /// That one is not its own, or none of ours: it gets another.
+    Lost(SessionKey),
 }
 
 /// All open sessions, at most `sessions_max`.
@@ -44,31 +52,35 @@ impl SessionTable {
         Arc::new(Self { sessions_max, sessions: Mutex::default() })
     }
 
-    /// The key for a new connection: the one presented where it can be this gateway's, else a fresh one.
-    pub fn key_for(presented: Option<&SessionKey>) -> SessionKey {
+    /// A key that nobody has.
+    pub fn fresh_key() -> SessionKey {
+        SessionKey { id: Uuid::new_v4().to_string(), secret: Uuid::new_v4().simple().to_string() }
+    }
+
+    /// What a shim that presents this key may have, as far as the open sessions tell.
+    pub fn claim(&self, presented: Option<&SessionKey>) -> Claim {
         let sound = |text: &str| {
             !text.is_empty()
                 && text.len() <= ID_BYTES_MAX
                 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
-        match presented {
-            Some(key) if sound(&key.id) && sound(&key.secret) => key.clone(),
-            _ => SessionKey { id: Uuid::new_v4().to_string(), secret: Uuid::new_v4().simple().to_string() },
+        let Some(key) = presented else { return Claim::New(Self::fresh_key()) };
+        let is_another_s = self.lock().get(&key.id).is_some_and(|open| open.key != *key);
+        if is_another_s || !sound(&key.id) || !sound(&key.secret) {
+            return Claim::Lost(Self::fresh_key());
         }
+        Claim::Resumed(key.clone())
     }
 
     /// Opens `session`. One that is open under the same id and secret is replaced, and everything it runs stops: its
     /// shim has a new connection.
     ///
     /// # Errors
-    /// The table is full, or the id is taken under another secret.
+    /// The table is full.
     pub fn open(self: &Arc<Self>, session: Session) -> Result<SessionGuard, TableError> {
         let mut sessions = self.lock();
         if let Some(open) = sessions.get(&session.key.id) {
-            if open.key != session.key {
-                return Err(TableError::NotYours(session.key.id));
-            }
-            open.gone.cancel();
+            open.replace();
         } else if sessions.len() >= self.sessions_max {
             return Err(TableError::Full(self.sessions_max));
         }
@@ -87,9 +99,14 @@ impl SessionTable {
         self.lock().is_empty()
     }
 
+    /// The open sessions.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        self.lock().values().cloned().collect()
+    }
+
     /// The open sessions, oldest first.
     pub fn views(&self) -> Vec<SessionView> {
-        let mut sessions: Vec<_> = self.lock().values().cloned().collect();
+        let mut sessions = self.all();
         sessions.sort_by_key(|session| session.started_at);
         sessions.iter().map(|session| SessionView::of(session)).collect()
     }
@@ -112,49 +129,44 @@ impl Drop for SessionGuard {
 
 #[cfg(test)]
 mod tests {
-    use snowgate_link::hello::Origin;
-
     use super::*;
-    use crate::session::SessionContext;
+    use crate::session::{Opening, SessionContext};
 
     fn session(key: SessionKey) -> Session {
-        Session::new(key, Origin::default(), 1, "default".into(), SessionContext::default())
+        Session::new(Opening::of(key), SessionContext::default())
     }
 
     #[test]
     fn a_full_table_refuses_and_a_closed_session_makes_room() {
         let table = SessionTable::new(1);
-        let first = table.open(session(SessionTable::key_for(None))).unwrap();
-        assert_eq!(table.open(session(SessionTable::key_for(None))).unwrap_err(), TableError::Full(1));
+        let first = table.open(session(SessionTable::fresh_key())).unwrap();
+        assert_eq!(table.open(session(SessionTable::fresh_key())).unwrap_err(), TableError::Full(1));
         drop(first);
         assert!(table.is_empty());
-        table.open(session(SessionTable::key_for(None))).unwrap();
+        table.open(session(SessionTable::fresh_key())).unwrap();
     }
 
     #[test]
     fn a_second_connection_replaces_the_first_and_outlives_it() {
         let table = SessionTable::new(1);
-        let key = SessionTable::key_for(None);
+        let key = SessionTable::fresh_key();
         let first = table.open(session(key.clone())).unwrap();
-        let second = table.open(session(SessionTable::key_for(Some(&key)))).unwrap();
+        assert_eq!(table.claim(Some(&key)), Claim::Resumed(key.clone()));
+        let second = table.open(session(key)).unwrap();
         assert!(first.session.gone.is_cancelled() && !second.session.gone.is_cancelled());
         drop(first);
         assert_eq!(table.len(), 1);
     }
 
     #[test]
-    fn a_stolen_id_does_not_open_a_session() {
+    fn neither_a_stolen_id_nor_an_odd_one_is_taken_over() {
         let table = SessionTable::new(9);
-        let owner = table.open(session(SessionTable::key_for(None))).unwrap();
-        let id = owner.session.key.id.clone();
-        let thief = session(SessionKey { id: id.clone(), secret: "guess".into() });
-        assert_eq!(table.open(thief).unwrap_err(), TableError::NotYours(id));
+        let owner = table.open(session(SessionTable::fresh_key())).unwrap();
+        let stolen = SessionKey { id: owner.session.key.id.clone(), secret: "guess".into() };
+        for presented in [stolen, SessionKey { id: "../../etc\n".into(), secret: "x".into() }] {
+            let Claim::Lost(key) = table.claim(Some(&presented)) else { panic!("{presented:?}") };
+            assert_ne!(key.id, presented.id);
+        }
         assert!(!owner.session.gone.is_cancelled());
-    }
-
-    #[test]
-    fn an_id_that_is_none_of_ours_is_not_taken_over() {
-        let odd = SessionKey { id: "../../etc\n".into(), secret: "x".into() };
-        assert_ne!(SessionTable::key_for(Some(&odd)).id, odd.id);
     }
 }

@@ -23,6 +23,8 @@ pub struct SessionView {
     pub era: String,
     /// The profile.
     pub profile: String,
+    /// The name its user gave it.
+    pub name: Option<String>,
     /// The context statements run in.
     pub context: Context,
     /// The peer's user id.
@@ -67,6 +69,7 @@ impl SessionView {
                 Era::Stateless(revision) => format!("stateless {revision}"),
             },
             profile: session.profile.clone(),
+            name: session.name.clone(),
             context: session.context().context,
             uid: session.uid,
             pid: session.origin.pid,

@@ -62,6 +62,10 @@ pub fn connect_or_start(
             }
             Attempt::Absent => {}
         }
+        if has_gateway(endpoint)? {
+            wait("waiting for a gateway that is leaving, or about to listen")?;
+            continue;
+        }
         let launcher = launcher.ok_or_else(|| StartError::Absent(endpoint.socket.clone()))?;
         let lock = os::open_private(&endpoint.start_lock, false)
             .map_err(|source| io_error("open", &endpoint.start_lock, source))?;
@@ -86,6 +90,18 @@ pub fn connect_or_start(
                 wait("waiting for a gateway that is leaving")?;
             }
         }
+    }
+}
+
+/// Whether some gateway holds the lock although nobody listens: launching another would be in vain. The look itself
+/// holds the lock for a moment, which a gateway that is about to take it must bear.
+fn has_gateway(endpoint: &Endpoint) -> Result<bool, StartError> {
+    let path = &endpoint.gateway_lock;
+    let lock = os::open_private(path, false).map_err(|source| io_error("open", path, source))?;
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(source)) => Err(io_error("lock", path, source)),
     }
 }
 

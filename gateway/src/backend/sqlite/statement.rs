@@ -9,7 +9,7 @@ use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
 use super::rules::Denial;
 use super::value;
-use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction};
+use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction, WriteGate};
 
 /// Time spent on counting rows that are not kept, at most.
 const COUNT_TIME_MAX: Duration = Duration::from_millis(200);
@@ -24,8 +24,8 @@ pub(super) struct Runner<'a> {
     /// Whether other databases are attached beside it.
     pub(super) has_attached: bool,
     pub(super) read_only: bool,
-    /// Whether the statement may have run before (see [`crate::backend::Request::replayed`]).
-    pub(super) replayed: bool,
+    /// Asked before the statement changes anything.
+    pub(super) gate: &'a dyn WriteGate,
 }
 
 /// An error and whether the connection is broken with it.
@@ -45,7 +45,7 @@ impl Runner<'_> {
     pub(super) fn run(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
         self.guard.begin(sql, self.main);
         let result = self.prepare(sql).and_then(|statement| {
-            self.check_replay(&statement, transaction)?;
+            self.ask_gate(&statement, transaction)?;
             self.run_in(statement, transaction, caps)
         });
         self.guard.enter(Phase::Internal);
@@ -75,15 +75,12 @@ impl Runner<'_> {
         Ok(statement)
     }
 
-    /// Refuses to run a write twice; one that is rolled back is no write.
-    fn check_replay(&self, statement: &Statement<'_>, transaction: Transaction) -> Result<(), Failure> {
-        if !self.replayed || transaction == Transaction::Rollback || !self.writes(statement) {
+    /// Asks whether a write may run; one that is rolled back is no write.
+    fn ask_gate(&self, statement: &Statement<'_>, transaction: Transaction) -> Result<(), Failure> {
+        if transaction == Transaction::Rollback || !self.writes(statement) {
             return Ok(());
         }
-        let message =
-            "outcome unknown: the gateway that ran this statement is gone, and it may have taken effect";
-        let error = BackendError::new(ErrorKind::OutcomeUnknown, message);
-        Err(error.with_next_step("check the data before you run it again").into())
+        Ok(self.gate.admit(None)?)
     }
 
     /// Whether running `statement` may change a file. SQLite counts some pragmas that only read among the writers.

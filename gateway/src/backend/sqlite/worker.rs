@@ -92,7 +92,7 @@ impl Worker {
         let beside: Vec<&Database> =
             databases.iter().filter(|database| *database != main && names.mention(&database.name)).collect();
         self.open(main, &beside)?;
-        let runner = Runner { replayed: request.replayed, ..self.runner()? };
+        let runner = self.runner(request)?;
         runner.run(sql, transaction, request.caps).map_err(|mut failure| {
             if !failure.breaks {
                 hints::add(&mut failure.error, runner.connection, sql);
@@ -122,7 +122,7 @@ impl Worker {
             Catalog::Definition(relation) => self.reader(main, asked, caps)?.definition(&relation.name),
             Catalog::Rows(relation) => {
                 let sql = self.reader(main, asked, caps)?.select_all(&relation.name)?;
-                self.runner()?.run(&sql, Transaction::None, caps)
+                self.runner(request)?.run(&sql, Transaction::None, caps)
             }
         }
     }
@@ -136,7 +136,7 @@ impl Worker {
     ) -> Result<Reader<'a>, Failure> {
         let beside: Vec<&Database> = (asked != main).then_some(asked).into_iter().collect();
         self.open(main, &beside)?;
-        let connection = self.runner()?.connection;
+        let connection = self.open.as_ref().ok_or_else(unexpected)?.connection();
         Ok(Reader { connection, database: &asked.name, caps })
     }
 
@@ -159,7 +159,7 @@ impl Worker {
         Ok(())
     }
 
-    fn runner(&self) -> Result<Runner<'_>, Failure> {
+    fn runner<'a>(&'a self, request: &'a Request) -> Result<Runner<'a>, Failure> {
         let open = self.open.as_ref().ok_or_else(unexpected)?;
         Ok(Runner {
             connection: open.connection(),
@@ -168,7 +168,7 @@ impl Worker {
             main: &open.main().name,
             has_attached: open.has_attached(),
             read_only: self.opener.read_only,
-            replayed: false,
+            gate: &*request.gate,
         })
     }
 }

@@ -1,7 +1,6 @@
 //! Contexts, and statements across databases.
 
 use super::*;
-use crate::backend::ErrorKind;
 
 #[tokio::test]
 async fn a_join_across_databases() {

@@ -1,7 +1,6 @@
 //! Cancelling. No test sleeps: what must be stopped never ends by itself, so an answer proves the cancel.
 
 use super::*;
-use crate::backend::ErrorKind;
 
 /// Runs `sql` and cancels again and again until it answers.
 async fn cancelled(client: &mut Client, sql: &str, transaction: Transaction) -> BackendError {
@@ -105,7 +104,7 @@ async fn a_dropped_future_cancels_and_the_next_request_waits_for_the_thread() {
     for _ in 0..5 {
         let context = client.context.clone();
         let operation = statement(ENDLESS, Transaction::None);
-        let request = Request { context, operation, caps: CAPS, replayed: false };
+        let request = Request { context, operation, caps: CAPS, gate: Arc::new(Gate::Open) };
         {
             let run = client.connection.run(request);
             tokio::pin!(run);

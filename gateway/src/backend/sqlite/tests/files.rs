@@ -1,7 +1,6 @@
 //! Files: what is refused at the start, what comes and goes while the gateway runs.
 
 use super::*;
-use crate::backend::ErrorKind;
 
 #[test]
 fn a_configured_file_that_is_missing_is_named() {

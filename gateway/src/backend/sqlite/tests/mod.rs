@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use super::{SqliteBackend, SqliteSettings};
 use crate::backend::{
-    Backend, BackendError, Caps, Catalog, Cell, Completion, Connection, Context, Operation, Request,
-    Transaction,
+    Backend, BackendError, Caps, Catalog, Cell, Completion, Connection, Context, ErrorKind, Operation,
+    Request, Transaction, WriteGate,
 };
 
 /// Long enough that reaching it means a hang.
@@ -105,15 +105,32 @@ struct Client {
     _dir: Option<Arc<tempfile::TempDir>>,
 }
 
+/// Lets every write pass, or none.
+#[derive(Debug)]
+enum Gate {
+    Open,
+    Closed,
+}
+
+impl WriteGate for Gate {
+    fn admit(&self, _: Option<&str>) -> Result<(), BackendError> {
+        match self {
+            Self::Open => Ok(()),
+            Self::Closed => Err(BackendError::new(ErrorKind::OutcomeUnknown, "closed")),
+        }
+    }
+}
+
 impl Client {
     async fn run(&mut self, operation: Operation, caps: Caps) -> Result<Completion, BackendError> {
-        self.request(Request { context: self.context.clone(), operation, caps, replayed: false }).await
+        let (context, gate) = (self.context.clone(), Arc::new(Gate::Open));
+        self.request(Request { context, operation, caps, gate }).await
     }
 
-    /// Runs what an earlier gateway may have run.
-    async fn replay(&mut self, sql: &str, transaction: Transaction) -> Result<Completion, BackendError> {
+    /// Runs what must not change anything.
+    async fn run_gated(&mut self, sql: &str, transaction: Transaction) -> Result<Completion, BackendError> {
         let (context, operation) = (self.context.clone(), statement(sql, transaction));
-        self.request(Request { context, operation, caps: CAPS, replayed: true }).await
+        self.request(Request { context, operation, caps: CAPS, gate: Arc::new(Gate::Closed) }).await
     }
 
     async fn request(&mut self, request: Request) -> Result<Completion, BackendError> {

@@ -1,7 +1,6 @@
 //! What a client's statement may not do, whether or not files are writable.
 
 use super::*;
-use crate::backend::ErrorKind;
 
 async fn refused(client: &mut Client, sql: &str) -> String {
     let error = client.error(sql).await;

@@ -1,7 +1,6 @@
 //! Writing, transactions, and several connections at once.
 
 use super::*;
-use crate::backend::ErrorKind;
 
 async fn in_transaction(
     client: &mut Client,
@@ -65,7 +64,7 @@ async fn an_error_leaves_no_transaction_behind() {
 }
 
 #[tokio::test]
-async fn a_replayed_statement_runs_only_if_it_changes_nothing() {
+async fn the_gate_is_asked_before_anything_changes_and_only_then() {
     let fixture = Fixture::shop().writable();
     fixture.file("shop.db", "ANALYZE");
     let mut client = fixture.client("shop").await;
@@ -77,12 +76,11 @@ async fn a_replayed_statement_runs_only_if_it_changes_nothing() {
         "DELETE FROM sqlite_stat1 RETURNING tbl",
     ] {
         for transaction in [Transaction::None, Transaction::Commit] {
-            let error = client.replay(sql, transaction).await.unwrap_err();
+            let error = client.run_gated(sql, transaction).await.unwrap_err();
             assert_eq!(error.kind, ErrorKind::OutcomeUnknown, "{sql}: {error}");
-            assert_eq!(error.next_step.unwrap(), "check the data before you run it again");
         }
     }
-    let dry = client.replay("DELETE FROM items", Transaction::Rollback).await.unwrap();
+    let dry = client.run_gated("DELETE FROM items", Transaction::Rollback).await.unwrap();
     assert_eq!(dry.affected, Some(3));
     for sql in [
         COUNT,
@@ -90,11 +88,11 @@ async fn a_replayed_statement_runs_only_if_it_changes_nothing() {
         "SELECT (SELECT user_version + 3 FROM pragma_user_version)",
     ] {
         for transaction in [Transaction::None, Transaction::Commit] {
-            assert_eq!(flat(&client.replay(sql, transaction).await.unwrap()), "3", "{sql}");
+            assert_eq!(flat(&client.run_gated(sql, transaction).await.unwrap()), "3", "{sql}");
         }
     }
-    client.replay("PRAGMA integrity_check", Transaction::None).await.unwrap();
-    client.replay("EXPLAIN DELETE FROM items", Transaction::None).await.unwrap();
+    client.run_gated("PRAGMA integrity_check", Transaction::None).await.unwrap();
+    client.run_gated("EXPLAIN DELETE FROM items", Transaction::None).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,162 @@
+//! A shim's hello becomes a session: a new one, or one that had a connection before.
+
+use std::sync::Arc;
+
+use snowgate_link::hello::{ClientHello, Refusal, Resume};
+use tokio::task::spawn_blocking;
+
+use crate::backend::Context;
+use crate::config::ProfileConfig;
+use crate::gateway::Gateway;
+use crate::session::{
+    Carried, Claim, Opening, Session, SessionContext, SessionGuard, SessionTable, ShimProcess,
+};
+use crate::state::{Counts, Known};
+
+/// The longest session name, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// The process at the other end, as the system says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    pub(super) uid: u32,
+    pub(super) shim: Option<ShimProcess>,
+}
+
+/// What the state file says of a session.
+struct Past {
+    /// This gateway's journal.
+    journal: Option<String>,
+    known: Known,
+}
+
+/// A refusal that the next gateway would repeat.
+pub(super) fn refusal(message: String, next_step: Option<String>) -> Refusal {
+    Refusal { message, next_step, retry: false }
+}
+
+/// Opens the session that `hello` asks for.
+///
+/// # Errors
+/// What the shim is told, and what to do about it.
+pub(super) async fn open_session(
+    gateway: &Gateway,
+    hello: &ClientHello,
+    peer: Peer,
+) -> Result<(SessionGuard, Resume), Refusal> {
+    if gateway.drain.is_cancelled() {
+        return Err(Refusal { message: "the gateway is leaving".into(), next_step: None, retry: true });
+    }
+    let profile = hello.profile.as_deref().unwrap_or("default");
+    // Also for a session that comes back: the profile may be gone since.
+    let settings = gateway.config.profile(profile).map_err(|error| {
+        refusal(error.to_string(), Some("correct --profile or SNOWGATE_PROFILE, or add the profile".into()))
+    })?;
+    let name = check_name(hello.session_name.as_deref())?;
+    let claim = gateway.sessions.claim(hello.session.as_ref());
+    let (claim, past) = look_up(gateway, claim, peer).await;
+    let carried = hello.state.as_deref().map(Carried::read);
+    let context = match &carried {
+        Some(carried) => restored_context(gateway, carried.as_ref()).await,
+        None => SessionContext { context: initial_context(gateway, profile, settings).await?, lost: None },
+    };
+    let (key, resume) = match claim {
+        Claim::New(key) => (key, Resume::New),
+        Claim::Resumed(key) => (key, Resume::Rebuilt),
+        Claim::Lost(key) => (key, Resume::Lost),
+    };
+    let carried = carried.flatten().unwrap_or_default();
+    let tools = gateway.tools_digest();
+    let (counts, started_ms, is_attached) = match past.known {
+        Known::Yes { counts, started_ms, attached } => (counts, Some(started_ms), attached),
+        Known::No | Known::NotYours => (Counts::default(), None, true),
+    };
+    let opening = Opening {
+        key,
+        origin: hello.origin.clone(),
+        uid: peer.uid,
+        shim: peer.shim,
+        profile: profile.to_owned(),
+        name,
+        is_resumed: resume != Resume::New,
+        journal_is_whole: is_attached && past.journal.is_some() && carried.journal == past.journal,
+        journal: past.journal,
+        tools_changed: carried.tools.is_some_and(|offered| offered != tools),
+        tools,
+        counts,
+        started_ms,
+    };
+    let session = Session::new(opening, context);
+    session.is_kept.store(started_ms.is_some(), std::sync::atomic::Ordering::Relaxed);
+    let guard = gateway.sessions.open(session).map_err(|error| {
+        refusal(error.to_string(), Some("close a client, or raise `sessions_max` under [gateway]".into()))
+    })?;
+    Ok((guard, resume))
+}
+
+fn check_name(name: Option<&str>) -> Result<Option<String>, Refusal> {
+    let Some(name) = name else { return Ok(None) };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(Some(name.to_owned()));
+    }
+    let message = format!("the session name {:?} cannot be used", name.chars().take(32).collect::<String>());
+    let next_step = format!(
+        "give --session or SNOWGATE_SESSION 1 to {NAME_BYTES_MAX} letters, digits, dots, dashes or underscores"
+    );
+    Err(refusal(message, Some(next_step)))
+}
+
+/// Asks the state file about a session. Without an answer, nothing is known of it.
+async fn look_up(gateway: &Gateway, claim: Claim, peer: Peer) -> (Claim, Past) {
+    let state = Arc::clone(&gateway.state);
+    let presented = match &claim {
+        Claim::Resumed(key) => Some(key.clone()),
+        Claim::New(_) | Claim::Lost(_) => None,
+    };
+    let asked = spawn_blocking(move || {
+        let known = presented.map_or(Ok(Known::No), |key| state.resume(&key, peer.shim));
+        let known = known.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a session comes back, and nothing is known of it");
+            Known::No
+        });
+        Past { journal: state.id(), known }
+    });
+    let past = asked.await.unwrap_or(Past { journal: None, known: Known::No });
+    match past.known {
+        Known::NotYours => (Claim::Lost(SessionTable::fresh_key()), past),
+        Known::No | Known::Yes { .. } => (claim, past),
+    }
+}
+
+/// The context a session of `profile` starts in.
+async fn initial_context(
+    gateway: &Gateway,
+    profile: &str,
+    settings: &ProfileConfig,
+) -> Result<Context, Refusal> {
+    let wanted = Context {
+        role: settings.role.clone(),
+        warehouse: settings.warehouse.clone(),
+        database: settings.database.clone(),
+        schema: settings.schema.clone(),
+    };
+    gateway.multiplexer.backend().resolve(&wanted).await.map_err(|error| {
+        let next_step = error.next_step.clone();
+        refusal(format!("profile `{profile}`: {error}"), next_step)
+    })
+}
+
+/// The context that an earlier gateway left with the shim.
+async fn restored_context(gateway: &Gateway, carried: Option<&Carried>) -> SessionContext {
+    let lost = |context, why: String| SessionContext { context, lost: Some(why) };
+    let Some(Carried { context, lost: lost_before, .. }) = carried else {
+        return lost(Context::default(), "it cannot be read".into());
+    };
+    match (lost_before, gateway.multiplexer.backend().resolve(context).await) {
+        // There is nothing that could be found again.
+        (Some(why), _) if *context == Context::default() => lost(Context::default(), why.clone()),
+        (_, Ok(context)) => SessionContext { context, lost: None },
+        (_, Err(error)) => lost(context.clone(), error.to_string()),
+    }
+}

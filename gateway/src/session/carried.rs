@@ -1,0 +1,79 @@
+//! What a shim carries for its session from gateway to gateway, without reading it.
+
+use serde::{Deserialize, Serialize};
+use snowgate_link::hello::STATE_BYTES_MAX;
+
+use crate::backend::Context;
+
+/// The longest context a session may have, in bytes of JSON: what is carried beside it fits into the rest.
+pub const CONTEXT_BYTES_MAX: usize = STATE_BYTES_MAX - 320;
+
+/// A longer reason of a loss is cut to this many bytes.
+const LOST_BYTES_MAX: usize = 120;
+
+/// The state of a session, as the next gateway is to find it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// The context, or what it was before it was lost.
+    #[serde(default)]
+    pub context: Context,
+    /// Why the context could not be restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
+    /// The journal that has the statements which were run for the session; `None`: there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<String>,
+    /// The digest of the tools that the client was offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<String>,
+    /// The protocol revision that `initialize` came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+impl Carried {
+    /// Reads what a shim presents.
+    pub fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// The text for the shim, of [`STATE_BYTES_MAX`] at most.
+    pub fn to_text(&self) -> String {
+        let mut carried = self.clone();
+        if let Some(lost) = &mut carried.lost {
+            // Escaped, a character takes six bytes at most.
+            *lost = lost.chars().filter(|char| !char.is_control()).take(LOST_BYTES_MAX / 6).collect();
+        }
+        // Names and digests are all that is in it.
+        serde_json::to_string(&carried).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_stays_under_its_bound() {
+        let text = |bytes: usize| Some("\u{1f600}".repeat(bytes / 4));
+        let empty =
+            serde_json::to_string(&Context { database: text(0), ..Context::default() }).unwrap().len();
+        let context = Context { database: text(CONTEXT_BYTES_MAX - empty), ..Context::default() };
+        assert!(serde_json::to_string(&context).unwrap().len() <= CONTEXT_BYTES_MAX);
+        let carried = Carried {
+            context,
+            lost: Some("\"\n".repeat(9000)),
+            journal: Some("0123456789abcdef-0123456789abcdef-01".into()),
+            tools: Some("0123456789ab".into()),
+            revision: Some("2025-11-25".into()),
+        };
+        assert!(carried.to_text().len() <= STATE_BYTES_MAX, "{}", carried.to_text().len());
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_tolerated() {
+        assert_eq!(Carried::read("{}"), Some(Carried::default()));
+        assert!(Carried::read(r#"{"context":{"database":"A"},"colour":1}"#).is_some());
+        assert_eq!(Carried::read("7"), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! The journal of statements that are not reads: what a later gateway must know before it answers a replayed one.
+//!
+//! A statement is entered before it reaches the backend and finished with its result. So a statement that is not in the
+//! journal never reached the backend, one that is finished is answered with its result, and of one that is entered
+//! only, nobody knows.
+
+use rusqlite::{OptionalExtension, params};
+use sha2::{Digest as _, Sha256};
+
+use super::{StateError, StateStore, now_ms};
+
+/// The longest result that is kept, in bytes.
+pub const RESULT_BYTES_MAX: usize = 16 * 1024;
+
+/// How many more finished statements of a session are kept than its shim can still ask for, before some are removed:
+/// removing them one by one would double the cost of a write.
+const SPARE: i64 = 64;
+
+/// SHA-256 of a statement's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of `text`.
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// The first bytes in hexadecimal: enough to tell statements apart.
+    pub fn short(&self) -> String {
+        self.0[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What the journal has of one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The statement.
+    pub digest: Digest,
+    /// When it was entered, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// The backend's name for it, where it was known.
+    pub query_id: Option<String>,
+    /// What it came to; `None`: nobody knows. JSON, as whoever finished it wrote it.
+    pub result: Option<String>,
+}
+
+impl Entry {
+    /// How long ago it was entered, for people.
+    pub fn age(&self) -> String {
+        let seconds = now_ms().saturating_sub(self.started_ms).max(0) / 1000;
+        match seconds {
+            0..120 => format!("{seconds} s"),
+            120..7_200 => format!("{} min", seconds / 60),
+            _ => format!("{} h", seconds / 3600),
+        }
+    }
+}
+
+impl StateStore {
+    /// What the journal has of `request` of `session`.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn entry(&self, session: &str, request: u64) -> Result<Option<Entry>, StateError> {
+        self.with("read", |connection| {
+            let sql = "SELECT digest, started_ms, query_id, result FROM journal WHERE session = ?1 AND request = ?2";
+            let mut found = connection.prepare_cached(sql)?;
+            let entry = found.query_row(params![session, request], |row| {
+                Ok(Entry {
+                    digest: Digest(row.get(0)?),
+                    started_ms: row.get(1)?,
+                    query_id: row.get(2)?,
+                    result: row.get(3)?,
+                })
+            });
+            entry.optional()
+        })
+    }
+
+    /// `request` of `session` is about to reach the backend.
+    ///
+    /// # Errors
+    /// It could not be entered; then it must not run.
+    pub fn begin(
+        &self,
+        session: &str,
+        request: u64,
+        digest: Digest,
+        query_id: Option<&str>,
+    ) -> Result<(), StateError> {
+        self.with("write to", |connection| {
+            let sql = "INSERT INTO journal (session, request, digest, started_ms, query_id) VALUES (?1, ?2, ?3, ?4, ?5)";
+            let mut insert = connection.prepare_cached(sql)?;
+            insert.execute(params![session, request, digest.0, now_ms(), query_id]).map(drop)
+        })
+    }
+
+    /// `request` of `session` has come to `result`, of [`RESULT_BYTES_MAX`] at most. Of the finished statements of the
+    /// session the newest `keep` stay, at least.
+    ///
+    /// # Errors
+    /// It could not be written down: a later gateway will say that it does not know.
+    pub fn finish(&self, session: &str, request: u64, result: &str, keep: usize) -> Result<(), StateError> {
+        let keep = i64::try_from(keep).unwrap_or(i64::MAX - SPARE);
+        self.with("write to", |connection| {
+            let finishing = connection.transaction()?;
+            let number: i64 = finishing
+                .prepare_cached("SELECT coalesce(max(finished), 0) + 1 FROM journal WHERE session = ?1 AND finished IS NOT NULL")?
+                .query_row([session], |row| row.get(0))?;
+            finishing
+                .prepare_cached("UPDATE journal SET finished = ?3, result = ?4 WHERE session = ?1 AND request = ?2")?
+                .execute(params![session, request, number, result])?;
+            if number % SPARE == 0 {
+                finishing
+                    .prepare_cached("DELETE FROM journal WHERE session = ?1 AND finished <= ?2")?
+                    .execute(params![session, number - keep])?;
+            }
+            finishing.commit()
+        })
+    }
+
+    /// `request` of `session` is known to have changed nothing: it may run again.
+    ///
+    /// # Errors
+    /// The file cannot be written to.
+    pub fn forget(&self, session: &str, request: u64) -> Result<(), StateError> {
+        self.with("write to", |connection| {
+            let sql = "DELETE FROM journal WHERE session = ?1 AND request = ?2";
+            connection.prepare_cached(sql)?.execute(params![session, request]).map(drop)
+        })
+    }
+}

@@ -1,0 +1,346 @@
+//! Sessions as the state file keeps them: from a session's first call until its client has been gone for a while.
+//!
+//! A session that only listed tools, or a client's probe, is never entered and leaves nothing. One that is entered stays
+//! attached until its shim is known to be gone; a gateway that dies leaves its sessions attached, because their shims
+//! will come back.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest as _, Sha256};
+use snowgate_link::hello::SessionKey;
+
+use super::{StateError, StateStore, now_ms};
+use crate::backend::Context;
+use crate::session::{Identity, ShimProcess};
+
+/// Sessions kept whose clients are gone, at most; the oldest go first.
+const DETACHED_MAX: i64 = 10_000;
+
+/// A session's counters, as they stood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests taken up.
+    pub requests: u64,
+    /// Rows sent.
+    pub rows: u64,
+    /// Bytes sent.
+    pub bytes: u64,
+    /// Requests answered with an error.
+    pub errors: u64,
+}
+
+/// What is kept of one session.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its key; of the secret only a digest is kept.
+    pub key: SessionKey,
+    /// The name its user gave it.
+    pub name: Option<String>,
+    /// Whose it is.
+    pub identity: Identity,
+    /// The shim's process, where the system tells.
+    pub shim: Option<ShimProcess>,
+    /// Where its statements run.
+    pub context: Context,
+    /// Its counters.
+    pub counts: Counts,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: i64,
+}
+
+/// What the file has of a session that a shim presents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing.
+    No,
+    /// This much; `attached`: since the shim was last known to be gone, nothing of it was removed.
+    Yes {
+        /// The counters.
+        counts: Counts,
+        /// When it began, in milliseconds since 1970.
+        started_ms: i64,
+        /// Whether its journal is whole.
+        attached: bool,
+    },
+    /// It belongs to a shim with another secret.
+    NotYours,
+}
+
+/// What came of entering a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entered {
+    /// The context that a session of the same client left.
+    pub inherited: Option<Context>,
+}
+
+/// A kept session that another may follow.
+struct Candidate {
+    id: String,
+    shim: Option<ShimProcess>,
+    detached: bool,
+    context: String,
+}
+
+fn digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+impl StateStore {
+    /// What is known of the session `key`, which a shim presents; it counts as attached from here on.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn resume(&self, key: &SessionKey, shim: Option<ShimProcess>) -> Result<Known, StateError> {
+        self.with("read", |connection| {
+            let sql = "SELECT secret, requests, rows, bytes, errors, started_ms, detached_ms IS NULL FROM session WHERE id = ?1";
+            let found = connection
+                .prepare_cached(sql)?
+                .query_row([&key.id], |row| {
+                    let secret: [u8; 32] = row.get(0)?;
+                    Ok((secret, counts(row, 1)?, row.get(5)?, row.get(6)?))
+                })
+                .optional()?;
+            let Some((secret, counts, started_ms, attached)) = found else { return Ok(Known::No) };
+            if secret != digest(&key.secret) {
+                return Ok(Known::NotYours);
+            }
+            let sql = "UPDATE session SET detached_ms = NULL, seen_ms = ?2, shim_pid = ?3, shim_born = ?4 WHERE id = ?1";
+            let (pid, born) = columns(shim);
+            connection.prepare_cached(sql)?.execute(params![key.id, now_ms(), pid, born])?;
+            Ok(Known::Yes { counts, started_ms, attached })
+        })
+    }
+
+    /// Enters a session; with `follows` it takes over from the session of the same client that was seen last, if that
+    /// one's shim is gone and was there within `ttl_ms`.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn enter(&self, record: &Record, follows: bool, ttl_ms: i64) -> Result<Entered, StateError> {
+        self.with("write to", |connection| {
+            let entering = connection.transaction()?;
+            let seen_after = now_ms().saturating_sub(ttl_ms);
+            let candidates = if follows { candidates(&entering, record, seen_after)? } else { Vec::new() };
+            let is_free = |candidate: &&Candidate| candidate.detached || !is_alive(candidate.shim);
+            // A name belongs to one session at a time.
+            let taken = record.name.is_some() && candidates.iter().any(|candidate| !is_free(&candidate));
+            let left = candidates.iter().find(is_free).filter(|_| !taken);
+            if let Some(left) = left {
+                remove(&entering, &left.id)?;
+            }
+            let inherited: Option<Context> = left.and_then(|left| serde_json::from_str(&left.context).ok());
+            let context = inherited.as_ref().unwrap_or(&record.context);
+            insert(&entering, record, context, if taken { None } else { record.name.as_deref() })?;
+            entering.commit()?;
+            Ok(Entered { inherited })
+        })
+    }
+
+    /// Writes down the contexts and counters of sessions as they stand.
+    ///
+    /// # Errors
+    /// The file cannot be written to.
+    pub fn keep<'a>(
+        &self,
+        sessions: impl Iterator<Item = (&'a str, &'a Context, Counts)>,
+    ) -> Result<(), StateError> {
+        self.with("write to", |connection| {
+            let keeping = connection.transaction()?;
+            for (id, context, counts) in sessions {
+                update(&keeping, id, context, counts)?;
+            }
+            keeping.commit()
+        })
+    }
+
+    /// A session's client is gone: nobody will replay its statements. Its context stays for the next one.
+    ///
+    /// # Errors
+    /// The file cannot be written to.
+    pub fn detach(&self, id: &str, context: &Context, counts: Counts) -> Result<(), StateError> {
+        self.with("write to", |connection| {
+            let detaching = connection.transaction()?;
+            update(&detaching, id, context, counts)?;
+            set_detached(&detaching, id)?;
+            detaching.commit()
+        })
+    }
+
+    /// Whether the gateway may make room for `build` now: it did not within `pause`. Notes that it does.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn yields_to(&self, build: &str, pause: Duration) -> Result<bool, StateError> {
+        let key = format!("yielded to {build}");
+        let pause_ms = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        self.with("write to", |connection| {
+            let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2
+                WHERE CAST(value AS INTEGER) <= ?2 - ?3";
+            let changed = connection.prepare_cached(sql)?.execute(params![key, now_ms(), pause_ms])?;
+            Ok(changed > 0)
+        })
+    }
+
+    /// Detaches sessions whose shims are gone without a word (`connected` ones are not looked at), and removes those that
+    /// have been gone for `ttl_ms`; gives how many were removed.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn sweep(&self, connected: &HashSet<String>, ttl_ms: i64) -> Result<usize, StateError> {
+        self.with("write to", |connection| {
+            let sweeping = connection.transaction()?;
+            for (id, shim) in attached(&sweeping)? {
+                if !connected.contains(&id) && !is_alive(shim) {
+                    set_detached(&sweeping, &id)?;
+                }
+            }
+            let removed = remove_expired(&sweeping, now_ms().saturating_sub(ttl_ms), connected)?;
+            sweeping.commit()?;
+            Ok(removed)
+        })
+    }
+}
+
+/// Whether a shim may come back. One that the system tells nothing of may.
+fn is_alive(shim: Option<ShimProcess>) -> bool {
+    shim.is_none_or(ShimProcess::is_alive)
+}
+
+fn columns(shim: Option<ShimProcess>) -> (Option<u32>, Option<i64>) {
+    (shim.map(|shim| shim.pid), shim.map(|shim| i64::try_from(shim.born).unwrap_or(i64::MAX)))
+}
+
+/// The shim in the columns from `at` on.
+fn shim(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<ShimProcess>> {
+    let (pid, born): (Option<u32>, Option<i64>) = (row.get(at)?, row.get(at + 1)?);
+    Ok(pid.zip(born).map(|(pid, born)| ShimProcess { pid, born: u64::try_from(born).unwrap_or_default() }))
+}
+
+fn counts(row: &Row<'_>, at: usize) -> rusqlite::Result<Counts> {
+    Ok(Counts {
+        requests: row.get(at)?,
+        rows: row.get(at + 1)?,
+        bytes: row.get(at + 2)?,
+        errors: row.get(at + 3)?,
+    })
+}
+
+/// The sessions that `record` may follow, the one seen last first.
+fn candidates(connection: &Connection, record: &Record, seen_after: i64) -> rusqlite::Result<Vec<Candidate>> {
+    const COLUMNS: &str = "SELECT id, shim_pid, shim_born, detached_ms IS NOT NULL, context FROM session
+        WHERE uid = ?1 AND profile = ?2 AND max(seen_ms, coalesce(detached_ms, 0)) > ?3 AND id <> ?4";
+    const ORDER: &str = "ORDER BY seen_ms DESC";
+    let Identity { uid, parent_exe, cwd, client, profile } = &record.identity;
+    let read = |row: &Row<'_>| {
+        let (id, detached, context) = (row.get(0)?, row.get(3)?, row.get(4)?);
+        Ok(Candidate { id, shim: shim(row, 1)?, detached, context })
+    };
+    let id = &record.key.id;
+    match &record.name {
+        Some(name) => connection
+            .prepare_cached(&format!("{COLUMNS} AND name = ?5 {ORDER}"))?
+            .query_map(params![uid, profile, seen_after, id, name], read)?
+            .collect(),
+        None => connection
+            .prepare_cached(&format!(
+                "{COLUMNS} AND name IS NULL AND cwd IS ?5 AND client IS ?6 AND parent_exe IS ?7 {ORDER}"
+            ))?
+            .query_map(params![uid, profile, seen_after, id, cwd, client, parent_exe], read)?
+            .collect(),
+    }
+}
+
+fn insert(
+    connection: &Connection,
+    record: &Record,
+    context: &Context,
+    name: Option<&str>,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO session (id, secret, name, uid, parent_exe, cwd, client, profile, shim_pid, shim_born,
+        context, requests, rows, bytes, errors, started_ms, seen_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+    let (identity, counts, (pid, born)) = (&record.identity, record.counts, columns(record.shim));
+    connection
+        .prepare_cached(sql)?
+        .execute(params![
+            record.key.id,
+            digest(&record.key.secret),
+            name,
+            identity.uid,
+            identity.parent_exe,
+            identity.cwd,
+            identity.client,
+            identity.profile,
+            pid,
+            born,
+            json(context),
+            counts.requests,
+            counts.rows,
+            counts.bytes,
+            counts.errors,
+            record.started_ms,
+            now_ms()
+        ])
+        .map(drop)
+}
+
+fn update(connection: &Connection, id: &str, context: &Context, counts: Counts) -> rusqlite::Result<()> {
+    let sql = "UPDATE session SET context = ?2, requests = ?3, rows = ?4, bytes = ?5, errors = ?6, seen_ms = ?7 WHERE id = ?1";
+    connection
+        .prepare_cached(sql)?
+        .execute(params![
+            id,
+            json(context),
+            counts.requests,
+            counts.rows,
+            counts.bytes,
+            counts.errors,
+            now_ms()
+        ])
+        .map(drop)
+}
+
+fn json(context: &Context) -> String {
+    // Names are all that is in it.
+    serde_json::to_string(context).unwrap_or_default()
+}
+
+/// Detaches a session; its journal goes.
+fn set_detached(connection: &Connection, id: &str) -> rusqlite::Result<()> {
+    let sql = "UPDATE session SET detached_ms = ?2 WHERE id = ?1 AND detached_ms IS NULL";
+    connection.prepare_cached(sql)?.execute(params![id, now_ms()])?;
+    connection.prepare_cached("DELETE FROM journal WHERE session = ?1")?.execute([id]).map(drop)
+}
+
+fn attached(connection: &Connection) -> rusqlite::Result<Vec<(String, Option<ShimProcess>)>> {
+    let sql = "SELECT id, shim_pid, shim_born FROM session WHERE detached_ms IS NULL";
+    connection.prepare_cached(sql)?.query_map([], |row| Ok((row.get(0)?, shim(row, 1)?)))?.collect()
+}
+
+fn remove_expired(
+    connection: &Connection,
+    seen_before: i64,
+    connected: &HashSet<String>,
+) -> rusqlite::Result<usize> {
+    // The second half is for shims that the system tells nothing of: they count as alive, but not for ever.
+    let sql = "SELECT id FROM session WHERE detached_ms <= ?1 OR (shim_pid IS NULL AND seen_ms <= ?1)
+        UNION SELECT * FROM (SELECT id FROM session WHERE detached_ms IS NOT NULL ORDER BY detached_ms DESC LIMIT -1 OFFSET ?2)";
+    let expired: Vec<String> = connection
+        .prepare_cached(sql)?
+        .query_map(params![seen_before, DETACHED_MAX], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let expired = expired.iter().filter(|id| !connected.contains(*id));
+    let mut removed = 0;
+    for id in expired {
+        remove(connection, id)?;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+fn remove(connection: &Connection, id: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute([id])?;
+    connection.prepare_cached("DELETE FROM journal WHERE session = ?1")?.execute([id]).map(drop)
+}

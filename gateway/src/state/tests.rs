@@ -1,0 +1,318 @@
+//! The state file, through its store.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use snowgate_link::hello::SessionKey;
+
+use super::*;
+use crate::backend::Context;
+use crate::session::{Identity, ShimProcess};
+
+const TTL_MS: i64 = 60_000;
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    store: StateStore,
+}
+
+fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let store = StateStore::open(folder.path());
+    assert_eq!(store.problem(), None);
+    Fixture { folder, store }
+}
+
+impl Fixture {
+    /// As a gateway does that starts after this one was killed.
+    fn reopened(&self) -> StateStore {
+        StateStore::open(self.folder.path())
+    }
+
+    fn aside(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap().flatten();
+        let is_aside = |path: &PathBuf| path.to_string_lossy().contains(".aside-");
+        entries.map(|entry| entry.path()).filter(is_aside).collect()
+    }
+}
+
+/// A process that is gone, and one that is not.
+fn dead() -> Option<ShimProcess> {
+    Some(ShimProcess { pid: std::process::id(), born: 1 })
+}
+
+fn alive() -> Option<ShimProcess> {
+    ShimProcess::running(std::process::id())
+}
+
+fn record(id: &str, database: &str, shim: Option<ShimProcess>) -> Record {
+    Record {
+        key: SessionKey { id: id.to_owned(), secret: format!("secret of {id}") },
+        name: None,
+        identity: Identity {
+            uid: 1,
+            parent_exe: Some("/bin/editor".to_owned()),
+            cwd: Some("/work".to_owned()),
+            client: Some("editor".to_owned()),
+            profile: "default".to_owned(),
+        },
+        shim,
+        context: context(database),
+        counts: Counts { requests: 1, rows: 2, bytes: 3, errors: 4 },
+        started_ms: 5,
+    }
+}
+
+fn context(database: &str) -> Context {
+    Context { database: Some(database.to_owned()), ..Context::default() }
+}
+
+/// The context that a session `id` without one of its own finds.
+fn found(store: &StateStore, id: &str) -> Option<Context> {
+    store.enter(&record(id, "FRESH", alive()), true, TTL_MS).unwrap().inherited
+}
+
+#[test]
+fn what_was_begun_and_what_was_finished_survives() {
+    let fixture = fixture();
+    let (one, two) = (Digest::of("one"), Digest::of("two"));
+    fixture.store.begin("s", 1, one, None).unwrap();
+    fixture.store.begin("s", 2, two, Some("01b")).unwrap();
+    fixture.store.finish("s", 1, "{}", 100).unwrap();
+    let store = fixture.reopened();
+    assert_eq!(store.id(), fixture.store.id());
+    let entry = store.entry("s", 1).unwrap().unwrap();
+    assert_eq!((entry.digest, entry.query_id, entry.result.as_deref()), (one, None, Some("{}")));
+    let entry = store.entry("s", 2).unwrap().unwrap();
+    assert_eq!((entry.digest, entry.query_id.as_deref(), entry.result), (two, Some("01b"), None));
+    assert_eq!(store.entry("s", 3), Ok(None));
+    assert_eq!(store.entry("another", 1), Ok(None));
+}
+
+#[test]
+fn nothing_is_begun_twice_unless_it_is_forgotten() {
+    let Fixture { store, .. } = fixture();
+    store.begin("s", 1, Digest::of("x"), None).unwrap();
+    assert!(store.begin("s", 1, Digest::of("x"), None).is_err());
+    store.forget("s", 1).unwrap();
+    store.begin("s", 1, Digest::of("x"), None).unwrap();
+}
+
+#[test]
+fn the_journal_is_bounded_by_what_was_finished_last_not_by_numbers() {
+    let Fixture { store, .. } = fixture();
+    // The first request runs for long, and is finished last.
+    for request in 0..500 {
+        store.begin("s", request, Digest::of("x"), None).unwrap();
+    }
+    for request in (0..500).rev() {
+        store.finish("s", request, "{}", 100).unwrap();
+    }
+    for request in 0..100 {
+        assert!(store.entry("s", request).unwrap().is_some(), "{request} may be asked for");
+    }
+    let kept = (0..500).filter(|&request| store.entry("s", request).unwrap().is_some()).count();
+    assert!((100..200).contains(&kept), "{kept} entries are kept");
+}
+
+#[test]
+fn a_session_comes_back_with_its_secret_only() {
+    let fixture = fixture();
+    let mine = record("s", "A", alive());
+    fixture.store.enter(&mine, true, TTL_MS).unwrap();
+    let store = fixture.reopened();
+    let known = store.resume(&mine.key, alive()).unwrap();
+    assert_eq!(known, Known::Yes { counts: mine.counts, started_ms: 5, attached: true });
+    let guess = SessionKey { secret: "guess".to_owned(), ..mine.key.clone() };
+    assert_eq!(store.resume(&guess, alive()), Ok(Known::NotYours));
+    let other = SessionKey { id: "t".to_owned(), ..mine.key };
+    assert_eq!(store.resume(&other, alive()), Ok(Known::No));
+}
+
+#[test]
+fn a_session_whose_journal_was_removed_says_so_when_it_comes_back() {
+    let Fixture { store, .. } = fixture();
+    let mine = record("s", "A", alive());
+    store.enter(&mine, true, TTL_MS).unwrap();
+    store.begin("s", 1, Digest::of("x"), None).unwrap();
+    store.detach("s", &mine.context, mine.counts).unwrap();
+    assert_eq!(store.entry("s", 1), Ok(None));
+    let known = store.resume(&mine.key, alive()).unwrap();
+    assert!(matches!(known, Known::Yes { attached: false, .. }), "{known:?}");
+}
+
+#[test]
+fn the_next_shim_of_a_client_follows_the_last_that_has_gone() {
+    let Fixture { store, .. } = fixture();
+    let gone = record("gone", "GONE", alive());
+    store.enter(&gone, true, TTL_MS).unwrap();
+    assert_eq!(found(&store, "beside"), None, "the other one is still there");
+    store.detach("gone", &context("LATER"), gone.counts).unwrap();
+    assert_eq!(found(&store, "next"), Some(context("LATER")));
+    assert_eq!(found(&store, "one more"), None, "one session follows, not two");
+}
+
+#[test]
+fn a_shim_that_was_killed_with_its_gateway_has_gone() {
+    let fixture = fixture();
+    fixture.store.enter(&record("killed", "KILLED", dead()), true, TTL_MS).unwrap();
+    assert_eq!(found(&fixture.reopened(), "next"), Some(context("KILLED")));
+}
+
+#[test]
+fn nobody_follows_a_session_of_another_client_or_one_that_is_too_old() {
+    let Fixture { store, .. } = fixture();
+    store.enter(&record("gone", "GONE", dead()), true, TTL_MS).unwrap();
+    let change: [fn(&mut Identity); 5] = [
+        |identity| identity.uid = 2,
+        |identity| identity.parent_exe = None,
+        |identity| identity.cwd = Some("/elsewhere".to_owned()),
+        |identity| identity.client = None,
+        |identity| identity.profile = "other".to_owned(),
+    ];
+    for (at, change) in change.iter().enumerate() {
+        let mut other = record(&format!("other {at}"), "OTHER", alive());
+        change(&mut other.identity);
+        assert_eq!(store.enter(&other, true, TTL_MS).unwrap().inherited, None, "{other:?}");
+    }
+    let late = record("late", "LATE", alive());
+    assert_eq!(store.enter(&late, true, -1).unwrap().inherited, None, "too old");
+    let resumed = record("resumed", "RESUMED", alive());
+    assert_eq!(store.enter(&resumed, false, TTL_MS).unwrap().inherited, None, "it has a context");
+    assert_eq!(found(&store, "next"), Some(context("GONE")));
+}
+
+#[test]
+fn a_name_belongs_to_one_session_at_a_time_whoever_the_client_is() {
+    let Fixture { store, .. } = fixture();
+    let named = |id: &str, database: &str, shim| Record {
+        name: Some("nightly".to_owned()),
+        ..record(id, database, shim)
+    };
+    store.enter(&named("one", "ONE", alive()), true, TTL_MS).unwrap();
+    assert_eq!(store.enter(&named("two", "TWO", alive()), true, TTL_MS).unwrap().inherited, None);
+    store.detach("two", &context("TWO"), Counts::default()).unwrap();
+    store.detach("one", &context("ONE"), Counts::default()).unwrap();
+    let mut three = named("three", "THREE", alive());
+    three.identity.cwd = Some("/elsewhere".to_owned());
+    assert_eq!(store.enter(&three, true, TTL_MS).unwrap().inherited, Some(context("ONE")));
+}
+
+#[test]
+fn sessions_that_nobody_comes_back_for_are_removed_in_time() {
+    let Fixture { store, .. } = fixture();
+    for (id, shim) in [("here", alive()), ("gone", dead()), ("connected", dead())] {
+        store.enter(&record(id, "A", shim), false, TTL_MS).unwrap();
+        store.begin(id, 1, Digest::of("x"), None).unwrap();
+    }
+    let connected = HashSet::from(["connected".to_owned()]);
+    assert_eq!(store.sweep(&connected, TTL_MS), Ok(0));
+    let has_journal = |id| store.entry(id, 1).unwrap().is_some();
+    assert_eq!(["here", "gone", "connected"].map(has_journal), [true, false, true]);
+    assert_eq!(store.sweep(&connected, 0), Ok(1));
+    let key = |id: &str| record(id, "A", None).key;
+    assert_eq!(store.resume(&key("gone"), alive()), Ok(Known::No));
+    assert!(matches!(store.resume(&key("here"), alive()), Ok(Known::Yes { .. })));
+}
+
+#[test]
+fn a_build_makes_room_for_another_once_in_a_while() {
+    let Fixture { store, .. } = fixture();
+    let hour = Duration::from_secs(3600);
+    assert_eq!(store.yields_to("9.0.0", hour), Ok(true));
+    assert_eq!(store.yields_to("9.0.0", hour), Ok(false));
+    assert_eq!(store.yields_to("9.0.1", hour), Ok(true));
+    assert_eq!(store.yields_to("9.0.0", Duration::ZERO), Ok(true));
+}
+
+#[test]
+fn what_is_of_no_use_is_set_aside_and_kept() {
+    for damage in ["no database at all, but text that somebody put here", ""] {
+        let fixture = fixture();
+        let (path, id) = (fixture.store.path().to_owned(), fixture.store.id());
+        drop(fixture.store);
+        if damage.is_empty() {
+            // In the middle, where a later gateway would stumble over it.
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[4096..8192].fill(0xff);
+            std::fs::write(&path, bytes).unwrap();
+        } else {
+            std::fs::write(&path, damage).unwrap();
+        }
+        let store = StateStore::open(fixture.folder.path());
+        assert!(store.problem().unwrap().contains("it was set aside as "), "{:?}", store.problem());
+        assert_ne!(store.id(), id);
+        store.begin("s", 1, Digest::of("x"), None).unwrap();
+        let folder = fixture.folder;
+        let fixture = Fixture { folder, store };
+        assert!(!fixture.aside().is_empty());
+    }
+}
+
+#[test]
+fn a_file_of_another_layout_is_set_aside() {
+    let fixture = fixture();
+    let path = fixture.store.path().to_owned();
+    drop(fixture.store);
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let store = StateStore::open(fixture.folder.path());
+    assert!(store.problem().unwrap().contains("layout 99"), "{:?}", store.problem());
+}
+
+#[test]
+fn a_folder_or_a_link_in_its_place_is_set_aside_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let precious = folder.path().join("precious");
+    std::fs::write(&precious, "precious").unwrap();
+    std::os::unix::fs::symlink(&precious, folder.path().join(FILE)).unwrap();
+    let store = StateStore::open(folder.path());
+    assert!(store.problem().unwrap().contains("set aside"));
+    store.begin("s", 1, Digest::of("x"), None).unwrap();
+    assert_eq!(std::fs::read_to_string(precious).unwrap(), "precious");
+}
+
+#[test]
+fn files_set_aside_do_not_pile_up() {
+    let Fixture { folder, store } = fixture();
+    let path = store.path().to_owned();
+    drop(store);
+    for _ in 0..9 {
+        std::fs::write(&path, "rubbish, again and again").unwrap();
+        StateStore::open(folder.path()).begin("s", 1, Digest::of("x"), None).unwrap();
+        // Each has the time in its name.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let fixture = Fixture { store: StateStore::open(folder.path()), folder };
+    assert_eq!(fixture.aside().len(), 5, "{:?}", fixture.aside());
+}
+
+#[test]
+fn without_a_folder_there_is_no_state_until_there_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("state");
+    std::fs::write(&place, "a file, where the folder should be").unwrap();
+    let store = StateStore::open(&place);
+    assert!(store.problem().is_some());
+    let error = store.begin("s", 1, Digest::of("x"), None).unwrap_err().to_string();
+    assert!(error.contains("state.db"), "{error}");
+    std::fs::remove_file(&place).unwrap();
+    let begun = (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        store.begin("s", 1, Digest::of("x"), None).is_ok()
+    });
+    assert!(begun && store.problem().is_none());
+}
+
+#[test]
+fn the_file_is_its_owner_s_alone_and_holds_no_secret() {
+    use std::os::unix::fs::PermissionsExt;
+    let Fixture { store, folder } = fixture();
+    store.enter(&record("s", "A", alive()), true, TTL_MS).unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap().flatten() {
+        let bytes = std::fs::read(entry.path()).unwrap();
+        assert!(!bytes.windows(9).any(|window| window == b"secret of"), "{:?}", entry.path());
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.path());
+    }
+}
