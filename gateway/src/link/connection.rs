@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use interprocess::local_socket::PeerCreds;
 use interprocess::local_socket::tokio::Stream;
 use interprocess::local_socket::traits::StreamCommon;
 use rmcp::service::serve_directly;
@@ -39,7 +40,9 @@ pub async fn serve_connection(gateway: Arc<Gateway>, stream: Stream) {
         Err(_) => return refuse(&stream, refusal("no hello came in time".into(), None)).await,
     };
     let (hello, rest) = hello;
-    gateway.note_build(&hello.build);
+    if hello.role == Role::Client {
+        gateway.note_build(&hello.build);
+    }
     if let Err(refusal) = check_version(&hello) {
         return refuse(&stream, refusal).await;
     }
@@ -49,7 +52,7 @@ pub async fn serve_connection(gateway: Arc<Gateway>, stream: Stream) {
         Role::Control => control::serve(&gateway, &stream, decoder).await,
         Role::Client => match open_session(&gateway, &hello, peer).await {
             Ok((guard, resume)) => {
-                serve_session(&gateway, &stream, decoder, &hello, &guard.session, resume).await
+                serve_session(&gateway, &stream, decoder, &hello, &guard.session, resume).await;
             }
             Err(refusal) => {
                 tracing::warn!(pid = hello.origin.pid, reason = refusal.message, "refused a session");
@@ -62,12 +65,12 @@ pub async fn serve_connection(gateway: Arc<Gateway>, stream: Stream) {
 /// The peer's user if it is ours; anything else, or a system that does not tell, is turned away.
 fn trusted_peer(stream: &Stream) -> Option<Peer> {
     let credentials = stream.peer_creds().ok();
-    let uid = credentials.as_ref().and_then(|peer| peer.euid());
+    let uid = credentials.as_ref().and_then(PeerCreds::euid);
     if uid != Some(os::euid()) {
         tracing::warn!(?uid, "turned a foreign peer away");
         return None;
     }
-    let pid = credentials.as_ref().and_then(|peer| peer.pid()).and_then(|pid| u32::try_from(pid).ok());
+    let pid = credentials.as_ref().and_then(PeerCreds::pid).and_then(|pid| u32::try_from(pid).ok());
     // A peer outside our own process namespace has no id here.
     let shim = pid.filter(|&pid| pid != 0).and_then(ShimProcess::running);
     Some(Peer { uid: uid?, shim })

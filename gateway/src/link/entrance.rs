@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rmcp::model::{ClientRequest, JsonRpcMessage};
+use rmcp::model::{ClientRequest, JsonRpcMessage, RequestMetaObject};
 use tokio::task::spawn_blocking;
 
 use super::channel::Channel;
@@ -44,7 +44,7 @@ impl Entrance {
         if !self.is_asked {
             self.is_asked = true;
             let stated =
-                call.params.meta.as_ref().and_then(|meta| meta.client_info()).map(|client| client.name);
+                call.params.meta.as_ref().and_then(RequestMetaObject::client_info).map(|client| client.name);
             let client = stated.or_else(|| session.client().name);
             let (session, channel) = (Arc::clone(session), Arc::clone(channel));
             let (gateway, is_open) = (Arc::clone(&self.gateway), Arc::clone(&self.is_open));

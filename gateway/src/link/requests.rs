@@ -61,7 +61,8 @@ impl Requests {
 
     /// How many subscriptions are open. They last as long as their session, and nothing waits for them.
     pub(super) fn subscriptions(&self) -> usize {
-        self.by_seq.len() - self.len()
+        let is_open = |request: &&InFlight| request.effect == Some(Effect::Listen) && !request.cancelled;
+        self.by_seq.values().filter(is_open).count()
     }
 
     /// The last line that was started, or 0.

@@ -125,7 +125,10 @@ impl ServerHandler for SqlService {
             // Refused where the client does not listen for that; a client that is gone needs to hear nothing.
             let _ = subscription.sink().send(changed).await;
         }
-        subscription.cancelled().await;
+        tokio::select! {
+            () = subscription.cancelled() => {}
+            () = self.session.gone.cancelled() => {}
+        }
         Ok(())
     }
 

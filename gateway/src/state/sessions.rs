@@ -31,6 +31,9 @@ pub struct Counts {
     pub errors: u64,
 }
 
+/// How long the journal of a session is kept at least that could not be entered, in milliseconds.
+const ORPHAN_MS: i64 = 24 * 3600 * 1000;
+
 /// What is kept of one session.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -197,6 +200,7 @@ impl StateStore {
                 }
             }
             let removed = remove_expired(&sweeping, now_ms().saturating_sub(ttl_ms), connected)?;
+            remove_orphans(&sweeping, now_ms().saturating_sub(ttl_ms.max(ORPHAN_MS)), connected)?;
             sweeping.commit()?;
             Ok(removed)
         })
@@ -338,6 +342,21 @@ fn remove_expired(
         removed += 1;
     }
     Ok(removed)
+}
+
+/// Removes what the journal has of sessions that could not be entered when their first call came.
+fn remove_orphans(
+    connection: &Connection,
+    started_before: i64,
+    connected: &HashSet<String>,
+) -> rusqlite::Result<()> {
+    let sql = "SELECT session FROM journal WHERE session NOT IN (SELECT id FROM session)
+        GROUP BY session HAVING max(started_ms) <= ?1";
+    let orphans: Vec<String> = connection
+        .prepare_cached(sql)?
+        .query_map([started_before], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    orphans.iter().filter(|id| !connected.contains(*id)).try_for_each(|id| remove(connection, id))
 }
 
 fn remove(connection: &Connection, id: &str) -> rusqlite::Result<()> {

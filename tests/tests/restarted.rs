@@ -1,0 +1,245 @@
+//! Restarts and upgrades: the clients notice nothing but what has changed for them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use snowgate_tests::{Client, Home, binaries, error_text, request_line, stateless, tool_text, until};
+
+const SETTLED: Duration = Duration::from_secs(10);
+
+fn connected(home: &Home) -> Client {
+    let mut client = home.client();
+    client.initialize();
+    client
+}
+
+fn instance(home: &Home) -> Value {
+    home.status().expect("a running gateway")["instance"].clone()
+}
+
+#[track_caller]
+fn restart(home: &Home) -> String {
+    let output = home.run(&["restart"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    output.stdout
+}
+
+/// What a gateway answers to this hello, and the connection.
+fn say_hello(home: &Home, hello: &Value) -> (Value, UnixStream) {
+    let mut stream = UnixStream::connect(home.socket()).expect("a gateway listens");
+    stream.set_read_timeout(Some(SETTLED)).expect("a socket has a time-out");
+    writeln!(stream, "{hello}").expect("it reads");
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).expect("it answers");
+    (serde_json::from_str(&line).expect("a hello is JSON"), stream)
+}
+
+#[test]
+fn a_restart_is_not_noticed() {
+    let home = Home::new();
+    let mut client = connected(&home);
+    client.call("set_context", &json!({"database": "TWO"}));
+    for _ in 0..3 {
+        let (before, pid) = (instance(&home), home.gateway_pid());
+        let running = client.send_call("execute_query", &json!({"query": "with recursive n(i) as (select 1 union all select i + 1 from n limit 300000) select max(i) as n from n"}));
+        let said = restart(&home);
+        assert!(said.starts_with("restarted the gateway (snowgate "), "{said}");
+        assert_ne!(instance(&home), before);
+        assert_eq!(home.gateway_pid(), pid, "it stays the process that a service manager knows");
+        assert_eq!(tool_text(&client.answer(&running)), "n\n300000\n(1 row)");
+        let info = client.call("session_info", &json!({}));
+        assert_eq!(info["result"]["structuredContent"]["context"]["database"], "TWO", "{info}");
+    }
+    client.close_stdin();
+    assert_eq!(client.rest(), Vec::<Value>::new());
+}
+
+#[test]
+fn a_restart_runs_the_program_that_is_on_disk_then() {
+    let home = Home::new();
+    let program = home.path().join("snowgate");
+    std::fs::copy(&binaries().gateway, &program).unwrap();
+    let mut client = home.launch().env("SNOWGATE_GATEWAY", &program).start();
+    client.initialize();
+    let upgrade = home.path().join("snowgate.new");
+    std::fs::copy(&binaries().gateway, &upgrade).unwrap();
+    std::fs::rename(&upgrade, &program).unwrap();
+    let inode = |path: &std::path::Path| std::fs::metadata(path).unwrap().ino();
+    let running = || inode(format!("/proc/{}/exe", home.gateway_pid()).as_ref());
+    assert_ne!(running(), inode(&program));
+    restart(&home);
+    assert_eq!(running(), inode(&program));
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+
+    std::fs::remove_file(&program).unwrap();
+    let before = instance(&home);
+    let output = home.run(&["restart"]);
+    assert_eq!(output.code, Some(70), "{output:?}");
+    assert!(output.stderr.contains("is not there any more, so the gateway goes on"), "{output:?}");
+    assert_eq!(instance(&home), before);
+}
+
+#[test]
+fn where_no_gateway_runs_a_restart_says_so() {
+    let home = Home::new();
+    let output = home.run(&["restart"]);
+    assert_eq!(output.code, Some(3), "{output:?}");
+    assert!(output.stdout.contains("no gateway is running"), "{output:?}");
+}
+
+#[test]
+fn a_program_that_does_not_start_again_is_named() {
+    let home = Home::new();
+    let program = home.path().join("snowgate");
+    std::fs::copy(&binaries().gateway, &program).unwrap();
+    let mut client = home.launch().env("SNOWGATE_GATEWAY", &program).start();
+    client.initialize();
+    std::fs::remove_file(&program).unwrap();
+    std::fs::write(&program, "no program").unwrap();
+    let output = home.run(&["restart"]);
+    assert_eq!(output.code, Some(70), "{output:?}");
+    assert!(output.stderr.contains("did not start in its place"), "{output:?}");
+    // The client is told why, and goes on once it is mended.
+    let answer = client.query("select 1");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("cannot run"), "{message}");
+    std::fs::remove_file(&program).unwrap();
+    std::fs::copy(&binaries().gateway, &program).unwrap();
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+}
+
+#[test]
+fn a_gateway_makes_room_for_a_newer_build_once_nothing_runs() {
+    let home = Home::new();
+    home.configure("[limits]\nstatement_timeout_ms = 1500\n");
+    let mut client = connected(&home);
+    let first = home.gateway_pid();
+    let endless = client.send_endless_query();
+    home.sessions_until(SETTLED, "it runs", |sessions| sessions[0]["running"] == 1);
+    let newer = json!({"proto_min": 1, "proto_max": 7, "build": "99.1.0", "pid": 1});
+    let (welcome, _newer) = say_hello(&home, &newer);
+    assert_eq!(welcome["welcome"], 1, "{welcome}");
+    assert!(tool_text(&client.answer(&endless)).starts_with("Timed out"), "it is not interrupted");
+    until(SETTLED, "the old gateway has left", || !home.is_running(first));
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+    until(SETTLED, "the log says it", || !home.log_lines("making room for a newer build").is_empty());
+
+    // The client's shim has started the old build again. Once in a while is enough.
+    let (_, _newer) = say_hello(&home, &newer);
+    until(SETTLED, "it stays", || !home.log_lines("a newer build is in use beside this one").is_empty());
+    let (_, _older) = say_hello(&home, &json!({"proto_min": 1, "proto_max": 1, "build": "0.0.1", "pid": 1}));
+    assert_eq!(tool_text(&client.query("select 2 as n")), "n\n2\n(1 row)");
+    assert_eq!(home.log_lines("making room for a newer build").len(), 1);
+}
+
+#[test]
+fn protocols_without_a_common_version_are_both_named() {
+    let home = Home::new();
+    let _client = connected(&home);
+    let (refusal, _) = say_hello(&home, &json!({"proto_min": 7, "proto_max": 9, "build": "0.0.2"}));
+    let message = refusal["refused"].as_str().unwrap();
+    assert!(
+        message.contains("\"0.0.2\"") && message.contains("7..9") && message.contains("1..1"),
+        "{message}"
+    );
+    assert!(refusal["next_step"].as_str().unwrap().contains("snowgate restart"), "{refusal}");
+}
+
+#[test]
+fn a_session_that_is_another_s_is_lost_and_its_owner_does_not_notice() {
+    let home = Home::new();
+    let mut client = connected(&home);
+    let id = client.call("session_info", &json!({}))["result"]["structuredContent"]["session"].clone();
+    let thief = json!({"proto_min": 1, "proto_max": 1, "session": id, "secret": "0123456789abcdef"});
+    let lost = |welcome: &Value| {
+        assert_eq!(welcome["resume"], "lost", "{welcome}");
+        assert_ne!(welcome["session"], id);
+    };
+    lost(&say_hello(&home, &thief).0);
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+    // Also by the gateway that has it from the state file only.
+    home.stop();
+    let _other = connected(&home);
+    lost(&say_hello(&home, &thief).0);
+    let info = client.call("session_info", &json!({}));
+    assert_eq!(info["result"]["structuredContent"]["session"], id);
+}
+
+/// A subscription to changes of the tool list, and its acknowledgement.
+fn subscribe(client: &mut Client) -> Value {
+    let id = json!("sub-1");
+    let params = stateless(json!({"notifications": {"toolsListChanged": true}}));
+    client.write(request_line(&id, "subscriptions/listen", &params).as_bytes());
+    let acknowledged = client.next_message();
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged", "{acknowledged}");
+    assert_eq!(subscription_of(&acknowledged), "sub-1");
+    id
+}
+
+fn subscription_of(notification: &Value) -> &Value {
+    &notification["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"]
+}
+
+fn list_tools(client: &mut Client) -> Value {
+    client.request("tools/list", &stateless(json!({})))["result"]["tools"].clone()
+}
+
+#[test]
+fn a_subscription_goes_on_and_hears_what_an_upgrade_changed() {
+    let home = Home::new();
+    let mut client = home.client();
+    let id = subscribe(&mut client);
+    let before = list_tools(&mut client);
+    home.kill_gateway();
+    assert_eq!(list_tools(&mut client), before);
+    assert!(client.unclaimed().is_empty(), "no second acknowledgement: {:?}", client.unclaimed());
+    // An open subscription keeps no gateway from leaving, nor does it bring one back.
+    home.stop();
+    assert!(home.status().is_none());
+    home.configure("read_only = false\n");
+    assert_ne!(list_tools(&mut client), before);
+    let changed = client.next_message();
+    assert_eq!(changed["method"], "notifications/tools/list_changed", "{changed}");
+    assert_eq!(*subscription_of(&changed), id);
+    client.notify("notifications/cancelled", &json!({"requestId": id}));
+    home.kill_gateway();
+    home.configure("");
+    assert_eq!(list_tools(&mut client), before);
+    client.close_stdin();
+    assert_eq!(client.rest(), Vec::<Value>::new(), "nothing comes after the cancel");
+}
+
+#[test]
+fn subscriptions_are_bounded() {
+    let home = Home::new();
+    let mut client = home.client();
+    let params = stateless(json!({"notifications": {"toolsListChanged": true}}));
+    let is_acknowledged = |message: &Value| message["method"] == "notifications/subscriptions/acknowledged";
+    let ids: Vec<Value> = (0..9).map(|_| client.send("subscriptions/listen", &params)).collect();
+    let (acknowledged, refused): (Vec<Value>, Vec<Value>) =
+        ids.iter().map(|_| client.next_message()).partition(is_acknowledged);
+    assert_eq!((acknowledged.len(), refused.len()), (8, 1));
+    assert!(error_text(&refused[0], -32600).contains("8 subscriptions"), "{refused:?}");
+    client.notify("notifications/cancelled", &json!({"requestId": ids[0]}));
+    client.send("subscriptions/listen", &params);
+    let next = client.next_message();
+    assert!(is_acknowledged(&next), "there is room for one more: {next}");
+}
+
+#[test]
+fn a_client_with_a_handshake_hears_that_its_tools_have_changed() {
+    let home = Home::new();
+    let mut client = home.client();
+    assert_eq!(client.initialize()["result"]["capabilities"]["tools"]["listChanged"], true);
+    restart(&home);
+    client.query("select 1");
+    assert!(client.unclaimed().is_empty(), "nothing has changed: {:?}", client.unclaimed());
+    home.configure("read_only = false\n");
+    restart(&home);
+    client.query("select 1");
+    let changed = client.next_message();
+    assert_eq!(changed["method"], "notifications/tools/list_changed", "{changed}");
+}
