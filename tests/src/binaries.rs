@@ -36,6 +36,12 @@ pub fn binaries() -> &'static Binaries {
     &BINARIES
 }
 
+/// The folder of this package. `cargo` says at run time which it is: a target folder that several clones share may hold a
+/// test that was compiled in another one.
+pub(crate) fn package_dir() -> PathBuf {
+    env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
 /// Builds both programs and gives their folder.
 fn build() -> PathBuf {
     let test = env::current_exe().expect("the path of the running test");
@@ -47,11 +53,11 @@ fn build() -> PathBuf {
         Some(profile) => profile,
         None => panic!("{} is no profile's folder", folder.display()),
     };
-    let built = Command::new(env!("CARGO"))
+    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--quiet", "--bins", "--package", "snowgate", "--package", "snowgate-shim"])
         .args(["--profile", profile, "--target-dir"])
         .arg(target)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .current_dir(package_dir().join(".."))
         .output()
         .expect("cargo starts");
     assert!(built.status.success(), "building the programs: {}", String::from_utf8_lossy(&built.stderr));

@@ -8,7 +8,7 @@ mod program;
 mod unavailable;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const SCRIPT_LIMIT: Duration = Duration::from_secs(30);
 
 /// The folder that holds the client programs and their pins.
 pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+    crate::binaries::package_dir().join("clients")
 }
 
 /// A home as a new user has it, with the database `OTHER` beside the sample data that the first gateway writes.

@@ -21,6 +21,9 @@ use crate::multiplexer::Multiplexer;
 use crate::observe;
 use crate::state::StateStore;
 
+/// Threads for short waits for files. Nearly all of them are for the state file, which one has at a time.
+const BLOCKING_THREADS_MAX: usize = 8;
+
 /// The flag that a gateway is started with by a shim, which waits for its word.
 const READY_STDOUT: &str = "--ready-stdout";
 
@@ -70,6 +73,7 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
     // their connections' own threads.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use anyhow::{Result, bail};
+use crate::common::args;
 
 pub(crate) const HELP: &str = "\
 cargo bench -p snowgate-tests --bench spine -- [OPTIONS]
@@ -13,6 +13,8 @@ cargo bench -p snowgate-tests --bench spine -- [OPTIONS]
 The programs measured are target/release/snowgate and snowgate-shim: `cargo build --release` first.
 SNOWGATE_TEST_BIN_DIR names another folder, whose programs are taken as they are.
 ";
+
+pub(crate) type Args = args::Args<Part>;
 
 /// One question that the program answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,55 +31,16 @@ pub(crate) enum Part {
     Peers,
 }
 
-/// What was asked for.
-#[derive(Debug, Default)]
-pub(crate) struct Args {
-    pub(crate) quick: bool,
-    pub(crate) help: bool,
-    peers: bool,
-    only: Vec<Part>,
-}
+impl args::Part for Part {
+    const NAMED: &'static [(&'static str, Self)] = &[
+        ("calls", Self::Calls),
+        ("shim", Self::Shim),
+        ("start", Self::Start),
+        ("idle", Self::Idle),
+        ("peers", Self::Peers),
+    ];
 
-impl Args {
-    /// Reads the process's arguments. `--bench`, which cargo adds, is ignored.
-    pub(crate) fn parse() -> Result<Self> {
-        let mut args = Self::default();
-        let mut rest = std::env::args().skip(1);
-        while let Some(argument) = rest.next() {
-            match argument.as_str() {
-                "--bench" => {}
-                "--quick" => args.quick = true,
-                "--peers" => args.peers = true,
-                "--help" | "-h" => args.help = true,
-                "--only" => args.only.push(part(rest.next().as_deref())?),
-                other => bail!("unknown argument {other}\n{HELP}"),
-            }
-        }
-        Ok(args)
+    fn is_extra(self) -> bool {
+        self == Self::Peers
     }
-
-    /// Whether this part is to be measured.
-    pub(crate) fn wants(&self, part: Part) -> bool {
-        match part {
-            Part::Peers if self.only.is_empty() => self.peers,
-            Part::Peers => self.peers || self.only.contains(&part),
-            _ => self.only.is_empty() || self.only.contains(&part),
-        }
-    }
-
-    /// `full`, or `quick` where a look is enough.
-    pub(crate) fn pick<T>(&self, full: T, quick: T) -> T {
-        if self.quick { quick } else { full }
-    }
-}
-
-fn part(name: Option<&str>) -> Result<Part> {
-    Ok(match name {
-        Some("calls") => Part::Calls,
-        Some("shim") => Part::Shim,
-        Some("start") => Part::Start,
-        Some("idle") => Part::Idle,
-        Some("peers") => Part::Peers,
-        other => bail!("--only {}: not one of calls, shim, start, idle, peers", other.unwrap_or_default()),
-    })
 }

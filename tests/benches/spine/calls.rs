@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::args::Args;
-use crate::cpu::Cost;
-use crate::driver::drive;
-use crate::interrupt;
-use crate::report::{Report, figure, table};
-use crate::stats::{Sample, median_of, us};
+use crate::common::cpu::Cost;
+use crate::common::driver::drive;
+use crate::common::interrupt;
+use crate::common::report::{Report, figure, table};
+use crate::common::stats::{Sample, median_of, us};
 use crate::subjects::{Subject, Subjects};
 
 const CLIENTS: usize = 50;

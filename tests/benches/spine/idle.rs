@@ -6,7 +6,6 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Resource, getrlimit, setrlimit};
 use snowgate_link::ShimLink;
 use snowgate_link::credit::Window;
 use snowgate_link::endpoint::Endpoint;
@@ -16,16 +15,13 @@ use snowgate_link::start::{Attempt, Connected, connect};
 use snowgate_tests::Home;
 
 use crate::args::Args;
-use crate::connection::{Request, check_answer};
-use crate::memory::private_kb;
-use crate::report::{Report, figure, table};
-use crate::{interrupt, sample};
+use crate::common::connection::{Request, check_answer};
+use crate::common::memory::private_kb;
+use crate::common::report::{Report, figure, table};
+use crate::common::{descriptors, interrupt, sample};
 
 const SESSIONS: u16 = 1_000;
 const SESSIONS_QUICK: u16 = 200;
-
-/// Descriptors of this process besides the sessions'.
-const SPARE_DESCRIPTORS: u64 = 200;
 
 /// A connection and its hello, at most.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
@@ -34,7 +30,7 @@ const SESSION_KB_MAX: f64 = 64.0;
 
 pub(crate) fn measure(args: &Args, report: &mut Report) -> Result<()> {
     let sessions = args.pick(SESSIONS, SESSIONS_QUICK);
-    raise_descriptor_limit(u64::from(sessions) + SPARE_DESCRIPTORS)?;
+    descriptors::make_room(sessions.into(), 1)?;
     let home = sample::home()?;
     sample::stop(&home);
     sample::warm_up(&home)?;
@@ -56,15 +52,6 @@ pub(crate) fn measure(args: &Args, report: &mut Report) -> Result<()> {
     );
     report.at_most("memory of the gateway, an idle session", each, SESSION_KB_MAX, " kB");
     Ok(())
-}
-
-fn raise_descriptor_limit(needed: u64) -> Result<()> {
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.maximum.is_some_and(|maximum| maximum < needed) {
-        bail!("{needed} open files are needed, and the hard limit (`ulimit -Hn`) is lower");
-    }
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).context("raising the limit of open files")
 }
 
 fn open_sessions(home: &Home, sessions: u16) -> Result<Vec<Connected>> {

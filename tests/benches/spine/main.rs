@@ -9,32 +9,25 @@
 #![allow(clippy::disallowed_macros)]
 
 mod args;
+mod bare;
 mod calls;
-mod connection;
-mod cpu;
-mod driver;
+#[path = "../common/mod.rs"]
+mod common;
 mod idle;
-mod interrupt;
-mod memory;
 mod peers;
-mod poller;
-mod programs;
-mod report;
-mod roles;
-mod sample;
 mod shim;
 mod startup;
-mod stats;
 mod subjects;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use args::{Args, Part};
-use report::Report;
+use common::report::Report;
+use common::{interrupt, programs, roles};
 
 fn main() -> ExitCode {
-    if let Some(role) = roles::asked_for() {
+    if let Some(role) = roles::asked_for(&[(bare::ROLE, bare::serve)]) {
         return roles::run(&role);
     }
     match run() {
@@ -48,7 +41,7 @@ fn main() -> ExitCode {
 
 /// Every part that was asked for. A missed target is no failure: figures are this program's business, verdicts are not.
 fn run() -> Result<()> {
-    let args = Args::parse()?;
+    let args = Args::parse(args::HELP)?;
     if args.help {
         print!("{}", args::HELP);
         return Ok(());

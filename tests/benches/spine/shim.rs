@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 use snowgate_tests::Binaries;
 
 use crate::args::Args;
-use crate::memory::private_kb;
-use crate::report::{Report, figure, table};
-use crate::sample;
-use crate::stats::median;
+use crate::common::memory::private_kb;
+use crate::common::report::{Report, figure, table};
+use crate::common::sample;
+use crate::common::stats::median;
 
 const SHIMS: usize = 10;
 const SHIMS_QUICK: usize = 3;

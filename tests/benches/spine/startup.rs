@@ -7,11 +7,10 @@ use anyhow::{Context, Result};
 use snowgate_tests::Home;
 
 use crate::args::Args;
-use crate::connection::{Connection, Request, own_program};
-use crate::report::{Report, figure, table};
-use crate::stats::{median, ms, percentile};
-use crate::subjects::{socket_folder, start_role};
-use crate::{interrupt, roles, sample};
+use crate::common::connection::{Connection, Request, own_program};
+use crate::common::report::{Report, figure, table};
+use crate::common::stats::{median, ms, percentile};
+use crate::common::{interrupt, roles, sample};
 
 const WARM: usize = 50;
 const WARM_QUICK: usize = 10;
@@ -38,8 +37,8 @@ pub(crate) fn measure(args: &Args, report: &mut Report) -> Result<()> {
 
 /// Launches of the forwarder and of the shim, in turns. The forwarder is the floor: a process that does nothing.
 fn warm(home: &Home, launches: usize) -> Result<(Vec<Duration>, Vec<Duration>)> {
-    let sockets = socket_folder()?;
-    let (socket, _server) = start_role(sockets.path(), roles::ECHO)?;
+    let sockets = roles::socket_folder()?;
+    let (socket, _server) = roles::start(sockets.path(), roles::ECHO)?;
     let (mut forwarder, mut shim) = (Vec::new(), Vec::new());
     for _ in 0..launches {
         forwarder.push(launch(&mut own_program(roles::FORWARD, &socket)?)?);

@@ -1,15 +1,14 @@
 //! The five things that a call is measured through, set up once with all their connections.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use snowgate_tests::Home;
 use tempfile::TempDir;
 
-use crate::connection::{Connection, Process, Request, own_program, start_server};
-use crate::cpu::Stations;
-use crate::{roles, sample};
+use crate::bare;
+use crate::common::connection::{Connection, Process, Request, own_program};
+use crate::common::cpu::Stations;
+use crate::common::{roles, sample};
 
 /// What a call goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +62,9 @@ impl Subjects {
     /// Starts everything, with `clients` connections to each. MCP sessions are opened.
     pub(crate) fn start(clients: usize) -> Result<Self> {
         let home = sample::home()?;
-        let sockets = socket_folder()?;
-        let (echo_socket, echo_server) = start_role(sockets.path(), roles::ECHO)?;
-        let (bare_socket, bare_server) = start_role(sockets.path(), roles::BARE)?;
+        let sockets = roles::socket_folder()?;
+        let (echo_socket, echo_server) = roles::start(sockets.path(), roles::ECHO)?;
+        let (bare_socket, bare_server) = roles::start(sockets.path(), bare::ROLE)?;
         let many = |connect: &dyn Fn() -> Result<Connection>| {
             (0..clients).map(|_| connect()).collect::<Result<Vec<_>>>()
         };
@@ -112,16 +111,4 @@ impl Subjects {
 /// The processes behind these connections.
 fn pids(connections: &[Connection]) -> Result<Vec<u32>> {
     connections.iter().map(Connection::pid).collect()
-}
-
-/// A folder whose path is short enough for sockets.
-pub(crate) fn socket_folder() -> Result<TempDir> {
-    tempfile::Builder::new().prefix("sgb").tempdir_in("/tmp").context("making a temporary folder")
-}
-
-/// Starts this program as a server on a socket in `folder`.
-pub(crate) fn start_role(folder: &Path, role: &str) -> Result<(PathBuf, Process)> {
-    let socket = folder.join(role);
-    let server = start_server(&mut own_program(role, &socket)?)?;
-    Ok((socket, server))
 }

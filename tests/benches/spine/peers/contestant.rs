@@ -9,8 +9,8 @@ use snowgate_tests::{Home, Process};
 use tempfile::TempDir;
 
 use super::environment;
-use crate::connection::Request;
-use crate::{memory, sample};
+use crate::common::connection::Request;
+use crate::common::{memory, sample};
 
 /// Marks every process that was started for a peer, whoever its parent is.
 const MARK: &str = "SNOWGATE_BENCH_PEER";

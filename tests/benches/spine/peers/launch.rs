@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::contestant::Contestant;
-use crate::connection::{Connection, Request, check_answer};
-use crate::poller::Poller;
-use crate::stats::percentile;
+use crate::common::connection::{Connection, Request, check_answer};
+use crate::common::poller::Poller;
+use crate::common::stats::percentile;
 
 /// Clients that have their first answer.
 pub(super) struct Launched {

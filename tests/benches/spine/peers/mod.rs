@@ -13,10 +13,10 @@ use anyhow::{Context, Result};
 use contestant::Contestant;
 
 use crate::args::Args;
-use crate::driver::drive;
-use crate::interrupt;
-use crate::report::{Report, figure, table};
-use crate::stats::{median_of, ms};
+use crate::common::driver::drive;
+use crate::common::interrupt;
+use crate::common::report::{Report, figure, table};
+use crate::common::stats::{median_of, ms};
 
 const CLIENTS: [usize; 3] = [1, 10, 20];
 const ROUNDS: usize = 3;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::connection::{Connection, Request, check_answer};
-use crate::poller::Poller;
-use crate::stats::{Sample, percentile};
+use super::connection::{Connection, Request, check_answer};
+use super::poller::Poller;
+use super::stats::{Sample, percentile};
 
 /// Drives `connections` for `duration` and gives what a call cost. Every answer that is under way at the end is waited
 /// for and its connection's last answer checked.

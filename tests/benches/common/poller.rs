@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
-use crate::connection::Connection;
-use crate::interrupt;
+use super::connection::Connection;
+use super::interrupt;
 
 /// Any one answer, at most.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use snowgate_tests::{Home, until};
 
-use crate::connection::{Connection, Request};
+use super::connection::{Connection, Request};
 
 /// A gateway that was told to leave is gone after this.
 const GONE_LIMIT: Duration = Duration::from_secs(10);

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use rustix::io::Errno;
 use serde_json::{Value, json};
 
-use crate::poller::Poller;
+use super::poller::Poller;
 
 /// A process whose client has closed its stdin is gone after this, or killed.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
@@ -211,7 +211,7 @@ impl Request {
 
     /// The first request of a client.
     pub(crate) fn initialize() -> Self {
-        let client = json!({"name": "spine-bench", "version": "1.0"});
+        let client = json!({"name": "snowgate-bench", "version": "1.0"});
         Self::new(
             "initialize",
             &json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}),

@@ -12,6 +12,11 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
 use tokio::net::{UnixListener, UnixStream};
 
+use crate::common::roles;
+
+/// The name of this role.
+pub(crate) const ROLE: &str = "role-bare";
+
 struct Constant;
 
 impl ServerHandler for Constant {
@@ -29,12 +34,12 @@ impl ServerHandler for Constant {
     }
 }
 
-pub(super) fn serve(socket: &Path) -> Result<()> {
+pub(crate) fn serve(socket: &Path) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("starting the runtime")?.block_on(async {
         let listener =
             UnixListener::bind(socket).with_context(|| format!("listening on {}", socket.display()))?;
-        super::say_ready()?;
+        roles::say_ready()?;
         loop {
             let (stream, _) = listener.accept().await.context("accepting")?;
             tokio::spawn(converse(stream));

@@ -23,7 +23,7 @@ pub(crate) fn find() -> Result<Binaries> {
         return Ok(binaries().clone());
     }
     let own = env::current_exe().context("the path of this program")?;
-    // `<target>/release/deps/spine-<hash>`.
+    // `<target>/release/deps/<program>-<hash>`.
     let folder = own.parent().and_then(Path::parent).context("this program lies in no target folder")?;
     for name in ["snowgate", "snowgate-shim"] {
         check_fresh(folder, name)?;
