@@ -190,6 +190,8 @@ impl Gateway {
         if tokio::time::timeout(bound, connections.wait()).await.is_err() {
             tracing::warn!(connections = connections.len(), "left connections behind");
         }
+        // They have been told to stop. The next gateway runs again what is known to have changed nothing.
+        self.writes.until_all_ended(GOODBYE_TIMEOUT).await;
     }
 
     /// Accepts for ever.

@@ -124,6 +124,20 @@ fn a_write_that_was_running_is_not_run_again_and_the_answer_says_what_is_known()
 }
 
 #[test]
+fn a_write_that_a_leaving_gateway_stopped_runs_again_on_the_next() {
+    let home = Home::new();
+    home.configure("read_only = false\n[gateway]\ndrain_timeout_ms = 20\n");
+    let mut client = named(&home, "client");
+    succeeds(&client.query("create table t (x)"));
+    let long = execute("insert into t with recursive n(i) as (select 1 union all select i + 1 from n limit 3000000) select i from n where i % 1000000 = 0");
+    let insert = client.send_call("execute_query", &long);
+    home.sessions_until(SETTLED, "it runs", |sessions| sessions[0]["running"] == 1);
+    home.stop();
+    assert_eq!(succeeds(&client.answer(&insert)), "3 rows changed");
+    assert_eq!(succeeds(&client.query("select count(*) as n from t")), "n\n3\n(1 row)");
+}
+
+#[test]
 fn counters_go_on_with_the_next_gateway() {
     let home = Home::new();
     let mut client = named(&home, "client");

@@ -43,6 +43,11 @@ impl BackendError {
         Self { kind, message: message.into(), next_step: None, code: None, query_id: None }
     }
 
+    /// Whether the statement may have taken effect all the same.
+    pub fn leaves_outcome_open(&self) -> bool {
+        matches!(self.kind, ErrorKind::Unavailable | ErrorKind::OutcomeUnknown)
+    }
+
     /// The same failure with a next step.
     #[must_use]
     pub fn with_next_step(mut self, next_step: impl Into<String>) -> Self {

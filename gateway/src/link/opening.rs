@@ -27,7 +27,8 @@ pub(super) struct Peer {
 struct Past {
     /// This gateway's journal.
     journal: Option<String>,
-    known: Known,
+    /// `None` where it could not be asked.
+    known: Option<Known>,
 }
 
 /// A refusal that the next gateway would repeat.
@@ -68,8 +69,9 @@ pub(super) async fn open_session(
     let carried = carried.flatten().unwrap_or_default();
     let tools = gateway.tools_digest();
     let (counts, started_ms, is_attached) = match past.known {
-        Known::Yes { counts, started_ms, attached } => (counts, Some(started_ms), attached),
-        Known::No | Known::NotYours => (Counts::default(), None, true),
+        Some(Known::Yes { counts, started_ms, attached }) => (counts, Some(started_ms), attached),
+        Some(Known::No | Known::NotYours) => (Counts::default(), None, true),
+        None => (Counts::default(), None, false),
     };
     let opening = Opening {
         key,
@@ -116,17 +118,15 @@ async fn look_up(gateway: &Gateway, claim: Claim, peer: Peer) -> (Claim, Past) {
     };
     let asked = spawn_blocking(move || {
         let known = presented.map_or(Ok(Known::No), |key| state.resume(&key, peer.shim));
-        let known = known.unwrap_or_else(|error| {
+        let known = known.inspect_err(|error| {
             tracing::warn!(%error, "a session comes back, and nothing is known of it");
-            Known::No
         });
-        Past { journal: state.id(), known }
+        Past { journal: state.id(), known: known.ok() }
     });
-    let past = asked.await.unwrap_or(Past { journal: None, known: Known::No });
-    match past.known {
-        Known::NotYours => (Claim::Lost(SessionTable::fresh_key()), past),
-        Known::No | Known::Yes { .. } => (claim, past),
-    }
+    let past = asked.await.unwrap_or(Past { journal: None, known: None });
+    let claim =
+        if past.known == Some(Known::NotYours) { Claim::Lost(SessionTable::fresh_key()) } else { claim };
+    (claim, past)
 }
 
 /// The context a session of `profile` starts in.

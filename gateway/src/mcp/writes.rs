@@ -35,6 +35,22 @@ impl RunningWrites {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until none is left, at most `timeout`.
+    pub(crate) async fn until_all_ended(&self, timeout: Duration) {
+        let ended = async {
+            loop {
+                let ended = self.ended.notified();
+                if self.lock().is_empty() {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        if tokio::time::timeout(timeout, ended).await.is_err() {
+            tracing::warn!(statements = self.lock().len(), "what becomes of these statements is not known");
+        }
+    }
+
     /// Waits until `name` is at its end, or does not seem to get there.
     async fn until_ended(&self, name: &Name) {
         let ended = async {
@@ -138,9 +154,7 @@ impl Write {
             // It was stopped before it changed anything: the client did that and wants no answer, or the gateway, and the
             // next one may run it.
             Err(error) if error.kind == ErrorKind::Cancelled => Ending::Forgotten,
-            Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::OutcomeUnknown) => {
-                Ending::Unknown
-            }
+            Err(error) if error.leaves_outcome_open() => Ending::Unknown,
             Err(error) => Ending::Result(to_text(&failure::result(error))),
             Ok(result) => Ending::Result(to_text(result)),
         };

@@ -132,6 +132,8 @@ impl Multiplexer {
         match tokio::time::timeout(STOP_TIMEOUT, running).await {
             // It took effect before the stop reached it.
             Ok(Ok(done)) => Ok(done),
+            // Whether it took effect is not known: that must be heard.
+            Ok(Err(error)) if error.leaves_outcome_open() => Err(error),
             Ok(Err(_)) => Err(stopped),
             Err(_) => {
                 tracing::error!(
