@@ -232,16 +232,23 @@ impl Gateway {
 
     fn keep_now(&self, sweeps: bool) {
         let sessions = self.sessions.all();
-        let changed = sessions.iter().filter(|session| session.is_kept.load(Ordering::Relaxed));
-        let changed: Vec<_> = changed
-            .filter(|session| session.has_changed())
-            .map(|session| (session.key.id.as_str(), session.context().context, session.counters.counts()))
+        let ahead = sessions.iter().filter(|session| session.is_kept.load(Ordering::Relaxed));
+        let ahead: Vec<_> = ahead.filter(|session| session.is_ahead_of_file()).collect();
+        let rows: Vec<_> = ahead
+            .iter()
+            .map(|session| {
+                let counts = session.counters.counts();
+                // Before the file is written: what changes meanwhile is still ahead of it then.
+                session.note_kept(counts.requests);
+                (session.key.id.as_str(), session.context().context, counts)
+            })
             .collect();
-        if !changed.is_empty()
-            && let Err(error) =
-                self.state.keep(changed.iter().map(|(id, context, counts)| (*id, context, *counts)))
+        let rows = rows.iter().map(|(id, context, counts)| (*id, context, *counts));
+        if !ahead.is_empty()
+            && let Err(error) = self.state.keep(rows)
         {
-            tracing::warn!(%error, "counters are not kept");
+            tracing::warn!(%error, "contexts and counters are not kept; it is tried again");
+            ahead.iter().for_each(|session| session.note_unkept());
         }
         if sweeps {
             let connected: HashSet<String> = sessions.iter().map(|session| session.key.id.clone()).collect();

@@ -129,7 +129,9 @@ fn a_write_that_a_leaving_gateway_stopped_runs_again_on_the_next() {
     home.configure("read_only = false\n[gateway]\ndrain_timeout_ms = 20\n");
     let mut client = named(&home, "client");
     succeeds(&client.query("create table t (x)"));
-    let long = execute("insert into t with recursive n(i) as (select 1 union all select i + 1 from n limit 3000000) select i from n where i % 1000000 = 0");
+    let long = execute(
+        "insert into t with recursive n(i) as (select 1 union all select i + 1 from n limit 3000000) select i from n where i % 1000000 = 0",
+    );
     let insert = client.send_call("execute_query", &long);
     home.sessions_until(SETTLED, "it runs", |sessions| sessions[0]["running"] == 1);
     home.stop();

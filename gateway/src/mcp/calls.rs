@@ -202,7 +202,8 @@ impl Call<'_> {
         let (context, counts) = (context.clone(), self.session.counters.counts());
         let kept = spawn_blocking(move || state.keep([(id.as_str(), &context, counts)].into_iter())).await;
         if let Ok(Err(error)) = kept {
-            tracing::warn!(session = %self.session.key.id, %error, "the context is not kept");
+            tracing::warn!(session = %self.session.key.id, %error, "the context is not kept; it is tried again");
+            self.session.note_unkept();
         }
     }
 

@@ -121,7 +121,7 @@ pub struct Session {
     pub is_inherited: AtomicBool,
     /// Set by the table when a newer connection takes its place.
     is_replaced: AtomicBool,
-    /// The requests that were counted when the counters were last written down.
+    /// The requests that were counted when the session was last written down, or a number that never is.
     kept_requests: AtomicU64,
     /// This gateway's journal and tools, for the shim to carry.
     journal: Option<String>,
@@ -262,10 +262,19 @@ impl Session {
         }
     }
 
-    /// Whether anything was counted since this was last asked.
-    pub(crate) fn has_changed(&self) -> bool {
-        let requests = self.counters.requests.load(Ordering::Relaxed);
-        self.kept_requests.swap(requests, Ordering::Relaxed) != requests
+    /// Whether the state file does not have the session as it is.
+    pub(crate) fn is_ahead_of_file(&self) -> bool {
+        self.kept_requests.load(Ordering::Relaxed) != self.counters.requests.load(Ordering::Relaxed)
+    }
+
+    /// The state file has the session as it was when this many requests were counted.
+    pub(crate) fn note_kept(&self, requests: u64) {
+        self.kept_requests.store(requests, Ordering::Relaxed);
+    }
+
+    /// The state file could not be given what it must have: it is tried again.
+    pub(crate) fn note_unkept(&self) {
+        self.kept_requests.store(u64::MAX, Ordering::Relaxed);
     }
 
     /// A newer connection of the same shim has taken its place.
