@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use snowgate_link::BUILD;
 use snowgate_link::endpoint::Endpoint;
+use snowgate_link::{BUILD, os};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::config::{Config, Paths};
-use crate::link::{Listener, StatusView, serve_connection};
+use crate::link::{GatewayLock, Listener, StatusView, serve_connection};
 use crate::mcp;
 use crate::multiplexer::Multiplexer;
 use crate::observe;
@@ -59,7 +59,7 @@ pub struct Gateway {
     pub state: Arc<StateStore>,
     /// Statements that are not reads and run now.
     pub writes: Arc<mcp::RunningWrites>,
-    /// Fires when the gateway is to leave; written by signals, `stop` and idleness.
+    /// Fires when the gateway is to leave: signals, `stop`, `restart`, idleness, a newer build, a socket that was removed.
     pub drain: CancellationToken,
     /// The file of this program. Read at the start, because an upgrade replaces it.
     pub program: PathBuf,
@@ -89,7 +89,7 @@ impl Gateway {
             state: Arc::new(state),
             writes: Arc::default(),
             drain: CancellationToken::new(),
-            program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("snowgate")),
+            program: os::own_program().unwrap_or_else(|| PathBuf::from("snowgate")),
             restart: AtomicBool::new(false),
             newer: Newer::default(),
             instance: Uuid::new_v4().to_string(),
@@ -120,6 +120,12 @@ impl Gateway {
             state_problem: self.state.problem(),
             log_file: observe::newest_log(&self.paths.log_dir).as_deref().map(shown),
         }
+    }
+
+    /// Leaves for good, also where a restart was under way.
+    pub fn stop(&self) {
+        self.restart.store(false, Ordering::Relaxed);
+        self.drain.cancel();
     }
 
     /// Leaves, and has the program that is then on disk take its place.
@@ -160,7 +166,7 @@ impl Gateway {
             let kept = if session.is_over() {
                 state.detach(id, &context, counts)
             } else {
-                state.keep([(id, &context, counts)].into_iter())
+                state.keep([(id, context, counts)].into_iter()).map(drop)
             };
             if let Err(error) = kept {
                 tracing::warn!(session = %session.key.id, %error, "what the session left is not kept");
@@ -170,8 +176,9 @@ impl Gateway {
         let _ = put_away.await;
     }
 
-    /// Serves connections until the gateway is to leave; then lets what runs finish, within the drain time-out.
-    pub async fn serve(self: &Arc<Self>, listener: Listener) {
+    /// Serves connections until the gateway is to leave; then lets what runs finish, within the drain time-out. Gives the
+    /// lock back: until it is dropped, no other gateway begins.
+    pub async fn serve(self: &Arc<Self>, listener: Listener) -> GatewayLock {
         let connections = TaskTracker::new();
         tokio::select! {
             () = self.accept(&listener, &connections) => {}
@@ -183,7 +190,7 @@ impl Gateway {
             () = self.drain.cancelled() => {}
         }
         tracing::info!(sessions = self.sessions.len(), "leaving");
-        let _lock = listener.close();
+        let lock = listener.close();
         self.drain.cancel();
         connections.close();
         let bound = self.config.gateway.drain_timeout + GOODBYE_TIMEOUT;
@@ -192,6 +199,7 @@ impl Gateway {
         }
         // They have been told to stop. The next gateway runs again what is known to have changed nothing.
         self.writes.until_all_ended(GOODBYE_TIMEOUT).await;
+        lock
     }
 
     /// Accepts for ever.
@@ -217,12 +225,13 @@ impl Gateway {
     /// Writes down how sessions stand, and removes those that nobody comes back for, for ever.
     async fn keep_sessions(self: &Arc<Self>) {
         let mut interval = tokio::time::interval(KEEP_INTERVAL);
-        let mut swept_at: Option<Instant> = None;
+        // Not at once: shims whose gateway was killed are coming back just then.
+        let mut swept_at = Instant::now();
         loop {
             interval.tick().await;
-            let sweeps = swept_at.is_none_or(|at| at.elapsed() >= SWEEP_INTERVAL);
+            let sweeps = swept_at.elapsed() >= SWEEP_INTERVAL;
             if sweeps {
-                swept_at = Some(Instant::now());
+                swept_at = Instant::now();
             }
             let gateway = Arc::clone(self);
             // A panic in there is in the log.
@@ -231,31 +240,49 @@ impl Gateway {
     }
 
     fn keep_now(&self, sweeps: bool) {
+        self.state.look_after();
         let sessions = self.sessions.all();
-        let ahead = sessions.iter().filter(|session| session.is_kept.load(Ordering::Relaxed));
-        let ahead: Vec<_> = ahead.filter(|session| session.is_ahead_of_file()).collect();
-        let rows: Vec<_> = ahead
-            .iter()
-            .map(|session| {
-                let counts = session.counters.counts();
-                // Before the file is written: what changes meanwhile is still ahead of it then.
-                session.note_kept(counts.requests);
-                (session.key.id.as_str(), session.context().context, counts)
-            })
-            .collect();
-        let rows = rows.iter().map(|(id, context, counts)| (*id, context, *counts));
-        if !ahead.is_empty()
-            && let Err(error) = self.state.keep(rows)
-        {
-            tracing::warn!(%error, "contexts and counters are not kept; it is tried again");
-            ahead.iter().for_each(|session| session.note_unkept());
-        }
+        let ahead = sessions.iter().filter(|session| session.has_entered.load(Ordering::Relaxed));
+        let ahead: Vec<_> = ahead.filter(|session| session.is_ahead_of_file()).cloned().collect();
+        self.keep(&ahead);
         if sweeps {
             let connected: HashSet<String> = sessions.iter().map(|session| session.key.id.clone()).collect();
             match self.state.sweep(&connected, self.ttl_ms()) {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "sessions that nobody came back for are forgotten"),
                 Err(error) => tracing::warn!(%error, "old sessions are not looked for"),
+            }
+        }
+    }
+
+    /// Writes down how these sessions stand; what fails is tried again. Blocks.
+    pub(crate) fn keep(&self, sessions: &[Arc<Session>]) {
+        if sessions.is_empty() {
+            return;
+        }
+        // Looked at in the order of writing: so an older context is never written over a newer one.
+        let rows = sessions.iter().map(|session| {
+            let counts = session.counters.counts();
+            session.note_kept(counts.requests);
+            (session.key.id.as_str(), session.context().context, counts)
+        });
+        match self.state.keep(rows) {
+            Ok(missing) => missing.into_iter().for_each(|at| self.enter_again(&sessions[at])),
+            Err(error) => {
+                tracing::warn!(%error, "contexts and counters are not kept; it is tried again");
+                sessions.iter().for_each(|session| session.note_unkept());
+            }
+        }
+    }
+
+    /// Enters a session that the state file does not have, or no longer.
+    fn enter_again(&self, session: &Session) {
+        match self.state.enter(&session.record(session.client().name), &HashSet::new(), false, self.ttl_ms())
+        {
+            Ok(_) => session.is_kept.store(true, Ordering::Relaxed),
+            Err(error) => {
+                tracing::warn!(session = %session.key.id, %error, "the session is not kept; it is tried again");
+                session.note_unkept();
             }
         }
     }
@@ -276,16 +303,15 @@ impl Gateway {
 
     /// Returns once nothing runs and somebody has a newer build.
     async fn watch_for_newer(&self) {
-        let mut interval = tokio::time::interval(YIELD_CHECK);
         loop {
-            interval.tick().await;
-            let Some(build) = self.newer.get() else { continue };
+            let build = self.newer.asked().await;
             let is_idle = self
                 .sessions
                 .all()
                 .iter()
                 .all(|session| session.counters.running.load(Ordering::Relaxed) == 0);
             if !is_idle {
+                tokio::time::sleep(YIELD_CHECK).await;
                 continue;
             }
             let (state, asked) = (Arc::clone(&self.state), build.clone());

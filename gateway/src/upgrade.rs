@@ -4,34 +4,49 @@
 //! the next one. An older shim never does that to a newer gateway. Where both builds stay in use, an older gateway may
 //! come back; then it makes room again, but not more often than [`YIELD_PAUSE`] allows.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 /// How long a build makes room at most once.
 pub(crate) const YIELD_PAUSE: Duration = Duration::from_secs(3600);
 
 /// The newest build that asked for room.
 #[derive(Debug, Default)]
-pub(crate) struct Newer(Mutex<Option<String>>);
+pub(crate) struct Newer {
+    build: Mutex<Option<String>>,
+    noted: Notify,
+}
 
 impl Newer {
     /// Notes that a peer of `build` connected to a gateway of `own`.
     pub(crate) fn note(&self, build: &str, own: &str) {
-        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.lock();
         if is_newer(build, newest.as_deref().unwrap_or(own)) {
             *newest = Some(build.chars().take(32).collect());
+            self.noted.notify_one();
         }
     }
 
-    /// That build, if there was one.
-    pub(crate) fn get(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Waits for such a build, and gives it.
+    pub(crate) async fn asked(&self) -> String {
+        loop {
+            let build = self.lock().clone();
+            match build {
+                Some(build) => return build,
+                None => self.noted.notified().await,
+            }
+        }
     }
 
     /// Nobody asks any more.
     pub(crate) fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.build.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,12 +75,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_newest_build_is_kept() {
+    #[tokio::test]
+    async fn the_newest_build_is_kept() {
         let newer = Newer::default();
         for build in ["0.0.1", "0.3.0", "0.2.0", "nonsense"] {
             newer.note(build, "0.1.0");
         }
-        assert_eq!(newer.get().as_deref(), Some("0.3.0"));
+        assert_eq!(newer.asked().await, "0.3.0");
     }
 }

@@ -387,7 +387,7 @@ fn describe(error: &dyn std::error::Error) -> String {
 }
 
 fn launcher(options: &Options) -> Launcher {
-    let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("snowgate-shim"));
+    let own = os::own_program().unwrap_or_else(|| PathBuf::from("snowgate-shim"));
     let gateway = gateway_program(options.gateway.as_deref(), &own);
     let environment = std::env::vars_os().filter_map(|(name, value)| {
         let text = name.to_str()?;

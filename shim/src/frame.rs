@@ -11,6 +11,9 @@ pub const HEADER_BYTES: usize = 24;
 /// The line had been sent before, to a gateway that may have acted on it.
 pub const FLAG_REPLAY: u8 = 1;
 
+/// On a pinned line that an earlier gateway has answered or acknowledged: the client has that, and gets it from no other.
+pub const FLAG_PINNED: u8 = 2;
+
 /// A decoder keeps at most this much spare memory once it is empty, in bytes.
 const IDLE_BYTES_MAX: usize = 64 * 1024;
 

@@ -5,7 +5,7 @@
 
 use crate::ProtocolError;
 use crate::credit::{Grant, ReceiveCredit, SendCredit, Window};
-use crate::frame::{FLAG_REPLAY, Frame, Kind};
+use crate::frame::{FLAG_PINNED, FLAG_REPLAY, Frame, Kind};
 
 /// What a shim's frame means to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Incoming<'a> {
         seq: u64,
         /// Whether an earlier gateway may have acted on it.
         replay: bool,
+        /// Whether it is pinned, and the client has what an earlier gateway said to it.
+        pinned: bool,
         /// The line.
         payload: &'a [u8],
     },
@@ -64,7 +66,9 @@ impl GatewayLink {
         }
         self.last_received = frame.seq;
         self.receive.received(frame.payload.len() as u64)?;
-        Ok(Incoming::Line { seq: frame.seq, replay: frame.flags & FLAG_REPLAY != 0, payload: frame.payload })
+        let has = |flag| frame.flags & flag != 0;
+        let (replay, pinned) = (has(FLAG_REPLAY), has(FLAG_PINNED));
+        Ok(Incoming::Line { seq: frame.seq, replay, pinned, payload: frame.payload })
     }
 
     /// A line of `bytes` has been taken up; appends the credit frame that is due, if one is.

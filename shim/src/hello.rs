@@ -4,7 +4,7 @@
 
 use crate::BUILD;
 use crate::credit::Window;
-use crate::flat::{FlatReader, FlatWriter};
+use crate::flat::{FlatReader, FlatWriter, quote};
 
 /// The longest hello line either side sends or accepts, in bytes with its newline.
 pub const HELLO_BYTES_MAX: usize = 4096;
@@ -139,7 +139,7 @@ impl ClientHello {
         let paths = [&mut hello.origin.parent_exe, &mut hello.origin.cwd];
         paths.into_iter().flatten().for_each(|path| truncate(path, PATH_BYTES_MAX));
         let names = [&mut hello.profile, &mut hello.session_name];
-        names.into_iter().flatten().for_each(|name| truncate(name, NAME_BYTES_MAX));
+        names.into_iter().flatten().for_each(|name| truncate_quoted(name, NAME_BYTES_MAX));
         let line = hello.write();
         if line.len() <= HELLO_BYTES_MAX {
             return line;
@@ -319,6 +319,19 @@ pub struct Refusal {
     pub next_step: Option<String>,
     /// Whether the next gateway may say yes: this one is leaving.
     pub retry: bool,
+}
+
+/// Cuts `text` to at most `bytes` bytes, and to twice as many between its quotes.
+fn truncate_quoted(text: &mut String, bytes: usize) {
+    truncate(text, bytes);
+    let quoted_len = |text: &str| {
+        let mut quoted = String::new();
+        quote(text, &mut quoted);
+        quoted.len() - 2
+    };
+    while quoted_len(text) > 2 * bytes {
+        text.pop();
+    }
 }
 
 /// Cuts `text` to at most `bytes` bytes at a character boundary.

@@ -99,6 +99,13 @@ pub fn leave_session() -> io::Result<()> {
     Ok(())
 }
 
+/// The file of this program: as it was launched where that is an absolute path, so that an installation behind a link can
+/// be replaced; else what the system says.
+pub fn own_program() -> Option<PathBuf> {
+    let launched = std::env::args_os().next().map(PathBuf::from);
+    launched.filter(|path| path.is_absolute() && path.is_file()).or_else(|| std::env::current_exe().ok())
+}
+
 /// The executable of process `pid`, where the system tells.
 pub fn executable_of(pid: u32) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/exe")).ok()

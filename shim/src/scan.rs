@@ -69,9 +69,15 @@ impl Scanned {
 /// `token` as an id, if it can be one.
 fn id(token: &[u8]) -> Option<String> {
     let text = str::from_utf8(token).ok()?;
-    let sound =
-        if text.starts_with('"') { flat::unquote(text).is_some() } else { text.parse::<i64>().is_ok() };
+    let sound = if text.starts_with('"') { flat::unquote(text).is_some() } else { is_integer(text) };
     sound.then(|| text.to_owned())
+}
+
+/// Whether `text` is an integer as JSON writes it: it goes into an answer as it is.
+fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let starts_well = digits == "0" || digits.starts_with(|first| ('1'..='9').contains(&first));
+    starts_well && text.parse::<i64>().is_ok()
 }
 
 /// What the scanner is inside of.
@@ -101,7 +107,7 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    /// A scanner at the start of a line; keys and values over `token_bytes_max` are not reported.
+    /// A scanner at the start of a line; keys and values over `token_bytes_max` are cut one byte behind it.
     pub(crate) fn new(token_bytes_max: usize) -> Self {
         let (token, key) = (Vec::new(), Vec::new());
         Self { depth: 0, place: Place::Between, key_next: false, token, token_bytes_max, key }
@@ -172,7 +178,7 @@ impl Scanner {
         }
         if self.key_next {
             self.key.clone_from(&self.token);
-        } else if self.token.len() <= self.token_bytes_max {
+        } else {
             field(&self.key, &self.token);
         }
     }

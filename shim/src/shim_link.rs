@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use crate::ProtocolError;
 use crate::credit::{Grant, ReceiveCredit, SendCredit, Window};
-use crate::frame::{FLAG_REPLAY, Frame, HEADER_BYTES, Kind};
-use crate::hello::{Resume, Welcome};
+use crate::frame::{FLAG_PINNED, FLAG_REPLAY, Frame, HEADER_BYTES, Kind};
+use crate::hello::{Resume, STATE_BYTES_MAX, Welcome};
 
 /// Where the flags stand in an encoded frame.
 const FLAGS_AT: usize = 5;
@@ -170,7 +170,9 @@ impl ShimLink {
             return None;
         }
         connection.send.sent(bytes);
-        line.frame[FLAGS_AT] = if line.risky { FLAG_REPLAY } else { 0 };
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        line.frame[FLAGS_AT] =
+            flag(line.risky, FLAG_REPLAY) | flag(line.pinned && line.answered, FLAG_PINNED);
         self.unsent_from = line.seq + 1;
         Some(&line.frame)
     }
@@ -198,7 +200,8 @@ impl ShimLink {
             Kind::Pin => self.pin(frame.re, true).map(|()| Inbound::Control),
             Kind::Unpin => self.pin(frame.re, false).map(|()| Inbound::Control),
             Kind::State => {
-                self.state = str::from_utf8(frame.payload).ok().map(str::to_owned);
+                let state = str::from_utf8(frame.payload).ok().filter(|state| state.len() <= STATE_BYTES_MAX);
+                self.state = state.map(str::to_owned);
                 Ok(Inbound::Control)
             }
             Kind::Credit => {

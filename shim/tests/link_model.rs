@@ -151,7 +151,7 @@ impl World {
         gateway.decoder.push(&bytes);
         while let Some(frame) = gateway.decoder.frame().unwrap() {
             match gateway.link.received(&frame).unwrap() {
-                Incoming::Line { seq, replay, payload } => {
+                Incoming::Line { seq, replay, payload, .. } => {
                     gateway.held.push_back((seq, replay, payload.to_vec()));
                 }
                 Incoming::Credit => {}

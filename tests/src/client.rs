@@ -1,7 +1,7 @@
 //! A client without an SDK: lines to a shim, and lines back.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,6 +87,17 @@ impl Launch {
     }
 }
 
+/// What came of waiting for a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A line, as it came, newline included; without one it is what was left at the end.
+    Line(Vec<u8>),
+    /// Nothing came in time.
+    Nothing,
+    /// The shim has closed its stdout.
+    End,
+}
+
 /// Keeps what the shim says on stderr.
 fn collect(pipe: impl Read, kept: &Mutex<String>) {
     for line in BufReader::new(pipe).lines().map_while(Result::ok) {
@@ -140,9 +151,19 @@ impl Client {
     /// It does not read any more.
     #[track_caller]
     pub fn write(&mut self, bytes: &[u8]) {
+        self.try_write(bytes).unwrap_or_else(|error| panic!("the shim does not read: {error}"));
+    }
+
+    /// Writes these bytes to a shim that may be gone.
+    ///
+    /// # Errors
+    /// It does not read any more.
+    ///
+    /// # Panics
+    /// Stdin is closed or taken.
+    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let stdin = self.stdin.as_mut().expect("stdin is open");
-        let written = stdin.write_all(bytes).and_then(|()| stdin.flush());
-        written.unwrap_or_else(|error| panic!("the shim does not read: {error}"));
+        stdin.write_all(bytes).and_then(|()| stdin.flush())
     }
 
     /// Takes stdin, for a thread that writes while this one reads; it is then that thread's to close.
@@ -278,13 +299,25 @@ impl Client {
         &self.unclaimed
     }
 
-    /// The next line; `None` where none comes in time or the shim is gone.
-    #[track_caller]
-    fn receive(&mut self, limit: Duration) -> Option<Value> {
+    /// The next line, whatever it says; for a test that judges lines itself.
+    ///
+    /// # Panics
+    /// The client does not listen.
+    pub fn next_line(&mut self, limit: Duration) -> Received {
         let lines = self.lines.as_ref().expect("the client listens");
         match lines.recv_timeout(limit) {
-            Ok(line) => Some(parse(&line)),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+            Ok(line) => Received::Line(line),
+            Err(RecvTimeoutError::Timeout) => Received::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Received::End,
+        }
+    }
+
+    /// The next message; `None` where none comes in time or the shim is gone.
+    #[track_caller]
+    fn receive(&mut self, limit: Duration) -> Option<Value> {
+        match self.next_line(limit) {
+            Received::Line(line) => Some(parse(&line)),
+            Received::Nothing | Received::End => None,
         }
     }
 
@@ -335,14 +368,18 @@ impl Client {
         send_signal(self.pid(), signal);
     }
 
+    /// How the shim ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("waiting for the shim")
+    }
+
     /// Waits for the shim's end.
     ///
     /// # Panics
     /// It does not come within `limit`.
     #[track_caller]
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
-        let child = &mut self.child;
-        eventually(limit, "the shim has ended", || child.try_wait().expect("waiting for the shim"))
+        eventually(limit, "the shim has ended", || self.ended())
     }
 
     /// Closes stdin and waits for the end, which must be a success.

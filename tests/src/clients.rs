@@ -1,10 +1,11 @@
 //! Real MCP clients: their pinned environments, and what they find in a home.
 //!
-//! The programs themselves and the pins stand in `tests/clients`; `tests/tests/clients.rs` runs them.
+//! The programs themselves and the pins stand in `tests/clients`; `tests/tests/clients*.rs` run them.
 
 mod environment;
 mod fingerprint;
 mod program;
+mod suite;
 mod unavailable;
 
 use std::fs;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use environment::{NodeVersion, node, python, system_python, typescript};
 pub use program::{Finished, run};
+pub use suite::{Plan, available, run_python, run_typescript};
 pub use unavailable::Unavailable;
 
 use crate::Home;

@@ -1,6 +1,7 @@
 //! A `SNOWGATE_HOME` of its own for each test, and the gateway in it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client::{Client, Launch};
+use crate::disk::SmallDisk;
 use crate::output::Output;
 use crate::process::{Process, Signal, kill, send_signal};
 use crate::wait::{eventually, until};
@@ -23,6 +25,8 @@ const LEFT_LIMIT: Duration = Duration::from_secs(2);
 /// A temporary `SNOWGATE_HOME`. Dropping it stops its gateway and fails the test if a process stays behind.
 #[derive(Debug)]
 pub struct Home {
+    /// Before the folder: it is unmounted first.
+    state_disk: Option<SmallDisk>,
     folder: TempDir,
 }
 
@@ -46,7 +50,26 @@ impl Home {
     pub fn bare() -> Self {
         // Not below $TMPDIR, which may be long: a socket's path has at most 100 bytes.
         let folder = tempfile::Builder::new().prefix("sg").rand_bytes(6).tempdir_in("/tmp");
-        Self { folder: folder.expect("a temporary folder") }
+        Self { state_disk: None, folder: folder.expect("a temporary folder") }
+    }
+
+    /// Puts the state folder on a disk of its own that has `bytes`, so that it can be filled. Before the first gateway.
+    ///
+    /// # Errors
+    /// This user may not mount.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn mount_state(&mut self, bytes: u64) -> io::Result<()> {
+        let folder = self.path().join("state");
+        fs::create_dir_all(&folder).expect("making the state folder");
+        self.state_disk = Some(SmallDisk::mount(folder, bytes)?);
+        Ok(())
+    }
+
+    /// The disk of the state folder, if it has one of its own.
+    pub fn state_disk(&self) -> Option<&SmallDisk> {
+        self.state_disk.as_ref()
     }
 
     /// The folder.

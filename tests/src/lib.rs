@@ -9,18 +9,21 @@
 mod binaries;
 mod client;
 pub mod clients;
+mod disk;
 mod home;
 mod messages;
 mod output;
 mod process;
+pub mod rampage;
 mod random;
 mod wait;
 
 pub use binaries::{Binaries, binaries};
-pub use client::{Client, Launch};
+pub use client::{Client, Launch, Received};
+pub use disk::{Full, SmallDisk};
 pub use home::Home;
-pub use messages::{error_text, is_answer_to, request_line, stateless, tool_text};
+pub use messages::{error_text, is_answer_to, request_line, stateless, stateless_as, tool_text};
 pub use output::Output;
-pub use process::{Process, Signal, kill, resident_kb, send_signal};
+pub use process::{Process, Signal, descriptors, kill, resident_kb, send_signal};
 pub use random::Random;
 pub use wait::{eventually, until};

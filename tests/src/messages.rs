@@ -12,10 +12,16 @@ pub fn request_line(id: &Value, method: &str, params: &Value) -> String {
 
 /// `params` with what a request of the stateless era carries.
 #[must_use]
-pub fn stateless(mut params: Value) -> Value {
+pub fn stateless(params: Value) -> Value {
+    stateless_as("stateless-test", params)
+}
+
+/// `params` with what a request of the stateless era carries, from a client with this name.
+#[must_use]
+pub fn stateless_as(name: &str, mut params: Value) -> Value {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": STATELESS_REVISION,
-        "io.modelcontextprotocol/clientInfo": {"name": "stateless-test", "version": "2.0"},
+        "io.modelcontextprotocol/clientInfo": {"name": name, "version": "2.0"},
         "io.modelcontextprotocol/clientCapabilities": {},
     });
     params

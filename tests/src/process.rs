@@ -35,6 +35,11 @@ impl Process {
         Some(Self { pid, command })
     }
 
+    /// Whether it runs still. One that has ended and was not waited for does not.
+    pub fn runs(&self) -> bool {
+        fs::read(format!("/proc/{}/environ", self.pid)).is_ok_and(|environment| !environment.is_empty())
+    }
+
     /// Whether it is a running gateway, not a shim's intermediate that is about to start one.
     pub fn is_gateway(&self) -> bool {
         self.command.contains("snowgate serve")
@@ -64,4 +69,9 @@ pub fn resident_kb(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
     peak.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+}
+
+/// How many descriptors a process has open; `None` where there is no such process.
+pub fn descriptors(pid: u32) -> Option<usize> {
+    Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
 }

@@ -3,20 +3,13 @@
 //!
 //! `tests/clients/README.md` says what the programs check and how to run one by hand.
 
-use std::env;
-use std::error::Error;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use snowgate_tests::clients::{self, NodeVersion, Unavailable};
-use snowgate_tests::{Client, Home, Signal, binaries, error_text, stateless, tool_text};
-use tempfile::TempDir;
+use snowgate_tests::clients::{self, NodeVersion, Plan, available, run_python, run_typescript};
+use snowgate_tests::{Client, Home, Signal, error_text, stateless, tool_text};
 
-/// One client program, all its checks.
-const PROGRAM_LIMIT: Duration = Duration::from_secs(300);
 /// A shim that is told to end has ended after this.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// What a killed shim leaves is gone after this.
@@ -25,104 +18,37 @@ const SIBLINGS: usize = 5;
 
 #[test]
 fn python_1() {
-    python(1, "default");
+    run_python(1, "default", Plan::Checks);
 }
 
 #[test]
 fn python_2_default() {
-    python(2, "default");
+    run_python(2, "default", Plan::Checks);
 }
 
 #[test]
 fn python_2_legacy() {
-    python(2, "legacy");
+    run_python(2, "legacy", Plan::Checks);
 }
 
 #[test]
 fn typescript_1() {
-    typescript("suite_v1.mjs", "default", NodeVersion::SDK);
+    run_typescript("suite_v1.mjs", "default", NodeVersion::SDK, Plan::Checks);
 }
 
 #[test]
 fn typescript_2_default() {
-    typescript("suite_v2.mjs", "default", NodeVersion::SDK);
+    run_typescript("suite_v2.mjs", "default", NodeVersion::SDK, Plan::Checks);
 }
 
 #[test]
 fn typescript_2_auto() {
-    typescript("suite_v2.mjs", "auto", NodeVersion::SDK);
+    run_typescript("suite_v2.mjs", "auto", NodeVersion::SDK, Plan::Checks);
 }
 
 #[test]
 fn inspector_cli() {
-    typescript("suite_inspector.mjs", "default", NodeVersion::INSPECTOR);
-}
-
-fn python(major: u32, mode: &str) {
-    let interpreter = available(clients::python(major));
-    run_suite(Command::new(interpreter).arg("-B").arg(clients::folder().join("python/suite.py")), mode);
-}
-
-fn typescript(program: &str, mode: &str, node: NodeVersion) {
-    let (node, environment) = (available(clients::node(node)), available(clients::typescript()));
-    let programs = beside_their_modules(&clients::folder().join("typescript"), &environment)
-        .expect("copying the TypeScript programs");
-    // The inspector keeps a catalog in the home folder: not in the user's.
-    run_suite(Command::new(node).arg(programs.path().join(program)).env("HOME", programs.path()), mode);
-}
-
-/// Fails the test with the words that say what is missing on this machine.
-#[track_caller]
-fn available<T>(found: Result<T, Unavailable>) -> T {
-    found.unwrap_or_else(|missing| {
-        let cause = missing.source().map(|cause| format!(": {cause}"));
-        panic!("{missing}{}", cause.unwrap_or_default())
-    })
-}
-
-/// A folder with the programs of `source` and the `node_modules` of `environment`: Node looks for packages beside the
-/// importing file, wherever it was started.
-fn beside_their_modules(source: &Path, environment: &Path) -> std::io::Result<TempDir> {
-    let folder = tempfile::tempdir()?;
-    for entry in fs::read_dir(source)? {
-        let path: PathBuf = entry?.path();
-        if let (Some(name), Some("mjs")) = (path.file_name(), path.extension().and_then(|end| end.to_str())) {
-            fs::copy(&path, folder.path().join(name))?;
-        }
-    }
-    link(environment.join("node_modules"), folder.path().join("node_modules"))?;
-    Ok(folder)
-}
-
-#[cfg(unix)]
-use std::os::unix::fs::symlink as link;
-#[cfg(windows)]
-use std::os::windows::fs::symlink_dir as link;
-
-/// Runs a client program in a home of its own, which sees to it that no process is left.
-#[track_caller]
-fn run_suite(program: &mut Command, mode: &str) {
-    let home = available(clients::home());
-    program
-        .arg(&binaries().shim)
-        .arg(&binaries().gateway)
-        .arg(clients::folder().join("contract.json"))
-        .arg(mode);
-    env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SNOWGATE_")).for_each(
-        |(name, _)| {
-            program.env_remove(name);
-        },
-    );
-    let finished =
-        clients::run(program.env("SNOWGATE_HOME", home.path()), PROGRAM_LIMIT).expect("the program starts");
-    println!("{}", finished.output);
-    let summary = finished.output.lines().last().unwrap_or_default();
-    let passed = summary.strip_suffix(" passed, 0 failed").is_some_and(|count| count != "0");
-    match finished.status {
-        None => panic!("the program was killed after {PROGRAM_LIMIT:?}"),
-        Some(status) => assert!(status.success() && passed, "{status}; {summary}"),
-    }
-    home.stop();
+    run_typescript("suite_inspector.mjs", "default", NodeVersion::INSPECTOR, Plan::Checks);
 }
 
 /// How a request is dressed.

@@ -75,28 +75,12 @@ fn a_write_that_never_reached_the_backend_runs_on_the_next_gateway() {
 fn a_write_whose_answer_was_on_its_way_is_answered_with_its_result() {
     let home = writable();
     succeeds(&named(&home, "maker").query("create table t (x)"));
-    let mut deaf = home.launch().deaf().start();
-    deaf.send("initialize", &json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "deaf", "version": "1"}}));
-    deaf.notify("notifications/initialized", &json!({}));
-    // More than the window and every buffer on the way can hold.
-    let wide = execute(
-        "with recursive n(i) as (select 1 union all select i + 1 from n limit 1000) select hex(zeroblob(450)) as x from n",
-    );
-    let wide: Vec<Value> = (0..14).map(|_| deaf.send_call("execute_query", &wide)).collect();
-    // Answered, and waiting for the client to read: so the answer to the write comes behind them.
-    home.sessions_until(SETTLED, "they are done", |sessions| {
-        sessions.iter().any(|session| session["requests"] == 15 && session["running"] == 0)
-    });
-    let insert = deaf.send_call("execute_query", &execute("insert into t values ('once')"));
-    let mut witness = named(&home, "witness");
-    until(SETTLED, "the row is there", || tool_text(&witness.query("select x from t")).contains("once"));
+    let (mut deaf, insert) = stuck(&home, "insert into t values ('once')");
     home.kill_gateway();
     deaf.listen();
-    for id in &wide {
-        assert!(succeeds(&deaf.answer(id)).contains("000000"));
-    }
     assert_eq!(succeeds(&deaf.answer(&insert)), "1 row changed");
-    assert_eq!(succeeds(&witness.query("select count(*) as n from t")), "n\n1\n(1 row)");
+    let count = named(&home, "witness").query("select count(*) as n from t");
+    assert_eq!(succeeds(&count), "n\n1\n(1 row)");
     until(SETTLED, "the log says it", || !home.log_lines("answered from the journal").is_empty());
 }
 
@@ -137,6 +121,112 @@ fn a_write_that_a_leaving_gateway_stopped_runs_again_on_the_next() {
     home.stop();
     assert_eq!(succeeds(&client.answer(&insert)), "3 rows changed");
     assert_eq!(succeeds(&client.query("select count(*) as n from t")), "n\n3\n(1 row)");
+}
+
+/// A client that does not read, whose write is done and whose answer waits in the gateway; and the id of that write.
+fn stuck(home: &Home, write: &str) -> (Client, Value) {
+    let mut deaf = home.launch().deaf().start();
+    deaf.send("initialize", &json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "deaf", "version": "1"}}));
+    deaf.notify("notifications/initialized", &json!({}));
+    // More than the window and every buffer on the way can hold.
+    let wide = execute(
+        "with recursive n(i) as (select 1 union all select i + 1 from n limit 1000) select hex(zeroblob(450)) as x from n",
+    );
+    for _ in 0..14 {
+        deaf.send_call("execute_query", &wide);
+    }
+    // Answered, and waiting for the client to read: so the answer to the write comes behind them.
+    let has_asked = |asked: u64| {
+        home.sessions_until(SETTLED, "it is done", |sessions| {
+            let mine = sessions.iter().find(|session| session["client"] == "deaf");
+            mine.is_some_and(|mine| mine["requests"] == asked && mine["running"] == 0)
+        });
+    };
+    has_asked(15);
+    let id = deaf.send_call("execute_query", &execute(write));
+    has_asked(16);
+    (deaf, id)
+}
+
+#[test]
+fn a_write_does_not_run_again_because_its_journal_was_lost_two_gateways_ago() {
+    let home = Home::new();
+    home.configure("read_only = false\n[pool]\nconnections_max = 1\nwait_timeout_ms = 60000\n[limits]\nstatement_timeout_ms = 3000\n");
+    succeeds(&named(&home, "maker").query("create table t (x)"));
+    let (mut deaf, insert) = stuck(&home, "insert into t values ('once')");
+    home.kill_gateway();
+    for part in ["", "-wal", "-shm"] {
+        // What a person does who thinks that it is broken.
+        let _ = std::fs::remove_file(home.path().join(format!("state/state.db{part}")));
+    }
+    // The next gateway has another journal, and is killed before it gets to the write.
+    let mut busy = named(&home, "busy");
+    busy.send_endless_query();
+    home.sessions_until(SETTLED, "it runs", |sessions| {
+        sessions.iter().any(|session| session["client"] == "busy" && session["running"] == 1)
+    });
+    deaf.listen();
+    home.sessions_until(SETTLED, "the shim is back", |sessions| {
+        sessions.iter().any(|session| session["pid"] == deaf.pid() && session["running"] != 0)
+    });
+    home.kill_gateway();
+    let answer = deaf.answer(&insert);
+    assert!(tool_text(&answer).starts_with("Not run again: outcome unknown"), "{answer}");
+    busy.leave();
+    let count = named(&home, "witness").query("select count(*) as n from t");
+    assert_eq!(succeeds(&count), "n\n1\n(1 row)");
+}
+
+#[test]
+fn a_write_that_failed_is_answered_with_its_error_however_long_that_is() {
+    let home = writable();
+    let mut maker = named(&home, "maker");
+    succeeds(&maker.query("create table t (x)"));
+    let long = format!(
+        "create trigger no before insert on t begin select raise(abort, '{}'); end",
+        "no ".repeat(7000)
+    );
+    succeeds(&maker.query(&long));
+    let (mut deaf, insert) = stuck(&home, "insert into t values (1)");
+    home.kill_gateway();
+    deaf.listen();
+    let answer = deaf.answer(&insert);
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+    assert!(tool_text(&answer).starts_with("SQL error: no no no"), "{answer}");
+}
+
+#[test]
+fn a_write_that_ran_has_its_answer_whatever_becomes_of_its_context() {
+    let home = writable();
+    let mut maker = named(&home, "maker");
+    succeeds(&maker.call("execute_query", &json!({"query": "create table t (x)", "database": "TWO"})));
+    let (mut deaf, other) = stuck(&home, "select 1");
+    let write = json!({"query": "insert into t values ('once')", "database": "TWO"});
+    let insert = deaf.send_call("execute_query", &write);
+    home.sessions_until(SETTLED, "it is done", |sessions| {
+        sessions.iter().any(|session| session["requests"] == 17 && session["running"] == 0)
+    });
+    home.kill_gateway();
+    std::fs::rename(home.databases().join("TWO.db"), home.path().join("away")).unwrap();
+    deaf.listen();
+    succeeds(&deaf.answer(&other));
+    assert_eq!(succeeds(&deaf.answer(&insert)), "1 row changed");
+}
+
+#[test]
+fn a_context_is_found_although_the_gateway_was_restarted_before_the_first_call() {
+    let home = Home::new();
+    let mut first = named(&home, "editor");
+    moves_to(&mut first, "TWO");
+    leaves(&home, first);
+    let mut second = named(&home, "editor");
+    assert!(second.request("tools/list", &json!({}))["result"].is_object());
+    home.kill_gateway();
+    assert_eq!(database(&mut second), "TWO");
+    home.kill_gateway();
+    moves_to(&mut second, "ONE");
+    home.kill_gateway();
+    assert_eq!(database(&mut second), "ONE", "it has a context of its own now");
 }
 
 #[test]

@@ -3,10 +3,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, binaries, error_text, request_line, stateless, tool_text, until};
+use snowgate_tests::{
+    Client, Home, Signal, binaries, error_text, kill, request_line, send_signal, stateless, tool_text, until,
+};
 
 const SETTLED: Duration = Duration::from_secs(10);
 
@@ -80,6 +83,109 @@ fn a_restart_runs_the_program_that_is_on_disk_then() {
     assert_eq!(output.code, Some(70), "{output:?}");
     assert!(output.stderr.contains("is not there any more, so the gateway goes on"), "{output:?}");
     assert_eq!(instance(&home), before);
+}
+
+#[test]
+fn a_restart_keeps_process_and_environment_also_where_clients_wait_for_a_gateway() {
+    let home = Home::new();
+    let mut gateway =
+        home.gateway().arg("serve").env("SNOWGATE_LIMITS_ROWS_MAX", "3").spawn().expect("it starts");
+    until(SETTLED, "it serves", || home.status().is_some());
+    let mut clients: Vec<Client> = (0..8).map(|_| connected(&home)).collect();
+    for _ in 0..5 {
+        let ids: Vec<Vec<Value>> = clients
+            .iter_mut()
+            .map(|client| (0..5).map(|_| client.send_call("session_info", &json!({}))).collect())
+            .collect();
+        restart(&home);
+        for (client, ids) in clients.iter_mut().zip(&ids) {
+            for id in ids {
+                let info = client.answer(id);
+                assert_eq!(info["result"]["structuredContent"]["limits"]["rows_max"], 3, "{info}");
+            }
+        }
+        assert_eq!(home.gateway_pid(), gateway.id());
+    }
+    home.stop();
+    assert!(gateway.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_stop_during_a_restart_is_a_stop() {
+    let home = Home::new();
+    home.configure("[gateway]\ndrain_timeout_ms = 1500\n");
+    let mut client = connected(&home);
+    client.send_endless_query();
+    home.sessions_until(SETTLED, "it runs", |sessions| sessions[0]["running"] == 1);
+    let pid = home.gateway_pid();
+    let mut restart =
+        home.gateway().arg("restart").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    until(SETTLED, "the gateway leaves", || home.status().is_none());
+    send_signal(pid, Signal::TERM);
+    // The client's shim is told to end, so that it brings no gateway back.
+    client.signal(Signal::KILL);
+    until(SETTLED, "it has left for good", || !home.is_running(pid));
+    assert!(!restart.wait().expect("it ends").success());
+    assert!(home.gateways().is_empty(), "{:?}", home.gateways());
+}
+
+#[test]
+fn a_mistake_in_the_config_keeps_the_gateway_as_it_is() {
+    let home = Home::new();
+    let mut client = connected(&home);
+    let before = instance(&home);
+    home.configure("[limits]\nrows_maxx = 3\n");
+    let output = home.run(&["restart"]);
+    assert_eq!(output.code, Some(70), "{output:?}");
+    assert!(output.stderr.contains("rows_maxx") && output.stderr.contains("goes on as it is"), "{output:?}");
+    assert_eq!(instance(&home), before);
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+}
+
+#[test]
+fn an_installation_behind_a_link_is_upgraded_by_changing_the_link() {
+    let home = Home::new();
+    let version = |name: &str| {
+        let folder = home.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        for program in [&binaries().gateway, &binaries().shim] {
+            std::fs::copy(program, folder.join(program.file_name().unwrap())).unwrap();
+        }
+        folder
+    };
+    let (first, second, link) = (version("1"), version("2"), home.path().join("current"));
+    std::os::unix::fs::symlink(&first, &link).unwrap();
+    let mut shim = std::process::Command::new(link.join("snowgate-shim"));
+    shim.env("SNOWGATE_HOME", home.path());
+    let mut client = snowgate_tests::Launch::new(shim).start();
+    client.initialize();
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(&second, &link).unwrap();
+    std::fs::remove_dir_all(&first).unwrap();
+    restart(&home);
+    let running = std::fs::read_link(format!("/proc/{}/exe", home.gateway_pid())).unwrap();
+    assert_eq!(running, second.join("snowgate"));
+    home.kill_gateway();
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_up_no_restart() {
+    let home = Home::new();
+    let mut deaf = home.launch().deaf().start();
+    deaf.send("initialize", &json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "deaf", "version": "1"}}));
+    let wide = json!({"query": "with recursive n(i) as (select 1 union all select i + 1 from n limit 1000) select hex(zeroblob(450)) as x from n"});
+    let ids: Vec<Value> = (0..14).map(|_| deaf.send_call("execute_query", &wide)).collect();
+    home.sessions_until(SETTLED, "answers wait", |sessions| {
+        sessions.iter().any(|session| session["requests"] == 15 && session["running"] == 0)
+    });
+    let began = std::time::Instant::now();
+    restart(&home);
+    assert!(began.elapsed() < Duration::from_secs(3), "the drain time-out is 5 s: {:?}", began.elapsed());
+    deaf.listen();
+    for id in &ids {
+        assert!(tool_text(&deaf.answer(id)).contains("000000"));
+    }
 }
 
 #[test]
@@ -210,6 +316,20 @@ fn a_subscription_goes_on_and_hears_what_an_upgrade_changed() {
     assert_eq!(list_tools(&mut client), before);
     client.close_stdin();
     assert_eq!(client.rest(), Vec::<Value>::new(), "nothing comes after the cancel");
+}
+
+#[test]
+fn a_subscription_that_no_gateway_has_acknowledged_is_acknowledged_by_the_next() {
+    let home = Home::new();
+    let mut client = home.client();
+    list_tools(&mut client);
+    let gateway = home.gateway_pid();
+    send_signal(gateway, Signal::STOP);
+    let params = stateless(json!({"notifications": {"toolsListChanged": true}}));
+    client.send("subscriptions/listen", &params);
+    kill(gateway);
+    let acknowledged = client.next_message();
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged", "{acknowledged}");
 }
 
 #[test]

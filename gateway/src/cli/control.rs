@@ -30,7 +30,7 @@ pub(super) fn status(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
     match ask(&endpoint, Command::Status)? {
         Some(Reply::Status(status)) if args.json => print_json(&status),
         Some(Reply::Status(status)) => print_text(&status_text(&status)),
-        Some(Reply::Sessions(_)) => bail!("the gateway answered another question"),
+        Some(_) => bail!("the gateway answered another question"),
         None if args.json => {
             print_json(&serde_json::json!({"running": false, "socket": endpoint.socket}))?;
             Ok(ExitCode::from(exit::NO_GATEWAY))
@@ -45,7 +45,7 @@ pub(super) fn sessions(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
     match ask(&endpoint, Command::Sessions)? {
         Some(Reply::Sessions(sessions)) if args.json => print_json(&sessions),
         Some(Reply::Sessions(sessions)) => print_text(&sessions_text(&sessions)),
-        Some(Reply::Status(_)) => bail!("the gateway answered another question"),
+        Some(_) => bail!("the gateway answered another question"),
         None => no_gateway(&endpoint),
     }
 }
@@ -53,9 +53,23 @@ pub(super) fn sessions(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
 /// Stops the gateway and waits until it is gone.
 pub(super) fn stop(cli: &Cli) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
-    let Some(Reply::Status(status)) = ask(&endpoint, Command::Stop)? else { return no_gateway(&endpoint) };
+    let Some(Reply::Status(status)) = ask_one_that_restarts(&endpoint, Command::Stop)? else {
+        return no_gateway(&endpoint);
+    };
     wait_until_gone(&endpoint, status.pid)?;
     print_text(&format!("stopped the gateway (pid {}, {} open sessions)\n", status.pid, status.sessions))
+}
+
+/// Asks the gateway; where none listens and yet one holds the lock, it waits for that one to be gone, or back.
+fn ask_one_that_restarts(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>> {
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    loop {
+        let reply = ask(endpoint, command)?;
+        if reply.is_some() || !is_locked(endpoint)? || Instant::now() >= deadline {
+            return Ok(reply);
+        }
+        std::thread::sleep(STOP_CHECK);
+    }
 }
 
 /// Restarts the gateway and waits until the new one answers.
@@ -68,7 +82,16 @@ pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
             before.program
         );
     }
-    let Some(Reply::Status(before)) = ask(&endpoint, Command::Restart)? else { return no_gateway(&endpoint) };
+    let before = match ask(&endpoint, Command::Restart)? {
+        Some(Reply::Status(before)) => before,
+        Some(Reply::Refused(why)) => {
+            bail!(
+                "the configuration is wrong, so the gateway goes on as it is; run `snowgate config check`\n{why}"
+            )
+        }
+        Some(Reply::Sessions(_)) => bail!("the gateway answered another question"),
+        None => return no_gateway(&endpoint),
+    };
     let after = wait_for_another(&endpoint, &before)?;
     let version = if after.version == before.version {
         after.version
@@ -126,16 +149,11 @@ fn is_locked(endpoint: &Endpoint) -> Result<bool> {
 /// request open may have started the next one by then, which holds the lock too, and answers.
 fn wait_until_gone(endpoint: &Endpoint, pid: u32) -> Result<()> {
     let deadline = Instant::now() + STOP_TIMEOUT;
-    let lock = os::open_private(&endpoint.gateway_lock, false).context("cannot open the gateway's lock")?;
-    while let Err(error) = lock.try_lock_shared() {
-        match error {
-            TryLockError::WouldBlock if another_answers(endpoint, pid) => return Ok(()),
-            TryLockError::WouldBlock if Instant::now() < deadline => std::thread::sleep(STOP_CHECK),
-            TryLockError::WouldBlock => {
-                bail!("the gateway is still there after {} s", STOP_TIMEOUT.as_secs())
-            }
-            TryLockError::Error(error) => return Err(error).context("cannot watch the gateway's lock"),
+    while is_locked(endpoint)? && !another_answers(endpoint, pid) {
+        if Instant::now() >= deadline {
+            bail!("the gateway is still there after {} s", STOP_TIMEOUT.as_secs());
         }
+        std::thread::sleep(STOP_CHECK);
     }
     Ok(())
 }

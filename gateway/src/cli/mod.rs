@@ -101,6 +101,10 @@ pub(crate) struct ServeArgs {
     /// Write one JSON line to stdout when the gateway is ready, then close it
     #[arg(long, hide = true)]
     pub(crate) ready_stdout: bool,
+
+    /// The descriptor of the lock, from the gateway that ran as this process before
+    #[arg(long, hide = true, value_name = "FD")]
+    pub(crate) lock_fd: Option<i32>,
 }
 
 /// How a result is printed.

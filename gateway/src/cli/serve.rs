@@ -27,13 +27,16 @@ const BLOCKING_THREADS_MAX: usize = 8;
 /// The flag that a gateway is started with by a shim, which waits for its word.
 const READY_STDOUT: &str = "--ready-stdout";
 
+/// The flag that a gateway is started with by the one whose place it takes.
+const LOCK_FD: &str = "--lock-fd";
+
 /// Runs the gateway until it is told to leave.
 pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
     let mut readiness = ReadinessPipe { wanted: args.ready_stdout };
     let mut log = None;
-    match serve(cli, &mut readiness, &mut log) {
+    match serve(cli, args, &mut readiness, &mut log) {
         Ok(Served::Left) => Ok(ExitCode::SUCCESS),
-        Ok(Served::Restarting(program)) => Err(run_again(&program)),
+        Ok(Served::Restarting(program, lock)) => Err(run_again(&program, &lock)),
         Err(error) => {
             let next_step = next_step(&error);
             tracing::error!(error = format!("{error:#}"), "cannot serve");
@@ -47,18 +50,36 @@ pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
 enum Served {
     /// Nobody needs it.
     Left,
-    /// What this file holds now is to take its place.
-    Restarting(PathBuf),
+    /// What this file holds now is to take its place, and the lock.
+    Restarting(PathBuf, GatewayLock),
 }
 
-/// Becomes the program at `path`, with the same arguments, environment and process id. Returns only where that fails.
-fn run_again(path: &Path) -> anyhow::Error {
-    let arguments = std::env::args_os().skip(1).filter(|argument| argument != READY_STDOUT);
-    let error = std::process::Command::new(path).args(arguments).exec();
+/// Becomes the program at `path`, with the same arguments, environment, process id and lock. Returns only where that
+/// fails.
+fn run_again(path: &Path, lock: &GatewayLock) -> anyhow::Error {
+    let mut command = std::process::Command::new(path);
+    let mut arguments = std::env::args_os().skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == LOCK_FD {
+            arguments.next();
+        } else if argument != READY_STDOUT {
+            command.arg(argument);
+        }
+    }
+    // Without it the next gateway takes the lock anew, and another may be quicker.
+    if let Ok(number) = lock.pass_on() {
+        command.arg(LOCK_FD).arg(number.to_string());
+    }
+    let error = command.exec();
     anyhow::Error::new(error).context(format!("cannot run {} in place of this gateway", path.display()))
 }
 
-fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) -> Result<Served> {
+fn serve(
+    cli: &Cli,
+    args: &ServeArgs,
+    readiness: &mut ReadinessPipe,
+    log: &mut Option<PathBuf>,
+) -> Result<Served> {
     let environment = ProcessEnvironment;
     let paths = Paths::discover(&environment)?;
     let config = Config::load(&paths, &environment)?;
@@ -78,7 +99,11 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
-        let lock = match GatewayLock::take(&endpoint) {
+        let lock = match args.lock_fd {
+            Some(number) => GatewayLock::take_over(&endpoint, number),
+            None => GatewayLock::take(&endpoint),
+        };
+        let lock = match lock {
             Err(BindError::Taken(lock)) => {
                 tracing::info!(lock = %lock.display(), "another gateway is already running");
                 readiness.say_to_person(format_args!("another gateway is already running"));
@@ -97,13 +122,17 @@ fn serve(cli: &Cli, readiness: &mut ReadinessPipe, log: &mut Option<PathBuf>) ->
         tracing::info!(pid = std::process::id(), socket = %gateway.endpoint.socket.display(), "ready");
         readiness.say_to_person(format_args!("ready, listening on {}", gateway.endpoint.socket.display()));
         readiness.say(&Readiness::Ready);
-        gateway.serve(listener).await;
+        let lock = gateway.serve(listener).await;
         match log_guard.dropped_lines() {
             0 => {}
             lines => tracing::warn!(lines, "lines of this log were dropped: the disk was too slow"),
         }
         tracing::info!("gone");
-        Ok(if gateway.is_restarting() { Served::Restarting(gateway.program.clone()) } else { Served::Left })
+        Ok(if gateway.is_restarting() {
+            Served::Restarting(gateway.program.clone(), lock)
+        } else {
+            Served::Left
+        })
     })
 }
 
@@ -144,7 +173,7 @@ fn leave_on_signal(gateway: &Arc<Gateway>) -> Result<()> {
         let gateway = Arc::clone(gateway);
         tokio::spawn(async move {
             signals.recv().await;
-            gateway.drain.cancel();
+            gateway.stop();
         });
     }
     Ok(())

@@ -32,7 +32,7 @@ use super::requests::{InFlight, Requests, Running, seq_of_private};
 use crate::session::Session;
 
 /// How long the last words to a shim may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Bytes of answers that may wait for credit before no new request is started.
 const WAITING_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
@@ -193,6 +193,12 @@ impl Channel {
         state.requests.is_empty() && state.waiting.is_empty()
     }
 
+    /// Whether nothing is under way but answers that the client does not make room for.
+    pub(super) fn is_drained(&self) -> bool {
+        let State { link, waiting, requests, .. } = &*self.lock();
+        requests.is_empty() && waiting.front().is_none_or(|next| !link.allows(next.line.len()))
+    }
+
     /// The line of the request `id`, if it is under way and wanted.
     pub(super) fn find(&self, id: &RequestId) -> Option<u64> {
         self.lock().requests.find(id)
@@ -204,10 +210,10 @@ impl Channel {
         id: RequestId,
         seq: u64,
         effect: Option<Effect>,
-        is_replayed: bool,
+        pinned: bool,
     ) -> Running {
         self.session.counters.requests.fetch_add(1, Ordering::Relaxed);
-        self.change_requests(|requests| requests.start(seq, id, effect, is_replayed));
+        self.change_requests(|requests| requests.start(seq, id, effect, pinned));
         Running::new(self, seq)
     }
 
@@ -306,7 +312,7 @@ impl Channel {
         Frame::control(Kind::Pin, seq, b"").encode(control);
         Frame::control(Kind::Ack, seq, b"").encode(control);
         // The client has the acknowledgement of an earlier gateway.
-        !request.is_replayed
+        !request.pinned
     }
 
     fn push_line(&self, line: Vec<u8>, re: u64) {

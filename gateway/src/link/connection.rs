@@ -137,7 +137,12 @@ async fn serve_session(
         session = %session.key.id, profile = session.profile, pid = session.origin.pid,
         parent = session.origin.parent_exe, resume = ?resume, "session opened"
     );
-    let link = GatewayLink::new(window, hello.window);
+    // Never more on the way than the journal keeps the results of.
+    let shim_window = Window {
+        frames: hello.window.frames.min(window.frames),
+        bytes: hello.window.bytes.min(window.bytes),
+    };
+    let link = GatewayLink::new(window, shim_window);
     let channel = Channel::new(
         Arc::clone(session),
         Arc::clone(stream),

@@ -13,6 +13,7 @@ use snowgate_link::start::{Attempt, StartError, connect};
 use snowgate_link::{BUILD, credit::Window, hello::PROTO};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::config::{Config, ProcessEnvironment};
 use crate::gateway::Gateway;
 use crate::session::SessionView;
 
@@ -42,6 +43,8 @@ pub enum Reply {
     Status(Box<StatusView>),
     /// To [`Command::Sessions`].
     Sessions(Vec<SessionView>),
+    /// To [`Command::Restart`] where the next gateway could not start: why.
+    Refused(String),
 }
 
 /// How a gateway is.
@@ -104,15 +107,16 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
                 Err(_) => return,
             };
             let Ok(command) = serde_json::from_slice(frame.payload) else { return };
-            let reply = serde_json::to_vec(&answer(gateway, command)).unwrap_or_default();
+            let reply = answer(gateway, command);
+            let payload = serde_json::to_vec(&reply).unwrap_or_default();
             let bytes =
-                Frame { kind: Kind::Line, flags: 0, seq: 1, re: frame.seq, payload: &reply }.to_bytes();
+                Frame { kind: Kind::Line, flags: 0, seq: 1, re: frame.seq, payload: &payload }.to_bytes();
             let written = stream.write_all(&bytes).await;
             // Also where whoever asked has gone meanwhile: it did ask.
-            match command {
-                Command::Stop => gateway.drain.cancel(),
-                Command::Restart => gateway.restart(),
-                Command::Status | Command::Sessions => {}
+            match (command, &reply) {
+                (Command::Stop, _) => gateway.stop(),
+                (Command::Restart, Reply::Status(_)) => gateway.restart(),
+                _ => {}
             }
             if written.is_err() {
                 return;
@@ -130,7 +134,12 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
 
 fn answer(gateway: &Gateway, command: Command) -> Reply {
     match command {
-        Command::Status | Command::Stop | Command::Restart => Reply::Status(Box::new(gateway.status())),
+        Command::Status | Command::Stop => Reply::Status(Box::new(gateway.status())),
+        // The next gateway would stumble over it, and nobody would be served.
+        Command::Restart => match Config::load(&gateway.paths, &ProcessEnvironment) {
+            Ok(_) => Reply::Status(Box::new(gateway.status())),
+            Err(errors) => Reply::Refused(errors.to_string()),
+        },
         Command::Sessions => Reply::Sessions(gateway.sessions.views()),
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::channel::Channel;
 use super::envelope::Incoming;
+use crate::backend::Context;
 use crate::gateway::Gateway;
 use crate::session::{Session, SessionContext};
 
@@ -23,9 +24,10 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    /// The entrance of `session`; open if the state file has it already.
+    /// The entrance of `session`; open if the session has passed it before, and the state file has it.
     pub(super) fn new(gateway: Arc<Gateway>, session: &Session) -> Self {
-        let is_open = Arc::new(AtomicBool::new(session.is_kept.load(Ordering::Relaxed)));
+        let is_open = session.has_entered.load(Ordering::Relaxed) && session.is_kept.load(Ordering::Relaxed);
+        let is_open = Arc::new(AtomicBool::new(is_open));
         Self { gateway, is_asked: false, is_open }
     }
 
@@ -50,6 +52,7 @@ impl Entrance {
             let (gateway, is_open) = (Arc::clone(&self.gateway), Arc::clone(&self.is_open));
             tokio::spawn(async move {
                 enter(&gateway, &session, client).await;
+                session.has_entered.store(true, Ordering::Relaxed);
                 channel.give_state();
                 is_open.store(true, Ordering::Release);
                 channel.freed.notify_one();
@@ -61,13 +64,13 @@ impl Entrance {
 
 /// Enters `session` into the state file. Where that fails the session goes on all the same.
 async fn enter(gateway: &Gateway, session: &Arc<Session>, client: Option<String>) {
-    let (record, follows) = (session.record(client), !session.is_resumed);
-    let (state, ttl_ms) = (Arc::clone(&gateway.state), gateway.ttl_ms());
-    let entered = spawn_blocking(move || state.enter(&record, follows, ttl_ms)).await;
+    let (record, follows) = (session.record(client), !session.has_entered.load(Ordering::Relaxed));
+    let (state, ttl_ms, connected) = (Arc::clone(&gateway.state), gateway.ttl_ms(), gateway.sessions.ids());
+    let entered = spawn_blocking(move || state.enter(&record, &connected, follows, ttl_ms)).await;
     let inherited = match entered {
         Ok(Ok(entered)) => entered.inherited,
         Ok(Err(error)) => {
-            tracing::warn!(session = %session.key.id, %error, "the session is not kept");
+            tracing::warn!(session = %session.key.id, %error, "the session is not kept; it is tried again");
             return;
         }
         Err(error) => {
@@ -75,10 +78,16 @@ async fn enter(gateway: &Gateway, session: &Arc<Session>, client: Option<String>
             return;
         }
     };
+    if let Some(context) = inherited {
+        inherit(gateway, session, &context).await;
+    }
     session.is_kept.store(true, Ordering::Relaxed);
-    let Some(context) = inherited else { return };
+}
+
+/// Goes on in the context that an earlier session left, if it can be had.
+async fn inherit(gateway: &Gateway, session: &Session, context: &Context) {
     // The client that left it is gone, and this one knows nothing of it: where it cannot be had, the profile's stays.
-    match gateway.multiplexer.backend().resolve(&context).await {
+    match gateway.multiplexer.backend().resolve(context).await {
         Ok(context) => {
             session.inherit(SessionContext { context, lost: None });
             tracing::info!(session = %session.key.id, "the context of an earlier session of this client");

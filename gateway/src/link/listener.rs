@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::os;
+
+use super::passed_on;
 
 /// How long the lock may be held by somebody who only looks whether there is a gateway.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(30);
@@ -43,7 +46,7 @@ pub struct GatewayLock {
     endpoint: Endpoint,
     /// The lock file's inode, to notice that it is no longer the one at its path.
     inode: u64,
-    _file: File,
+    file: File,
 }
 
 impl GatewayLock {
@@ -59,10 +62,36 @@ impl GatewayLock {
         match try_lock_for(&file, LOOK_TIMEOUT) {
             Ok(()) => {
                 let inode = file.metadata().map_err(|source| io_error("look at", source))?.ino();
-                Ok(Self { endpoint: endpoint.clone(), inode, _file: file })
+                Ok(Self { endpoint: endpoint.clone(), inode, file })
             }
             Err(TryLockError::WouldBlock) => Err(BindError::Taken(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(io_error("lock", source)),
+        }
+    }
+}
+
+impl GatewayLock {
+    /// Lets the lock be taken over by the program that takes this one's place; gives what [`GatewayLock::take_over`] wants.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn pass_on(&self) -> io::Result<RawFd> {
+        passed_on::keep_open(&self.file)
+    }
+
+    /// Goes on with the lock that the program before this one held. Where that is not the endpoint's lock any more, it is
+    /// let go and taken anew.
+    ///
+    /// # Errors
+    /// As [`GatewayLock::take`].
+    pub fn take_over(endpoint: &Endpoint, number: RawFd) -> Result<Self, BindError> {
+        endpoint.prepare_dir()?;
+        let held = passed_on::take_over(number).and_then(|file| Ok((file.metadata()?.ino(), file)));
+        match held {
+            Ok((held, file)) if inode(&endpoint.gateway_lock).is_ok_and(|inode| inode == held) => {
+                Ok(Self { endpoint: endpoint.clone(), inode: held, file })
+            }
+            _ => Self::take(endpoint),
         }
     }
 }

@@ -10,6 +10,7 @@ mod entrance;
 mod envelope;
 mod listener;
 mod opening;
+mod passed_on;
 mod pins;
 mod requests;
 mod transport;

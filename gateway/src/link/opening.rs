@@ -9,7 +9,8 @@ use crate::backend::Context;
 use crate::config::ProfileConfig;
 use crate::gateway::Gateway;
 use crate::session::{
-    Carried, Claim, Opening, Session, SessionContext, SessionGuard, SessionTable, ShimProcess,
+    CONTEXT_BYTES_MAX, Carried, Claim, Opening, Session, SessionContext, SessionGuard, SessionTable,
+    ShimProcess,
 };
 use crate::state::{Counts, Known};
 
@@ -29,6 +30,24 @@ struct Past {
     journal: Option<String>,
     /// `None` where it could not be asked.
     known: Option<Known>,
+}
+
+impl Past {
+    /// Whether a statement that this gateway's journal does not have was not run for the session.
+    fn journal_is_whole(&self, resume: Resume, carried: &Carried) -> bool {
+        let has_all = match self.known {
+            // It was gone for good, as far as the file knew, and its journal with it.
+            Some(Known::Yes { attached, .. }) => attached,
+            // Known only from its first call on.
+            Some(Known::No | Known::NotYours) => !carried.entered,
+            None => false,
+        };
+        match resume {
+            // Nothing was run for it; of a session that is lost, the shim gives up what may have been.
+            Resume::New | Resume::Lost => self.journal.is_some(),
+            Resume::Rebuilt => has_all && self.journal.is_some() && carried.journal == self.journal,
+        }
+    }
 }
 
 /// A refusal that the next gateway would repeat.
@@ -68,10 +87,9 @@ pub(super) async fn open_session(
     };
     let carried = carried.flatten().unwrap_or_default();
     let tools = gateway.tools_digest();
-    let (counts, started_ms, is_attached) = match past.known {
-        Some(Known::Yes { counts, started_ms, attached }) => (counts, Some(started_ms), attached),
-        Some(Known::No | Known::NotYours) => (Counts::default(), None, true),
-        None => (Counts::default(), None, false),
+    let (counts, started_ms) = match past.known {
+        Some(Known::Yes { counts, started_ms, .. }) => (counts, Some(started_ms)),
+        Some(Known::No | Known::NotYours) | None => (Counts::default(), None),
     };
     let opening = Opening {
         key,
@@ -81,10 +99,12 @@ pub(super) async fn open_session(
         profile: profile.to_owned(),
         name,
         is_resumed: resume != Resume::New,
-        journal_is_whole: is_attached && past.journal.is_some() && carried.journal == past.journal,
+        journal_is_whole: past.journal_is_whole(resume, &carried),
         journal: past.journal,
-        tools_changed: carried.tools.is_some_and(|offered| offered != tools),
+        has_entered: carried.entered,
+        tools_before: carried.tools.filter(|offered| *offered != tools),
         tools,
+        revision: carried.revision,
         counts,
         started_ms,
     };
@@ -153,6 +173,9 @@ async fn restored_context(gateway: &Gateway, carried: Option<&Carried>) -> Sessi
     let Some(Carried { context, lost: lost_before, .. }) = carried else {
         return lost(Context::default(), "it cannot be read".into());
     };
+    if serde_json::to_vec(context).map_or(0, |context| context.len()) > CONTEXT_BYTES_MAX {
+        return lost(Context::default(), "it is too long".into());
+    }
     match (lost_before, gateway.multiplexer.backend().resolve(context).await) {
         // There is nothing that could be found again.
         (Some(why), _) if *context == Context::default() => lost(Context::default(), why.clone()),

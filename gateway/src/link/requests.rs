@@ -18,8 +18,8 @@ pub(super) struct InFlight {
     pub(super) id: RequestId,
     /// What comes of it once it has succeeded.
     pub(super) effect: Option<Effect>,
-    /// Whether an earlier gateway had it.
-    pub(super) is_replayed: bool,
+    /// Whether the client has an earlier gateway's answer to it, or acknowledgement.
+    pub(super) pinned: bool,
     /// The client wants no answer any more.
     cancelled: bool,
     /// Its handler has ended.
@@ -49,9 +49,9 @@ pub(crate) fn seq_of_private(id: &RequestId) -> Option<u64> {
 
 impl Requests {
     /// Line `seq` goes to `rmcp`.
-    pub(super) fn start(&mut self, seq: u64, id: RequestId, effect: Option<Effect>, is_replayed: bool) {
+    pub(super) fn start(&mut self, seq: u64, id: RequestId, effect: Option<Effect>, pinned: bool) {
         self.last_started = seq;
-        self.by_seq.insert(seq, InFlight { id, effect, is_replayed, cancelled: false, over: false });
+        self.by_seq.insert(seq, InFlight { id, effect, pinned, cancelled: false, over: false });
     }
 
     /// The request of line `seq`.

@@ -22,9 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::channel::Channel;
 use super::entrance::Entrance;
-use super::envelope::{
-    Effect, Incoming, Message, Rejection, Replayed, duplicate, judge, too_many_subscriptions,
-};
+use super::envelope::{Effect, Incoming, Message, Rejection, duplicate, judge, too_many_subscriptions};
 use super::requests::private_id;
 use crate::gateway::Gateway;
 use crate::session::Session;
@@ -42,12 +40,14 @@ struct Waiting {
     seq: u64,
     bytes: usize,
     effect: Option<Effect>,
+    /// Whether the client has an earlier gateway's answer to it, or acknowledgement.
+    pinned: bool,
     message: Box<Incoming>,
 }
 
 /// A frame, judged.
 enum Event {
-    Line { seq: u64, bytes: usize, judged: Result<Message, Rejection> },
+    Line { seq: u64, bytes: usize, pinned: bool, judged: Result<Message, Rejection> },
     Bye,
 }
 
@@ -115,13 +115,12 @@ impl LinkTransport {
         if !may_start || !self.entrance.lets_pass(&next.message, &self.session, &self.channel) {
             return None;
         }
-        let Waiting { id, seq, bytes, effect, mut message } = self.waiting.pop_front()?;
+        let Waiting { id, seq, bytes, effect, pinned, mut message } = self.waiting.pop_front()?;
         self.channel.processed(bytes);
         if let JsonRpcMessage::Request(request) = &mut *message {
             request.id = private_id(seq);
             let extensions = request.request.extensions_mut();
-            let is_replayed = extensions.get::<Replayed>().is_some();
-            extensions.insert(self.channel.start(id, seq, effect, is_replayed));
+            extensions.insert(self.channel.start(id, seq, effect, pinned));
             // The context as of now: a `set_context` that follows closely must not reach back.
             extensions.insert(self.session.context());
         }
@@ -132,7 +131,9 @@ impl LinkTransport {
     fn is_done(&self) -> bool {
         match self.phase {
             Phase::Open => false,
-            Phase::Closing(_) | Phase::Draining(_) => self.waiting.is_empty() && self.channel.is_idle(),
+            Phase::Closing(_) => self.waiting.is_empty() && self.channel.is_idle(),
+            // Answers that the client does not make room for are the next gateway's to give.
+            Phase::Draining(_) => self.channel.is_drained(),
             Phase::Ended => true,
         }
     }
@@ -175,8 +176,9 @@ impl LinkTransport {
         let mut events = Vec::new();
         while let Some(frame) = self.decoder.frame()? {
             match self.channel.with_link(|link| link.received(&frame))? {
-                LinkEvent::Line { seq, replay, payload } => {
-                    events.push(Event::Line { seq, bytes: payload.len(), judged: judge(payload, replay) });
+                LinkEvent::Line { seq, replay, pinned, payload } => {
+                    let judged = judge(payload, replay);
+                    events.push(Event::Line { seq, bytes: payload.len(), pinned, judged });
                 }
                 LinkEvent::Bye => events.push(Event::Bye),
                 LinkEvent::Credit => {}
@@ -193,14 +195,14 @@ impl LinkTransport {
                 self.phase = Phase::Closing(Instant::now() + BYE_GRACE);
             }
             Event::Line { .. } if matches!(self.phase, Phase::Draining(_)) => {}
-            Event::Line { seq, bytes, judged } => match judged {
+            Event::Line { seq, bytes, pinned, judged } => match judged {
                 Ok(Message::Request { id, effect: Some(Effect::Listen), .. })
                     if self.is_subscribed_enough() =>
                 {
                     self.channel.reject(seq, bytes, &too_many_subscriptions(id, SUBSCRIPTIONS_MAX));
                 }
                 Ok(Message::Request { id, effect, message }) if !self.is_taken(&id) => {
-                    self.waiting.push_back(Waiting { id, seq, bytes, effect, message });
+                    self.waiting.push_back(Waiting { id, seq, bytes, effect, pinned, message });
                 }
                 Ok(Message::Request { id, .. }) => self.channel.reject(seq, bytes, &duplicate(&id)),
                 Ok(Message::Notification { cancels, pin, message }) => {

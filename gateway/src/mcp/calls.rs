@@ -29,8 +29,8 @@ const NAME_BYTES_MAX: usize = 255;
 
 /// A call under way: whose it is and how it is stopped.
 struct Call<'a> {
-    gateway: &'a Gateway,
-    session: &'a Session,
+    gateway: &'a Arc<Gateway>,
+    session: &'a Arc<Session>,
     request: &'a RequestContext<RoleServer>,
 }
 
@@ -70,8 +70,8 @@ impl From<BackendError> for Failed {
 /// # Errors
 /// An unknown tool or wrong arguments; everything else is a result.
 pub(super) async fn call(
-    gateway: &Gateway,
-    session: &Session,
+    gateway: &Arc<Gateway>,
+    session: &Arc<Session>,
     params: CallToolRequestParams,
     request: &RequestContext<RoleServer>,
 ) -> Result<CallToolResult, ErrorData> {
@@ -151,6 +151,13 @@ impl Call<'_> {
         let args::ExecuteQuery { query, database, schema, limit: given, use_transaction, auto_commit } =
             arguments;
         let rows_max = limit(tool, given, args::QUERY_LIMIT, self.rows_max())?;
+        // First of all: what was run before has its answer, whatever has become of its context.
+        let is_replayed = self.request.extensions.get::<Replayed>().is_some();
+        let seq = seq_of_private(&self.request.id).unwrap_or_default();
+        let write = match Write::look_up(self.gateway, self.session, seq, &query, is_replayed).await {
+            Verdict::Run(write) => write,
+            Verdict::Answered(result) => return Ok(result),
+        };
         // Before any change for this call: a context that is lost stops that, too.
         let now = self.context()?;
         let context = self.changed(now, Context { database, schema, ..Context::default() }).await?;
@@ -158,12 +165,6 @@ impl Call<'_> {
             (_, false) => Transaction::Rollback,
             (true, true) => Transaction::Commit,
             (false, true) => Transaction::None,
-        };
-        let is_replayed = self.request.extensions.get::<Replayed>().is_some();
-        let seq = seq_of_private(&self.request.id).unwrap_or_default();
-        let write = match Write::look_up(self.gateway, self.session, seq, &query, is_replayed).await {
-            Verdict::Run(write) => write,
-            Verdict::Answered(result) => return Ok(result),
         };
         let operation = Operation::Statement { sql: query, transaction };
         let gate = Arc::clone(&write);
@@ -191,20 +192,16 @@ impl Call<'_> {
             return Err(BackendError::new(ErrorKind::Cancelled, "the context was not changed").into());
         }
         self.session.set_context(context.clone());
-        self.keep_context(&context).await;
+        self.keep_context().await;
         tracing::info!(session = %self.session.key.id, "context changed");
         Ok(CallToolResult::structured(json!({"context": context})))
     }
 
     /// Writes the context down for the next session of this client. This one's shim carries it in any case.
-    async fn keep_context(&self, context: &Context) {
-        let (state, id) = (Arc::clone(&self.gateway.state), self.session.key.id.clone());
-        let (context, counts) = (context.clone(), self.session.counters.counts());
-        let kept = spawn_blocking(move || state.keep([(id.as_str(), &context, counts)].into_iter())).await;
-        if let Ok(Err(error)) = kept {
-            tracing::warn!(session = %self.session.key.id, %error, "the context is not kept; it is tried again");
-            self.session.note_unkept();
-        }
+    async fn keep_context(&self) {
+        let (gateway, session) = (Arc::clone(self.gateway), Arc::clone(self.session));
+        // A panic in there is in the log.
+        let _ = spawn_blocking(move || gateway.keep(&[session])).await;
     }
 
     fn session_info(&self) -> serde_json::Value {

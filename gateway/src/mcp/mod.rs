@@ -66,6 +66,12 @@ impl SqlService {
         context: &RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         let result = self.negotiate_initialize(&request)?;
+        if let Some(told) = &self.session.revision
+            && *told != result.protocol_version.to_string()
+        {
+            tracing::warn!(session = %self.session.key.id, told, now = %result.protocol_version,
+                "this gateway would speak another revision of the protocol than the client was told");
+        }
         // A client that asks for a stateless revision here gets an older one, and must then be spoken to in that one.
         request.protocol_version = result.protocol_version.clone();
         self.session.set_client(ClientIdentity {
@@ -108,9 +114,8 @@ impl ServerHandler for SqlService {
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        if self.session.tools_changed {
-            // A client that is gone needs to hear nothing.
-            let _ = context.peer.notify_tool_list_changed().await;
+        if self.session.tools_have_changed() && context.peer.notify_tool_list_changed().await.is_ok() {
+            self.session.note_tools_told();
         }
     }
 
@@ -119,11 +124,13 @@ impl ServerHandler for SqlService {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        if self.session.tools_changed {
+        if self.session.tools_have_changed() {
             let changed =
                 ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default());
-            // Refused where the client does not listen for that; a client that is gone needs to hear nothing.
-            let _ = subscription.sink().send(changed).await;
+            // Refused where the client does not listen for that.
+            if subscription.sink().send(changed).await.is_ok() {
+                self.session.note_tools_told();
+            }
         }
         tokio::select! {
             () = subscription.cancelled() => {}

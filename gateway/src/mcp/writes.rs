@@ -154,7 +154,6 @@ impl Write {
             // It was stopped before it changed anything: the client did that and wants no answer, or the gateway, and the
             // next one may run it.
             Err(error) if error.kind == ErrorKind::Cancelled => Ending::Forgotten,
-            Err(error) if error.leaves_outcome_open() => Ending::Unknown,
             Err(error) => Ending::Result(to_text(&failure::result(error))),
             Ok(result) => Ending::Result(to_text(result)),
         };
@@ -165,7 +164,6 @@ impl Write {
     fn end(&self, ending: &Ending) {
         let (session, request) = (&self.name.0, self.name.1);
         let noted = match ending {
-            Ending::Unknown => Ok(()),
             Ending::Forgotten => self.state.forget(session, request),
             Ending::Result(text) => self.state.finish(session, request, text, self.keep),
         };
@@ -190,7 +188,6 @@ impl Drop for Write {
 enum Ending {
     Result(String),
     Forgotten,
-    Unknown,
 }
 
 impl WriteGate for Write {
@@ -234,9 +231,22 @@ fn to_text(result: &CallToolResult) -> String {
     if text.len() <= RESULT_BYTES_MAX {
         return text;
     }
+    if result.is_error == Some(true) {
+        return cut_error(result);
+    }
     let note = "The statement ran once and succeeded. Its result was too long to be kept when the gateway that ran it \
                 went away: read the rows with a query, and do not run the statement again.";
     serde_json::to_string(&CallToolResult::success(vec![ContentBlock::text(note)])).unwrap_or_default()
+}
+
+/// An error that is too long for the journal: its beginning.
+fn cut_error(result: &CallToolResult) -> String {
+    let text =
+        result.content.first().and_then(|content| content.as_text()).map_or("", |text| text.text.as_str());
+    // Escaped, a character takes six bytes at most; a quarter is left for what is around the text.
+    let kept: String = text.chars().take(RESULT_BYTES_MAX / 8).collect();
+    let error = CallToolResult::error(vec![ContentBlock::text(format!("{kept}... (cut)"))]);
+    serde_json::to_string(&error).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -250,6 +260,10 @@ mod tests {
         assert!(short.contains("1 row changed"));
         let long = to_text(&result(&"x".repeat(RESULT_BYTES_MAX)));
         assert!(long.len() < RESULT_BYTES_MAX && long.contains("ran once"), "{long}");
+        let error = CallToolResult::error(vec![ContentBlock::text("\u{1}".repeat(RESULT_BYTES_MAX))]);
+        let error: CallToolResult = serde_json::from_str(&to_text(&error)).unwrap();
+        assert_eq!(error.is_error, Some(true), "{error:?}");
+        assert!(serde_json::to_string(&error).unwrap().len() <= RESULT_BYTES_MAX);
     }
 
     #[test]

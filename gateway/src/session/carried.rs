@@ -20,9 +20,12 @@ pub struct Carried {
     /// Why the context could not be restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
-    /// The journal that has the statements which were run for the session; `None`: there was none.
+    /// The journal that has all statements which were run for the session; `None`: none has all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<String>,
+    /// Whether the session has passed its entrance: then a state file that does not know it has lost something.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub entered: bool,
     /// The digest of the tools that the client was offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<String>,
@@ -64,6 +67,7 @@ mod tests {
             context,
             lost: Some("\"\n".repeat(9000)),
             journal: Some("0123456789abcdef-0123456789abcdef-01".into()),
+            entered: true,
             tools: Some("0123456789ab".into()),
             revision: Some("2025-11-25".into()),
         };

@@ -80,10 +80,14 @@ pub struct Opening {
     /// Whether that journal has everything that a gateway ever ran for the session: then a statement that it does not
     /// have was not run.
     pub journal_is_whole: bool,
+    /// Whether it has passed its entrance before.
+    pub has_entered: bool,
     /// The digest of the tools that this gateway offers.
     pub tools: String,
-    /// Whether the client may have seen other tools.
-    pub tools_changed: bool,
+    /// The digest of other tools, which the client may have seen.
+    pub tools_before: Option<String>,
+    /// The protocol revision that the client was told.
+    pub revision: Option<String>,
     /// What had been counted before.
     pub counts: Counts,
     /// When it began, in milliseconds since 1970; `None`: now.
@@ -111,8 +115,10 @@ pub struct Session {
     pub journal_is_whole: bool,
     /// When the session began.
     pub started_at: SystemTime,
-    /// Whether the client is still to hear that its tools are not those it may have seen.
-    pub tools_changed: bool,
+    /// The protocol revision that the client was told before, if it was.
+    pub revision: Option<String>,
+    /// Set once the session's first call may run, with whatever the client's last session left.
+    pub has_entered: AtomicBool,
     /// Set once the state file has the session.
     pub is_kept: AtomicBool,
     /// Set when the client says goodbye.
@@ -126,11 +132,13 @@ pub struct Session {
     /// This gateway's journal and tools, for the shim to carry.
     journal: Option<String>,
     tools: String,
+    /// Cleared once the client has heard that its tools are others now.
+    tools_before: Mutex<Option<String>>,
     /// Cancelled when the client is gone: everything that runs for it stops.
     pub gone: CancellationToken,
     /// What was counted; written by the transport and by tools.
     pub counters: Counters,
-    /// Written by `set_context`, read when a request starts.
+    /// Written by `set_context` and by what comes before the first call, read when a request starts.
     context: RwLock<SessionContext>,
     /// Written by the service when the client names itself.
     client: Mutex<ClientIdentity>,
@@ -193,7 +201,8 @@ impl Session {
             is_resumed: opening.is_resumed,
             journal_is_whole: opening.journal_is_whole,
             started_at: opening.started_ms.map_or_else(SystemTime::now, began),
-            tools_changed: opening.tools_changed,
+            revision: opening.revision,
+            has_entered: AtomicBool::new(opening.has_entered),
             is_kept: AtomicBool::new(false),
             said_goodbye: AtomicBool::new(false),
             is_inherited: AtomicBool::new(false),
@@ -201,6 +210,7 @@ impl Session {
             kept_requests: AtomicU64::new(opening.counts.requests),
             journal: opening.journal,
             tools: opening.tools,
+            tools_before: Mutex::new(opening.tools_before),
             gone: CancellationToken::new(),
             counters: Counters::from(opening.counts),
             context: RwLock::new(context),
@@ -232,9 +242,27 @@ impl Session {
         let SessionContext { context, lost } = self.context();
         let revision = match self.client().era {
             Era::Handshake(revision) => Some(revision),
-            Era::Stateless(_) | Era::Unknown => None,
+            Era::Stateless(_) | Era::Unknown => self.revision.clone(),
         };
-        Carried { context, lost, journal: self.journal.clone(), tools: Some(self.tools.clone()), revision }
+        // Once something is missing, no later gateway can know that nothing is.
+        let journal = self.journal.clone().filter(|_| self.journal_is_whole);
+        let tools = self.tools_before().unwrap_or_else(|| self.tools.clone());
+        let entered = self.has_entered.load(Ordering::Relaxed);
+        Carried { context, lost, journal, entered, tools: Some(tools), revision }
+    }
+
+    fn tools_before(&self) -> Option<String> {
+        self.tools_before.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the client is still to hear that its tools are not those it may have seen.
+    pub fn tools_have_changed(&self) -> bool {
+        self.tools_before().is_some()
+    }
+
+    /// The client has heard it.
+    pub fn note_tools_told(&self) {
+        *self.tools_before.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Whose the session is, as far as the client has told; `client`: what it calls itself.
@@ -337,8 +365,10 @@ impl Opening {
             is_resumed: false,
             journal: None,
             journal_is_whole: false,
+            has_entered: false,
             tools: String::new(),
-            tools_changed: false,
+            tools_before: None,
+            revision: None,
             counts: Counts::default(),
             started_ms: None,
         }

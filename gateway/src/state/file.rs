@@ -1,10 +1,11 @@
 //! The state file itself: made, opened, found to be of no use, set aside.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use snowgate_link::os;
 use uuid::Uuid;
 
@@ -62,6 +63,7 @@ pub(super) struct OpenFile {
     pub(super) connection: Connection,
     /// Drawn when the file was made.
     pub(super) id: String,
+    inode: u64,
 }
 
 /// Why a state file is not open.
@@ -91,8 +93,12 @@ impl OpenFile {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        // A transaction that reads before it writes must wait for its turn at the beginning: later there is no waiting.
+        connection.set_transaction_behavior(TransactionBehavior::Immediate);
         // NORMAL: a commit is handed to the system; only checkpoints wait for the disk.
-        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;",
+        )?;
         match connection.query_row("PRAGMA user_version", [], |row| row.get(0))? {
             0 => make(&mut connection)?,
             LAYOUT => check(&connection)?,
@@ -101,8 +107,18 @@ impl OpenFile {
             }
         }
         let id = connection.query_row("SELECT value FROM meta WHERE key = 'id'", [], |row| row.get(0))?;
-        Ok(Self { connection, id })
+        let inode = inode(path).map_err(|error| Unopened::Later(error.to_string()))?;
+        Ok(Self { connection, id, inode })
     }
+
+    /// Whether it is still the file at `path`.
+    pub(super) fn is_in_place(&self, path: &Path) -> bool {
+        inode(path).is_ok_and(|inode| inode == self.inode)
+    }
+}
+
+fn inode(path: &Path) -> io::Result<u64> {
+    Ok(std::fs::symlink_metadata(path)?.ino())
 }
 
 /// Makes the folder and an empty file that only the owner can read.
@@ -115,9 +131,18 @@ fn prepare(path: &Path) -> Result<(), Unopened> {
         Ok(file) if file.metadata().map_err(later)?.is_file() => Ok(()),
         Ok(_) => Err(Unopened::Unusable("it is no regular file".to_owned())),
         // Something stands there that is not for us to read: a folder, a link, another user's file.
-        Err(error) if std::fs::symlink_metadata(path).is_ok() => Err(Unopened::Unusable(error.to_string())),
+        Err(error) if is_of_file(&error) && std::fs::symlink_metadata(path).is_ok() => {
+            Err(Unopened::Unusable(error.to_string()))
+        }
         Err(error) => Err(later(error)),
     }
+}
+
+/// Whether the file, not the system's lack of anything, is why it cannot be opened.
+fn is_of_file(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, PermissionDenied};
+    const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
+    matches!(error.kind(), IsADirectory | PermissionDenied) || error.raw_os_error() == Some(ELOOP)
 }
 
 fn make(connection: &mut Connection) -> Result<(), Unopened> {

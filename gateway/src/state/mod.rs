@@ -42,6 +42,17 @@ pub struct StateError {
 pub struct StateStore {
     path: PathBuf,
     inner: Mutex<Inner>,
+    /// What a person should know; apart, so that nobody who asks waits for the file.
+    problem: Mutex<Problem>,
+}
+
+/// What went wrong.
+#[derive(Debug, Default)]
+struct Problem {
+    /// What went wrong last, until something goes right again.
+    now: Option<String>,
+    /// What this process set aside last, and why.
+    set_aside: Option<String>,
 }
 
 /// Guarded by [`StateStore::inner`].
@@ -50,17 +61,13 @@ struct Inner {
     open: Option<OpenFile>,
     /// When opening was last tried in vain.
     tried_at: Option<Instant>,
-    /// What went wrong last, until something goes right again.
-    problem: Option<String>,
-    /// What this process set aside last, and why.
-    set_aside: Option<String>,
 }
 
 impl StateStore {
     /// The state file in `folder`; it is made where it is missing, and set aside where it is of no use. One that
     /// cannot be opened is tried again later: this never fails.
     pub fn open(folder: &Path) -> Self {
-        let store = Self { path: folder.join(FILE), inner: Mutex::default() };
+        let store = Self { path: folder.join(FILE), inner: Mutex::default(), problem: Mutex::default() };
         if let Err(error) = store.with("open", |_| Ok(())) {
             tracing::error!(%error, "no state is kept, and statements that write are refused, until it can be");
         }
@@ -80,8 +87,8 @@ impl StateStore {
 
     /// What a person should know: what is wrong now, or what was set aside.
     pub fn problem(&self) -> Option<String> {
-        let inner = self.lock();
-        inner.problem.clone().or_else(|| inner.set_aside.clone())
+        let problem = self.problems();
+        problem.now.clone().or_else(|| problem.set_aside.clone())
     }
 
     /// Runs `run` on the file, opening it first where that has not worked yet.
@@ -94,11 +101,11 @@ impl StateStore {
         let failed = |cause| StateError { what, file: self.path.clone(), cause };
         self.open_again(&mut inner).map_err(failed)?;
         let Some(open) = &mut inner.open else {
-            return Err(failed(inner.problem.clone().unwrap_or_default()));
+            return Err(failed(self.problems().now.clone().unwrap_or_default()));
         };
         match run(&mut open.connection) {
             Ok(done) => {
-                inner.problem = None;
+                self.problems().now = None;
                 Ok(done)
             }
             Err(error) => {
@@ -106,7 +113,7 @@ impl StateStore {
                     // Opened anew, it is set aside.
                     inner.open = None;
                 }
-                inner.problem = Some(format!("cannot {what} {}: {error}", self.path.display()));
+                self.problems().now = Some(format!("cannot {what} {}: {error}", self.path.display()));
                 Err(failed(error.to_string()))
             }
         }
@@ -117,15 +124,15 @@ impl StateStore {
             return Ok(());
         }
         let cause = match OpenFile::open(&self.path) {
-            Ok(open) => return inner.take(open),
+            Ok(open) => return self.take(inner, open),
             Err(Unopened::Later(cause)) => cause,
             Err(Unopened::Unusable(why)) => match file::set_aside(&self.path) {
                 Ok(aside) => {
                     let said = format!("{why}; it was set aside as {}", aside.display());
                     tracing::error!(file = %self.path.display(), "the state file is of no use: {said}");
-                    inner.set_aside = Some(said);
+                    self.problems().set_aside = Some(said);
                     match OpenFile::open(&self.path) {
-                        Ok(open) => return inner.take(open),
+                        Ok(open) => return self.take(inner, open),
                         Err(Unopened::Later(cause) | Unopened::Unusable(cause)) => cause,
                     }
                 }
@@ -133,19 +140,31 @@ impl StateStore {
             },
         };
         inner.tried_at = Some(Instant::now());
-        inner.problem = Some(cause.clone());
+        self.problems().now = Some(cause.clone());
         Err(cause)
+    }
+
+    fn take(&self, inner: &mut Inner, open: OpenFile) -> Result<(), String> {
+        (inner.open, inner.tried_at) = (Some(open), None);
+        self.problems().now = None;
+        Ok(())
+    }
+
+    fn problems(&self) -> MutexGuard<'_, Problem> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens the file anew if it is no longer the one at its path: somebody removed it.
+    pub fn look_after(&self) {
+        let mut inner = self.lock();
+        if inner.open.as_ref().is_some_and(|open| !open.is_in_place(&self.path)) {
+            tracing::error!(file = %self.path.display(), "the state file was removed or replaced; another is used from here on");
+            inner.open = None;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn take(&mut self, open: OpenFile) -> Result<(), String> {
-        (self.open, self.tried_at, self.problem) = (Some(open), None, None);
-        Ok(())
     }
 }
 

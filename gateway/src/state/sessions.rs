@@ -58,13 +58,13 @@ pub struct Record {
 pub enum Known {
     /// Nothing.
     No,
-    /// This much; `attached`: since the shim was last known to be gone, nothing of it was removed.
+    /// This much.
     Yes {
         /// The counters.
         counts: Counts,
         /// When it began, in milliseconds since 1970.
         started_ms: i64,
-        /// Whether its journal is whole.
+        /// Whether it counted as connected: else its shim had been found gone, and its journal was removed.
         attached: bool,
     },
     /// It belongs to a shim with another secret.
@@ -117,17 +117,25 @@ impl StateStore {
     }
 
     /// Enters a session; with `follows` it takes over from the session of the same client that was seen last, if that
-    /// one's shim is gone and was there within `ttl_ms`.
+    /// one is not `connected`, its shim is gone, and it was there within `ttl_ms`.
     ///
     /// # Errors
     /// The file cannot be used.
-    pub fn enter(&self, record: &Record, follows: bool, ttl_ms: i64) -> Result<Entered, StateError> {
+    pub fn enter(
+        &self,
+        record: &Record,
+        connected: &HashSet<String>,
+        follows: bool,
+        ttl_ms: i64,
+    ) -> Result<Entered, StateError> {
         self.with("write to", |connection| {
             let entering = connection.transaction()?;
             let seen_after = now_ms().saturating_sub(ttl_ms);
             let candidates = if follows { candidates(&entering, record, seen_after)? } else { Vec::new() };
-            let is_free = |candidate: &&Candidate| candidate.detached || !is_alive(candidate.shim);
-            // A name belongs to one session at a time.
+            let is_free = |candidate: &&Candidate| {
+                !connected.contains(&candidate.id) && (candidate.detached || !is_alive(candidate.shim))
+            };
+            // A name belongs to one session at a time; another one's own is a name that nobody can ask for.
             let taken = record.name.is_some() && candidates.iter().any(|candidate| !is_free(&candidate));
             let left = candidates.iter().find(is_free).filter(|_| !taken);
             if let Some(left) = left {
@@ -135,26 +143,34 @@ impl StateStore {
             }
             let inherited: Option<Context> = left.and_then(|left| serde_json::from_str(&left.context).ok());
             let context = inherited.as_ref().unwrap_or(&record.context);
-            insert(&entering, record, context, if taken { None } else { record.name.as_deref() })?;
+            let name = record.name.as_ref();
+            let name =
+                name.map(|name| if taken { format!("{name}/{}", record.key.id) } else { name.clone() });
+            insert(&entering, record, context, name.as_deref())?;
             entering.commit()?;
             Ok(Entered { inherited })
         })
     }
 
-    /// Writes down the contexts and counters of sessions as they stand.
+    /// Writes down the contexts and counters of sessions, which are looked at only once the file can be written to; gives
+    /// the places of those that it does not have.
     ///
     /// # Errors
     /// The file cannot be written to.
     pub fn keep<'a>(
         &self,
-        sessions: impl Iterator<Item = (&'a str, &'a Context, Counts)>,
-    ) -> Result<(), StateError> {
+        sessions: impl Iterator<Item = (&'a str, Context, Counts)>,
+    ) -> Result<Vec<usize>, StateError> {
         self.with("write to", |connection| {
             let keeping = connection.transaction()?;
-            for (id, context, counts) in sessions {
-                update(&keeping, id, context, counts)?;
+            let mut missing = Vec::new();
+            for (at, (id, context, counts)) in sessions.enumerate() {
+                if !update(&keeping, id, &context, counts)? {
+                    missing.push(at);
+                }
             }
-            keeping.commit()
+            keeping.commit()?;
+            Ok(missing)
         })
     }
 
@@ -290,7 +306,8 @@ fn insert(
         .map(drop)
 }
 
-fn update(connection: &Connection, id: &str, context: &Context, counts: Counts) -> rusqlite::Result<()> {
+/// Whether there is such a session.
+fn update(connection: &Connection, id: &str, context: &Context, counts: Counts) -> rusqlite::Result<bool> {
     let sql = "UPDATE session SET context = ?2, requests = ?3, rows = ?4, bytes = ?5, errors = ?6, seen_ms = ?7 WHERE id = ?1";
     connection
         .prepare_cached(sql)?
@@ -303,7 +320,7 @@ fn update(connection: &Connection, id: &str, context: &Context, counts: Counts) 
             counts.errors,
             now_ms()
         ])
-        .map(drop)
+        .map(|changed| changed > 0)
 }
 
 fn json(context: &Context) -> String {

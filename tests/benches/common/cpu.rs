@@ -59,7 +59,7 @@ impl Used {
 }
 
 /// The time that the threads which a process has now have run. `/proc/PID/stat` has it in units too coarse for a turn.
-fn of_process(pid: u32) -> Result<Duration> {
+pub(crate) fn of_process(pid: u32) -> Result<Duration> {
     let threads = format!("/proc/{pid}/task");
     let entries = fs::read_dir(&threads).with_context(|| format!("reading {threads}"))?;
     let nanoseconds = entries.flatten().filter_map(|thread| {

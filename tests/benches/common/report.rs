@@ -30,8 +30,11 @@ impl Report {
         self.targets.push(Target { what, wanted, found: format!("{}{unit}", figure(found)), reached });
     }
 
-    /// Prints every target with what was found.
+    /// Prints every target with what was found, if there was any.
     pub(crate) fn print_targets(&self) {
+        if self.targets.is_empty() {
+            return;
+        }
         let rows: Vec<Vec<String>> = self
             .targets
             .iter()

@@ -3,10 +3,35 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import time
+from dataclasses import dataclass
+
+from bounds import WAIT_S
 
 POLL_S = 0.02
+COMMAND_S = 10
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A way in which a gateway goes."""
+
+    name: str
+    # The subcommand that does it; none: it is killed.
+    command: str | None = None
+    # Whether statements under way get the time to finish.
+    lets_finish: bool = False
+    # Whether the next gateway is the same process.
+    keeps_process: bool = False
+
+
+FAULTS = [
+    Fault("killed"),
+    Fault("stopped", "stop", lets_finish=True),
+    Fault("restarted", "restart", lets_finish=True, keeps_process=True),
+]
 
 
 class Machine:
@@ -17,15 +42,36 @@ class Machine:
 
     async def sessions(self) -> list[dict]:
         """`snowgate sessions --json`."""
-        return await asyncio.to_thread(self._sessions)
+        return json.loads(await self._run(COMMAND_S, "sessions", "--json"))
 
-    def _sessions(self) -> list[dict]:
-        done = subprocess.run(
-            [self.gateway, "sessions", "--json"], capture_output=True, text=True, timeout=10, check=False
-        )
+    async def status(self) -> dict:
+        """`snowgate status --json`."""
+        return json.loads(await self._run(COMMAND_S, "status", "--json"))
+
+    async def end(self, fault: Fault, pid: int) -> None:
+        """Ends the gateway with this process id, and waits until it is gone."""
+        if fault.command:
+            await self._run(WAIT_S, fault.command)
+        else:
+            os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + WAIT_S
+        while runs(pid) and not fault.keeps_process:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"after {WAIT_S} s the gateway {pid} was not {fault.name}")
+            await asyncio.sleep(POLL_S)
+
+    async def _run(self, limit_s: float, *arguments: str) -> str:
+        """What the gateway's program says to these arguments."""
+        done = await asyncio.to_thread(self._finished, limit_s, *arguments)
         if done.returncode != 0:
-            raise AssertionError(f"`snowgate sessions --json` exited {done.returncode}: {done.stderr.strip()}")
-        return json.loads(done.stdout)
+            command = " ".join(["snowgate", *arguments])
+            raise AssertionError(f"`{command}` exited {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def _finished(self, limit_s: float, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [self.gateway, *arguments], capture_output=True, text=True, timeout=limit_s, check=False
+        )
 
     async def until_sessions(self, what: str, holds, limit_s: float) -> None:
         """Waits until `holds` is true of the list of sessions."""
@@ -43,9 +89,19 @@ def is_running(session: dict) -> bool:
 
 def children() -> set[int]:
     """Process ids of this process's children that still run."""
+    return {pid for pid, parent in _running() if parent == os.getpid()}
+
+
+def runs(pid: int) -> bool:
+    """Whether the process runs: one that has ended and waits for its parent to notice does not."""
+    return any(running == pid for running, _ in _running())
+
+
+def _running():
+    """Each process that runs, with its parent."""
     listing = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True) if not _PROC else None
     rows = (line.split() for line in listing.stdout.splitlines()) if listing else _proc_rows()
-    return {int(pid) for pid, parent, state in rows if int(parent) == os.getpid() and not state.startswith("Z")}
+    return ((int(pid), int(parent)) for pid, parent, state in rows if not state.startswith("Z"))
 
 
 _PROC = os.path.isdir("/proc/self")

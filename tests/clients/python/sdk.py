@@ -4,7 +4,8 @@ Requests and results are plain JSON values, named as on the wire.
 """
 
 import asyncio
-from contextlib import asynccontextmanager
+import logging
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 
 import mcp
@@ -37,19 +38,53 @@ async def connect(shim: str, env: dict[str, str], mode: str):
         yield connection
 
 
+class _Strays(logging.Handler):
+    """Messages that nobody asked for: a second answer, or what is no message at all.
+
+    The first major hands them all to the message handler; the second hands over what is no message, and only logs an
+    answer to no request.
+    """
+
+    def __init__(self):
+        super().__init__(logging.DEBUG)
+        self.found = []
+
+    async def hear(self, message) -> None:
+        if isinstance(message, Exception):
+            self.found.append(str(message))
+
+    def emit(self, record) -> None:
+        if "request id" in record.msg:
+            self.found.append(record.getMessage())
+
+    @contextmanager
+    def listening(self):
+        dispatcher = logging.getLogger("mcp.shared.jsonrpc_dispatcher")
+        dispatcher.setLevel(logging.DEBUG)
+        dispatcher.addHandler(self)
+        try:
+            yield self
+        finally:
+            dispatcher.removeHandler(self)
+
+
 @asynccontextmanager
 async def _connect_1(server: StdioServerParameters):
     info = mcp.types.Implementation(name=CLIENT_NAME, version="1")
+    strays = _Strays()
     async with stdio_client(server) as (reader, writer):
-        async with mcp.ClientSession(reader, writer, client_info=info) as session:
-            yield _Connection1(session, await session.initialize())
+        session = mcp.ClientSession(reader, writer, client_info=info, message_handler=strays.hear)
+        async with session:
+            yield _Connection1(session, await session.initialize(), strays.found)
 
 
 @asynccontextmanager
 async def _connect_2(server: StdioServerParameters, mode: str):
     info = mcp.types.Implementation(name=CLIENT_NAME, version="1")
-    async with mcp.Client(server, client_info=info, mode="auto" if mode == "default" else mode) as client:
-        yield _Connection2(client)
+    mode = "auto" if mode == "default" else mode
+    with _Strays().listening() as strays:
+        async with mcp.Client(server, client_info=info, mode=mode, message_handler=strays.hear) as client:
+            yield _Connection2(client, strays.found)
 
 
 class _Connection:
@@ -77,8 +112,9 @@ class _Connection:
 
 
 class _Connection1(_Connection):
-    def __init__(self, session, initialized):
+    def __init__(self, session, initialized, strays):
         self._session = session
+        self.strays = strays
         self.server = _plain(initialized.serverInfo)
         self.instructions = initialized.instructions
         self.protocol = initialized.protocolVersion
@@ -103,8 +139,9 @@ class _Connection1(_Connection):
 
 
 class _Connection2(_Connection):
-    def __init__(self, client):
+    def __init__(self, client, strays):
         self._client = client
+        self.strays = strays
         self.server = _plain(client.server_info) if client.server_info else {}
         self.instructions = client.instructions
         self.protocol = client.protocol_version

@@ -1,10 +1,11 @@
 """Drives `snowgate-shim` with the official Python SDK. See `../README.md`.
 
-Usage: SNOWGATE_HOME=... suite.py SHIM GATEWAY CONTRACT [default|legacy]
+Usage: SNOWGATE_HOME=... suite.py SHIM GATEWAY CONTRACT [default|legacy] [checks|carried-over]
 """
 
 import asyncio
 import json
+import math
 import os
 import sys
 import traceback
@@ -13,11 +14,12 @@ from pathlib import Path
 
 import anyio
 
+import carried_over
 import checks
 import machine
 import sdk
+from bounds import WAIT_S, within
 
-CONNECT_S = 25
 CHECK_S = 40
 SETTLE_S = 5
 TRACEBACK_FRAMES = 3
@@ -35,14 +37,16 @@ class Suite:
         self.contract = json.loads(Path(contract).read_text("utf-8"))
         self.children = machine.children
         self.passed = self.failed = 0
-        self._after_close = None
+        self._after_close = self._failure = None
 
     @asynccontextmanager
     async def connect(self):
         """A connection whose shim is looked after."""
         home = {"SNOWGATE_HOME": os.environ["SNOWGATE_HOME"]}
-        async with checks.closing(self, sdk.connect(self.shim, home, self.mode)) as client:
-            yield client
+        with within(WAIT_S, "a connection") as opening:
+            async with checks.closing(self, sdk.connect(self.shim, home, self.mode)) as client:
+                opening.deadline = math.inf
+                yield client
 
     def expect_after_close(self, expectation) -> None:
         """Has `expectation()` awaited once the check's connection is closed."""
@@ -60,19 +64,24 @@ class Suite:
     async def run(self, name: str, check) -> None:
         """Runs one check on a connection of its own and prints what came of it."""
         try:
-            with anyio.fail_after(CONNECT_S + CHECK_S):
+            with anyio.fail_after(WAIT_S + CHECK_S):
                 await self._connected(check)
         except Exception as error:
             self.failed += 1
-            print(f"not ok - {name}: {cause(error)}", flush=True)
+            print(f"not ok - {name}: {cause(self._failure or error)}", flush=True)
         else:
             self.passed += 1
             print(f"ok - {name}", flush=True)
 
     async def _connected(self, check) -> None:
-        self._after_close = None
+        self._after_close = self._failure = None
         async with self.connect() as client:
-            await check(self, client)
+            try:
+                await check(self, client)
+            except Exception as failure:
+                # Closing with calls under way may fail as well, which would hide this.
+                self._failure = failure
+                raise
         if self._after_close:
             await self._after_close()
 
@@ -84,12 +93,13 @@ def cause(error: BaseException) -> str:
     if isinstance(error, AssertionError):
         return str(error)
     if isinstance(error, TimeoutError):
-        return f"not done within {CONNECT_S + CHECK_S} s"
+        return f"not done within {WAIT_S + CHECK_S} s"
     return "".join(traceback.format_exception(error, limit=-TRACEBACK_FRAMES)).rstrip()
 
 
-def all_checks(contract: dict):
+def all_checks(suite: Suite):
     """Every check with its name, in order."""
+    contract = suite.contract
     yield "the server says who it is", checks.greeting
     yield "the gateway knows its client", checks.known
     yield "the ten tools are listed", checks.tools
@@ -103,9 +113,14 @@ def all_checks(contract: dict):
     yield "a large result arrives whole", checks.large_result
 
 
-async def main(shim: str, gateway: str, contract: str, mode: str) -> int:
+PLANS = {"checks": all_checks, "carried-over": carried_over.all_checks}
+# Mode and plan.
+DEFAULTS = ["default", "checks"]
+
+
+async def main(shim: str, gateway: str, contract: str, mode: str, plan: str) -> int:
     suite = Suite(shim, gateway, contract, mode)
-    for name, check in all_checks(suite.contract):
+    for name, check in PLANS[plan](suite):
         await suite.run(name, check)
     try:
         await suite.until_none()
@@ -119,7 +134,9 @@ async def main(shim: str, gateway: str, contract: str, mode: str) -> int:
 
 
 if __name__ == "__main__":
-    arguments = [*sys.argv[1:], "default"][:4]
-    if len(arguments) < 4 or arguments[3] not in sdk.MODES or "SNOWGATE_HOME" not in os.environ:
+    arguments = sys.argv[1:]
+    arguments += DEFAULTS[len(arguments) - 3 :]
+    known = len(arguments) == 5 and arguments[3] in sdk.MODES and arguments[4] in PLANS
+    if not known or "SNOWGATE_HOME" not in os.environ:
         sys.exit(f"{__doc__}\nThis SDK has the modes {', '.join(sdk.MODES)}.")
     sys.exit(asyncio.run(main(*arguments)))

@@ -1,6 +1,6 @@
 // The checks, one function each. Every one gets a fresh connection, which `suite.mjs` closes and looks after.
-// A client is `{ name, server, instructions, protocol, pid, tools(), call(tool, args, signal), close() }`, values as on the
-// wire.
+// A client is `{ name, server, instructions, protocol, pid, strays, tools(), call(tool, args, signal), close() }`, values as on
+// the wire; `strays` are the messages that nobody asked for.
 
 const PROMPT_MS = 2_000;
 const TURNS = 50;
@@ -148,7 +148,8 @@ export async function twoContexts(suite, client) {
   });
 }
 
-async function expectOwnContext(contract, client, database) {
+/** The client is in this database. */
+export async function expectOwnContext(contract, client, database) {
   const rows = textOf(await client.call("execute_query", { query: contract.which_sql }));
   const { [database]: wanted, ...others } = contract.which_answers;
   expectText(rows, { matches: [wanted], lacks: Object.values(others) });
@@ -167,7 +168,7 @@ export async function largeResult({ contract }, client) {
 }
 
 /** Every check with its name, in order. */
-export function* all(contract) {
+export function* all({ contract }) {
   yield ["the server says who it is", greeting];
   yield ["the gateway knows its client", known];
   yield ["the ten tools are listed", tools];

@@ -4,9 +4,21 @@ import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { WAIT_MS } from "./bounds.mjs";
 
 const POLL_MS = 20;
-const run = promisify(execFile);
+const COMMAND_MS = 10_000;
+const execute = promisify(execFile);
+
+/**
+ * Ways in which a gateway goes: the subcommand that does it, whether statements under way get the time to finish, whether the
+ * next gateway is the same process.
+ */
+export const FAULTS = [
+  { name: "killed" },
+  { name: "stopped", command: "stop", letsFinish: true },
+  { name: "restarted", command: "restart", letsFinish: true, keepsProcess: true },
+];
 
 /** The gateway's command line in the SNOWGATE_HOME of this process. */
 export class Machine {
@@ -16,8 +28,29 @@ export class Machine {
 
   /** `snowgate sessions --json`. */
   async sessions() {
-    const { stdout } = await run(this.gateway, ["sessions", "--json"], { timeout: 10_000 });
-    return JSON.parse(stdout);
+    return JSON.parse(await this.run(COMMAND_MS, "sessions", "--json"));
+  }
+
+  /** `snowgate status --json`. */
+  async status() {
+    return JSON.parse(await this.run(COMMAND_MS, "status", "--json"));
+  }
+
+  /** Ends the gateway with this process id, and waits until it is gone. */
+  async end(fault, pid) {
+    if (fault.command) await this.run(WAIT_MS, fault.command);
+    else process.kill(pid, "SIGKILL");
+    const deadline = performance.now() + WAIT_MS;
+    while (runs(pid) && !fault.keepsProcess) {
+      if (performance.now() > deadline) throw new Error(`after ${WAIT_MS} ms the gateway ${pid} was not ${fault.name}`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** What the gateway's program says to these arguments. */
+  async run(limitMs, ...args) {
+    const { stdout } = await execute(this.gateway, args, { timeout: limitMs });
+    return stdout;
   }
 
   /** Waits until `holds` is true of the list of sessions. */

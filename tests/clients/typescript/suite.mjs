@@ -1,5 +1,7 @@
 // Runs the checks over one SDK and prints what came of each. `connect(shim, env)` is the SDK's adapter.
 
+import { WAIT_MS, within } from "./bounds.mjs";
+import * as carriedOver from "./carried_over.mjs";
 import * as checks from "./checks.mjs";
 import { Tally } from "./tally.mjs";
 import { isRunning, Machine, runs } from "./machine.mjs";
@@ -9,6 +11,8 @@ export const LEGACY = "2025-11-25";
 const CHECK_MS = 65_000;
 const CLOSE_MS = 1_000;
 const SETTLE_MS = 5_000;
+const CHECKS = { checks: checks.all, "carried-over": carriedOver.all };
+export const PLANS = Object.keys(CHECKS);
 
 class Suite {
   constructor({ shim, gateway, contract, connect, protocol }) {
@@ -20,7 +24,7 @@ class Suite {
 
   /** Runs `use` with a connection, closes it, and sees that closing it ends the shim in time. */
   async connected(use) {
-    const client = await this.open();
+    const client = await within(WAIT_MS, "a connection", this.open());
     const { pid } = client;
     let afterClose;
     let closing;
@@ -29,7 +33,7 @@ class Suite {
       afterClose = await use(client);
     } finally {
       closing = performance.now();
-      await client.close();
+      await within(WAIT_MS, "the end of the connection", client.close());
     }
     const took = performance.now() - closing;
     checks.expect(took < CLOSE_MS, `the shim took ${took.toFixed()} ms to end after its stdin was closed`);
@@ -60,7 +64,7 @@ class Suite {
 export async function run(options) {
   const suite = new Suite(options);
   const tally = new Tally(CHECK_MS);
-  for (const [name, check] of checks.all(options.contract)) {
+  for (const [name, check] of CHECKS[options.plan](suite)) {
     await tally.run(name, () => suite.connected((client) => check(suite, client)));
   }
   await tally.run("no session is left", () => suite.untilNone());

@@ -5,7 +5,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { McpError } from "@modelcontextprotocol/sdk/types.js";
 import { Refused } from "./checks.mjs";
 import { options } from "./options.mjs";
-import { LEGACY, run } from "./suite.mjs";
+import { LEGACY, PLANS, run } from "./suite.mjs";
 
 const NAME = "snowgate-typescript-1";
 
@@ -14,6 +14,8 @@ async function connect(shim, env) {
   // The SDK keeps the negotiated version to itself, but tells the transport.
   transport.setProtocolVersion = (version) => (transport.protocolVersion = version);
   const client = new Client({ name: NAME, version: "1" });
+  const strays = [];
+  client.onerror = (error) => strays.push(error.message);
   await client.connect(transport);
   return {
     name: NAME,
@@ -21,6 +23,7 @@ async function connect(shim, env) {
     instructions: client.getInstructions(),
     protocol: transport.protocolVersion,
     pid: transport.pid,
+    strays,
     tools: async () => (await client.listTools()).tools,
     call: (name, args, signal) =>
       client.callTool({ name, arguments: args }, undefined, { signal }).catch((error) => {
@@ -30,4 +33,4 @@ async function connect(shim, env) {
   };
 }
 
-await run({ ...options(["default"]), connect, protocol: LEGACY });
+await run({ ...options(["default"], PLANS), connect, protocol: LEGACY });

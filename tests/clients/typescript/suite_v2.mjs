@@ -7,16 +7,18 @@ import { Client, ProtocolError } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Refused } from "./checks.mjs";
 import { options } from "./options.mjs";
-import { LEGACY, MODERN, run } from "./suite.mjs";
+import { LEGACY, MODERN, PLANS, run } from "./suite.mjs";
 
 const NAME = "snowgate-typescript-2";
-const chosen = options(["default", "auto"]);
+const chosen = options(["default", "auto"], PLANS);
 const negotiations = { default: undefined, auto: { mode: "auto" } };
 
 async function connect(shim, env) {
   const transport = new StdioClientTransport({ command: shim, args: [], env });
   const info = { name: NAME, version: "1" };
   const client = new Client(info, { versionNegotiation: negotiations[chosen.mode] });
+  const strays = [];
+  client.onerror = (error) => strays.push(error.message);
   await client.connect(transport);
   return {
     name: NAME,
@@ -24,6 +26,7 @@ async function connect(shim, env) {
     instructions: client.getInstructions(),
     protocol: client.getNegotiatedProtocolVersion(),
     pid: transport.pid,
+    strays,
     tools: async () => (await client.listTools()).tools,
     call: (name, args, signal) =>
       client.callTool({ name, arguments: args }, { signal }).catch((error) => {

@@ -1,5 +1,7 @@
 // Counts and prints what came of each check.
 
+import { within } from "./bounds.mjs";
+
 export class Tally {
   constructor(limitMs) {
     this.limitMs = limitMs;
@@ -9,19 +11,13 @@ export class Tally {
 
   /** Runs one check within the time limit. */
   async run(name, check) {
-    let timer;
-    const limit = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`not done within ${this.limitMs} ms`)), this.limitMs);
-    });
     try {
-      await Promise.race([check(), limit]);
+      await within(this.limitMs, "the whole check", check());
       this.passed += 1;
       console.log(`ok - ${name}`);
     } catch (error) {
       this.failed += 1;
       console.log(`not ok - ${name}: ${error.constructor === Error ? error.message : (error.stack ?? error)}`);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -144,7 +144,13 @@ impl Runner<'_> {
     /// Runs a statement of ours.
     fn control(&self, sql: &str) -> Result<(), Failure> {
         self.guard.enter(Phase::Internal);
-        self.connection.execute_batch(sql).map_err(|error| self.failure(&error))
+        self.connection.execute_batch(sql).map_err(|error| {
+            // A COMMIT that failed by itself while a cancel came is not a statement that was stopped.
+            if is_interruption(&error) {
+                return self.failure(&error);
+            }
+            Failure { error: from_sqlite(&error), breaks: breaks_connection(&error) }
+        })
     }
 
     fn step(&self, statement: &mut Statement<'_>, caps: Caps) -> Result<Completion, Failure> {

@@ -1,0 +1,39 @@
+"""Bounds on waiting."""
+
+from contextlib import contextmanager
+
+import anyio
+
+# A client waits no longer than this for anything while its gateway comes and goes.
+WAIT_S = 20
+
+
+@contextmanager
+def within(limit_s: float, what: str):
+    """Fails what takes longer. Gives the scope, whose deadline may be moved."""
+    with anyio.move_on_after(limit_s) as scope:
+        yield scope
+    if scope.cancelled_caught:
+        raise AssertionError(f"not within {limit_s} s: {what}")
+
+
+class Bounded:
+    """A client that waits at most `WAIT_S` for each answer."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    async def tools(self) -> list[dict]:
+        with within(WAIT_S, "the list of tools"):
+            return await self._client.tools()
+
+    async def call(self, tool: str, arguments: dict) -> dict:
+        with within(WAIT_S, f"the answer to {tool} {arguments}"):
+            return await self._client.call(tool, arguments)
+
+    async def call_and_abort(self, tool: str, arguments: dict, started) -> None:
+        with within(WAIT_S, f"the end of {tool} {arguments}, given up"):
+            await self._client.call_and_abort(tool, arguments, started)

@@ -1,0 +1,23 @@
+//! Clients at work while gateways and shims are killed, stopped and frozen, and socket and disk taken away: every
+//! request is answered once and rightly, every session stays where it was, and no write is lost or there twice.
+//!
+//! A short run by default; the full one, of 50 clients and 1,000 killed gateways on release binaries, is
+//! `cargo build --release` and then, with `SNOWGATE_TEST_BIN_DIR=$PWD/target/release`,
+//! `SNOWGATE_TEST_CLIENTS=50 SNOWGATE_TEST_KILLS=1000 cargo test -p snowgate-tests --test rampage -- --nocapture`.
+//! `SNOWGATE_TEST_PAUSE_MS` is the longest pause between faults. `SNOWGATE_TEST_SEED` repeats a run's scripts and
+//! faults, as far as the machine's timing allows; the seed stands in the output. `SNOWGATE_TEST_LOG` names a file for the
+//! gateways' log.
+
+use snowgate_tests::rampage::{Plan, run};
+
+#[test]
+fn every_request_is_answered_once_whatever_goes_wrong() {
+    let plan = Plan::from_env();
+    println!("SNOWGATE_TEST_SEED={}", plan.seed);
+    let report = run(&plan);
+    println!("{report}");
+    if let Some(file) = std::env::var_os("SNOWGATE_TEST_LOG") {
+        std::fs::write(file, report.log()).expect("writing the gateways' log");
+    }
+    assert!(report.violations().is_empty(), "violations, with the faults before each:\n{}", report.listed());
+}
