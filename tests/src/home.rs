@@ -266,6 +266,18 @@ impl Home {
         self.processes().into_iter().filter(Process::is_gateway).collect()
     }
 
+    /// How many statements the journal of writes has that are not at their end.
+    ///
+    /// # Panics
+    /// There is no journal.
+    pub fn writes_under_way(&self) -> u64 {
+        let state = self.path().join("state/state.db");
+        let state = rusqlite::Connection::open_with_flags(state, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let sql = "SELECT count(*) FROM journal WHERE finished IS NULL";
+        let count = state.and_then(|state| state.query_row(sql, [], |row| row.get::<_, i64>(0)));
+        count.expect("a journal").unsigned_abs()
+    }
+
     /// The text of all log files.
     pub fn log(&self) -> String {
         let entries = fs::read_dir(self.path().join("state/logs")).into_iter().flatten().flatten();

@@ -93,11 +93,7 @@ fn a_write_that_was_running_is_not_run_again_and_the_answer_says_what_is_known()
         "insert into t with recursive n(i) as (select 1 union all select i + 1 from n limit 30000000) select i from n where i % 1000000 = 0",
     );
     let insert = client.send_call("execute_query", &long);
-    home.sessions_until(SETTLED, "it runs", |sessions| sessions[0]["running"] == 1);
-    until(SETTLED, "it holds the file", || {
-        let journal = home.databases().join("ONE.db-journal");
-        journal.exists() || home.databases().join("ONE.db-wal").metadata().is_ok_and(|file| file.len() > 0)
-    });
+    until(SETTLED, "it runs", || home.writes_under_way() == 1);
     home.kill_gateway();
     let answer = client.answer(&insert);
     assert_eq!(answer["result"]["isError"], true, "{answer}");
@@ -117,7 +113,7 @@ fn a_write_that_a_leaving_gateway_stopped_runs_again_on_the_next() {
         "insert into t with recursive n(i) as (select 1 union all select i + 1 from n limit 3000000) select i from n where i % 1000000 = 0",
     );
     let insert = client.send_call("execute_query", &long);
-    home.sessions_until(SETTLED, "it runs", |sessions| sessions[0]["running"] == 1);
+    until(SETTLED, "it runs", || home.writes_under_way() == 1);
     home.stop();
     assert_eq!(succeeds(&client.answer(&insert)), "3 rows changed");
     assert_eq!(succeeds(&client.query("select count(*) as n from t")), "n\n3\n(1 row)");
