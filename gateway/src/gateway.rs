@@ -277,8 +277,7 @@ impl Gateway {
 
     /// Enters a session that the state file does not have, or no longer.
     fn enter_again(&self, session: &Session) {
-        match self.state.enter(&session.record(session.client().name), &HashSet::new(), false, self.ttl_ms())
-        {
+        match self.state.enter(&session.record(session.client().name), false, self.ttl_ms()) {
             Ok(_) => session.is_kept.store(true, Ordering::Relaxed),
             Err(error) => {
                 tracing::warn!(session = %session.key.id, %error, "the session is not kept; it is tried again");

@@ -65,8 +65,8 @@ impl Entrance {
 /// Enters `session` into the state file. Where that fails the session goes on all the same.
 async fn enter(gateway: &Gateway, session: &Arc<Session>, client: Option<String>) {
     let (record, follows) = (session.record(client), !session.has_entered.load(Ordering::Relaxed));
-    let (state, ttl_ms, connected) = (Arc::clone(&gateway.state), gateway.ttl_ms(), gateway.sessions.ids());
-    let entered = spawn_blocking(move || state.enter(&record, &connected, follows, ttl_ms)).await;
+    let (state, ttl_ms) = (Arc::clone(&gateway.state), gateway.ttl_ms());
+    let entered = spawn_blocking(move || state.enter(&record, follows, ttl_ms)).await;
     let inherited = match entered {
         Ok(Ok(entered)) => entered.inherited,
         Ok(Err(error)) => {

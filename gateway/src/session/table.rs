@@ -1,6 +1,6 @@
 //! The table of open sessions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use snowgate_link::hello::SessionKey;
@@ -102,11 +102,6 @@ impl SessionTable {
     /// The open sessions.
     pub fn all(&self) -> Vec<Arc<Session>> {
         self.lock().values().cloned().collect()
-    }
-
-    /// The ids of the open sessions.
-    pub fn ids(&self) -> HashSet<String> {
-        self.lock().keys().cloned().collect()
     }
 
     /// The open sessions, oldest first.

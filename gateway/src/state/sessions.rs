@@ -84,6 +84,9 @@ struct Candidate {
     shim: Option<ShimProcess>,
     detached: bool,
     context: String,
+    started_ms: i64,
+    /// When its client was there last, as far as the file knows.
+    left_ms: i64,
 }
 
 fn digest(secret: &str) -> [u8; 32] {
@@ -116,28 +119,23 @@ impl StateStore {
         })
     }
 
-    /// Enters a session; with `follows` it takes over from the session of the same client that was seen last, if that
-    /// one is not `connected`, its shim is gone, and it was there within `ttl_ms`.
+    /// Enters a session; with `follows` it takes over from the session of the same client that was left last, if that was
+    /// within `ttl_ms` and no other one of the client, which is still there, began after it: then what was left is not the
+    /// latest.
     ///
     /// # Errors
     /// The file cannot be used.
-    pub fn enter(
-        &self,
-        record: &Record,
-        connected: &HashSet<String>,
-        follows: bool,
-        ttl_ms: i64,
-    ) -> Result<Entered, StateError> {
+    pub fn enter(&self, record: &Record, follows: bool, ttl_ms: i64) -> Result<Entered, StateError> {
         self.with("write to", |connection| {
             let entering = connection.transaction()?;
             let seen_after = now_ms().saturating_sub(ttl_ms);
             let candidates = if follows { candidates(&entering, record, seen_after)? } else { Vec::new() };
-            let is_free = |candidate: &&Candidate| {
-                !connected.contains(&candidate.id) && (candidate.detached || !is_alive(candidate.shim))
-            };
+            let is_free = |candidate: &&Candidate| candidate.detached || !is_alive(candidate.shim);
+            let others_began = candidates.iter().filter(|candidate| !is_free(candidate));
+            let others_began = others_began.map(|other| other.started_ms).max().unwrap_or(i64::MIN);
             // A name belongs to one session at a time; another one's own is a name that nobody can ask for.
             let taken = record.name.is_some() && candidates.iter().any(|candidate| !is_free(&candidate));
-            let left = candidates.iter().find(is_free).filter(|_| !taken);
+            let left = candidates.iter().find(is_free).filter(|left| !taken && left.left_ms > others_began);
             if let Some(left) = left {
                 remove(&entering, &left.id)?;
             }
@@ -249,13 +247,15 @@ fn counts(row: &Row<'_>, at: usize) -> rusqlite::Result<Counts> {
 
 /// The sessions that `record` may follow, the one seen last first.
 fn candidates(connection: &Connection, record: &Record, seen_after: i64) -> rusqlite::Result<Vec<Candidate>> {
-    const COLUMNS: &str = "SELECT id, shim_pid, shim_born, detached_ms IS NOT NULL, context FROM session
+    const COLUMNS: &str = "SELECT id, shim_pid, shim_born, detached_ms IS NOT NULL, context, started_ms,
+            max(seen_ms, coalesce(detached_ms, 0)) AS left_ms FROM session
         WHERE uid = ?1 AND profile = ?2 AND max(seen_ms, coalesce(detached_ms, 0)) > ?3 AND id <> ?4";
-    const ORDER: &str = "ORDER BY seen_ms DESC";
+    const ORDER: &str = "ORDER BY left_ms DESC";
     let Identity { uid, parent_exe, cwd, client, profile } = &record.identity;
     let read = |row: &Row<'_>| {
         let (id, detached, context) = (row.get(0)?, row.get(3)?, row.get(4)?);
-        Ok(Candidate { id, shim: shim(row, 1)?, detached, context })
+        let (started_ms, left_ms) = (row.get(5)?, row.get(6)?);
+        Ok(Candidate { id, shim: shim(row, 1)?, detached, context, started_ms, left_ms })
     };
     let id = &record.key.id;
     match &record.name {

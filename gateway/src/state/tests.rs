@@ -70,7 +70,7 @@ fn context(database: &str) -> Context {
 
 /// The context that a session `id` without one of its own finds.
 fn found(store: &StateStore, id: &str) -> Option<Context> {
-    store.enter(&record(id, "FRESH", alive()), &HashSet::new(), true, TTL_MS).unwrap().inherited
+    store.enter(&record(id, "FRESH", alive()), true, TTL_MS).unwrap().inherited
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn the_journal_is_bounded_by_what_was_finished_last_not_by_numbers() {
 fn a_session_comes_back_with_its_secret_only() {
     let fixture = fixture();
     let mine = record("s", "A", alive());
-    fixture.store.enter(&mine, &HashSet::new(), true, TTL_MS).unwrap();
+    fixture.store.enter(&mine, true, TTL_MS).unwrap();
     let store = fixture.reopened();
     let known = store.resume(&mine.key, alive()).unwrap();
     assert_eq!(known, Known::Yes { counts: mine.counts, started_ms: 5, attached: true });
@@ -134,7 +134,7 @@ fn a_session_comes_back_with_its_secret_only() {
 fn a_session_whose_journal_was_removed_says_so_when_it_comes_back() {
     let Fixture { store, .. } = fixture();
     let mine = record("s", "A", alive());
-    store.enter(&mine, &HashSet::new(), true, TTL_MS).unwrap();
+    store.enter(&mine, true, TTL_MS).unwrap();
     store.begin("s", 1, Digest::of("x"), None).unwrap();
     store.detach("s", &mine.context, mine.counts).unwrap();
     assert_eq!(store.entry("s", 1), Ok(None));
@@ -146,7 +146,7 @@ fn a_session_whose_journal_was_removed_says_so_when_it_comes_back() {
 fn the_next_shim_of_a_client_follows_the_last_that_has_gone() {
     let Fixture { store, .. } = fixture();
     let gone = record("gone", "GONE", alive());
-    store.enter(&gone, &HashSet::new(), true, TTL_MS).unwrap();
+    store.enter(&gone, true, TTL_MS).unwrap();
     assert_eq!(found(&store, "beside"), None, "the other one is still there");
     store.detach("gone", &context("LATER"), gone.counts).unwrap();
     assert_eq!(found(&store, "next"), Some(context("LATER")));
@@ -156,14 +156,14 @@ fn the_next_shim_of_a_client_follows_the_last_that_has_gone() {
 #[test]
 fn a_shim_that_was_killed_with_its_gateway_has_gone() {
     let fixture = fixture();
-    fixture.store.enter(&record("killed", "KILLED", dead()), &HashSet::new(), true, TTL_MS).unwrap();
+    fixture.store.enter(&record("killed", "KILLED", dead()), true, TTL_MS).unwrap();
     assert_eq!(found(&fixture.reopened(), "next"), Some(context("KILLED")));
 }
 
 #[test]
 fn nobody_follows_a_session_of_another_client_or_one_that_is_too_old() {
     let Fixture { store, .. } = fixture();
-    store.enter(&record("gone", "GONE", dead()), &HashSet::new(), true, TTL_MS).unwrap();
+    store.enter(&record("gone", "GONE", dead()), true, TTL_MS).unwrap();
     let change: [fn(&mut Identity); 5] = [
         |identity| identity.uid = 2,
         |identity| identity.parent_exe = None,
@@ -174,16 +174,12 @@ fn nobody_follows_a_session_of_another_client_or_one_that_is_too_old() {
     for (at, change) in change.iter().enumerate() {
         let mut other = record(&format!("other {at}"), "OTHER", alive());
         change(&mut other.identity);
-        assert_eq!(store.enter(&other, &HashSet::new(), true, TTL_MS).unwrap().inherited, None, "{other:?}");
+        assert_eq!(store.enter(&other, true, TTL_MS).unwrap().inherited, None, "{other:?}");
     }
     let late = record("late", "LATE", alive());
-    assert_eq!(store.enter(&late, &HashSet::new(), true, -1).unwrap().inherited, None, "too old");
+    assert_eq!(store.enter(&late, true, -1).unwrap().inherited, None, "too old");
     let resumed = record("resumed", "RESUMED", alive());
-    assert_eq!(
-        store.enter(&resumed, &HashSet::new(), false, TTL_MS).unwrap().inherited,
-        None,
-        "it has a context"
-    );
+    assert_eq!(store.enter(&resumed, false, TTL_MS).unwrap().inherited, None, "it has a context");
     assert_eq!(found(&store, "next"), Some(context("GONE")));
 }
 
@@ -194,27 +190,29 @@ fn a_name_belongs_to_one_session_at_a_time_whoever_the_client_is() {
         name: Some("nightly".to_owned()),
         ..record(id, database, shim)
     };
-    store.enter(&named("one", "ONE", alive()), &HashSet::new(), true, TTL_MS).unwrap();
-    assert_eq!(
-        store.enter(&named("two", "TWO", alive()), &HashSet::new(), true, TTL_MS).unwrap().inherited,
-        None
-    );
+    store.enter(&named("one", "ONE", alive()), true, TTL_MS).unwrap();
+    assert_eq!(store.enter(&named("two", "TWO", alive()), true, TTL_MS).unwrap().inherited, None);
     store.detach("two", &context("TWO"), Counts::default()).unwrap();
     assert_eq!(found(&store, "plain"), None, "what was left under a name is found under a name only");
     store.detach("one", &context("ONE"), Counts::default()).unwrap();
     let mut three = named("three", "THREE", alive());
     three.identity.cwd = Some("/elsewhere".to_owned());
-    assert_eq!(store.enter(&three, &HashSet::new(), true, TTL_MS).unwrap().inherited, Some(context("ONE")));
+    assert_eq!(store.enter(&three, true, TTL_MS).unwrap().inherited, Some(context("ONE")));
 }
 
 #[test]
-fn nobody_follows_a_session_that_is_connected_whatever_the_system_says_of_its_shim() {
+fn nobody_follows_a_session_that_was_left_before_another_one_began_that_is_still_there() {
     let Fixture { store, .. } = fixture();
-    store.enter(&record("odd", "ODD", dead()), &HashSet::new(), true, TTL_MS).unwrap();
-    let connected = HashSet::from(["odd".to_owned()]);
-    let beside = record("beside", "FRESH", alive());
-    assert_eq!(store.enter(&beside, &connected, true, TTL_MS).unwrap().inherited, None);
-    assert!(matches!(store.resume(&record("odd", "", None).key, alive()), Ok(Known::Yes { .. })));
+    let began = |ms_from_now: i64| now_ms() + ms_from_now;
+    store.enter(&record("old", "OLD", dead()), true, TTL_MS).unwrap();
+    let later = Record { started_ms: began(1000), ..record("later", "LATER", alive()) };
+    store.enter(&later, false, TTL_MS).unwrap();
+    assert_eq!(found(&store, "next"), None, "what was left is not the latest");
+    // Two at once, as of two windows, and one of them is closed.
+    let earlier = Record { started_ms: began(-1000), ..later.clone() };
+    store.enter(&earlier, false, TTL_MS).unwrap();
+    store.detach("next", &context("CLOSED"), Counts::default()).unwrap();
+    assert_eq!(found(&store, "again"), Some(context("CLOSED")));
 }
 
 #[test]
@@ -236,7 +234,7 @@ fn two_gateways_that_overlap_wait_for_each_other() {
 #[test]
 fn a_session_that_the_file_does_not_have_is_named() {
     let Fixture { store, .. } = fixture();
-    store.enter(&record("here", "A", alive()), &HashSet::new(), true, TTL_MS).unwrap();
+    store.enter(&record("here", "A", alive()), true, TTL_MS).unwrap();
     let rows = ["here", "not here"].map(|id| (id, context("B"), Counts::default()));
     assert_eq!(store.keep(rows.into_iter()), Ok(vec![1]));
 }
@@ -257,7 +255,7 @@ fn a_file_that_was_removed_is_made_anew() {
 fn sessions_that_nobody_comes_back_for_are_removed_in_time() {
     let Fixture { store, .. } = fixture();
     for (id, shim) in [("here", alive()), ("gone", dead()), ("connected", dead())] {
-        store.enter(&record(id, "A", shim), &HashSet::new(), false, TTL_MS).unwrap();
+        store.enter(&record(id, "A", shim), false, TTL_MS).unwrap();
         store.begin(id, 1, Digest::of("x"), None).unwrap();
     }
     let connected = HashSet::from(["connected".to_owned()]);
@@ -362,7 +360,7 @@ fn without_a_folder_there_is_no_state_until_there_is_one() {
 fn the_file_is_its_owner_s_alone_and_holds_no_secret() {
     use std::os::unix::fs::PermissionsExt;
     let Fixture { store, folder } = fixture();
-    store.enter(&record("s", "A", alive()), &HashSet::new(), true, TTL_MS).unwrap();
+    store.enter(&record("s", "A", alive()), true, TTL_MS).unwrap();
     for entry in std::fs::read_dir(folder.path()).unwrap().flatten() {
         let bytes = std::fs::read(entry.path()).unwrap();
         assert!(!bytes.windows(9).any(|window| window == b"secret of"), "{:?}", entry.path());
