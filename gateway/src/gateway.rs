@@ -161,12 +161,11 @@ impl Gateway {
         }
         let (state, session) = (Arc::clone(&self.state), Arc::clone(session));
         let put_away = spawn_blocking(move || {
-            let (id, context) = (session.key.id.as_str(), session.context().context);
-            let counts = session.counters.counts();
+            let (id, standing) = (session.key.id.as_str(), session.standing());
             let kept = if session.is_over() {
-                state.detach(id, &context, counts)
+                state.detach(id, &standing)
             } else {
-                state.keep([(id, context, counts)].into_iter()).map(drop)
+                state.keep([(id, standing)].into_iter()).map(drop)
             };
             if let Err(error) = kept {
                 tracing::warn!(session = %session.key.id, %error, "what the session left is not kept");
@@ -262,9 +261,8 @@ impl Gateway {
         }
         // Looked at in the order of writing: so an older context is never written over a newer one.
         let rows = sessions.iter().map(|session| {
-            let counts = session.counters.counts();
-            session.note_kept(counts.requests);
-            (session.key.id.as_str(), session.context().context, counts)
+            session.note_kept(session.counters.counts().requests);
+            (session.key.id.as_str(), session.standing())
         });
         match self.state.keep(rows) {
             Ok(missing) => missing.into_iter().for_each(|at| self.enter_again(&sessions[at])),

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use view::SessionView;
 
 use crate::backend::Context;
-use crate::state::{Counts, Record};
+use crate::state::{Counts, Record, Standing};
 
 /// A client's name and version are kept up to this many characters.
 const IDENTITY_CHARS_MAX: usize = 100;
@@ -314,6 +314,11 @@ impl Session {
     /// Whether a newer connection of the same shim has taken its place.
     pub(crate) fn is_replaced(&self) -> bool {
         self.is_replaced.load(Ordering::Relaxed)
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        Standing { context: self.context().context, counts: self.counters.counts(), idle_ms: self.idle_ms() }
     }
 
     /// Whether nobody will come back for it: the client has said goodbye, or its shim is gone.

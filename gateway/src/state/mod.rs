@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use file::{OpenFile, Unopened};
 pub use journal::{Digest, Entry, RESULT_BYTES_MAX};
 use rusqlite::Connection;
-pub use sessions::{Counts, Entered, Known, Record};
+pub use sessions::{Counts, Entered, Known, Record, Standing};
 use thiserror::Error;
 
 /// The file's name in the state folder.

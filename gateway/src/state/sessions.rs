@@ -34,6 +34,17 @@ pub struct Counts {
 /// How long the journal of a session is kept at least that could not be entered, in milliseconds.
 const ORPHAN_MS: i64 = 24 * 3600 * 1000;
 
+/// What changes of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Where its statements run.
+    pub context: Context,
+    /// Its counters.
+    pub counts: Counts,
+    /// Milliseconds since its client last said something.
+    pub idle_ms: u64,
+}
+
 /// What is kept of one session.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -85,8 +96,8 @@ struct Candidate {
     detached: bool,
     context: String,
     started_ms: i64,
-    /// When its client was there last, as far as the file knows.
-    left_ms: i64,
+    /// When its client last said something, as far as the file knows.
+    seen_ms: i64,
 }
 
 fn digest(secret: &str) -> [u8; 32] {
@@ -119,9 +130,9 @@ impl StateStore {
         })
     }
 
-    /// Enters a session; with `follows` it takes over from the session of the same client that was left last, if that was
-    /// within `ttl_ms` and no other one of the client, which is still there, began after it: then what was left is not the
-    /// latest.
+    /// Enters a session; with `follows` it takes over from the session of the same client that began last and whose shim
+    /// is gone, if that was there within `ttl_ms`, and its client said something after every other one began that is still
+    /// there: else what it left is not the latest.
     ///
     /// # Errors
     /// The file cannot be used.
@@ -135,7 +146,7 @@ impl StateStore {
             let others_began = others_began.map(|other| other.started_ms).max().unwrap_or(i64::MIN);
             // A name belongs to one session at a time; another one's own is a name that nobody can ask for.
             let taken = record.name.is_some() && candidates.iter().any(|candidate| !is_free(&candidate));
-            let left = candidates.iter().find(is_free).filter(|left| !taken && left.left_ms > others_began);
+            let left = candidates.iter().find(is_free).filter(|left| !taken && left.seen_ms > others_began);
             if let Some(left) = left {
                 remove(&entering, &left.id)?;
             }
@@ -157,13 +168,13 @@ impl StateStore {
     /// The file cannot be written to.
     pub fn keep<'a>(
         &self,
-        sessions: impl Iterator<Item = (&'a str, Context, Counts)>,
+        sessions: impl Iterator<Item = (&'a str, Standing)>,
     ) -> Result<Vec<usize>, StateError> {
         self.with("write to", |connection| {
             let keeping = connection.transaction()?;
             let mut missing = Vec::new();
-            for (at, (id, context, counts)) in sessions.enumerate() {
-                if !update(&keeping, id, &context, counts)? {
+            for (at, (id, standing)) in sessions.enumerate() {
+                if !update(&keeping, id, &standing)? {
                     missing.push(at);
                 }
             }
@@ -176,10 +187,10 @@ impl StateStore {
     ///
     /// # Errors
     /// The file cannot be written to.
-    pub fn detach(&self, id: &str, context: &Context, counts: Counts) -> Result<(), StateError> {
+    pub fn detach(&self, id: &str, standing: &Standing) -> Result<(), StateError> {
         self.with("write to", |connection| {
             let detaching = connection.transaction()?;
-            update(&detaching, id, context, counts)?;
+            update(&detaching, id, standing)?;
             set_detached(&detaching, id)?;
             detaching.commit()
         })
@@ -245,17 +256,17 @@ fn counts(row: &Row<'_>, at: usize) -> rusqlite::Result<Counts> {
     })
 }
 
-/// The sessions that `record` may follow, the one seen last first.
+/// The sessions that `record` may follow, the one that began last first.
 fn candidates(connection: &Connection, record: &Record, seen_after: i64) -> rusqlite::Result<Vec<Candidate>> {
     const COLUMNS: &str = "SELECT id, shim_pid, shim_born, detached_ms IS NOT NULL, context, started_ms,
-            max(seen_ms, coalesce(detached_ms, 0)) AS left_ms FROM session
+            seen_ms FROM session
         WHERE uid = ?1 AND profile = ?2 AND max(seen_ms, coalesce(detached_ms, 0)) > ?3 AND id <> ?4";
-    const ORDER: &str = "ORDER BY left_ms DESC";
+    const ORDER: &str = "ORDER BY started_ms DESC";
     let Identity { uid, parent_exe, cwd, client, profile } = &record.identity;
     let read = |row: &Row<'_>| {
         let (id, detached, context) = (row.get(0)?, row.get(3)?, row.get(4)?);
-        let (started_ms, left_ms) = (row.get(5)?, row.get(6)?);
-        Ok(Candidate { id, shim: shim(row, 1)?, detached, context, started_ms, left_ms })
+        let (started_ms, seen_ms) = (row.get(5)?, row.get(6)?);
+        Ok(Candidate { id, shim: shim(row, 1)?, detached, context, started_ms, seen_ms })
     };
     let id = &record.key.id;
     match &record.name {
@@ -307,8 +318,10 @@ fn insert(
 }
 
 /// Whether there is such a session.
-fn update(connection: &Connection, id: &str, context: &Context, counts: Counts) -> rusqlite::Result<bool> {
+fn update(connection: &Connection, id: &str, standing: &Standing) -> rusqlite::Result<bool> {
     let sql = "UPDATE session SET context = ?2, requests = ?3, rows = ?4, bytes = ?5, errors = ?6, seen_ms = ?7 WHERE id = ?1";
+    let Standing { context, counts, idle_ms } = standing;
+    let seen_ms = now_ms().saturating_sub(i64::try_from(*idle_ms).unwrap_or(i64::MAX));
     connection
         .prepare_cached(sql)?
         .execute(params![
@@ -318,7 +331,7 @@ fn update(connection: &Connection, id: &str, context: &Context, counts: Counts) 
             counts.rows,
             counts.bytes,
             counts.errors,
-            now_ms()
+            seen_ms
         ])
         .map(|changed| changed > 0)
 }

@@ -68,6 +68,10 @@ fn context(database: &str) -> Context {
     Context { database: Some(database.to_owned()), ..Context::default() }
 }
 
+fn standing(database: &str) -> Standing {
+    Standing { context: context(database), ..Standing::default() }
+}
+
 /// The context that a session `id` without one of its own finds.
 fn found(store: &StateStore, id: &str) -> Option<Context> {
     store.enter(&record(id, "FRESH", alive()), true, TTL_MS).unwrap().inherited
@@ -136,7 +140,7 @@ fn a_session_whose_journal_was_removed_says_so_when_it_comes_back() {
     let mine = record("s", "A", alive());
     store.enter(&mine, true, TTL_MS).unwrap();
     store.begin("s", 1, Digest::of("x"), None).unwrap();
-    store.detach("s", &mine.context, mine.counts).unwrap();
+    store.detach("s", &standing("A")).unwrap();
     assert_eq!(store.entry("s", 1), Ok(None));
     let known = store.resume(&mine.key, alive()).unwrap();
     assert!(matches!(known, Known::Yes { attached: false, .. }), "{known:?}");
@@ -148,7 +152,7 @@ fn the_next_shim_of_a_client_follows_the_last_that_has_gone() {
     let gone = record("gone", "GONE", alive());
     store.enter(&gone, true, TTL_MS).unwrap();
     assert_eq!(found(&store, "beside"), None, "the other one is still there");
-    store.detach("gone", &context("LATER"), gone.counts).unwrap();
+    store.detach("gone", &standing("LATER")).unwrap();
     assert_eq!(found(&store, "next"), Some(context("LATER")));
     assert_eq!(found(&store, "one more"), None, "one session follows, not two");
 }
@@ -192,9 +196,9 @@ fn a_name_belongs_to_one_session_at_a_time_whoever_the_client_is() {
     };
     store.enter(&named("one", "ONE", alive()), true, TTL_MS).unwrap();
     assert_eq!(store.enter(&named("two", "TWO", alive()), true, TTL_MS).unwrap().inherited, None);
-    store.detach("two", &context("TWO"), Counts::default()).unwrap();
+    store.detach("two", &standing("TWO")).unwrap();
     assert_eq!(found(&store, "plain"), None, "what was left under a name is found under a name only");
-    store.detach("one", &context("ONE"), Counts::default()).unwrap();
+    store.detach("one", &standing("ONE")).unwrap();
     let mut three = named("three", "THREE", alive());
     three.identity.cwd = Some("/elsewhere".to_owned());
     assert_eq!(store.enter(&three, true, TTL_MS).unwrap().inherited, Some(context("ONE")));
@@ -211,7 +215,7 @@ fn nobody_follows_a_session_that_was_left_before_another_one_began_that_is_still
     // Two at once, as of two windows, and one of them is closed.
     let earlier = Record { started_ms: began(-1000), ..later.clone() };
     store.enter(&earlier, false, TTL_MS).unwrap();
-    store.detach("next", &context("CLOSED"), Counts::default()).unwrap();
+    store.detach("next", &standing("CLOSED")).unwrap();
     assert_eq!(found(&store, "again"), Some(context("CLOSED")));
 }
 
@@ -235,7 +239,7 @@ fn two_gateways_that_overlap_wait_for_each_other() {
 fn a_session_that_the_file_does_not_have_is_named() {
     let Fixture { store, .. } = fixture();
     store.enter(&record("here", "A", alive()), true, TTL_MS).unwrap();
-    let rows = ["here", "not here"].map(|id| (id, context("B"), Counts::default()));
+    let rows = ["here", "not here"].map(|id| (id, standing("B")));
     assert_eq!(store.keep(rows.into_iter()), Ok(vec![1]));
 }
 
