@@ -247,6 +247,7 @@ fn a_client_that_comes_back_finds_its_context() {
     moves_to(&mut first, "TWO");
     let mut beside = named(&home, "editor");
     assert_eq!(database(&mut beside), "ONE", "the first one is still there");
+    moves_to(&mut beside, "TWO");
     leaves(&home, beside);
     leaves(&home, first);
     assert_eq!(database(&mut named(&home, "other")), "ONE", "another client");
@@ -278,6 +279,11 @@ fn a_client_without_a_handshake_finds_its_context_and_its_probes_do_not_take_it_
     let set = json!({"name": "set_context", "arguments": {"database": "TWO"}});
     succeeds(&first.request("tools/call", &stateless(set)));
     leaves(&home, first);
+    let mut other = home.client();
+    let mut asked = stateless(json!({"name": "session_info"}));
+    asked["_meta"]["io.modelcontextprotocol/clientInfo"]["name"] = json!("another");
+    let info = other.request("tools/call", &asked);
+    assert_eq!(info["result"]["structuredContent"]["context"]["database"], "ONE", "another client: {info}");
     // As a client does that tries which era the server speaks.
     let mut probe = home.client();
     let discovered = probe.request("server/discover", &stateless(json!({})));

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rmcp::model::{ClientRequest, JsonRpcMessage, RequestMetaObject};
+use rmcp::model::{ClientRequest, GetMeta, JsonRpcMessage};
 use tokio::task::spawn_blocking;
 
 use super::channel::Channel;
@@ -42,11 +42,13 @@ impl Entrance {
             return true;
         }
         let JsonRpcMessage::Request(request) = message else { return true };
-        let ClientRequest::CallToolRequest(call) = &request.request else { return true };
+        if !matches!(request.request, ClientRequest::CallToolRequest(_)) {
+            return true;
+        }
         if !self.is_asked {
             self.is_asked = true;
-            let stated =
-                call.params.meta.as_ref().and_then(RequestMetaObject::client_info).map(|client| client.name);
+            // Stated with the request itself: what `rmcp` reads into the request's extensions.
+            let stated = request.request.get_meta().client_info().map(|client| client.name);
             let client = stated.or_else(|| session.client().name);
             let (session, channel) = (Arc::clone(session), Arc::clone(channel));
             let (gateway, is_open) = (Arc::clone(&self.gateway), Arc::clone(&self.is_open));
