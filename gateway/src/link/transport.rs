@@ -132,7 +132,8 @@ impl LinkTransport {
         match self.phase {
             Phase::Open => false,
             Phase::Closing(_) => self.waiting.is_empty() && self.channel.is_idle(),
-            // Answers that the client does not make room for are the next gateway's to give.
+            // Whatever the client makes room for has been written; the rest gets the time of a goodbye, and is otherwise
+            // the next gateway's to give.
             Phase::Draining(_) => self.channel.is_drained(),
             Phase::Ended => true,
         }
@@ -264,10 +265,9 @@ impl Transport<RoleServer> for LinkTransport {
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         self.channel.enqueue(item);
-        // Nearly always that is all; `rmcp` runs the future as a task, which takes longer than the write.
-        let done = self.channel.flush_now();
-        let channel = Arc::clone(&self.channel);
-        async move { if done { Ok(()) } else { channel.flush().await } }
+        // `rmcp` does not end before what it sends has: a client that does not read would hold up a restart.
+        self.channel.flush_soon();
+        std::future::ready(Ok(()))
     }
 
     async fn receive(&mut self) -> Option<Incoming> {
