@@ -99,7 +99,7 @@ impl Gateway {
 
     /// How it is.
     pub fn status(&self) -> StatusView {
-        let pool = self.multiplexer.status();
+        let (pool, backend) = (self.multiplexer.status(), self.multiplexer.backend().status());
         let shown = |path: &std::path::Path| path.display().to_string();
         StatusView {
             version: BUILD.to_owned(),
@@ -108,6 +108,8 @@ impl Gateway {
             uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             sessions: self.sessions.len(),
             backend: self.multiplexer.backend().kind().to_owned(),
+            backend_target: backend.target,
+            backend_problem: backend.problem,
             connections_open: pool.open,
             connections_idle: pool.idle,
             connections_max: pool.limit,
@@ -146,7 +148,7 @@ impl Gateway {
 
     /// What tells the tools of this gateway from others.
     pub(crate) fn tools_digest(&self) -> String {
-        mcp::tools_digest(self.config.sqlite.read_only)
+        mcp::tools_digest(self.config.read_only())
     }
 
     /// How long a session is kept whose client is gone, in milliseconds.
@@ -198,6 +200,7 @@ impl Gateway {
         }
         // They have been told to stop. The next gateway runs again what is known to have changed nothing.
         self.writes.until_all_ended(GOODBYE_TIMEOUT).await;
+        self.multiplexer.close().await;
         lock
     }
 

@@ -38,8 +38,8 @@ const READ_BYTES: usize = 32 * 1024;
 /// Connections lost in a row, without one answer, before requests are given up: one of them may be the cause.
 const LOSSES_MAX: u32 = 5;
 
-/// Variables that a gateway gets from the shim that starts it, besides all of `SNOWGATE_*`, `SNOWFLAKE_*` and `LC_*`.
-const PASSED_ON: [&str; 14] = [
+/// Variables that a gateway gets from the shim that starts it: settings, folders, and what opens a browser.
+const PASSED_ON: [&str; 15] = [
     "HOME",
     "USER",
     "LOGNAME",
@@ -48,13 +48,20 @@ const PASSED_ON: [&str; 14] = [
     "LANG",
     "TZ",
     "TMPDIR",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_STATE_HOME",
-    "XDG_CACHE_HOME",
-    "XDG_RUNTIME_DIR",
     "RUST_BACKTRACE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "BROWSER",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "DBUS_SESSION_BUS_ADDRESS",
 ];
+
+/// Families of such variables, by their beginnings. (`XAUTHORITY` and `XDG_*` among them.)
+const PASSED_ON_FAMILIES: [&str; 5] = ["SNOWGATE_", "SNOWFLAKE_", "LC_", "XDG_", "XAUTH"];
+
+/// And by their ends: proxies, in either case.
+const PASSED_ON_ENDS: [&str; 2] = ["_PROXY", "_proxy"];
 
 /// Variables that concern one client and must not reach the gateway that serves all.
 const PER_CLIENT: [&str; 4] =
@@ -391,7 +398,8 @@ fn launcher(options: &Options) -> Launcher {
     let gateway = gateway_program(options.gateway.as_deref(), &own);
     let environment = std::env::vars_os().filter_map(|(name, value)| {
         let text = name.to_str()?;
-        let family = ["SNOWGATE_", "SNOWFLAKE_", "LC_"].iter().any(|prefix| text.starts_with(prefix));
+        let family = PASSED_ON_FAMILIES.iter().any(|prefix| text.starts_with(prefix))
+            || PASSED_ON_ENDS.iter().any(|end| text.ends_with(end));
         if PER_CLIENT.contains(&text) || !(family || PASSED_ON.contains(&text)) {
             return None;
         }

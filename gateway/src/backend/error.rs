@@ -19,6 +19,10 @@ pub enum ErrorKind {
     Unavailable,
     /// It may have run and taken effect before; it was not run again.
     OutcomeUnknown,
+    /// There are connections, and the backend gives no further one: those there are must do.
+    Exhausted,
+    /// The gateway leaves; the backend goes on, and the next gateway fetches what comes of it.
+    Left,
 }
 
 /// One failure. `message` says what happened, `next_step` what to do about it.
@@ -43,9 +47,19 @@ impl BackendError {
         Self { kind, message: message.into(), next_step: None, code: None, query_id: None }
     }
 
-    /// Whether the statement may have taken effect all the same.
+    /// Whether the statement may have taken effect all the same, or may yet.
     pub fn leaves_outcome_open(&self) -> bool {
-        matches!(self.kind, ErrorKind::Unavailable | ErrorKind::OutcomeUnknown)
+        matches!(self.kind, ErrorKind::Unavailable | ErrorKind::OutcomeUnknown | ErrorKind::Left)
+    }
+
+    /// What is said where this keeps a gateway from fetching what came of query `query_id`: it was run all the same.
+    #[must_use]
+    pub fn of_unfetched(self, query_id: &str) -> Self {
+        let message = format!("outcome unknown: the query's result cannot be fetched: {}", self.message);
+        let mut error = Self::new(ErrorKind::OutcomeUnknown, message)
+            .with_next_step("look at the query history before you run it again");
+        error.query_id = Some(query_id.to_owned());
+        error
     }
 
     /// The same failure with a next step.

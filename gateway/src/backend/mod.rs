@@ -6,15 +6,19 @@
 
 mod collector;
 mod error;
+pub mod snowflake;
 pub mod sqlite;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use collector::{Caps, Cell, Collector, Cut, Flow};
 pub use error::{BackendError, ErrorKind};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 /// A boxed future: what lets [`Backend`] and [`Connection`] be trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -60,6 +64,8 @@ pub enum Operation {
     },
     /// A question about the catalog, answered in the backend's own way.
     Catalog(Catalog),
+    /// Nothing but going to the request's context, to see that there is one.
+    Enter,
 }
 
 /// The metadata questions behind the list and describe tools. A `database` or `schema` of `None` means the context's.
@@ -121,7 +127,8 @@ pub struct Relation {
     pub name: String,
 }
 
-/// Asked before a statement that may change something reaches the backend, so that it is never run twice.
+/// What keeps a statement from running twice: asked before one that may change something reaches the backend, and told
+/// the names of those that take long.
 pub trait WriteGate: std::fmt::Debug + Send + Sync {
     /// The statement is about to run, under the name `query_id` where the backend has one by then. Blocks for as long as
     /// an append to a file takes.
@@ -129,6 +136,21 @@ pub trait WriteGate: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// It must not run; the error is its answer.
     fn admit(&self, query_id: Option<&str>) -> Result<(), BackendError>;
+
+    /// The backend runs the statement under the name `query_id`, and whoever asks for that name can fetch what comes of it:
+    /// a later gateway, for one. Blocks like [`WriteGate::admit`]. A backend without such names never calls it.
+    fn named(&self, query_id: &str);
+}
+
+/// Whose request it is: for the backend's own history, and to know it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestOrigin {
+    /// The client's name, once it told.
+    pub client: Option<String>,
+    /// The session's id.
+    pub session: String,
+    /// The number of the request in its session; a later gateway gives it the same.
+    pub number: u64,
 }
 
 /// One unit of work for a connection.
@@ -140,6 +162,12 @@ pub struct Request {
     pub operation: Operation,
     /// Row, byte and counting limits for the result.
     pub caps: Caps,
+    /// How long it may run.
+    pub timeout: Duration,
+    /// Whose it is.
+    pub origin: RequestOrigin,
+    /// The name of the query that an earlier gateway made of it: its result is fetched, and nothing is run.
+    pub earlier: Option<String>,
     /// Asked before anything is changed; never for a statement that only reads.
     pub gate: Arc<dyn WriteGate>,
 }
@@ -153,6 +181,35 @@ pub struct Completion {
     pub affected: Option<u64>,
     /// The backend's own name for the query, where it has one.
     pub query_id: Option<String>,
+    /// The context that the connection is in afterwards, where the backend tells it.
+    pub context: Option<Context>,
+}
+
+impl Completion {
+    /// What came of a request that only went to a context.
+    pub(crate) fn of_context(context: Context) -> Self {
+        let nothing = Caps { rows_max: 0, bytes_max: 0, count_rows_max: 0 };
+        Self { rows: Collector::new(nothing), affected: None, query_id: None, context: Some(context) }
+    }
+}
+
+impl RequestOrigin {
+    /// A name for the request that is the same in every gateway: the first 128 bits of a SHA-256, marked as a UUID of
+    /// version 8 (RFC 9562).
+    pub fn uuid(&self) -> Uuid {
+        let digest = Sha256::digest(format!("{}/{}", self.session, self.number).as_bytes());
+        let bytes = <[u8; 16]>::try_from(&digest[..16]).unwrap_or_default();
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    }
+}
+
+/// How a backend is, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackendStatus {
+    /// Where it is, where that can be said in a line.
+    pub target: Option<String>,
+    /// What keeps it from working, and what to do: an address to log in at, for one.
+    pub problem: Option<String>,
 }
 
 /// A warehouse, or what stands for one. Shared by all sessions.
@@ -166,10 +223,37 @@ pub trait Backend: Send + Sync + 'static {
     /// A name that does not exist, with the names that do as the next step.
     fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>>;
 
+    /// `context` with what it leaves open, as far as that is known here: for people.
+    fn completed(&self, context: &Context) -> Context {
+        context.clone()
+    }
+
+    /// Whether the backend knows more of a context than its own files do, so that [`Operation::Enter`] is what tells whether
+    /// there is such a context.
+    fn tells_contexts(&self) -> bool {
+        false
+    }
+
+    /// Whether a gateway opens connections before anybody asks for one.
+    fn connects_early(&self) -> bool {
+        true
+    }
+
+    /// How it is, for `status`.
+    fn status(&self) -> BackendStatus {
+        BackendStatus::default()
+    }
+
+    /// The gateway leaves: says goodbye to whoever is at the other end, within a bound of its own.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Opens one connection.
     ///
     /// # Errors
-    /// The backend cannot be reached or refuses the login.
+    /// The backend cannot be reached or refuses the login; [`ErrorKind::Exhausted`] where there is a connection already, and
+    /// it gives no further one.
     fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>>;
 }
 
@@ -193,4 +277,10 @@ pub trait Connection: Send {
 pub trait Cancel: Send + Sync {
     /// Stops the request that runs now; without one it does nothing, and never harms the next.
     fn cancel(&self);
+
+    /// The gateway leaves, and its next one asks for the request again: lets go of what goes on without us and can be
+    /// fetched later ([`ErrorKind::Left`]), and stops anything else.
+    fn leave(&self) {
+        self.cancel();
+    }
 }

@@ -176,7 +176,7 @@ fn status_text(status: &StatusView) -> String {
     format!(
         "snowgate {} is running (pid {}, up {})\n\
          sessions     {}\n\
-         backend      {}, {} of {} connections open, {} idle, {} requests waiting\n\
+         backend      {}, {} of {} connections open, {} idle, {} requests waiting{}{}\n\
          socket       {}\n\
          config       {}\n\
          data         {}\n\
@@ -191,6 +191,12 @@ fn status_text(status: &StatusView) -> String {
         status.connections_max,
         status.connections_idle,
         status.requests_waiting,
+        status.backend_target.as_ref().map(|target| format!("\n             {target}")).unwrap_or_default(),
+        status
+            .backend_problem
+            .as_ref()
+            .map(|problem| format!("\n             {problem}"))
+            .unwrap_or_default(),
         status.socket,
         status.config_file.clone().unwrap_or_else(none),
         status.data_dir,

@@ -12,9 +12,10 @@ use snowgate_link::start::Readiness;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Cli, ServeArgs};
+use crate::backend::snowflake::SnowflakeBackend;
 use crate::backend::sqlite::{SqliteBackend, SqliteSettings};
 use crate::backend::{Backend, BackendError};
-use crate::config::{BackendKind, Config, Environment, Paths, ProcessEnvironment};
+use crate::config::{Config, Environment, Paths, ProcessEnvironment};
 use crate::gateway::Gateway;
 use crate::link::{BindError, GatewayLock, Listener};
 use crate::multiplexer::Multiplexer;
@@ -114,7 +115,9 @@ fn serve(
         };
         let backend = tokio::task::block_in_place(|| open_backend(&config))?;
         let multiplexer = Multiplexer::new(backend, config.pool.clone());
-        multiplexer.open_minimum().await?;
+        if multiplexer.backend().connects_early() {
+            multiplexer.open_minimum().await?;
+        }
         let listener = Listener::bind(lock)?;
         let state = tokio::task::block_in_place(|| StateStore::open(&paths.state_dir));
         let gateway = Gateway::new(config, paths, endpoint, multiplexer, state);
@@ -143,8 +146,9 @@ pub(super) fn endpoint(cli: &Cli) -> Result<Endpoint, EndpointError> {
 }
 
 fn open_backend(config: &Config) -> Result<Arc<dyn Backend>, BackendError> {
-    match config.backend {
-        BackendKind::Sqlite => {
+    match &config.snowflake {
+        Some(account) => Ok(Arc::new(SnowflakeBackend::new(account.clone())?)),
+        None => {
             let sqlite = config.sqlite.clone();
             Ok(Arc::new(SqliteBackend::open(&SqliteSettings {
                 folder: sqlite.folder,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::error::{ConfigError, Place};
-use super::keys::{CONNECTIONS_MAX, CONNECTIONS_MIN, Key};
+use super::error::ConfigError;
+use super::keys::{CONNECTIONS_MAX, CONNECTIONS_MIN};
 use super::kind::Value;
 use super::settings::{Origin, Settings};
 
@@ -20,19 +20,9 @@ pub(super) fn run(settings: &mut Settings, file: &Path) -> Option<ConfigError> {
     }
     let limit = &settings.get(&CONNECTIONS_MAX).origin;
     Some(ConfigError {
-        place: place(settings, &CONNECTIONS_MIN, file),
+        place: settings.place(&CONNECTIONS_MIN, file),
         key: Some(CONNECTIONS_MIN.path.to_owned()),
         message: format!("is {min}, must be at most {} = {max} ({limit})", CONNECTIONS_MAX.path),
         hint: Some(format!("lower it, or raise {}", CONNECTIONS_MAX.path)),
     })
-}
-
-fn place(settings: &Settings, key: &Key, file: &Path) -> Place {
-    match &settings.get(key).origin {
-        Origin::File { line, column } => {
-            Place::Position { file: file.to_owned(), line: *line, column: *column }
-        }
-        Origin::Environment { variable } => Place::Variable(variable.clone()),
-        Origin::Default => Place::File(file.to_owned()),
-    }
 }

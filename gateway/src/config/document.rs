@@ -12,6 +12,7 @@ use super::keys::{self, DATABASES, PROFILE_KEYS, PROFILES, SECTIONS};
 use super::kind::{Kind, Refusal, Value, Written};
 use super::resolver::Resolver;
 use super::settings::{Origin, ProfileSettings, Setting, Settings};
+use super::snowflake::SECRET_NAMES;
 use super::suggest;
 use crate::backend::sqlite::{DATABASE_NAME, database_name_objection};
 
@@ -100,7 +101,14 @@ impl Walk<'_> {
                 }
                 None if section == "sqlite" && name.get_ref() == DATABASES => self.databases(&path, value),
                 None => {
-                    let hint = suggest::for_key(section, name.get_ref());
+                    let is_secret = section == "snowflake" && SECRET_NAMES.contains(&name.get_ref().as_ref());
+                    let hint = if is_secret {
+                        "secrets stand in variables (SNOWFLAKE_PASSWORD, SNOWFLAKE_TOKEN, \
+                         SNOWFLAKE_PRIVATE_KEY_PASSPHRASE) or in Snowflake's connections.toml"
+                            .to_owned()
+                    } else {
+                        suggest::for_key(section, name.get_ref())
+                    };
                     self.report(
                         name.span().start,
                         Some(&path),

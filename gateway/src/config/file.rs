@@ -25,6 +25,20 @@ pub(super) fn read(paths: &Paths) -> Result<Option<String>, ConfigError> {
     decode(path, read_bounded(path, file)?).map(Some)
 }
 
+/// The text of a file that may hold secrets; `None` where there is none. It must be its user's alone, as Snowflake's own
+/// tools want it.
+pub(super) fn read_private(path: &Path) -> Result<Option<String>, ConfigError> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    check_type(path, &metadata)?;
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    check_private(path, &file.metadata().map_err(|error| unreadable(path, &error))?)?;
+    decode(path, read_bounded(path, file)?).map(Some)
+}
+
 fn is_absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
@@ -56,6 +70,25 @@ fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
         let hint = format!("run: chmod o-w {}", path.display());
         return Err(problem(path, "can be written by every user of this machine", Some(hint)));
     }
+    Ok(())
+}
+
+/// Others must not read passwords.
+#[cfg(unix)]
+fn check_private(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
+    use std::os::unix::fs::MetadataExt;
+
+    const OTHERS: u32 = 0o077;
+    check_owner(path, metadata)?;
+    if metadata.mode() & OTHERS != 0 {
+        let message = format!("is open to others (mode {:o}), and may hold secrets", metadata.mode() & 0o777);
+        return Err(problem(path, &message, Some(format!("run: chmod 0600 {}", path.display()))));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_private(_: &Path, _: &Metadata) -> Result<(), ConfigError> {
     Ok(())
 }
 

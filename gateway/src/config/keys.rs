@@ -14,6 +14,8 @@ pub(super) enum Fallback {
     Text(&'static str),
     /// This folder inside the data folder.
     DataFolder(&'static str),
+    /// Nothing: the key may stay without a value.
+    Unset,
 }
 
 /// One scalar setting.
@@ -54,6 +56,11 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "session", doc: "Sessions, and what is kept of them." },
     Section { name: "backend", doc: "What runs the statements." },
     Section { name: "sqlite", doc: "The embedded backend: a folder of SQLite files, each one a database." },
+    Section {
+        name: "snowflake",
+        doc: "The Snowflake account, where it is the backend. Passwords, passphrases and tokens do not stand here, but in\n\
+              `SNOWFLAKE_*` variables or in Snowflake's own `connections.toml`.",
+    },
     Section { name: "pool", doc: "The connections that all sessions share." },
     Section { name: "limits", doc: "What one statement may cost and return." },
 ];
@@ -74,6 +81,16 @@ pub(super) const PROFILE_KEYS: &[(&str, &str)] = &[
 
 /// The table of single database files inside `[sqlite]`.
 pub(super) const DATABASES: &str = "databases";
+
+/// The words of `snowflake.authenticator`, as Snowflake's own tools name them.
+pub(super) const AUTHENTICATORS: &[&str] = &[
+    "snowflake_jwt",
+    "oauth",
+    "programmatic_access_token",
+    "externalbrowser",
+    "username_password_mfa",
+    "snowflake",
+];
 
 macro_rules! keys {
     ($($(#[doc = $doc:literal])+ $id:ident = $section:ident.$name:ident: $kind:expr,
@@ -112,9 +129,8 @@ keys! {
     /// 0: not at all.
     SESSION_TTL = session.ttl_minutes: Kind::integer(0, 43_200), default Fallback::Integer(1_440);
 
-    /// The backend.
-    BACKEND_KIND = backend.kind: Kind::Choice { accepted: &["sqlite"], planned: &["snowflake"] },
-        default Fallback::Text("sqlite");
+    /// The backend. Where it is not set and the variable `SNOWFLAKE_ACCOUNT` is, it is `snowflake`.
+    BACKEND_KIND = backend.kind: Kind::choice(&["sqlite", "snowflake"]), default Fallback::Text("sqlite");
 
     /// The folder of database files. A relative path starts at the config file's folder; `~/` is the home
     /// folder.
@@ -125,6 +141,43 @@ keys! {
     READ_ONLY = sqlite.read_only: Kind::Boolean, default Fallback::Boolean(true);
     /// Milliseconds a statement waits for another process's lock on a file.
     BUSY_TIMEOUT = sqlite.busy_timeout_ms: Kind::integer(0, 600_000), default Fallback::Integer(5_000);
+
+    /// The connection of Snowflake's `connections.toml` that fills in whatever is set nowhere else. Where it is not set and
+    /// no account is, it is the default connection there.
+    SNOWFLAKE_CONNECTION = snowflake.connection: Kind::Name, default Fallback::Unset;
+    /// The account identifier: `organization-account`.
+    SNOWFLAKE_ACCOUNT = snowflake.account: Kind::Name, default Fallback::Unset;
+    /// The user.
+    SNOWFLAKE_USER = snowflake.user: Kind::Name, default Fallback::Unset;
+    /// How the user proves who it is. Where it is not set, the one credential that is there says it: a private key or a
+    /// password. A token may be of either kind, and needs it.
+    AUTHENTICATOR = snowflake.authenticator: Kind::choice(AUTHENTICATORS), default Fallback::Unset;
+    /// The private key, a PEM file (PKCS#8, plain or encrypted).
+    PRIVATE_KEY_FILE = snowflake.private_key_file: Kind::Path, default Fallback::Unset;
+    /// A file that holds the token. It is read at every log-in, so that a renewed token counts.
+    TOKEN_FILE_PATH = snowflake.token_file_path: Kind::Path, default Fallback::Unset;
+    /// The role that sessions start with, unless their profile has another.
+    SNOWFLAKE_ROLE = snowflake.role: Kind::Name, default Fallback::Unset;
+    /// The warehouse that sessions start with, unless their profile has another.
+    SNOWFLAKE_WAREHOUSE = snowflake.warehouse: Kind::Name, default Fallback::Unset;
+    /// The database that sessions start with, unless their profile has another.
+    SNOWFLAKE_DATABASE = snowflake.database: Kind::Name, default Fallback::Unset;
+    /// The schema that sessions start with, unless their profile has another.
+    SNOWFLAKE_SCHEMA = snowflake.schema: Kind::Name, default Fallback::Unset;
+    /// The host in place of the account's own: a private link, or a test server.
+    SNOWFLAKE_HOST = snowflake.host: Kind::Name, default Fallback::Unset;
+    /// The port in place of the protocol's own.
+    SNOWFLAKE_PORT = snowflake.port: Kind::integer(1, 65_535), default Fallback::Unset;
+    /// The protocol. `http` sends everything readable, credentials included: for test servers.
+    SNOWFLAKE_PROTOCOL = snowflake.protocol: Kind::choice(&["https", "http"]), default Fallback::Text("https");
+    /// The proxy, as `http://host:port`. Where it is not set, `HTTPS_PROXY` and `NO_PROXY` count; a proxy with a password
+    /// stands there.
+    SNOWFLAKE_PROXY = snowflake.proxy: Kind::Name, default Fallback::Unset;
+    /// Whether statements that may change something are refused.
+    SNOWFLAKE_READ_ONLY = snowflake.read_only: Kind::Boolean, default Fallback::Boolean(true);
+    /// Whether a log-in by browser or with a second factor is remembered, where the account allows it: in a file that only
+    /// you can read, so that the next start asks nobody.
+    TOKEN_CACHE = snowflake.token_cache: Kind::Boolean, default Fallback::Boolean(true);
 
     /// Connections kept open while nothing runs. Where it is not set, it is never above
     /// `pool.connections_max`.
@@ -181,8 +234,10 @@ mod tests {
                 (Kind::Integer { min, max }, Fallback::Integer(value)) => {
                     assert!((min..=max).contains(&value), "{}", key.path);
                 }
-                (Kind::Boolean, Fallback::Boolean(_)) | (Kind::Path, Fallback::DataFolder(_)) => {}
-                (Kind::Choice { accepted, .. }, Fallback::Text(text)) => assert!(accepted.contains(&text)),
+                (_, Fallback::Unset)
+                | (Kind::Boolean, Fallback::Boolean(_))
+                | (Kind::Path, Fallback::DataFolder(_)) => {}
+                (Kind::Choice { accepted }, Fallback::Text(text)) => assert!(accepted.contains(&text)),
                 (kind, fallback) => panic!("{}: {kind:?} with {fallback:?}", key.path),
             }
         }
@@ -195,13 +250,13 @@ mod tests {
 
     #[test]
     fn every_number_states_its_bounds_beside_its_typed_field() {
-        let words: Vec<_> =
-            include_str!("sections.rs").split_whitespace().filter(|word| *word != "///").collect();
+        let sources = concat!(include_str!("sections.rs"), include_str!("snowflake/mod.rs"));
+        let words: Vec<_> = sources.split_whitespace().filter(|word| *word != "///").collect();
         let source = words.join(" ");
         for key in KEYS {
             if let Kind::Integer { min, max } = key.kind {
                 let sentence = format!("`{}`, {min} to {max}", key.path);
-                assert!(source.contains(&sentence), "sections.rs lacks: {sentence}");
+                assert!(source.contains(&sentence), "no typed field says: {sentence}");
             }
         }
     }

@@ -24,8 +24,6 @@ pub(super) enum Kind {
     Choice {
         /// The words.
         accepted: &'static [&'static str],
-        /// Words that a later version accepts: they get an error of their own.
-        planned: &'static [&'static str],
     },
     /// A file or folder.
     Path,
@@ -116,7 +114,7 @@ impl Kind {
 
     /// One of `accepted`.
     pub(super) const fn choice(accepted: &'static [&'static str]) -> Self {
-        Self::Choice { accepted, planned: &[] }
+        Self::Choice { accepted }
     }
 
     /// What is allowed, in words: `a whole number from 1 to 9`.
@@ -124,7 +122,7 @@ impl Kind {
         match self {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Boolean => "true or false".to_owned(),
-            Self::Choice { accepted, .. } => {
+            Self::Choice { accepted } => {
                 accepted.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
             }
             Self::Path => "a path".to_owned(),
@@ -140,9 +138,7 @@ impl Kind {
                 _ => Err(self.refuse(&Written::Integer(number))),
             },
             (Self::Boolean, Written::Boolean(truth)) => Ok(Value::Boolean(truth)),
-            (Self::Choice { accepted, planned }, Written::Text(word)) => {
-                choose(self, accepted, planned, word)
-            }
+            (Self::Choice { accepted }, Written::Text(word)) => choose(self, accepted, word),
             (Self::Path, Written::Text(text)) => resolver.resolve(&text).map(Value::Path),
             (Self::Name, Written::Text(name)) => check_name(name),
             (_, other) => Err(self.refuse(&other)),
@@ -154,16 +150,12 @@ impl Kind {
     }
 }
 
-fn choose(kind: Kind, accepted: &[&str], planned: &[&str], word: String) -> Result<Value, Refusal> {
+fn choose(kind: Kind, accepted: &[&str], word: String) -> Result<Value, Refusal> {
     if accepted.contains(&word.as_str()) {
         return Ok(Value::Text(word));
     }
-    if planned.contains(&word.as_str()) {
-        let hint = format!("this version has {}", kind.describe());
-        return Err(Refusal::with_hint(format!("is {word:?}, which is not in this version yet"), hint));
-    }
-    let words = accepted.iter().chain(planned).copied();
-    let hint = suggest::nearest(&word, words).map(|near| format!("did you mean {near:?}?"));
+    let hint =
+        suggest::nearest(&word, accepted.iter().copied()).map(|near| format!("did you mean {near:?}?"));
     Err(Refusal { hint, ..kind.refuse(&Written::Text(word)) })
 }
 
@@ -225,15 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn a_planned_word_and_a_misspelt_one_get_their_own_answers() {
-        let kind = Kind::Choice { accepted: &["sqlite"], planned: &["snowflake"] };
-        let planned = refusal(kind, Written::Text("snowflake".to_owned()));
-        assert_eq!(
-            planned,
-            "is \"snowflake\", which is not in this version yet; this version has \"sqlite\""
-        );
+    fn a_misspelt_word_is_told_the_right_one() {
+        let kind = Kind::choice(&["sqlite", "snowflake"]);
         let misspelt = refusal(kind, Written::Text("sqllite".to_owned()));
-        assert_eq!(misspelt, "is the text \"sqllite\", must be \"sqlite\"; did you mean \"sqlite\"?");
+        assert_eq!(
+            misspelt,
+            "is the text \"sqllite\", must be \"sqlite\", \"snowflake\"; did you mean \"sqlite\"?"
+        );
     }
 
     #[test]

@@ -8,7 +8,8 @@ use super::sections::{
     BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
 };
 use super::settings::Settings;
-use super::{Environment, Paths, checks, document, file, overrides, suggest};
+use super::{Environment, Paths, checks, document, file, overrides, snowflake, suggest};
+use crate::backend::snowflake::SnowflakeSettings;
 
 /// The whole configuration, checked. Built once by [`Config::load`]; nothing writes it afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Config {
     pub backend: BackendKind,
     /// The embedded backend.
     pub sqlite: SqliteConfig,
+    /// The account of Snowflake, where that is the backend.
+    pub snowflake: Option<SnowflakeSettings>,
     /// The shared connections.
     pub pool: PoolConfig,
     /// What one statement may cost and return.
@@ -37,7 +40,19 @@ pub struct Config {
     pub warnings: Vec<Warning>,
 }
 
+/// What the layers leave behind.
+struct Layers {
+    settings: Settings,
+    account: Option<SnowflakeSettings>,
+    file: Option<PathBuf>,
+}
+
 impl Config {
+    /// Whether statements that may change something are refused.
+    pub fn read_only(&self) -> bool {
+        self.snowflake.as_ref().map_or(self.sqlite.read_only, |snowflake| snowflake.read_only)
+    }
+
     /// Reads the config file, where there is one, and the environment's overrides.
     ///
     /// # Errors
@@ -56,27 +71,29 @@ impl Config {
         }
         let overridden = overrides::apply(env, paths, &mut settings);
         errors.extend(overridden.errors);
+        let secrets = snowflake::apply_variables(env, paths, &mut settings, &mut errors);
         if errors.is_empty() {
             errors.extend(checks::run(&mut settings, &paths.config_file));
         }
         ConfigErrors::check(errors)?;
+        let account = snowflake::assemble(env, paths, &mut settings, secrets).or_else(|errors| {
+            // There are some.
+            ConfigErrors::check(errors).map(|()| None)
+        })?;
         let file = text.map(|_| paths.config_file.clone());
-        Ok(Self::assemble(settings, overridden.log_targets, file, overridden.warnings))
+        let layers = Layers { settings, account, file };
+        Ok(Self::assemble(layers, overridden.log_targets, overridden.warnings))
     }
 
-    fn assemble(
-        settings: Settings,
-        log_targets: Option<String>,
-        file: Option<PathBuf>,
-        warnings: Vec<Warning>,
-    ) -> Self {
+    fn assemble(layers: Layers, log_targets: Option<String>, warnings: Vec<Warning>) -> Self {
+        let Layers { settings, account, file } = layers;
         let profiles = settings.profiles.iter();
         Self {
             gateway: GatewayConfig::from_settings(&settings),
             session: SessionConfig::from_settings(&settings),
-            // The only kind that passes the check.
-            backend: BackendKind::Sqlite,
+            backend: if account.is_some() { BackendKind::Snowflake } else { BackendKind::Sqlite },
             sqlite: SqliteConfig::from_settings(&settings),
+            snowflake: account,
             pool: PoolConfig::from_settings(&settings),
             limits: LimitsConfig::from_settings(&settings),
             profiles: profiles

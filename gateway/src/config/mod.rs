@@ -23,6 +23,7 @@ mod resolver;
 mod sections;
 mod settings;
 mod show;
+mod snowflake;
 mod suggest;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use super::keys::{
     DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILE_KEYS, PROFILES, SECTIONS, Section,
 };
 use super::kind::Kind;
+use super::snowflake;
 use crate::backend::sqlite::DATABASE_NAME;
 
 const HEAD: &str = "\
@@ -87,7 +88,16 @@ fn write_profiles(out: &mut String) -> fmt::Result {
 
 fn write_variables(out: &mut String) -> fmt::Result {
     writeln!(out, "\n## Other variables\n\n| variable | what it does |\n|---|---|")?;
-    VARIABLES.iter().try_for_each(|variable| writeln!(out, "| `{}` | {} |", variable.name, variable.doc))
+    VARIABLES.iter().try_for_each(|variable| writeln!(out, "| `{}` | {} |", variable.name, variable.doc))?;
+    writeln!(
+        out,
+        "\n## Variables of Snowflake's own tools\n\n\
+         They stand above the config file and below `SNOWGATE_SNOWFLAKE_*`. `SNOWFLAKE_HOME` and\n\
+         `SNOWFLAKE_DEFAULT_CONNECTION_NAME` say where `connections.toml` is and which connection of it counts; it must be\n\
+         readable by you alone (`chmod 0600`). A connection that nobody named is looked at only where no account is set.\n\n\
+         | variable | what it stands for |\n|---|---|"
+    )?;
+    snowflake::variables().try_for_each(|(name, meaning)| writeln!(out, "| `{name}` | {meaning} |"))
 }
 
 fn default(key: &Key) -> String {
@@ -96,6 +106,7 @@ fn default(key: &Key) -> String {
         Fallback::Boolean(truth) => format!("`{truth}`"),
         Fallback::Text(text) => format!("`\"{text}\"`"),
         Fallback::DataFolder(name) => format!("`{name}` in the data folder"),
+        Fallback::Unset => "not set".to_owned(),
     }
 }
 

@@ -45,6 +45,8 @@ pub struct SessionConfig {
 pub enum BackendKind {
     /// The embedded backend.
     Sqlite,
+    /// An account of Snowflake.
+    Snowflake,
 }
 
 /// `[sqlite]`: the embedded backend.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::error::Place;
 use super::keys::{DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES};
 use super::kind::Value;
 
@@ -24,6 +25,13 @@ pub enum Origin {
         /// Its name.
         variable: String,
     },
+    /// A connection of one of Snowflake's own files.
+    Connection {
+        /// The connection's name.
+        name: String,
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 impl fmt::Display for Origin {
@@ -32,6 +40,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File { line, .. } => write!(f, "line {line} of the config file"),
             Self::Environment { variable } => f.write_str(variable),
+            Self::Connection { name, file } => write!(f, "connection {name} of {}", file.display()),
         }
     }
 }
@@ -48,7 +57,8 @@ pub(super) type ProfileSettings = BTreeMap<&'static str, Setting>;
 
 /// Every effective value and its origin.
 ///
-/// Invariant: `scalars` holds each key of the table with a value of its kind; `profiles` holds `default`.
+/// Invariant: `scalars` holds each key of the table with a value of its kind, unless its fallback is none; `profiles`
+/// holds `default`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// By path (`pool.connections_max`).
@@ -62,7 +72,7 @@ pub struct Settings {
 impl Settings {
     /// What holds where nothing is configured.
     pub(super) fn defaults(data_dir: &Path) -> Self {
-        let scalars = KEYS.iter().map(|key| (key.path, fallback(key, data_dir))).collect();
+        let scalars = KEYS.iter().filter_map(|key| Some((key.path, fallback(key, data_dir)?))).collect();
         let profiles = BTreeMap::from([(PROFILE_DEFAULT.to_owned(), ProfileSettings::new())]);
         Self { scalars, databases: BTreeMap::new(), profiles }
     }
@@ -89,6 +99,38 @@ impl Settings {
 
     pub(super) fn get(&self, key: &Key) -> &Setting {
         &self.scalars[key.path]
+    }
+
+    /// The value of a key that may have none.
+    pub(super) fn find(&self, key: &Key) -> Option<&Setting> {
+        self.scalars.get(key.path)
+    }
+
+    /// Whether nobody set `key`.
+    pub(super) fn is_default(&self, key: &Key) -> bool {
+        self.find(key).is_none_or(|setting| setting.origin == Origin::Default)
+    }
+
+    /// Where the value of `key` stands; the whole of `file`, the config file, where nobody set it.
+    pub(super) fn place(&self, key: &Key, file: &Path) -> Place {
+        match self.find(key).map(|setting| &setting.origin) {
+            Some(Origin::File { line, column }) => {
+                Place::Position { file: file.to_owned(), line: *line, column: *column }
+            }
+            Some(Origin::Environment { variable }) => Place::Variable(variable.clone()),
+            Some(Origin::Connection { file, .. }) => Place::File(file.clone()),
+            Some(Origin::Default) | None => Place::File(file.to_owned()),
+        }
+    }
+
+    /// The text of a key that may have none.
+    pub(super) fn text_if_set(&self, key: &Key) -> Option<String> {
+        self.find(key).map(|_| self.text(key).to_owned())
+    }
+
+    /// The path of a key that may have none.
+    pub(super) fn path_if_set(&self, key: &Key) -> Option<PathBuf> {
+        self.find(key).map(|setting| setting.value.to_path())
     }
 
     pub(super) fn integer(&self, key: &Key) -> u64 {
@@ -124,14 +166,15 @@ impl Value {
     }
 }
 
-fn fallback(key: &Key, data_dir: &Path) -> Setting {
+fn fallback(key: &Key, data_dir: &Path) -> Option<Setting> {
     let value = match key.fallback {
+        Fallback::Unset => return None,
         Fallback::Integer(number) => Value::Integer(number),
         Fallback::Boolean(truth) => Value::Boolean(truth),
         Fallback::Text(text) => Value::Text(text.to_owned()),
         Fallback::DataFolder(name) => Value::Path(data_dir.join(name)),
     };
-    Setting { value, origin: Origin::Default }
+    Some(Setting { value, origin: Origin::Default })
 }
 
 #[cfg(test)]
@@ -142,7 +185,8 @@ mod tests {
     fn defaults_hold_every_key() {
         let settings = Settings::defaults(Path::new("/data"));
         for key in KEYS {
-            assert_eq!(settings.origin(key.path), Some(&Origin::Default));
+            let has_value = !matches!(key.fallback, Fallback::Unset);
+            assert_eq!(settings.origin(key.path), has_value.then_some(&Origin::Default));
         }
         assert!(settings.profiles.contains_key(PROFILE_DEFAULT));
         assert_eq!(settings.origin("pool.nothing"), None);

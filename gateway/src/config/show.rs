@@ -26,7 +26,10 @@ impl Config {
         for section in SECTIONS {
             writeln!(out, "\n[{}]", section.name)?;
             for key in KEYS.iter().filter(|key| key.section == section.name) {
-                line(out, key.name, self.origins.get(key))?;
+                match self.origins.find(key) {
+                    Some(setting) => line(out, key.name, setting)?,
+                    None => writeln!(out, "# {} is not set", key.name)?,
+                }
             }
             if section.name == "sqlite" && !self.origins.databases.is_empty() {
                 writeln!(out, "\n[sqlite.{DATABASES}]")?;
@@ -45,7 +48,9 @@ impl Config {
         let mut settings = Map::new();
         for section in SECTIONS {
             let keys = KEYS.iter().filter(|key| key.section == section.name);
-            let values = keys.map(|key| (key.name.to_owned(), json_setting(self.origins.get(key))));
+            let unset = || json!({ "value": null, "origin": "default" });
+            let values = keys
+                .map(|key| (key.name.to_owned(), self.origins.find(key).map_or_else(unset, json_setting)));
             settings.insert(section.name.to_owned(), values.collect());
         }
         let databases = self.origins.databases.iter().map(|(name, file)| (name.clone(), json_setting(file)));
@@ -93,6 +98,9 @@ fn json_setting(setting: &Setting) -> serde_json::Value {
         Origin::File { line, .. } => json!({ "value": value, "origin": "file", "line": line }),
         Origin::Environment { variable } => {
             json!({ "value": value, "origin": "environment", "variable": variable })
+        }
+        Origin::Connection { name, file } => {
+            json!({ "value": value, "origin": "connection", "connection": name, "file": file.to_string_lossy() })
         }
     }
 }

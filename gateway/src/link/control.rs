@@ -62,6 +62,12 @@ pub struct StatusView {
     pub sessions: usize,
     /// The backend's kind.
     pub backend: String,
+    /// Where that is, where it can be said in a line.
+    #[serde(default)]
+    pub backend_target: Option<String>,
+    /// What keeps it from working, and what to do about it.
+    #[serde(default)]
+    pub backend_problem: Option<String>,
     /// Connections open.
     pub connections_open: usize,
     /// Connections open and unused.

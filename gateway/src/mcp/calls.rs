@@ -15,10 +15,11 @@ use super::writes::{Verdict, Write};
 use super::{failure, table, tools};
 use crate::backend::{
     BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind, Request,
-    Transaction, WriteGate,
+    RequestOrigin, Transaction, WriteGate,
 };
 use crate::gateway::Gateway;
 use crate::link::{Replayed, seq_of_private};
+use crate::multiplexer::Stop;
 use crate::session::{CONTEXT_BYTES_MAX, Session, SessionContext};
 
 /// How like a tool's name a wrong one must be (Jaro-Winkler) to be taken for it.
@@ -34,6 +35,22 @@ struct Call<'a> {
     request: &'a RequestContext<RoleServer>,
 }
 
+/// What a call has the backend do.
+struct Work {
+    operation: Operation,
+    rows_max: u64,
+    /// The name of the query that an earlier gateway made of it.
+    earlier: Option<String>,
+    gate: Arc<dyn WriteGate>,
+}
+
+impl Work {
+    /// Something that changes nothing.
+    fn reading(operation: Operation, rows_max: u64) -> Self {
+        Self { operation, rows_max, earlier: None, gate: Arc::new(NoWrites) }
+    }
+}
+
 /// For questions about the catalog, which change nothing.
 #[derive(Debug)]
 struct NoWrites;
@@ -43,6 +60,9 @@ impl WriteGate for NoWrites {
         let message = "a question about the catalog would have changed something";
         Err(BackendError::new(ErrorKind::Refused, message))
     }
+
+    // It is asked again.
+    fn named(&self, _: &str) {}
 }
 
 /// Why a call has no result.
@@ -139,8 +159,8 @@ impl Call<'_> {
         let args::QueryView { database, view_name, schema, limit: given } = arguments;
         let rows_max = limit(tool, given, args::VIEW_LIMIT, self.rows_max())?;
         let relation = Relation { database: Some(database), schema, name: view_name };
-        let operation = Operation::Catalog(Catalog::Rows(relation));
-        Ok(self.text(&self.run(self.context()?, operation, rows_max, Arc::new(NoWrites)).await?))
+        let work = Work::reading(Operation::Catalog(Catalog::Rows(relation)), rows_max);
+        Ok(self.text(&self.run(self.context()?, work).await?))
     }
 
     async fn execute_query(
@@ -154,10 +174,12 @@ impl Call<'_> {
         // First of all: what was run before has its answer, whatever has become of its context.
         let is_replayed = self.request.extensions.get::<Replayed>().is_some();
         let seq = seq_of_private(&self.request.id).unwrap_or_default();
-        let write = match Write::look_up(self.gateway, self.session, seq, &query, is_replayed).await {
-            Verdict::Run(write) => write,
-            Verdict::Answered(result) => return Ok(result),
-        };
+        let (write, earlier) =
+            match Write::look_up(self.gateway, self.session, seq, &query, is_replayed).await {
+                Verdict::Run(write) => (write, None),
+                Verdict::Fetch(write, query_id) => (write, Some(query_id)),
+                Verdict::Answered(result) => return Ok(result),
+            };
         // Before any change for this call: a context that is lost stops that, too.
         let now = self.context()?;
         let context = self.changed(now, Context { database, schema, ..Context::default() }).await?;
@@ -167,8 +189,8 @@ impl Call<'_> {
             (false, true) => Transaction::None,
         };
         let operation = Operation::Statement { sql: query, transaction };
-        let gate = Arc::clone(&write);
-        let result = self.run(context, operation, rows_max, gate).await.map(|done| self.text(&done));
+        let work = Work { operation, rows_max, earlier, gate: Arc::clone(&write) as Arc<dyn WriteGate> };
+        let result = self.run(context, work).await.map(|done| self.text(&done));
         write.settle(&result).await;
         Ok(result?)
     }
@@ -184,6 +206,7 @@ impl Call<'_> {
         }
         check_names(tool, &wanted)?;
         let context = self.changed(self.session_context().context, wanted).await?;
+        let context = self.entered(context).await?;
         if serde_json::to_vec(&context).map_or(0, |context| context.len()) > CONTEXT_BYTES_MAX {
             let message = format!("Invalid arguments for {tool}: these names are too long together");
             return Err(ErrorData::invalid_params(message, None).into());
@@ -208,12 +231,13 @@ impl Call<'_> {
         let (session, config) = (self.session, &self.gateway.config);
         let client = session.client();
         let SessionContext { context, lost } = self.session_context();
+        let context = self.gateway.multiplexer.backend().completed(&context);
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let mut info = json!({
             "session": session.key.id,
             "profile": session.profile,
             "backend": self.gateway.multiplexer.backend().kind(),
-            "read_only": config.sqlite.read_only,
+            "read_only": config.read_only(),
             "gateway_version": BUILD,
             "context": context,
             "limits": {
@@ -260,6 +284,15 @@ impl Call<'_> {
         self.gateway.multiplexer.backend().resolve(&wanted).await
     }
 
+    /// `context` as the backend has it, where only that tells whether there is such a one.
+    async fn entered(&self, context: Context) -> Result<Context, BackendError> {
+        if !self.gateway.multiplexer.backend().tells_contexts() {
+            return Ok(context);
+        }
+        let done = self.run(context.clone(), Work::reading(Operation::Enter, 0)).await?;
+        Ok(done.context.unwrap_or(context))
+    }
+
     /// The context the request was sent in.
     fn session_context(&self) -> SessionContext {
         self.request.extensions.get::<SessionContext>().cloned().unwrap_or_else(|| self.session.context())
@@ -279,28 +312,41 @@ impl Call<'_> {
     }
 
     async fn catalog(&self, catalog: Catalog) -> Result<Completion, BackendError> {
-        self.run(self.context()?, Operation::Catalog(catalog), self.rows_max(), Arc::new(NoWrites)).await
+        self.run(self.context()?, Work::reading(Operation::Catalog(catalog), self.rows_max())).await
     }
 
-    async fn run(
-        &self,
-        context: Context,
-        operation: Operation,
-        rows_max: u64,
-        gate: Arc<dyn WriteGate>,
-    ) -> Result<Completion, BackendError> {
+    async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
         let limits = &self.gateway.config.limits;
-        let caps = Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max };
-        let request = Request { context, operation, caps, gate };
-        let stopped = async {
-            tokio::select! {
-                () = self.request.ct.cancelled() => {}
-                () = self.session.gone.cancelled() => {}
-            }
+        let Work { operation, rows_max, earlier, gate } = work;
+        let request = Request {
+            context,
+            operation,
+            caps: Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max },
+            timeout: limits.statement_timeout,
+            origin: RequestOrigin {
+                client: self.session.client().name,
+                session: self.session.key.id.clone(),
+                number: seq_of_private(&self.request.id).unwrap_or_default(),
+            },
+            earlier,
+            gate,
         };
-        let done = self.gateway.multiplexer.run(request, limits.statement_timeout, stopped).await?;
+        let done = self.gateway.multiplexer.run(request, self.stopped()).await?;
         self.session.counters.rows.fetch_add(done.rows.rows().len() as u64, Ordering::Relaxed);
         Ok(done)
+    }
+
+    /// Waits until the request is to stop.
+    async fn stopped(&self) -> Stop {
+        tokio::select! {
+            biased;
+            () = self.session.gone.cancelled() => {}
+            () = self.request.ct.cancelled() => {}
+        }
+        // The gateway leaves, and the client stays: its shim asks the next one.
+        let is_left =
+            self.gateway.drain.is_cancelled() && self.session.gone.is_cancelled() && !self.session.is_over();
+        if is_left { Stop::Leave } else { Stop::Cancel }
     }
 
     fn text(&self, done: &Completion) -> CallToolResult {

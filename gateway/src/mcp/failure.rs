@@ -32,8 +32,8 @@ fn heading(kind: ErrorKind) -> &'static str {
         ErrorKind::Refused => "Refused",
         ErrorKind::Cancelled => "Cancelled",
         ErrorKind::TimedOut => "Timed out",
-        ErrorKind::Busy => "Busy",
-        ErrorKind::Unavailable => "Backend unavailable",
+        ErrorKind::Busy | ErrorKind::Exhausted => "Busy",
+        ErrorKind::Left | ErrorKind::Unavailable => "Backend unavailable",
         ErrorKind::OutcomeUnknown => "Not run again",
     }
 }

@@ -150,7 +150,7 @@ impl ServerHandler for SqlService {
                 let message = "there is only one page of tools, and no cursor for it";
                 return Err(ErrorData::invalid_params(message, None));
             }
-            Ok(ListToolsResult::with_all_items(tools::list(self.gateway.config.sqlite.read_only)))
+            Ok(ListToolsResult::with_all_items(tools::list(self.gateway.config.read_only())))
         })
         .await
     }

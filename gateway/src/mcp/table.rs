@@ -112,7 +112,7 @@ mod tests {
         for row in rows {
             collector.push(row.iter().map(|cell| cell.map(str::to_owned)).collect());
         }
-        Completion { rows: collector, affected: None, query_id: None }
+        Completion { rows: collector, affected: None, query_id: None, context: None }
     }
 
     #[test]

@@ -75,6 +75,8 @@ pub(super) struct Write {
     /// Whether an earlier gateway may have run it, and the journal cannot tell.
     may_have_run: bool,
     is_entered: AtomicBool,
+    /// Whether it is in the journal for its name alone, and could run again.
+    is_read: AtomicBool,
     state: Arc<StateStore>,
     running: Arc<RunningWrites>,
     /// Finished statements of the session that its shim may still ask for.
@@ -85,6 +87,8 @@ pub(super) struct Write {
 pub(super) enum Verdict {
     /// Run it, with this to ask before it changes anything.
     Run(Arc<Write>),
+    /// An earlier gateway has made a query of this name of it: fetch what came of that.
+    Fetch(Arc<Write>, String),
     /// It is answered.
     Answered(CallToolResult),
 }
@@ -103,6 +107,7 @@ impl Write {
             digest: Digest::of(sql),
             may_have_run: is_replayed && !session.journal_is_whole,
             is_entered: AtomicBool::new(false),
+            is_read: AtomicBool::new(false),
             state: Arc::clone(&gateway.state),
             running: Arc::clone(&gateway.writes),
             // An answer beyond these has been written long ago, and the shim has said that it got it.
@@ -114,10 +119,31 @@ impl Write {
         write.running.until_ended(&write.name).await;
         match write.entry().await {
             Ok(None) => {}
-            Ok(Some(entry)) => return Verdict::Answered(write.answer(&entry)),
+            Ok(Some(entry)) => return write.take_up(entry),
             Err(()) => write.may_have_run = true,
         }
         Verdict::Run(Arc::new(write))
+    }
+
+    /// What is to be done about a statement that the journal has.
+    fn take_up(self, mut entry: Entry) -> Verdict {
+        let query_id = entry.query_id.take_if(|_| entry.result.is_none() && entry.digest == self.digest);
+        let Some(query_id) = query_id else { return Verdict::Answered(self.answer(&entry)) };
+        tracing::info!(
+            session = self.name.0,
+            request = self.name.1,
+            query_id,
+            "fetching what became of a query"
+        );
+        self.is_read.store(entry.is_read, Ordering::Release);
+        self.enter();
+        Verdict::Fetch(Arc::new(self), query_id)
+    }
+
+    /// From here on it is in the journal.
+    fn enter(&self) {
+        self.running.lock().insert(self.name.clone());
+        self.is_entered.store(true, Ordering::Release);
     }
 
     async fn entry(&self) -> Result<Option<Entry>, ()> {
@@ -151,6 +177,9 @@ impl Write {
             return;
         }
         let ending = match result {
+            // The next gateway fetches what comes of it.
+            Err(error) if error.kind == ErrorKind::Left => Ending::Left,
+            _ if self.is_read.load(Ordering::Acquire) => Ending::Forgotten,
             // It was stopped before it changed anything: the client did that and wants no answer, or the gateway, and the
             // next one may run it.
             Err(error) if error.kind == ErrorKind::Cancelled => Ending::Forgotten,
@@ -164,6 +193,7 @@ impl Write {
     fn end(&self, ending: &Ending) {
         let (session, request) = (&self.name.0, self.name.1);
         let noted = match ending {
+            Ending::Left => Ok(()),
             Ending::Forgotten => self.state.forget(session, request),
             Ending::Result(text) => self.state.finish(session, request, text, self.keep),
         };
@@ -188,6 +218,7 @@ impl Drop for Write {
 enum Ending {
     Result(String),
     Forgotten,
+    Left,
 }
 
 impl WriteGate for Write {
@@ -195,15 +226,29 @@ impl WriteGate for Write {
         if self.may_have_run {
             return Err(unknown(None));
         }
+        // Asked again: the backend was refused before anything was carried out.
+        if self.is_entered.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let (session, request) = (&self.name.0, self.name.1);
         self.state.begin(session, request, self.digest, query_id).map_err(|error| {
             let message = format!("the journal of writes is not to be had: {error}");
             let next_step = "make the state folder writable, or free space there; nothing was run";
             BackendError::new(ErrorKind::Refused, message).with_next_step(next_step)
         })?;
-        self.running.lock().insert(self.name.clone());
-        self.is_entered.store(true, Ordering::Release);
+        self.enter();
         Ok(())
+    }
+
+    fn named(&self, query_id: &str) {
+        let (session, request) = (&self.name.0, self.name.1);
+        if let Err(error) = self.state.name(session, request, self.digest, query_id) {
+            // A later gateway runs a read again, and says of a write that it does not know.
+            tracing::warn!(session, request, query_id, %error, "the journal does not know a query's name");
+        } else if !self.is_entered.load(Ordering::Acquire) {
+            self.is_read.store(true, Ordering::Release);
+            self.enter();
+        }
     }
 }
 
@@ -268,8 +313,13 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_said_with_all_that_is() {
-        let entry =
-            Entry { digest: Digest::of("x"), started_ms: 0, query_id: Some("01b".into()), result: None };
+        let entry = Entry {
+            digest: Digest::of("x"),
+            started_ms: 0,
+            query_id: Some("01b".into()),
+            result: None,
+            is_read: false,
+        };
         let error = unknown(Some(&entry));
         assert!(error.message.starts_with("outcome unknown: "), "{error}");
         assert_eq!(error.query_id.as_deref(), Some("01b"));

@@ -4,14 +4,17 @@
 //! request (the client, its time-out, a shutdown) stops the statement in the backend first.
 
 mod pool;
+mod seats;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{Object, Pool, PoolError, TimeoutType, Timeouts};
+use tokio::time::Instant;
 
 use self::pool::Manager;
+use self::seats::{Seat, Seats};
 use crate::backend::{Backend, BackendError, Completion, ErrorKind, Request};
 use crate::config::PoolConfig;
 
@@ -20,6 +23,15 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long opening a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why a request is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Nobody wants it any more.
+    Cancel,
+    /// The gateway leaves, and the next one is asked for it again.
+    Leave,
+}
 
 /// How the pool is used, for `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +51,14 @@ pub struct PoolStatus {
 pub struct Multiplexer {
     backend: Arc<dyn Backend>,
     pool: Pool<Manager>,
+    seats: Arc<Seats>,
     config: PoolConfig,
+}
+
+/// A connection for one request. Its seat comes free after the connection is back: fields are dropped in order.
+struct Lease {
+    connection: Object<Manager>,
+    _seat: Seat,
 }
 
 impl Multiplexer {
@@ -58,7 +77,8 @@ impl Multiplexer {
             })
             .build()
             .expect("a runtime is given");
-        Self { backend, pool, config }
+        let seats = Arc::new(Seats::new(config.connections_max));
+        Self { backend, pool, seats, config }
     }
 
     /// The backend behind it.
@@ -98,41 +118,53 @@ impl Multiplexer {
         PoolStatus {
             open: status.size,
             idle: status.available,
-            waiting: status.waiting,
-            limit: status.max_size,
+            waiting: self.seats.waiting(),
+            limit: self.seats.limit(),
         }
     }
 
     /// Runs `request` on a connection.
     ///
     /// # Errors
-    /// The backend's; [`ErrorKind::Cancelled`] once `cancelled` is done, [`ErrorKind::TimedOut`] after `timeout` of
+    /// The backend's; [`ErrorKind::Cancelled`] or [`ErrorKind::Left`] once `stop` is done, [`ErrorKind::TimedOut`] after the request's time of
     /// running, [`ErrorKind::Busy`] where no connection came free in time.
     pub async fn run(
         &self,
         request: Request,
-        timeout: Duration,
-        cancelled: impl Future<Output = ()> + Send,
+        stop: impl Future<Output = Stop> + Send,
     ) -> Result<Completion, BackendError> {
-        let mut cancelled = pin!(cancelled);
-        let mut lease = tokio::select! {
+        let timeout = request.timeout;
+        let mut stop = pin!(stop);
+        let leased = tokio::select! {
             biased;
-            () = &mut cancelled => return Err(cancelled_error()),
-            lease = self.lease() => lease?,
+            stop = &mut stop => Err(stopped_error(stop, request.earlier.as_deref())),
+            lease = self.lease() => lease,
         };
-        let canceller = lease.canceller();
-        let mut running = lease.run(request);
+        let mut lease = leased.map_err(|error| match &request.earlier {
+            Some(query_id) if error.kind != ErrorKind::Left => error.of_unfetched(query_id),
+            _ => error,
+        })?;
+        let canceller = lease.connection.canceller();
+        let mut running = lease.connection.run(request);
         let stopped = tokio::select! {
             biased;
             done = &mut running => return done,
-            () = cancelled => cancelled_error(),
-            () = tokio::time::sleep(timeout) => timed_out_error(timeout),
+            stop = stop => {
+                match stop {
+                    Stop::Cancel => canceller.cancel(),
+                    Stop::Leave => canceller.leave(),
+                }
+                cancelled_error()
+            }
+            () = tokio::time::sleep(timeout) => {
+                canceller.cancel();
+                timed_out_error(timeout)
+            }
         };
-        canceller.cancel();
         match tokio::time::timeout(STOP_TIMEOUT, running).await {
             // It took effect before the stop reached it.
             Ok(Ok(done)) => Ok(done),
-            // Whether it took effect is not known: that must be heard.
+            // Whether it took effect is not known, or not yet: that must be heard.
             Ok(Err(error)) if error.leaves_outcome_open() => Err(error),
             Ok(Err(_)) => Err(stopped),
             Err(_) => {
@@ -140,27 +172,68 @@ impl Multiplexer {
                     timeout_ms = STOP_TIMEOUT.as_millis(),
                     "a connection does not stop; giving it up"
                 );
-                drop(Object::take(lease));
+                drop(Object::take(lease.connection));
                 Err(unstoppable_error())
             }
         }
     }
 
-    async fn lease(&self) -> Result<Object<Manager>, BackendError> {
+    /// Closes the connections that are not leased, and has the backend say goodbye.
+    pub async fn close(&self) {
+        self.pool.close();
+        self.backend.close().await;
+    }
+
+    async fn lease(&self) -> Result<Lease, BackendError> {
+        let deadline = Instant::now() + self.config.wait_timeout;
+        loop {
+            let wait = deadline.saturating_duration_since(Instant::now());
+            let seat = self.seats.take(wait).await.ok_or_else(|| self.no_connection())?;
+            match self.try_lease().await {
+                Ok(connection) => return Ok(Lease { connection, _seat: seat }),
+                Err(error) if error.kind == ErrorKind::Exhausted && Instant::now() < deadline => {
+                    let connections = self.seats.give_up(seat);
+                    tracing::info!(
+                        connections,
+                        "the backend gives no further connection; all share those there are"
+                    );
+                }
+                Err(error) if error.kind == ErrorKind::Exhausted => return Err(self.no_connection()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn try_lease(&self) -> Result<Object<Manager>, BackendError> {
         self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(TimeoutType::Wait) => self.no_connection(),
+            PoolError::Timeout(TimeoutType::Create) => no_answer(),
             other => BackendError::new(ErrorKind::Unavailable, format!("no connection: {other}")),
         })
     }
 
     fn no_connection(&self) -> BackendError {
-        let (limit, waited_ms) = (self.config.connections_max, self.config.wait_timeout.as_millis());
+        let (limit, waited_ms) = (self.seats.limit(), self.config.wait_timeout.as_millis());
         let message = format!("all {limit} connections were busy for {waited_ms} ms");
         BackendError::new(ErrorKind::Busy, message).with_next_step(
             "try again, or raise `connections_max` or `wait_timeout_ms` under [pool] in the config",
         )
     }
+}
+
+/// A request that was stopped before it had a connection. What an earlier gateway made of it goes on.
+fn stopped_error(stop: Stop, earlier: Option<&str>) -> BackendError {
+    match (stop, earlier) {
+        (Stop::Leave, Some(_)) => BackendError::new(ErrorKind::Left, "the gateway leaves, the query goes on"),
+        _ => cancelled_error(),
+    }
+}
+
+fn no_answer() -> BackendError {
+    let message =
+        format!("the backend does not answer: no connection within {} s", CONNECT_TIMEOUT.as_secs());
+    BackendError::new(ErrorKind::Unavailable, message).with_next_step("try again in a moment")
 }
 
 fn cancelled_error() -> BackendError {

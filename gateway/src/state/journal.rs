@@ -2,7 +2,7 @@
 //!
 //! A statement is entered before it reaches the backend and finished with its result. So a statement that is not in the
 //! journal never reached the backend, one that is finished is answered with its result, and of one that is entered
-//! only, nobody knows.
+//! only, nobody knows: unless the backend has given it a name under which it tells what came of it.
 
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
@@ -43,6 +43,8 @@ pub struct Entry {
     pub query_id: Option<String>,
     /// What it came to; `None`: nobody knows. JSON, as whoever finished it wrote it.
     pub result: Option<String>,
+    /// Whether it is there for its name alone: it changes nothing, and could run again.
+    pub is_read: bool,
 }
 
 impl Entry {
@@ -64,7 +66,7 @@ impl StateStore {
     /// The file cannot be read.
     pub fn entry(&self, session: &str, request: u64) -> Result<Option<Entry>, StateError> {
         self.with("read", |connection| {
-            let sql = "SELECT digest, started_ms, query_id, result FROM journal WHERE session = ?1 AND request = ?2";
+            let sql = "SELECT digest, started_ms, query_id, result, finished IS 0 FROM journal WHERE session = ?1 AND request = ?2";
             let mut found = connection.prepare_cached(sql)?;
             let entry = found.query_row(params![session, request], |row| {
                 Ok(Entry {
@@ -72,6 +74,7 @@ impl StateStore {
                     started_ms: row.get(1)?,
                     query_id: row.get(2)?,
                     result: row.get(3)?,
+                    is_read: row.get(4)?,
                 })
             });
             entry.optional()
@@ -93,6 +96,26 @@ impl StateStore {
             let sql = "INSERT INTO journal (session, request, digest, started_ms, query_id) VALUES (?1, ?2, ?3, ?4, ?5)";
             let mut insert = connection.prepare_cached(sql)?;
             insert.execute(params![session, request, digest.0, now_ms(), query_id]).map(drop)
+        })
+    }
+
+    /// The backend runs `request` of `session` as `query_id`. One that is not there yet is entered: a read that takes long.
+    ///
+    /// # Errors
+    /// It could not be written down.
+    pub fn name(
+        &self,
+        session: &str,
+        request: u64,
+        digest: Digest,
+        query_id: &str,
+    ) -> Result<(), StateError> {
+        self.with("write to", |connection| {
+            let sql = "INSERT INTO journal (session, request, digest, started_ms, query_id, finished)
+                VALUES (?1, ?2, ?3, ?4, ?5, 0)
+                ON CONFLICT (session, request) DO UPDATE SET query_id = excluded.query_id";
+            let mut naming = connection.prepare_cached(sql)?;
+            naming.execute(params![session, request, digest.0, now_ms(), query_id]).map(drop)
         })
     }
 

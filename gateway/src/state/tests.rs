@@ -95,6 +95,22 @@ fn what_was_begun_and_what_was_finished_survives() {
 }
 
 #[test]
+fn a_query_s_name_is_kept_with_its_statement_or_alone() {
+    let (fixture, digest) = (fixture(), Digest::of("x"));
+    fixture.store.begin("s", 1, digest, None).unwrap();
+    fixture.store.name("s", 1, digest, "01-a").unwrap();
+    fixture.store.name("s", 2, digest, "01-b").unwrap();
+    let next = fixture.reopened();
+    let (write, read) = (next.entry("s", 1).unwrap().unwrap(), next.entry("s", 2).unwrap().unwrap());
+    assert_eq!((write.query_id.as_deref(), write.is_read), (Some("01-a"), false));
+    assert_eq!((read.query_id.as_deref(), read.is_read), (Some("01-b"), true));
+    next.finish("s", 1, "done", 10).unwrap();
+    next.forget("s", 2).unwrap();
+    assert_eq!(next.entry("s", 1).unwrap().unwrap().result.as_deref(), Some("done"));
+    assert_eq!(next.entry("s", 2).unwrap(), None);
+}
+
+#[test]
 fn nothing_is_begun_twice_unless_it_is_forgotten() {
     let Fixture { store, .. } = fixture();
     store.begin("s", 1, Digest::of("x"), None).unwrap();

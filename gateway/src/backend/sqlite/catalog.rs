@@ -191,7 +191,7 @@ impl Reader<'_> {
                 break;
             }
         }
-        Ok(Completion { rows: collector, affected: None, query_id: None })
+        Ok(Completion { rows: collector, affected: None, query_id: None, context: None })
     }
 }
 
@@ -207,5 +207,5 @@ fn completion(columns: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, caps:
             break;
         }
     }
-    Completion { rows: collector, affected: None, query_id: None }
+    Completion { rows: collector, affected: None, query_id: None, context: None }
 }

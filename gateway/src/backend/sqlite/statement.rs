@@ -167,7 +167,7 @@ impl Runner<'_> {
         // Only INSERT, UPDATE and DELETE set the count of changes; anything else leaves that of an earlier statement.
         let changed = if self.connection.total_changes() == before { 0 } else { self.connection.changes() };
         let affected = (writes || columns == 0).then_some(changed);
-        Ok(Completion { rows: collector, affected, query_id: None })
+        Ok(Completion { rows: collector, affected, query_id: None, context: None })
     }
 
     fn collect(&self, statement: &mut Statement<'_>, collector: &mut Collector) -> Result<(), Error> {

@@ -77,6 +77,8 @@ impl Worker {
                 self.statement(&databases, main, sql, *transaction, request)
             }
             Operation::Catalog(catalog) => self.catalog(&databases, main, catalog, request),
+            // What there is has been looked up above.
+            Operation::Enter => Ok(Completion::of_context(request.context.clone())),
         }
     }
 

@@ -43,6 +43,7 @@ impl Client {
         let mut child = Command::new(shim)
             .env("SNOWGATE_HOME", home)
             .env("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "1")
+            .env("SNOWGATE_BACKEND_KIND", "sqlite")
             .env_remove("SNOWGATE_SOCKET")
             .env_remove("SNOWGATE_CONFIG")
             .env_remove("SNOWGATE_PROFILE")

@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::{SqliteBackend, SqliteSettings};
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Cell, Completion, Connection, Context, ErrorKind, Operation,
-    Request, Transaction, WriteGate,
+    Request, RequestOrigin, Transaction, WriteGate,
 };
 
 /// Long enough that reaching it means a hang.
@@ -119,18 +119,33 @@ impl WriteGate for Gate {
             Self::Closed => Err(BackendError::new(ErrorKind::OutcomeUnknown, "closed")),
         }
     }
+
+    fn named(&self, _: &str) {
+        unreachable!("SQLite has no names for queries");
+    }
+}
+
+fn request(context: Context, operation: Operation, caps: Caps, gate: Gate) -> Request {
+    Request {
+        context,
+        operation,
+        caps,
+        timeout: PATIENCE,
+        origin: RequestOrigin::default(),
+        earlier: None,
+        gate: Arc::new(gate),
+    }
 }
 
 impl Client {
     async fn run(&mut self, operation: Operation, caps: Caps) -> Result<Completion, BackendError> {
-        let (context, gate) = (self.context.clone(), Arc::new(Gate::Open));
-        self.request(Request { context, operation, caps, gate }).await
+        self.request(request(self.context.clone(), operation, caps, Gate::Open)).await
     }
 
     /// Runs what must not change anything.
     async fn run_gated(&mut self, sql: &str, transaction: Transaction) -> Result<Completion, BackendError> {
-        let (context, operation) = (self.context.clone(), statement(sql, transaction));
-        self.request(Request { context, operation, caps: CAPS, gate: Arc::new(Gate::Closed) }).await
+        let operation = statement(sql, transaction);
+        self.request(request(self.context.clone(), operation, CAPS, Gate::Closed)).await
     }
 
     async fn request(&mut self, request: Request) -> Result<Completion, BackendError> {

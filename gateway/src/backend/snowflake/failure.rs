@@ -1,0 +1,122 @@
+//! The wire's errors as the backend's: what went wrong, in Snowflake's own words where it has some, and what to do.
+
+use std::fmt::Write;
+
+use super::wire::{Error, Failure, QueryId};
+use crate::backend::{BackendError, ErrorKind};
+
+/// How the message begins where nobody knows what came of a statement.
+pub(super) const UNKNOWN: &str = "outcome unknown: ";
+
+/// How far a statement had come when an error ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stage<'a> {
+    /// Whether it may change something.
+    pub(super) writes: bool,
+    /// Whether the server was told to abort it.
+    pub(super) stopped: bool,
+    /// Its name, if it runs on the server.
+    pub(super) query: Option<&'a QueryId>,
+}
+
+/// An error about a statement.
+pub(super) fn of_statement(error: &Error, stage: Stage<'_>) -> BackendError {
+    match error {
+        Error::Statement(failure) if failure.is_timed_out() => of_failure(ErrorKind::TimedOut, failure)
+            .with_next_step("make it cheaper, or raise `statement_timeout_ms` under [limits]"),
+        Error::Statement(failure) if failure.is_aborted() && stage.stopped => {
+            of_failure(ErrorKind::Cancelled, failure)
+        }
+        Error::Statement(failure) => of_failure(ErrorKind::Statement, failure),
+        Error::FileTransfer(_) => BackendError::new(ErrorKind::Refused, error.to_string())
+            .with_next_step("load and unload files with Snowflake's own tools"),
+        other if !stage.writes || (stage.query.is_none() && other.is_untaken()) => {
+            let mut error = of_connection(other);
+            error.message.push_str("; nothing was changed");
+            named(error, stage.query)
+        }
+        other => {
+            let message = format!("{UNKNOWN}{}", with_causes(other));
+            let next_step = "check the data, or look at the query history, before you run it again";
+            let error = BackendError::new(ErrorKind::OutcomeUnknown, message).with_next_step(next_step);
+            named(error, stage.query)
+        }
+    }
+}
+
+/// An error about anything that changes no data.
+pub(super) fn of_connection(error: &Error) -> BackendError {
+    match error {
+        Error::Statement(failure) => of_failure(ErrorKind::Statement, failure),
+        Error::LogInRefused(failure) => {
+            let mut refused = of_failure(ErrorKind::Unavailable, failure);
+            refused.message = format!("Snowflake refuses the log-in: {}", refused.message);
+            refused.with_next_step(
+                "correct user, account or credentials (`snowgate config show` says where they come from), then run \
+                 `snowgate restart`; what comes from a variable counts after `snowgate stop` and a new start of the client",
+            )
+        }
+        other => {
+            let error = BackendError::new(ErrorKind::Unavailable, with_causes(other));
+            error.with_next_step(next_step(other))
+        }
+    }
+}
+
+/// A request that was stopped before anything of it reached the server.
+pub(super) fn stopped_early() -> BackendError {
+    BackendError::new(ErrorKind::Cancelled, "it was stopped before it began")
+}
+
+fn next_step(error: &Error) -> &'static str {
+    match error {
+        error if error.is_outage() => {
+            "try again in a moment; if it goes on, check the network, and `host` and `proxy` under [snowflake]"
+        }
+        Error::Status { status: 500.., .. } | Error::LogInAgain(_) | Error::Taken(_) | Error::Closed => {
+            "try again in a moment"
+        }
+        Error::TooLarge { .. } => "select fewer columns or shorter values",
+        _ => "check `account`, `host` and `proxy` under [snowflake]",
+    }
+}
+
+/// The error with the query's name, where it has none yet.
+fn named(mut error: BackendError, query: Option<&QueryId>) -> BackendError {
+    error.query_id = error.query_id.or_else(|| query.map(ToString::to_string));
+    error
+}
+
+fn of_failure(kind: ErrorKind, failure: &Failure) -> BackendError {
+    let mut message = failure.message.clone();
+    if let Some(position) = failure.position
+        && !message.contains("line ")
+    {
+        // Writing to a string cannot fail.
+        let _ = write!(message, " (line {}, column {})", position.line, position.column + 1);
+    }
+    let mut error = BackendError::new(kind, message);
+    error.code = match (failure.code.as_str(), &failure.sql_state) {
+        ("", None) => None,
+        ("", Some(state)) => Some(format!("SQLSTATE {state}")),
+        (code, None) => Some(code.to_owned()),
+        (code, Some(state)) => Some(format!("{code}, SQLSTATE {state}")),
+    };
+    error.query_id = failure.query_id.as_ref().map(ToString::to_string);
+    error
+}
+
+/// The error and what caused it, in one line.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,174 @@
+//! The browser's part in a log-in: it is sent to an address, and brings a token back to a port of this machine.
+
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use url::Url;
+
+use crate::backend::snowflake::wire::Secret;
+
+/// The longest request that is read, in bytes: the token stands in its first line.
+const REQUEST_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a browser may take for one request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections that are served at a time.
+const VISITS_MAX: usize = 16;
+
+/// A program that opens browsers has failed by then, if it does.
+const STARTED_CHECKS: u32 = 20;
+const STARTED_PAUSE: Duration = Duration::from_millis(50);
+
+const DONE: &str = "You are logged in. You can close this page and go back to your work.";
+const NOTHING: &str = "There is nothing here.";
+
+/// Waits for a browser at a port of the loopback interface.
+pub(super) struct Landing {
+    listener: TcpListener,
+    /// The port.
+    pub(super) port: u16,
+}
+
+impl Landing {
+    /// # Errors
+    /// The system gives no port.
+    pub(super) async fn open() -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let port = listener.local_addr()?.port();
+        Ok(Self { listener, port })
+    }
+
+    /// The token that a browser brings. Whatever else comes is answered and forgotten; browsers open connections that they
+    /// do not use, so several are served at a time.
+    ///
+    /// # Errors
+    /// The system accepts nothing any more.
+    pub(super) async fn token(self) -> io::Result<Secret> {
+        let mut visits = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept(), if visits.len() < VISITS_MAX => {
+                    let (stream, _) = accepted?;
+                    visits.spawn(timeout(REQUEST_TIMEOUT, visit(stream)));
+                }
+                Some(visited) = visits.join_next() => {
+                    if let Ok(Ok(Ok(Some(token)))) = visited {
+                        return Ok(token);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Serves one request; gives the token if it has one.
+async fn visit(mut stream: TcpStream) -> io::Result<Option<Secret>> {
+    let mut request = Vec::with_capacity(4096);
+    // The whole head: closing a socket with something unread makes the browser see a reset instead of the page.
+    while !request.ends_with(b"\r\n\r\n") && request.len() < REQUEST_BYTES_MAX {
+        if stream.read_buf(&mut request).await? == 0 {
+            break;
+        }
+    }
+    let token = token_in(&request);
+    let (status, text) = if token.is_some() { ("200 OK", DONE) } else { ("404 Not Found", NOTHING) };
+    let page = format!("<!doctype html><title>Snowgate</title><p>{text}</p>\n");
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nConnection: close\r\n\r\n",
+        page.len()
+    );
+    // The token counts also where the browser does not wait for the page.
+    let _ = stream.write_all((head + &page).as_bytes()).await;
+    let _ = stream.shutdown().await;
+    Ok(token)
+}
+
+/// The token in a request's first line, `GET /?token=... HTTP/1.1`.
+fn token_in(request: &[u8]) -> Option<Secret> {
+    let line = request.split(|&byte| byte == b'\r').next()?;
+    let path = std::str::from_utf8(line).ok()?.strip_prefix("GET ")?.split(' ').next()?;
+    let url = Url::parse("http://localhost").ok()?.join(path).ok()?;
+    let (_, token) = url.query_pairs().find(|(name, value)| name == "token" && !value.is_empty())?;
+    Some(Secret::new(token))
+}
+
+/// Has a browser go to `address`; gives whether one seems to do so. The variable `BROWSER` names another program than the
+/// system's. Blocks for as long as that takes to start one.
+pub(super) fn open(address: &Url) -> bool {
+    let has_screen = cfg!(target_os = "macos")
+        || ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    let program = match std::env::var("BROWSER") {
+        Ok(program) if !program.is_empty() => program,
+        _ if !has_screen => return false,
+        _ if cfg!(target_os = "macos") => "open".to_owned(),
+        _ => "xdg-open".to_owned(),
+    };
+    let mut command = Command::new(program);
+    // Secrets among them, which are no browser's business.
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SNOWFLAKE_"))
+    {
+        command.env_remove(name);
+    }
+    command.arg(address.as_str()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let opened = command.spawn().and_then(|mut child| {
+        for _ in 0..STARTED_CHECKS {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status.success());
+            }
+            std::thread::sleep(STARTED_PAUSE);
+        }
+        // It is the browser itself, and stays.
+        std::thread::spawn(move || child.wait());
+        Ok(true)
+    });
+    opened.unwrap_or_else(|error| {
+        tracing::warn!(%error, "no browser was opened");
+        false
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_get_with_a_token_has_one() {
+        let token = |request: &str| token_in(request.as_bytes()).map(|token| token.expose().to_owned());
+        assert_eq!(token("GET /?token=a%2Bb&x=1 HTTP/1.1\r\n\r\n").as_deref(), Some("a+b"));
+        for other in
+            ["", "GET / HTTP/1.1\r\n\r\n", "GET /?token= HTTP/1.1\r\n", "POST /?token=a HTTP/1.1\r\n", "GET"]
+        {
+            assert_eq!(token(other), None, "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_landing_waits_for_the_token() {
+        let landing = Landing::open().await.unwrap();
+        let port = landing.port;
+        let waiting = tokio::spawn(landing.token());
+        // One that says nothing holds up nobody.
+        let _silent = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        for (path, status) in [("/favicon.ico", "404"), ("/?token=t", "200")] {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            stream
+                .write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())
+                .await
+                .unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        }
+        assert_eq!(waiting.await.unwrap().unwrap().expose(), "t");
+    }
+}

@@ -1,0 +1,122 @@
+//! The credentials that need nobody's help, as the wire wants them. Files are read anew each time.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::tried::Stamp;
+use crate::backend::snowflake::settings::{Authenticator, Key, Token};
+use crate::backend::snowflake::wire::{Credentials, KeyPair, SecondFactor, Secret};
+use crate::backend::{BackendError, ErrorKind};
+
+/// The longest key or token file, in bytes.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Credentials, and what tells them from those that a file holds later.
+pub(super) struct Found {
+    pub(super) credentials: Credentials,
+    pub(super) stamp: Stamp,
+}
+
+impl Found {
+    /// Credentials that are always the same.
+    pub(super) fn of(credentials: Credentials) -> Self {
+        Self { credentials, stamp: None }
+    }
+}
+
+/// Reads what is in files; `None` where only a person can help. Blocks; a key's passphrase takes a moment of computing
+/// besides.
+///
+/// # Errors
+/// A file cannot be read, or a key not be used.
+pub(super) fn read(authenticator: &Authenticator) -> Result<Option<Found>, BackendError> {
+    let found = match authenticator {
+        Authenticator::KeyPair { key, passphrase } => return key_pair(key, passphrase.as_ref()).map(Some),
+        Authenticator::OAuth(token) => read_token(token)?.map(Credentials::OAuth),
+        Authenticator::ProgrammaticAccessToken(token) => {
+            read_token(token)?.map(Credentials::ProgrammaticAccessToken)
+        }
+        Authenticator::Password(password) => Text {
+            text: Credentials::Password { password: password.clone(), factor: SecondFactor::Push },
+            stamp: None,
+        },
+        Authenticator::SecondFactor { .. } | Authenticator::ExternalBrowser => return Ok(None),
+    };
+    Ok(Some(Found { credentials: found.text, stamp: found.stamp }))
+}
+
+/// What a file holds, or a variable.
+struct Text<T = Secret> {
+    text: T,
+    stamp: Stamp,
+}
+
+impl Text {
+    fn map<T>(self, made: impl FnOnce(Secret) -> T) -> Text<T> {
+        Text { text: made(self.text), stamp: self.stamp }
+    }
+}
+
+fn key_pair(key: &Key, passphrase: Option<&Secret>) -> Result<Found, BackendError> {
+    let (pem, name, next_step) = match key {
+        Key::Given(pem) => (
+            Text { text: pem.clone(), stamp: None },
+            "of SNOWFLAKE_PRIVATE_KEY".to_owned(),
+            "check the variable and the key's passphrase (SNOWFLAKE_PRIVATE_KEY_PASSPHRASE), run `snowgate stop`, and \
+             start the client again",
+        ),
+        Key::File(file) => (
+            read_file(file, "private_key_file")?,
+            file.display().to_string(),
+            "check the file (`private_key_file` under [snowflake]) and its passphrase \
+             (SNOWFLAKE_PRIVATE_KEY_PASSPHRASE; after a change of that, run `snowgate stop` and start the client again)",
+        ),
+    };
+    let stamp = pem.stamp;
+    let key = KeyPair::from_pem(pem.text.expose(), passphrase).map_err(|error| {
+        let message = format!("the private key {name} cannot be used: {error}");
+        BackendError::new(ErrorKind::Unavailable, message).with_next_step(next_step)
+    })?;
+    Ok(Found { credentials: Credentials::KeyPair(key), stamp })
+}
+
+fn read_token(token: &Token) -> Result<Text, BackendError> {
+    match token {
+        Token::Given(token) => Ok(Text { text: token.clone(), stamp: None }),
+        Token::File(file) => {
+            let found = read_file(file, "token_file_path")?.map(|text| Secret::new(text.expose().trim()));
+            if found.text.expose().is_empty() {
+                return Err(unreadable(file, "token_file_path", &"it is empty"));
+            }
+            Ok(found)
+        }
+    }
+}
+
+fn read_file(file: &Path, key: &str) -> Result<Text, BackendError> {
+    let text = read_bounded(file).map(Secret::new).map_err(|error| unreadable(file, key, &error))?;
+    let stamp = Some(Sha256::digest(text.expose().as_bytes()).into());
+    Ok(Text { text, stamp })
+}
+
+fn read_bounded(file: &Path) -> io::Result<String> {
+    // Looked at before it is opened: opening a pipe waits for whoever writes to it.
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
+    }
+    let mut text = String::new();
+    std::fs::File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        let message = format!("it has over {FILE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(text)
+}
+
+fn unreadable(file: &Path, key: &str, why: &dyn std::fmt::Display) -> BackendError {
+    let message = format!("{} cannot be read: {why}", file.display());
+    BackendError::new(ErrorKind::Unavailable, message)
+        .with_next_step(format!("check `{key}` under [snowflake], and that you may read the file"))
+}

@@ -1,0 +1,88 @@
+//! What the operator chooses.
+
+use std::path::PathBuf;
+
+use super::wire::{Account, Protocol, Proxy, Secret};
+
+/// Settings of the Snowflake backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnowflakeSettings {
+    /// The account.
+    pub account: Account,
+    /// The host in place of the account's own.
+    pub host: Option<String>,
+    /// The port in place of the protocol's own.
+    pub port: Option<u16>,
+    /// TLS or, for test servers, none.
+    pub protocol: Protocol,
+    /// The proxy for every connection.
+    pub proxy: Option<Proxy>,
+    /// The user; empty where the credentials name one.
+    pub user: String,
+    /// How the user proves who it is.
+    pub authenticator: Authenticator,
+    /// The role to log in with; `None`: the user's default. So for the next three.
+    pub role: Option<String>,
+    /// The warehouse.
+    pub warehouse: Option<String>,
+    /// The database.
+    pub database: Option<String>,
+    /// The schema.
+    pub schema: Option<String>,
+    /// Refuse statements that may change something.
+    pub read_only: bool,
+    /// Where log-ins that asked a person are remembered; `None`: nowhere.
+    pub token_cache: Option<PathBuf>,
+}
+
+/// A way to prove who logs in. Files are read again at every log-in, so that a renewed one counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authenticator {
+    /// A private key.
+    KeyPair {
+        /// The key.
+        key: Key,
+        /// What it is encrypted with.
+        passphrase: Option<Secret>,
+    },
+    /// An access token of an OAuth server.
+    OAuth(Token),
+    /// A programmatic access token.
+    ProgrammaticAccessToken(Token),
+    /// A password alone.
+    Password(Secret),
+    /// A password, and a second factor: a passcode, or an approval on a phone.
+    SecondFactor {
+        /// The password.
+        password: Secret,
+        /// The passcode, good for one log-in; `None`: the phone is asked.
+        passcode: Option<Secret>,
+    },
+    /// A page in a browser.
+    ExternalBrowser,
+}
+
+impl Authenticator {
+    /// Whether a log-in asks a person, or uses up what a person has typed.
+    pub(super) fn asks_a_person(&self) -> bool {
+        matches!(self, Self::SecondFactor { .. } | Self::ExternalBrowser)
+    }
+}
+
+/// A private key, PKCS#8 as PEM, or where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The key.
+    Given(Secret),
+    /// The file that holds it.
+    File(PathBuf),
+}
+
+/// A token, or where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// The token.
+    Given(Secret),
+    /// The file that holds it.
+    File(PathBuf),
+}

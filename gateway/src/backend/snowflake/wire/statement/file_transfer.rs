@@ -1,0 +1,102 @@
+//! PUT and GET, which make a client read and write files: found before anything is sent.
+
+use std::fmt;
+
+/// A statement that moves files between the client's machine and a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileTransfer {
+    /// Uploads.
+    Put,
+    /// Downloads.
+    Get,
+}
+
+impl FileTransfer {
+    /// The transfer that `sql` asks for, if it does: its first word is `PUT` or `GET`.
+    pub(crate) fn of(sql: &str) -> Option<Self> {
+        let statement = after_blanks(sql);
+        let word_end = statement.find(|c: char| !is_word(c)).unwrap_or(statement.len());
+        match &statement[..word_end] {
+            word if word.eq_ignore_ascii_case("put") => Some(Self::Put),
+            word if word.eq_ignore_ascii_case("get") => Some(Self::Get),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for FileTransfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Put => "PUT",
+            Self::Get => "GET",
+        })
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '$')
+}
+
+/// `sql` without the blanks, comments and empty statements that it begins with.
+pub fn after_blanks(mut sql: &str) -> &str {
+    loop {
+        let blank =
+            |c: char| c.is_whitespace() || c.is_control() || matches!(c, ';' | '\u{feff}' | '\u{200b}');
+        sql = sql.trim_start_matches(blank);
+        sql = if let Some(comment) = sql.strip_prefix("--").or_else(|| sql.strip_prefix("//")) {
+            comment.find(['\n', '\r']).map_or("", |end| &comment[end..])
+        } else if let Some(comment) = sql.strip_prefix("/*") {
+            comment.find("*/").map_or("", |end| &comment[end + 2..])
+        } else {
+            return sql;
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transfers_are_found_behind_anything_that_is_no_statement() {
+        for sql in [
+            "put file:///tmp/x @~",
+            "  \t\r\n PUT file://x @s",
+            "PuT\nfile://x @s",
+            "put'file://x' @s",
+            "put/**/file://x @s",
+            "-- comment\nput file://x @s",
+            "-- comment\rput file://x @s",
+            "// comment\n put file://x @s",
+            "/* a */ /* b\n * c */put file://x @s",
+            "/**/--\n--\n//\nput file://x @s",
+            ";; put file://x @s",
+            "\u{feff}put file://x @s",
+            "\u{a0}\u{200b}\u{0}put file://x @s",
+        ] {
+            assert_eq!(FileTransfer::of(sql), Some(FileTransfer::Put), "{sql:?}");
+        }
+        assert_eq!(FileTransfer::of("Get @s file:///tmp"), Some(FileTransfer::Get));
+        assert_eq!(FileTransfer::of("get"), Some(FileTransfer::Get));
+    }
+
+    #[test]
+    fn other_statements_are_left_alone() {
+        for sql in [
+            "",
+            "select 'put file://x @s'",
+            "select 1 -- put",
+            "putt 1",
+            "get_ddl",
+            "GET$X",
+            "/* put */ select 1",
+            "/* never closed put file://x",
+            "-- put file://x @s",
+            "show tables like 'get%'",
+            "\"put\" 1",
+            "ä",
+        ] {
+            assert_eq!(FileTransfer::of(sql), None, "{sql:?}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The one way to log in that the settings mean.
+
+use std::path::PathBuf;
+
+use super::{Secrets, missing};
+use crate::backend::snowflake::wire::Secret;
+use crate::backend::snowflake::{Authenticator, Key as PrivateKey, Token};
+use crate::config::Paths;
+use crate::config::error::ConfigError;
+use crate::config::keys::{self, Key};
+use crate::config::settings::{Origin, Settings};
+
+/// The authenticator that is set, or that the one credential which is there means.
+pub(super) fn authenticator(
+    settings: &Settings,
+    secrets: Secrets,
+    paths: &Paths,
+) -> Result<Authenticator, ConfigError> {
+    let word = match settings.text_if_set(&keys::AUTHENTICATOR) {
+        Some(word) => word,
+        None => inferred(settings, &secrets, paths)?.to_owned(),
+    };
+    let needs_user = !matches!(word.as_str(), "oauth" | "programmatic_access_token");
+    if needs_user && settings.find(&keys::SNOWFLAKE_USER).is_none() {
+        let hint = "set `user` under [snowflake], or the variable SNOWFLAKE_USER";
+        return Err(missing(
+            paths,
+            &keys::SNOWFLAKE_USER,
+            "is not set, and this way to log in needs it",
+            hint,
+        ));
+    }
+    let Secrets { password, passcode, passphrase, private_key, token } = secrets;
+    let key_file = file_unless(settings, &keys::PRIVATE_KEY_FILE, private_key.as_ref());
+    let token_file = file_unless(settings, &keys::TOKEN_FILE_PATH, token.as_ref());
+    let [password, passcode, passphrase, private_key, token] =
+        [password, passcode, passphrase, private_key, token].map(|secret| secret.map(|(secret, _)| secret));
+    let lacks = |what: &str, hint: &str| {
+        missing(paths, &keys::AUTHENTICATOR, &format!("is {word:?}, and there is no {what}"), hint)
+    };
+    match word.as_str() {
+        "snowflake_jwt" => {
+            let key =
+                key_file.map(PrivateKey::File).or(private_key.map(PrivateKey::Given)).ok_or_else(|| {
+                    lacks(
+                        "private key",
+                        "set `private_key_file` under [snowflake], or SNOWFLAKE_PRIVATE_KEY_PATH",
+                    )
+                })?;
+            Ok(Authenticator::KeyPair { key, passphrase })
+        }
+        "oauth" | "programmatic_access_token" => {
+            let token = token_file.map(Token::File).or(token.map(Token::Given)).ok_or_else(|| {
+                lacks("token", "set SNOWFLAKE_TOKEN, or `token_file_path` under [snowflake]")
+            })?;
+            let is_oauth = word == "oauth";
+            Ok(if is_oauth {
+                Authenticator::OAuth(token)
+            } else {
+                Authenticator::ProgrammaticAccessToken(token)
+            })
+        }
+        "externalbrowser" => Ok(Authenticator::ExternalBrowser),
+        // With a second factor or without: the account asks for it.
+        _ => {
+            let password = password.ok_or_else(|| {
+                lacks("password", "set SNOWFLAKE_PASSWORD, or `password` in Snowflake's connections.toml")
+            })?;
+            let second_factor = passcode.is_some() || word == "username_password_mfa";
+            Ok(if second_factor {
+                Authenticator::SecondFactor { password, passcode }
+            } else {
+                Authenticator::Password(password)
+            })
+        }
+    }
+}
+
+/// The file that `key` names, unless the same is given as a text in a nearer place.
+fn file_unless(settings: &Settings, key: &Key, given: Option<&(Secret, Origin)>) -> Option<PathBuf> {
+    let file = settings.path_if_set(key)?;
+    let named = settings.find(key).map(|setting| nearness(&setting.origin));
+    let is_nearer = given.is_some_and(|(_, origin)| named.is_some_and(|named| nearness(origin) < named));
+    (!is_nearer).then_some(file)
+}
+
+/// How near a place is, the nearest first.
+fn nearness(origin: &Origin) -> u8 {
+    match origin {
+        Origin::Environment { .. } => 0,
+        Origin::File { .. } => 1,
+        Origin::Connection { .. } => 2,
+        Origin::Default => 3,
+    }
+}
+
+/// The way to log in that the credentials mean.
+fn inferred(settings: &Settings, secrets: &Secrets, paths: &Paths) -> Result<&'static str, ConfigError> {
+    let has_key = settings.find(&keys::PRIVATE_KEY_FILE).is_some() || secrets.private_key.is_some();
+    let has_token = settings.find(&keys::TOKEN_FILE_PATH).is_some() || secrets.token.is_some();
+    let failed = |message: &str, hint: &str| Err(missing(paths, &keys::AUTHENTICATOR, message, hint));
+    match (has_key, has_token, secrets.password.is_some()) {
+        (true, false, false) => Ok("snowflake_jwt"),
+        (false, false, true) => Ok("snowflake"),
+        (false, true, false) => {
+            failed("is not set, and a token may be either", "set it to oauth or programmatic_access_token")
+        }
+        (false, false, false) => failed(
+            "is not set, and there is no credential",
+            "set it to externalbrowser, or give a private key (SNOWFLAKE_PRIVATE_KEY_PATH), a token or a password",
+        ),
+        _ => failed("is not set, and there are several credentials", "set it to the one that is meant"),
+    }
+}

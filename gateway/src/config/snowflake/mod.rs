@@ -1,0 +1,168 @@
+//! Where an account of Snowflake and its credentials come from.
+//!
+//! Above our own file and variables, what Snowflake's own tools and other servers are set up with counts too: the
+//! `SNOWFLAKE_*` variables, and the named connections of `connections.toml` and `config.toml`. Each value comes from the
+//! first of these that has it: `SNOWGATE_SNOWFLAKE_*`, `SNOWFLAKE_*`, our file, the connection.
+//!
+//! A connection that nobody named fills in nothing once an account is set elsewhere: a password must not go to another
+//! account than the one that it stands beside.
+
+mod connections;
+mod credentials;
+mod fields;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+pub(super) use fields::SECRET_NAMES;
+pub(super) use variables::names as variables;
+
+use super::error::{ConfigError, Place};
+use super::keys::{self, Key};
+use super::kind::Value;
+use super::settings::{Origin, Settings};
+use super::{Environment, Paths};
+use crate::backend::snowflake::wire::{Account, Protocol, Proxy, Secret};
+use crate::backend::snowflake::{SnowflakeSettings, wire};
+
+/// What must not be printed, and where it came from.
+#[derive(Default)]
+pub(super) struct Secrets {
+    password: Option<(Secret, Origin)>,
+    passcode: Option<(Secret, Origin)>,
+    passphrase: Option<(Secret, Origin)>,
+    private_key: Option<(Secret, Origin)>,
+    token: Option<(Secret, Origin)>,
+}
+
+/// Fills in what the variables of Snowflake's tools say; `backend.kind`, where nobody set it, follows from them.
+pub(super) fn apply_variables(
+    env: &dyn Environment,
+    paths: &Paths,
+    settings: &mut Settings,
+    errors: &mut Vec<ConfigError>,
+) -> Secrets {
+    let mut mistakes = Vec::new();
+    let secrets = variables::apply(env, paths, settings, &mut mistakes);
+    if settings.is_default(&keys::BACKEND_KIND) && env.get(variables::ACCOUNT).is_some() {
+        let origin = Origin::Environment { variable: variables::ACCOUNT.to_owned() };
+        settings.set(&keys::BACKEND_KIND, Value::Text("snowflake".to_owned()), origin);
+    }
+    // Otherwise they concern other programs.
+    if is_backend(settings) {
+        errors.extend(mistakes);
+    }
+    secrets
+}
+
+/// The settings of the account; `None` where it is not the backend.
+///
+/// `snowflake.port`, 1 to 65535, is the one number among them.
+pub(super) fn assemble(
+    env: &dyn Environment,
+    paths: &Paths,
+    settings: &mut Settings,
+    mut secrets: Secrets,
+) -> Result<Option<SnowflakeSettings>, Vec<ConfigError>> {
+    if !is_backend(settings) {
+        return Ok(None);
+    }
+    connections::apply(env, paths, settings, &mut secrets)?;
+    let mut errors = Vec::new();
+    let account = account(settings, paths).map_err(|error| errors.push(error));
+    let proxy = proxy(env, settings, paths).map_err(|error| errors.push(error));
+    let authenticator =
+        credentials::authenticator(settings, secrets, paths).map_err(|error| errors.push(error));
+    let (Ok(account), Ok(proxy), Ok(authenticator)) = (account, proxy, authenticator) else {
+        return Err(errors);
+    };
+    let text = |key| settings.text_if_set(key);
+    let is_plain = settings.text(&keys::SNOWFLAKE_PROTOCOL) == "http";
+    Ok(Some(SnowflakeSettings {
+        account,
+        host: text(&keys::SNOWFLAKE_HOST),
+        port: settings.find(&keys::SNOWFLAKE_PORT).and_then(|_| {
+            // The bound of the key is that of a port.
+            u16::try_from(settings.integer(&keys::SNOWFLAKE_PORT)).ok()
+        }),
+        protocol: if is_plain { Protocol::Http } else { Protocol::Https },
+        proxy,
+        user: text(&keys::SNOWFLAKE_USER).unwrap_or_default(),
+        authenticator,
+        role: text(&keys::SNOWFLAKE_ROLE),
+        warehouse: text(&keys::SNOWFLAKE_WAREHOUSE),
+        database: text(&keys::SNOWFLAKE_DATABASE),
+        schema: text(&keys::SNOWFLAKE_SCHEMA),
+        read_only: settings.boolean(&keys::SNOWFLAKE_READ_ONLY),
+        token_cache: settings
+            .boolean(&keys::TOKEN_CACHE)
+            .then(|| paths.data_dir.join("snowflake-tokens.json")),
+    }))
+}
+
+fn is_backend(settings: &Settings) -> bool {
+    settings.text(&keys::BACKEND_KIND) == "snowflake"
+}
+
+fn account(settings: &Settings, paths: &Paths) -> Result<Account, ConfigError> {
+    let Some(text) = settings.text_if_set(&keys::SNOWFLAKE_ACCOUNT) else {
+        let hint = "set `account` under [snowflake], the variable SNOWFLAKE_ACCOUNT, or `connection` to one of \
+                    Snowflake's connections.toml";
+        return Err(missing(
+            paths,
+            &keys::SNOWFLAKE_ACCOUNT,
+            "is not set, and the backend is Snowflake",
+            hint,
+        ));
+    };
+    Account::parse(&text).map_err(|error| about(settings, paths, &keys::SNOWFLAKE_ACCOUNT, &error))
+}
+
+fn proxy(env: &dyn Environment, settings: &Settings, paths: &Paths) -> Result<Option<Proxy>, ConfigError> {
+    let first = |names: [&str; 2]| names.into_iter().find_map(|name| Some((name.to_owned(), env.get(name)?)));
+    let except = first(["NO_PROXY", "no_proxy"]).map(|(_, hosts)| hosts).unwrap_or_default();
+    if let Some(address) = settings.text_if_set(&keys::SNOWFLAKE_PROXY) {
+        if address.contains('@') {
+            let hint = "put a proxy with a password into the variable HTTPS_PROXY";
+            return Err(missing(paths, &keys::SNOWFLAKE_PROXY, "holds a user or password", hint));
+        }
+        let proxy = Proxy::parse(&address, except);
+        return proxy.map(Some).map_err(|error| about(settings, paths, &keys::SNOWFLAKE_PROXY, &error));
+    }
+    let names = if settings.text(&keys::SNOWFLAKE_PROTOCOL) == "http" {
+        ["http_proxy", "HTTP_PROXY"]
+    } else {
+        ["https_proxy", "HTTPS_PROXY"]
+    };
+    let Some((variable, address)) = first(names).or_else(|| first(["all_proxy", "ALL_PROXY"])) else {
+        return Ok(None);
+    };
+    // Other programs take a host and a port alone, too.
+    let with_scheme = if address.contains("://") { address } else { format!("http://{address}") };
+    Proxy::parse(&with_scheme, except).map(Some).map_err(|error| ConfigError {
+        place: Place::Variable(variable),
+        key: None,
+        message: error.to_string(),
+        hint: Some("Snowgate goes through HTTP proxies only".to_owned()),
+    })
+}
+
+/// An error about the value of `key`, at its place.
+fn about(settings: &Settings, paths: &Paths, key: &Key, error: &wire::SettingsError) -> ConfigError {
+    ConfigError {
+        place: settings.place(key, &paths.config_file),
+        key: Some(key.path.to_owned()),
+        message: error.to_string(),
+        hint: None,
+    }
+}
+
+/// An error about a value that is not there, or not as it must be.
+fn missing(paths: &Paths, key: &Key, message: &str, hint: &str) -> ConfigError {
+    ConfigError {
+        place: Place::File(paths.config_file.clone()),
+        key: Some(key.path.to_owned()),
+        message: message.to_owned(),
+        hint: Some(hint.to_owned()),
+    }
+}

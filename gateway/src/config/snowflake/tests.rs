@@ -1,0 +1,297 @@
+//! Accounts as users set them up: variables, our file, Snowflake's own files.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use crate::backend::snowflake::wire::Secret;
+use crate::backend::snowflake::{Authenticator, Key, SnowflakeSettings, Token};
+use crate::config::{BackendKind, Config, ConfigErrors, Origin, Paths};
+
+struct Home {
+    dir: tempfile::TempDir,
+    paths: Paths,
+    env: BTreeMap<String, String>,
+}
+
+impl Home {
+    fn new(variables: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut paths = Paths::below(dir.path());
+        paths.home_dir = Some(dir.path().to_owned());
+        let env = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { dir, paths, env }
+    }
+
+    fn with_config(self, text: &str) -> Self {
+        std::fs::write(&self.paths.config_file, text).unwrap();
+        self
+    }
+
+    /// With a file of Snowflake's own.
+    fn with(self, name: &str, mode: u32, text: &str) -> Self {
+        let file = self.file(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        self
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(".snowflake").join(name)
+    }
+
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(&self.paths, &self.env)
+    }
+
+    #[track_caller]
+    fn account(&self) -> SnowflakeSettings {
+        self.load().unwrap_or_else(|errors| panic!("{errors}")).snowflake.expect("Snowflake is the backend")
+    }
+
+    #[track_caller]
+    fn error(&self) -> String {
+        let errors = self.load().map(|_| ()).unwrap_err().to_string();
+        errors.replace(&format!("{}/", self.dir.path().display()), "")
+    }
+}
+
+const KEY: (&str, &str) = ("SNOWFLAKE_PRIVATE_KEY_PATH", "/keys/rsa.p8");
+
+const CONNECTIONS: &str = "\
+[default]
+account = 'org-one'
+user = 'me'
+password = 'hidden-one'
+role = 'R1'
+
+[other]
+account = 'org-two'
+user = 'you'
+authenticator = 'OAUTH'
+token = 'hidden-two'
+warehouse = ''
+";
+
+#[test]
+fn the_variables_of_other_servers_are_enough() {
+    let home = Home::new(&[
+        ("SNOWFLAKE_ACCOUNT", "Org-Acct"),
+        ("SNOWFLAKE_USER", "me"),
+        ("SNOWFLAKE_AUTH_TYPE", "private_key"),
+        KEY,
+        ("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", "hidden"),
+        ("SNOWFLAKE_WAREHOUSE", "W"),
+        ("SNOWFLAKE_ROLE", "R"),
+    ]);
+    let config = home.load().unwrap();
+    assert_eq!(config.backend, BackendKind::Snowflake);
+    assert!(config.read_only());
+    let account = home.account();
+    assert_eq!((account.account.as_str(), account.user.as_str()), ("org-acct", "me"));
+    assert_eq!((account.warehouse.as_deref(), account.role.as_deref()), (Some("W"), Some("R")));
+    let key = Key::File("/keys/rsa.p8".into());
+    let passphrase = Some(Secret::new("hidden"));
+    assert_eq!(account.authenticator, Authenticator::KeyPair { key, passphrase });
+    let variable = "SNOWFLAKE_ACCOUNT".to_owned();
+    assert_eq!(config.origins.origin("backend.kind"), Some(&Origin::Environment { variable }));
+    assert!(!format!("{config:?} {} {}", config.to_toml(), config.to_json()).contains("hidden"));
+}
+
+#[test]
+fn without_an_account_the_embedded_backend_stays() {
+    let home = Home::new(&[("SNOWFLAKE_USER", "me"), ("SNOWFLAKE_PASSWORD", "p")]);
+    let config = home.load().unwrap();
+    assert_eq!((config.backend, config.snowflake), (BackendKind::Sqlite, None));
+    let home = Home::new(&[("SNOWFLAKE_ACCOUNT", "a")]).with_config("[backend]\nkind = 'sqlite'\n");
+    assert_eq!(home.load().unwrap().backend, BackendKind::Sqlite);
+}
+
+#[test]
+fn the_nearer_place_counts() {
+    let account = |variables: &[(&str, &str)]| {
+        let common = [("SNOWFLAKE_USER", "me"), ("SNOWFLAKE_PASSWORD", "p")];
+        let all: Vec<_> = variables.iter().copied().chain(common).collect();
+        let text = "[backend]\nkind = 'snowflake'\n[snowflake]\naccount = 'file'\n";
+        Home::new(&all).with_config(text).account().account.as_str().to_owned()
+    };
+    assert_eq!(account(&[]), "file");
+    assert_eq!(account(&[("SNOWFLAKE_ACCOUNT", "theirs")]), "theirs");
+    let ours = ("SNOWGATE_SNOWFLAKE_ACCOUNT", "ours");
+    assert_eq!(account(&[("SNOWFLAKE_ACCOUNT", "theirs"), ours]), "ours");
+}
+
+#[test]
+fn a_named_connection_fills_in_what_is_not_set() {
+    let text = "[backend]\nkind = 'snowflake'\n[snowflake]\nconnection = 'other'\nrole = 'MINE'\n";
+    let home = Home::new(&[]).with_config(text).with("connections.toml", 0o600, CONNECTIONS);
+    let account = home.account();
+    assert_eq!((account.account.as_str(), account.user.as_str()), ("org-two", "you"));
+    assert_eq!((account.role.as_deref(), account.warehouse), (Some("MINE"), None));
+    assert_eq!(account.authenticator, Authenticator::OAuth(Token::Given(Secret::new("hidden-two"))));
+    let shown = home.load().unwrap().to_toml();
+    assert!(shown.contains("account = \"org-two\"  # connection other of "), "{shown}");
+    assert!(!shown.contains("hidden"), "{shown}");
+}
+
+#[test]
+fn the_default_connection_is_found_in_each_way() {
+    let kind = ("SNOWGATE_BACKEND_KIND", "snowflake");
+    let account = |home: Home| home.account().account.as_str().to_owned();
+    let files = |home: Home| home.with("connections.toml", 0o600, CONNECTIONS);
+    assert_eq!(account(files(Home::new(&[kind]))), "org-one");
+    let named = ("SNOWFLAKE_DEFAULT_CONNECTION_NAME", "other");
+    assert_eq!(account(files(Home::new(&[kind, named]))), "org-two");
+    let settings = "default_connection_name = 'other'\n";
+    assert_eq!(account(files(Home::new(&[kind])).with("config.toml", 0o600, settings)), "org-two");
+    let tables =
+        "default_connection_name = 'c'\n[connections.c]\naccount = 'org-three'\nuser = 'u'\npassword = 'p'\n";
+    assert_eq!(account(Home::new(&[kind]).with("config.toml", 0o600, tables)), "org-three");
+}
+
+#[test]
+fn a_password_does_not_go_to_another_account() {
+    let home = Home::new(&[("SNOWFLAKE_ACCOUNT", "elsewhere"), ("SNOWFLAKE_USER", "me")]).with(
+        "connections.toml",
+        0o600,
+        CONNECTIONS,
+    );
+    assert!(home.error().contains("there is no credential"), "{}", home.error());
+}
+
+#[test]
+fn files_that_others_can_read_are_refused() {
+    let home =
+        Home::new(&[("SNOWGATE_BACKEND_KIND", "snowflake")]).with("connections.toml", 0o644, CONNECTIONS);
+    let error = home.error();
+    assert!(error.starts_with(".snowflake/connections.toml: is open to others (mode 644)"), "{error}");
+    assert!(error.contains("run: chmod 0600 ") && !error.contains("hidden"), "{error}");
+}
+
+#[test]
+fn a_connection_that_is_not_there_is_told_from_those_that_are() {
+    let named = |name| [("SNOWGATE_BACKEND_KIND", "snowflake"), ("SNOWGATE_SNOWFLAKE_CONNECTION", name)];
+    let home = Home::new(&named("othr")).with("connections.toml", 0o600, CONNECTIONS);
+    assert!(
+        home.error().contains("has no connection \"othr\"\n  hint: did you mean \"other\"?"),
+        "{}",
+        home.error()
+    );
+    let home = Home::new(&named("x")).with("connections.toml", 0o600, CONNECTIONS);
+    assert!(home.error().contains("there is: default, other"), "{}", home.error());
+    let home = Home::new(&named("x"));
+    assert!(home.error().contains("there is no connections.toml"), "{}", home.error());
+    let home = Home::new(&named("x")).with("connections.toml", 0o600, "[x]\npassword = 'hidden\n");
+    let error = home.error();
+    assert!(error.contains("is not TOML") && !error.contains("hidden"), "{error}");
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_way_to_set_it() {
+    let with = |variables: &[(&str, &str)]| {
+        let kind = ("SNOWGATE_BACKEND_KIND", "snowflake");
+        let all: Vec<_> = variables.iter().copied().chain([kind]).collect();
+        Home::new(&all).error()
+    };
+    let (account, user) = (("SNOWFLAKE_ACCOUNT", "a"), ("SNOWFLAKE_USER", "u"));
+    assert!(with(&[user, ("SNOWFLAKE_PASSWORD", "p")]).contains("snowflake.account: is not set"));
+    assert!(with(&[account, ("SNOWFLAKE_PASSWORD", "p")]).contains("snowflake.user: is not set"));
+    assert!(with(&[account, user]).contains("set it to externalbrowser, or give a private key"));
+    let token = ("SNOWFLAKE_TOKEN", "t");
+    assert!(with(&[account, token]).contains("oauth or programmatic_access_token"));
+    assert!(with(&[account, user, token, KEY]).contains("there are several credentials"));
+    let jwt = ("SNOWFLAKE_AUTHENTICATOR", "SNOWFLAKE_JWT");
+    assert!(with(&[account, user, jwt]).contains("is \"snowflake_jwt\", and there is no private key"));
+    let okta = ("SNOWFLAKE_AUTHENTICATOR", "https://corp.okta.com");
+    assert!(
+        with(&[account, user, okta])
+            .starts_with("SNOWFLAKE_AUTHENTICATOR: snowflake.authenticator: is the text")
+    );
+    assert!(
+        with(&[("SNOWFLAKE_ACCOUNT", "https://a"), user, ("SNOWFLAKE_PASSWORD", "p")])
+            .contains("account identifier")
+    );
+    assert!(
+        with(&[account, user, KEY, ("SNOWFLAKE_PORT", "0")])
+            .starts_with("SNOWFLAKE_PORT: snowflake.port: is 0")
+    );
+}
+
+#[test]
+fn secrets_are_sent_away_from_our_own_file() {
+    let home = Home::new(&[]).with_config("[snowflake]\npassword = 'hidden'\n");
+    let error = home.error();
+    assert!(
+        error.contains("snowflake.password: there is no such key\n  hint: secrets stand in variables"),
+        "{error}"
+    );
+    assert!(!error.contains("hidden"), "{error}");
+}
+
+#[test]
+fn of_a_file_and_a_text_the_nearer_counts() {
+    let connections = "[c]\naccount = 'a'\nuser = 'u'\nauthenticator = 'SNOWFLAKE_JWT'\nprivate_key_file = '/k'\n\
+                       [t]\naccount = 'a'\nauthenticator = 'OAUTH'\ntoken = 'hidden'\n";
+    let with = |connection, more| {
+        let kind = ("SNOWGATE_BACKEND_KIND", "snowflake");
+        let home = Home::new(&[kind, ("SNOWGATE_SNOWFLAKE_CONNECTION", connection), more]);
+        home.with("connections.toml", 0o600, connections).account().authenticator
+    };
+    let given = Key::Given(Secret::new("text"));
+    let passphrase = None;
+    assert_eq!(
+        with("c", ("SNOWFLAKE_PRIVATE_KEY", "text")),
+        Authenticator::KeyPair { key: given, passphrase: passphrase.clone() }
+    );
+    let key = Key::File("/k".into());
+    assert_eq!(with("c", ("SNOWFLAKE_ROLE", "R")), Authenticator::KeyPair { key, passphrase });
+    let file = Token::File("/t".into());
+    assert_eq!(with("t", ("SNOWFLAKE_TOKEN_FILE_PATH", "/t")), Authenticator::OAuth(file));
+    let hidden = Token::Given(Secret::new("hidden"));
+    assert_eq!(with("t", ("SNOWFLAKE_ROLE", "R")), Authenticator::OAuth(hidden));
+}
+
+#[test]
+fn no_secret_is_shown() {
+    for secrets in [
+        &[("SNOWFLAKE_PASSWORD", "hidden"), ("SNOWFLAKE_PASSCODE", "hidden")][..],
+        &[("SNOWFLAKE_PRIVATE_KEY", "hidden"), ("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", "hidden")],
+        &[("SNOWFLAKE_TOKEN", "hidden"), ("SNOWFLAKE_AUTH_TYPE", "oauth")],
+        &[("SNOWFLAKE_TOKEN", "hidden"), ("SNOWFLAKE_AUTH_TYPE", "pat")],
+        &[("SNOWFLAKE_PASSWORD", "hidden"), ("HTTPS_PROXY", "http://u:hidden@p:1")],
+    ] {
+        let account = [("SNOWFLAKE_ACCOUNT", "a"), ("SNOWFLAKE_USER", "u")];
+        let home = Home::new(&account.iter().chain(secrets).copied().collect::<Vec<_>>());
+        let config = home.load().unwrap();
+        let shown = format!(
+            "{config:?} {config:#?} {} {} {:?} {:#?}",
+            config.to_toml(),
+            config.to_json(),
+            home.account(),
+            home.account()
+        );
+        assert!(!shown.contains("hidden"), "{shown}");
+        assert!(shown.contains("[secret]"), "{shown}");
+    }
+}
+
+#[test]
+fn proxies_come_from_the_usual_variables() {
+    let proxy = |variables: &[(&str, &str)]| {
+        let common = [("SNOWFLAKE_ACCOUNT", "a"), ("SNOWFLAKE_USER", "u"), KEY];
+        Home::new(&variables.iter().copied().chain(common).collect::<Vec<_>>())
+    };
+    assert!(proxy(&[]).account().proxy.is_none());
+    assert!(proxy(&[("https_proxy", "http://p:1")]).account().proxy.is_some());
+    assert!(proxy(&[("HTTPS_PROXY", "p:1")]).account().proxy.is_some());
+    assert!(proxy(&[("HTTP_PROXY", "http://p:1")]).account().proxy.is_none());
+    assert!(proxy(&[("SNOWFLAKE_PROTOCOL", "http"), ("http_proxy", "http://p:1")]).account().proxy.is_some());
+    let error = proxy(&[("ALL_PROXY", "socks5://user:hidden@p:1")]).error();
+    assert!(error.starts_with("ALL_PROXY: ") && !error.contains("hidden"), "{error}");
+    let error = proxy(&[("SNOWGATE_SNOWFLAKE_PROXY", "http://user:hidden@p:1")]).error();
+    assert!(
+        error.contains("put a proxy with a password into the variable") && !error.contains("hidden"),
+        "{error}"
+    );
+}

@@ -1,0 +1,64 @@
+//! The variables of Snowflake's own tools.
+
+use super::Secrets;
+use super::fields::{FIELDS, Target, authenticator_word};
+use crate::backend::snowflake::wire::Secret;
+use crate::config::error::{ConfigError, Place};
+use crate::config::keys::{self, Key};
+use crate::config::kind::Written;
+use crate::config::resolver::Resolver;
+use crate::config::settings::{Origin, Settings};
+use crate::config::{Environment, Paths};
+
+/// The variable that names the account.
+pub(super) const ACCOUNT: &str = "SNOWFLAKE_ACCOUNT";
+
+/// Puts what they say into `settings`, above the file and below our own variables; secrets come back.
+pub(super) fn apply(
+    env: &dyn Environment,
+    paths: &Paths,
+    settings: &mut Settings,
+    errors: &mut Vec<ConfigError>,
+) -> Secrets {
+    let resolver = Resolver { base: None, home: paths.home_dir.as_deref() };
+    let mut secrets = Secrets::default();
+    for field in FIELDS {
+        let found = field.variables.iter().find_map(|name| Some((*name, env.get(name)?)));
+        let Some((variable, text)) = found else { continue };
+        let origin = Origin::Environment { variable: variable.to_owned() };
+        match field.target {
+            Target::Secret(slot) => *slot(&mut secrets) = Some((Secret::new(text), origin)),
+            Target::Key(key) if is_overridden(settings, key) => {}
+            Target::Key(key) => {
+                let text =
+                    if key.path == keys::AUTHENTICATOR.path { authenticator_word(&text) } else { text };
+                match key.kind.check(Written::from_variable(key.kind, &text), &resolver) {
+                    Ok(value) => settings.set(key, value, origin),
+                    Err(refusal) => errors.push(ConfigError {
+                        place: Place::Variable(variable.to_owned()),
+                        key: Some(key.path.to_owned()),
+                        message: refusal.message,
+                        hint: refusal.hint,
+                    }),
+                }
+            }
+        }
+    }
+    secrets
+}
+
+/// Whether our own variable says it.
+fn is_overridden(settings: &Settings, key: &Key) -> bool {
+    settings.find(key).is_some_and(|setting| matches!(setting.origin, Origin::Environment { .. }))
+}
+
+/// The variables and what each stands for: a key, or a secret.
+pub(in crate::config) fn names() -> impl Iterator<Item = (&'static str, String)> {
+    FIELDS.iter().flat_map(|field| {
+        let meaning = match field.target {
+            Target::Key(key) => format!("`{}`", key.path),
+            Target::Secret(_) => format!("secret: `{}` of a connection", field.names[0]),
+        };
+        field.variables.iter().map(move |name| (*name, meaning.clone()))
+    })
+}
