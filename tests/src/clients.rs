@@ -3,6 +3,7 @@
 //! The programs themselves and the pins stand in `tests/clients`; `tests/tests/clients*.rs` run them.
 
 mod environment;
+mod fakesnow;
 mod fingerprint;
 mod program;
 mod suite;
@@ -13,7 +14,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-pub use environment::{NodeVersion, node, python, system_python, typescript};
+pub use environment::{NodeVersion, node, python, snowflake_python, system_python, typescript};
+pub use fakesnow::{Counts, Fakesnow};
 pub use program::{Finished, run};
 pub use suite::{Plan, available, run_python, run_typescript};
 pub use unavailable::Unavailable;

@@ -14,6 +14,7 @@ use crate::disk::SmallDisk;
 use crate::output::Output;
 use crate::process::{Process, Signal, kill, send_signal};
 use crate::wait::{eventually, until};
+use crate::warehouse::{Warehouse, secrets};
 use crate::{binaries, wait};
 
 /// A gateway that was told to leave, or whose lock is to come free, within this.
@@ -106,6 +107,34 @@ impl Home {
         fs::write(self.config_file(), text).expect("writing the config file");
     }
 
+    /// A home whose gateway logs in to `warehouse` with the usual user's private key, and may write.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn of_warehouse(warehouse: &Warehouse) -> Self {
+        let home = Self::bare();
+        let key = secrets::private_key();
+        home.configure_account(
+            warehouse,
+            &format!("private_key_file = {:?}\nread_only = false\n", key.display().to_string()),
+            "",
+        );
+        home
+    }
+
+    /// Writes the config file: `warehouse` is the backend, with these further lines of `[snowflake]`, and `toml` after it.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn configure_account(&self, warehouse: &Warehouse, lines: &str, toml: &str) {
+        let (user, port) = (secrets::USER, warehouse.address().port());
+        let text = format!(
+            "[backend]\nkind = 'snowflake'\n[snowflake]\naccount = 'org-test'\nuser = '{user}'\nhost = '127.0.0.1'\n\
+             port = {port}\nprotocol = 'http'\n{lines}{toml}"
+        );
+        fs::write(self.config_file(), text).expect("writing the config file");
+    }
+
     /// Puts an empty database of this name into the folder.
     ///
     /// # Panics
@@ -129,7 +158,8 @@ impl Home {
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"SNOWGATE_") {
+            let text = name.as_encoded_bytes();
+            if text.starts_with(b"SNOWGATE_") || text.starts_with(b"SNOWFLAKE_") {
                 command.env_remove(name);
             }
         }

@@ -17,6 +17,7 @@ mod process;
 pub mod rampage;
 mod random;
 mod wait;
+pub mod warehouse;
 
 pub use binaries::{Binaries, binaries};
 pub use client::{Client, Launch, Received};

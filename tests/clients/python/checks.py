@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from machine import is_running
 
@@ -132,10 +132,12 @@ def endless(suite) -> dict:
     return {"query": suite.contract["endless_sql"], "database": suite.contract["sample"]}
 
 
-async def two_contexts(suite, client) -> None:
-    """Two clients at once, each in a database of its own, in turns and at the same time."""
-    async with suite.connect() as second:
-        homes = [(client, suite.contract["sample"]), (second, suite.contract["other"])]
+async def own_contexts(suite, client) -> None:
+    """A client a database, all at once, in turns and at the same time."""
+    first, *others = suite.contract["which_answers"]
+    async with AsyncExitStack() as opened:
+        homes = [(client, first)]
+        homes += [(await opened.enter_async_context(suite.connect()), database) for database in others]
         for one, database in homes:
             result = await one.call("set_context", {"database": database})
             expect(not result.get("isError"), text_of(result))

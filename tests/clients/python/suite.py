@@ -109,7 +109,7 @@ def all_checks(suite: Suite):
         yield case["name"], checks.refusal(case, sdk.Refused)
     yield "a cancelled query stops and the session goes on", checks.cancel
     yield "a client that goes away takes its query along", checks.close_while_running
-    yield "two clients keep their own contexts", checks.two_contexts
+    yield "clients at the same time keep their own contexts", checks.own_contexts
     yield "a large result arrives whole", checks.large_result
 
 

@@ -133,19 +133,20 @@ function endless({ contract }) {
   return { query: contract.endless_sql, database: contract.sample };
 }
 
-/** Two clients at once, each in a database of its own, in turns and at the same time. */
-export async function twoContexts(suite, client) {
-  const { contract } = suite;
-  await suite.connected(async (second) => {
-    const homes = [[client, contract.sample], [second, contract.other]];
-    for (const [one, database] of homes) {
-      const result = await one.call("set_context", { database });
-      expect(!result.isError, textOf(result));
-    }
-    for (let turn = 0; turn < TURNS; turn += 1) {
-      await Promise.all(homes.map(([one, database]) => expectOwnContext(contract, one, database)));
-    }
-  });
+/** A client a database, all at once, in turns and at the same time. */
+export async function ownContexts(suite, client) {
+  await inTheirContexts(suite, [], client, Object.keys(suite.contract.which_answers));
+}
+
+/** Takes `client` to the first of `databases` and a new client to each other one, and has them all ask in turns. */
+async function inTheirContexts(suite, homes, client, [database, ...more]) {
+  const result = await client.call("set_context", { database });
+  expect(!result.isError, textOf(result));
+  const all = [...homes, [client, database]];
+  if (more.length > 0) return suite.connected((next) => inTheirContexts(suite, all, next, more));
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    await Promise.all(all.map(([one, own]) => expectOwnContext(suite.contract, one, own)));
+  }
 }
 
 /** The client is in this database. */
@@ -176,6 +177,6 @@ export function* all({ contract }) {
   for (const wanted of contract.refusals) yield [wanted.name, refusal(wanted)];
   yield ["a cancelled query stops and the session goes on", cancel];
   yield ["a client that goes away takes its query along", closeWhileRunning];
-  yield ["two clients keep their own contexts", twoContexts];
+  yield ["clients at the same time keep their own contexts", ownContexts];
   yield ["a large result arrives whole", largeResult];
 }

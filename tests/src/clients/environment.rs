@@ -23,6 +23,8 @@ const LOCK_POLL: Duration = Duration::from_millis(100);
 const VERSION_LIMIT: Duration = Duration::from_secs(30);
 
 const PYTHON_NEEDED: (u32, u32) = (3, 10);
+/// fakesnow's own demand.
+const FAKESNOW_PYTHON_NEEDED: (u32, u32) = (3, 11);
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
 /// The least major and minor version of Node that does.
@@ -41,17 +43,36 @@ impl NodeVersion {
 /// # Errors
 /// Python or its `venv` is missing or too old, or the installation failed.
 pub fn python(major: u32) -> Result<PathBuf, Unavailable> {
-    let (system, version) = system_python()?;
-    let pins = super::folder().join(format!("python/requirements-{major}.txt"));
+    let pins = format!("python/requirements-{major}.txt");
+    python_environment(&format!("python-{major}"), "the Python SDK", &pins, system_python()?)
+}
+
+/// The Python of an environment with Snowflake's official connector and fakesnow, exactly as pinned.
+///
+/// # Errors
+/// As [`python`].
+pub fn snowflake_python() -> Result<PathBuf, Unavailable> {
+    let system = system_python_of(FAKESNOW_PYTHON_NEEDED)?;
+    python_environment("fakesnow", "fakesnow", "fakesnow/requirements.txt", system)
+}
+
+/// The Python of an environment with `what`, whose pins stand in the file `pins` of the clients' folder.
+fn python_environment(
+    name: &str,
+    what: &str,
+    pins: &str,
+    (system, version): (PathBuf, String),
+) -> Result<PathBuf, Unavailable> {
+    let pins = super::folder().join(pins);
     let pinned = read(&pins)?;
     let made_from = [pinned.as_slice(), version.as_bytes(), system.as_os_str().as_encoded_bytes()];
-    let environment = installed(&format!("python-{major}"), &made_from, |target| {
+    let environment = installed(name, &made_from, |target| {
         create_virtual_environment(&system, target)?;
         let mut pip = Command::new(interpreter(target));
         pip.args(["-m", "pip", "install", "--no-deps", "--no-input", "--disable-pip-version-check", "-r"]);
-        expect_success("the Python SDK", &run_install(pip.arg(&pins))?)?;
+        expect_success(what, &run_install(pip.arg(&pins))?)?;
         let mut check = Command::new(interpreter(target));
-        expect_success("the Python SDK", &run_install(check.args(["-m", "pip", "check"]))?)
+        expect_success(what, &run_install(check.args(["-m", "pip", "check"]))?)
     })?;
     Ok(interpreter(&environment))
 }
@@ -97,8 +118,12 @@ pub fn node(at_least: NodeVersion) -> Result<PathBuf, Unavailable> {
 /// # Errors
 /// It is missing, too old, or lacks `sqlite3`.
 pub fn system_python() -> Result<(PathBuf, String), Unavailable> {
+    system_python_of(PYTHON_NEEDED)
+}
+
+fn system_python_of(at_least: (u32, u32)) -> Result<(PathBuf, String), Unavailable> {
     let program = if cfg!(windows) { "python" } else { "python3" };
-    let needed = format!("Python {}.{} or newer with its sqlite3 module", PYTHON_NEEDED.0, PYTHON_NEEDED.1);
+    let needed = format!("Python {}.{} or newer with its sqlite3 module", at_least.0, at_least.1);
     let script = "import sqlite3, sys; print(sys.executable); print('%d.%d.%d' % sys.version_info[:3])";
     let asked = version_of(Command::new(program).args(["-c", script]), program, &needed)?;
     // The last two lines: warnings may stand before them.
@@ -109,7 +134,7 @@ pub fn system_python() -> Result<(PathBuf, String), Unavailable> {
             needed: format!("{needed}; it said {asked:?}"),
         });
     };
-    if major_minor(version) < Some(PYTHON_NEEDED) {
+    if major_minor(version) < Some(at_least) {
         return Err(Unavailable::TooOld { program: program.into(), found: version.into(), needed });
     }
     Ok((path.into(), version.into()))

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{NodeVersion, Unavailable, folder, home, node, python, run, typescript};
+use super::{Fakesnow, NodeVersion, Unavailable, folder, home, node, python, run, typescript};
 use crate::{Home, binaries};
 
 /// One client program, all its checks.
@@ -23,26 +24,58 @@ const WRITABLE: &str = "[sqlite]\nread_only = false\n[gateway]\ndrain_timeout_ms
 pub enum Plan {
     /// Everything that a client sees of a gateway that stays.
     Checks,
+    /// The same in front of fakesnow.
+    Snowflake,
     /// What it sees while the gateway is killed, stopped and restarted.
     CarriedOver,
+}
+
+/// Where a client program runs. In order: the gateway goes before its backend.
+struct Setting {
+    home: Home,
+    contract: PathBuf,
+    _server: Option<Fakesnow>,
 }
 
 impl Plan {
     fn name(self) -> &'static str {
         match self {
-            Self::Checks => "checks",
+            Self::Checks | Self::Snowflake => "checks",
             Self::CarriedOver => "carried-over",
         }
     }
 
-    /// A home for the program, which says where a check of the plan may write.
-    fn home(self) -> Home {
+    /// What the program runs in, which says where a check of the plan may write.
+    fn setting(self) -> Setting {
+        if self == Self::Snowflake {
+            return fakesnow();
+        }
         let home = available(home());
         if self == Self::CarriedOver {
             fs::write(home.config_file(), WRITABLE).expect("writing the config file");
         }
-        home
+        Setting { home, contract: folder().join("contract.json"), _server: None }
     }
+}
+
+/// fakesnow with a few tables, and a gateway's home in front of it.
+fn fakesnow() -> Setting {
+    let (server, home) = (available(Fakesnow::start()), Home::bare());
+    let read = |name: &str| -> Value {
+        let text = fs::read_to_string(folder().join(name)).expect("reading a file of the clients' folder");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let statements: Vec<String> = serde_json::from_value(read("fakesnow/seed.json")).expect("statements");
+    server.run(&statements);
+    fs::write(home.config_file(), server.config("SALES")).expect("writing the config file");
+    // What it says about databases and their contents is its own, the rest is everybody's.
+    let mut contract = read("contract.json");
+    if let (Some(all), Value::Object(own)) = (contract.as_object_mut(), read("fakesnow/contract.json")) {
+        all.extend(own);
+    }
+    let path = home.path().join("contract.json");
+    fs::write(&path, contract.to_string()).expect("writing the contract");
+    Setting { home, contract: path, _server: Some(server) }
 }
 
 /// Runs the program of the Python SDK of this major version in this mode.
@@ -103,13 +136,8 @@ use std::os::windows::fs::symlink_dir as link;
 /// Runs a client program in a home of its own, which sees to it that no process is left.
 #[track_caller]
 fn run_suite(program: &mut Command, mode: &str, plan: Plan) {
-    let home = plan.home();
-    program
-        .arg(&binaries().shim)
-        .arg(&binaries().gateway)
-        .arg(folder().join("contract.json"))
-        .arg(mode)
-        .arg(plan.name());
+    let Setting { home, contract, _server } = plan.setting();
+    program.arg(&binaries().shim).arg(&binaries().gateway).arg(contract).arg(mode).arg(plan.name());
     env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SNOWGATE_")).for_each(
         |(name, _)| {
             program.env_remove(name);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::era::Era;
 use super::judge::Outcome;
 use super::ledger::{Ledger, Sent, Verdict};
+use super::plan::Plan;
 use super::script::Script;
 use super::stage::Stage;
 use super::step::{Cancel, Step, Task};
@@ -57,8 +58,9 @@ pub(super) struct Actor<'a> {
 }
 
 impl<'a> Actor<'a> {
-    /// The client with this number, of so many, its shim started.
-    pub(super) fn new(home: &'a Home, stage: &'a Stage, seed: u64, number: u64, clients: u64) -> Self {
+    /// The client with this number, its shim started.
+    pub(super) fn new(home: &'a Home, stage: &'a Stage, plan: &Plan, number: u64) -> Self {
+        let Plan { seed, backend, clients, .. } = *plan;
         let shim = home.client();
         stage.enter(number, shim.pid());
         Self {
@@ -66,8 +68,8 @@ impl<'a> Actor<'a> {
             stage,
             number,
             shim,
-            script: Script::new(seed, number, clients),
-            ledger: Ledger::new(Era::of(number), format!("c{number:02}")),
+            script: Script::new(seed, backend, number, clients),
+            ledger: Ledger::new(Era::of(number), backend, format!("c{number:02}")),
             regrets: Vec::new(),
             next_at: Duration::ZERO,
             in_flight_max: 1,

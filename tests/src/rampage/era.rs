@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::step::Step;
 use crate::messages::{request_line, stateless_as};
 
 const HANDSHAKE_REVISION: &str = "2025-11-25";
@@ -39,9 +38,9 @@ impl Era {
         }
     }
 
-    /// The line with which the client of this name asks `step`.
-    pub(super) fn request(self, client: &str, number: u64, step: &Step, key: &str) -> String {
-        let (method, params) = match step.call(key) {
+    /// The line with which the client of this name calls a tool, or opens where it calls none.
+    pub(super) fn request(self, client: &str, number: u64, call: Option<(&'static str, Value)>) -> String {
+        let (method, params) = match call {
             Some((tool, arguments)) => ("tools/call", json!({"name": tool, "arguments": arguments})),
             None => self.opening(client),
         };

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::backend::Backend;
 use super::era::Era;
 use super::ledger::Sent;
 use super::step::Step;
@@ -42,6 +43,8 @@ impl Outcome {
 pub(super) struct Judge {
     /// In which era.
     pub(super) era: Era,
+    /// What answers in the end.
+    pub(super) backend: Backend,
     /// The client's name.
     pub(super) client: String,
 }
@@ -71,7 +74,7 @@ impl Judge {
     }
 
     fn judge_success(&self, sent: &Sent, text: &str, structured: &Value) -> Result<Outcome, String> {
-        let database = structured["context"]["database"].as_str().unwrap_or_default();
+        let database = self.backend.current(structured["context"]["database"].as_str()).unwrap_or_default();
         match &sent.step {
             Step::SessionInfo if structured["client"] != self.client.as_str() => {
                 Err("another client's session".to_owned())
@@ -83,7 +86,8 @@ impl Judge {
             Step::SetContext(wanted) => right(database == *wanted, "not the context that was set"),
             Step::Endless => Err("what never ends has ended".to_owned()),
             step => {
-                let mut rights = sent.contexts.iter().map(|context| step.text(context));
+                let text = self.backend.without_query_id(text);
+                let mut rights = sent.contexts.iter().map(|context| step.text(self.backend, context));
                 right(rights.any(|right| right.as_deref() == Some(text)), "not the right result")
             }
         }
@@ -126,7 +130,7 @@ mod tests {
 
     fn judged_in(era: Era, step: Step, answer: &Value) -> Result<Outcome, String> {
         let sent = Sent { order: 1, step, contexts: vec!["ALPHA"], key: None, when: Moment::default() };
-        Judge { era, client: "c00".into() }.judge(&sent, answer)
+        Judge { era, backend: Backend::Sqlite, client: "c00".into() }.judge(&sent, answer)
     }
 
     fn judged(step: Step, answer: &Value) -> Result<Outcome, String> {
@@ -170,6 +174,23 @@ mod tests {
         judged(Step::SessionInfo, &lost).unwrap_err();
         assert_eq!(judged(Step::SetContext("BRAVO"), &info("BRAVO", "c00")), Ok(Outcome::Right));
         judged(Step::SetContext("BRAVO"), &info("ALPHA", "c00")).unwrap_err();
+    }
+
+    #[test]
+    fn fakesnow_names_its_queries_and_a_new_session_is_where_the_log_in_goes() {
+        let judged = |step: Step, answer: &Value| {
+            let sent = Sent { order: 1, step, contexts: vec!["ALPHA"], key: None, when: Moment::default() };
+            let client = "c00".to_owned();
+            Judge { era: Era::Handshake, backend: Backend::Fakesnow, client }.judge(&sent, answer)
+        };
+        let right = "NAME\nALPHA\n(1 row) query id 01b";
+        assert_eq!(judged(Step::WhoAmI, &result(false, right)), Ok(Outcome::Right));
+        judged(Step::WhoAmI, &result(false, "NAME\nBRAVO\n(1 row) query id 01b")).unwrap_err();
+        let mut info = result(false, "{}");
+        info["result"]["structuredContent"] = json!({"context": {}, "client": "c00"});
+        assert_eq!(judged(Step::SessionInfo, &info), Ok(Outcome::Right));
+        info["result"]["structuredContent"]["context"]["database"] = json!("BRAVO");
+        judged(Step::SessionInfo, &info).unwrap_err();
     }
 
     #[test]

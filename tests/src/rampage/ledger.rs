@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::backend::Backend;
 use super::databases::{DEFAULT_DATABASE, Database};
 use super::era::Era;
 use super::judge::{Judge, Outcome};
@@ -61,9 +62,9 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// The ledger of a client that has not asked anything.
-    pub(super) fn new(era: Era, client: String) -> Self {
+    pub(super) fn new(era: Era, backend: Backend, client: String) -> Self {
         Self {
-            judge: Judge { era, client },
+            judge: Judge { era, backend, client },
             order: 0,
             number: 0,
             reusable: VecDeque::new(),
@@ -93,8 +94,8 @@ impl Ledger {
             self.number
         });
         let key = step.is_write().then(|| format!("{}-{}", self.judge.client, self.order));
-        let line =
-            self.judge.era.request(&self.judge.client, number, &step, key.as_deref().unwrap_or_default());
+        let call = step.call(self.judge.backend, key.as_deref().unwrap_or_default());
+        let line = self.judge.era.request(&self.judge.client, number, call);
         let contexts = self.contexts.clone();
         if let Some(key) = &key {
             self.writes.insert(key.clone(), Write { databases: contexts.clone(), fate: Fate::Unknown });
@@ -238,7 +239,7 @@ mod tests {
 
     /// A client whose context is ALPHA.
     fn ledger() -> Ledger {
-        let mut ledger = Ledger::new(Era::Handshake, "c00".into());
+        let mut ledger = Ledger::new(Era::Handshake, Backend::Sqlite, "c00".into());
         ledger.contexts = vec!["ALPHA"];
         ledger
     }
@@ -369,7 +370,7 @@ mod tests {
 
     #[test]
     fn the_next_shim_begins_in_the_default_database_or_where_the_last_one_may_have_been() {
-        let mut ledger = Ledger::new(Era::Handshake, "c00".into());
+        let mut ledger = Ledger::new(Era::Handshake, Backend::Sqlite, "c00".into());
         assert_eq!(ledger.contexts, ["ALPHA"]);
         ledger.contexts = vec!["BRAVO"];
         send(&mut ledger, Step::SetContext("CHARLIE"));

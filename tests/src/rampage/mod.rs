@@ -2,11 +2,12 @@
 //! request answered once and rightly, and is every write there once?
 //!
 //! Pure, with tests of their own: what clients ask (`script`, `step`, `era`) and what is done to them (`fault`), both
-//! drawn from a seed; the judges of answers (`judge`, `ledger`) and of the rows that are left (`writes`). The I/O: `actor`
-//! is one client at work, `saboteur` does the damage, `stage` is what they share, and `census` counts what must not grow.
+//! drawn from a seed, and how the backend wants to be asked (`backend`); the judges of answers (`judge`, `ledger`) and of the rows that are left (`writes`). The I/O: `actor`
+//! is one client at work, `saboteur` does the damage, `stage` is what they share, `world` where they are, and `census` counts what must not grow.
 //! [`run()`] puts them together, and [`Report`] says what came of it, with the log as `evidence`.
 
 mod actor;
+mod backend;
 mod census;
 mod databases;
 mod era;
@@ -22,8 +23,10 @@ mod script;
 mod stage;
 mod step;
 mod tally;
+mod world;
 mod writes;
 
+pub use backend::Backend;
 pub use plan::Plan;
 pub use report::Report;
 pub use run::run;

@@ -8,6 +8,7 @@ use super::fault::Kind;
 use super::plan::Plan;
 use super::saboteur::Damage;
 use super::tally::{Tally, Violation};
+use crate::clients::Counts;
 
 /// Violations that are listed, and faults before each.
 const LISTED_MAX: usize = 20;
@@ -29,6 +30,8 @@ pub struct Report {
     pub(super) rows: u64,
     pub(super) damage: Damage,
     pub(super) impossible: Vec<(Kind, String)>,
+    /// What the server behind the gateways has counted, where there is one.
+    pub(super) server: Option<Counts>,
     /// The gateways', one after the other.
     pub(super) log: String,
 }
@@ -81,7 +84,8 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { plan, tally, .. } = self;
-        writeln!(f, "seed {}, {} clients, {:.1} s", plan.seed, plan.clients, self.took.as_secs_f64())?;
+        let (backend, seconds) = (plan.backend.name(), self.took.as_secs_f64());
+        writeln!(f, "seed {}, {} clients, {backend}, {seconds:.1} s", plan.seed, plan.clients)?;
         let faults = self.damage.counts();
         writeln!(f, "faults:   {}", listed(faults.iter().map(|(kind, &count)| (kind.name(), count))))?;
         for (kind, why) in &self.impossible {
@@ -99,6 +103,9 @@ impl fmt::Display for Report {
             tally.cancelled, tally.answered_late, tally.abandoned
         )?;
         writeln!(f, "writes:   {} sent, {} rows", self.writes, self.rows)?;
+        if let Some(Counts { log_ins, queries, .. }) = self.server {
+            writeln!(f, "server:   {queries} statements, {log_ins} log-ins")?;
+        }
         writeln!(f, "longest wait for an answer: {} ms ({})", tally.longest.0.as_millis(), tally.longest.1)?;
         writeln!(f, "longest time without any: {} ms", self.damage.longest_silence.as_millis())?;
         write!(f, "violations: {}", self.violations().len())

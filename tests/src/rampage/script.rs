@@ -2,19 +2,13 @@
 
 use std::time::Duration;
 
+use super::backend::Backend;
 use super::databases::{DATABASES, Database};
 use super::step::{Cancel, Step, Task};
 use crate::random::Random;
 
 /// Requests of one client on their way at once, at most: one of these.
 const IN_FLIGHT_MAX: [usize; 4] = [1, 2, 3, 4];
-
-/// Between two requests of one client, at most, for each client there is: so that the load does not depend on their
-/// number, and leaves a machine of two cores time to start gateways.
-const THINK_MS_MAX_EACH: u64 = 4;
-
-/// Rows of a long read: it takes 50 to 300 ms on a machine that does nothing else.
-const LONG_ROWS: (u64, u64) = (200_000, 1_000_000);
 
 /// From an endless read to its cancel, in ms.
 const ENDLESS_MS: (u64, u64) = (20, 300);
@@ -71,16 +65,18 @@ enum Opening {
 #[derive(Debug)]
 pub(super) struct Script {
     random: Random,
+    backend: Backend,
     think_ms_max: u64,
     opening: Opening,
 }
 
 impl Script {
     /// That of the client with this number, of so many.
-    pub(super) fn new(seed: u64, client: u64, clients: u64) -> Self {
+    pub(super) fn new(seed: u64, backend: Backend, client: u64, clients: u64) -> Self {
         // Branch 0 is that of the faults.
         let random = Random::branch(seed, client + 1);
-        Self { random, think_ms_max: THINK_MS_MAX_EACH * clients, opening: Opening::Open }
+        let think_ms_max = backend.think_ms_max_each() * clients;
+        Self { random, backend, think_ms_max, opening: Opening::Open }
     }
 
     /// A new shim: it is opened first.
@@ -131,7 +127,10 @@ impl Script {
             Kind::SessionInfo => Step::SessionInfo.into(),
             Kind::SetContext => Step::SetContext(self.database()).into(),
             Kind::Write => self.write(),
-            Kind::Long => Step::Long { rows: self.random.between(LONG_ROWS.0, LONG_ROWS.1) }.into(),
+            Kind::Long => {
+                let (least, most) = self.backend.long_rows();
+                Step::Long { rows: self.random.between(least, most) }.into()
+            }
             Kind::Endless => self.endless(),
         }
     }
@@ -161,20 +160,24 @@ mod tests {
 
     use super::*;
 
+    fn script(seed: u64, client: u64) -> Script {
+        Script::new(seed, Backend::Sqlite, client, 2)
+    }
+
     fn tasks(mut script: Script, count: usize) -> Vec<Task> {
         (0..count).map(|_| script.next()).collect()
     }
 
     #[test]
     fn a_seed_gives_the_same_script_and_each_client_its_own() {
-        assert_eq!(tasks(Script::new(7, 0, 2), 500), tasks(Script::new(7, 0, 2), 500));
-        assert_ne!(tasks(Script::new(7, 0, 2), 500), tasks(Script::new(7, 1, 2), 500));
-        assert_ne!(tasks(Script::new(7, 0, 2), 500), tasks(Script::new(8, 0, 2), 500));
+        assert_eq!(tasks(script(7, 0), 500), tasks(script(7, 0), 500));
+        assert_ne!(tasks(script(7, 0), 500), tasks(script(7, 1), 500));
+        assert_ne!(tasks(script(7, 0), 500), tasks(script(8, 0), 500));
     }
 
     #[test]
     fn a_new_shim_is_opened_looks_around_and_goes_where_it_wants_to_be() {
-        let mut script = Script::new(7, 0, 2);
+        let mut script = script(7, 0);
         for _ in 0..3 {
             script.reopen();
             assert_eq!(script.next().step, Step::Open);
@@ -185,14 +188,13 @@ mod tests {
 
     #[test]
     fn every_kind_comes_up() {
-        let names: BTreeSet<&str> =
-            tasks(Script::new(7, 0, 2), 2000).iter().map(|task| task.step.name()).collect();
+        let names: BTreeSet<&str> = tasks(script(7, 0), 2000).iter().map(|task| task.step.name()).collect();
         assert_eq!(names.len(), WEIGHTS.len() + 1, "{names:?}");
     }
 
     #[test]
     fn what_never_ends_is_cancelled_and_only_its_id_is_used_again() {
-        for task in tasks(Script::new(7, 0, 2), 20_000) {
+        for task in tasks(script(7, 0), 20_000) {
             assert!(task.step != Step::Endless || task.cancel.is_some());
             assert!(task.step == Step::Endless || task.cancel.is_none_or(|cancel| !cancel.reuse_id));
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::backend::Backend;
 use super::databases::Database;
 
 /// One thing that a client asks.
@@ -84,14 +85,14 @@ impl Step {
     }
 
     /// The tool that does it and the arguments; `key` is what a write writes. The opening is no tool call.
-    pub(super) fn call(&self, key: &str) -> Option<(&'static str, Value)> {
+    pub(super) fn call(&self, backend: Backend, key: &str) -> Option<(&'static str, Value)> {
         let query = |sql: String| ("execute_query", json!({"query": sql}));
         Some(match self {
             Self::Open => return None,
             Self::Constant(number) => query(format!("select {number} as n")),
-            Self::WhoAmI => query("select name from whoami".to_owned()),
+            Self::WhoAmI => query(backend.whoami().to_owned()),
             Self::Elsewhere(database) => {
-                ("execute_query", json!({"query": "select name from whoami", "database": database}))
+                ("execute_query", json!({"query": backend.whoami(), "database": database}))
             }
             Self::ListTables => ("list_tables", json!({})),
             Self::SessionInfo => ("session_info", json!({})),
@@ -100,32 +101,27 @@ impl Step {
                 "execute_query",
                 json!({"query": format!("insert into log values ('{key}')"), "use_transaction": transaction}),
             ),
-            Self::Long { rows } => query(counting(&format!("limit {rows}"))),
-            Self::Endless => query(counting("")),
+            Self::Long { rows } => query(backend.counting(Some(*rows))),
+            Self::Endless => query(backend.counting(None)),
         })
     }
 
     /// The text of the right answer in a session whose current database is `context`; `None` where the answer is told
     /// by more than its text, or there is none.
-    pub(super) fn text(&self, context: Database) -> Option<String> {
-        let one = |column: &str, value: &dyn std::fmt::Display| Some(format!("{column}\n{value}\n(1 row)"));
+    pub(super) fn text(&self, backend: Backend, context: Database) -> Option<String> {
+        let one = |column: &str, value: &dyn std::fmt::Display| {
+            Some(format!("{}\n{value}\n(1 row)", backend.column(column)))
+        };
         match self {
             Self::Constant(number) => one("n", number),
             Self::WhoAmI => one("name", &context),
             Self::Elsewhere(database) => one("name", database),
-            Self::ListTables => Some(format!(
-                "database|schema|name|rows\n{context}|main|log|NULL\n{context}|main|whoami|NULL\n(2 rows)"
-            )),
+            Self::ListTables => {
+                Some(format!("database|schema|name|rows\n{}\n(2 rows)", backend.tables(context)))
+            }
             Self::Write { .. } => Some("1 row changed".to_owned()),
             Self::Long { rows } => one("n", rows),
             Self::Open | Self::SessionInfo | Self::SetContext(_) | Self::Endless => None,
         }
     }
-}
-
-/// Counts rows that cost time and no memory.
-fn counting(limit: &str) -> String {
-    format!(
-        "with recursive n(i) as (select 1 union all select i + 1 from n {limit}) select max(i) as n from n"
-    )
 }

@@ -131,9 +131,10 @@ pub(super) fn measure(args: &Args) -> Result<()> {
     // Nobody's first round counts.
     for number in 0..=rounds {
         let mut turns = [None; Subject::ALL.len()];
+        // Another one first each time.
         for offset in 0..turns.len() {
             interrupt::check()?;
-            let at = place_in_turn(number, offset);
+            let at = (number + offset) % turns.len();
             let subject = Subject::ALL[at];
             let place = if subject == Subject::SelectReadOnly { &mut read_only } else { &mut writable };
             let turn = place.turn(&requests[at], turn);
@@ -148,14 +149,6 @@ pub(super) fn measure(args: &Args) -> Result<()> {
     print_statements(&taken, turn);
     print_shares(&taken);
     Ok(())
-}
-
-/// Whose turn it is: another one's first each time, and every other round backwards, so that nobody always comes after a
-/// write.
-fn place_in_turn(round: usize, offset: usize) -> usize {
-    let subjects = Subject::ALL.len();
-    let forwards = (round / 2 + offset) % subjects;
-    if round.is_multiple_of(2) { forwards } else { subjects - 1 - forwards }
 }
 
 fn print_statements(taken: &[Round], turn: Duration) {
