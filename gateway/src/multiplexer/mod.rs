@@ -126,8 +126,8 @@ impl Multiplexer {
     /// Runs `request` on a connection.
     ///
     /// # Errors
-    /// The backend's; [`ErrorKind::Cancelled`] or [`ErrorKind::Left`] once `stop` is done, [`ErrorKind::TimedOut`] after the request's time of
-    /// running, [`ErrorKind::Busy`] where no connection came free in time.
+    /// The backend's; [`ErrorKind::Cancelled`] or [`ErrorKind::Left`] once `stop` is done, [`ErrorKind::TimedOut`] after the
+    /// request's time of running, [`ErrorKind::Busy`] where no connection came free in time.
     pub async fn run(
         &self,
         request: Request,

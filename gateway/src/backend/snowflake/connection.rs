@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::catalog;
 use super::class::{Class, class_of};
 use super::context::{Step, effective, next_step, of_session};
-use super::failure::{UNKNOWN, of_connection, stopped_early};
+use super::failure::{of_connection, stopped_early};
 use super::health::Health;
 use super::log_in::Logins;
 use super::names::quoted;
@@ -359,13 +359,7 @@ impl Walk<'_> {
 fn unanswered(request: &Request, class: Class, stop: &Stop, error: BackendError) -> BackendError {
     match &request.earlier {
         Some(query) if stop.leave.is_cancelled() => left(query),
-        Some(query) if class != Class::Read => {
-            let message = format!("{UNKNOWN}the query's result cannot be fetched: {}", error.message);
-            let mut error = BackendError::new(ErrorKind::OutcomeUnknown, message)
-                .with_next_step("look at the query history before you run it again");
-            error.query_id = Some(query.clone());
-            error
-        }
+        Some(query) if class != Class::Read => error.of_unfetched(query),
         _ => error,
     }
 }
