@@ -22,7 +22,7 @@ pub enum ErrorKind {
     /// There are connections, and the backend gives no further one: those there are must do.
     Exhausted,
     /// The gateway leaves; the backend goes on, and the next gateway fetches what comes of it.
-    Left,
+    Detached,
 }
 
 /// One failure. `message` says what happened, `next_step` what to do about it.
@@ -49,7 +49,7 @@ impl BackendError {
 
     /// Whether the statement may have taken effect all the same, or may yet.
     pub fn leaves_outcome_open(&self) -> bool {
-        matches!(self.kind, ErrorKind::Unavailable | ErrorKind::OutcomeUnknown | ErrorKind::Left)
+        matches!(self.kind, ErrorKind::Unavailable | ErrorKind::OutcomeUnknown | ErrorKind::Detached)
     }
 
     /// What is said where this keeps a gateway from fetching what came of query `query_id`: it was run all the same.

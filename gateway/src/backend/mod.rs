@@ -65,7 +65,7 @@ pub enum Operation {
     /// A question about the catalog, answered in the backend's own way.
     Catalog(Catalog),
     /// Nothing but going to the request's context, to see that there is one.
-    Enter,
+    UseContext,
 }
 
 /// The metadata questions behind the list and describe tools. A `database` or `schema` of `None` means the context's.
@@ -129,17 +129,17 @@ pub struct Relation {
 
 /// What keeps a statement from running twice: asked before one that may change something reaches the backend, and told
 /// the names of those that take long.
-pub trait WriteGate: std::fmt::Debug + Send + Sync {
+pub trait WriteJournal: std::fmt::Debug + Send + Sync {
     /// The statement is about to run, under the name `query_id` where the backend has one by then. Blocks for as long as
     /// an append to a file takes.
     ///
     /// # Errors
     /// It must not run; the error is its answer.
-    fn admit(&self, query_id: Option<&str>) -> Result<(), BackendError>;
+    fn begin(&self, query_id: Option<&str>) -> Result<(), BackendError>;
 
     /// The backend runs the statement under the name `query_id`, and whoever asks for that name can fetch what comes of it:
-    /// a later gateway, for one. Blocks like [`WriteGate::admit`]. A backend without such names never calls it.
-    fn named(&self, query_id: &str);
+    /// a later gateway, for one. Blocks like [`WriteJournal::begin`]. A backend without such names never calls it.
+    fn record_query_id(&self, query_id: &str);
 }
 
 /// Whose request it is: for the backend's own history, and to know it again.
@@ -169,7 +169,7 @@ pub struct Request {
     /// The name of the query that an earlier gateway made of it: its result is fetched, and nothing is run.
     pub earlier: Option<String>,
     /// Asked before anything is changed; never for a statement that only reads.
-    pub gate: Arc<dyn WriteGate>,
+    pub journal: Arc<dyn WriteJournal>,
 }
 
 /// What came of a request that succeeded.
@@ -228,7 +228,7 @@ pub trait Backend: Send + Sync + 'static {
         context.clone()
     }
 
-    /// Whether the backend knows more of a context than its own files do, so that [`Operation::Enter`] is what tells whether
+    /// Whether the backend knows more of a context than its own files do, so that [`Operation::UseContext`] is what tells whether
     /// there is such a context.
     fn tells_contexts(&self) -> bool {
         false
@@ -279,8 +279,8 @@ pub trait Cancel: Send + Sync {
     fn cancel(&self);
 
     /// The gateway leaves, and its next one asks for the request again: lets go of what goes on without us and can be
-    /// fetched later ([`ErrorKind::Left`]), and stops anything else.
-    fn leave(&self) {
+    /// fetched later ([`ErrorKind::Detached`]), and stops anything else.
+    fn detach(&self) {
         self.cancel();
     }
 }

@@ -15,11 +15,11 @@ use super::writes::{Verdict, Write};
 use super::{failure, table, tools};
 use crate::backend::{
     BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind, Request,
-    RequestOrigin, Transaction, WriteGate,
+    RequestOrigin, Transaction, WriteJournal,
 };
 use crate::gateway::Gateway;
 use crate::link::{Replayed, seq_of_private};
-use crate::multiplexer::Stop;
+use crate::multiplexer::StopReason;
 use crate::session::{CONTEXT_BYTES_MAX, Session, SessionContext};
 
 /// How like a tool's name a wrong one must be (Jaro-Winkler) to be taken for it.
@@ -41,13 +41,13 @@ struct Work {
     rows_max: u64,
     /// The name of the query that an earlier gateway made of it.
     earlier: Option<String>,
-    gate: Arc<dyn WriteGate>,
+    journal: Arc<dyn WriteJournal>,
 }
 
 impl Work {
     /// Something that changes nothing.
     fn reading(operation: Operation, rows_max: u64) -> Self {
-        Self { operation, rows_max, earlier: None, gate: Arc::new(NoWrites) }
+        Self { operation, rows_max, earlier: None, journal: Arc::new(NoWrites) }
     }
 }
 
@@ -55,14 +55,14 @@ impl Work {
 #[derive(Debug)]
 struct NoWrites;
 
-impl WriteGate for NoWrites {
-    fn admit(&self, _: Option<&str>) -> Result<(), BackendError> {
+impl WriteJournal for NoWrites {
+    fn begin(&self, _: Option<&str>) -> Result<(), BackendError> {
         let message = "a question about the catalog would have changed something";
         Err(BackendError::new(ErrorKind::Refused, message))
     }
 
     // It is asked again.
-    fn named(&self, _: &str) {}
+    fn record_query_id(&self, _: &str) {}
 }
 
 /// Why a call has no result.
@@ -189,7 +189,8 @@ impl Call<'_> {
             (false, true) => Transaction::None,
         };
         let operation = Operation::Statement { sql: query, transaction };
-        let work = Work { operation, rows_max, earlier, gate: Arc::clone(&write) as Arc<dyn WriteGate> };
+        let work =
+            Work { operation, rows_max, earlier, journal: Arc::clone(&write) as Arc<dyn WriteJournal> };
         let result = self.run(context, work).await.map(|done| self.text(&done));
         write.settle(&result).await;
         Ok(result?)
@@ -289,7 +290,7 @@ impl Call<'_> {
         if !self.gateway.multiplexer.backend().tells_contexts() {
             return Ok(context);
         }
-        let done = self.run(context.clone(), Work::reading(Operation::Enter, 0)).await?;
+        let done = self.run(context.clone(), Work::reading(Operation::UseContext, 0)).await?;
         Ok(done.context.unwrap_or(context))
     }
 
@@ -317,7 +318,7 @@ impl Call<'_> {
 
     async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
         let limits = &self.gateway.config.limits;
-        let Work { operation, rows_max, earlier, gate } = work;
+        let Work { operation, rows_max, earlier, journal } = work;
         let request = Request {
             context,
             operation,
@@ -329,7 +330,7 @@ impl Call<'_> {
                 number: seq_of_private(&self.request.id).unwrap_or_default(),
             },
             earlier,
-            gate,
+            journal,
         };
         let done = self.gateway.multiplexer.run(request, self.stopped()).await?;
         self.session.counters.rows.fetch_add(done.rows.rows().len() as u64, Ordering::Relaxed);
@@ -337,7 +338,7 @@ impl Call<'_> {
     }
 
     /// Waits until the request is to stop.
-    async fn stopped(&self) -> Stop {
+    async fn stopped(&self) -> StopReason {
         tokio::select! {
             biased;
             () = self.session.gone.cancelled() => {}
@@ -346,7 +347,7 @@ impl Call<'_> {
         // The gateway leaves, and the client stays: its shim asks the next one.
         let is_left =
             self.gateway.drain.is_cancelled() && self.session.gone.is_cancelled() && !self.session.is_over();
-        if is_left { Stop::Leave } else { Stop::Cancel }
+        if is_left { StopReason::Detach } else { StopReason::Cancel }
     }
 
     fn text(&self, done: &Completion) -> CallToolResult {

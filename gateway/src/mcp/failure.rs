@@ -33,7 +33,7 @@ fn heading(kind: ErrorKind) -> &'static str {
         ErrorKind::Cancelled => "Cancelled",
         ErrorKind::TimedOut => "Timed out",
         ErrorKind::Busy | ErrorKind::Exhausted => "Busy",
-        ErrorKind::Left | ErrorKind::Unavailable => "Backend unavailable",
+        ErrorKind::Detached | ErrorKind::Unavailable => "Backend unavailable",
         ErrorKind::OutcomeUnknown => "Not run again",
     }
 }

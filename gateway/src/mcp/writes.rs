@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use super::failure;
-use crate::backend::{BackendError, ErrorKind, WriteGate};
+use crate::backend::{BackendError, ErrorKind, WriteJournal};
 use crate::gateway::Gateway;
 use crate::session::Session;
 use crate::state::{Digest, Entry, RESULT_BYTES_MAX, StateStore};
@@ -178,7 +178,7 @@ impl Write {
         }
         let ending = match result {
             // The next gateway fetches what comes of it.
-            Err(error) if error.kind == ErrorKind::Left => Ending::Left,
+            Err(error) if error.kind == ErrorKind::Detached => Ending::Left,
             _ if self.is_read.load(Ordering::Acquire) => Ending::Forgotten,
             // It was stopped before it changed anything: the client did that and wants no answer, or the gateway, and the
             // next one may run it.
@@ -221,8 +221,8 @@ enum Ending {
     Left,
 }
 
-impl WriteGate for Write {
-    fn admit(&self, query_id: Option<&str>) -> Result<(), BackendError> {
+impl WriteJournal for Write {
+    fn begin(&self, query_id: Option<&str>) -> Result<(), BackendError> {
         if self.may_have_run {
             return Err(unknown(None));
         }
@@ -240,7 +240,7 @@ impl WriteGate for Write {
         Ok(())
     }
 
-    fn named(&self, query_id: &str) {
+    fn record_query_id(&self, query_id: &str) {
         let (session, request) = (&self.name.0, self.name.1);
         if let Err(error) = self.state.name(session, request, self.digest, query_id) {
             // A later gateway runs a read again, and says of a write that it does not know.

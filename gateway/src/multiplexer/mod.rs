@@ -26,11 +26,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a request is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub enum StopReason {
     /// Nobody wants it any more.
     Cancel,
     /// The gateway leaves, and the next one is asked for it again.
-    Leave,
+    Detach,
 }
 
 /// How the pool is used, for `status`.
@@ -126,12 +126,12 @@ impl Multiplexer {
     /// Runs `request` on a connection.
     ///
     /// # Errors
-    /// The backend's; [`ErrorKind::Cancelled`] or [`ErrorKind::Left`] once `stop` is done, [`ErrorKind::TimedOut`] after the
+    /// The backend's; [`ErrorKind::Cancelled`] or [`ErrorKind::Detached`] once `stop` is done, [`ErrorKind::TimedOut`] after the
     /// request's time of running, [`ErrorKind::Busy`] where no connection came free in time.
     pub async fn run(
         &self,
         request: Request,
-        stop: impl Future<Output = Stop> + Send,
+        stop: impl Future<Output = StopReason> + Send,
     ) -> Result<Completion, BackendError> {
         let timeout = request.timeout;
         let mut stop = pin!(stop);
@@ -141,7 +141,7 @@ impl Multiplexer {
             lease = self.lease() => lease,
         };
         let mut lease = leased.map_err(|error| match &request.earlier {
-            Some(query_id) if error.kind != ErrorKind::Left => error.of_unfetched(query_id),
+            Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
             _ => error,
         })?;
         let canceller = lease.connection.canceller();
@@ -151,8 +151,8 @@ impl Multiplexer {
             done = &mut running => return done,
             stop = stop => {
                 match stop {
-                    Stop::Cancel => canceller.cancel(),
-                    Stop::Leave => canceller.leave(),
+                    StopReason::Cancel => canceller.cancel(),
+                    StopReason::Detach => canceller.detach(),
                 }
                 cancelled_error()
             }
@@ -223,9 +223,11 @@ impl Multiplexer {
 }
 
 /// A request that was stopped before it had a connection. What an earlier gateway made of it goes on.
-fn stopped_error(stop: Stop, earlier: Option<&str>) -> BackendError {
+fn stopped_error(stop: StopReason, earlier: Option<&str>) -> BackendError {
     match (stop, earlier) {
-        (Stop::Leave, Some(_)) => BackendError::new(ErrorKind::Left, "the gateway leaves, the query goes on"),
+        (StopReason::Detach, Some(_)) => {
+            BackendError::new(ErrorKind::Detached, "the gateway leaves, the query goes on")
+        }
         _ => cancelled_error(),
     }
 }

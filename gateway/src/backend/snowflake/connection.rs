@@ -58,7 +58,7 @@ impl SnowflakeConnection {
             Operation::Statement { sql, transaction } => self
                 .admit(sql, *transaction)
                 .map_err(|error| unanswered(request, Class::Write, stop, error))?,
-            Operation::Catalog(_) | Operation::Enter => Class::Read,
+            Operation::Catalog(_) | Operation::UseContext => Class::Read,
         };
         // A log-in looks itself, and only one may be let through to try.
         if self.is_logged_in()
@@ -109,7 +109,7 @@ impl SnowflakeConnection {
             in_doubt: AtomicBool::new(false),
         };
         let done = match &request.operation {
-            Operation::Enter => Ok(Completion::of_context(of_session(&entered.wire.context()))),
+            Operation::UseContext => Ok(Completion::of_context(of_session(&entered.wire.context()))),
             Operation::Catalog(asked) => self.look_up(&run, asked).await,
             Operation::Statement { sql, transaction } => self.execute(&run, sql, *transaction).await,
         };
@@ -144,7 +144,7 @@ impl SnowflakeConnection {
             match run.earlier(&query).await {
                 // A read runs again where nobody knows of it any more.
                 Err(Ended::Failed(error) | Ended::Aborted(error))
-                    if !run.writes() && error.kind != ErrorKind::Left =>
+                    if !run.writes() && error.kind != ErrorKind::Detached =>
                 {
                     tracing::info!(%query, code = error.code, "the result of an earlier gateway's query is gone");
                 }
@@ -163,7 +163,7 @@ impl SnowflakeConnection {
         }
         // What is rolled back in any case changes nothing, however often it runs.
         if run.writes() && transaction != Transaction::Rollback {
-            run.request.gate.admit(None)?;
+            run.request.journal.begin(None)?;
         }
         run.in_transaction(sql, transaction).await
     }

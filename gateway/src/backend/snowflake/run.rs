@@ -222,7 +222,7 @@ impl Run<'_> {
                 let query = running.query_id().clone();
                 if self.stands_alone {
                     // A short append to a file; the one worker has others to serve.
-                    block_in_place(|| self.request.gate.named(query.as_str()));
+                    block_in_place(|| self.request.journal.record_query_id(query.as_str()));
                 }
                 let finishing = self.session.finish(Progress::Running(running), self.request.timeout);
                 self.wait_for(&query, finishing).await?
@@ -402,7 +402,7 @@ fn stopped() -> BackendError {
 }
 
 pub(super) fn left(query: &str) -> BackendError {
-    let mut error = BackendError::new(ErrorKind::Left, "the gateway leaves, the query goes on");
+    let mut error = BackendError::new(ErrorKind::Detached, "the gateway leaves, the query goes on");
     error.query_id = Some(query.to_owned());
     error
 }

@@ -54,7 +54,7 @@ impl Cancel for Running {
         }
     }
 
-    fn leave(&self) {
+    fn detach(&self) {
         if let Some(stop) = &*self.lock() {
             stop.leave.cancel();
             stop.any.cancel();

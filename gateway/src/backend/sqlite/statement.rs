@@ -9,7 +9,7 @@ use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
 use super::rules::Denial;
 use super::value;
-use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction, WriteGate};
+use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction, WriteJournal};
 
 /// Time spent on counting rows that are not kept, at most.
 const COUNT_TIME_MAX: Duration = Duration::from_millis(200);
@@ -25,7 +25,7 @@ pub(super) struct Runner<'a> {
     pub(super) has_attached: bool,
     pub(super) read_only: bool,
     /// Asked before the statement changes anything.
-    pub(super) gate: &'a dyn WriteGate,
+    pub(super) journal: &'a dyn WriteJournal,
 }
 
 /// An error and whether the connection is broken with it.
@@ -45,7 +45,7 @@ impl Runner<'_> {
     pub(super) fn run(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
         self.guard.begin(sql, self.main);
         let result = self.prepare(sql).and_then(|statement| {
-            self.ask_gate(&statement, transaction)?;
+            self.ask_journal(&statement, transaction)?;
             self.run_in(statement, transaction, caps)
         });
         self.guard.enter(Phase::Internal);
@@ -76,11 +76,11 @@ impl Runner<'_> {
     }
 
     /// Asks whether a write may run; one that is rolled back is no write.
-    fn ask_gate(&self, statement: &Statement<'_>, transaction: Transaction) -> Result<(), Failure> {
+    fn ask_journal(&self, statement: &Statement<'_>, transaction: Transaction) -> Result<(), Failure> {
         if transaction == Transaction::Rollback || !self.writes(statement) {
             return Ok(());
         }
-        Ok(self.gate.admit(None)?)
+        Ok(self.journal.begin(None)?)
     }
 
     /// Whether running `statement` may change a file. SQLite counts some pragmas that only read among the writers.

@@ -78,7 +78,7 @@ impl Worker {
             }
             Operation::Catalog(catalog) => self.catalog(&databases, main, catalog, request),
             // What there is has been looked up above.
-            Operation::Enter => Ok(Completion::of_context(request.context.clone())),
+            Operation::UseContext => Ok(Completion::of_context(request.context.clone())),
         }
     }
 
@@ -170,7 +170,7 @@ impl Worker {
             main: &open.main().name,
             has_attached: open.has_attached(),
             read_only: self.opener.read_only,
-            gate: &*request.gate,
+            journal: &*request.journal,
         })
     }
 }

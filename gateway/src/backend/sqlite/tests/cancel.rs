@@ -104,7 +104,7 @@ async fn a_dropped_future_cancels_and_the_next_request_waits_for_the_thread() {
     for _ in 0..5 {
         let context = client.context.clone();
         let operation = statement(ENDLESS, Transaction::None);
-        let request = request(context, operation, CAPS, Gate::Open);
+        let request = request(context, operation, CAPS, TestJournal::Accepts);
         {
             let run = client.connection.run(request);
             tokio::pin!(run);

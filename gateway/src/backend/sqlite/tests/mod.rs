@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::{SqliteBackend, SqliteSettings};
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Cell, Completion, Connection, Context, ErrorKind, Operation,
-    Request, RequestOrigin, Transaction, WriteGate,
+    Request, RequestOrigin, Transaction, WriteJournal,
 };
 
 /// Long enough that reaching it means a hang.
@@ -105,27 +105,27 @@ struct Client {
     _dir: Option<Arc<tempfile::TempDir>>,
 }
 
-/// Lets every write pass, or none.
+/// Accepts every write, or none.
 #[derive(Debug)]
-enum Gate {
-    Open,
-    Closed,
+enum TestJournal {
+    Accepts,
+    Refuses,
 }
 
-impl WriteGate for Gate {
-    fn admit(&self, _: Option<&str>) -> Result<(), BackendError> {
+impl WriteJournal for TestJournal {
+    fn begin(&self, _: Option<&str>) -> Result<(), BackendError> {
         match self {
-            Self::Open => Ok(()),
-            Self::Closed => Err(BackendError::new(ErrorKind::OutcomeUnknown, "closed")),
+            Self::Accepts => Ok(()),
+            Self::Refuses => Err(BackendError::new(ErrorKind::OutcomeUnknown, "closed")),
         }
     }
 
-    fn named(&self, _: &str) {
+    fn record_query_id(&self, _: &str) {
         unreachable!("SQLite has no names for queries");
     }
 }
 
-fn request(context: Context, operation: Operation, caps: Caps, gate: Gate) -> Request {
+fn request(context: Context, operation: Operation, caps: Caps, journal: TestJournal) -> Request {
     Request {
         context,
         operation,
@@ -133,19 +133,19 @@ fn request(context: Context, operation: Operation, caps: Caps, gate: Gate) -> Re
         timeout: PATIENCE,
         origin: RequestOrigin::default(),
         earlier: None,
-        gate: Arc::new(gate),
+        journal: Arc::new(journal),
     }
 }
 
 impl Client {
     async fn run(&mut self, operation: Operation, caps: Caps) -> Result<Completion, BackendError> {
-        self.request(request(self.context.clone(), operation, caps, Gate::Open)).await
+        self.request(request(self.context.clone(), operation, caps, TestJournal::Accepts)).await
     }
 
     /// Runs what must not change anything.
     async fn run_gated(&mut self, sql: &str, transaction: Transaction) -> Result<Completion, BackendError> {
         let operation = statement(sql, transaction);
-        self.request(request(self.context.clone(), operation, CAPS, Gate::Closed)).await
+        self.request(request(self.context.clone(), operation, CAPS, TestJournal::Refuses)).await
     }
 
     async fn request(&mut self, request: Request) -> Result<Completion, BackendError> {
