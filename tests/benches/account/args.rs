@@ -3,7 +3,7 @@
 use crate::common::args;
 
 pub(crate) const HELP: &str = "\
-cargo bench -p snowgate-tests --bench account -- [OPTIONS]
+cargo bench -p snowgate-benches --bench account -- [OPTIONS]
 
   --quick      fewer and shorter rounds: a look, not a measurement
   --only NAME  one part: statements

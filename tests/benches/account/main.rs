@@ -1,6 +1,6 @@
 //! The benchmark of the Snowflake backend: what a statement costs through shim and gateway, over the driver alone.
 //!
-//! `cargo bench -p snowgate-tests --bench account [-- --quick]` prints tables and the target, reached or not. The server is
+//! `cargo bench -p snowgate-benches --bench account [-- --quick]` prints tables and the target, reached or not. The server is
 //! fakesnow, real SQL over the real protocol: it takes most of the time, as the warehouse does. Linux only: processes are
 //! looked at through `/proc`. Python is needed, see `tests/clients/fakesnow`.
 //!

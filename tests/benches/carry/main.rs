@@ -1,7 +1,7 @@
 //! The benchmark of what is carried over a gateway's end: what retained lines and the journal cost while nothing happens,
 //! and how long clients wait when a gateway is killed or restarted.
 //!
-//! `cargo bench -p snowgate-tests --bench carry [-- --quick] [--only NAME]` prints tables and the targets, reached or not.
+//! `cargo bench -p snowgate-benches --bench carry [-- --quick] [--only NAME]` prints tables and the targets, reached or not.
 //! `docs/benchmarks.md` explains the rows. Linux only: processes are looked at through `/proc`.
 //!
 //! What is compared takes turns, round after round; differences and ratios are medians of the rounds' own.

@@ -1,14 +1,9 @@
 //! A home with the sample data in place, and gateways in it.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use snowgate_tests::{Home, until};
 
 use super::connection::{Connection, Request};
-
-/// A gateway that was told to leave is gone after this.
-const GONE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A home whose first gateway has written the sample data and is still there.
 pub(crate) fn home() -> Result<Home> {
@@ -34,7 +29,7 @@ pub(crate) fn client(home: &Home) -> Result<Connection> {
 /// Stops the gateway and waits until it is gone.
 pub(crate) fn stop(home: &Home) {
     home.stop();
-    until(GONE_LIMIT, "the gateway is gone", || home.gateways().is_empty());
+    until("the gateway is gone", || home.gateways().is_empty());
 }
 
 /// A query that costs the database nothing.

@@ -3,7 +3,7 @@
 use crate::common::args;
 
 pub(crate) const HELP: &str = "\
-cargo bench -p snowgate-tests --bench spine -- [OPTIONS]
+cargo bench -p snowgate-benches --bench spine -- [OPTIONS]
 
   --quick      fewer and shorter rounds: a look, not a measurement
   --peers      also PyPI mcp-server-sqlite and npm @bytebase/dbhub (fetched once, pinned)

@@ -1,6 +1,6 @@
 //! The benchmark of the spine: what a call through shim and gateway costs, and what shim and gateway weigh.
 //!
-//! `cargo bench -p snowgate-tests --bench spine [-- --quick] [--peers] [--only NAME]` prints one table a question and the
+//! `cargo bench -p snowgate-benches --bench spine [-- --quick] [--peers] [--only NAME]` prints one table a question and the
 //! targets, reached or not. `docs/benchmarks.md` explains the rows. Linux only: memory comes from `/proc`.
 //!
 //! Everything that is compared is measured in turns, round after round, and a ratio is the median of the rounds' ratios:

@@ -1,0 +1,156 @@
+//! Runs a client program over its SDK, in a home of its own.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use warehouse::support::patience;
+
+use super::{Fakesnow, NodeVersion, Unavailable, folder, home, node, python, run, typescript};
+use crate::harness::{Home, binaries};
+
+/// One client program, all its checks, may take so many times the patience of one step.
+const PROGRAM_STEPS_MAX: u32 = 10;
+
+/// Writes go through, and a gateway that is told to leave lets statements finish however slow the machine is.
+const WRITABLE: &str = "[sqlite]\nread_only = false\n[gateway]\ndrain_timeout_ms = 15000\n";
+
+/// What a client program checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Everything that a client sees of a gateway that stays.
+    Checks,
+    /// The same in front of fakesnow.
+    Snowflake,
+    /// What it sees while the gateway is killed, stopped and restarted.
+    CarriedOver,
+}
+
+/// Where a client program runs. In order: the gateway goes before its backend.
+struct Setting {
+    home: Home,
+    contract: PathBuf,
+    _server: Option<Fakesnow>,
+}
+
+impl Plan {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Checks | Self::Snowflake => "checks",
+            Self::CarriedOver => "carried-over",
+        }
+    }
+
+    /// What the program runs in, which says where a check of the plan may write.
+    fn setting(self) -> Setting {
+        if self == Self::Snowflake {
+            return fakesnow();
+        }
+        let home = available(home());
+        if self == Self::CarriedOver {
+            fs::write(home.config_file(), WRITABLE).expect("writing the config file");
+        }
+        Setting { home, contract: folder().join("contract.json"), _server: None }
+    }
+}
+
+/// fakesnow with a few tables, and a gateway's home in front of it.
+fn fakesnow() -> Setting {
+    let (server, home) = (available(Fakesnow::start()), Home::bare());
+    let read = |name: &str| -> Value {
+        let text = fs::read_to_string(folder().join(name)).expect("reading a file of the clients' folder");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let statements: Vec<String> = serde_json::from_value(read("fakesnow/seed.json")).expect("statements");
+    server.run(&statements);
+    fs::write(home.config_file(), server.config("SALES")).expect("writing the config file");
+    // What it says about databases and their contents is its own, the rest is everybody's.
+    let mut contract = read("contract.json");
+    if let (Some(all), Value::Object(own)) = (contract.as_object_mut(), read("fakesnow/contract.json")) {
+        all.extend(own);
+    }
+    let path = home.path().join("contract.json");
+    fs::write(&path, contract.to_string()).expect("writing the contract");
+    Setting { home, contract: path, _server: Some(server) }
+}
+
+/// Runs the program of the Python SDK of this major version in this mode.
+///
+/// # Panics
+/// A check fails, or the SDK cannot be had; the message says why.
+#[track_caller]
+pub fn run_python(major: u32, mode: &str, plan: Plan) {
+    let interpreter = available(python(major));
+    run_suite(Command::new(interpreter).arg("-B").arg(folder().join("python/suite.py")), mode, plan);
+}
+
+/// Runs a program of `tests/clients/typescript` in this mode.
+///
+/// # Panics
+/// A check fails, or the SDK cannot be had; the message says why.
+#[track_caller]
+pub fn run_typescript(program: &str, mode: &str, at_least: NodeVersion, plan: Plan) {
+    let (node, environment) = (available(node(at_least)), available(typescript()));
+    let programs = beside_their_modules(&folder().join("typescript"), &environment)
+        .expect("copying the TypeScript programs");
+    // The inspector keeps a catalog in the home folder: not in the user's.
+    let mut command = Command::new(node);
+    run_suite(command.arg(programs.path().join(program)).env("HOME", programs.path()), mode, plan);
+}
+
+/// What was found.
+///
+/// # Panics
+/// It was not; the words say what is missing on this machine.
+#[track_caller]
+pub fn available<T>(found: Result<T, Unavailable>) -> T {
+    found.unwrap_or_else(|missing| {
+        let cause = missing.source().map(|cause| format!(": {cause}"));
+        panic!("{missing}{}", cause.unwrap_or_default())
+    })
+}
+
+/// A folder with the programs of `source` and the `node_modules` of `environment`: Node looks for packages beside the
+/// importing file, wherever it was started.
+fn beside_their_modules(source: &Path, environment: &Path) -> std::io::Result<TempDir> {
+    let folder = tempfile::tempdir()?;
+    for entry in fs::read_dir(source)? {
+        let path: PathBuf = entry?.path();
+        if let (Some(name), Some("mjs")) = (path.file_name(), path.extension().and_then(|end| end.to_str())) {
+            fs::copy(&path, folder.path().join(name))?;
+        }
+    }
+    link(environment.join("node_modules"), folder.path().join("node_modules"))?;
+    Ok(folder)
+}
+
+#[cfg(unix)]
+use std::os::unix::fs::symlink as link;
+#[cfg(windows)]
+use std::os::windows::fs::symlink_dir as link;
+
+/// Runs a client program in a home of its own, which sees to it that no process is left.
+#[track_caller]
+fn run_suite(program: &mut Command, mode: &str, plan: Plan) {
+    let Setting { home, contract, _server } = plan.setting();
+    program.arg(&binaries().shim).arg(&binaries().gateway).arg(contract).arg(mode).arg(plan.name());
+    env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SNOWGATE_")).for_each(
+        |(name, _)| {
+            program.env_remove(name);
+        },
+    );
+    let limit = PROGRAM_STEPS_MAX * patience();
+    let finished = run(program.env("SNOWGATE_HOME", home.path()), limit).expect("the program starts");
+    println!("{}", finished.output);
+    let summary = finished.output.lines().last().unwrap_or_default();
+    let passed = summary.strip_suffix(" passed, 0 failed").is_some_and(|count| count != "0");
+    match finished.status {
+        None => panic!("the program was killed after {limit:?}"),
+        Some(status) => assert!(status.success() && passed, "{status}; {summary}"),
+    }
+    home.stop();
+}

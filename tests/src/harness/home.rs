@@ -1,0 +1,362 @@
+//! A `SNOWGATE_HOME` of its own for each test, and the gateway in it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::binaries;
+use crate::harness::client::{Client, Launch};
+use crate::harness::disk::SmallDisk;
+use crate::harness::output::Output;
+use crate::harness::process::{Process, Signal, kill, send_signal};
+use warehouse::support::{eventually, last_within, patience, until};
+use warehouse::{Warehouse, secrets};
+
+/// A temporary `SNOWGATE_HOME`. Dropping it stops its gateway and fails the test if a process stays behind.
+#[derive(Debug)]
+pub struct Home {
+    /// Before the folder: it is unmounted first.
+    state_disk: Option<SmallDisk>,
+    folder: TempDir,
+}
+
+impl Home {
+    /// A home whose gateway serves two empty databases, `ONE` (the default) and `TWO`: it starts at once.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn new() -> Self {
+        let home = Self::bare();
+        home.configure("");
+        home.add_database("ONE");
+        home.add_database("TWO");
+        home
+    }
+
+    /// A home as a new user has it: no file at all. The first gateway writes the sample data.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn bare() -> Self {
+        // Not below $TMPDIR, which may be long: a socket's path has at most 100 bytes.
+        let folder = tempfile::Builder::new().prefix("sg").rand_bytes(6).tempdir_in("/tmp");
+        Self { state_disk: None, folder: folder.expect("a temporary folder") }
+    }
+
+    /// Puts the state folder on a disk of its own that has `bytes`, so that it can be filled. Before the first gateway.
+    ///
+    /// # Errors
+    /// This user may not mount.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn mount_state(&mut self, bytes: u64) -> io::Result<()> {
+        let folder = self.path().join("state");
+        fs::create_dir_all(&folder).expect("making the state folder");
+        self.state_disk = Some(SmallDisk::mount(folder, bytes)?);
+        Ok(())
+    }
+
+    /// The disk of the state folder, if it has one of its own.
+    pub fn state_disk(&self) -> Option<&SmallDisk> {
+        self.state_disk.as_ref()
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder of the socket and the locks.
+    pub fn run_dir(&self) -> PathBuf {
+        self.path().join("run")
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> PathBuf {
+        self.run_dir().join("gateway.sock")
+    }
+
+    /// The folder of the database files.
+    pub fn databases(&self) -> PathBuf {
+        self.path().join("data/databases")
+    }
+
+    /// The config file.
+    pub fn config_file(&self) -> PathBuf {
+        self.path().join("config.toml")
+    }
+
+    /// Writes the config file: no sample data, and `toml`, which must not have a table `[sqlite]`.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn configure(&self, toml: &str) {
+        let text = format!("[sqlite]\nsample_data = false\n{toml}");
+        fs::write(self.config_file(), text).expect("writing the config file");
+    }
+
+    /// A home whose gateway logs in to `warehouse` with the usual user's private key, and may write.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn of_warehouse(warehouse: &Warehouse) -> Self {
+        let home = Self::bare();
+        let key = secrets::private_key();
+        home.configure_account(
+            warehouse,
+            &format!("private_key_file = {:?}\nread_only = false\n", key.display().to_string()),
+            "",
+        );
+        home
+    }
+
+    /// Writes the config file: `warehouse` is the backend, with these further lines of `[snowflake]`, and `toml` after it.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn configure_account(&self, warehouse: &Warehouse, lines: &str, toml: &str) {
+        let (user, port) = (secrets::USER, warehouse.address().port());
+        let text = format!(
+            "[backend]\nkind = 'snowflake'\n[snowflake]\naccount = 'org-test'\nuser = '{user}'\nhost = '127.0.0.1'\n\
+             port = {port}\nprotocol = 'http'\n{lines}{toml}"
+        );
+        fs::write(self.config_file(), text).expect("writing the config file");
+    }
+
+    /// Puts an empty database of this name into the folder.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn add_database(&self, name: &str) {
+        fs::create_dir_all(self.databases()).expect("making the databases' folder");
+        // A file without a byte is an empty SQLite database.
+        fs::write(self.databases().join(format!("{name}.db")), "").expect("writing a database");
+    }
+
+    /// A command that runs the shim in this home, and in no other that the test's own environment tells of.
+    pub fn shim(&self) -> Command {
+        self.command(&binaries().shim)
+    }
+
+    /// A command that runs the gateway's program in this home.
+    pub fn gateway(&self) -> Command {
+        self.command(&binaries().gateway)
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os() {
+            let text = name.as_encoded_bytes();
+            if text.starts_with(b"SNOWGATE_") || text.starts_with(b"SNOWFLAKE_") {
+                command.env_remove(name);
+            }
+        }
+        command.env("SNOWGATE_HOME", self.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `snowgate` with these arguments to its end.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        Output::of(self.gateway().args(arguments))
+    }
+
+    /// Starts a client and its shim.
+    ///
+    /// # Panics
+    /// The shim does not start.
+    #[track_caller]
+    pub fn client(&self) -> Client {
+        self.launch().start()
+    }
+
+    /// A client and its shim, about to start.
+    pub fn launch(&self) -> Launch {
+        Launch::new(self.shim())
+    }
+
+    /// `snowgate status --json`; `None` where no gateway runs.
+    ///
+    /// # Panics
+    /// The command fails.
+    #[track_caller]
+    pub fn status(&self) -> Option<Value> {
+        let output = self.run(&["status", "--json"]);
+        match output.code {
+            Some(0) => Some(output.json()),
+            Some(3) => None,
+            _ => panic!("snowgate status: {output:?}"),
+        }
+    }
+
+    /// `snowgate sessions --json`.
+    ///
+    /// # Panics
+    /// No gateway runs, or the command fails.
+    #[track_caller]
+    pub fn sessions(&self) -> Vec<Value> {
+        self.try_sessions().expect("a running gateway")
+    }
+
+    /// As [`Home::sessions`]; `None` where no gateway runs.
+    #[track_caller]
+    fn try_sessions(&self) -> Option<Vec<Value>> {
+        let output = self.run(&["sessions", "--json"]);
+        match output.code {
+            Some(0) => Some(output.json().as_array().cloned().expect("a list of sessions")),
+            Some(3) => None,
+            _ => panic!("snowgate sessions: {output:?}"),
+        }
+    }
+
+    /// The session of the shim with this process id.
+    ///
+    /// # Panics
+    /// There is none.
+    #[track_caller]
+    pub fn session_of(&self, pid: u32) -> Value {
+        let sessions = self.sessions();
+        let found = sessions.iter().find(|session| session["pid"] == pid);
+        found.unwrap_or_else(|| panic!("no session of pid {pid} in {sessions:?}")).clone()
+    }
+
+    /// The process id of the gateway that answers.
+    ///
+    /// # Panics
+    /// None does.
+    #[track_caller]
+    pub fn gateway_pid(&self) -> u32 {
+        let status = self.status().expect("a running gateway");
+        status["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("a process id")
+    }
+
+    /// Kills the gateway that answers and waits until it is gone; gives its process id.
+    ///
+    /// # Panics
+    /// None answers, or it stays.
+    #[track_caller]
+    pub fn kill_gateway(&self) -> u32 {
+        let pid = self.gateway_pid();
+        kill(pid);
+        until("the killed gateway is gone", || !self.is_running(pid));
+        pid
+    }
+
+    /// Whether a process of this home with this id runs.
+    pub fn is_running(&self, pid: u32) -> bool {
+        self.processes().iter().any(|process| process.pid == pid)
+    }
+
+    /// Runs `snowgate stop`.
+    ///
+    /// # Panics
+    /// It fails.
+    #[track_caller]
+    pub fn stop(&self) {
+        let output = self.run(&["stop"]);
+        assert_eq!(output.code, Some(0), "snowgate stop: {output:?}");
+    }
+
+    /// Waits until a gateway runs and `snowgate sessions` says what `holds` wants.
+    ///
+    /// # Panics
+    /// It does not within [`patience`].
+    #[track_caller]
+    pub fn sessions_until(&self, what: &str, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        eventually(what, || self.try_sessions().filter(|sessions| holds(sessions)))
+    }
+
+    /// Every process that runs in this home.
+    pub fn processes(&self) -> Vec<Process> {
+        Process::with_variable(&format!("SNOWGATE_HOME={}", self.path().display()))
+    }
+
+    /// The gateways that run in this home, serving or about to.
+    pub fn gateways(&self) -> Vec<Process> {
+        self.processes().into_iter().filter(Process::is_gateway).collect()
+    }
+
+    /// How many statements the journal of writes has that are not at their end.
+    ///
+    /// # Panics
+    /// There is no journal.
+    pub fn writes_under_way(&self) -> u64 {
+        let state = self.path().join("state/state.db");
+        let state = rusqlite::Connection::open_with_flags(state, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let sql = "SELECT count(*) FROM journal WHERE finished IS NULL";
+        let count = state.and_then(|state| state.query_row(sql, [], |row| row.get::<_, i64>(0)));
+        count.expect("a journal").unsigned_abs()
+    }
+
+    /// The text of all log files.
+    pub fn log(&self) -> String {
+        let entries = fs::read_dir(self.path().join("state/logs")).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        files.sort();
+        files.iter().map(|file| fs::read_to_string(file).unwrap_or_default()).collect()
+    }
+
+    /// The log's lines that say `message`.
+    ///
+    /// # Panics
+    /// A line is no JSON. (A gateway that is killed may leave a half line at the end; that is skipped.)
+    pub fn log_lines(&self, message: &str) -> Vec<Value> {
+        let lines: Vec<Value> =
+            self.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        lines.into_iter().filter(|line| line["message"] == message).collect()
+    }
+
+    /// Every file and folder of this home but logs, relative to it, in order.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                if is_folder && !path.ends_with("logs") {
+                    folders.push(path.clone());
+                }
+                found.extend(path.strip_prefix(self.path()).map(Path::to_owned));
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// Ends whatever still runs here; gives what should not have.
+    fn clear(&self) -> Vec<Process> {
+        for gateway in self.gateways() {
+            // As `snowgate stop` does, but without a wait: the test is over.
+            send_signal(gateway.pid, Signal::TERM);
+        }
+        let left = last_within(patience(), || self.processes(), Vec::is_empty);
+        left.iter().for_each(|process| kill(process.pid));
+        left
+    }
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let left = self.clear();
+        if std::thread::panicking() {
+            eprintln!("the log of the failed test's gateway:\n{}", self.log());
+        } else {
+            assert!(left.is_empty(), "processes were left behind in {}: {left:?}", self.path().display());
+        }
+    }
+}

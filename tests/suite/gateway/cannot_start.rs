@@ -1,0 +1,249 @@
+//! A gateway that cannot start: the client's first request is told why, and where the log is, within two seconds; once
+//! the cause is gone the next request of the same shim works.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use snowgate_tests::{Client, Home, Launch, binaries, error_text, tool_text};
+
+/// From the request to its answer.
+const TOLD_LIMIT: Duration = Duration::from_secs(2);
+
+/// A request's message, which must come in time and name the log; stderr must say the same.
+fn refusal(client: &mut Client, words: &[&str]) -> String {
+    let since = Instant::now();
+    let answer = client.request("tools/list", &json!({}));
+    let took = since.elapsed();
+    let message = error_text(&answer, -32603).to_owned();
+    for word in words {
+        assert!(message.contains(word), "no {word:?} in {message:?}");
+        client.stderr_says(word);
+    }
+    assert!(took < TOLD_LIMIT, "told after {took:?}: {message}");
+    message
+}
+
+/// As [`refusal`], and the message names a log that exists.
+fn refusal_with_log(client: &mut Client, words: &[&str]) -> String {
+    let message = refusal(client, words);
+    let (_, log) = message.split_once("(log: ").unwrap_or_else(|| panic!("no log's place in {message:?}"));
+    let (log, _) = log.split_once(')').expect("a closing bracket");
+    assert!(Path::new(log).is_file(), "{log} is not there: {message}");
+    message
+}
+
+fn works(client: &mut Client) {
+    let answer = client.request("tools/list", &json!({}));
+    assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(10), "{answer}");
+}
+
+#[test]
+fn a_gateway_that_is_not_there_is_named() {
+    let home = Home::new();
+    let program = home.path().join("bin/snowgate");
+    let mut client = home.launch().arg("--gateway").arg(&program).start();
+    let message =
+        refusal_with_log(&mut client, &["cannot run", &program.display().to_string(), "No such file"]);
+    assert!(message.contains("--gateway"), "the next step names the flag: {message}");
+    fs::create_dir(program.parent().expect("a folder")).expect("making a folder");
+    symlink(&binaries().gateway, &program).expect("linking");
+    works(&mut client);
+}
+
+#[test]
+fn a_gateway_that_cannot_be_run_is_named() {
+    let home = Home::new();
+    let program = home.path().join("snowgate");
+    fs::write(&program, "#!/bin/sh\nexit 0\n").expect("writing");
+    let mut client = home.launch().env("SNOWGATE_GATEWAY", &program).start();
+    refusal_with_log(&mut client, &["cannot run", &program.display().to_string(), "Permission denied"]);
+    fs::remove_file(&program).expect("removing");
+    symlink(&binaries().gateway, &program).expect("linking");
+    works(&mut client);
+}
+
+#[test]
+fn a_program_that_is_no_gateway_is_reported_with_its_last_words() {
+    let home = Home::new();
+    let program = home.path().join("snowgate");
+    fs::write(&program, "#!/bin/sh\necho 'libfoo.so.3 is missing' >&2\nexit 7\n").expect("writing");
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("making it executable");
+    let mut client = home.launch().env("SNOWGATE_GATEWAY", &program).start();
+    refusal_with_log(&mut client, &["ended before it was ready", "exit status: 7", "libfoo.so.3 is missing"]);
+}
+
+/// A gateway's program that is killed at its first `times` starts.
+fn killed_at_first(home: &Home, times: usize) -> Launch {
+    let (program, starts) = (home.path().join("snowgate"), home.path().join("starts"));
+    let script = format!(
+        "#!/bin/sh\necho >> {starts}\n[ $(wc -l < {starts}) -gt {times} ] || kill -9 $$\nexec {gateway} \"$@\"\n",
+        starts = starts.display(),
+        gateway = binaries().gateway.display(),
+    );
+    fs::write(&program, script).expect("writing");
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("making it executable");
+    home.launch().env("SNOWGATE_GATEWAY", &program)
+}
+
+#[test]
+fn a_gateway_that_somebody_kills_while_it_starts_is_started_again() {
+    let home = Home::new();
+    works(&mut killed_at_first(&home, 4).start());
+}
+
+#[test]
+fn a_gateway_that_is_killed_at_every_start_is_given_up() {
+    let home = Home::new();
+    let mut client = killed_at_first(&home, 5).start();
+    refusal_with_log(&mut client, &["ended before it was ready", "SIGKILL"]);
+    works(&mut client);
+}
+
+#[test]
+fn a_wrong_key_is_named_with_file_line_and_the_nearest_key() {
+    let home = Home::new();
+    home.configure("[pool]\nconections_max = 4\n");
+    let mut client = home.client();
+    let file = home.config_file().display().to_string();
+    refusal_with_log(&mut client, &[&file, "conections_max", "connections_max", "snowgate config check"]);
+    assert!(client.stderr().contains(":4:"), "the line is named: {}", client.stderr());
+    home.configure("[pool]\nconnections_max = 4\n");
+    works(&mut client);
+    assert_eq!(home.status().expect("a gateway")["connections_max"], 4);
+}
+
+#[test]
+fn a_config_that_is_no_toml_is_named() {
+    let home = Home::new();
+    home.configure("[pool\n");
+    let mut client = home.client();
+    refusal_with_log(&mut client, &[&home.config_file().display().to_string()]);
+    home.configure("");
+    works(&mut client);
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let home = Home::new();
+    let mut client = home.launch().env("SNOWGATE_LIMITS_ROWS_MAX", "many").start();
+    refusal_with_log(&mut client, &["SNOWGATE_LIMITS_ROWS_MAX", "many"]);
+    // The environment cannot be repaired from outside, but another shim with a better one can start the gateway.
+    let mut other = home.client();
+    works(&mut other);
+    works(&mut client);
+}
+
+#[test]
+fn a_config_file_that_was_named_and_is_missing_is_an_error() {
+    let home = Home::new();
+    let file = home.path().join("elsewhere.toml");
+    let mut client = home.launch().env("SNOWGATE_CONFIG", &file).start();
+    refusal_with_log(&mut client, &[&file.display().to_string()]);
+    fs::write(&file, "[sqlite]\nsample_data = false\n").expect("writing");
+    works(&mut client);
+}
+
+#[test]
+fn a_file_of_the_config_that_is_no_database_is_named() {
+    let home = Home::new();
+    let file = home.path().join("ledger.db");
+    fs::write(&file, "certainly not SQLite. ".repeat(500)).expect("writing");
+    home.configure(&format!("[sqlite.databases]\nLEDGER = \"{}\"\n", file.display()));
+    let mut client = home.client();
+    let words = ["sqlite.databases.LEDGER", &file.display().to_string(), "not a database"];
+    refusal_with_log(&mut client, &words);
+    fs::write(&file, "").expect("writing");
+    works(&mut client);
+}
+
+#[test]
+fn a_file_of_the_folder_that_is_no_database_stops_only_its_own_queries() {
+    let home = Home::new();
+    let file = home.databases().join("TWO.db");
+    fs::write(&file, "certainly not SQLite. ".repeat(500)).expect("writing");
+    let mut client = home.client();
+    client.initialize();
+    assert_eq!(tool_text(&client.query("select 1 as one")), "one\n1\n(1 row)");
+    let answer = client.call("execute_query", &json!({"query": "select 1", "database": "TWO"}));
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+    assert!(tool_text(&answer).contains(&file.display().to_string()), "{answer}");
+    assert_eq!(home.log_lines("database cannot be opened").len(), 1);
+}
+
+#[test]
+fn a_database_that_cannot_be_read_is_named() {
+    let home = Home::new();
+    let file = home.path().join("ledger.db");
+    // A folder in the file's place: unreadable for root too.
+    fs::create_dir(&file).expect("making a folder");
+    fs::remove_dir_all(home.databases()).expect("removing the other databases");
+    let named = format!("[sqlite.databases]\nLEDGER = \"{}\"\n", file.display());
+    home.configure(&named);
+    let mut client = home.client();
+    refusal_with_log(&mut client, &["LEDGER", &file.display().to_string()]);
+    fs::remove_dir(&file).expect("removing the folder");
+    fs::write(&file, "").expect("writing");
+    works(&mut client);
+}
+
+#[test]
+fn a_databases_folder_that_is_a_file_is_named() {
+    let home = Home::new();
+    fs::remove_dir_all(home.databases()).expect("removing the databases");
+    fs::write(home.databases(), "a file").expect("writing");
+    let mut client = home.client();
+    refusal_with_log(&mut client, &[&home.databases().display().to_string()]);
+    fs::remove_file(home.databases()).expect("removing");
+    home.add_database("ONE");
+    works(&mut client);
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_named() {
+    let home = Home::new();
+    let state = home.path().join("state");
+    fs::write(&state, "a file").expect("writing");
+    let mut client = home.client();
+    refusal_with_log(&mut client, &["log", &state.display().to_string()]);
+    fs::remove_file(&state).expect("removing");
+    works(&mut client);
+}
+
+#[test]
+fn a_request_that_a_gateway_may_have_run_says_so() {
+    let home = Home::new();
+    let mut client = home.client();
+    client.initialize();
+    let under_way = client.send_endless_query();
+    home.sessions_until("the statement runs", |sessions| {
+        sessions.iter().any(|session| session["state"] == "running")
+    });
+    home.configure("[gateway]\nnonsense = 1\n");
+    home.kill_gateway();
+    let answer = client.answer(&under_way);
+    let text = error_text(&answer, -32603);
+    assert!(text.contains("nonsense") && text.contains("may have taken effect"), "{text}");
+    let answer = client.request("tools/list", &json!({}));
+    assert!(
+        !error_text(&answer, -32603).contains("may have taken effect"),
+        "no gateway ever had it: {answer}"
+    );
+}
+
+#[test]
+fn every_request_that_waits_is_told() {
+    let home = Home::new();
+    home.configure("[gateway]\nnonsense = 1\n");
+    let mut client = home.client();
+    let ids: Vec<_> = (0..20).map(|_| client.send("tools/list", &json!({}))).collect();
+    client.notify("notifications/initialized", &json!({}));
+    for id in ids {
+        let answer = client.answer(&id);
+        assert!(error_text(&answer, -32603).contains("nonsense"), "{answer}");
+    }
+    client.close_stdin();
+    assert_eq!(client.rest().len(), 0, "nothing is answered twice, and a notification not at all");
+}

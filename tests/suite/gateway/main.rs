@@ -1,0 +1,16 @@
+//! Shim and gateway with SQLite behind them: starting, what clients may send and get, restarts and ends.
+
+mod cannot_start;
+mod drain;
+mod endpoint;
+mod eras;
+mod flood;
+mod journal;
+mod long_query;
+mod malformed;
+mod restart;
+mod results;
+mod resume;
+mod sample;
+mod sessions;
+mod start;

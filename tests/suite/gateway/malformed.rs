@@ -1,0 +1,305 @@
+//! What no client should send: answered as JSON-RPC says, or refused by name, and the session goes on.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use snowgate_tests::{Client, Home, error_text, request_line, tool_text};
+
+/// The shim's bound on one line.
+const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+const PARSE_ERROR: i32 = -32700;
+const INVALID_REQUEST: i32 = -32600;
+const METHOD_NOT_FOUND: i32 = -32601;
+const INVALID_PARAMS: i32 = -32602;
+
+fn ready(home: &Home) -> Client {
+    let mut client = home.client();
+    client.initialize();
+    client
+}
+
+/// The next message must be an error of this code under this id, with these words; then the session must go on.
+#[track_caller]
+fn refused(client: &mut Client, id: &Value, code: i32, words: &[&str]) {
+    let answer = client.next_message();
+    let message = error_text(&answer, code);
+    for word in words {
+        assert!(message.contains(word), "no {word:?} in {message:?}");
+    }
+    assert_eq!(answer.get("id"), Some(id), "{answer}");
+    goes_on(client);
+}
+
+/// A request is answered, and nothing else comes.
+#[track_caller]
+fn goes_on(client: &mut Client) {
+    let answer = client.query("select 41 + 1 as answer");
+    assert_eq!(tool_text(&answer), "answer\n42\n(1 row)");
+    assert!(client.unclaimed().is_empty(), "messages that answer nothing: {:?}", client.unclaimed());
+}
+
+#[test]
+fn what_is_not_json_gets_a_parse_error_without_an_id() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    for line in ["hello", "{", r#"{"jsonrpc":"2.0","id":7,"method":"ping""#, "\u{feff}{}", "{}{}"] {
+        client.line(line);
+        refused(&mut client, &Value::Null, PARSE_ERROR, &["not JSON"]);
+    }
+}
+
+#[test]
+fn json_that_nobody_should_parse_is_refused() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    let nested = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+    client.line(&format!(r#"{{"jsonrpc":"2.0","id":7,"method":"ping","params":{{"x":{nested}}}}}"#));
+    refused(&mut client, &json!(7), INVALID_PARAMS, &["params of ping"]);
+    client.line(r#"{"jsonrpc":"2.0","id":7,"method":"pi\ud800ng"}"#);
+    refused(&mut client, &Value::Null, PARSE_ERROR, &["not JSON"]);
+}
+
+#[test]
+fn bytes_that_are_not_utf8_get_a_parse_error() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    client.write(b"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"pi\xffng\"}\n");
+    refused(&mut client, &Value::Null, PARSE_ERROR, &["not UTF-8", "byte 36"]);
+    client.write(b"\xff\xfe\x00\n");
+    refused(&mut client, &Value::Null, PARSE_ERROR, &["not UTF-8", "byte 0"]);
+}
+
+#[test]
+fn json_that_is_no_message_is_an_invalid_request() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    for line in ["7", "\"ping\"", "null", "{}", r#"{"id":null}"#] {
+        client.line(line);
+        refused(&mut client, &Value::Null, INVALID_REQUEST, &["Invalid request"]);
+    }
+    client.line(r#"{"jsonrpc":"1.0","id":"x","method":"ping"}"#);
+    refused(&mut client, &json!("x"), INVALID_REQUEST, &["jsonrpc"]);
+    client.line(r#"{"jsonrpc":"2.0","id":"y"}"#);
+    refused(&mut client, &json!("y"), INVALID_REQUEST, &["method"]);
+}
+
+#[test]
+fn a_batch_is_refused_by_name() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    client.line(r#"[{"jsonrpc":"2.0","id":7,"method":"ping"},{"jsonrpc":"2.0","id":8,"method":"ping"}]"#);
+    refused(&mut client, &Value::Null, INVALID_REQUEST, &["batches are not supported"]);
+    client.line("[]");
+    refused(&mut client, &Value::Null, INVALID_REQUEST, &["batches are not supported"]);
+}
+
+#[test]
+fn ids_that_are_none_are_refused() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    for id in ["null", "1.5", "true", "[1]", "{}", "99999999999999999999999"] {
+        client.line(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#));
+        refused(&mut client, &Value::Null, INVALID_REQUEST, &["`id` must be a string or an integer"]);
+    }
+}
+
+#[test]
+fn every_sound_id_comes_back_as_it_was() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    for id in [json!(0), json!(-1), json!(i64::MAX), json!(""), json!("a\"b\\c\u{e4}"), json!("7")] {
+        client.write(request_line(&id, "ping", &json!({})).as_bytes());
+        assert_eq!(client.answer(&id)["result"], json!({}));
+    }
+    goes_on(&mut client);
+}
+
+#[test]
+fn a_second_request_under_an_id_in_use_is_refused_and_the_first_is_answered() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    let first = client.send_endless_query();
+    client.write(request_line(&first, "ping", &json!({})).as_bytes());
+    let refusal = client.answer(&Value::Null);
+    let message = error_text(&refusal, INVALID_REQUEST);
+    assert!(message.contains(&format!("id {first} is in use")), "{message}");
+    client.notify("notifications/cancelled", &json!({"requestId": first}));
+    goes_on(&mut client);
+    // Free again.
+    client.write(request_line(&first, "ping", &json!({})).as_bytes());
+    assert_eq!(client.answer(&first)["result"], json!({}));
+    goes_on(&mut client);
+}
+
+#[test]
+fn an_unknown_method_is_named() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    let answer = client.request("tools/destroy", &json!({}));
+    assert!(error_text(&answer, METHOD_NOT_FOUND).contains("tools/destroy"), "{answer}");
+    client.notify("notifications/unheard_of", &json!({"x": 1}));
+    goes_on(&mut client);
+}
+
+#[test]
+fn an_unknown_tool_is_named_with_the_nearest() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    let answer = client.call("execute_querry", &json!({}));
+    let message = error_text(&answer, INVALID_PARAMS);
+    assert!(
+        message.contains("execute_querry") && message.contains("did you mean execute_query?"),
+        "{message}"
+    );
+    goes_on(&mut client);
+}
+
+#[test]
+fn wrong_arguments_are_named() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    for (arguments, words) in [
+        (json!({}), ["execute_query", "query"]),
+        (json!({"query": 7}), ["execute_query", "string"]),
+        (json!({"query": "select 1", "limti": 5}), ["execute_query", "limti"]),
+        (json!({"query": "select 1", "limit": 0}), ["execute_query", "limit"]),
+        (json!({"query": "select 1", "limit": -1}), ["execute_query", "-1"]),
+        (json!({"query": "select 1", "limit": 1.5}), ["execute_query", "1.5"]),
+    ] {
+        let answer = client.call("execute_query", &arguments);
+        let message = error_text(&answer, INVALID_PARAMS);
+        assert!(words.iter().all(|word| message.contains(word)), "{arguments}: {message}");
+    }
+    for params in [json!({"name": 7}), json!([]), json!({}), json!({"name": "session_info", "arguments": 7})]
+    {
+        let answer = client.request("tools/call", &params);
+        error_text(&answer, INVALID_PARAMS);
+    }
+    goes_on(&mut client);
+}
+
+#[test]
+fn a_notification_first_changes_nothing() {
+    let home = Home::new();
+    let mut client = home.client();
+    client.notify("notifications/initialized", &json!({}));
+    client.notify("notifications/cancelled", &json!({"requestId": 1}));
+    client.initialize();
+    goes_on(&mut client);
+}
+
+#[test]
+fn a_request_before_initialize_is_answered() {
+    let home = Home::new();
+    let mut client = home.client();
+    assert_eq!(client.request("ping", &json!({}))["result"], json!({}));
+    let tools = client.request("tools/list", &json!({}));
+    assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(10), "{tools}");
+    client.initialize();
+    goes_on(&mut client);
+}
+
+#[test]
+fn a_late_answer_to_nothing_is_ignored() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    client.line(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    client.line(r#"{"jsonrpc":"2.0","id":0,"error":{"code":1,"message":"no"}}"#);
+    goes_on(&mut client);
+}
+
+/// A `ping` of exactly `bytes` bytes, its id at the front or at the end.
+fn long_ping(id: &str, bytes: usize, id_at_the_end: bool) -> String {
+    let (front, back) = if id_at_the_end {
+        (
+            r#"{"jsonrpc":"2.0","method":"ping","params":{"id":666,"x":""#.to_owned(),
+            format!(r#""}},"id":{id}}}"#),
+        )
+    } else {
+        (
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping","params":{{"id":666,"x":""#),
+            r#""}}"#.to_owned(),
+        )
+    };
+    format!("{front}{}{back}", "x".repeat(bytes - front.len() - back.len()))
+}
+
+#[test]
+fn a_line_of_seventeen_megabytes_is_refused_under_its_id() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    for id_at_the_end in [false, true] {
+        for id in [json!(77), json!("a long one")] {
+            client.line(&long_ping(&id.to_string(), 17_000_000, id_at_the_end));
+            refused(&mut client, &id, INVALID_REQUEST, &["17000000 bytes", &LINE_BYTES_MAX.to_string()]);
+        }
+    }
+    client.line(&"x".repeat(17_000_000));
+    refused(&mut client, &Value::Null, INVALID_REQUEST, &["17000000 bytes"]);
+}
+
+#[test]
+fn the_longest_line_allowed_is_served_and_one_byte_more_is_not() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    client.line(&long_ping("70", LINE_BYTES_MAX, false));
+    assert_eq!(client.answer(&json!(70))["result"], json!({}));
+    client.line(&long_ping("71", LINE_BYTES_MAX + 1, true));
+    refused(&mut client, &json!(71), INVALID_REQUEST, &["16777217 bytes"]);
+}
+
+#[test]
+fn empty_lines_and_carriage_returns_are_no_messages() {
+    let home = Home::new();
+    let mut client = home.client();
+    client.write(b"\n\r\n   \n\t\r\n");
+    client.write(b"{\"jsonrpc\":\"2.0\",\"id\":50,\"method\":\"ping\"}\r\n");
+    assert_eq!(client.answer(&json!(50))["result"], json!({}));
+    client.initialize();
+    goes_on(&mut client);
+}
+
+#[test]
+fn a_line_in_pieces_is_one_line() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    for byte in request_line(&json!("slow"), "ping", &json!({})).as_bytes() {
+        client.write(&[*byte]);
+    }
+    assert_eq!(client.answer(&json!("slow"))["result"], json!({}));
+    goes_on(&mut client);
+}
+
+#[test]
+fn a_last_line_without_a_newline_is_answered() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    client.write(request_line(&json!("last"), "ping", &json!({})).trim_end().as_bytes());
+    client.close_stdin();
+    let rest = client.rest();
+    assert_eq!(rest, [json!({"jsonrpc": "2.0", "id": "last", "result": {}})]);
+    assert!(client.wait().success());
+}
+
+#[test]
+fn three_hundred_requests_at_once_are_each_answered_once() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    let mut all = String::new();
+    for id in 0..300 {
+        let arguments = json!({"query": format!("select {id} as id")});
+        let params = json!({"name": "execute_query", "arguments": arguments});
+        all.push_str(&request_line(&json!(format!("q{id}")), "tools/call", &params));
+    }
+    client.write(all.as_bytes());
+    let mut answered = BTreeMap::new();
+    for _ in 0..300 {
+        let answer = client.next_message();
+        let id = answer["id"].as_str().expect("an id").to_owned();
+        assert_eq!(tool_text(&answer), format!("id\n{}\n(1 row)", id.trim_start_matches('q')));
+        *answered.entry(id).or_insert(0) += 1;
+    }
+    assert_eq!(answered.len(), 300, "{answered:?}");
+    goes_on(&mut client);
+}

@@ -1,0 +1,364 @@
+//! Restarts and upgrades: the clients notice nothing but what has changed for them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use snowgate_tests::{
+    Client, Home, Signal, binaries, error_text, kill, patience, request_line, send_signal, stateless,
+    tool_text, until,
+};
+
+fn connected(home: &Home) -> Client {
+    let mut client = home.client();
+    client.initialize();
+    client
+}
+
+fn instance(home: &Home) -> Value {
+    home.status().expect("a running gateway")["instance"].clone()
+}
+
+#[track_caller]
+fn restart(home: &Home) -> String {
+    let output = home.run(&["restart"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    output.stdout
+}
+
+/// What a gateway answers to this hello, and the connection.
+fn say_hello(home: &Home, hello: &Value) -> (Value, UnixStream) {
+    let mut stream = UnixStream::connect(home.socket()).expect("a gateway listens");
+    stream.set_read_timeout(Some(patience())).expect("a socket has a time-out");
+    writeln!(stream, "{hello}").expect("it reads");
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).expect("it answers");
+    (serde_json::from_str(&line).expect("a hello is JSON"), stream)
+}
+
+#[test]
+fn a_restart_is_not_noticed() {
+    let home = Home::new();
+    let mut client = connected(&home);
+    client.call("set_context", &json!({"database": "TWO"}));
+    for _ in 0..3 {
+        let (before, pid) = (instance(&home), home.gateway_pid());
+        let running = client.send_call("execute_query", &json!({"query": "with recursive n(i) as (select 1 union all select i + 1 from n limit 300000) select max(i) as n from n"}));
+        let said = restart(&home);
+        assert!(said.starts_with("restarted the gateway (snowgate "), "{said}");
+        assert_ne!(instance(&home), before);
+        assert_eq!(home.gateway_pid(), pid, "it stays the process that a service manager knows");
+        assert_eq!(tool_text(&client.answer(&running)), "n\n300000\n(1 row)");
+        let info = client.call("session_info", &json!({}));
+        assert_eq!(info["result"]["structuredContent"]["context"]["database"], "TWO", "{info}");
+    }
+    client.close_stdin();
+    assert_eq!(client.rest(), Vec::<Value>::new());
+}
+
+#[test]
+fn a_restart_runs_the_program_that_is_on_disk_then() {
+    let home = Home::new();
+    let program = home.path().join("snowgate");
+    std::fs::copy(&binaries().gateway, &program).unwrap();
+    let mut client = home.launch().env("SNOWGATE_GATEWAY", &program).start();
+    client.initialize();
+    let upgrade = home.path().join("snowgate.new");
+    std::fs::copy(&binaries().gateway, &upgrade).unwrap();
+    std::fs::rename(&upgrade, &program).unwrap();
+    let inode = |path: &std::path::Path| std::fs::metadata(path).unwrap().ino();
+    let running = || inode(format!("/proc/{}/exe", home.gateway_pid()).as_ref());
+    assert_ne!(running(), inode(&program));
+    restart(&home);
+    assert_eq!(running(), inode(&program));
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+
+    std::fs::remove_file(&program).unwrap();
+    let before = instance(&home);
+    let output = home.run(&["restart"]);
+    assert_eq!(output.code, Some(70), "{output:?}");
+    assert!(output.stderr.contains("is not there any more, so the gateway goes on"), "{output:?}");
+    assert_eq!(instance(&home), before);
+}
+
+#[test]
+fn a_restart_keeps_process_and_environment_also_where_clients_wait_for_a_gateway() {
+    let home = Home::new();
+    let mut gateway =
+        home.gateway().arg("serve").env("SNOWGATE_LIMITS_ROWS_MAX", "3").spawn().expect("it starts");
+    until("it serves", || home.status().is_some());
+    let mut clients: Vec<Client> = (0..8).map(|_| connected(&home)).collect();
+    for _ in 0..5 {
+        let ids: Vec<Vec<Value>> = clients
+            .iter_mut()
+            .map(|client| (0..5).map(|_| client.send_call("session_info", &json!({}))).collect())
+            .collect();
+        restart(&home);
+        for (client, ids) in clients.iter_mut().zip(&ids) {
+            for id in ids {
+                let info = client.answer(id);
+                assert_eq!(info["result"]["structuredContent"]["limits"]["rows_max"], 3, "{info}");
+            }
+        }
+        assert_eq!(home.gateway_pid(), gateway.id());
+    }
+    home.stop();
+    assert!(gateway.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_stop_during_a_restart_is_a_stop() {
+    let home = Home::new();
+    home.configure("[gateway]\ndrain_timeout_ms = 1500\n");
+    let mut client = connected(&home);
+    client.send_endless_query();
+    home.sessions_until("it runs", |sessions| sessions[0]["running"] == 1);
+    let pid = home.gateway_pid();
+    let mut restart =
+        home.gateway().arg("restart").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    until("the gateway leaves", || home.status().is_none());
+    send_signal(pid, Signal::TERM);
+    // The client's shim is told to end, so that it brings no gateway back.
+    client.signal(Signal::KILL);
+    until("it has left for good", || !home.is_running(pid));
+    assert!(!restart.wait().expect("it ends").success());
+    assert!(home.gateways().is_empty(), "{:?}", home.gateways());
+}
+
+#[test]
+fn a_mistake_in_the_config_keeps_the_gateway_as_it_is() {
+    let home = Home::new();
+    let mut client = connected(&home);
+    let before = instance(&home);
+    home.configure("[limits]\nrows_maxx = 3\n");
+    let output = home.run(&["restart"]);
+    assert_eq!(output.code, Some(70), "{output:?}");
+    assert!(output.stderr.contains("rows_maxx") && output.stderr.contains("goes on as it is"), "{output:?}");
+    assert_eq!(instance(&home), before);
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+}
+
+#[test]
+fn an_installation_behind_a_link_is_upgraded_by_changing_the_link() {
+    let home = Home::new();
+    let version = |name: &str| {
+        let folder = home.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        for program in [&binaries().gateway, &binaries().shim] {
+            std::fs::copy(program, folder.join(program.file_name().unwrap())).unwrap();
+        }
+        folder
+    };
+    let (first, second, link) = (version("1"), version("2"), home.path().join("current"));
+    std::os::unix::fs::symlink(&first, &link).unwrap();
+    let mut shim = std::process::Command::new(link.join("snowgate-shim"));
+    shim.env("SNOWGATE_HOME", home.path());
+    let mut client = snowgate_tests::Launch::new(shim).start();
+    client.initialize();
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(&second, &link).unwrap();
+    std::fs::remove_dir_all(&first).unwrap();
+    restart(&home);
+    let running = std::fs::read_link(format!("/proc/{}/exe", home.gateway_pid())).unwrap();
+    assert_eq!(running, second.join("snowgate"));
+    home.kill_gateway();
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_up_no_restart() {
+    let home = Home::new();
+    let mut deaf = home.launch().deaf().start();
+    deaf.send("initialize", &json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "deaf", "version": "1"}}));
+    let wide = json!({"query": "with recursive n(i) as (select 1 union all select i + 1 from n limit 1000) select hex(zeroblob(450)) as x from n"});
+    let ids: Vec<Value> = (0..14).map(|_| deaf.send_call("execute_query", &wide)).collect();
+    home.sessions_until("answers wait", |sessions| {
+        sessions.iter().any(|session| session["requests"] == 15 && session["running"] == 0)
+    });
+    let began = std::time::Instant::now();
+    restart(&home);
+    assert!(began.elapsed() < Duration::from_secs(3), "the drain time-out is 5 s: {:?}", began.elapsed());
+    deaf.listen();
+    for id in &ids {
+        assert!(tool_text(&deaf.answer(id)).contains("000000"));
+    }
+}
+
+#[test]
+fn where_no_gateway_runs_a_restart_says_so() {
+    let home = Home::new();
+    let output = home.run(&["restart"]);
+    assert_eq!(output.code, Some(3), "{output:?}");
+    assert!(output.stdout.contains("no gateway is running"), "{output:?}");
+}
+
+#[test]
+fn a_program_that_does_not_start_again_is_named() {
+    let home = Home::new();
+    let program = home.path().join("snowgate");
+    std::fs::copy(&binaries().gateway, &program).unwrap();
+    let mut client = home.launch().env("SNOWGATE_GATEWAY", &program).start();
+    client.initialize();
+    std::fs::remove_file(&program).unwrap();
+    std::fs::write(&program, "no program").unwrap();
+    let output = home.run(&["restart"]);
+    assert_eq!(output.code, Some(70), "{output:?}");
+    assert!(output.stderr.contains("did not start in its place"), "{output:?}");
+    // The client is told why, and goes on once it is mended.
+    let answer = client.query("select 1");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("cannot run"), "{message}");
+    std::fs::remove_file(&program).unwrap();
+    std::fs::copy(&binaries().gateway, &program).unwrap();
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+}
+
+#[test]
+fn a_gateway_makes_room_for_a_newer_build_once_nothing_runs() {
+    let home = Home::new();
+    home.configure("[limits]\nstatement_timeout_ms = 1500\n");
+    let mut client = connected(&home);
+    let first = home.gateway_pid();
+    let endless = client.send_endless_query();
+    home.sessions_until("it runs", |sessions| sessions[0]["running"] == 1);
+    let newer = json!({"proto_min": 1, "proto_max": 7, "build": "99.1.0", "pid": 1});
+    let (welcome, _newer) = say_hello(&home, &newer);
+    assert_eq!(welcome["welcome"], 1, "{welcome}");
+    assert!(tool_text(&client.answer(&endless)).starts_with("Timed out"), "it is not interrupted");
+    until("the old gateway has left", || !home.is_running(first));
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+    until("the log says it", || !home.log_lines("making room for a newer build").is_empty());
+
+    // The client's shim has started the old build again. Once in a while is enough.
+    let (_, _newer) = say_hello(&home, &newer);
+    until("it stays", || !home.log_lines("a newer build is in use beside this one").is_empty());
+    let (_, _older) = say_hello(&home, &json!({"proto_min": 1, "proto_max": 1, "build": "0.0.1", "pid": 1}));
+    assert_eq!(tool_text(&client.query("select 2 as n")), "n\n2\n(1 row)");
+    assert_eq!(home.log_lines("making room for a newer build").len(), 1);
+}
+
+#[test]
+fn protocols_without_a_common_version_are_both_named() {
+    let home = Home::new();
+    let _client = connected(&home);
+    let (refusal, _) = say_hello(&home, &json!({"proto_min": 7, "proto_max": 9, "build": "0.0.2"}));
+    let message = refusal["refused"].as_str().unwrap();
+    assert!(
+        message.contains("\"0.0.2\"") && message.contains("7..9") && message.contains("1..1"),
+        "{message}"
+    );
+    assert!(refusal["next_step"].as_str().unwrap().contains("snowgate restart"), "{refusal}");
+}
+
+#[test]
+fn a_session_that_is_another_s_is_lost_and_its_owner_does_not_notice() {
+    let home = Home::new();
+    let mut client = connected(&home);
+    let id = client.call("session_info", &json!({}))["result"]["structuredContent"]["session"].clone();
+    let thief = json!({"proto_min": 1, "proto_max": 1, "session": id, "secret": "0123456789abcdef"});
+    let lost = |welcome: &Value| {
+        assert_eq!(welcome["resume"], "lost", "{welcome}");
+        assert_ne!(welcome["session"], id);
+    };
+    lost(&say_hello(&home, &thief).0);
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+    // Also by the gateway that has it from the state file only.
+    home.stop();
+    let _other = connected(&home);
+    lost(&say_hello(&home, &thief).0);
+    let info = client.call("session_info", &json!({}));
+    assert_eq!(info["result"]["structuredContent"]["session"], id);
+}
+
+/// A subscription to changes of the tool list, and its acknowledgement.
+fn subscribe(client: &mut Client) -> Value {
+    let id = json!("sub-1");
+    let params = stateless(json!({"notifications": {"toolsListChanged": true}}));
+    client.write(request_line(&id, "subscriptions/listen", &params).as_bytes());
+    let acknowledged = client.next_message();
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged", "{acknowledged}");
+    assert_eq!(subscription_of(&acknowledged), "sub-1");
+    id
+}
+
+fn subscription_of(notification: &Value) -> &Value {
+    &notification["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"]
+}
+
+fn list_tools(client: &mut Client) -> Value {
+    client.request("tools/list", &stateless(json!({})))["result"]["tools"].clone()
+}
+
+#[test]
+fn a_subscription_goes_on_and_hears_what_an_upgrade_changed() {
+    let home = Home::new();
+    let mut client = home.client();
+    let id = subscribe(&mut client);
+    let before = list_tools(&mut client);
+    home.kill_gateway();
+    assert_eq!(list_tools(&mut client), before);
+    assert!(client.unclaimed().is_empty(), "no second acknowledgement: {:?}", client.unclaimed());
+    // An open subscription keeps no gateway from leaving, nor does it bring one back.
+    home.stop();
+    assert!(home.status().is_none());
+    home.configure("read_only = false\n");
+    assert_ne!(list_tools(&mut client), before);
+    let changed = client.next_message();
+    assert_eq!(changed["method"], "notifications/tools/list_changed", "{changed}");
+    assert_eq!(*subscription_of(&changed), id);
+    client.notify("notifications/cancelled", &json!({"requestId": id}));
+    home.kill_gateway();
+    home.configure("");
+    assert_eq!(list_tools(&mut client), before);
+    client.close_stdin();
+    assert_eq!(client.rest(), Vec::<Value>::new(), "nothing comes after the cancel");
+}
+
+#[test]
+fn a_subscription_that_no_gateway_has_acknowledged_is_acknowledged_by_the_next() {
+    let home = Home::new();
+    let mut client = home.client();
+    list_tools(&mut client);
+    let gateway = home.gateway_pid();
+    send_signal(gateway, Signal::STOP);
+    let params = stateless(json!({"notifications": {"toolsListChanged": true}}));
+    client.send("subscriptions/listen", &params);
+    kill(gateway);
+    let acknowledged = client.next_message();
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged", "{acknowledged}");
+}
+
+#[test]
+fn subscriptions_are_bounded() {
+    let home = Home::new();
+    let mut client = home.client();
+    let params = stateless(json!({"notifications": {"toolsListChanged": true}}));
+    let is_acknowledged = |message: &Value| message["method"] == "notifications/subscriptions/acknowledged";
+    let ids: Vec<Value> = (0..9).map(|_| client.send("subscriptions/listen", &params)).collect();
+    let (acknowledged, refused): (Vec<Value>, Vec<Value>) =
+        ids.iter().map(|_| client.next_message()).partition(is_acknowledged);
+    assert_eq!((acknowledged.len(), refused.len()), (8, 1));
+    assert!(error_text(&refused[0], -32600).contains("8 subscriptions"), "{refused:?}");
+    client.notify("notifications/cancelled", &json!({"requestId": ids[0]}));
+    client.send("subscriptions/listen", &params);
+    let next = client.next_message();
+    assert!(is_acknowledged(&next), "there is room for one more: {next}");
+}
+
+#[test]
+fn a_client_with_a_handshake_hears_that_its_tools_have_changed() {
+    let home = Home::new();
+    let mut client = home.client();
+    assert_eq!(client.initialize()["result"]["capabilities"]["tools"]["listChanged"], true);
+    restart(&home);
+    client.query("select 1");
+    assert!(client.unclaimed().is_empty(), "nothing has changed: {:?}", client.unclaimed());
+    home.configure("read_only = false\n");
+    restart(&home);
+    client.query("select 1");
+    let changed = client.next_message();
+    assert_eq!(changed["method"], "notifications/tools/list_changed", "{changed}");
+}

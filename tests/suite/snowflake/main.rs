@@ -1,0 +1,5 @@
+//! The Snowflake backend through shim and gateway, in front of a stand-in for the warehouse.
+
+mod basics;
+mod faults;
+mod log_in;

@@ -1,0 +1,216 @@
+//! The things that `SHOW` lists, with their columns.
+
+use super::{Kind, Scope, Shown};
+use crate::catalog::{Relation, RelationKind, Row, Schema};
+use crate::result::Column;
+use crate::sql::{SqlError, World};
+
+/// When everything was made: seconds since 1970, with milliseconds.
+const CREATED: &str = "1709164800.000";
+const OWNER: &str = "ACCOUNTADMIN";
+
+type Listed = Result<(Vec<Column>, Vec<Shown>), SqlError>;
+
+pub(super) fn list(kind: Kind, scope: &Scope, world: &World<'_>) -> Listed {
+    match kind {
+        Kind::Databases => Ok(databases(world)),
+        Kind::Schemas => schemas(scope, world),
+        Kind::Tables => relations(scope, world, false),
+        Kind::Views => relations(scope, world, true),
+        Kind::Warehouses => Ok(warehouses(world)),
+        Kind::Roles => Ok(roles(world)),
+        Kind::Parameters => Ok(parameters(world)),
+    }
+}
+
+fn databases(world: &World<'_>) -> (Vec<Column>, Vec<Shown>) {
+    let current = world.session.context.database.as_ref();
+    let row = |name: &String, comment: &str| {
+        let is_current = if current == Some(name) { "Y" } else { "N" };
+        let cells = [CREATED, name, "N", is_current, "", OWNER, comment, "", "1", "STANDARD"];
+        Shown { name: name.clone(), row: row(&cells) }
+    };
+    let names = [
+        "name",
+        "is_default",
+        "is_current",
+        "origin",
+        "owner",
+        "comment",
+        "options",
+        "retention_time",
+        "kind",
+    ];
+    let listed = world.catalog.databases.iter();
+    (columns(&names), listed.map(|(name, database)| row(name, &database.comment)).collect())
+}
+
+fn schemas(scope: &Scope, world: &World<'_>) -> Listed {
+    let context = &world.session.context;
+    let database = match scope {
+        Scope::Account => None,
+        Scope::Current | Scope::Database(None) => context.database.as_ref(),
+        Scope::Database(Some(name)) => Some(name),
+        Scope::Schema(parts) => parts.first(),
+    };
+    if let Some(name) = database.filter(|&name| !world.catalog.databases.contains_key(name)) {
+        return Err(SqlError::unknown_object("Database", name));
+    }
+    let mut shown = Vec::new();
+    for (name, contents) in &world.catalog.databases {
+        if database.is_some_and(|wanted| wanted != name) {
+            continue;
+        }
+        for schema in contents.schemas.keys() {
+            let current = context.database.as_ref() == Some(name) && context.schema.as_ref() == Some(schema);
+            let is_current = if current { "Y" } else { "N" };
+            let cells = [CREATED, schema, "N", is_current, name, OWNER, "", "", "1"];
+            shown.push(Shown { name: schema.clone(), row: row(&cells) });
+        }
+    }
+    let names = [
+        "name",
+        "is_default",
+        "is_current",
+        "database_name",
+        "owner",
+        "comment",
+        "options",
+        "retention_time",
+    ];
+    Ok((columns(&names), shown))
+}
+
+fn relations(scope: &Scope, world: &World<'_>, views: bool) -> Listed {
+    let (database, schema) = limits(scope, world)?;
+    let mut shown = Vec::new();
+    for (database_name, contents) in &world.catalog.databases {
+        for (schema_name, contents) in &contents.schemas {
+            let wanted = database.as_ref().is_none_or(|database| database == database_name)
+                && schema.as_ref().is_none_or(|schema| schema == schema_name);
+            if wanted {
+                let place = (database_name.as_str(), schema_name.as_str());
+                shown.extend(of_schema(place, contents, world, views));
+            }
+        }
+    }
+    let names: &[&str] = if views {
+        &[
+            "name",
+            "kind",
+            "database_name",
+            "schema_name",
+            "owner",
+            "comment",
+            "text",
+            "is_secure",
+            "is_materialized",
+        ]
+    } else {
+        &[
+            "name",
+            "kind",
+            "database_name",
+            "schema_name",
+            "owner",
+            "comment",
+            "rows",
+            "bytes",
+            "retention_time",
+        ]
+    };
+    let mut columns = columns(names);
+    if !views {
+        columns[7] = Column::new("rows", "fixed");
+        columns[8] = Column::new("bytes", "fixed");
+    }
+    Ok((columns, shown))
+}
+
+/// The database and the schema that are looked into; `None`: all of them.
+fn limits(scope: &Scope, world: &World<'_>) -> Result<(Option<String>, Option<String>), SqlError> {
+    let context = &world.session.context;
+    let (database, schema) = match scope {
+        Scope::Account => (None, None),
+        Scope::Current => (context.database.clone(), context.schema.clone()),
+        Scope::Database(None) => (context.database.clone(), None),
+        Scope::Database(name) => (name.clone(), None),
+        Scope::Schema(parts) => match parts.as_slice() {
+            [schema] => (context.database.clone(), Some(schema.clone())),
+            [database, schema] => (Some(database.clone()), Some(schema.clone())),
+            _ => return Err(SqlError::unknown_object("Schema", &parts.join("."))),
+        },
+    };
+    match (&database, &schema) {
+        (Some(database), Some(schema)) => world.catalog.schema(database, schema).map(drop)?,
+        (Some(name), None) if !world.catalog.databases.contains_key(name) => {
+            return Err(SqlError::unknown_object("Database", name));
+        }
+        _ => {}
+    }
+    Ok((database, schema))
+}
+
+/// The session's own temporary tables are among them.
+fn of_schema(place: (&str, &str), schema: &Schema, world: &World<'_>, views: bool) -> Vec<Shown> {
+    let temporary = world.session.temporary.iter();
+    let temporary =
+        temporary.filter(|((database, schema, _), _)| (database.as_str(), schema.as_str()) == place);
+    let mut all: Vec<(&String, &Relation)> =
+        schema.relations.iter().chain(temporary.map(|((_, _, name), relation)| (name, relation))).collect();
+    all.sort_by_key(|(name, _)| *name);
+    all.retain(|(_, relation)| relation.is_view() == views);
+    all.into_iter().map(|(name, relation)| shown(place, name, relation)).collect()
+}
+
+fn shown((database, schema): (&str, &str), name: &str, relation: &Relation) -> Shown {
+    let rows = relation.rows.len().to_string();
+    let bytes = (relation.rows.len() * 1024).to_string();
+    let first = |kind| [CREATED, name, kind, database, schema, OWNER, relation.comment.as_str()];
+    let cells = match &relation.kind {
+        RelationKind::View(text) => [&first("VIEW")[..], &[text.as_str(), "false", "false"]].concat(),
+        RelationKind::Table => [&first("TABLE")[..], &[&rows, &bytes, "1"]].concat(),
+        RelationKind::Temporary => [&first("TEMPORARY")[..], &[&rows, &bytes, "1"]].concat(),
+    };
+    Shown { name: name.to_owned(), row: row(&cells) }
+}
+
+fn warehouses(world: &World<'_>) -> (Vec<Column>, Vec<Shown>) {
+    let current = world.session.context.warehouse.as_ref();
+    let shown = world.catalog.warehouses.iter().map(|name| {
+        let is_current = if current == Some(name) { "Y" } else { "N" };
+        let cells = [CREATED, name, "SUSPENDED", "STANDARD", "X-Small", "N", is_current, OWNER, ""];
+        Shown { name: name.clone(), row: row(&cells) }
+    });
+    let names = ["name", "state", "type", "size", "is_default", "is_current", "owner", "comment"];
+    (columns(&names), shown.collect())
+}
+
+fn roles(world: &World<'_>) -> (Vec<Column>, Vec<Shown>) {
+    let current = world.session.context.role.as_ref();
+    let shown = world.catalog.roles.iter().map(|name| {
+        let is_current = if current == Some(name) { "Y" } else { "N" };
+        Shown { name: name.clone(), row: row(&[CREATED, name, "N", is_current, "N", OWNER, ""]) }
+    });
+    let names = ["name", "is_default", "is_current", "is_inherited", "owner", "comment"];
+    (columns(&names), shown.collect())
+}
+
+fn parameters(world: &World<'_>) -> (Vec<Column>, Vec<Shown>) {
+    let shown = world.session.parameters.iter().map(|(name, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), Into::into);
+        Shown { name: name.clone(), row: row(&[name, &value, "", "SESSION", "", "STRING"]) }
+    });
+    let names = ["key", "value", "default", "level", "description", "type"];
+    (names.map(Column::text).into(), shown.collect())
+}
+
+/// The date of creation, and texts.
+fn columns(names: &[&str]) -> Vec<Column> {
+    let created = Column::new("created_on", "timestamp_ltz").with_scale(3);
+    std::iter::once(created).chain(names.iter().map(|&name| Column::text(name))).collect()
+}
+
+fn row(cells: &[&str]) -> Row {
+    cells.iter().map(|&cell| Some(cell.to_owned())).collect()
+}
