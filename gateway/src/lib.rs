@@ -1,15 +1,30 @@
 //! The Snowgate gateway: many MCP clients on one machine, one login, one pool of connections.
 //!
-//! `ARCHITECTURE.md` has the bird's-eye view.
+//! `ARCHITECTURE.md` has the bird's-eye view. A room may use the rooms below it:
+//!
+//! ```text
+//! cli
+//! process
+//! link
+//! intake
+//! mcp                    observe (status)
+//! shared
+//! session
+//! state
+//! multiplexer
+//! config
+//! backend
+//! ```
 
 pub mod backend;
 pub mod cli;
 pub mod config;
-pub mod gateway;
+pub mod intake;
 pub mod link;
 pub mod mcp;
 pub mod multiplexer;
 pub mod observe;
+pub mod process;
 pub mod session;
+pub mod shared;
 pub mod state;
-mod upgrade;

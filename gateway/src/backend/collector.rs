@@ -1,7 +1,7 @@
 //! Rows under caps: the pure core that both backends fill.
 //!
-//! A connection pushes every row it gets; the collector keeps those within the row and byte caps, counts a bounded
-//! number more so that the result can say how many were cut, then asks the connection to stop.
+//! A connection pushes every row it gets; the collector keeps those within the row and byte caps, counts a
+//! bounded number more so that the result can say how many were cut, then asks the connection to stop.
 
 /// One value as text; `None` is SQL NULL.
 pub type Cell = Option<String>;
@@ -11,8 +11,9 @@ pub type Cell = Option<String>;
 pub struct Caps {
     /// Rows kept, at most.
     pub rows_max: u64,
-    /// Bytes of cell text kept, at most. The first row is kept whatever its size: who fills the collector shortens its
-    /// values to [`Collector::room`].
+    /// Bytes of cell text kept, at most. The first row is kept whatever its size: the connection shortens its
+    /// values to
+    /// [`Collector::room`].
     pub bytes_max: u64,
     /// Rows counted past the caps before the count becomes "at least".
     pub count_rows_max: u64,
@@ -77,14 +78,14 @@ impl Collector {
         self.push_shortened(row, 0)
     }
 
-    /// Bytes of cell text that the next row may have; a longer one is cut, but for the first, whose values are to be
-    /// shortened to this.
+    /// Bytes of cell text that the next row may have; a longer one is cut, but for the first, whose values
+    /// are to be shortened to this.
     pub fn room(&self) -> u64 {
         self.caps.bytes_max.saturating_sub(self.bytes)
     }
 
-    /// Takes one row, `shortened` of whose values were too long for [`Collector::room`]: a first row is kept as it is,
-    /// a later one is cut.
+    /// Takes one row, `shortened` of whose values were too long for [`Collector::room`]: a first row is kept
+    /// as it is, a later one is cut.
     pub fn push_shortened(&mut self, row: Vec<Cell>, shortened: u64) -> Flow {
         if self.cut != Cut::Nothing {
             return self.count(1);
@@ -119,8 +120,8 @@ impl Collector {
         Flow::CountOnly
     }
 
-    /// Records that the source was left before its end: the rows counted so far are a lower bound, `AtLeast(0)` where
-    /// none past the kept ones had come yet.
+    /// Records that reading stopped before the source's end: the rows counted so far are a lower bound,
+    /// `AtLeast(0)` if none past the kept ones had arrived.
     pub fn stop_counting(&mut self) {
         self.cut = match self.cut {
             Cut::Nothing => Cut::AtLeast(0),
@@ -153,7 +154,7 @@ impl Collector {
         self.bytes_hit
     }
 
-    /// Values of the kept rows that are not whole: each ends with `... (N bytes)`, its full length.
+    /// Values of the kept rows that were shortened: each ends with `... (N bytes)`, its full length.
     pub fn shortened(&self) -> u64 {
         self.shortened
     }

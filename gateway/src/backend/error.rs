@@ -1,4 +1,4 @@
-//! What a backend says went wrong, in a form a person and a model can act on.
+//! What went wrong in a backend, in a form that a person and a model can act on.
 
 use thiserror::Error;
 
@@ -13,15 +13,15 @@ pub enum ErrorKind {
     Cancelled,
     /// It ran into its time-out.
     TimedOut,
-    /// Somebody else holds what it needs (a lock, a slot); the same request may pass later.
+    /// What it needs (a lock, a slot) is in use; the same request may succeed later.
     Busy,
     /// The backend cannot be reached or is broken.
     Unavailable,
     /// It may have run and taken effect before; it was not run again.
     OutcomeUnknown,
-    /// There are connections, and the backend gives no further one: those there are must do.
+    /// The backend opens no more connections; those that are open must do.
     Exhausted,
-    /// The gateway leaves; the backend goes on, and the next gateway fetches what comes of it.
+    /// The gateway shuts down; the statement goes on, and the next gateway fetches its result.
     Detached,
 }
 
@@ -31,13 +31,13 @@ pub enum ErrorKind {
 pub struct BackendError {
     /// The kind, for code.
     pub kind: ErrorKind,
-    /// The cause, for people: the backend's own words where it has some.
+    /// The cause, for people: in the backend's own words where it has some.
     pub message: String,
     /// What the user can do, where anything can be done.
     pub next_step: Option<String>,
-    /// The backend's error code, where it gives one.
+    /// The backend's error code, where it has one.
     pub code: Option<String>,
-    /// The backend's name for the query, where it has one.
+    /// The backend's id for the query, where it has one.
     pub query_id: Option<String>,
 }
 
@@ -47,17 +47,18 @@ impl BackendError {
         Self { kind, message: message.into(), next_step: None, code: None, query_id: None }
     }
 
-    /// Whether the statement may have taken effect all the same, or may yet.
+    /// Whether the statement may have taken effect in spite of the error, or may still.
     pub fn leaves_outcome_open(&self) -> bool {
         matches!(self.kind, ErrorKind::Unavailable | ErrorKind::OutcomeUnknown | ErrorKind::Detached)
     }
 
-    /// What is said where this keeps a gateway from fetching what came of query `query_id`: it was run all the same.
+    /// The error of a request for which an earlier gateway ran the query `query_id`, where this error keeps
+    /// its result from being fetched.
     #[must_use]
     pub fn of_unfetched(self, query_id: &str) -> Self {
         let message = format!("outcome unknown: the query's result cannot be fetched: {}", self.message);
         let mut error = Self::new(ErrorKind::OutcomeUnknown, message)
-            .with_next_step("look at the query history before you run it again");
+            .with_next_step("check the query history before you run it again");
         error.query_id = Some(query_id.to_owned());
         error
     }

@@ -12,7 +12,8 @@ use snowgate_link::os;
 
 use super::serve::endpoint;
 use super::{Cli, OutputArgs, exit};
-use crate::link::{Command, Reply, StatusView, ask};
+use crate::link::{Command, Reply, ask};
+use crate::observe::StatusView;
 use crate::session::SessionView;
 
 /// How long `stop` waits for the gateway to be gone: the longest drain time-out and a little more.

@@ -112,10 +112,15 @@ impl Config {
     ///
     /// [`UnknownProfile`], with the nearest name there is.
     pub fn profile(&self, name: &str) -> Result<&ProfileConfig, UnknownProfile> {
-        self.profiles.get(name).ok_or_else(|| UnknownProfile {
+        self.profiles.get(name).ok_or_else(|| self.unknown_profile(name))
+    }
+
+    /// The error about the profile `name`, which the configuration does not have.
+    pub fn unknown_profile(&self, name: &str) -> UnknownProfile {
+        UnknownProfile {
             name: name.to_owned(),
             nearest: suggest::nearest(name, self.profiles.keys().map(String::as_str)).map(str::to_owned),
             known: self.profiles.keys().cloned().collect(),
-        })
+        }
     }
 }

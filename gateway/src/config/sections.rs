@@ -105,6 +105,16 @@ pub struct ProfileConfig {
     pub schema: Option<String>,
 }
 
+impl BackendKind {
+    /// The name of the connection that the section of this kind defines.
+    pub fn connection(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Snowflake => "snowflake",
+        }
+    }
+}
+
 impl GatewayConfig {
     pub(super) fn from_settings(settings: &Settings) -> Self {
         let idle_minutes = settings.integer(&keys::IDLE_EXIT);

@@ -14,24 +14,25 @@ use snowgate_link::hello::{
 };
 use snowgate_link::{BUILD, GatewayLink, os};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tracing::Instrument;
 
 use super::channel::Channel;
 use super::control;
-use super::opening::{Peer, open_session, refusal};
+use super::handshake::{Peer, open_session, refusal};
 use super::transport::LinkTransport;
-use crate::gateway::Gateway;
-use crate::mcp::SqlService;
-use crate::session::{Session, ShimProcess};
+use crate::mcp::Mcp;
+use crate::session::Session;
+use crate::state::ShimProcess;
 
-/// Takes a connection from its first byte to its last.
-pub async fn serve_connection(gateway: Arc<Gateway>, stream: Stream) {
+/// Serves a connection from its first byte to its last.
+pub async fn serve_connection(mcp: Arc<Mcp>, stream: Stream) {
     let Some(peer) = trusted_peer(&stream) else { return };
-    let stream = Arc::new(stream);
-    let timeout = gateway.config.gateway.hello_timeout;
+    let (shared, stream) = (&mcp.shared, Arc::new(stream));
+    let timeout = shared.config.gateway.hello_timeout;
     let hello = tokio::select! {
         hello = tokio::time::timeout(timeout, read_hello(&stream)) => hello,
-        // Whoever has not said what it wants finds the next gateway.
-        () = gateway.drain.cancelled() => return,
+        // A peer that has not said what it wants finds the next gateway.
+        () = shared.shutdown.drain.cancelled() => return,
     };
     let hello = match hello {
         Ok(Ok(Some(hello))) => hello,
@@ -41,7 +42,7 @@ pub async fn serve_connection(gateway: Arc<Gateway>, stream: Stream) {
     };
     let (hello, rest) = hello;
     if hello.role == Role::Client {
-        gateway.note_build(&hello.build);
+        shared.newer_build.note(&hello.build, BUILD);
     }
     if let Err(refusal) = check_version(&hello) {
         return refuse(&stream, refusal).await;
@@ -49,10 +50,12 @@ pub async fn serve_connection(gateway: Arc<Gateway>, stream: Stream) {
     let mut decoder = Decoder::new();
     decoder.push(&rest);
     match hello.role {
-        Role::Control => control::serve(&gateway, &stream, decoder).await,
-        Role::Client => match open_session(&gateway, &hello, peer).await {
+        Role::Control => control::serve(shared, &stream, decoder).await,
+        Role::Client => match open_session(&mcp, &hello, peer).await {
             Ok((guard, resume)) => {
-                serve_session(&gateway, &stream, decoder, &hello, &guard.session, resume).await;
+                let span = guard.session.span.clone();
+                let serving = serve_session(&mcp, &stream, decoder, &hello, &guard.session, resume);
+                serving.instrument(span).await;
             }
             Err(refusal) => {
                 tracing::warn!(pid = hello.origin.pid, reason = refusal.message, "refused a session");
@@ -62,12 +65,12 @@ pub async fn serve_connection(gateway: Arc<Gateway>, stream: Stream) {
     }
 }
 
-/// The peer's user if it is ours; anything else, or a system that does not tell, is turned away.
+/// The peer's user if it is ours; any other, or one that the system does not tell, is refused.
 fn trusted_peer(stream: &Stream) -> Option<Peer> {
     let credentials = stream.peer_creds().ok();
     let uid = credentials.as_ref().and_then(PeerCreds::euid);
     if uid != Some(os::euid()) {
-        tracing::warn!(?uid, "turned a foreign peer away");
+        tracing::warn!(?uid, "refused a peer that is not this user's");
         return None;
     }
     let pid = credentials.as_ref().and_then(PeerCreds::pid).and_then(|pid| u32::try_from(pid).ok());
@@ -76,13 +79,13 @@ fn trusted_peer(stream: &Stream) -> Option<Peer> {
     Some(Peer { uid: uid?, shim })
 }
 
-/// Reads the hello line; gives it with the bytes behind it, or `None` where the peer said nothing at all.
+/// Reads the hello line; returns it with the bytes behind it, or `None` if the peer said nothing at all.
 async fn read_hello(mut stream: &Stream) -> io::Result<Option<(ClientHello, Vec<u8>)>> {
     let mut bytes = Vec::with_capacity(1024);
     loop {
         if let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
             let hello = ClientHello::from_line(&bytes[..end])
-                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the first line is none"))?;
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the first line is not a hello"))?;
             return Ok(Some((hello, bytes.split_off(end + 1))));
         }
         if bytes.len() >= HELLO_BYTES_MAX {
@@ -114,7 +117,7 @@ async fn refuse(mut stream: &Stream, refusal: Refusal) {
 }
 
 async fn serve_session(
-    gateway: &Arc<Gateway>,
+    mcp: &Arc<Mcp>,
     stream: &Arc<Stream>,
     decoder: Decoder,
     hello: &ClientHello,
@@ -134,30 +137,25 @@ async fn serve_session(
         return;
     }
     tracing::info!(
-        session = %session.key.id, profile = session.profile, pid = session.origin.pid,
-        parent = session.origin.parent_exe, resume = ?resume, "session opened"
+        pid = session.origin.pid, parent = session.origin.parent_exe, resume = ?resume, "session opened"
     );
     // Never more on the way than the journal keeps the results of.
     let shim_window = Window {
         frames: hello.window.frames.min(window.frames),
         bytes: hello.window.bytes.min(window.bytes),
     };
-    let link = GatewayLink::new(window, shim_window);
-    let channel = Channel::new(
-        Arc::clone(session),
-        Arc::clone(stream),
-        link,
-        gateway.config.gateway.session_requests_max,
-    );
+    let (shared, link) = (&mcp.shared, GatewayLink::new(window, shim_window));
+    let requests_max = shared.config.gateway.session_requests_max;
+    let channel = Channel::new(Arc::clone(session), Arc::clone(stream), link, requests_max);
     // Before anything runs: the next gateway must know which journal to look into.
     channel.give_state();
     let transport =
-        LinkTransport::new(Arc::clone(gateway), Arc::clone(stream), decoder, channel, Arc::clone(session));
-    let service = SqlService::new(Arc::clone(gateway), Arc::clone(session));
+        LinkTransport::new(Arc::clone(shared), Arc::clone(stream), decoder, channel, Arc::clone(session));
+    let service = mcp.service(Arc::clone(session));
     let ended = serve_directly(service, transport, None).waiting().await;
     if let Err(error) = ended {
-        tracing::error!(session = %session.key.id, %error, "a session's task failed");
+        tracing::error!(%error, "a session's task failed");
     }
-    gateway.put_away(session).await;
-    tracing::info!(session = %session.key.id, "session closed");
+    shared.keeper.persist_ended(session).await;
+    tracing::info!("session closed");
 }

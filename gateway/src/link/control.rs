@@ -14,8 +14,9 @@ use snowgate_link::{BUILD, credit::Window, hello::PROTO};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::config::{Config, ProcessEnvironment};
-use crate::gateway::Gateway;
+use crate::observe::{StatusView, snapshot};
 use crate::session::SessionView;
+use crate::shared::Shared;
 
 /// How long a gateway may take to answer, and the pause between two attempts to ask one that hangs up.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,53 +48,8 @@ pub enum Reply {
     Refused(String),
 }
 
-/// How a gateway is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatusView {
-    /// Its version.
-    pub version: String,
-    /// Its process id.
-    pub pid: u32,
-    /// Drawn when it started: another gateway under the same process id has another.
-    pub instance: String,
-    /// How long it has run, in milliseconds.
-    pub uptime_ms: u64,
-    /// Open sessions.
-    pub sessions: usize,
-    /// The backend's kind.
-    pub backend: String,
-    /// Where that is, where it can be said in a line.
-    #[serde(default)]
-    pub backend_target: Option<String>,
-    /// What keeps it from working, and what to do about it.
-    #[serde(default)]
-    pub backend_problem: Option<String>,
-    /// Connections open.
-    pub connections_open: usize,
-    /// Connections open and unused.
-    pub connections_idle: usize,
-    /// Connections open at once, at most.
-    pub connections_max: usize,
-    /// Requests waiting for a connection.
-    pub requests_waiting: usize,
-    /// The file of the gateway's program, which `restart` runs again.
-    pub program: String,
-    /// The socket.
-    pub socket: String,
-    /// The config file in use; `None`: there is none.
-    pub config_file: Option<String>,
-    /// Where the data is.
-    pub data_dir: String,
-    /// Where sessions and the journal of writes are kept.
-    pub state_file: String,
-    /// What is wrong with that file, or was when the gateway started.
-    pub state_problem: Option<String>,
-    /// The newest log file.
-    pub log_file: Option<String>,
-}
-
 /// Serves one control connection.
-pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: Decoder) {
+pub(super) async fn serve(shared: &Shared, mut stream: &Stream, mut decoder: Decoder) {
     let welcome = Welcome {
         proto: PROTO.max,
         build: BUILD.to_owned(),
@@ -113,15 +69,15 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
                 Err(_) => return,
             };
             let Ok(command) = serde_json::from_slice(frame.payload) else { return };
-            let reply = answer(gateway, command);
+            let reply = answer(shared, command);
             let payload = serde_json::to_vec(&reply).unwrap_or_default();
             let bytes =
                 Frame { kind: Kind::Line, flags: 0, seq: 1, re: frame.seq, payload: &payload }.to_bytes();
             let written = stream.write_all(&bytes).await;
-            // Also where whoever asked has gone meanwhile: it did ask.
+            // Also if the one who asked has gone meanwhile.
             match (command, &reply) {
-                (Command::Stop, _) => gateway.stop(),
-                (Command::Restart, Reply::Status(_)) => gateway.restart(),
+                (Command::Stop, _) => shared.shutdown.stop(),
+                (Command::Restart, Reply::Status(_)) => shared.shutdown.restart(),
                 _ => {}
             }
             if written.is_err() {
@@ -133,20 +89,20 @@ pub(super) async fn serve(gateway: &Gateway, mut stream: &Stream, mut decoder: D
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             },
-            () = gateway.drain.cancelled() => return,
+            () = shared.shutdown.drain.cancelled() => return,
         }
     }
 }
 
-fn answer(gateway: &Gateway, command: Command) -> Reply {
+fn answer(shared: &Shared, command: Command) -> Reply {
     match command {
-        Command::Status | Command::Stop => Reply::Status(Box::new(gateway.status())),
-        // The next gateway would stumble over it, and nobody would be served.
-        Command::Restart => match Config::load(&gateway.paths, &ProcessEnvironment) {
-            Ok(_) => Reply::Status(Box::new(gateway.status())),
+        Command::Status | Command::Stop => Reply::Status(Box::new(snapshot(shared))),
+        // The next gateway could not start with it, and no client would be served.
+        Command::Restart => match Config::load(&shared.paths, &ProcessEnvironment) {
+            Ok(_) => Reply::Status(Box::new(snapshot(shared))),
             Err(errors) => Reply::Refused(errors.to_string()),
         },
-        Command::Sessions => Reply::Sessions(gateway.sessions.views()),
+        Command::Sessions => Reply::Sessions(shared.sessions.views()),
     }
 }
 

@@ -1,22 +1,16 @@
-//! The gateway's end of the link: listening, hellos, and MCP messages over frames.
+//! The front for shims: frames over a local socket, and MCP messages over frames.
 //!
-//! `listener` owns the socket and the lock, `connection` takes one peer through its hello, `envelope` judges lines
-//! before MCP sees them, `requests` knows those under way, `channel` and `transport` carry messages between frames and `rmcp`.
+//! `connection` serves one peer, from its hello on (`handshake`) to the end. `channel` holds a session's requests and the
+//! writing side, `outbox` what waits to be written, `pins` which lines the shim keeps for the next gateway; `transport`
+//! reads, and carries messages between the intake and `rmcp`. `control` answers `status`, `sessions`, `stop` and `restart`.
 
 mod channel;
 mod connection;
 mod control;
-mod entrance;
-mod envelope;
-mod listener;
-mod opening;
-mod passed_on;
+mod handshake;
+mod outbox;
 mod pins;
-mod requests;
 mod transport;
 
 pub use connection::serve_connection;
-pub use control::{Command, Reply, StatusView, ask};
-pub use envelope::Replayed;
-pub use listener::{BindError, GatewayLock, Listener};
-pub(crate) use requests::seq_of_private;
+pub use control::{Command, Reply, ask};

@@ -1,4 +1,5 @@
-//! The arguments of each tool: what the schema promises is what is accepted.
+//! The arguments of each tool: what the schema promises is what is accepted. The doc comments of the fields are the
+//! schema's descriptions.
 
 use rmcp::ErrorData;
 use rmcp::model::JsonObject;
@@ -7,120 +8,122 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Number, Value, json};
 
+use super::tool_name::ToolName;
+
 /// Rows of `execute_query` where no limit is given.
 pub(super) const QUERY_LIMIT: u64 = 100;
 /// Rows of `query_view` where no limit is given.
 pub(super) const VIEW_LIMIT: u64 = 10;
 
 /// Of `list_databases` and `session_info`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
 /// Of `list_schemas`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ListSchemas {
+pub struct ListSchemas {
     /// Database; default: the session's.
-    pub(super) database: Option<String>,
+    pub database: Option<String>,
 }
 
 /// Of `list_tables`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ListTables {
+pub struct ListTables {
     /// Database; default: the session's.
-    pub(super) database: Option<String>,
+    pub database: Option<String>,
     /// Schema; default: the session's.
-    pub(super) schema: Option<String>,
+    pub schema: Option<String>,
     /// Only names LIKE this pattern (% and _ as wildcards, case ignored).
-    pub(super) like: Option<String>,
+    pub like: Option<String>,
 }
 
 /// Of `list_views`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ListViews {
+pub struct ListViews {
     /// Database.
-    pub(super) database: String,
+    pub database: String,
     /// Schema; default: all.
-    pub(super) schema: Option<String>,
+    pub schema: Option<String>,
 }
 
 /// Of `describe_table`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DescribeTable {
+pub struct DescribeTable {
     /// Table or view.
-    pub(super) table: String,
+    pub table: String,
     /// Database; default: the session's.
-    pub(super) database: Option<String>,
+    pub database: Option<String>,
     /// Schema; default: the session's.
-    pub(super) schema: Option<String>,
+    pub schema: Option<String>,
 }
 
 /// Of `describe_view`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DescribeView {
+pub struct DescribeView {
     /// Database.
-    pub(super) database: String,
+    pub database: String,
     /// View.
-    pub(super) view_name: String,
+    pub view_name: String,
     /// Schema; default: the session's.
-    pub(super) schema: Option<String>,
+    pub schema: Option<String>,
 }
 
 /// Of `query_view`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct QueryView {
+pub struct QueryView {
     /// Database.
-    pub(super) database: String,
+    pub database: String,
     /// View.
-    pub(super) view_name: String,
+    pub view_name: String,
     /// Schema; default: the session's.
-    pub(super) schema: Option<String>,
+    pub schema: Option<String>,
     /// Rows to return, at most.
     #[serde(default, deserialize_with = "whole")]
     #[schemars(range(min = 1), extend("default" = VIEW_LIMIT))]
-    pub(super) limit: Option<u64>,
+    pub limit: Option<u64>,
 }
 
 /// Of `execute_query`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ExecuteQuery {
+pub struct ExecuteQuery {
     /// One SQL statement.
-    pub(super) query: String,
+    pub query: String,
     /// Database for this call only.
-    pub(super) database: Option<String>,
+    pub database: Option<String>,
     /// Schema for this call only.
-    pub(super) schema: Option<String>,
+    pub schema: Option<String>,
     /// Rows to return, at most; the statement itself is not changed.
     #[serde(default, deserialize_with = "whole")]
     #[schemars(range(min = 1), extend("default" = QUERY_LIMIT))]
-    pub(super) limit: Option<u64>,
+    pub limit: Option<u64>,
     /// Run the statement in a transaction of its own.
     #[schemars(extend("default" = false))]
-    pub(super) use_transaction: Option<bool>,
+    pub use_transaction: Option<bool>,
     /// false: roll the transaction back at the end (a dry run); no transaction outlives a call.
     #[schemars(extend("default" = true))]
-    pub(super) auto_commit: Option<bool>,
+    pub auto_commit: Option<bool>,
 }
 
 /// Of `set_context`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SetContext {
+pub struct SetContext {
     /// Role.
-    pub(super) role: Option<String>,
+    pub role: Option<String>,
     /// Warehouse.
-    pub(super) warehouse: Option<String>,
+    pub warehouse: Option<String>,
     /// Database.
-    pub(super) database: Option<String>,
+    pub database: Option<String>,
     /// Schema.
-    pub(super) schema: Option<String>,
+    pub schema: Option<String>,
 }
 
 /// A whole number, also as JSON Schema means it: 10.0 is one.
@@ -134,13 +137,12 @@ fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::E
 
 /// Reads the arguments of `tool`.
 pub(super) fn read<T: DeserializeOwned + JsonSchema>(
-    tool: &str,
+    tool: ToolName,
     arguments: Option<JsonObject>,
 ) -> Result<T, ErrorData> {
     serde_json::from_value(Value::Object(arguments.unwrap_or_default())).map_err(|error| {
         let expected = expected(schemars::schema_for!(T).as_value());
-        let message = format!("Invalid arguments for {tool}: {error}; it takes {expected}");
-        ErrorData::invalid_params(message, Some(json!({"tool": tool})))
+        invalid(tool, &format!("{error}; it takes {expected}"), Some(json!({"tool": tool.as_str()})))
     })
 }
 
@@ -161,20 +163,27 @@ fn expected(schema: &Value) -> String {
     properties.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
+/// The refusal of arguments that fit the schema of `tool`, and are wrong all the same.
+pub(super) fn invalid(tool: ToolName, why: &str, data: Option<Value>) -> ErrorData {
+    ErrorData::invalid_params(format!("Invalid arguments for {}: {why}", tool.as_str()), data)
+}
+
 /// A row limit within `rows_max`.
-pub(super) fn limit(tool: &str, given: Option<u64>, default: u64, rows_max: u64) -> Result<u64, ErrorData> {
+pub(super) fn limit(
+    tool: ToolName,
+    given: Option<u64>,
+    default: u64,
+    rows_max: u64,
+) -> Result<u64, ErrorData> {
     match given.unwrap_or(default.min(rows_max)) {
-        0 => Err(ErrorData::invalid_params(
-            format!("Invalid arguments for {tool}: limit must be at least 1"),
-            None,
-        )),
-        limit if limit > rows_max => Err(ErrorData::invalid_params(
-            format!(
-                "Invalid arguments for {tool}: limit {limit} is over this gateway's {rows_max} \
-                 (`rows_max` under [limits] in its config); page with ORDER BY ... LIMIT ... OFFSET in the query"
-            ),
-            None,
-        )),
+        0 => Err(invalid(tool, "limit must be at least 1", None)),
+        limit if limit > rows_max => {
+            let why = format!(
+                "limit {limit} is over this gateway's {rows_max} (`rows_max` under [limits] in its config); page with \
+                 ORDER BY ... LIMIT ... OFFSET in the query"
+            );
+            Err(invalid(tool, &why, None))
+        }
         limit => Ok(limit),
     }
 }
@@ -185,7 +194,7 @@ mod tests {
 
     fn message(arguments: &Value) -> String {
         let arguments = arguments.as_object().cloned();
-        read::<QueryView>("query_view", arguments).unwrap_err().message.into_owned()
+        read::<QueryView>(ToolName::QueryView, arguments).unwrap_err().message.into_owned()
     }
 
     #[test]
@@ -201,7 +210,8 @@ mod tests {
     fn a_whole_number_may_be_written_as_a_fraction() {
         let read = |limit: Value| {
             let arguments = json!({"database": "d", "view_name": "v", "limit": limit});
-            read::<QueryView>("query_view", arguments.as_object().cloned()).map(|arguments| arguments.limit)
+            read::<QueryView>(ToolName::QueryView, arguments.as_object().cloned())
+                .map(|arguments| arguments.limit)
         };
         assert_eq!(read(json!(10.0)).unwrap(), Some(10));
         assert_eq!(read(json!(null)).unwrap(), None);
@@ -212,9 +222,9 @@ mod tests {
 
     #[test]
     fn a_limit_is_at_least_one_and_at_most_the_gateways() {
-        assert_eq!(limit("t", None, 100, 50).unwrap(), 50);
-        assert_eq!(limit("t", Some(50), 100, 50).unwrap(), 50);
-        assert!(limit("t", Some(0), 100, 50).unwrap_err().message.contains("at least 1"));
-        assert!(limit("t", Some(51), 100, 50).unwrap_err().message.contains("rows_max"));
+        assert_eq!(limit(ToolName::QueryView, None, 100, 50).unwrap(), 50);
+        assert_eq!(limit(ToolName::QueryView, Some(50), 100, 50).unwrap(), 50);
+        assert!(limit(ToolName::QueryView, Some(0), 100, 50).unwrap_err().message.contains("at least 1"));
+        assert!(limit(ToolName::QueryView, Some(51), 100, 50).unwrap_err().message.contains("rows_max"));
     }
 }

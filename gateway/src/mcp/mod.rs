@@ -1,232 +1,64 @@
 //! MCP: the tools that a session's client sees, served through `rmcp`.
 //!
-//! Both of the protocol's eras are served on one connection: nothing here depends on how a client opened.
+//! A [`ToolCall`] and the [`RequestFacts`] of its request go in, a result comes out. Both of the protocol's eras are served
+//! on one connection: nothing here depends on how a client opened, or through which front it came.
+//!
+//! `service` answers `rmcp`; `tool_name`, `arguments` and `tool_call` read a call, `tools` describes them to clients;
+//! `call` runs one, `journaled` keeps a statement that writes from running twice; `table`, `failure` and `session_info`
+//! are results as text.
 
 mod arguments;
-mod calls;
+mod call;
+mod facts;
 mod failure;
+mod journaled;
+mod service;
+mod session_info;
 mod table;
+mod tool_call;
+mod tool_name;
 mod tools;
-mod writes;
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
-use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, Implementation,
-    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
-    ServerNotification, SubscriptionFilter, ToolListChangedNotification,
-};
-use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
-use rmcp::{ErrorData, RoleServer, ServerHandler};
-use snowgate_link::BUILD;
-pub use writes::RunningWrites;
+pub use facts::{RequestFacts, Trace};
+pub use service::SqlService;
+pub use tool_call::ToolCall;
+pub use tool_name::ToolName;
+pub use tools::ToolList;
 
-use crate::gateway::Gateway;
-use crate::session::{ClientIdentity, Era, Session};
-use crate::state::Digest;
-
-/// The tool whose effect later requests depend on: the link keeps it for the next gateway and lets nothing overtake it.
-pub(crate) const SET_CONTEXT: &str = "set_context";
+use crate::session::{Profile, Session};
+use crate::shared::Shared;
 
 /// The name of an unknown method or tool is repeated up to this many characters.
 const SHOWN_CHARS_MAX: usize = 100;
 
-const INSTRUCTIONS: &str = "\
-SQL access through Snowgate. Look around with list_databases, list_tables and describe_table, then use execute_query \
-(one statement a call). Unqualified names resolve in the session's context: session_info shows it, set_context changes \
-it, for this client only. Results are lines of values joined by |, cut at `limit` rows.";
-
-/// What tells the tools of a gateway from those of another.
-pub(crate) fn tools_digest(read_only: bool) -> String {
-    // A tool's definition holds nothing that JSON cannot say.
-    Digest::of(&serde_json::to_string(&tools::list(read_only)).unwrap_or_default()).short()
+/// What every front needs to serve MCP.
+pub struct Mcp {
+    /// What all sessions share.
+    pub shared: Arc<Shared>,
+    tool_lists: tools::ToolLists,
 }
 
-/// The MCP service of one session. Holds that session and nothing of any other.
-pub struct SqlService {
-    gateway: Arc<Gateway>,
-    session: Arc<Session>,
-}
+impl Mcp {
+    /// The MCP side of a gateway.
+    pub fn new(shared: Arc<Shared>) -> Arc<Self> {
+        Arc::new(Self { shared, tool_lists: tools::ToolLists::default() })
+    }
 
-impl SqlService {
+    /// The tools that sessions of `profile` are offered.
+    pub fn tools(&self, profile: &Profile) -> Arc<ToolList> {
+        self.tool_lists.list_for(profile)
+    }
+
     /// The service of `session`.
-    pub fn new(gateway: Arc<Gateway>, session: Arc<Session>) -> Self {
-        Self { gateway, session }
+    pub fn service(&self, session: Arc<Session>) -> SqlService {
+        let tools = self.tools(&session.profile);
+        SqlService::new(Arc::clone(&self.shared), session, tools)
     }
-
-    /// Answers `initialize`.
-    fn open(
-        &self,
-        mut request: InitializeRequestParams,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<InitializeResult, ErrorData> {
-        let result = self.negotiate_initialize(&request)?;
-        if let Some(told) = &self.session.revision
-            && *told != result.protocol_version.to_string()
-        {
-            tracing::warn!(session = %self.session.key.id, told, now = %result.protocol_version,
-                "this gateway would speak another revision of the protocol than the client was told");
-        }
-        // A client that asks for a stateless revision here gets an older one, and must then be spoken to in that one.
-        request.protocol_version = result.protocol_version.clone();
-        self.session.set_client(ClientIdentity {
-            name: Some(request.client_info.name.clone()),
-            version: Some(request.client_info.version.clone()),
-            era: Era::Handshake(result.protocol_version.to_string()),
-        });
-        context.peer.set_peer_info(request);
-        Ok(result)
-    }
-
-    /// Notes what a stateless request tells of its client.
-    fn note_client(&self, context: &RequestContext<RoleServer>) {
-        let Some(version) = context.meta.protocol_version() else { return };
-        let client = context.meta.client_info();
-        self.session.set_client(ClientIdentity {
-            name: client.as_ref().map(|client| client.name.clone()),
-            version: client.map(|client| client.version),
-            era: Era::Stateless(version.to_string()),
-        });
-    }
-}
-
-impl ServerHandler for SqlService {
-    fn get_info(&self) -> ServerConfig {
-        let mut config = ServerConfig::new(
-            ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build(),
-        );
-        config.server_info = Implementation::new("snowgate", BUILD);
-        config.instructions = Some(INSTRUCTIONS.to_owned());
-        config
-    }
-
-    async fn initialize(
-        &self,
-        request: InitializeRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<InitializeResult, ErrorData> {
-        without_panic(async { self.open(request, &context) }).await
-    }
-
-    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        if self.session.tools_have_changed() && context.peer.notify_tool_list_changed().await.is_ok() {
-            self.session.note_tools_told();
-        }
-    }
-
-    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        Some(SubscriptionFilter::builder().tools_list_changed().build())
-    }
-
-    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        if self.session.tools_have_changed() {
-            let changed =
-                ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default());
-            // Refused where the client does not listen for that.
-            if subscription.sink().send(changed).await.is_ok() {
-                self.session.note_tools_told();
-            }
-        }
-        tokio::select! {
-            () = subscription.cancelled() => {}
-            () = self.session.gone.cancelled() => {}
-        }
-        Ok(())
-    }
-
-    async fn list_tools(
-        &self,
-        request: Option<PaginatedRequestParams>,
-        context: RequestContext<RoleServer>,
-    ) -> Result<ListToolsResult, ErrorData> {
-        without_panic(async {
-            self.note_client(&context);
-            if request.is_some_and(|request| request.cursor.is_some()) {
-                let message = "there is only one page of tools, and no cursor for it";
-                return Err(ErrorData::invalid_params(message, None));
-            }
-            Ok(ListToolsResult::with_all_items(tools::list(self.gateway.config.read_only())))
-        })
-        .await
-    }
-
-    async fn list_resources(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListResourcesResult, ErrorData> {
-        Err(method_not_found("resources/list"))
-    }
-
-    async fn list_resource_templates(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Err(method_not_found("resources/templates/list"))
-    }
-
-    async fn list_prompts(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListPromptsResult, ErrorData> {
-        Err(method_not_found("prompts/list"))
-    }
-
-    async fn on_custom_request(
-        &self,
-        request: CustomRequest,
-        _: RequestContext<RoleServer>,
-    ) -> Result<CustomResult, ErrorData> {
-        Err(method_not_found(&request.method))
-    }
-
-    async fn call_tool(
-        &self,
-        request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        self.note_client(&context);
-        let call = calls::call(&self.gateway, &self.session, request, &context);
-        without_panic(call).await.map(CallToolResponse::Complete)
-    }
-}
-
-/// What is answered to a method that is not offered. `rmcp`'s own message is the method's name alone.
-fn method_not_found(method: &str) -> ErrorData {
-    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("Method not found: {}", shown(method)), None)
 }
 
 /// As much of a client's own word as an error repeats.
 fn shown(name: &str) -> String {
     name.chars().take(SHOWN_CHARS_MAX).collect()
-}
-
-/// Turns a panic into an error: `rmcp` would leave the request unanswered for ever. The panic hook has logged it.
-async fn without_panic<T>(call: impl Future<Output = Result<T, ErrorData>>) -> Result<T, ErrorData> {
-    let mut call = pin!(call);
-    poll_fn(|context| {
-        catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))).unwrap_or_else(|_| {
-            let message = "the gateway failed to serve this request; its log says more (`snowgate status`)";
-            Poll::Ready(Err(ErrorData::internal_error(message, None)))
-        })
-    })
-    .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_is_an_answer() {
-        let answer: Result<(), _> = without_panic(async { panic!("fault") }).await;
-        assert!(answer.unwrap_err().message.contains("failed to serve"));
-    }
 }

@@ -4,34 +4,56 @@
 //! to send `structuredContent` too, and clients differ: some show the model only that, others only the text. So rows
 //! would have to travel twice, or be invisible to one half of the clients.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use super::arguments as args;
+use super::tool_name::ToolName;
+use crate::session::Profile;
+use crate::state::Digest;
 
-/// The names of all tools, in the order they are listed.
-pub(super) const NAMES: [&str; 10] = [
-    "list_databases",
-    "list_schemas",
-    "list_tables",
-    "list_views",
-    "describe_table",
-    "describe_view",
-    "query_view",
-    "execute_query",
-    super::SET_CONTEXT,
-    "session_info",
-];
+/// The tools that a session's client sees.
+#[derive(Debug)]
+pub struct ToolList {
+    /// In the order they are listed.
+    pub tools: Vec<Tool>,
+    /// Tells them from other lists of tools: the beginning of a SHA-256.
+    pub digest: String,
+}
 
-static READ_ONLY: LazyLock<Vec<Tool>> = LazyLock::new(|| build(true));
-static WRITABLE: LazyLock<Vec<Tool>> = LazyLock::new(|| build(false));
+/// What decides which tools a session is offered, and what they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Offer {
+    /// Decides what `execute_query` warns of.
+    read_only: bool,
+}
 
-/// The tools, the same for every client; `read_only` decides what `execute_query` warns of.
-pub(super) fn list(read_only: bool) -> Vec<Tool> {
-    if read_only { READ_ONLY.clone() } else { WRITABLE.clone() }
+/// The lists of all sessions; sessions that are offered the same share one.
+#[derive(Debug, Default)]
+pub(super) struct ToolLists {
+    by_offer: Mutex<BTreeMap<Offer, Arc<ToolList>>>,
+}
+
+impl ToolLists {
+    /// The list for the sessions of `profile`.
+    pub(super) fn list_for(&self, profile: &Profile) -> Arc<ToolList> {
+        let offer = Offer { read_only: profile.read_only };
+        let mut lists = self.by_offer.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lists.entry(offer).or_insert_with(|| Arc::new(ToolList::of(offer))))
+    }
+}
+
+impl ToolList {
+    fn of(offer: Offer) -> Self {
+        let tools = build(offer.read_only);
+        // A tool's definition holds nothing that JSON cannot express.
+        let digest = Digest::of(&serde_json::to_string(&tools).unwrap_or_default()).short();
+        Self { tools, digest }
+    }
 }
 
 fn build(read_only: bool) -> Vec<Tool> {
@@ -41,36 +63,40 @@ fn build(read_only: bool) -> Vec<Tool> {
         "Run one SQL statement in the session's context and return its rows or the number of rows changed."
     };
     vec![
-        reader::<args::Nothing>(NAMES[0], "List databases", "List the databases that can be queried."),
-        reader::<args::ListSchemas>(NAMES[1], "List schemas", "List the schemas of a database."),
+        reader::<args::Nothing>(
+            ToolName::ListDatabases,
+            "List databases",
+            "List the databases that can be queried.",
+        ),
+        reader::<args::ListSchemas>(ToolName::ListSchemas, "List schemas", "List the schemas of a database."),
         reader::<args::ListTables>(
-            NAMES[2],
+            ToolName::ListTables,
             "List tables",
             "List tables, with estimated row counts where known.",
         ),
-        reader::<args::ListViews>(NAMES[3], "List views", "List the views of a database."),
+        reader::<args::ListViews>(ToolName::ListViews, "List views", "List the views of a database."),
         reader::<args::DescribeTable>(
-            NAMES[4],
+            ToolName::DescribeTable,
             "Describe table",
             "Show the columns of a table or view: name, type, nullability, default, key.",
         ),
         reader::<args::DescribeView>(
-            NAMES[5],
+            ToolName::DescribeView,
             "Describe view",
             "Show the columns and the SQL definition of a view.",
         ),
-        reader::<args::QueryView>(NAMES[6], "Query view", "Return rows of a view or table."),
-        tool::<args::ExecuteQuery>(NAMES[7], "Execute query", query)
+        reader::<args::QueryView>(ToolName::QueryView, "Query view", "Return rows of a view or table."),
+        tool::<args::ExecuteQuery>(ToolName::ExecuteQuery, "Execute query", query)
             .with_annotations(annotations(read_only, !read_only, read_only)),
         tool::<args::SetContext>(
-            NAMES[8],
+            ToolName::SetContext,
             "Set context",
             "Change this session's role, warehouse, database or schema; other clients are not affected.",
         )
         .with_annotations(annotations(false, false, true))
         .with_raw_output_schema(Arc::new(context_schema())),
         reader::<args::Nothing>(
-            NAMES[9],
+            ToolName::SessionInfo,
             "Session info",
             "Show this session's context, limits and counters.",
         )
@@ -78,12 +104,12 @@ fn build(read_only: bool) -> Vec<Tool> {
     ]
 }
 
-fn reader<A: JsonSchema>(name: &'static str, title: &str, description: &'static str) -> Tool {
+fn reader<A: JsonSchema>(name: ToolName, title: &str, description: &'static str) -> Tool {
     tool::<A>(name, title, description).with_annotations(annotations(true, false, true))
 }
 
-fn tool<A: JsonSchema>(name: &'static str, title: &str, description: &'static str) -> Tool {
-    Tool::new(name, description, Arc::new(input_schema::<A>())).with_title(title)
+fn tool<A: JsonSchema>(name: ToolName, title: &str, description: &'static str) -> Tool {
+    Tool::new(name.as_str(), description, Arc::new(input_schema::<A>())).with_title(title)
 }
 
 fn annotations(read_only: bool, destructive: bool, idempotent: bool) -> ToolAnnotations {
@@ -138,6 +164,10 @@ fn session_schema() -> JsonObject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn list(read_only: bool) -> Vec<Tool> {
+        ToolList::of(Offer { read_only }).tools
+    }
 
     fn required(tool: &Tool) -> Vec<String> {
         let required =

@@ -1,259 +1,87 @@
 //! The connection multiplexer: many sessions' requests over few connections.
 //!
-//! A request leases a connection for as long as it runs and no longer. Every wait has a bound, and whatever stops a
-//! request (the client, its time-out, a shutdown) stops the statement in the backend first.
+//! A [`Pool`] is the way to one backend: a request leases a connection (`manager` opens them for `deadpool`)
+//! for as long as it runs and no longer, and needs one of the pool's `slots` for it. The [`Multiplexer`] is
+//! what is above all pools: one for each connection of the config, opened when first used.
 
+mod errors;
+mod manager;
 mod pool;
-mod seats;
+mod slots;
 
-use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use deadpool::managed::{Object, Pool, PoolError, TimeoutType, Timeouts};
-use tokio::time::Instant;
+pub use pool::{Pool, PoolStatus, StopReason};
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
-use self::pool::Manager;
-use self::seats::{Seat, Seats};
-use crate::backend::{Backend, BackendError, Completion, ErrorKind, Request};
+use crate::backend::{BackendError, Registry};
 use crate::config::PoolConfig;
 
-/// How long a connection may take to stop after a cancel before it is given up.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long opening a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Why a request is to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StopReason {
-    /// Nobody wants it any more.
-    Cancel,
-    /// The gateway leaves, and the next one is asked for it again.
-    Detach,
-}
-
-/// How the pool is used, for `status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolStatus {
-    /// Connections open.
-    pub open: usize,
-    /// Connections open and not leased.
-    pub idle: usize,
-    /// Requests waiting for a connection.
-    pub waiting: usize,
-    /// Connections open at once, at most.
-    pub limit: usize,
-}
-
-/// The multiplexer in front of one backend.
-#[derive(Clone)]
+/// The pools of all connections that are in use.
 pub struct Multiplexer {
-    backend: Arc<dyn Backend>,
-    pool: Pool<Manager>,
-    seats: Arc<Seats>,
+    registry: Registry,
     config: PoolConfig,
-}
-
-/// A connection for one request. Its seat comes free after the connection is back: fields are dropped in order.
-struct Lease {
-    connection: Object<Manager>,
-    _seat: Seat,
+    /// Filled by the first user of each connection; nothing is ever taken out.
+    pools: Mutex<BTreeMap<String, Arc<Pool>>>,
 }
 
 impl Multiplexer {
-    /// A multiplexer without connections.
-    ///
-    /// # Panics
-    /// Never: the pool is built with the runtime that its time-outs need.
-    pub fn new(backend: Arc<dyn Backend>, config: PoolConfig) -> Self {
-        let pool = Pool::builder(Manager::new(Arc::clone(&backend)))
-            .max_size(config.connections_max)
-            .runtime(deadpool::Runtime::Tokio1)
-            .timeouts(Timeouts {
-                wait: Some(config.wait_timeout),
-                create: Some(CONNECT_TIMEOUT),
-                recycle: Some(STOP_TIMEOUT),
-            })
-            .build()
-            .expect("a runtime is given");
-        let seats = Arc::new(Seats::new(config.connections_max));
-        Self { backend, pool, seats, config }
+    /// A multiplexer over the connections in `registry`; nothing is opened yet. `config` applies to each pool
+    /// by itself.
+    pub fn new(registry: Registry, config: PoolConfig) -> Self {
+        Self { registry, config, pools: Mutex::default() }
     }
 
-    /// The backend behind it.
-    pub fn backend(&self) -> &dyn Backend {
-        &*self.backend
-    }
-
-    /// Opens the connections that are always kept.
+    /// The pool of `connection`. The first user opens its backend, which may take as long as the files behind
+    /// it.
     ///
     /// # Errors
-    /// The backend does not let one be opened.
-    pub async fn open_minimum(&self) -> Result<(), BackendError> {
-        let mut leases = Vec::new();
-        for _ in 0..self.config.connections_min {
-            leases.push(self.lease().await?);
+    /// There is no such connection, or its backend cannot be opened; the next user tries again.
+    pub async fn pool(&self, connection: &str) -> Result<Arc<Pool>, BackendError> {
+        if let Some(pool) = self.lock().get(connection) {
+            return Ok(Arc::clone(pool));
         }
-        Ok(())
+        let backend = self.registry.backend(connection).await?;
+        let mut pools = self.lock();
+        let pool = pools
+            .entry(connection.to_owned())
+            .or_insert_with(|| Arc::new(Pool::new(connection, backend, self.config.clone())));
+        Ok(Arc::clone(pool))
     }
 
-    /// Closes idle connections above the minimum, until dropped.
+    /// The pools that are open now, by the name of their connection.
+    pub fn opened(&self) -> Vec<(String, Arc<Pool>)> {
+        self.lock().iter().map(|(name, pool)| (name.clone(), Arc::clone(pool))).collect()
+    }
+
+    /// Closes idle connections above each pool's minimum, until dropped. Pools that are opened later are
+    /// included.
     pub async fn reap_idle(&self) {
         let mut interval = tokio::time::interval(self.config.idle_timeout / 2);
         loop {
             interval.tick().await;
-            let mut spare = self.pool.status().size.saturating_sub(self.config.connections_min);
-            self.pool.retain(|_, metrics| {
-                let keep = spare == 0 || metrics.last_used() < self.config.idle_timeout;
-                spare -= usize::from(!keep);
-                keep
-            });
-        }
-    }
-
-    /// How the pool is used now.
-    pub fn status(&self) -> PoolStatus {
-        let status = self.pool.status();
-        PoolStatus {
-            open: status.size,
-            idle: status.available,
-            waiting: self.seats.waiting(),
-            limit: self.seats.limit(),
-        }
-    }
-
-    /// Runs `request` on a connection.
-    ///
-    /// # Errors
-    /// The backend's; [`ErrorKind::Cancelled`] or [`ErrorKind::Detached`] once `stop` is done, [`ErrorKind::TimedOut`] after the
-    /// request's time of running, [`ErrorKind::Busy`] where no connection came free in time.
-    pub async fn run(
-        &self,
-        request: Request,
-        stop: impl Future<Output = StopReason> + Send,
-    ) -> Result<Completion, BackendError> {
-        let timeout = request.timeout;
-        let mut stop = pin!(stop);
-        let leased = tokio::select! {
-            biased;
-            stop = &mut stop => Err(stopped_error(stop, request.earlier.as_deref())),
-            lease = self.lease() => lease,
-        };
-        let mut lease = leased.map_err(|error| match &request.earlier {
-            Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
-            _ => error,
-        })?;
-        let canceller = lease.connection.canceller();
-        let mut running = lease.connection.run(request);
-        let stopped = tokio::select! {
-            biased;
-            done = &mut running => return done,
-            stop = stop => {
-                match stop {
-                    StopReason::Cancel => canceller.cancel(),
-                    StopReason::Detach => canceller.detach(),
-                }
-                cancelled_error()
-            }
-            () = tokio::time::sleep(timeout) => {
-                canceller.cancel();
-                timed_out_error(timeout)
-            }
-        };
-        match tokio::time::timeout(STOP_TIMEOUT, running).await {
-            // It took effect before the stop reached it.
-            Ok(Ok(done)) => Ok(done),
-            // Whether it took effect is not known, or not yet: that must be heard.
-            Ok(Err(error)) if error.leaves_outcome_open() => Err(error),
-            Ok(Err(_)) => Err(stopped),
-            Err(_) => {
-                tracing::error!(
-                    timeout_ms = STOP_TIMEOUT.as_millis(),
-                    "a connection does not stop; giving it up"
-                );
-                drop(Object::take(lease.connection));
-                Err(unstoppable_error())
+            for (_, pool) in self.opened() {
+                pool.close_idle();
             }
         }
     }
 
-    /// Closes the connections that are not leased, and has the backend say goodbye.
+    /// Closes all pools at once: they take as long as the slowest.
     pub async fn close(&self) {
-        self.pool.close();
-        self.backend.close().await;
-    }
-
-    async fn lease(&self) -> Result<Lease, BackendError> {
-        let deadline = Instant::now() + self.config.wait_timeout;
-        loop {
-            let wait = deadline.saturating_duration_since(Instant::now());
-            let seat = self.seats.take(wait).await.ok_or_else(|| self.no_connection())?;
-            match self.try_lease().await {
-                Ok(connection) => return Ok(Lease { connection, _seat: seat }),
-                Err(error) if error.kind == ErrorKind::Exhausted && Instant::now() < deadline => {
-                    let connections = self.seats.give_up(seat);
-                    tracing::info!(
-                        connections,
-                        "the backend gives no further connection; all share those there are"
-                    );
-                }
-                Err(error) if error.kind == ErrorKind::Exhausted => return Err(self.no_connection()),
-                Err(error) => return Err(error),
+        let mut closing = JoinSet::new();
+        for (_, pool) in self.opened() {
+            closing.spawn(async move { pool.close().await }.in_current_span());
+        }
+        while let Some(closed) = closing.join_next().await {
+            if let Err(error) = closed {
+                tracing::error!(%error, "a pool could not be closed");
             }
         }
     }
 
-    async fn try_lease(&self) -> Result<Object<Manager>, BackendError> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error,
-            PoolError::Timeout(TimeoutType::Wait) => self.no_connection(),
-            PoolError::Timeout(TimeoutType::Create) => no_answer(),
-            other => BackendError::new(ErrorKind::Unavailable, format!("no connection: {other}")),
-        })
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Pool>>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn no_connection(&self) -> BackendError {
-        let (limit, waited_ms) = (self.seats.limit(), self.config.wait_timeout.as_millis());
-        let message = format!("all {limit} connections were busy for {waited_ms} ms");
-        BackendError::new(ErrorKind::Busy, message).with_next_step(
-            "try again, or raise `connections_max` or `wait_timeout_ms` under [pool] in the config",
-        )
-    }
-}
-
-/// A request that was stopped before it had a connection. What an earlier gateway made of it goes on.
-fn stopped_error(stop: StopReason, earlier: Option<&str>) -> BackendError {
-    match (stop, earlier) {
-        (StopReason::Detach, Some(_)) => {
-            BackendError::new(ErrorKind::Detached, "the gateway leaves, the query goes on")
-        }
-        _ => cancelled_error(),
-    }
-}
-
-fn no_answer() -> BackendError {
-    let message =
-        format!("the backend does not answer: no connection within {} s", CONNECT_TIMEOUT.as_secs());
-    BackendError::new(ErrorKind::Unavailable, message).with_next_step("try again in a moment")
-}
-
-fn cancelled_error() -> BackendError {
-    BackendError::new(ErrorKind::Cancelled, "the request was cancelled; its statement was stopped")
-}
-
-fn unstoppable_error() -> BackendError {
-    let message = format!(
-        "the statement was told to stop, and has not within {} ms: it may still take effect",
-        STOP_TIMEOUT.as_millis()
-    );
-    BackendError::new(ErrorKind::Unavailable, message)
-}
-
-fn timed_out_error(timeout: Duration) -> BackendError {
-    BackendError::new(
-        ErrorKind::TimedOut,
-        format!("the statement was stopped after {} ms", timeout.as_millis()),
-    )
-    .with_next_step("make it cheaper, or raise `statement_timeout_ms` under [limits] in the config")
 }

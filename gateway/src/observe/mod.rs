@@ -1,4 +1,4 @@
-//! Observing: the gateway's log.
+//! Observing: the gateway's log, and the snapshot behind `status` (`status`).
 //!
 //! JSON lines in `<log_dir>/gateway.<date>.log`, written by a thread of its own so that no request waits for
 //! the disk ([`init`]). What gets there is decided in `targets`, which keeps request text out whatever is
@@ -7,12 +7,14 @@
 //! Invariant: nothing here writes to stdout, which belongs to the readiness line.
 
 mod files;
+mod status;
 mod targets;
 
 use std::path::Path;
 
 pub use files::newest_log;
 use files::{FILE_BYTES_MAX, RollingFile};
+pub use status::{StatusView, snapshot};
 pub use targets::{TargetsError, check_targets};
 use thiserror::Error;
 use tracing::{Level, Subscriber};

@@ -1,41 +1,36 @@
-//! Sessions: one per shim, what the gateway knows of the client behind it, and the table of all of them.
+//! Sessions: one per client connection, what the gateway knows of the client behind it, and the table of all of them.
 //!
 //! Nothing of one session can be reached through another: the MCP service of a session holds its own [`Session`] and
-//! never the [`SessionTable`].
+//! never the [`SessionTable`]. `keeper` writes sessions down; what it writes is defined in `state`.
 
-mod carried;
-mod identity;
+mod client;
+mod counters;
+mod keeper;
+mod opening;
+mod profile;
+mod resume_state;
 mod table;
 mod view;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub use carried::{CONTEXT_BYTES_MAX, Carried};
-pub use identity::{Identity, ShimProcess};
+use client::presentable;
+pub use client::{ClientIdentity, Era};
+pub use counters::Counters;
+pub use keeper::{KEEP_INTERVAL, Keeper};
+pub use opening::Opening;
+pub use profile::{Profile, Profiles};
+pub use resume_state::{CONTEXT_BYTES_MAX, ResumeState};
 use snowgate_link::hello::{Origin, SessionKey};
 pub use table::{Claim, SessionGuard, SessionTable, TableError};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 pub use view::SessionView;
 
 use crate::backend::Context;
-use crate::state::{Counts, Record, Standing};
-
-/// A client's name and version are kept up to this many characters.
-const IDENTITY_CHARS_MAX: usize = 100;
-
-/// Which of MCP's two ways of talking a client uses, as far as it has shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Era {
-    /// It has not said anything yet.
-    #[default]
-    Unknown,
-    /// It opened with `initialize`; the negotiated revision.
-    Handshake(String),
-    /// It states its revision with every request (2026-07-28 and later).
-    Stateless(String),
-}
+use crate::state::{Identity, SessionRecord, SessionSnapshot, ShimProcess};
 
 /// The context of a session, or why it has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,51 +42,17 @@ pub struct SessionContext {
     pub lost: Option<String>,
 }
 
-/// What the client has told of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClientIdentity {
-    /// The client's name.
-    pub name: Option<String>,
-    /// The client's version.
-    pub version: Option<String>,
-    /// How it talks.
-    pub era: Era,
-}
-
-/// What is known of a session when its connection opens.
-#[derive(Clone, Debug)]
-pub struct Opening {
-    /// The public id, and the secret that proves a shim's right to it.
-    pub key: SessionKey,
-    /// Who launched the shim, as the shim says.
-    pub origin: Origin,
-    /// The peer's user, as the system says.
-    pub uid: u32,
-    /// The peer's process, where the system tells.
-    pub shim: Option<ShimProcess>,
-    /// The profile's name.
-    pub profile: String,
-    /// The name its user gave it.
-    pub name: Option<String>,
-    /// Whether it had a connection before, to this gateway or another.
-    pub is_resumed: bool,
-    /// The journal of this gateway, if it has one.
-    pub journal: Option<String>,
-    /// Whether that journal has everything that a gateway ever ran for the session: then a statement that it does not
-    /// have was not run.
-    pub journal_is_whole: bool,
-    /// Whether it has passed its entrance before.
-    pub has_entered: bool,
-    /// The digest of the tools that this gateway offers.
-    pub tools: String,
-    /// The digest of other tools, which the client may have seen.
-    pub tools_before: Option<String>,
-    /// The protocol revision that the client was told.
-    pub revision: Option<String>,
-    /// What had been counted before.
-    pub counts: Counts,
-    /// When it began, in milliseconds since 1970; `None`: now.
-    pub started_ms: Option<i64>,
+/// How a session's connection ends. The later ones count more: a session that was replaced is its successor's to write
+/// down, whatever its client said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+enum Ending {
+    /// It is connected, or the connection broke.
+    None,
+    /// The client said goodbye.
+    Goodbye,
+    /// A newer connection of the same shim has taken its place.
+    Replaced,
 }
 
 /// One shim's session.
@@ -105,8 +66,8 @@ pub struct Session {
     pub uid: u32,
     /// The peer's process, where the system tells.
     pub shim: Option<ShimProcess>,
-    /// The profile's name.
-    pub profile: String,
+    /// The profile.
+    pub profile: Arc<Profile>,
     /// The name its user gave it.
     pub name: Option<String>,
     /// Whether it had a connection before.
@@ -117,18 +78,18 @@ pub struct Session {
     pub started_at: SystemTime,
     /// The protocol revision that the client was told before, if it was.
     pub revision: Option<String>,
-    /// Set once the session's first call may run, with whatever the client's last session left.
-    pub has_entered: AtomicBool,
-    /// Set once the state file has the session.
-    pub is_kept: AtomicBool,
-    /// Set when the client says goodbye.
-    pub said_goodbye: AtomicBool,
-    /// Set when the context is the one that an earlier session of the client left.
-    pub is_inherited: AtomicBool,
-    /// Set by the table when a newer connection takes its place.
-    is_replaced: AtomicBool,
-    /// The requests that were counted when the session was last written down, or a number that never is.
-    kept_requests: AtomicU64,
+    /// The span that events about the session belong to; its requests' spans are below it.
+    pub span: Span,
+    /// Set by the registration once the session's first call may run, in the context it inherits if there is one.
+    is_registered: AtomicBool,
+    /// Set by the keeper once the state file has the session.
+    is_persisted: AtomicBool,
+    /// An [`Ending`]; raised by the front (goodbye) and by the table (replaced).
+    ending: AtomicU8,
+    /// Set by the registration when the context is the one that an earlier session of the client left.
+    is_inherited: AtomicBool,
+    /// The requests that were counted when the session was last written down, or [`u64::MAX`]; written by the keeper.
+    persisted_requests: AtomicU64,
     /// This gateway's journal and tools, for the shim to carry.
     journal: Option<String>,
     tools: String,
@@ -138,7 +99,7 @@ pub struct Session {
     pub gone: CancellationToken,
     /// What was counted; written by the transport and by tools.
     pub counters: Counters,
-    /// Written by `set_context` and by what comes before the first call, read when a request starts.
+    /// Written by `set_context` and by the registration, read when a request starts.
     context: RwLock<SessionContext>,
     /// Written by the service when the client names itself.
     client: Mutex<ClientIdentity>,
@@ -147,51 +108,14 @@ pub struct Session {
     clock: Instant,
 }
 
-/// Counters of a session. Each only ever grows, except `running`.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Requests taken up.
-    pub requests: AtomicU64,
-    /// Requests taken up and not answered yet.
-    pub running: AtomicUsize,
-    /// Rows sent to the client.
-    pub rows: AtomicU64,
-    /// Bytes of messages sent to the client.
-    pub bytes: AtomicU64,
-    /// Requests answered with an error of either kind.
-    pub errors: AtomicU64,
-}
-
-impl From<Counts> for Counters {
-    fn from(counts: Counts) -> Self {
-        Self {
-            requests: counts.requests.into(),
-            running: AtomicUsize::new(0),
-            rows: counts.rows.into(),
-            bytes: counts.bytes.into(),
-            errors: counts.errors.into(),
-        }
-    }
-}
-
-impl Counters {
-    /// The counters as they stand.
-    pub fn counts(&self) -> Counts {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
-            requests: count(&self.requests),
-            rows: count(&self.rows),
-            bytes: count(&self.bytes),
-            errors: count(&self.errors),
-        }
-    }
-}
-
 impl Session {
     /// A session with a new connection, in `context`.
     pub fn new(opening: Opening, context: SessionContext) -> Self {
         let began = |ms| UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default());
+        // Always on: whatever level is logged, an event names its session.
+        let span = tracing::error_span!("session", session = %opening.key.id, profile = opening.profile.name);
         Self {
+            span,
             key: opening.key,
             origin: opening.origin,
             uid: opening.uid,
@@ -202,12 +126,11 @@ impl Session {
             journal_is_whole: opening.journal_is_whole,
             started_at: opening.started_ms.map_or_else(SystemTime::now, began),
             revision: opening.revision,
-            has_entered: AtomicBool::new(opening.has_entered),
-            is_kept: AtomicBool::new(false),
-            said_goodbye: AtomicBool::new(false),
+            is_registered: AtomicBool::new(opening.is_registered),
+            is_persisted: AtomicBool::new(opening.is_persisted),
+            ending: AtomicU8::new(Ending::None as u8),
             is_inherited: AtomicBool::new(false),
-            is_replaced: AtomicBool::new(false),
-            kept_requests: AtomicU64::new(opening.counts.requests),
+            persisted_requests: AtomicU64::new(opening.counts.requests),
             journal: opening.journal,
             tools: opening.tools,
             tools_before: Mutex::new(opening.tools_before),
@@ -225,30 +148,35 @@ impl Session {
         self.context.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Goes on in the context that an earlier session of the client left.
+    /// Takes over the context that an earlier session of the client left.
     pub fn inherit(&self, context: SessionContext) {
         *self.context.write().unwrap_or_else(PoisonError::into_inner) = context;
         self.is_inherited.store(true, Ordering::Relaxed);
     }
 
-    /// Changes the context; one that was lost counts no longer.
+    /// Whether the context is the one that an earlier session of the client left.
+    pub fn is_inherited(&self) -> bool {
+        self.is_inherited.load(Ordering::Relaxed)
+    }
+
+    /// Changes the context; a loss is forgotten with it.
     pub fn set_context(&self, context: Context) {
         *self.context.write().unwrap_or_else(PoisonError::into_inner) =
             SessionContext { context, lost: None };
     }
 
     /// What the shim is to carry to the next gateway.
-    pub fn carried(&self) -> Carried {
+    pub fn resume_state(&self) -> ResumeState {
         let SessionContext { context, lost } = self.context();
         let revision = match self.client().era {
             Era::Handshake(revision) => Some(revision),
             Era::Stateless(_) | Era::Unknown => self.revision.clone(),
         };
-        // Once something is missing, no later gateway can know that nothing is.
+        // Once something is missing, no later gateway can know that the journal is whole.
         let journal = self.journal.clone().filter(|_| self.journal_is_whole);
         let tools = self.tools_before().unwrap_or_else(|| self.tools.clone());
-        let entered = self.has_entered.load(Ordering::Relaxed);
-        Carried { context, lost, journal, entered, tools: Some(tools), revision }
+        let registered = self.is_registered();
+        ResumeState { context, lost, journal, registered, tools: Some(tools), revision }
     }
 
     fn tools_before(&self) -> Option<String> {
@@ -272,14 +200,14 @@ impl Session {
             parent_exe: self.origin.parent_exe.clone(),
             cwd: self.origin.cwd.clone(),
             client: client.map(|name| presentable(&name)),
-            profile: self.profile.clone(),
+            profile: self.profile.name.clone(),
         }
     }
 
     /// What the state file is to have of it.
-    pub fn record(&self, client: Option<String>) -> Record {
+    pub fn record(&self, client: Option<String>) -> SessionRecord {
         let since_epoch = self.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Record {
+        SessionRecord {
             key: self.key.clone(),
             name: self.name.clone(),
             identity: self.identity(client),
@@ -290,40 +218,68 @@ impl Session {
         }
     }
 
-    /// Whether the state file does not have the session as it is.
-    pub(crate) fn is_ahead_of_file(&self) -> bool {
-        self.kept_requests.load(Ordering::Relaxed) != self.counters.requests.load(Ordering::Relaxed)
+    /// Whether the session's calls may run.
+    pub fn is_registered(&self) -> bool {
+        self.is_registered.load(Ordering::Relaxed)
     }
 
-    /// The state file has the session as it was when this many requests were counted.
-    pub(crate) fn note_kept(&self, requests: u64) {
-        self.kept_requests.store(requests, Ordering::Relaxed);
+    /// From here on the session's calls may run.
+    pub fn set_registered(&self) {
+        self.is_registered.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the state file has the session.
+    pub fn is_persisted(&self) -> bool {
+        self.is_persisted.load(Ordering::Relaxed)
+    }
+
+    /// The state file has the session, in the context that it is in.
+    pub fn set_persisted(&self) {
+        self.is_persisted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the state file does not have the session as it is.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.persisted_requests.load(Ordering::Relaxed) != self.counters.requests.load(Ordering::Relaxed)
+    }
+
+    /// The state file has the session as it is now.
+    pub(super) fn mark_clean(&self) {
+        let requests = self.counters.requests.load(Ordering::Relaxed);
+        self.persisted_requests.store(requests, Ordering::Relaxed);
     }
 
     /// The state file could not be given what it must have: it is tried again.
-    pub(crate) fn note_unkept(&self) {
-        self.kept_requests.store(u64::MAX, Ordering::Relaxed);
+    pub(super) fn mark_dirty(&self) {
+        self.persisted_requests.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// The client said goodbye: nobody comes back for the session.
+    pub fn note_goodbye(&self) {
+        self.ending.fetch_max(Ending::Goodbye as u8, Ordering::Relaxed);
     }
 
     /// A newer connection of the same shim has taken its place.
-    pub(crate) fn replace(&self) {
-        self.is_replaced.store(true, Ordering::Relaxed);
+    pub(super) fn replace(&self) {
+        self.ending.fetch_max(Ending::Replaced as u8, Ordering::Relaxed);
         self.gone.cancel();
     }
 
     /// Whether a newer connection of the same shim has taken its place.
-    pub(crate) fn is_replaced(&self) -> bool {
-        self.is_replaced.load(Ordering::Relaxed)
+    pub fn is_replaced(&self) -> bool {
+        self.ending.load(Ordering::Relaxed) == Ending::Replaced as u8
     }
 
-    /// How it stands.
-    pub fn standing(&self) -> Standing {
-        Standing { context: self.context().context, counts: self.counters.counts(), idle_ms: self.idle_ms() }
+    /// What of it is written down again and again.
+    pub fn snapshot(&self) -> SessionSnapshot {
+        let (context, counts) = (self.context().context, self.counters.counts());
+        SessionSnapshot { context, counts, idle_ms: self.idle_ms() }
     }
 
-    /// Whether nobody will come back for it: the client has said goodbye, or its shim is gone.
+    /// Whether no shim will come back for it: the client has said goodbye, or its shim is gone.
     pub fn is_over(&self) -> bool {
-        self.said_goodbye.load(Ordering::Relaxed) || self.shim.is_some_and(|shim| !shim.is_alive())
+        let said_goodbye = self.ending.load(Ordering::Relaxed) == Ending::Goodbye as u8;
+        said_goodbye || self.shim.is_some_and(|shim| !shim.is_alive())
     }
 
     /// What the client has told of itself.
@@ -332,10 +288,8 @@ impl Session {
     }
 
     /// Records what the client tells of itself, cut to what can be shown to people.
-    pub fn set_client(&self, mut client: ClientIdentity) {
-        client.name = client.name.map(|name| presentable(&name));
-        client.version = client.version.map(|version| presentable(&version));
-        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = client;
+    pub fn set_client(&self, client: ClientIdentity) {
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = client.presentable();
     }
 
     /// Records that the client said something.
@@ -348,34 +302,5 @@ impl Session {
     pub fn idle_ms(&self) -> u64 {
         let elapsed = u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         elapsed.saturating_sub(self.active_ms.load(Ordering::Relaxed))
-    }
-}
-
-/// `text` without control characters, cut to [`IDENTITY_CHARS_MAX`].
-fn presentable(text: &str) -> String {
-    text.chars().filter(|char| !char.is_control()).take(IDENTITY_CHARS_MAX).collect()
-}
-
-#[cfg(test)]
-impl Opening {
-    /// A new session of nobody in particular.
-    pub(crate) fn of(key: SessionKey) -> Self {
-        Self {
-            key,
-            origin: Origin::default(),
-            uid: 1,
-            shim: None,
-            profile: "default".to_owned(),
-            name: None,
-            is_resumed: false,
-            journal: None,
-            journal_is_whole: false,
-            has_entered: false,
-            tools: String::new(),
-            tools_before: None,
-            revision: None,
-            counts: Counts::default(),
-            started_ms: None,
-        }
     }
 }

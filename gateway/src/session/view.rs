@@ -68,7 +68,7 @@ impl SessionView {
                 Era::Handshake(revision) => format!("handshake {revision}"),
                 Era::Stateless(revision) => format!("stateless {revision}"),
             },
-            profile: session.profile.clone(),
+            profile: session.profile.name.clone(),
             name: session.name.clone(),
             context: session.context().context,
             uid: session.uid,

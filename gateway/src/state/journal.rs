@@ -1,8 +1,13 @@
 //! The journal of statements that are not reads: what a later gateway must know before it answers a replayed one.
 //!
-//! A statement is entered before it reaches the backend and finished with its result. So a statement that is not in the
-//! journal never reached the backend, one that is finished is answered with its result, and of one that is entered
-//! only, nobody knows: unless the backend has given it a name under which it tells what came of it.
+//! A statement is written down before it reaches the backend, and its result before anyone sees it:
+//!
+//! | the entry of a replayed statement | what is known | what the next gateway does |
+//! |---|---|---|
+//! | none | it never reached the backend | runs it |
+//! | begun, no query id | it may have run | answers "outcome unknown" |
+//! | begun, with a query id | the backend knows | fetches the query's result |
+//! | finished | its result | answers with that |
 
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
@@ -37,18 +42,18 @@ impl Digest {
 pub struct Entry {
     /// The statement.
     pub digest: Digest,
-    /// When it was entered, in milliseconds since 1970.
+    /// When it was begun, in milliseconds since 1970.
     pub started_ms: i64,
-    /// The backend's name for it, where it was known.
+    /// The backend's id of the query, where it is known.
     pub query_id: Option<String>,
-    /// What it came to; `None`: nobody knows. JSON, as whoever finished it wrote it.
+    /// Its result; `None`: unknown. JSON, as written by [`StateStore::finish`].
     pub result: Option<String>,
-    /// Whether it is there for its name alone: it changes nothing, and could run again.
+    /// Whether it is here for its query id alone: it changes nothing, and could run again.
     pub is_read: bool,
 }
 
 impl Entry {
-    /// How long ago it was entered, for people.
+    /// How long ago it was begun, for people.
     pub fn age(&self) -> String {
         let seconds = now_ms().saturating_sub(self.started_ms).max(0) / 1000;
         match seconds {
@@ -84,7 +89,7 @@ impl StateStore {
     /// `request` of `session` is about to reach the backend.
     ///
     /// # Errors
-    /// It could not be entered; then it must not run.
+    /// It could not be written down; then it must not run.
     pub fn begin(
         &self,
         session: &str,
@@ -99,11 +104,12 @@ impl StateStore {
         })
     }
 
-    /// The backend runs `request` of `session` as `query_id`. One that is not there yet is entered: a read that takes long.
+    /// The backend runs `request` of `session` as `query_id`. A request that is not in the journal yet, a long read, gets
+    /// an entry.
     ///
     /// # Errors
     /// It could not be written down.
-    pub fn name(
+    pub fn record_query_id(
         &self,
         session: &str,
         request: u64,
@@ -114,16 +120,16 @@ impl StateStore {
             let sql = "INSERT INTO journal (session, request, digest, started_ms, query_id, finished)
                 VALUES (?1, ?2, ?3, ?4, ?5, 0)
                 ON CONFLICT (session, request) DO UPDATE SET query_id = excluded.query_id";
-            let mut naming = connection.prepare_cached(sql)?;
-            naming.execute(params![session, request, digest.0, now_ms(), query_id]).map(drop)
+            let mut recording = connection.prepare_cached(sql)?;
+            recording.execute(params![session, request, digest.0, now_ms(), query_id]).map(drop)
         })
     }
 
-    /// `request` of `session` has come to `result`, of [`RESULT_BYTES_MAX`] at most. Of the finished statements of the
-    /// session the newest `keep` stay, at least.
+    /// `request` of `session` has ended with `result`, of [`RESULT_BYTES_MAX`] bytes at most. At least the newest `keep`
+    /// finished statements of the session are kept.
     ///
     /// # Errors
-    /// It could not be written down: a later gateway will say that it does not know.
+    /// It could not be written down: a later gateway will answer "outcome unknown".
     pub fn finish(&self, session: &str, request: u64, result: &str, keep: usize) -> Result<(), StateError> {
         let keep = i64::try_from(keep).unwrap_or(i64::MAX - SPARE);
         self.with("write to", |connection| {

@@ -6,7 +6,9 @@
 //! that is full stops what needs the file and nothing else.
 
 mod file;
+mod identity;
 mod journal;
+mod running_writes;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -16,9 +18,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use file::{OpenFile, Unopened};
+pub use identity::{Identity, ShimProcess};
 pub use journal::{Digest, Entry, RESULT_BYTES_MAX};
+pub use running_writes::{RequestKey, RunningWrites};
 use rusqlite::Connection;
-pub use sessions::{Counts, Entered, Known, Record, Standing};
+pub use sessions::{Counts, Registered, SessionLookup, SessionRecord, SessionSnapshot};
 use thiserror::Error;
 
 /// The file's name in the state folder.
@@ -42,7 +46,7 @@ pub struct StateError {
 pub struct StateStore {
     path: PathBuf,
     inner: Mutex<Inner>,
-    /// What a person should know; apart, so that nobody who asks waits for the file.
+    /// What a person should know; apart, so that `status` never waits for the file.
     problem: Mutex<Problem>,
 }
 
@@ -155,7 +159,7 @@ impl StateStore {
     }
 
     /// Opens the file anew if it is no longer the one at its path: somebody removed it.
-    pub fn look_after(&self) {
+    pub fn reopen_if_replaced(&self) {
         let mut inner = self.lock();
         if inner.open.as_ref().is_some_and(|open| !open.is_in_place(&self.path)) {
             tracing::error!(file = %self.path.display(), "the state file was removed or replaced; another is used from here on");

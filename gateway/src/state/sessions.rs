@@ -1,7 +1,7 @@
 //! Sessions as the state file keeps them: from a session's first call until its client has been gone for a while.
 //!
-//! A session that only listed tools, or a client's probe, is never entered and leaves nothing. One that is entered stays
-//! attached until its shim is known to be gone; a gateway that dies leaves its sessions attached, because their shims
+//! A session that only listed tools, or a client's probe, is never registered and leaves nothing. One that is registered
+//! stays attached until its shim is known to be gone; a gateway that dies leaves its sessions attached, because their shims
 //! will come back.
 
 use std::collections::HashSet;
@@ -11,9 +11,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest as _, Sha256};
 use snowgate_link::hello::SessionKey;
 
-use super::{StateError, StateStore, now_ms};
+use super::{Identity, ShimProcess, StateError, StateStore, now_ms};
 use crate::backend::Context;
-use crate::session::{Identity, ShimProcess};
 
 /// Sessions kept whose clients are gone, at most; the oldest go first.
 const DETACHED_MAX: i64 = 10_000;
@@ -31,12 +30,12 @@ pub struct Counts {
     pub errors: u64,
 }
 
-/// How long the journal of a session is kept at least that could not be entered, in milliseconds.
+/// How long the journal of a session that could not be registered is kept at least, in milliseconds.
 const ORPHAN_MS: i64 = 24 * 3600 * 1000;
 
 /// What changes of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct SessionSnapshot {
     /// Where its statements run.
     pub context: Context,
     /// Its counters.
@@ -47,7 +46,7 @@ pub struct Standing {
 
 /// What is kept of one session.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct SessionRecord {
     /// Its key; of the secret only a digest is kept.
     pub key: SessionKey,
     /// The name its user gave it.
@@ -66,11 +65,11 @@ pub struct Record {
 
 /// What the file has of a session that a shim presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Nothing.
-    No,
-    /// This much.
-    Yes {
+pub enum SessionLookup {
+    /// The file does not have it.
+    Unknown,
+    /// The file has it.
+    Found {
         /// The counters.
         counts: Counts,
         /// When it began, in milliseconds since 1970.
@@ -79,12 +78,12 @@ pub enum Known {
         attached: bool,
     },
     /// It belongs to a shim with another secret.
-    NotYours,
+    ForeignSecret,
 }
 
-/// What came of entering a session.
+/// The result of registering a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entered {
+pub struct Registered {
     /// The context that a session of the same client left.
     pub inherited: Option<Context>,
 }
@@ -109,7 +108,7 @@ impl StateStore {
     ///
     /// # Errors
     /// The file cannot be used.
-    pub fn resume(&self, key: &SessionKey, shim: Option<ShimProcess>) -> Result<Known, StateError> {
+    pub fn resume(&self, key: &SessionKey, shim: Option<ShimProcess>) -> Result<SessionLookup, StateError> {
         self.with("read", |connection| {
             let sql = "SELECT secret, requests, rows, bytes, errors, started_ms, detached_ms IS NULL FROM session WHERE id = ?1";
             let found = connection
@@ -119,28 +118,33 @@ impl StateStore {
                     Ok((secret, counts(row, 1)?, row.get(5)?, row.get(6)?))
                 })
                 .optional()?;
-            let Some((secret, counts, started_ms, attached)) = found else { return Ok(Known::No) };
+            let Some((secret, counts, started_ms, attached)) = found else { return Ok(SessionLookup::Unknown) };
             if secret != digest(&key.secret) {
-                return Ok(Known::NotYours);
+                return Ok(SessionLookup::ForeignSecret);
             }
             let sql = "UPDATE session SET detached_ms = NULL, seen_ms = ?2, shim_pid = ?3, shim_born = ?4 WHERE id = ?1";
             let (pid, born) = columns(shim);
             connection.prepare_cached(sql)?.execute(params![key.id, now_ms(), pid, born])?;
-            Ok(Known::Yes { counts, started_ms, attached })
+            Ok(SessionLookup::Found { counts, started_ms, attached })
         })
     }
 
-    /// Enters a session; with `follows` it takes over from the session of the same client that began last and whose shim
+    /// Registers a session; with `follows` it takes over from the session of the same client that began last and whose shim
     /// is gone, if that was there within `ttl_ms`, and its client said something after every other one began that is still
     /// there: else what it left is not the latest.
     ///
     /// # Errors
     /// The file cannot be used.
-    pub fn enter(&self, record: &Record, follows: bool, ttl_ms: i64) -> Result<Entered, StateError> {
+    pub fn register(
+        &self,
+        record: &SessionRecord,
+        follows: bool,
+        ttl_ms: i64,
+    ) -> Result<Registered, StateError> {
         self.with("write to", |connection| {
-            let entering = connection.transaction()?;
+            let registering = connection.transaction()?;
             let seen_after = now_ms().saturating_sub(ttl_ms);
-            let candidates = if follows { candidates(&entering, record, seen_after)? } else { Vec::new() };
+            let candidates = if follows { candidates(&registering, record, seen_after)? } else { Vec::new() };
             let is_free = |candidate: &&Candidate| candidate.detached || !is_alive(candidate.shim);
             let others_began = candidates.iter().filter(|candidate| !is_free(candidate));
             let others_began = others_began.map(|other| other.started_ms).max().unwrap_or(i64::MIN);
@@ -148,16 +152,16 @@ impl StateStore {
             let taken = record.name.is_some() && candidates.iter().any(|candidate| !is_free(&candidate));
             let left = candidates.iter().find(is_free).filter(|left| !taken && left.seen_ms > others_began);
             if let Some(left) = left {
-                remove(&entering, &left.id)?;
+                remove(&registering, &left.id)?;
             }
             let inherited: Option<Context> = left.and_then(|left| serde_json::from_str(&left.context).ok());
             let context = inherited.as_ref().unwrap_or(&record.context);
             let name = record.name.as_ref();
             let name =
                 name.map(|name| if taken { format!("{name}/{}", record.key.id) } else { name.clone() });
-            insert(&entering, record, context, name.as_deref())?;
-            entering.commit()?;
-            Ok(Entered { inherited })
+            insert(&registering, record, context, name.as_deref())?;
+            registering.commit()?;
+            Ok(Registered { inherited })
         })
     }
 
@@ -166,19 +170,19 @@ impl StateStore {
     ///
     /// # Errors
     /// The file cannot be written to.
-    pub fn keep<'a>(
+    pub fn persist<'a>(
         &self,
-        sessions: impl Iterator<Item = (&'a str, Standing)>,
+        sessions: impl Iterator<Item = (&'a str, SessionSnapshot)>,
     ) -> Result<Vec<usize>, StateError> {
         self.with("write to", |connection| {
-            let keeping = connection.transaction()?;
+            let persisting = connection.transaction()?;
             let mut missing = Vec::new();
-            for (at, (id, standing)) in sessions.enumerate() {
-                if !update(&keeping, id, &standing)? {
+            for (at, (id, snapshot)) in sessions.enumerate() {
+                if !update(&persisting, id, &snapshot)? {
                     missing.push(at);
                 }
             }
-            keeping.commit()?;
+            persisting.commit()?;
             Ok(missing)
         })
     }
@@ -187,10 +191,10 @@ impl StateStore {
     ///
     /// # Errors
     /// The file cannot be written to.
-    pub fn detach(&self, id: &str, standing: &Standing) -> Result<(), StateError> {
+    pub fn detach(&self, id: &str, snapshot: &SessionSnapshot) -> Result<(), StateError> {
         self.with("write to", |connection| {
             let detaching = connection.transaction()?;
-            update(&detaching, id, standing)?;
+            update(&detaching, id, snapshot)?;
             set_detached(&detaching, id)?;
             detaching.commit()
         })
@@ -257,7 +261,11 @@ fn counts(row: &Row<'_>, at: usize) -> rusqlite::Result<Counts> {
 }
 
 /// The sessions that `record` may follow, the one that began last first.
-fn candidates(connection: &Connection, record: &Record, seen_after: i64) -> rusqlite::Result<Vec<Candidate>> {
+fn candidates(
+    connection: &Connection,
+    record: &SessionRecord,
+    seen_after: i64,
+) -> rusqlite::Result<Vec<Candidate>> {
     const COLUMNS: &str = "SELECT id, shim_pid, shim_born, detached_ms IS NOT NULL, context, started_ms,
             seen_ms FROM session
         WHERE uid = ?1 AND profile = ?2 AND max(seen_ms, coalesce(detached_ms, 0)) > ?3 AND id <> ?4";
@@ -285,7 +293,7 @@ fn candidates(connection: &Connection, record: &Record, seen_after: i64) -> rusq
 
 fn insert(
     connection: &Connection,
-    record: &Record,
+    record: &SessionRecord,
     context: &Context,
     name: Option<&str>,
 ) -> rusqlite::Result<()> {
@@ -318,9 +326,9 @@ fn insert(
 }
 
 /// Whether there is such a session.
-fn update(connection: &Connection, id: &str, standing: &Standing) -> rusqlite::Result<bool> {
+fn update(connection: &Connection, id: &str, snapshot: &SessionSnapshot) -> rusqlite::Result<bool> {
     let sql = "UPDATE session SET context = ?2, requests = ?3, rows = ?4, bytes = ?5, errors = ?6, seen_ms = ?7 WHERE id = ?1";
-    let Standing { context, counts, idle_ms } = standing;
+    let SessionSnapshot { context, counts, idle_ms } = snapshot;
     let seen_ms = now_ms().saturating_sub(i64::try_from(*idle_ms).unwrap_or(i64::MAX));
     connection
         .prepare_cached(sql)?
@@ -374,7 +382,7 @@ fn remove_expired(
     Ok(removed)
 }
 
-/// Removes what the journal has of sessions that could not be entered when their first call came.
+/// Removes what the journal has of sessions that could not be registered at their first call.
 fn remove_orphans(
     connection: &Connection,
     started_before: i64,

@@ -8,7 +8,6 @@ use snowgate_link::hello::SessionKey;
 
 use super::*;
 use crate::backend::Context;
-use crate::session::{Identity, ShimProcess};
 
 const TTL_MS: i64 = 60_000;
 
@@ -46,8 +45,8 @@ fn alive() -> Option<ShimProcess> {
     ShimProcess::running(std::process::id())
 }
 
-fn record(id: &str, database: &str, shim: Option<ShimProcess>) -> Record {
-    Record {
+fn record(id: &str, database: &str, shim: Option<ShimProcess>) -> SessionRecord {
+    SessionRecord {
         key: SessionKey { id: id.to_owned(), secret: format!("secret of {id}") },
         name: None,
         identity: Identity {
@@ -68,13 +67,13 @@ fn context(database: &str) -> Context {
     Context { database: Some(database.to_owned()), ..Context::default() }
 }
 
-fn standing(database: &str) -> Standing {
-    Standing { context: context(database), ..Standing::default() }
+fn snapshot(database: &str) -> SessionSnapshot {
+    SessionSnapshot { context: context(database), ..SessionSnapshot::default() }
 }
 
 /// The context that a session `id` without one of its own finds.
 fn found(store: &StateStore, id: &str) -> Option<Context> {
-    store.enter(&record(id, "FRESH", alive()), true, TTL_MS).unwrap().inherited
+    store.register(&record(id, "FRESH", alive()), true, TTL_MS).unwrap().inherited
 }
 
 #[test]
@@ -98,8 +97,8 @@ fn what_was_begun_and_what_was_finished_survives() {
 fn a_query_s_name_is_kept_with_its_statement_or_alone() {
     let (fixture, digest) = (fixture(), Digest::of("x"));
     fixture.store.begin("s", 1, digest, None).unwrap();
-    fixture.store.name("s", 1, digest, "01-a").unwrap();
-    fixture.store.name("s", 2, digest, "01-b").unwrap();
+    fixture.store.record_query_id("s", 1, digest, "01-a").unwrap();
+    fixture.store.record_query_id("s", 2, digest, "01-b").unwrap();
     let next = fixture.reopened();
     let (write, read) = (next.entry("s", 1).unwrap().unwrap(), next.entry("s", 2).unwrap().unwrap());
     assert_eq!((write.query_id.as_deref(), write.is_read), (Some("01-a"), false));
@@ -140,35 +139,35 @@ fn the_journal_is_bounded_by_what_was_finished_last_not_by_numbers() {
 fn a_session_comes_back_with_its_secret_only() {
     let fixture = fixture();
     let mine = record("s", "A", alive());
-    fixture.store.enter(&mine, true, TTL_MS).unwrap();
+    fixture.store.register(&mine, true, TTL_MS).unwrap();
     let store = fixture.reopened();
-    let known = store.resume(&mine.key, alive()).unwrap();
-    assert_eq!(known, Known::Yes { counts: mine.counts, started_ms: 5, attached: true });
+    let found = store.resume(&mine.key, alive()).unwrap();
+    assert_eq!(found, SessionLookup::Found { counts: mine.counts, started_ms: 5, attached: true });
     let guess = SessionKey { secret: "guess".to_owned(), ..mine.key.clone() };
-    assert_eq!(store.resume(&guess, alive()), Ok(Known::NotYours));
+    assert_eq!(store.resume(&guess, alive()), Ok(SessionLookup::ForeignSecret));
     let other = SessionKey { id: "t".to_owned(), ..mine.key };
-    assert_eq!(store.resume(&other, alive()), Ok(Known::No));
+    assert_eq!(store.resume(&other, alive()), Ok(SessionLookup::Unknown));
 }
 
 #[test]
 fn a_session_whose_journal_was_removed_says_so_when_it_comes_back() {
     let Fixture { store, .. } = fixture();
     let mine = record("s", "A", alive());
-    store.enter(&mine, true, TTL_MS).unwrap();
+    store.register(&mine, true, TTL_MS).unwrap();
     store.begin("s", 1, Digest::of("x"), None).unwrap();
-    store.detach("s", &standing("A")).unwrap();
+    store.detach("s", &snapshot("A")).unwrap();
     assert_eq!(store.entry("s", 1), Ok(None));
-    let known = store.resume(&mine.key, alive()).unwrap();
-    assert!(matches!(known, Known::Yes { attached: false, .. }), "{known:?}");
+    let found = store.resume(&mine.key, alive()).unwrap();
+    assert!(matches!(found, SessionLookup::Found { attached: false, .. }), "{found:?}");
 }
 
 #[test]
 fn the_next_shim_of_a_client_follows_the_last_that_has_gone() {
     let Fixture { store, .. } = fixture();
     let gone = record("gone", "GONE", alive());
-    store.enter(&gone, true, TTL_MS).unwrap();
+    store.register(&gone, true, TTL_MS).unwrap();
     assert_eq!(found(&store, "beside"), None, "the other one is still there");
-    store.detach("gone", &standing("LATER")).unwrap();
+    store.detach("gone", &snapshot("LATER")).unwrap();
     assert_eq!(found(&store, "next"), Some(context("LATER")));
     assert_eq!(found(&store, "one more"), None, "one session follows, not two");
 }
@@ -176,14 +175,14 @@ fn the_next_shim_of_a_client_follows_the_last_that_has_gone() {
 #[test]
 fn a_shim_that_was_killed_with_its_gateway_has_gone() {
     let fixture = fixture();
-    fixture.store.enter(&record("killed", "KILLED", dead()), true, TTL_MS).unwrap();
+    fixture.store.register(&record("killed", "KILLED", dead()), true, TTL_MS).unwrap();
     assert_eq!(found(&fixture.reopened(), "next"), Some(context("KILLED")));
 }
 
 #[test]
 fn nobody_follows_a_session_of_another_client_or_one_that_is_too_old() {
     let Fixture { store, .. } = fixture();
-    store.enter(&record("gone", "GONE", dead()), true, TTL_MS).unwrap();
+    store.register(&record("gone", "GONE", dead()), true, TTL_MS).unwrap();
     let change: [fn(&mut Identity); 5] = [
         |identity| identity.uid = 2,
         |identity| identity.parent_exe = None,
@@ -194,44 +193,44 @@ fn nobody_follows_a_session_of_another_client_or_one_that_is_too_old() {
     for (at, change) in change.iter().enumerate() {
         let mut other = record(&format!("other {at}"), "OTHER", alive());
         change(&mut other.identity);
-        assert_eq!(store.enter(&other, true, TTL_MS).unwrap().inherited, None, "{other:?}");
+        assert_eq!(store.register(&other, true, TTL_MS).unwrap().inherited, None, "{other:?}");
     }
     let late = record("late", "LATE", alive());
-    assert_eq!(store.enter(&late, true, -1).unwrap().inherited, None, "too old");
+    assert_eq!(store.register(&late, true, -1).unwrap().inherited, None, "too old");
     let resumed = record("resumed", "RESUMED", alive());
-    assert_eq!(store.enter(&resumed, false, TTL_MS).unwrap().inherited, None, "it has a context");
+    assert_eq!(store.register(&resumed, false, TTL_MS).unwrap().inherited, None, "it has a context");
     assert_eq!(found(&store, "next"), Some(context("GONE")));
 }
 
 #[test]
 fn a_name_belongs_to_one_session_at_a_time_whoever_the_client_is() {
     let Fixture { store, .. } = fixture();
-    let named = |id: &str, database: &str, shim| Record {
+    let named = |id: &str, database: &str, shim| SessionRecord {
         name: Some("nightly".to_owned()),
         ..record(id, database, shim)
     };
-    store.enter(&named("one", "ONE", alive()), true, TTL_MS).unwrap();
-    assert_eq!(store.enter(&named("two", "TWO", alive()), true, TTL_MS).unwrap().inherited, None);
-    store.detach("two", &standing("TWO")).unwrap();
+    store.register(&named("one", "ONE", alive()), true, TTL_MS).unwrap();
+    assert_eq!(store.register(&named("two", "TWO", alive()), true, TTL_MS).unwrap().inherited, None);
+    store.detach("two", &snapshot("TWO")).unwrap();
     assert_eq!(found(&store, "plain"), None, "what was left under a name is found under a name only");
-    store.detach("one", &standing("ONE")).unwrap();
+    store.detach("one", &snapshot("ONE")).unwrap();
     let mut three = named("three", "THREE", alive());
     three.identity.cwd = Some("/elsewhere".to_owned());
-    assert_eq!(store.enter(&three, true, TTL_MS).unwrap().inherited, Some(context("ONE")));
+    assert_eq!(store.register(&three, true, TTL_MS).unwrap().inherited, Some(context("ONE")));
 }
 
 #[test]
 fn nobody_follows_a_session_that_was_left_before_another_one_began_that_is_still_there() {
     let Fixture { store, .. } = fixture();
     let began = |ms_from_now: i64| now_ms() + ms_from_now;
-    store.enter(&record("old", "OLD", dead()), true, TTL_MS).unwrap();
-    let later = Record { started_ms: began(1000), ..record("later", "LATER", alive()) };
-    store.enter(&later, false, TTL_MS).unwrap();
+    store.register(&record("old", "OLD", dead()), true, TTL_MS).unwrap();
+    let later = SessionRecord { started_ms: began(1000), ..record("later", "LATER", alive()) };
+    store.register(&later, false, TTL_MS).unwrap();
     assert_eq!(found(&store, "next"), None, "what was left is not the latest");
     // Two at once, as of two windows, and one of them is closed.
-    let earlier = Record { started_ms: began(-1000), ..later.clone() };
-    store.enter(&earlier, false, TTL_MS).unwrap();
-    store.detach("next", &standing("CLOSED")).unwrap();
+    let earlier = SessionRecord { started_ms: began(-1000), ..later.clone() };
+    store.register(&earlier, false, TTL_MS).unwrap();
+    store.detach("next", &snapshot("CLOSED")).unwrap();
     assert_eq!(found(&store, "again"), Some(context("CLOSED")));
 }
 
@@ -254,19 +253,19 @@ fn two_gateways_that_overlap_wait_for_each_other() {
 #[test]
 fn a_session_that_the_file_does_not_have_is_named() {
     let Fixture { store, .. } = fixture();
-    store.enter(&record("here", "A", alive()), true, TTL_MS).unwrap();
-    let rows = ["here", "not here"].map(|id| (id, standing("B")));
-    assert_eq!(store.keep(rows.into_iter()), Ok(vec![1]));
+    store.register(&record("here", "A", alive()), true, TTL_MS).unwrap();
+    let rows = ["here", "not here"].map(|id| (id, snapshot("B")));
+    assert_eq!(store.persist(rows.into_iter()), Ok(vec![1]));
 }
 
 #[test]
 fn a_file_that_was_removed_is_made_anew() {
     let Fixture { store, folder: _folder } = fixture();
     let before = store.id();
-    store.look_after();
+    store.reopen_if_replaced();
     assert_eq!(store.id(), before);
     std::fs::remove_file(store.path()).unwrap();
-    store.look_after();
+    store.reopen_if_replaced();
     assert_ne!(store.id(), before);
     store.begin("s", 1, Digest::of("x"), None).unwrap();
 }
@@ -275,7 +274,7 @@ fn a_file_that_was_removed_is_made_anew() {
 fn sessions_that_nobody_comes_back_for_are_removed_in_time() {
     let Fixture { store, .. } = fixture();
     for (id, shim) in [("here", alive()), ("gone", dead()), ("connected", dead())] {
-        store.enter(&record(id, "A", shim), false, TTL_MS).unwrap();
+        store.register(&record(id, "A", shim), false, TTL_MS).unwrap();
         store.begin(id, 1, Digest::of("x"), None).unwrap();
     }
     let connected = HashSet::from(["connected".to_owned()]);
@@ -284,8 +283,8 @@ fn sessions_that_nobody_comes_back_for_are_removed_in_time() {
     assert_eq!(["here", "gone", "connected"].map(has_journal), [true, false, true]);
     assert_eq!(store.sweep(&connected, 0), Ok(1));
     let key = |id: &str| record(id, "A", None).key;
-    assert_eq!(store.resume(&key("gone"), alive()), Ok(Known::No));
-    assert!(matches!(store.resume(&key("here"), alive()), Ok(Known::Yes { .. })));
+    assert_eq!(store.resume(&key("gone"), alive()), Ok(SessionLookup::Unknown));
+    assert!(matches!(store.resume(&key("here"), alive()), Ok(SessionLookup::Found { .. })));
 }
 
 #[test]
@@ -380,7 +379,7 @@ fn without_a_folder_there_is_no_state_until_there_is_one() {
 fn the_file_is_its_owner_s_alone_and_holds_no_secret() {
     use std::os::unix::fs::PermissionsExt;
     let Fixture { store, folder } = fixture();
-    store.enter(&record("s", "A", alive()), true, TTL_MS).unwrap();
+    store.register(&record("s", "A", alive()), true, TTL_MS).unwrap();
     for entry in std::fs::read_dir(folder.path()).unwrap().flatten() {
         let bytes = std::fs::read(entry.path()).unwrap();
         assert!(!bytes.windows(9).any(|window| window == b"secret of"), "{:?}", entry.path());

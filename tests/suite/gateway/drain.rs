@@ -217,7 +217,7 @@ fn a_stop_ends_though_a_client_has_started_the_next_gateway_meanwhile() {
     let client = busy(&home);
     let first = home.gateway_pid();
     let mut stop = home.gateway().arg("stop").stdout(Stdio::null()).spawn().expect("snowgate stop starts");
-    until("the gateway is leaving", || home.log_lines("leaving").len() == 1);
+    until("the gateway is shutting down", || home.log_lines("shutting down").len() == 1);
     // Not looking while the lock is free, as on a loaded machine.
     send_signal(stop.id(), Signal::STOP);
     until("the next gateway answers", || home.status().is_some_and(|status| status["pid"] != first));
@@ -243,7 +243,7 @@ fn sigterm_lets_the_gateway_finish_what_runs() {
     assert!(tool_text(&answer).starts_with("Timed out"), "{answer}");
     until("the gateway is gone", || !home.is_running(first));
     assert!(!home.socket().exists() || home.status().is_some(), "it takes its socket away");
-    assert_eq!(home.log_lines("gone").len(), 1, "{}", home.log());
+    assert_eq!(home.log_lines("stopped").len(), 1, "{}", home.log());
     let ready = home.log_lines("ready");
     assert_eq!(tool_text(&client.query("select 1 as one")), "one\n1\n(1 row)");
     assert_eq!(ready.len(), 1, "the statement was answered by the gateway that had it");

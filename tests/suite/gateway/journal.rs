@@ -331,9 +331,7 @@ fn a_context_that_is_gone_is_no_burden_to_the_next_session() {
     std::fs::remove_file(home.databases().join("TWO.db")).unwrap();
     let mut second = named(&home, "editor");
     assert_eq!(database(&mut second), "ONE");
-    until("the log says it", || {
-        !home.log_lines("the context that an earlier session left is gone").is_empty()
-    });
+    until("the log says it", || !home.log_lines("cannot restore this client's previous context").is_empty());
 }
 
 #[test]
@@ -373,7 +371,7 @@ fn a_write_is_refused_while_the_journal_cannot_be_had_and_reads_are_not() {
     assert_eq!(succeeds(&client.query("select count(*) as n from t")), "n\n0\n(1 row)");
     let answer = client.query("insert into t values (1)");
     let text = tool_text(&answer);
-    assert!(text.starts_with("Refused: the journal of writes is not to be had"), "{text}");
+    assert!(text.starts_with("Refused: the write journal is unavailable"), "{text}");
     assert!(text.contains("Next step: make the state folder writable"), "{text}");
     drop(locked);
     until("the journal is back", || {

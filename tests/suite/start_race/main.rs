@@ -79,7 +79,7 @@ fn one_after_the_other(home: &Home, killed: &Killed) {
     let lines: Vec<Value> = home.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let mut serving: Option<u32> = None;
     for line in lines {
-        if line["message"] == "gone" {
+        if line["message"] == "stopped" {
             serving = None;
         } else if line["message"] == "ready" {
             assert!(serving.is_none_or(|pid| killed.has(pid)), "two gateways: {}", home.log());

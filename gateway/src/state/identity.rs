@@ -1,4 +1,4 @@
-//! Who a session belongs to, beyond the one connection it has.
+//! Whose a session is, beyond the one connection it has, and which process holds its other end.
 
 #[cfg(target_os = "linux")]
 use std::fs;

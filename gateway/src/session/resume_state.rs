@@ -13,28 +13,28 @@ const LOST_BYTES_MAX: usize = 120;
 
 /// The state of a session, as the next gateway is to find it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Carried {
+pub struct ResumeState {
     /// The context, or what it was before it was lost.
     #[serde(default)]
     pub context: Context,
     /// Why the context could not be restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
-    /// The journal that has all statements which were run for the session; `None`: none has all of them.
+    /// The journal that has every statement that was run for the session; `None`: no journal has all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<String>,
-    /// Whether the session has passed its entrance: then a state file that does not know it has lost something.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub entered: bool,
+    /// Whether the session is registered: then a state file that does not know it has lost something.
+    #[serde(default, rename = "entered", skip_serializing_if = "std::ops::Not::not")]
+    pub registered: bool,
     /// The digest of the tools that the client was offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<String>,
-    /// The protocol revision that `initialize` came to.
+    /// The protocol revision that `initialize` agreed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
 }
 
-impl Carried {
+impl ResumeState {
     /// Reads what a shim presents.
     pub fn read(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
@@ -42,13 +42,13 @@ impl Carried {
 
     /// The text for the shim, of [`STATE_BYTES_MAX`] at most.
     pub fn to_text(&self) -> String {
-        let mut carried = self.clone();
-        if let Some(lost) = &mut carried.lost {
+        let mut state = self.clone();
+        if let Some(lost) = &mut state.lost {
             // Escaped, a character takes six bytes at most.
             *lost = lost.chars().filter(|char| !char.is_control()).take(LOST_BYTES_MAX / 6).collect();
         }
         // Names and digests are all that is in it.
-        serde_json::to_string(&carried).unwrap_or_default()
+        serde_json::to_string(&state).unwrap_or_default()
     }
 }
 
@@ -63,21 +63,21 @@ mod tests {
             serde_json::to_string(&Context { database: text(0), ..Context::default() }).unwrap().len();
         let context = Context { database: text(CONTEXT_BYTES_MAX - empty), ..Context::default() };
         assert!(serde_json::to_string(&context).unwrap().len() <= CONTEXT_BYTES_MAX);
-        let carried = Carried {
+        let state = ResumeState {
             context,
             lost: Some("\"\n".repeat(9000)),
             journal: Some("0123456789abcdef-0123456789abcdef-01".into()),
-            entered: true,
+            registered: true,
             tools: Some("0123456789ab".into()),
             revision: Some("2025-11-25".into()),
         };
-        assert!(carried.to_text().len() <= STATE_BYTES_MAX, "{}", carried.to_text().len());
+        assert!(state.to_text().len() <= STATE_BYTES_MAX, "{}", state.to_text().len());
     }
 
     #[test]
     fn what_is_missing_or_unknown_is_tolerated() {
-        assert_eq!(Carried::read("{}"), Some(Carried::default()));
-        assert!(Carried::read(r#"{"context":{"database":"A"},"colour":1}"#).is_some());
-        assert_eq!(Carried::read("7"), None);
+        assert_eq!(ResumeState::read("{}"), Some(ResumeState::default()));
+        assert!(ResumeState::read(r#"{"context":{"database":"A"},"colour":1}"#).is_some());
+        assert_eq!(ResumeState::read("7"), None);
     }
 }

@@ -1,7 +1,7 @@
-//! Making room for a newer build: whoever runs a newer shim wants its gateway.
+//! Making room for a newer build: a newer shim wants its own gateway.
 //!
-//! An older gateway that serves a newer shim leaves as soon as nothing runs, and the shims carry their sessions over to
-//! the next one. An older shim never does that to a newer gateway. Where both builds stay in use, an older gateway may
+//! An older gateway that serves a newer shim shuts down as soon as nothing runs, and the shims carry their sessions over
+//! to the next one. An older shim never does that to a newer gateway. Where both builds stay in use, an older gateway may
 //! come back; then it makes room again, but not more often than [`YIELD_PAUSE`] allows.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,18 +10,18 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// How long a build makes room at most once.
-pub(crate) const YIELD_PAUSE: Duration = Duration::from_secs(3600);
+pub const YIELD_PAUSE: Duration = Duration::from_secs(3600);
 
 /// The newest build that asked for room.
 #[derive(Debug, Default)]
-pub(crate) struct Newer {
+pub struct NewerBuild {
     build: Mutex<Option<String>>,
     noted: Notify,
 }
 
-impl Newer {
+impl NewerBuild {
     /// Notes that a peer of `build` connected to a gateway of `own`.
-    pub(crate) fn note(&self, build: &str, own: &str) {
+    pub fn note(&self, build: &str, own: &str) {
         let mut newest = self.lock();
         if is_newer(build, newest.as_deref().unwrap_or(own)) {
             *newest = Some(build.chars().take(32).collect());
@@ -29,8 +29,8 @@ impl Newer {
         }
     }
 
-    /// Waits for such a build, and gives it.
-    pub(crate) async fn asked(&self) -> String {
+    /// Waits for such a build, and returns it.
+    pub async fn wait_for_request(&self) -> String {
         loop {
             let build = self.lock().clone();
             match build {
@@ -40,8 +40,8 @@ impl Newer {
         }
     }
 
-    /// Nobody asks any more.
-    pub(crate) fn clear(&self) {
+    /// No build asks any more.
+    pub fn clear(&self) {
         *self.lock() = None;
     }
 
@@ -77,10 +77,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_newest_build_is_kept() {
-        let newer = Newer::default();
+        let newer = NewerBuild::default();
         for build in ["0.0.1", "0.3.0", "0.2.0", "nonsense"] {
             newer.note(build, "0.1.0");
         }
-        assert_eq!(newer.asked().await, "0.3.0");
+        assert_eq!(newer.wait_for_request().await, "0.3.0");
     }
 }

@@ -15,9 +15,9 @@ use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::os;
 
-use super::passed_on;
+use super::inherited_fd;
 
-/// How long the lock may be held by somebody who only looks whether there is a gateway.
+/// How long the lock may be held by a process that only looks whether there is a gateway.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(30);
 
 /// Why a gateway cannot listen.
@@ -76,7 +76,7 @@ impl GatewayLock {
     /// # Errors
     /// The system's.
     pub fn pass_on(&self) -> io::Result<RawFd> {
-        passed_on::keep_open(&self.file)
+        inherited_fd::keep_open(&self.file)
     }
 
     /// Goes on with the lock that the program before this one held. Where that is not the endpoint's lock any more, it is
@@ -86,7 +86,7 @@ impl GatewayLock {
     /// As [`GatewayLock::take`].
     pub fn take_over(endpoint: &Endpoint, number: RawFd) -> Result<Self, BindError> {
         endpoint.prepare_dir()?;
-        let held = passed_on::take_over(number).and_then(|file| Ok((file.metadata()?.ino(), file)));
+        let held = inherited_fd::take_over(number).and_then(|file| Ok((file.metadata()?.ino(), file)));
         match held {
             Ok((held, file)) if inode(&endpoint.gateway_lock).is_ok_and(|inode| inode == held) => {
                 Ok(Self { endpoint: endpoint.clone(), inode: held, file })

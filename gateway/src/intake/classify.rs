@@ -1,55 +1,65 @@
-//! Judges a client's line before `rmcp` sees it: what is no valid request is answered by name, never dropped.
+//! Classifies a client's message before `rmcp` sees it: what is not a valid request is answered by name, never dropped.
 //!
 //! Error codes are JSON-RPC 2.0's. `rmcp` alone ignores unparsable lines and answers others without an id.
 
 use std::borrow::Cow;
 
 use rmcp::RoleServer;
-use rmcp::model::{
-    ClientNotification, ClientRequest, ErrorCode, ErrorData, GetExtensions, JsonRpcMessage, RequestId,
-};
+use rmcp::model::{ClientNotification, ClientRequest, ErrorCode, ErrorData, JsonRpcMessage, RequestId};
 use rmcp::service::RxJsonRpcMessage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::pins::PinSlot;
+use crate::mcp::ToolName;
 
 /// A message as `rmcp` takes it.
-pub(super) type Incoming = RxJsonRpcMessage<RoleServer>;
+pub type Incoming = RxJsonRpcMessage<RoleServer>;
 
-/// Marks a request whose line had been sent before: an earlier gateway may have acted on it.
-#[derive(Clone, Copy, Debug)]
-pub struct Replayed;
-
-/// What a request changes for the requests after it, and for the next gateway. Nothing overtakes such a request.
+/// What a request does beyond its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// The shim keeps the line and sends it to the next gateway again.
-    Pin(PinSlot),
-    /// The shim keeps the session's state as it is then.
-    State,
-    /// It stays open until the client cancels it; once it is acknowledged the shim keeps the line.
-    Listen,
+pub enum RequestKind {
+    /// Nothing.
+    Plain,
+    /// Calls a tool: the session is registered before its first one.
+    Call,
+    /// Calls the tool that changes the session's context: a barrier.
+    SetContext,
+    /// Opens the session in the older era: a barrier.
+    Initialize,
+    /// Stays open until the client cancels it.
+    Subscribe,
 }
 
-/// A sound line.
+impl RequestKind {
+    /// Whether later requests depend on the result: none of them overtakes it.
+    pub fn is_barrier(self) -> bool {
+        matches!(self, Self::SetContext | Self::Initialize)
+    }
+
+    /// Whether the session must be registered before it runs.
+    pub(super) fn is_call(self) -> bool {
+        matches!(self, Self::Call | Self::SetContext)
+    }
+}
+
+/// A valid message.
 #[derive(Debug)]
-pub(super) enum Message {
-    /// Wants an answer.
+pub enum Message {
+    /// Expects an answer.
     Request {
         /// Under this id.
         id: RequestId,
-        /// What comes of it once it has succeeded, besides its answer.
-        effect: Option<Effect>,
+        /// What it does beyond that.
+        kind: RequestKind,
         /// For `rmcp`.
         message: Box<Incoming>,
     },
-    /// Wants none.
+    /// Expects none.
     Notification {
         /// The request it cancels, if it does.
         cancels: Option<RequestId>,
-        /// Whether the line is pinned.
-        pin: Option<PinSlot>,
+        /// Whether it is `notifications/initialized`.
+        is_initialized: bool,
         /// For `rmcp`.
         message: Box<Incoming>,
     },
@@ -57,13 +67,13 @@ pub(super) enum Message {
     Response,
 }
 
-/// A line that is refused, and the error that says why.
+/// A message that is refused, and the error that says why.
 #[derive(Debug)]
-pub(super) struct Rejection {
-    /// The id to answer under, where the line has a sound one.
-    pub(super) id: Option<RequestId>,
+pub struct Rejection {
+    /// The id to answer under, where the message has a valid one.
+    pub id: Option<RequestId>,
     /// The answer.
-    pub(super) error: ErrorData,
+    pub error: ErrorData,
 }
 
 /// A message's outside. `params` and results are only located here, not parsed.
@@ -86,8 +96,11 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// Judges `line`; `replay` says that it had been sent before.
-pub(super) fn judge(line: &[u8], replay: bool) -> Result<Message, Rejection> {
+/// Classifies `line`, one JSON-RPC message.
+///
+/// # Errors
+/// It is not one, or the params of a known method do not fit.
+pub fn classify_line(line: &[u8]) -> Result<Message, Rejection> {
     let text = str::from_utf8(line).map_err(|error| {
         parse_error(format!("Parse error: the message is not UTF-8 (byte {})", error.valid_up_to()))
     })?;
@@ -107,8 +120,8 @@ pub(super) fn judge(line: &[u8], replay: bool) -> Result<Message, Rejection> {
         return if answers { Ok(Message::Response) } else { Err(invalid(id, "there is no `method`")) };
     };
     match id {
-        Some(id) => judge_request(text, id, &method, replay),
-        None => judge_notification(text, &method),
+        Some(id) => classify_request(text, id, &method),
+        None => classify_notification(text, &method),
     }
 }
 
@@ -116,29 +129,25 @@ fn read_id(raw: &RawValue) -> Result<RequestId, Rejection> {
     serde_json::from_str(raw.get()).map_err(|_| invalid(None, "`id` must be a string or an integer"))
 }
 
-fn judge_request(text: &str, id: RequestId, method: &str, replay: bool) -> Result<Message, Rejection> {
+fn classify_request(text: &str, id: RequestId, method: &str) -> Result<Message, Rejection> {
     let malformed = |id| Rejection {
         id: Some(id),
         error: ErrorData::invalid_params(format!("the params of {method} do not fit its schema"), None),
     };
-    let Ok(mut message) = serde_json::from_str::<Incoming>(text) else { return Err(malformed(id)) };
-    let JsonRpcMessage::Request(request) = &mut message else { return Err(malformed(id)) };
-    // What `rmcp` cannot read as the method it knows becomes a custom request, and then an unknown method.
-    if matches!(request.request, ClientRequest::CustomRequest(_)) && is_known(method) {
-        return Err(malformed(id));
-    }
-    if replay {
-        request.request.extensions_mut().insert(Replayed);
-    }
-    let effect = match &request.request {
-        ClientRequest::InitializeRequest(_) => Some(Effect::Pin(PinSlot::Initialize)),
-        ClientRequest::CallToolRequest(call) if call.params.name == crate::mcp::SET_CONTEXT => {
-            Some(Effect::State)
+    let Ok(message) = serde_json::from_str::<Incoming>(text) else { return Err(malformed(id)) };
+    let JsonRpcMessage::Request(request) = &message else { return Err(malformed(id)) };
+    let kind = match &request.request {
+        // What `rmcp` cannot read as the method it knows becomes a custom request, and then an unknown method.
+        ClientRequest::CustomRequest(_) if is_known(method) => return Err(malformed(id)),
+        ClientRequest::InitializeRequest(_) => RequestKind::Initialize,
+        ClientRequest::CallToolRequest(call) if call.params.name == ToolName::SetContext.as_str() => {
+            RequestKind::SetContext
         }
-        ClientRequest::SubscriptionsListenRequest(_) => Some(Effect::Listen),
-        _ => None,
+        ClientRequest::CallToolRequest(_) => RequestKind::Call,
+        ClientRequest::SubscriptionsListenRequest(_) => RequestKind::Subscribe,
+        _ => RequestKind::Plain,
     };
-    Ok(Message::Request { id, effect, message: Box::new(message) })
+    Ok(Message::Request { id, kind, message: Box::new(message) })
 }
 
 /// The methods whose malformed params are worth naming.
@@ -149,17 +158,17 @@ fn is_known(method: &str) -> bool {
     )
 }
 
-fn judge_notification(text: &str, method: &str) -> Result<Message, Rejection> {
+fn classify_notification(text: &str, method: &str) -> Result<Message, Rejection> {
     let Ok(message @ JsonRpcMessage::Notification(_)) = serde_json::from_str::<Incoming>(text) else {
         return Err(invalid(None, &format!("the params of {method} do not fit its schema")));
     };
     let JsonRpcMessage::Notification(notification) = &message else { unreachable!("matched above") };
-    let (cancels, pin) = match &notification.notification {
-        ClientNotification::CancelledNotification(cancelled) => (cancelled.params.request_id.clone(), None),
-        ClientNotification::InitializedNotification(_) => (None, Some(PinSlot::Initialized)),
-        _ => (None, None),
+    let cancels = match &notification.notification {
+        ClientNotification::CancelledNotification(cancelled) => cancelled.params.request_id.clone(),
+        _ => None,
     };
-    Ok(Message::Notification { cancels, pin, message: Box::new(message) })
+    let is_initialized = matches!(notification.notification, ClientNotification::InitializedNotification(_));
+    Ok(Message::Notification { cancels, is_initialized, message: Box::new(message) })
 }
 
 /// The refusal of a second request under the id of one that still runs. It carries no id of its own: an answer under
@@ -189,13 +198,13 @@ mod tests {
     use super::*;
 
     fn refused(line: &str) -> (Option<String>, i32, String) {
-        let rejection = judge(line.as_bytes(), false).unwrap_err();
+        let rejection = classify_line(line.as_bytes()).unwrap_err();
         let id = rejection.id.map(|id| id.to_string());
         (id, rejection.error.code.0, rejection.error.message.into_owned())
     }
 
     #[test]
-    fn what_is_no_request_is_refused_by_name() {
+    fn an_invalid_message_is_refused_with_its_reason() {
         for (line, id, code, word) in [
             ("nonsense", None, -32700, "not JSON"),
             ("[]", None, -32600, "batches"),
@@ -220,40 +229,32 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_are_named() {
-        let rejection = judge(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", false).unwrap_err();
+    fn a_message_that_is_not_utf8_is_refused_with_the_place() {
+        let rejection = classify_line(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}").unwrap_err();
         assert!(rejection.error.message.contains("not UTF-8 (byte 34)"), "{}", rejection.error.message);
     }
 
     #[test]
     fn requests_notifications_and_late_answers_are_told_apart() {
-        let judged = |line: &str| judge(line.as_bytes(), false).unwrap();
+        let classified = |line: &str| classify_line(line.as_bytes()).unwrap();
         assert!(matches!(
-            judged(
+            classified(
                 r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"set_context","arguments":{}}}"#
             ),
-            Message::Request { effect: Some(Effect::State), .. }
+            Message::Request { kind: RequestKind::SetContext, .. }
         ));
         assert!(matches!(
-            judged(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}"#),
+            classified(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}"#),
             Message::Notification { cancels: Some(RequestId::Number(3)), .. }
         ));
         assert!(matches!(
-            judged(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#),
-            Message::Notification { pin: Some(PinSlot::Initialized), .. }
+            classified(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#),
+            Message::Notification { is_initialized: true, .. }
         ));
-        assert!(matches!(judged(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#), Message::Response));
+        assert!(matches!(classified(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#), Message::Response));
         assert!(matches!(
-            judged(r#"{"jsonrpc":"2.0","id":3,"method":"x/y"}"#),
-            Message::Request { effect: None, .. }
+            classified(r#"{"jsonrpc":"2.0","id":3,"method":"x/y"}"#),
+            Message::Request { kind: RequestKind::Plain, .. }
         ));
-    }
-
-    #[test]
-    fn a_replayed_request_says_so() {
-        let line = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
-        let Message::Request { message, .. } = judge(line.as_bytes(), true).unwrap() else { panic!() };
-        let JsonRpcMessage::Request(request) = *message else { panic!() };
-        assert!(request.request.extensions().get::<Replayed>().is_some());
     }
 }

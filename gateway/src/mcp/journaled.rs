@@ -1,158 +1,116 @@
-//! Statements that are not reads: entered into the journal before they run, finished with what they came to, and never
-//! run twice.
+//! Statements that are not reads: in the journal before they run, with their result before anyone sees it, and never run
+//! twice.
+//!
+//! How a journaled statement ends, and what the journal keeps of it:
+//!
+//! | outcome | journal |
+//! |---|---|
+//! | a result, or an error of the backend | the result: a replay is answered with it |
+//! | stopped before it took effect; a read that is here for its query id | nothing: a replay runs it |
+//! | detached: the gateway shuts down, the query goes on in the backend | the query id: a replay fetches the result |
+//! | the gateway dies | what is there: a replay is answered with "outcome unknown", or fetches by query id |
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rmcp::model::{CallToolResult, ContentBlock};
 use snowgate_link::credit::Window;
-use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
+use super::facts::RequestFacts;
 use super::failure;
 use crate::backend::{BackendError, ErrorKind, WriteJournal};
-use crate::gateway::Gateway;
 use crate::session::Session;
-use crate::state::{Digest, Entry, RESULT_BYTES_MAX, StateStore};
+use crate::shared::Shared;
+use crate::state::{Digest, Entry, RESULT_BYTES_MAX, RequestKey, RunningWrites, StateStore};
 
 /// How long a replayed statement waits for the same one, which still runs for a connection that broke.
 const RUNNING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A session and the number of its request.
-type Name = (String, u64);
-
-/// The statements of this gateway that are in the journal and not at their end.
-#[derive(Debug, Default)]
-pub struct RunningWrites {
-    names: Mutex<HashSet<Name>>,
-    ended: Notify,
-}
-
-impl RunningWrites {
-    fn lock(&self) -> MutexGuard<'_, HashSet<Name>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until none is left, at most `timeout`.
-    pub(crate) async fn until_all_ended(&self, timeout: Duration) {
-        let ended = async {
-            loop {
-                let ended = self.ended.notified();
-                if self.lock().is_empty() {
-                    return;
-                }
-                ended.await;
-            }
-        };
-        if tokio::time::timeout(timeout, ended).await.is_err() {
-            tracing::warn!(statements = self.lock().len(), "what becomes of these statements is not known");
-        }
-    }
-
-    /// Waits until `name` is at its end, or does not seem to get there.
-    async fn until_ended(&self, name: &Name) {
-        let ended = async {
-            loop {
-                let ended = self.ended.notified();
-                if !self.lock().contains(name) {
-                    return;
-                }
-                ended.await;
-            }
-        };
-        // Where it takes longer, nobody knows what comes of it: that is what the journal says, too.
-        let _ = tokio::time::timeout(RUNNING_TIMEOUT, ended).await;
-    }
-}
-
 /// A tool call's statement, as the journal sees it.
 #[derive(Debug)]
-pub(super) struct Write {
-    name: Name,
+pub(super) struct JournaledStatement {
+    key: RequestKey,
     digest: Digest,
     /// Whether an earlier gateway may have run it, and the journal cannot tell.
     may_have_run: bool,
-    is_entered: AtomicBool,
-    /// Whether it is in the journal for its name alone, and could run again.
+    /// Set once it is in the journal.
+    is_begun: AtomicBool,
+    /// Set if it is in the journal for its query id alone, and could run again.
     is_read: AtomicBool,
     state: Arc<StateStore>,
     running: Arc<RunningWrites>,
-    /// Finished statements of the session that its shim may still ask for.
+    /// Finished statements of the session that its shim may still ask for: so many are kept.
     keep: usize,
 }
 
 /// What to do with a statement.
-pub(super) enum Verdict {
+pub(super) enum JournalDecision {
     /// Run it, with this to ask before it changes anything.
-    Run(Arc<Write>),
-    /// An earlier gateway has made a query of this name of it: fetch what came of that.
-    Fetch(Arc<Write>, String),
-    /// It is answered.
-    Answered(CallToolResult),
+    Run(Arc<JournaledStatement>),
+    /// An earlier gateway ran it as the query of this id: fetch its result.
+    Fetch(Arc<JournaledStatement>, String),
+    /// It has an answer already.
+    Answer(CallToolResult),
 }
 
-impl Write {
-    /// Looks into the journal where an earlier gateway may have run the statement already.
+impl JournaledStatement {
+    /// Looks into the journal if an earlier gateway may have run the statement already.
     pub(super) async fn look_up(
-        gateway: &Gateway,
+        shared: &Shared,
         session: &Session,
-        request: u64,
+        facts: &RequestFacts,
         sql: &str,
-        is_replayed: bool,
-    ) -> Verdict {
-        let mut write = Self {
-            name: (session.key.id.clone(), request),
+    ) -> JournalDecision {
+        let mut statement = Self {
+            key: RequestKey { session: session.key.id.clone(), number: facts.number },
             digest: Digest::of(sql),
-            may_have_run: is_replayed && !session.journal_is_whole,
-            is_entered: AtomicBool::new(false),
+            may_have_run: facts.replayed && !session.journal_is_whole,
+            is_begun: AtomicBool::new(false),
             is_read: AtomicBool::new(false),
-            state: Arc::clone(&gateway.state),
-            running: Arc::clone(&gateway.writes),
+            state: Arc::clone(&shared.state),
+            running: Arc::clone(&shared.writes),
             // An answer beyond these has been written long ago, and the shim has said that it got it.
-            keep: Window::default().frames as usize + gateway.config.gateway.session_requests_max,
+            keep: Window::default().frames as usize + shared.config.gateway.session_requests_max,
         };
-        if !is_replayed {
-            return Verdict::Run(Arc::new(write));
+        if !facts.replayed {
+            return JournalDecision::Run(Arc::new(statement));
         }
-        write.running.until_ended(&write.name).await;
-        match write.entry().await {
+        // If it takes longer, its outcome is unknown: that is what the journal says, too.
+        statement.running.wait_for(&statement.key, RUNNING_TIMEOUT).await;
+        match statement.read_entry().await {
             Ok(None) => {}
-            Ok(Some(entry)) => return write.take_up(entry),
-            Err(()) => write.may_have_run = true,
+            Ok(Some(entry)) => return statement.decide(entry),
+            Err(()) => statement.may_have_run = true,
         }
-        Verdict::Run(Arc::new(write))
+        JournalDecision::Run(Arc::new(statement))
     }
 
-    /// What is to be done about a statement that the journal has.
-    fn take_up(self, mut entry: Entry) -> Verdict {
+    /// What to do with a statement that the journal has.
+    fn decide(self, mut entry: Entry) -> JournalDecision {
         let query_id = entry.query_id.take_if(|_| entry.result.is_none() && entry.digest == self.digest);
-        let Some(query_id) = query_id else { return Verdict::Answered(self.answer(&entry)) };
-        tracing::info!(
-            session = self.name.0,
-            request = self.name.1,
-            query_id,
-            "fetching what became of a query"
-        );
+        let Some(query_id) = query_id else { return JournalDecision::Answer(self.answer(&entry)) };
+        tracing::Span::current().record("query_id", &query_id);
+        tracing::info!("fetching the result of an earlier gateway's query");
         self.is_read.store(entry.is_read, Ordering::Release);
-        self.enter();
-        Verdict::Fetch(Arc::new(self), query_id)
+        self.set_begun();
+        JournalDecision::Fetch(Arc::new(self), query_id)
     }
 
     /// From here on it is in the journal.
-    fn enter(&self) {
-        self.running.lock().insert(self.name.clone());
-        self.is_entered.store(true, Ordering::Release);
+    fn set_begun(&self) {
+        self.running.insert(self.key.clone());
+        self.is_begun.store(true, Ordering::Release);
     }
 
-    async fn entry(&self) -> Result<Option<Entry>, ()> {
-        let (state, (session, request)) = (Arc::clone(&self.state), self.name.clone());
-        let read = spawn_blocking(move || state.entry(&session, request)).await;
+    async fn read_entry(&self) -> Result<Option<Entry>, ()> {
+        let (state, key) = (Arc::clone(&self.state), self.key.clone());
+        let read = spawn_blocking(move || state.entry(&key.session, key.number)).await;
         match read {
             Ok(Ok(entry)) => Ok(entry),
             Ok(Err(error)) => {
-                tracing::warn!(session = self.name.0, %error, "the journal cannot say what became of a statement");
+                tracing::warn!(%error, "cannot look up a replayed statement in the journal");
                 Err(())
             }
             Err(_) => Err(()),
@@ -164,21 +122,21 @@ impl Write {
         let result = entry.result.as_deref().filter(|_| entry.digest == self.digest);
         match result.and_then(|result| serde_json::from_str(result).ok()) {
             Some(result) => {
-                tracing::info!(session = self.name.0, request = self.name.1, "answered from the journal");
+                tracing::info!("answered from the journal");
                 result
             }
             None => failure::result(&unknown(Some(entry))),
         }
     }
 
-    /// Notes what the statement came to, if it was entered. Call before anybody hears of it.
+    /// Writes down how the statement ended, if it is in the journal. Call before the client sees the result.
     pub(super) async fn settle(self: Arc<Self>, result: &Result<CallToolResult, BackendError>) {
-        if !self.is_entered.load(Ordering::Acquire) {
+        if !self.is_begun.load(Ordering::Acquire) {
             return;
         }
         let ending = match result {
-            // The next gateway fetches what comes of it.
-            Err(error) if error.kind == ErrorKind::Detached => Ending::Left,
+            // The next gateway fetches its result.
+            Err(error) if error.kind == ErrorKind::Detached => Ending::Detached,
             _ if self.is_read.load(Ordering::Acquire) => Ending::Forgotten,
             // It was stopped before it changed anything: the client did that and wants no answer, or the gateway, and the
             // next one may run it.
@@ -186,73 +144,73 @@ impl Write {
             Err(error) => Ending::Result(to_text(&failure::result(error))),
             Ok(result) => Ending::Result(to_text(result)),
         };
+        let span = tracing::Span::current();
         // A panic in there is in the log, and leaves the outcome unknown.
-        let _ = spawn_blocking(move || self.end(&ending)).await;
+        let _ = spawn_blocking(move || span.in_scope(|| self.write_ending(&ending))).await;
     }
 
-    fn end(&self, ending: &Ending) {
-        let (session, request) = (&self.name.0, self.name.1);
+    fn write_ending(&self, ending: &Ending) {
+        let (session, request) = (self.key.session.as_str(), self.key.number);
         let noted = match ending {
-            Ending::Left => Ok(()),
+            Ending::Detached => Ok(()),
             Ending::Forgotten => self.state.forget(session, request),
             Ending::Result(text) => self.state.finish(session, request, text, self.keep),
         };
         if let Err(error) = noted {
-            tracing::warn!(session, request, %error, "the journal does not know what a statement came to");
+            tracing::warn!(%error, "cannot write to the journal how a statement ended");
         }
-        self.running.lock().remove(&self.name);
-        self.running.ended.notify_waiters();
+        self.running.remove(&self.key);
     }
 }
 
-impl Drop for Write {
-    /// Where nobody was left to settle it.
+impl Drop for JournaledStatement {
+    /// If its call was dropped before it could settle it.
     fn drop(&mut self) {
-        if *self.is_entered.get_mut() && self.running.lock().remove(&self.name) {
-            self.running.ended.notify_waiters();
+        if *self.is_begun.get_mut() {
+            self.running.remove(&self.key);
         }
     }
 }
 
-/// How an entered statement ends.
+/// How a statement that is in the journal ends.
 enum Ending {
     Result(String),
     Forgotten,
-    Left,
+    Detached,
 }
 
-impl WriteJournal for Write {
+impl WriteJournal for JournaledStatement {
     fn begin(&self, query_id: Option<&str>) -> Result<(), BackendError> {
         if self.may_have_run {
             return Err(unknown(None));
         }
         // Asked again: the backend was refused before anything was carried out.
-        if self.is_entered.load(Ordering::Acquire) {
+        if self.is_begun.load(Ordering::Acquire) {
             return Ok(());
         }
-        let (session, request) = (&self.name.0, self.name.1);
+        let (session, request) = (&self.key.session, self.key.number);
         self.state.begin(session, request, self.digest, query_id).map_err(|error| {
-            let message = format!("the journal of writes is not to be had: {error}");
+            let message = format!("the write journal is unavailable: {error}");
             let next_step = "make the state folder writable, or free space there; nothing was run";
             BackendError::new(ErrorKind::Refused, message).with_next_step(next_step)
         })?;
-        self.enter();
+        self.set_begun();
         Ok(())
     }
 
     fn record_query_id(&self, query_id: &str) {
-        let (session, request) = (&self.name.0, self.name.1);
-        if let Err(error) = self.state.name(session, request, self.digest, query_id) {
-            // A later gateway runs a read again, and says of a write that it does not know.
-            tracing::warn!(session, request, query_id, %error, "the journal does not know a query's name");
-        } else if !self.is_entered.load(Ordering::Acquire) {
+        let (session, request) = (&self.key.session, self.key.number);
+        if let Err(error) = self.state.record_query_id(session, request, self.digest, query_id) {
+            // A later gateway runs a read again, and answers "outcome unknown" to a write.
+            tracing::warn!(query_id, %error, "cannot write a query id to the journal");
+        } else if !self.is_begun.load(Ordering::Acquire) {
             self.is_read.store(true, Ordering::Release);
-            self.enter();
+            self.set_begun();
         }
     }
 }
 
-/// What is said of a statement that may have run, with all that is known.
+/// The answer to a statement that may have run, with all that is known.
 fn unknown(entry: Option<&Entry>) -> BackendError {
     let message =
         "outcome unknown: the gateway that ran this statement is gone, and it may have taken effect";

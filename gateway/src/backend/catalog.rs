@@ -1,0 +1,60 @@
+//! The metadata questions behind the list and describe tools. Each backend answers them in its own way.
+
+/// One question about the catalog. A `database` or `schema` of `None` means the context's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Catalog {
+    /// Every database: columns `name`, `kind`, `comment`.
+    Databases,
+    /// The schemas of a database: `database`, `name`.
+    Schemas {
+        /// The database; `None`: the context's.
+        database: Option<String>,
+    },
+    /// Tables: `database`, `schema`, `name`, `rows` (an estimate or NULL).
+    Tables {
+        /// The database; `None`: the context's.
+        database: Option<String>,
+        /// The schema; `None`: the context's, else all of them.
+        schema: Option<String>,
+        /// A LIKE pattern on the name, matched without regard to case.
+        like: Option<String>,
+    },
+    /// Views: `database`, `schema`, `name`.
+    Views {
+        /// The database.
+        database: String,
+        /// The schema; `None`: all of them.
+        schema: Option<String>,
+    },
+    /// The columns of a table or view: `column`, `type`, `nullable`, `default`, `key`.
+    Describe {
+        /// What the name must be.
+        kind: RelationKind,
+        /// The relation's name.
+        relation: Relation,
+    },
+    /// The definition of a view, as one row `definition`.
+    Definition(Relation),
+    /// Every row of a view, `SELECT *`.
+    Rows(Relation),
+}
+
+/// What [`Catalog::Describe`] asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelationKind {
+    /// A table; a view is described too.
+    Table,
+    /// A view; a table is an error that says so.
+    View,
+}
+
+/// A relation's name in parts, never parsed from or pasted into SQL text unquoted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// The database; `None`: the context's.
+    pub database: Option<String>,
+    /// The schema; `None`: the context's.
+    pub schema: Option<String>,
+    /// The relation.
+    pub name: String,
+}

@@ -1,0 +1,116 @@
+//! What every backend implements.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{BackendError, Completion, Context, Request};
+
+/// A boxed future: what lets [`Backend`] and [`Connection`] be trait objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The state of a backend, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackendStatus {
+    /// Where it is, if one line can say that.
+    pub target: Option<String>,
+    /// What keeps it from working, and what to do: an address to log in at, for example.
+    pub problem: Option<String>,
+}
+
+/// A warehouse, or what acts as one. Shared by all sessions.
+pub trait Backend: Send + Sync + 'static {
+    /// The backend's kind as config names it: `sqlite`, `snowflake`.
+    fn kind(&self) -> &'static str;
+
+    /// Fills what `wanted` leaves open (a database, its schema) and spells each name as the backend does.
+    ///
+    /// # Errors
+    /// A name that does not exist, with the names that do as the next step.
+    fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>>;
+
+    /// `context` with what it leaves open, as far as that is known without asking: for people.
+    fn completed(&self, context: &Context) -> Context {
+        context.clone()
+    }
+
+    /// Whether [`Operation::UseContext`] is needed to learn if a context exists, because [`Backend::resolve`]
+    /// cannot see all names.
+    ///
+    /// [`Operation::UseContext`]: super::Operation::UseContext
+    fn tells_contexts(&self) -> bool {
+        false
+    }
+
+    /// Whether a gateway opens connections at its start, before the first request.
+    fn connects_early(&self) -> bool {
+        true
+    }
+
+    /// Its state, for `status`.
+    fn status(&self) -> BackendStatus {
+        BackendStatus::default()
+    }
+
+    /// Tells the other end that the gateway shuts down, within a bound of the backend's own.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Opens one connection.
+    ///
+    /// # Errors
+    /// The backend cannot be reached or refuses the login; [`ErrorKind::Exhausted`] if there is a connection
+    /// already, and no more can be opened.
+    ///
+    /// [`ErrorKind::Exhausted`]: super::ErrorKind::Exhausted
+    fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>>;
+}
+
+/// One connection: one request at a time.
+pub trait Connection: Send {
+    /// Runs `request` to its end. The future must be driven to completion: to stop early, signal it through
+    /// [`Connection::canceller`] and go on awaiting. What it returns then depends on how far the statement
+    /// was:
+    ///
+    /// | when the signal arrives | result |
+    /// |---|---|
+    /// | not sent yet | `Cancelled`: it does not run |
+    /// | it runs | `Cancelled`: it was stopped, and nothing took effect |
+    /// | it runs, after [`Cancel::detach`], and has a query id | `Detached`: it goes on |
+    /// | it has taken effect | its completion |
+    /// | it ended, and the backend does not say how | `Unavailable` or `OutcomeUnknown` |
+    ///
+    /// A request with `earlier` has been sent already, by an earlier gateway.
+    ///
+    /// # Errors
+    /// What the backend says about the statement. Only the kinds for which
+    /// [`BackendError::leaves_outcome_open`] holds leave it open whether the statement took effect; after any
+    /// other it had no effect.
+    fn run(&mut self, request: Request) -> BoxFuture<'_, Result<Completion, BackendError>>;
+
+    /// A handle that stops the running request from another task.
+    fn canceller(&self) -> Arc<dyn Cancel>;
+
+    /// Whether the connection can serve another request; if not, a pool drops it.
+    fn is_usable(&self) -> bool;
+}
+
+/// Stops what a connection runs. A signal returns at once; [`Connection::run`] has the matrix of what
+/// follows.
+///
+/// Signals count while the future of [`Connection::run`] is at work: before its first poll and after its end
+/// they do nothing, and they never reach the next request.
+pub trait Cancel: Send + Sync {
+    /// Stops the running request: its result is not wanted any more.
+    fn cancel(&self);
+
+    /// Stops waiting for the running request, because the gateway shuts down and its next one asks for the
+    /// same request. A statement whose result can be fetched later goes on ([`ErrorKind::Detached`]); any
+    /// other is stopped.
+    ///
+    /// [`ErrorKind::Detached`]: super::ErrorKind::Detached
+    fn detach(&self) {
+        self.cancel();
+    }
+}

@@ -1,0 +1,79 @@
+//! What goes on to `rmcp`: a request under its number in place of the client's id, with its facts.
+
+use rmcp::model::{ClientNotification, GetExtensions, GetMeta, JsonRpcMessage, RequestId};
+
+use super::Incoming;
+use super::admission::Arrival;
+use crate::mcp::{RequestFacts, Trace};
+use crate::session::Session;
+
+/// What MCP is to know of the request in `message`, which starts now.
+pub fn facts_of<P>(arrival: &Arrival<P>, message: &Incoming, session: &Session) -> RequestFacts {
+    let trace = match message {
+        JsonRpcMessage::Request(request) => {
+            request.request.get_meta().get_traceparent().and_then(Trace::parse)
+        }
+        _ => None,
+    };
+    RequestFacts {
+        number: arrival.number,
+        replayed: arrival.replayed,
+        // As of now: a `set_context` that follows closely must not reach back.
+        context: session.context(),
+        trace,
+    }
+}
+
+/// Makes `message` the request that `rmcp` knows by `facts.number`; `guard` lives for as long as its handler.
+pub fn forward<G: Clone + Send + Sync + 'static>(message: &mut Incoming, facts: RequestFacts, guard: G) {
+    if let JsonRpcMessage::Request(request) = message {
+        request.id = private_id(facts.number);
+        let extensions = request.request.extensions_mut();
+        extensions.insert(guard);
+        extensions.insert(facts);
+    }
+}
+
+/// Has a cancel notification name request `number` as `rmcp` knows it.
+pub fn redirect_cancel(notification: &mut Incoming, number: u64) {
+    if let JsonRpcMessage::Notification(notification) = notification
+        && let ClientNotification::CancelledNotification(cancelled) = &mut notification.notification
+    {
+        cancelled.params.request_id = Some(private_id(number));
+    }
+}
+
+/// The number of the request that `rmcp` knows by `id`.
+pub fn number_of(id: &RequestId) -> Option<u64> {
+    match id {
+        RequestId::Number(number) => u64::try_from(*number).ok(),
+        RequestId::String(_) => None,
+    }
+}
+
+fn private_id(number: u64) -> RequestId {
+    RequestId::Number(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::{Message, RequestKind, classify_line};
+    use crate::session::{Opening, SessionContext, SessionTable};
+
+    #[test]
+    fn a_request_goes_on_under_its_number_with_its_facts() {
+        let line = br#"{"jsonrpc":"2.0","id":"a","method":"tools/list","params":{"_meta":
+            {"traceparent":"00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"}}}"#;
+        let Message::Request { id, kind, mut message } = classify_line(line).unwrap() else { panic!() };
+        assert_eq!(kind, RequestKind::Plain);
+        let session = Session::new(Opening::of(SessionTable::fresh_key()), SessionContext::default());
+        let arrival = Arrival { number: 7, id, kind, replayed: true, is_acknowledged: false, parcel: () };
+        let facts = facts_of(&arrival, &message, &session);
+        assert!(facts.replayed && facts.trace.is_some());
+        forward(&mut message, facts, ());
+        let JsonRpcMessage::Request(request) = *message else { panic!() };
+        assert_eq!(number_of(&request.id), Some(7));
+        assert_eq!(request.request.extensions().get::<RequestFacts>().map(|facts| facts.number), Some(7));
+    }
+}

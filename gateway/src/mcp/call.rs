@@ -1,0 +1,311 @@
+//! A tool call on its way through the backend: operations in, text out.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rmcp::ErrorData;
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::{self as args, invalid, limit};
+use super::facts::RequestFacts;
+use super::journaled::{JournalDecision, JournaledStatement};
+use super::tool_call::ToolCall;
+use super::tool_name::ToolName;
+use super::{failure, session_info, table};
+use crate::backend::{
+    BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind, Request,
+    RequestOrigin, Transaction, WriteJournal,
+};
+use crate::multiplexer::StopReason;
+use crate::session::{CONTEXT_BYTES_MAX, Session, SessionContext};
+use crate::shared::Shared;
+
+/// The longest name of a role, warehouse, database or schema, in bytes: Snowflake's bound.
+const NAME_BYTES_MAX: usize = 255;
+
+/// A call that runs: whose it is and how it is stopped.
+pub(super) struct Call<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) session: &'a Arc<Session>,
+    pub(super) facts: &'a RequestFacts,
+    /// Fires when the client does not want the answer any more.
+    pub(super) cancel: &'a CancellationToken,
+}
+
+/// What a call has the backend do.
+struct Work {
+    operation: Operation,
+    rows_max: u64,
+    /// The id of the query that an earlier gateway ran for it.
+    earlier: Option<String>,
+    journal: Arc<dyn WriteJournal>,
+}
+
+impl Work {
+    /// Something that changes nothing.
+    fn reading(operation: Operation, rows_max: u64) -> Self {
+        Self { operation, rows_max, earlier: None, journal: Arc::new(NoWrites) }
+    }
+}
+
+/// For questions about the catalog, which change nothing.
+#[derive(Debug)]
+struct NoWrites;
+
+impl WriteJournal for NoWrites {
+    fn begin(&self, _: Option<&str>) -> Result<(), BackendError> {
+        let message = "a question about the catalog would have changed something";
+        Err(BackendError::new(ErrorKind::Refused, message))
+    }
+
+    // It is asked again.
+    fn record_query_id(&self, _: &str) {}
+}
+
+/// Why a call has no result.
+enum CallError {
+    /// The protocol's own error.
+    Protocol(ErrorData),
+    /// A tool's error.
+    Backend(BackendError),
+}
+
+impl From<ErrorData> for CallError {
+    fn from(error: ErrorData) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<BackendError> for CallError {
+    fn from(error: BackendError) -> Self {
+        Self::Backend(error)
+    }
+}
+
+impl Call<'_> {
+    /// Runs `call`.
+    ///
+    /// # Errors
+    /// Arguments that are wrong beyond what their schema says; everything else is a result.
+    pub(super) async fn answer(&self, call: ToolCall) -> Result<CallToolResult, ErrorData> {
+        match self.dispatch(call).await {
+            Ok(result) => Ok(result),
+            Err(CallError::Backend(error)) => Ok(failure::result(&error)),
+            Err(CallError::Protocol(error)) => Err(error),
+        }
+    }
+
+    async fn dispatch(&self, call: ToolCall) -> Result<CallToolResult, CallError> {
+        let tool = call.tool();
+        match call {
+            ToolCall::ListDatabases => self.list(Catalog::Databases).await,
+            ToolCall::ListSchemas(args::ListSchemas { database }) => {
+                self.list(Catalog::Schemas { database }).await
+            }
+            ToolCall::ListTables(args::ListTables { database, schema, like }) => {
+                self.list(Catalog::Tables { database, schema, like }).await
+            }
+            ToolCall::ListViews(args::ListViews { database, schema }) => {
+                self.list(Catalog::Views { database, schema }).await
+            }
+            ToolCall::DescribeTable(args::DescribeTable { table, database, schema }) => {
+                let relation = Relation { database, schema, name: table };
+                self.list(Catalog::Describe { kind: RelationKind::Table, relation }).await
+            }
+            ToolCall::DescribeView(arguments) => self.describe_view(arguments).await,
+            ToolCall::QueryView(arguments) => self.query_view(tool, arguments).await,
+            ToolCall::ExecuteQuery(arguments) => self.execute_query(tool, arguments).await,
+            ToolCall::SetContext(arguments) => self.set_context(tool, arguments).await,
+            ToolCall::SessionInfo => Ok(CallToolResult::structured(self.session_info().await?)),
+        }
+    }
+
+    async fn list(&self, catalog: Catalog) -> Result<CallToolResult, CallError> {
+        Ok(self.text(&self.catalog(catalog).await?))
+    }
+
+    async fn describe_view(&self, arguments: args::DescribeView) -> Result<CallToolResult, CallError> {
+        let args::DescribeView { database, view_name, schema } = arguments;
+        let relation = Relation { database: Some(database), schema, name: view_name };
+        let columns =
+            self.catalog(Catalog::Describe { kind: RelationKind::View, relation: relation.clone() }).await?;
+        let definition = self.catalog(Catalog::Definition(relation)).await?;
+        let definition = definition.rows.rows().first().and_then(|row| row.first()).cloned().flatten();
+        let text = format!("{}\n\n{}", table::render(&columns), definition.unwrap_or_default());
+        Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
+    }
+
+    async fn query_view(
+        &self,
+        tool: ToolName,
+        arguments: args::QueryView,
+    ) -> Result<CallToolResult, CallError> {
+        let args::QueryView { database, view_name, schema, limit: given } = arguments;
+        let rows_max = limit(tool, given, args::VIEW_LIMIT, self.rows_max())?;
+        let relation = Relation { database: Some(database), schema, name: view_name };
+        let work = Work::reading(Operation::Catalog(Catalog::Rows(relation)), rows_max);
+        Ok(self.text(&self.run(self.context()?, work).await?))
+    }
+
+    async fn execute_query(
+        &self,
+        tool: ToolName,
+        arguments: args::ExecuteQuery,
+    ) -> Result<CallToolResult, CallError> {
+        let args::ExecuteQuery { query, database, schema, limit: given, use_transaction, auto_commit } =
+            arguments;
+        let rows_max = limit(tool, given, args::QUERY_LIMIT, self.rows_max())?;
+        // First of all: what was run before has its answer, whatever has become of its context.
+        let decision = JournaledStatement::look_up(self.shared, self.session, self.facts, &query).await;
+        let (statement, earlier) = match decision {
+            JournalDecision::Run(statement) => (statement, None),
+            JournalDecision::Fetch(statement, query_id) => (statement, Some(query_id)),
+            JournalDecision::Answer(result) => return Ok(result),
+        };
+        // Before any change for this call: a context that is lost stops that, too.
+        let now = self.context()?;
+        let context = self.apply(now, Context { database, schema, ..Context::default() }).await?;
+        let transaction = match (use_transaction.unwrap_or(false), auto_commit.unwrap_or(true)) {
+            (_, false) => Transaction::Rollback,
+            (true, true) => Transaction::Commit,
+            (false, true) => Transaction::None,
+        };
+        let operation = Operation::Statement { sql: query, transaction };
+        let work =
+            Work { operation, rows_max, earlier, journal: Arc::clone(&statement) as Arc<dyn WriteJournal> };
+        let result = self.run(context, work).await.map(|done| self.text(&done));
+        statement.settle(&result).await;
+        Ok(result?)
+    }
+
+    async fn set_context(
+        &self,
+        tool: ToolName,
+        arguments: args::SetContext,
+    ) -> Result<CallToolResult, CallError> {
+        let args::SetContext { role, warehouse, database, schema } = arguments;
+        let wanted = Context { role, warehouse, database, schema };
+        if wanted == Context::default() {
+            let why = "name a role, warehouse, database or schema to change to";
+            return Err(invalid(tool, why, None).into());
+        }
+        check_names(tool, &wanted)?;
+        let context = self.apply(self.facts.context.context.clone(), wanted).await?;
+        let context = self.verify(context).await?;
+        if serde_json::to_vec(&context).map_or(0, |context| context.len()) > CONTEXT_BYTES_MAX {
+            return Err(invalid(tool, "these names are too long together", None).into());
+        }
+        if self.cancel.is_cancelled() {
+            return Err(BackendError::new(ErrorKind::Cancelled, "the context was not changed").into());
+        }
+        self.session.set_context(context.clone());
+        // For the next session of this client. This one's shim carries it in any case.
+        self.shared.keeper.persist(vec![Arc::clone(self.session)]).await;
+        tracing::info!("context changed");
+        Ok(CallToolResult::structured(json!({"context": context})))
+    }
+
+    async fn session_info(&self) -> Result<serde_json::Value, BackendError> {
+        let pool = self.shared.pool(&self.session.profile).await?;
+        Ok(session_info::render(self.session, &self.facts.context, pool.backend(), &self.shared.config))
+    }
+
+    /// The context `now` with `change` applied. A database without a schema means that database's default schema.
+    async fn apply(&self, now: Context, change: Context) -> Result<Context, BackendError> {
+        if change == Context::default() {
+            return Ok(now);
+        }
+        let schema = if change.database.is_some() { change.schema } else { change.schema.or(now.schema) };
+        let wanted = Context {
+            role: change.role.or(now.role),
+            warehouse: change.warehouse.or(now.warehouse),
+            database: change.database.or(now.database),
+            schema,
+        };
+        self.shared.resolve(&self.session.profile, &wanted).await
+    }
+
+    /// `context` as the backend has it, where only the backend knows whether it exists.
+    async fn verify(&self, context: Context) -> Result<Context, BackendError> {
+        if !self.shared.pool(&self.session.profile).await?.backend().tells_contexts() {
+            return Ok(context);
+        }
+        let done = self.run(context.clone(), Work::reading(Operation::UseContext, 0)).await?;
+        Ok(done.context.unwrap_or(context))
+    }
+
+    /// The context to run a statement in.
+    fn context(&self) -> Result<Context, BackendError> {
+        let SessionContext { context, lost } = &self.facts.context;
+        match lost {
+            None => Ok(context.clone()),
+            Some(why) => {
+                let message = format!("the context of this session could not be restored: {why}");
+                let next_step = "call set_context with the database to work in; nothing runs until then";
+                Err(BackendError::new(ErrorKind::Refused, message).with_next_step(next_step))
+            }
+        }
+    }
+
+    async fn catalog(&self, catalog: Catalog) -> Result<Completion, BackendError> {
+        self.run(self.context()?, Work::reading(Operation::Catalog(catalog), self.rows_max())).await
+    }
+
+    async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
+        let limits = &self.shared.config.limits;
+        let Work { operation, rows_max, earlier, journal } = work;
+        let request = Request {
+            context,
+            operation,
+            caps: Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max },
+            timeout: limits.statement_timeout,
+            origin: RequestOrigin {
+                client: self.session.client().name,
+                session: self.session.key.id.clone(),
+                number: self.facts.number,
+            },
+            earlier,
+            journal,
+        };
+        let pool = self.shared.pool(&self.session.profile).await?;
+        let done = pool.run(request, self.wait_for_stop()).await?;
+        self.session.counters.rows.fetch_add(done.rows.rows().len() as u64, Ordering::Relaxed);
+        Ok(done)
+    }
+
+    /// Waits until the request is to stop.
+    async fn wait_for_stop(&self) -> StopReason {
+        tokio::select! {
+            biased;
+            () = self.session.gone.cancelled() => {}
+            () = self.cancel.cancelled() => {}
+        }
+        // The gateway shuts down, and the client stays: its shim asks the next gateway.
+        let is_asked_again = self.shared.shutdown.drain.is_cancelled()
+            && self.session.gone.is_cancelled()
+            && !self.session.is_over();
+        if is_asked_again { StopReason::Detach } else { StopReason::Cancel }
+    }
+
+    fn text(&self, done: &Completion) -> CallToolResult {
+        CallToolResult::success(vec![ContentBlock::text(table::render(done))])
+    }
+
+    fn rows_max(&self) -> u64 {
+        self.shared.config.limits.rows_max
+    }
+}
+
+/// Names are kept, shown and carried from gateway to gateway: so they are bounded.
+fn check_names(tool: ToolName, context: &Context) -> Result<(), ErrorData> {
+    let names = [&context.role, &context.warehouse, &context.database, &context.schema];
+    let sound =
+        |name: &String| (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control);
+    if names.into_iter().flatten().all(sound) {
+        return Ok(());
+    }
+    let why = format!("a name has 1 to {NAME_BYTES_MAX} bytes and no control characters");
+    Err(invalid(tool, &why, None))
+}

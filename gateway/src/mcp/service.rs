@@ -1,0 +1,237 @@
+//! One session's MCP service: what `rmcp` asks, answered.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, Implementation,
+    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    ServerNotification, SubscriptionFilter, ToolListChangedNotification,
+};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use snowgate_link::BUILD;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+
+use super::call::Call;
+use super::facts::RequestFacts;
+use super::shown;
+use super::tool_call::ToolCall;
+use super::tools::ToolList;
+use crate::session::{ClientIdentity, Era, Session};
+use crate::shared::Shared;
+
+const INSTRUCTIONS: &str = "\
+SQL access through Snowgate. Look around with list_databases, list_tables and describe_table, then use execute_query \
+(one statement a call). Unqualified names resolve in the session's context: session_info shows it, set_context changes \
+it, for this client only. Results are lines of values joined by |, cut at `limit` rows.";
+
+/// The MCP service of one session. Holds that session and nothing of any other.
+pub struct SqlService {
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+    tools: Arc<ToolList>,
+}
+
+impl SqlService {
+    /// The service of `session`, which is offered `tools`.
+    pub(super) fn new(shared: Arc<Shared>, session: Arc<Session>, tools: Arc<ToolList>) -> Self {
+        Self { shared, session, tools }
+    }
+
+    /// The span of a request: every event on its behalf carries session, number and, once known, query id.
+    fn request_span(&self, context: &RequestContext<RoleServer>) -> Span {
+        // Always on: whatever level is logged, an event names its request.
+        let span = tracing::error_span!(
+            parent: &self.session.span, "request", request = Empty, query_id = Empty, traceparent = Empty
+        );
+        if let Some(facts) = context.extensions.get::<RequestFacts>() {
+            span.record("request", facts.number);
+            if let Some(trace) = &facts.trace {
+                span.record("traceparent", tracing::field::display(trace));
+            }
+        }
+        span
+    }
+
+    /// Answers `initialize`.
+    fn open(
+        &self,
+        mut request: InitializeRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        let result = self.negotiate_initialize(&request)?;
+        if let Some(told) = &self.session.revision
+            && *told != result.protocol_version.to_string()
+        {
+            tracing::warn!(told, now = %result.protocol_version,
+                "this gateway would speak another revision of the protocol than the client was told");
+        }
+        // A client that asks for a stateless revision here gets an older one, and must then be spoken to in that one.
+        request.protocol_version = result.protocol_version.clone();
+        self.session.set_client(ClientIdentity {
+            name: Some(request.client_info.name.clone()),
+            version: Some(request.client_info.version.clone()),
+            era: Era::Handshake(result.protocol_version.to_string()),
+        });
+        context.peer.set_peer_info(request);
+        Ok(result)
+    }
+
+    /// Notes what a stateless request tells of its client.
+    fn note_client(&self, context: &RequestContext<RoleServer>) {
+        let Some(version) = context.meta.protocol_version() else { return };
+        let client = context.meta.client_info();
+        self.session.set_client(ClientIdentity {
+            name: client.as_ref().map(|client| client.name.clone()),
+            version: client.map(|client| client.version),
+            era: Era::Stateless(version.to_string()),
+        });
+    }
+}
+
+impl ServerHandler for SqlService {
+    fn get_info(&self) -> ServerConfig {
+        let mut config = ServerConfig::new(
+            ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build(),
+        );
+        config.server_info = Implementation::new("snowgate", BUILD);
+        config.instructions = Some(INSTRUCTIONS.to_owned());
+        config
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        let span = self.request_span(&context);
+        without_panic(async { self.open(request, &context) }).instrument(span).await
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if self.session.tools_have_changed() && context.peer.notify_tool_list_changed().await.is_ok() {
+            self.session.note_tools_told();
+        }
+    }
+
+    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(SubscriptionFilter::builder().tools_list_changed().build())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        if self.session.tools_have_changed() {
+            let changed =
+                ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default());
+            // Refused where the client does not listen for that.
+            if subscription.sink().send(changed).await.is_ok() {
+                self.session.note_tools_told();
+            }
+        }
+        tokio::select! {
+            () = subscription.cancelled() => {}
+            () = self.session.gone.cancelled() => {}
+        }
+        Ok(())
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let span = self.request_span(&context);
+        without_panic(async {
+            self.note_client(&context);
+            if request.is_some_and(|request| request.cursor.is_some()) {
+                let message = "there is only one page of tools, and no cursor for it";
+                return Err(ErrorData::invalid_params(message, None));
+            }
+            Ok(ListToolsResult::with_all_items(self.tools.tools.clone()))
+        })
+        .instrument(span)
+        .await
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(method_not_found("resources/list"))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Err(method_not_found("resources/templates/list"))
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(method_not_found("prompts/list"))
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(method_not_found(&request.method))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.note_client(&context);
+        let span = self.request_span(&context);
+        let call = async {
+            let Some(facts) = context.extensions.get::<RequestFacts>() else {
+                return Err(ErrorData::internal_error("the request came past the intake", None));
+            };
+            let call = Call { shared: &self.shared, session: &self.session, facts, cancel: &context.ct };
+            call.answer(ToolCall::parse(request)?).await
+        };
+        without_panic(call).instrument(span).await.map(CallToolResponse::Complete)
+    }
+}
+
+/// What is answered to a method that is not offered. `rmcp`'s own message is the method's name alone.
+fn method_not_found(method: &str) -> ErrorData {
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("Method not found: {}", shown(method)), None)
+}
+
+/// Turns a panic into an error: `rmcp` would never answer the request. The panic hook has logged it.
+async fn without_panic<T>(call: impl Future<Output = Result<T, ErrorData>>) -> Result<T, ErrorData> {
+    let mut call = pin!(call);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))).unwrap_or_else(|_| {
+            let message = "the gateway failed to serve this request; its log says more (`snowgate status`)";
+            Poll::Ready(Err(ErrorData::internal_error(message, None)))
+        })
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        let answer: Result<(), _> = without_panic(async { panic!("fault") }).await;
+        assert!(answer.unwrap_err().message.contains("failed to serve"));
+    }
+}

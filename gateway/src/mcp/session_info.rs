@@ -1,0 +1,52 @@
+//! What `session_info` says.
+
+use serde_json::{Value, json};
+use snowgate_link::BUILD;
+
+use crate::backend::Backend;
+use crate::config::Config;
+use crate::session::{Session, SessionContext};
+
+/// The session, as its client may know it; `context`: the one that the request runs in.
+pub(super) fn render(
+    session: &Session,
+    context: &SessionContext,
+    backend: &dyn Backend,
+    config: &Config,
+) -> Value {
+    let (client, counts) = (session.client(), session.counters.counts());
+    let statement_timeout = config.limits.statement_timeout.as_millis();
+    let mut info = json!({
+        "session": session.key.id,
+        "profile": session.profile.name,
+        "backend": backend.kind(),
+        "read_only": session.profile.read_only,
+        "gateway_version": BUILD,
+        "context": backend.completed(&context.context),
+        "limits": {
+            "rows_max": config.limits.rows_max,
+            "bytes_max": config.limits.bytes_max,
+            "statement_timeout_ms": u64::try_from(statement_timeout).unwrap_or(u64::MAX),
+            "requests_max": config.gateway.session_requests_max,
+        },
+        "requests": counts.requests,
+        "rows": counts.rows,
+        "bytes": counts.bytes,
+        "errors": counts.errors,
+    });
+    if session.is_inherited() {
+        info["context_inherited"] = true.into();
+    }
+    let texts = [
+        ("client", client.name),
+        ("client_version", client.version),
+        ("context_lost", context.lost.clone()),
+        ("session_name", session.name.clone()),
+    ];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            info[name] = value.into();
+        }
+    }
+    info
+}

@@ -1,0 +1,114 @@
+//! A tool call: read once, typed from there on.
+//!
+//! Whoever decides on a call, runs it or writes about it matches on [`ToolCall`], and the compiler names what a new tool
+//! is missing from.
+
+use rmcp::ErrorData;
+use rmcp::model::{CallToolRequestParams, JsonObject};
+
+use super::arguments::{
+    DescribeTable, DescribeView, ExecuteQuery, ListSchemas, ListTables, ListViews, Nothing, QueryView,
+    SetContext, read,
+};
+use super::tool_name::ToolName;
+
+/// A call of a tool that exists, with arguments that fit its schema.
+#[derive(Clone, Debug)]
+pub enum ToolCall {
+    /// `list_databases`
+    ListDatabases,
+    /// `list_schemas`
+    ListSchemas(ListSchemas),
+    /// `list_tables`
+    ListTables(ListTables),
+    /// `list_views`
+    ListViews(ListViews),
+    /// `describe_table`
+    DescribeTable(DescribeTable),
+    /// `describe_view`
+    DescribeView(DescribeView),
+    /// `query_view`
+    QueryView(QueryView),
+    /// `execute_query`
+    ExecuteQuery(ExecuteQuery),
+    /// `set_context`
+    SetContext(SetContext),
+    /// `session_info`
+    SessionInfo,
+}
+
+impl ToolCall {
+    /// Reads a call.
+    ///
+    /// # Errors
+    /// There is no such tool, or the arguments do not fit its schema; the error says what it takes.
+    pub fn parse(params: CallToolRequestParams) -> Result<Self, ErrorData> {
+        let (tool, arguments) = (ToolName::parse(&params.name)?, params.arguments);
+        Ok(match tool {
+            ToolName::ListDatabases => none(tool, arguments, Self::ListDatabases)?,
+            ToolName::ListSchemas => Self::ListSchemas(read(tool, arguments)?),
+            ToolName::ListTables => Self::ListTables(read(tool, arguments)?),
+            ToolName::ListViews => Self::ListViews(read(tool, arguments)?),
+            ToolName::DescribeTable => Self::DescribeTable(read(tool, arguments)?),
+            ToolName::DescribeView => Self::DescribeView(read(tool, arguments)?),
+            ToolName::QueryView => Self::QueryView(read(tool, arguments)?),
+            ToolName::ExecuteQuery => Self::ExecuteQuery(read(tool, arguments)?),
+            ToolName::SetContext => Self::SetContext(read(tool, arguments)?),
+            ToolName::SessionInfo => none(tool, arguments, Self::SessionInfo)?,
+        })
+    }
+
+    /// The tool that is called.
+    pub fn tool(&self) -> ToolName {
+        match self {
+            Self::ListDatabases => ToolName::ListDatabases,
+            Self::ListSchemas(_) => ToolName::ListSchemas,
+            Self::ListTables(_) => ToolName::ListTables,
+            Self::ListViews(_) => ToolName::ListViews,
+            Self::DescribeTable(_) => ToolName::DescribeTable,
+            Self::DescribeView(_) => ToolName::DescribeView,
+            Self::QueryView(_) => ToolName::QueryView,
+            Self::ExecuteQuery(_) => ToolName::ExecuteQuery,
+            Self::SetContext(_) => ToolName::SetContext,
+            Self::SessionInfo => ToolName::SessionInfo,
+        }
+    }
+}
+
+/// The call of a tool without arguments.
+fn none(tool: ToolName, arguments: Option<JsonObject>, call: ToolCall) -> Result<ToolCall, ErrorData> {
+    let Nothing {} = read(tool, arguments)?;
+    Ok(call)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_tool_is_read_as_itself() {
+        let arguments = json!({"database": "d", "table": "t", "view_name": "v", "query": "q"});
+        for tool in ToolName::ALL {
+            let takes: &[&str] = match tool {
+                ToolName::ListViews => &["database"],
+                ToolName::DescribeTable => &["table"],
+                ToolName::DescribeView | ToolName::QueryView => &["database", "view_name"],
+                ToolName::ExecuteQuery => &["query"],
+                _ => &[],
+            };
+            let arguments = takes.iter().map(|name| ((*name).to_owned(), arguments[name].clone())).collect();
+            let params = CallToolRequestParams::new(tool.as_str()).with_arguments(arguments);
+            assert_eq!(ToolCall::parse(params).unwrap().tool(), tool);
+        }
+    }
+
+    #[test]
+    fn a_tool_without_arguments_takes_none() {
+        let arguments = json!({"verbose": true}).as_object().cloned().unwrap();
+        let params = CallToolRequestParams::new("session_info").with_arguments(arguments);
+        let error = ToolCall::parse(params).unwrap_err();
+        assert!(error.message.contains("it takes no arguments"), "{}", error.message);
+    }
+}

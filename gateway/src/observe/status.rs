@@ -1,0 +1,82 @@
+//! The snapshot of the gateway's state that `status` shows.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use snowgate_link::BUILD;
+
+use super::newest_log;
+use crate::shared::Shared;
+
+/// How a gateway is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Drawn when it started: another gateway under the same process id has another.
+    pub instance: String,
+    /// How long it has run, in milliseconds.
+    pub uptime_ms: u64,
+    /// Open sessions.
+    pub sessions: usize,
+    /// The backend's kind.
+    pub backend: String,
+    /// Where that is, where it can be said in a line.
+    #[serde(default)]
+    pub backend_target: Option<String>,
+    /// What keeps it from working, and what to do about it.
+    #[serde(default)]
+    pub backend_problem: Option<String>,
+    /// Connections open.
+    pub connections_open: usize,
+    /// Connections open and unused.
+    pub connections_idle: usize,
+    /// Connections open at once, at most.
+    pub connections_max: usize,
+    /// Requests waiting for a connection.
+    pub requests_waiting: usize,
+    /// The file of the gateway's program, which `restart` runs again.
+    pub program: String,
+    /// The socket.
+    pub socket: String,
+    /// The config file in use; `None`: there is none.
+    pub config_file: Option<String>,
+    /// Where the data is.
+    pub data_dir: String,
+    /// Where sessions and the journal of writes are kept.
+    pub state_file: String,
+    /// What is wrong with that file, or was when the gateway started.
+    pub state_problem: Option<String>,
+    /// The newest log file.
+    pub log_file: Option<String>,
+}
+
+/// The gateway as it is now.
+pub fn snapshot(shared: &Shared) -> StatusView {
+    let default = &shared.default_pool;
+    let (pool, backend) = (default.status(), default.backend().status());
+    let shown = |path: &Path| path.display().to_string();
+    StatusView {
+        version: BUILD.to_owned(),
+        pid: std::process::id(),
+        instance: shared.instance.clone(),
+        uptime_ms: u64::try_from(shared.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        sessions: shared.sessions.len(),
+        backend: default.backend().kind().to_owned(),
+        backend_target: backend.target,
+        backend_problem: backend.problem,
+        connections_open: pool.open,
+        connections_idle: pool.idle,
+        connections_max: pool.limit,
+        requests_waiting: pool.waiting,
+        program: shown(&shared.program),
+        socket: shown(&shared.endpoint.socket),
+        config_file: shared.config.file.as_deref().map(shown),
+        data_dir: shown(&shared.paths.data_dir),
+        state_file: shown(shared.state.path()),
+        state_problem: shared.state.problem(),
+        log_file: newest_log(&shared.paths.log_dir).as_deref().map(shown),
+    }
+}

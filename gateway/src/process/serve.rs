@@ -1,0 +1,61 @@
+//! Serving: connections are accepted until there is a reason to shut down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use super::drain::drain;
+use super::listener::{GatewayLock, Listener};
+use super::watchers;
+use crate::link::serve_connection;
+use crate::mcp::Mcp;
+
+/// Pause after a failed accept: what fails it (descriptors, memory) needs time to come free.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections accepted beyond the session limit: for hellos under way and for `snowgate status`.
+const SPARE_CONNECTIONS: usize = 64;
+
+/// Serves connections until the gateway is to shut down; then lets what runs finish, within the drain time-out. Returns
+/// the lock: until it is dropped, no other gateway begins.
+pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener) -> GatewayLock {
+    let (shared, connections) = (&mcp.shared, TaskTracker::new());
+    tokio::select! {
+        () = accept(mcp, &listener, &connections) => {}
+        () = shared.multiplexer.reap_idle() => {}
+        () = watchers::keep_sessions(shared) => {}
+        () = watchers::watch_idleness(shared) => {}
+        () = watchers::watch_for_newer_build(shared) => {}
+        () = watchers::watch_endpoint(&listener) => {}
+        () = shared.shutdown.drain.cancelled() => {}
+    }
+    tracing::info!(sessions = shared.sessions.len(), "shutting down");
+    let lock = listener.close();
+    drain(shared, &connections).await;
+    lock
+}
+
+/// Accepts for ever.
+async fn accept(mcp: &Arc<Mcp>, listener: &Listener, connections: &TaskTracker) {
+    let connections_max = mcp.shared.config.gateway.sessions_max + SPARE_CONNECTIONS;
+    let mut accepted: u64 = 0;
+    loop {
+        match listener.accept().await {
+            // Dropped: the shim tries again until its deadline.
+            Ok(_) if connections.len() >= connections_max => {
+                tracing::warn!(connections_max, "too many connections");
+            }
+            Ok(stream) => {
+                accepted += 1;
+                let span = tracing::error_span!("connection", connection = accepted);
+                connections.spawn(serve_connection(Arc::clone(mcp), stream).instrument(span));
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}

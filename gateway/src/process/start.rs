@@ -1,0 +1,144 @@
+//! The start of a gateway: log, lock, backend, socket, in this order.
+//!
+//! The socket comes last: whoever can connect is served.
+
+use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use snowgate_link::endpoint::{Endpoint, EndpointError};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::Instrument;
+
+use super::backends::registry;
+use super::listener::{BindError, GatewayLock, Listener};
+use super::serve::serve;
+use crate::config::{Config, Paths, ProcessEnvironment};
+use crate::mcp::Mcp;
+use crate::multiplexer::Multiplexer;
+use crate::observe;
+use crate::shared::Shared;
+use crate::state::StateStore;
+
+/// Threads for short waits for files. Nearly all of them are for the state file, which one has at a time.
+const BLOCKING_THREADS_MAX: usize = 8;
+
+/// How a gateway ended that had no error.
+pub enum Ending {
+    /// It did not serve at all: another gateway does.
+    AlreadyRunning,
+    /// It has shut down.
+    Stopped,
+    /// The program in this file is to take its place, and the lock.
+    Restarting(PathBuf, GatewayLock),
+}
+
+/// Hears how the start goes.
+pub trait Events {
+    /// The log is written to this file.
+    fn logging(&mut self, log: Option<PathBuf>);
+    /// Another gateway serves this endpoint.
+    fn already_running(&mut self);
+    /// This gateway serves; it listens here.
+    fn ready(&mut self, socket: &Path);
+}
+
+/// Runs a gateway at the endpoint that `find_endpoint` returns until it is told to shut down; `lock_fd`: the lock, from the gateway that ran as this
+/// process before.
+///
+/// # Errors
+/// Why it cannot serve.
+pub fn start(
+    find_endpoint: impl FnOnce() -> Result<Endpoint, EndpointError>,
+    lock_fd: Option<RawFd>,
+    events: &mut dyn Events,
+) -> Result<Ending> {
+    let environment = ProcessEnvironment;
+    let paths = Paths::discover(&environment)?;
+    let config = Config::load(&paths, &environment)?;
+    let log_guard = observe::init(&paths.log_dir, config.gateway.log_level, config.log_targets.as_deref())
+        .context("cannot write the log")?;
+    events.logging(observe::newest_log(&paths.log_dir));
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
+    config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
+    let endpoint = find_endpoint()?;
+    raise_descriptor_limit();
+    // One worker: the gateway moves messages, and a second would only pass each call back and forth. Statements run on
+    // their connections' own threads.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    // Always on: whatever level is logged, an event names its process.
+    let span = tracing::error_span!("process", pid = std::process::id());
+    let ending = runtime.block_on(run(config, paths, endpoint, lock_fd, events).instrument(span))?;
+    match log_guard.dropped_lines() {
+        0 => {}
+        lines => tracing::warn!(lines, "dropped lines of this log: the disk was too slow"),
+    }
+    Ok(ending)
+}
+
+async fn run(
+    config: Config,
+    paths: Paths,
+    endpoint: Endpoint,
+    lock_fd: Option<RawFd>,
+    events: &mut dyn Events,
+) -> Result<Ending> {
+    let lock = match lock_fd {
+        Some(number) => GatewayLock::take_over(&endpoint, number),
+        None => GatewayLock::take(&endpoint),
+    };
+    let lock = match lock {
+        Err(BindError::Taken(lock)) => {
+            tracing::info!(lock = %lock.display(), "another gateway is already running");
+            events.already_running();
+            return Ok(Ending::AlreadyRunning);
+        }
+        other => other?,
+    };
+    let multiplexer = Multiplexer::new(registry(&config), config.pool.clone());
+    let default_pool = multiplexer.pool(config.backend.connection()).await?;
+    if default_pool.backend().connects_early() {
+        default_pool.open_minimum().await?;
+    }
+    let listener = Listener::bind(lock)?;
+    let state = tokio::task::block_in_place(|| StateStore::open(&paths.state_dir));
+    let shared = Shared::new(config, paths, endpoint, multiplexer, default_pool, state);
+    stop_on_signals(&shared)?;
+    tracing::info!(socket = %shared.endpoint.socket.display(), "ready");
+    events.ready(&shared.endpoint.socket);
+    let lock = serve(&Mcp::new(Arc::clone(&shared)), listener).await;
+    tracing::info!("stopped");
+    Ok(if shared.shutdown.is_restart() {
+        Ending::Restarting(shared.program.clone(), lock)
+    } else {
+        Ending::Stopped
+    })
+}
+
+/// Every session is a descriptor: take as many as the system lets this user have.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+fn stop_on_signals(shared: &Arc<Shared>) -> Result<()> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).context("cannot listen for signals")?;
+        let shared = Arc::clone(shared);
+        tokio::spawn(async move {
+            signals.recv().await;
+            shared.shutdown.stop();
+        });
+    }
+    Ok(())
+}

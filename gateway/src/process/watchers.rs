@@ -1,0 +1,81 @@
+//! What the gateway looks at while it serves: its sessions, and the reasons to shut down. Each runs until the gateway
+//! shuts down, or returns because it is the reason.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use snowgate_link::BUILD;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use super::listener::Listener;
+use crate::session::KEEP_INTERVAL;
+use crate::shared::{Shared, YIELD_PAUSE};
+
+/// How often the gateway looks whether its socket and lock are still there.
+const ENDPOINT_CHECK: Duration = Duration::from_secs(1);
+
+/// How often sessions are looked for whose shims are gone without a word, or which no client came back for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often a gateway that makes room for a newer one looks whether nothing runs.
+const YIELD_CHECK: Duration = Duration::from_millis(250);
+
+/// Writes down sessions that have changed, and removes those that no client comes back for, for ever.
+pub(super) async fn keep_sessions(shared: &Shared) {
+    let mut interval = tokio::time::interval(KEEP_INTERVAL);
+    // Not at once: shims whose gateway was killed are coming back just then.
+    let mut swept_at = Instant::now();
+    loop {
+        interval.tick().await;
+        let sweeps = swept_at.elapsed() >= SWEEP_INTERVAL;
+        if sweeps {
+            swept_at = Instant::now();
+        }
+        shared.keeper.persist_changed(&shared.sessions, sweeps).await;
+    }
+}
+
+/// Returns once there was no session for as long as the config allows.
+pub(super) async fn watch_idleness(shared: &Shared) {
+    let Some(idle_exit) = shared.config.gateway.idle_exit else { return std::future::pending().await };
+    let mut idle_since = Instant::now();
+    let mut interval = tokio::time::interval(idle_exit / 16);
+    while idle_since.elapsed() < idle_exit {
+        interval.tick().await;
+        if !shared.sessions.is_empty() {
+            idle_since = Instant::now();
+        }
+    }
+    tracing::info!("no session for {} s", idle_exit.as_secs());
+}
+
+/// Returns once nothing runs and a newer build has asked for room.
+pub(super) async fn watch_for_newer_build(shared: &Shared) {
+    loop {
+        let build = shared.newer_build.wait_for_request().await;
+        let sessions = shared.sessions.all();
+        if sessions.iter().any(|session| session.counters.running.load(Ordering::Relaxed) > 0) {
+            tokio::time::sleep(YIELD_CHECK).await;
+            continue;
+        }
+        let (state, asked) = (Arc::clone(&shared.state), build.clone());
+        let may_yield = spawn_blocking(move || state.yields_to(&asked, YIELD_PAUSE)).await;
+        if matches!(may_yield, Ok(Ok(true))) {
+            tracing::info!(build, own = BUILD, "making room for a newer build");
+            return;
+        }
+        tracing::info!(build, own = BUILD, "a newer build is in use beside this one");
+        shared.newer_build.clear();
+    }
+}
+
+/// Returns once no shim can find the gateway any more.
+pub(super) async fn watch_endpoint(listener: &Listener) {
+    let mut interval = tokio::time::interval(ENDPOINT_CHECK);
+    while listener.is_in_place() {
+        interval.tick().await;
+    }
+    tracing::warn!("the socket or the lock was removed or replaced; making room for another gateway");
+}

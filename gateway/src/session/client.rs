@@ -1,0 +1,41 @@
+//! What a client tells of itself.
+
+/// A client's name and version are kept up to this many characters.
+const IDENTITY_CHARS_MAX: usize = 100;
+
+/// Which of MCP's two ways of talking a client uses, as far as it has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Era {
+    /// It has not said anything yet.
+    #[default]
+    Unknown,
+    /// It opened with `initialize`; the negotiated revision.
+    Handshake(String),
+    /// It states its revision with every request (2026-07-28 and later).
+    Stateless(String),
+}
+
+/// What the client has told of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// The client's name.
+    pub name: Option<String>,
+    /// The client's version.
+    pub version: Option<String>,
+    /// How it talks.
+    pub era: Era,
+}
+
+impl ClientIdentity {
+    /// The same, cut to what can be shown to people.
+    pub(super) fn presentable(mut self) -> Self {
+        self.name = self.name.map(|name| presentable(&name));
+        self.version = self.version.map(|version| presentable(&version));
+        self
+    }
+}
+
+/// `text` without control characters, cut to [`IDENTITY_CHARS_MAX`].
+pub(super) fn presentable(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).take(IDENTITY_CHARS_MAX).collect()
+}

@@ -1,0 +1,71 @@
+//! What is known of a session when its connection opens.
+
+use std::sync::Arc;
+
+use snowgate_link::hello::{Origin, SessionKey};
+
+use super::Profile;
+use crate::state::{Counts, ShimProcess};
+
+/// What is known of a session when its connection opens.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The public id, and the secret that proves a shim's right to it.
+    pub key: SessionKey,
+    /// Who launched the shim, as the shim says.
+    pub origin: Origin,
+    /// The peer's user, as the system says.
+    pub uid: u32,
+    /// The peer's process, where the system tells.
+    pub shim: Option<ShimProcess>,
+    /// The profile.
+    pub profile: Arc<Profile>,
+    /// The name its user gave it.
+    pub name: Option<String>,
+    /// Whether it had a connection before, to this gateway or another.
+    pub is_resumed: bool,
+    /// The journal of this gateway, if it has one.
+    pub journal: Option<String>,
+    /// Whether that journal has everything that a gateway ever ran for the session: then a statement that it does not
+    /// have was not run.
+    pub journal_is_whole: bool,
+    /// Whether it was registered before.
+    pub is_registered: bool,
+    /// Whether the state file has it.
+    pub is_persisted: bool,
+    /// The digest of the tools that this gateway offers.
+    pub tools: String,
+    /// The digest of other tools, which the client may have seen.
+    pub tools_before: Option<String>,
+    /// The protocol revision that the client was told.
+    pub revision: Option<String>,
+    /// What had been counted before.
+    pub counts: Counts,
+    /// When it began, in milliseconds since 1970; `None`: now.
+    pub started_ms: Option<i64>,
+}
+
+#[cfg(test)]
+impl Opening {
+    /// A new session without a client.
+    pub(crate) fn of(key: SessionKey) -> Self {
+        Self {
+            key,
+            origin: Origin::default(),
+            uid: 1,
+            shim: None,
+            profile: Arc::new(Profile { name: "default".to_owned(), ..Profile::default() }),
+            name: None,
+            is_resumed: false,
+            journal: None,
+            journal_is_whole: false,
+            is_registered: false,
+            is_persisted: false,
+            tools: String::new(),
+            tools_before: None,
+            revision: None,
+            counts: Counts::default(),
+            started_ms: None,
+        }
+    }
+}

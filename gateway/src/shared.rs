@@ -1,0 +1,101 @@
+//! What the rooms of the gateway share: plain data, made once by `process` and used by every room above this one.
+
+mod newer_build;
+mod shutdown;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use newer_build::{NewerBuild, YIELD_PAUSE};
+pub use shutdown::Shutdown;
+use snowgate_link::endpoint::Endpoint;
+use snowgate_link::os;
+use uuid::Uuid;
+
+use crate::backend::{BackendError, Context};
+use crate::config::{Config, Paths};
+use crate::multiplexer::{Multiplexer, Pool};
+use crate::session::{Keeper, Profile, Profiles, SessionTable};
+use crate::state::{RunningWrites, StateStore};
+
+/// What all sessions share. Nothing in here is ever replaced.
+pub struct Shared {
+    /// The configuration, as it was at the start.
+    pub config: Config,
+    /// The locations of files.
+    pub paths: Paths,
+    /// Where the gateway listens.
+    pub endpoint: Endpoint,
+    /// The profiles of the configuration.
+    pub profiles: Profiles,
+    /// The way to the backends.
+    pub multiplexer: Multiplexer,
+    /// The connection that sessions use unless their profile names another.
+    pub default_pool: Arc<Pool>,
+    /// The open sessions.
+    pub sessions: Arc<SessionTable>,
+    /// Writes sessions down.
+    pub keeper: Keeper,
+    /// What outlives this gateway.
+    pub state: Arc<StateStore>,
+    /// The statements that are in the journal and run now.
+    pub writes: Arc<RunningWrites>,
+    /// Whether the gateway shuts down, and what follows.
+    pub shutdown: Shutdown,
+    /// The newest build that asks this gateway to make room.
+    pub newer_build: NewerBuild,
+    /// The file of this program. Read at the start, because an upgrade replaces it.
+    pub program: PathBuf,
+    /// Drawn at the start: tells a gateway from the one that takes its place under the same process id.
+    pub instance: String,
+    /// When it started.
+    pub started: Instant,
+}
+
+impl Shared {
+    /// The shared parts of a gateway without sessions.
+    pub fn new(
+        config: Config,
+        paths: Paths,
+        endpoint: Endpoint,
+        multiplexer: Multiplexer,
+        default_pool: Arc<Pool>,
+        state: StateStore,
+    ) -> Arc<Self> {
+        let state = Arc::new(state);
+        Arc::new(Self {
+            profiles: Profiles::of(&config),
+            sessions: SessionTable::new(config.gateway.sessions_max),
+            keeper: Keeper::new(Arc::clone(&state), config.session.ttl),
+            config,
+            paths,
+            endpoint,
+            multiplexer,
+            default_pool,
+            state,
+            writes: Arc::default(),
+            shutdown: Shutdown::default(),
+            newer_build: NewerBuild::default(),
+            program: os::own_program().unwrap_or_else(|| PathBuf::from("snowgate")),
+            instance: Uuid::new_v4().to_string(),
+            started: Instant::now(),
+        })
+    }
+
+    /// The connections that sessions of `profile` share.
+    ///
+    /// # Errors
+    /// The backend cannot be opened.
+    pub async fn pool(&self, profile: &Profile) -> Result<Arc<Pool>, BackendError> {
+        self.multiplexer.pool(&profile.connection).await
+    }
+
+    /// `wanted` as the backend of `profile` completes and spells it.
+    ///
+    /// # Errors
+    /// There is no such context, or the backend cannot be opened.
+    pub async fn resolve(&self, profile: &Profile, wanted: &Context) -> Result<Context, BackendError> {
+        self.pool(profile).await?.backend().resolve(wanted).await
+    }
+}

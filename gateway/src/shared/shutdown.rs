@@ -1,0 +1,47 @@
+//! The gateway's end: that it is to come, and what follows it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+/// Whether the gateway shuts down, and whether another program is to take its place.
+#[derive(Debug, Default)]
+pub struct Shutdown {
+    /// Fires when the gateway is to shut down: signals, `stop`, `restart`, idleness, a newer build, a removed socket.
+    pub drain: CancellationToken,
+    /// Set before `drain` fires if the program that is on disk then is to take this one's place.
+    restart: AtomicBool,
+}
+
+impl Shutdown {
+    /// Shuts down for good, also where a restart was under way.
+    pub fn stop(&self) {
+        self.restart.store(false, Ordering::Relaxed);
+        self.drain.cancel();
+    }
+
+    /// Shuts down, and has the program that is on disk then take this one's place.
+    pub fn restart(&self) {
+        self.restart.store(true, Ordering::Relaxed);
+        self.drain.cancel();
+    }
+
+    /// Whether another program is to take this one's place.
+    pub fn is_restart(&self) -> bool {
+        self.restart.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_during_a_restart_makes_it_a_stop() {
+        let shutdown = Shutdown::default();
+        shutdown.restart();
+        assert!(shutdown.is_restart() && shutdown.drain.is_cancelled());
+        shutdown.stop();
+        assert!(!shutdown.is_restart());
+    }
+}
