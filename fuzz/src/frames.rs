@@ -1,17 +1,18 @@
-//! The frame decoder: the same frames come out however the bytes are cut, and it keeps no more than it was given.
+//! The frame decoder: the same frames are decoded however the bytes are cut, and it keeps no more than was
+//! pushed.
 
 use snowgate_link::LINE_BYTES_MAX;
 use snowgate_link::frame::{Decoder, Frame, FrameError, HEADER_BYTES, Kind};
 
 use super::input::Input;
 
-/// Cuts are at most so many; they come round again.
+/// The number of cuts; they are used again from the first.
 const CUTS_MAX: u8 = 16;
 
-/// A decoder's memory where it holds no more than this, in bytes, is at most twice as much.
+/// A decoder that holds no more than this, in bytes, has at most twice as much memory.
 const IDLE_BYTES_MAX: usize = 64 * 1024;
 
-/// A frame that came out.
+/// A decoded frame.
 #[derive(Debug, PartialEq)]
 struct Decoded {
     kind: Kind,
@@ -33,15 +34,15 @@ impl Decoded {
     }
 }
 
-/// What a stream came to.
+/// The result of decoding a stream.
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
     frames: Vec<Decoded>,
     error: Option<FrameError>,
 }
 
-/// Input: an odd first byte means that frames are written and read back, an even one that any bytes are read. Then come
-/// the number of cuts, the cuts, and the frames or bytes.
+/// Input: an odd first byte means that frames are written and read back, an even one that any bytes are read.
+/// Then come the number of cuts, the cuts, and the frames or bytes.
 pub fn frames(data: &[u8]) {
     let mut input = Input::new(data);
     let is_written = input.byte() % 2 == 1;
@@ -60,7 +61,7 @@ pub fn frames(data: &[u8]) {
     }
 }
 
-/// Whether these bytes, which no whole frame begins, cannot become one either.
+/// Whether these bytes, which do not start with a whole frame, cannot become one either.
 fn is_malformed(bytes: &[u8]) -> bool {
     let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return false };
     let &[len_0, len_1, len_2, len_3, kind, _flags, reserved_0, reserved_1, ..] = header;
@@ -94,7 +95,7 @@ fn decode(bytes: &[u8], cuts: &[u8]) -> Outcome {
     outcome
 }
 
-/// Takes what is whole; gives its bytes, headers included.
+/// Takes the frames that are complete; returns their bytes, headers included.
 fn take_whole_frames(decoder: &mut Decoder, outcome: &mut Outcome) -> usize {
     let mut bytes = 0;
     loop {

@@ -9,14 +9,14 @@ use snowgate_link::{GatewayLink, Incoming};
 use super::input::Input;
 use super::model::Outstanding;
 
-/// The link, and what it must have let pass.
-struct World {
+/// The link, and what it must have accepted.
+struct System {
     link: GatewayLink,
-    /// Lines of the shim: outstanding until credit for them goes out.
+    /// Lines of the shim: outstanding until credit for them is sent.
     from_shim: Outstanding,
-    /// Messages to the client: outstanding until the shim gives credit for them.
+    /// Messages to the client: outstanding until the shim returns credit for them.
     to_shim: Outstanding,
-    /// Lengths of lines that the session has not taken up.
+    /// Lengths of lines that the session has not accepted.
     held: VecDeque<usize>,
     last_received: u64,
     sent: u64,
@@ -26,7 +26,7 @@ struct World {
 pub fn gateway_link(data: &[u8]) {
     let mut input = Input::new(data);
     let (own, shim) = (input.window(), input.window());
-    let mut world = World {
+    let mut system = System {
         link: GatewayLink::new(own, shim),
         from_shim: Outstanding::new(own),
         to_shim: Outstanding::new(shim),
@@ -37,27 +37,27 @@ pub fn gateway_link(data: &[u8]) {
     while !input.is_empty() {
         match input.byte() % 4 {
             0 | 1 => {
-                if !world.frame(&input.frame()) {
+                if !system.frame(&input.frame()) {
                     return;
                 }
             }
-            2 => world.take_up(),
-            _ => world.send(input.length(), input.number()),
+            2 => system.accept(),
+            _ => system.send(input.length(), input.number()),
         }
     }
 }
 
-impl World {
-    /// A frame of the shim; gives whether the connection is still good.
+impl System {
+    /// A frame of the shim; returns whether the connection is still good.
     fn frame(&mut self, bytes: &[u8]) -> bool {
         let mut decoder = Decoder::new();
         decoder.push(bytes);
         let frame = decoder.frame().expect("it was encoded").expect("it is whole");
         let is_allowed = self.allows(&frame);
-        let taken = self.link.received(&frame);
-        // A shim's DRAIN leads to nothing, so it makes no difference whether it is refused.
-        assert!(frame.kind == Kind::Drain || taken.is_ok() == is_allowed, "{frame:?} came to {taken:?}");
-        let Ok(incoming) = taken else { return false };
+        let received = self.link.received(&frame);
+        // A shim's DRAIN has no effect, so it makes no difference whether it is refused.
+        assert!(frame.kind == Kind::Drain || received.is_ok() == is_allowed, "{frame:?}: {received:?}");
+        let Ok(incoming) = received else { return false };
         match (frame.kind, incoming) {
             (Kind::Line, Incoming::Line { seq, replay, payload, .. }) => {
                 assert_eq!((seq, payload), (frame.seq, frame.payload));
@@ -67,11 +67,11 @@ impl World {
                 self.held.push_back(payload.len());
             }
             (Kind::Credit, _) => {
-                let grant = Grant::from_payload(frame.payload).expect("it was taken");
+                let grant = Grant::from_payload(frame.payload).expect("it was accepted");
                 self.to_shim.granted(grant);
             }
             (Kind::Bye, Incoming::Bye) | (Kind::Drain, _) => {}
-            (kind, incoming) => panic!("{kind:?} came as {incoming:?}"),
+            (kind, incoming) => panic!("{kind:?} was read as {incoming:?}"),
         }
         true
     }
@@ -86,8 +86,8 @@ impl World {
         }
     }
 
-    /// The session takes up the oldest line.
-    fn take_up(&mut self) {
+    /// The session accepts the oldest line.
+    fn accept(&mut self) {
         let Some(bytes) = self.held.pop_front() else { return };
         let mut out = Vec::new();
         self.link.processed(bytes, &mut out);
@@ -111,11 +111,11 @@ impl World {
     }
 }
 
-/// What `look` sees in the one frame that was written, if one was.
-fn written<T>(bytes: &[u8], look: impl Fn(&Frame<'_>) -> T) -> Option<T> {
+/// What `inspect` returns for the one frame that was written, if one was.
+fn written<T>(bytes: &[u8], inspect: impl Fn(&Frame<'_>) -> T) -> Option<T> {
     let mut decoder = Decoder::new();
     decoder.push(bytes);
-    let seen = decoder.frame().expect("frames are written").as_ref().map(look);
+    let seen = decoder.frame().expect("frames are written").as_ref().map(inspect);
     assert_eq!(decoder.frame(), Ok(None), "one frame at most");
     seen
 }

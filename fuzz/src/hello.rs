@@ -1,4 +1,5 @@
-//! Both hellos, and the reader of flat objects under them: what parses comes back as it went, within its bound.
+//! Both hellos, and the reader of flat objects under them: what parses survives a round trip, within its
+//! bound.
 
 use std::fmt;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 use snowgate_link::flat::{FlatReader, quote};
 use snowgate_link::hello::{ClientHello, HELLO_BYTES_MAX, STATE_BYTES_MAX, ServerHello, SessionKey};
 
-/// What a build writes as its own version, session id or secret is no longer than this, in bytes; no hello cuts them.
+/// A build's own version, session id or secret is at most this long, in bytes; hellos never cut them.
 const OWN_TEXT_BYTES_MAX: usize = 64;
 
 /// The texts of a hello that are cut where the line would become too long.
@@ -17,15 +18,15 @@ const CUT: [&str; 4] = ["profile", "session_name", "parent_exe", "cwd"];
 pub fn hello(data: &[u8]) {
     expect_read_as_by_a_library(data);
     if let Some(hello) = ClientHello::from_line(data) {
-        client(data, &hello);
+        expect_client_round_trip(data, &hello);
     }
     if let Some(hello) = ServerHello::from_line(data) {
-        server(&hello);
+        expect_server_round_trip(&hello);
     }
 }
 
 /// `data` is the line that was read as `hello`.
-fn client(data: &[u8], hello: &ClientHello) {
+fn expect_client_round_trip(data: &[u8], hello: &ClientHello) {
     let line = hello.to_line();
     let again = ClientHello::from_line(&line).expect("a hello that was written is read");
     expect_line(&line, &again.to_line());
@@ -41,18 +42,18 @@ fn client(data: &[u8], hello: &ClientHello) {
             expect_beginning(Some(&cut), whole.text(key).as_deref());
         }
     }
-    if is_of_a_build(&hello.build, hello.session.as_ref()) && is_state(hello.state.as_deref()) {
+    if is_of_own_length(&hello.build, hello.session.as_ref()) && is_state(hello.state.as_deref()) {
         assert!(line.len() <= HELLO_BYTES_MAX, "a hello of {} bytes", line.len());
     }
 }
 
-/// What comes back as it went, however long.
+/// The fields that survive a round trip at any length.
 fn never_cut(hello: &ClientHello) -> impl PartialEq + fmt::Debug {
     let texts = (hello.build.clone(), hello.session.clone(), hello.state.clone());
     (hello.snowgate, hello.role, hello.origin.pid, hello.window, texts)
 }
 
-fn server(hello: &ServerHello) {
+fn expect_server_round_trip(hello: &ServerHello) {
     let line = hello.to_line();
     let again = ServerHello::from_line(&line).expect("a hello that was written is read");
     expect_line(&line, &again.to_line());
@@ -65,11 +66,11 @@ fn server(hello: &ServerHello) {
         }
         (ServerHello::Welcome(welcome), again) => {
             assert_eq!(again, hello);
-            if is_of_a_build(&welcome.build, welcome.session.as_ref()) {
+            if is_of_own_length(&welcome.build, welcome.session.as_ref()) {
                 assert!(line.len() <= HELLO_BYTES_MAX, "a welcome of {} bytes", line.len());
             }
         }
-        _ => panic!("{hello:?} came back as {again:?}"),
+        _ => panic!("{hello:?} was read as {again:?}"),
     }
 }
 
@@ -85,7 +86,7 @@ fn expect_beginning(cut: Option<&str>, whole: Option<&str>) {
     assert!(cut.is_none_or(|cut| whole.is_some_and(|whole| whole.starts_with(cut))), "{cut:?} of {whole:?}");
 }
 
-fn is_of_a_build(build: &str, session: Option<&SessionKey>) -> bool {
+fn is_of_own_length(build: &str, session: Option<&SessionKey>) -> bool {
     let key = session.map(|key| [key.id.as_str(), key.secret.as_str()]);
     let quoted_len = |text: &str| {
         let mut quoted = String::new();
@@ -95,13 +96,13 @@ fn is_of_a_build(build: &str, session: Option<&SessionKey>) -> bool {
     key.into_iter().flatten().chain([build]).all(|text| quoted_len(text) <= OWN_TEXT_BYTES_MAX)
 }
 
-/// Whether a gateway gives such a state: JSON of bounded length, in which nothing but quotes and backslashes is escaped
-/// once more.
+/// Whether a gateway sends such a state: JSON of bounded length, in which only quotes and backslashes are
+/// escaped once more.
 fn is_state(state: Option<&str>) -> bool {
     state.is_none_or(|state| state.len() <= STATE_BYTES_MAX && !state.contains(char::is_control))
 }
 
-/// A JSON object with its fields in order, a key that comes twice included.
+/// A JSON object with its fields in order, duplicate keys included.
 struct Fields(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Fields {

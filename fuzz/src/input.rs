@@ -1,15 +1,16 @@
-//! Numbers and choices out of a fuzz input. An input that has ended gives zeros.
+//! Numbers and choices from a fuzz input. At its end an input yields zeros.
 
 use snowgate_link::credit::{Grant, Window};
 use snowgate_link::frame::{Frame, Kind};
 
-/// A number's first byte from here on says that eight bytes of it follow; below, it is the number.
+/// A first byte from here on means that a number of eight bytes follows; below, the byte is the number.
 const WIDE: u8 = 0xf0;
 
-/// The longest payload or line that an input asks for, in bytes: several of them are more than any buffer of the link.
+/// The longest payload or line that an input asks for, in bytes: several of them are more than any buffer of
+/// the link.
 const LENGTH_MAX: u64 = 80_000;
 
-/// This flag on a credit frame has it carry a payload of any length.
+/// With this flag a credit frame has a payload of any length.
 const FLAG_ODD: u8 = 0x80;
 
 /// An input, read from its start.
@@ -62,7 +63,7 @@ impl<'a> Input<'a> {
         usize::try_from(self.number() % LENGTH_MAX).expect("lengths are small")
     }
 
-    /// A frame of any kind, encoded: what one side may have to take from the other.
+    /// A frame of any kind, encoded: what one side may receive from the other.
     pub(crate) fn frame(&mut self) -> Vec<u8> {
         let kind = Kind::try_from(1 + self.byte() % Kind::State as u8).expect("kinds count from 1");
         let flags = self.byte();

@@ -1,7 +1,7 @@
-//! What each fuzz target does with its input: an ordinary function that panics where a property does not hold.
+//! The bodies of the fuzz targets: ordinary functions that panic if a property does not hold.
 //!
-//! The targets run these functions under libFuzzer. The test `shim/tests/corpora.rs` includes this file too and runs the
-//! same functions over the inputs in `corpus`, without libFuzzer and a nightly compiler.
+//! The targets run these functions under libFuzzer. The test `shim/tests/corpora.rs` includes this file too
+//! and runs the same functions over the inputs in `corpus`, without libFuzzer and a nightly compiler.
 
 mod frames;
 mod gateway_link;

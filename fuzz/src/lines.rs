@@ -1,4 +1,5 @@
-//! The splitter and the scanner: the lines of a stream however it is cut, and what they agree on with a JSON parser.
+//! The splitter and the scanner: the lines of a stream however it is cut, and what they agree on with a JSON
+//! parser.
 
 use serde_json::Value;
 use snowgate_link::lines::{Line, LineSplitter};
@@ -6,20 +7,20 @@ use snowgate_link::scan::{IdScanner, Scanned, scan};
 
 use super::input::Input;
 
-/// Cuts are at most so many; they come round again.
+/// The number of cuts; they are used again from the first.
 const CUTS_MAX: u8 = 16;
 
 /// An id's JSON text is found up to this many bytes.
 const ID_BYTES_MAX: usize = 256;
 
-/// A line that came out.
+/// A line of the splitter, owned.
 #[derive(Debug, PartialEq)]
-enum Came {
+enum OwnedLine {
     Whole(Vec<u8>),
     Oversize { bytes: u64, scanned: Scanned },
 }
 
-impl Came {
+impl OwnedLine {
     fn of(line: &Line<'_>) -> Self {
         match line {
             Line::Whole(line) => Self::Whole(line.to_vec()),
@@ -39,7 +40,7 @@ pub fn lines(data: &[u8]) {
     assert_eq!(split(stream, bytes_max, cuts), expected(stream, bytes_max), "lines of at most {bytes_max}");
     for line in stream.split(|&byte| byte == b'\n') {
         assert_eq!(scan_cut(line, cuts), scan(line), "cutting makes a difference");
-        expect_sound(line);
+        expect_same_id(line);
     }
 }
 
@@ -53,27 +54,27 @@ fn pieces<'a>(mut stream: &'a [u8], cuts: &[u8]) -> impl Iterator<Item = &'a [u8
     })
 }
 
-fn split(stream: &[u8], bytes_max: usize, cuts: &[u8]) -> Vec<Came> {
+fn split(stream: &[u8], bytes_max: usize, cuts: &[u8]) -> Vec<OwnedLine> {
     let mut splitter = LineSplitter::new(bytes_max);
     let mut lines = Vec::new();
     for piece in pieces(stream, cuts) {
-        splitter.push(piece, |line| lines.push(Came::of(&line)));
+        splitter.push(piece, |line| lines.push(OwnedLine::of(&line)));
     }
-    splitter.end(|line| lines.push(Came::of(&line)));
+    splitter.end(|line| lines.push(OwnedLine::of(&line)));
     lines
 }
 
-/// What the splitter is to give: every line but blank ones, and of one over the bound its length and a scan.
-fn expected(stream: &[u8], bytes_max: usize) -> Vec<Came> {
+/// What the splitter must return: every line but blank ones, and of one over the bound its length and a scan.
+fn expected(stream: &[u8], bytes_max: usize) -> Vec<OwnedLine> {
     let lines = stream.split(|&byte| byte == b'\n');
-    let come = lines.filter_map(|line| {
+    let expected = lines.filter_map(|line| {
         if line.len() > bytes_max {
-            return Some(Came::Oversize { bytes: line.len() as u64, scanned: scan(line) });
+            return Some(OwnedLine::Oversize { bytes: line.len() as u64, scanned: scan(line) });
         }
         let is_blank = line.iter().all(u8::is_ascii_whitespace);
-        (!is_blank).then(|| Came::Whole(line.to_vec()))
+        (!is_blank).then(|| OwnedLine::Whole(line.to_vec()))
     });
-    come.collect()
+    expected.collect()
 }
 
 fn scan_cut(line: &[u8], cuts: &[u8]) -> Scanned {
@@ -82,12 +83,12 @@ fn scan_cut(line: &[u8], cuts: &[u8]) -> Scanned {
     scanner.finish()
 }
 
-/// An id that was found is JSON, because it goes into an answer as it is; and what a parser finds is found.
-fn expect_sound(line: &[u8]) {
+/// An id that was found is JSON, because it is copied into an answer; and an id that a parser finds is found.
+fn expect_same_id(line: &[u8]) {
     let found = scan(line);
     let id = found.id.as_deref().map(|id| {
-        let id: Value = serde_json::from_str(id).unwrap_or_else(|error| panic!("{id} is no JSON: {error}"));
-        assert!(id.is_number() || id.is_string(), "{id} is no id");
+        let id: Value = serde_json::from_str(id).unwrap_or_else(|error| panic!("{id} is not JSON: {error}"));
+        assert!(id.is_number() || id.is_string(), "{id} is not an id");
         id
     });
     let Ok(Value::Object(message)) = serde_json::from_slice(line) else { return };

@@ -1,12 +1,12 @@
-//! A model of one direction's credit, written down once more and simpler than in the link.
+//! A model of one direction's credit, simpler than the link's own.
 
 use snowgate_link::credit::{Grant, Window};
 
-/// Windows are used as if they were at least so large, in lines and bytes.
+/// The minimum window, in lines and bytes.
 const FRAMES_MIN: u32 = 2;
 const BYTES_MIN: u64 = 4096;
 
-/// Lines that were sent and not given back.
+/// Lines that were sent and not credited.
 #[derive(Debug)]
 pub(crate) struct Outstanding {
     frames_max: u64,
@@ -28,24 +28,24 @@ impl Outstanding {
         self.frames < self.frames_max && has_bytes
     }
 
-    /// A line went out: the window must have had room for it.
+    /// A line was sent: the window must have had room for it.
     pub(crate) fn sent(&mut self, bytes: usize) {
         assert!(self.allows(bytes), "{bytes} bytes more than the window allows: {self:?}");
         self.frames += 1;
         self.bytes += bytes as u64;
     }
 
-    /// Whether everything was given back: then any line may be sent.
+    /// Whether everything was credited: then any line may be sent.
     pub(crate) fn is_none(&self) -> bool {
         self.frames == 0 && self.bytes == 0
     }
 
-    /// Whether so much may be given back: never more than is outstanding.
+    /// Whether this much may be credited: never more than is outstanding.
     pub(crate) fn covers(&self, grant: Grant) -> bool {
         u64::from(grant.frames) <= self.frames && grant.bytes <= self.bytes
     }
 
-    /// Credit came back.
+    /// Credit was returned.
     pub(crate) fn granted(&mut self, grant: Grant) {
         assert!(self.covers(grant), "{grant:?} is more than is outstanding: {self:?}");
         self.frames -= u64::from(grant.frames);

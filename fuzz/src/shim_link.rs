@@ -1,4 +1,5 @@
-//! The shim's half of the link, with gateways that come and go and send frames of any kind and number.
+//! The shim's half of the link, with gateways that connect, disconnect and send frames of any kind and
+//! number.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -10,18 +11,18 @@ use snowgate_link::{GivenUp, Inbound, ShimLink};
 use super::input::Input;
 use super::model::Outstanding;
 
-/// What may wait to be sent on a connection that stands.
+/// What may wait to be sent on an open connection.
 const UNSENT: Window = Window { frames: 64, bytes: 256 * 1024 };
 
 /// The client writes no more than this, in bytes: an input must not take long.
 const WRITTEN_BYTES_MAX: usize = 2 << 20;
 
-/// How a gateway may take a session.
+/// How a gateway may handle a session.
 const RESUMES: [&str; 3] = ["new", "rebuilt", "lost"];
 
 /// One connection, as the gateway on it sees it.
 struct Gateway {
-    /// The client's lines: outstanding until the gateway gives credit for them.
+    /// The client's lines: outstanding until the gateway returns credit for them.
     to_gateway: Outstanding,
     /// Messages to the client: outstanding until credit for them goes out.
     from_gateway: Outstanding,
@@ -31,23 +32,23 @@ struct Gateway {
     is_draining: bool,
 }
 
-/// The link, and what must be true of the client's lines. Lines go by their numbers.
-struct World {
+/// The link, and what must be true of the client's lines. Lines are identified by their numbers.
+struct System {
     link: ShimLink,
     window: Window,
     gateway: Option<Gateway>,
     /// How many the client wrote, and the bytes of each.
     written: u64,
     bytes: Vec<usize>,
-    /// Those that need nothing more: answered, acknowledged or given up.
+    /// Those that are done: answered, acknowledged or given up.
     closed: BTreeSet<u64>,
     pinned: BTreeSet<u64>,
     /// Those that were sent on the present connection or, where there is none, on the last.
     sent: BTreeSet<u64>,
-    /// The last one that a leaving gateway says it has acted on.
-    acted_on: Option<u64>,
-    /// Those that a gateway before the last one may have acted on.
-    risky: BTreeSet<u64>,
+    /// The last one that a gateway processed, according to its DRAIN.
+    last_processed: Option<u64>,
+    /// Those that a gateway before the last one may have processed.
+    processed_before: BTreeSet<u64>,
     state: Option<String>,
 }
 
@@ -55,7 +56,7 @@ struct World {
 pub fn shim_link(data: &[u8]) {
     let mut input = Input::new(data);
     let window = input.window();
-    let mut world = World {
+    let mut system = System {
         link: ShimLink::new(window),
         window,
         gateway: None,
@@ -64,19 +65,19 @@ pub fn shim_link(data: &[u8]) {
         closed: BTreeSet::new(),
         pinned: BTreeSet::new(),
         sent: BTreeSet::new(),
-        acted_on: None,
-        risky: BTreeSet::new(),
+        last_processed: None,
+        processed_before: BTreeSet::new(),
         state: None,
     };
     while !input.is_empty() {
-        world.step(&mut input);
-        let open = world.written - world.closed.len() as u64;
-        assert_eq!(world.link.open_lines() as u64, open, "lines that the client waits for");
-        assert_eq!(world.link.state(), world.state.as_deref());
+        system.step(&mut input);
+        let open = system.written - system.closed.len() as u64;
+        assert_eq!(system.link.open_lines() as u64, open, "lines that the client waits for");
+        assert_eq!(system.link.state(), system.state.as_deref());
     }
 }
 
-impl World {
+impl System {
     fn step(&mut self, input: &mut Input<'_>) {
         match input.byte() % 9 {
             0 => self.write(input.length()),
@@ -93,7 +94,7 @@ impl World {
             _ => {
                 let expected: Vec<u64> = self.open().collect();
                 let lines = self.link.give_up_all();
-                self.given_up(&expected, &lines);
+                self.expect_given_up(&expected, &lines);
             }
         }
     }
@@ -111,10 +112,11 @@ impl World {
         !self.closed.contains(&seq) || self.pinned.contains(&seq)
     }
 
-    /// Whether some gateway may have acted on it.
-    fn may_have_run(&self, seq: u64) -> bool {
-        let last = self.acted_on;
-        self.risky.contains(&seq) || self.sent.contains(&seq) && last.is_none_or(|last| seq <= last)
+    /// Whether some gateway may have processed it.
+    fn maybe_processed(&self, seq: u64) -> bool {
+        let last = self.last_processed;
+        self.processed_before.contains(&seq)
+            || self.sent.contains(&seq) && last.is_none_or(|last| seq <= last)
     }
 
     /// The client writes a line, if it may.
@@ -146,16 +148,20 @@ impl World {
         frames < bound.frames && bytes < bound.bytes
     }
 
-    /// Whatever may go to the gateway goes.
+    /// Sends everything that may be sent.
     fn send(&mut self) {
         while let Some(bytes) = self.link.next_to_send() {
             let (seq, flags, payload) =
                 decoded(bytes, |frame| (frame.seq, frame.flags, frame.payload.to_vec()));
             let gateway = self.gateway.as_mut().expect("a connection");
-            assert!(!gateway.is_draining, "nothing is sent to a gateway that leaves");
+            assert!(!gateway.is_draining, "nothing is sent to a gateway that is draining");
             gateway.to_gateway.sent(payload.len());
             assert_eq!(payload, line(seq, payload.len()));
-            assert_eq!(flags & FLAG_REPLAY != 0, self.risky.contains(&seq), "line {seq}: the flag");
+            assert_eq!(
+                flags & FLAG_REPLAY != 0,
+                self.processed_before.contains(&seq),
+                "line {seq}: the flag"
+            );
             assert!(self.is_retained(seq), "line {seq} was closed");
             assert!(self.sent.last().is_none_or(|&last| last < seq), "numbers rise");
             self.sent.insert(seq);
@@ -166,12 +172,12 @@ impl World {
         }
     }
 
-    /// The gateway, which is there where anything is taken from it.
+    /// The gateway, which is connected whenever the link accepts something from it.
     fn gateway(&mut self) -> &mut Gateway {
         self.gateway.as_mut().expect("a connection")
     }
 
-    /// A frame of the gateway; gives whether the connection is still good.
+    /// A frame of the gateway; returns whether the connection is still good.
     fn frame(&mut self, bytes: &[u8]) -> bool {
         let mut decoder = Decoder::new();
         decoder.push(bytes);
@@ -188,8 +194,8 @@ impl World {
                 gateway.last_received = frame.seq;
                 gateway.from_gateway.sent(frame.payload.len());
                 gateway.held.push_back(frame.payload.len());
-                let is_news = frame.re == 0 || self.close(frame.re);
-                assert_eq!(inbound, if is_news { Inbound::Deliver } else { Inbound::Swallow });
+                let was_open = frame.re == 0 || self.close(frame.re);
+                assert_eq!(inbound, if was_open { Inbound::Deliver } else { Inbound::Swallow });
             }
             Kind::Ack => {
                 self.close(frame.re);
@@ -205,19 +211,19 @@ impl World {
                 self.state = state.filter(|state| state.len() <= STATE_BYTES_MAX);
             }
             Kind::Credit => {
-                let grant = Grant::from_payload(frame.payload).expect("it was taken");
+                let grant = Grant::from_payload(frame.payload).expect("it was accepted");
                 self.gateway().to_gateway.granted(grant);
             }
             Kind::Drain => {
                 self.gateway().is_draining = true;
-                self.acted_on = Some(frame.re);
+                self.last_processed = Some(frame.re);
             }
             Kind::Pin | Kind::Bye => {}
         }
         true
     }
 
-    /// Whether a gateway that speaks of nothing but what it was sent may send this now.
+    /// Whether a gateway that refers only to lines it was sent may send this now.
     fn is_sound(&self, frame: &Frame<'_>) -> bool {
         let Some(gateway) = &self.gateway else { return false };
         match frame.kind {
@@ -234,11 +240,11 @@ impl World {
         }
     }
 
-    /// Line `seq` needs nothing more; gives whether it still did.
+    /// Line `seq` is closed; returns whether it was open.
     fn close(&mut self, seq: u64) -> bool {
-        let is_news = self.closed.insert(seq);
-        assert!(!is_news || self.sent.contains(&seq), "line {seq} was not sent on this connection");
-        is_news
+        let was_open = self.closed.insert(seq);
+        assert!(!was_open || self.sent.contains(&seq), "line {seq} was not sent on this connection");
+        was_open
     }
 
     /// The client gets the oldest message.
@@ -253,15 +259,17 @@ impl World {
 
     fn connect(&mut self, resume: &str, window: Window) {
         self.disconnect();
-        self.risky = self.retained().filter(|&seq| self.may_have_run(seq)).collect();
-        (self.sent, self.acted_on) = (BTreeSet::new(), None);
+        self.processed_before = self.retained().filter(|&seq| self.maybe_processed(seq)).collect();
+        (self.sent, self.last_processed) = (BTreeSet::new(), None);
         let lost: Vec<u64> = if resume == "lost" {
-            self.open().filter(|seq| self.risky.contains(seq) && !self.pinned.contains(seq)).collect()
+            self.open()
+                .filter(|seq| self.processed_before.contains(seq) && !self.pinned.contains(seq))
+                .collect()
         } else {
             Vec::new()
         };
         let lines = self.link.connected(&welcome(resume, window));
-        self.given_up(&lost, &lines);
+        self.expect_given_up(&lost, &lines);
         self.gateway = Some(Gateway {
             to_gateway: Outstanding::new(window),
             from_gateway: Outstanding::new(self.window),
@@ -276,12 +284,16 @@ impl World {
         self.gateway = None;
     }
 
-    /// These lines were given up, with the truth about what may have run.
-    fn given_up(&mut self, expected: &[u64], lines: &[GivenUp]) {
+    /// Checks the lines that were given up, and whether each may have run.
+    fn expect_given_up(&mut self, expected: &[u64], lines: &[GivenUp]) {
         assert_eq!(lines.len(), expected.len(), "lines given up");
         for (&seq, given_up) in expected.iter().zip(lines) {
             assert_eq!(given_up.line, line(seq, given_up.line.len()));
-            assert_eq!(given_up.may_have_run, self.may_have_run(seq), "line {seq}: whether it may have run");
+            assert_eq!(
+                given_up.maybe_processed,
+                self.maybe_processed(seq),
+                "line {seq}: whether it may have run"
+            );
             self.closed.insert(seq);
         }
     }
@@ -305,9 +317,9 @@ fn welcome(resume: &str, window: Window) -> Welcome {
     }
 }
 
-/// What `look` sees in the one frame that these bytes are.
-fn decoded<T>(bytes: &[u8], look: impl Fn(&Frame<'_>) -> T) -> T {
+/// What `inspect` returns for the one frame that these bytes are.
+fn decoded<T>(bytes: &[u8], inspect: impl Fn(&Frame<'_>) -> T) -> T {
     let mut decoder = Decoder::new();
     decoder.push(bytes);
-    look(&decoder.frame().expect("frames are written").expect("a whole frame"))
+    inspect(&decoder.frame().expect("frames are written").expect("a whole frame"))
 }

@@ -1,4 +1,4 @@
-//! The shim's flags and the variables that stand for them.
+//! The shim's flags and their environment variables.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ Usage: snowgate-shim [OPTIONS]
 
 Options:
       --profile NAME    Profile of the gateway's config to use      [SNOWGATE_PROFILE]
-      --session NAME    Keep the session's context under this name  [SNOWGATE_SESSION]
-                        (default: under the client, its folder and the profile)
+      --session NAME    Name to keep the session's context under    [SNOWGATE_SESSION]
+                        (default: by client, folder and profile)
       --socket PATH     Socket of the gateway                       [SNOWGATE_SOCKET]
       --gateway PATH    Gateway program to start                    [SNOWGATE_GATEWAY]
-                        (default: `snowgate` beside this program, then on PATH)
+                        (default: `snowgate` next to this program, then PATH)
       --no-autostart    Fail if no gateway is running               [SNOWGATE_NO_AUTOSTART=1]
       --version         Print the version
   -h, --help            Print this help
@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Forward(Options),
     /// Be the intermediate that starts the given gateway command.
     Launch(Vec<OsString>),
-    /// Print a text and leave.
+    /// Print a text and exit.
     Print(String),
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Options {
     pub(crate) home: Option<PathBuf>,
     /// The gateway's program, if named.
     pub(crate) gateway: Option<PathBuf>,
-    /// Whether to fail where no gateway runs.
+    /// Whether to fail if no gateway is running.
     pub(crate) no_autostart: bool,
 }
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_named() {
+    fn an_unknown_argument_is_named_in_the_error() {
         assert!(options(&["--porfile", "x"], &[]).unwrap_err().contains("--porfile"));
         assert!(options(&["stray"], &[]).unwrap_err().contains("stray"));
     }

@@ -1,14 +1,14 @@
-//! Credit windows: how many lines may be on their way in one direction.
+//! Credit windows: how many lines may be in flight in one direction.
 //!
-//! The receiver states a [`Window`] in its hello and gives credit back as it processes lines, in grants of half a
-//! window so that a ping-pong of small lines costs no extra frame. The sender may overshoot the byte window by one
-//! line while at most half of it is outstanding: so a line larger than the window still passes, and a receiver that
-//! has processed everything always leaves the sender able to send.
+//! The receiver states a [`Window`] in its hello and returns credit as it processes lines, in grants of half
+//! a window so that a ping-pong of small lines costs no extra frame. The sender may overshoot the byte window
+//! by one line while at most half of it is outstanding: so a line larger than the window still passes, and
+//! once a receiver has processed everything, the sender can always send.
 
 use crate::ProtocolError;
 use crate::frame::FrameError;
 
-/// How much one side is ready to hold for the other.
+/// How much one side is ready to buffer for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Lines.
@@ -24,13 +24,13 @@ impl Default for Window {
 }
 
 impl Window {
-    /// The window as it is used: never so small that nothing could pass.
+    /// The window with a minimum size, so that something can always pass.
     fn usable(self) -> Self {
         Self { frames: self.frames.max(2), bytes: self.bytes.max(4096) }
     }
 }
 
-/// Credit given back: the payload of a credit frame.
+/// Returned credit: the payload of a credit frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
     /// Lines processed.
@@ -61,7 +61,7 @@ impl Grant {
     }
 }
 
-/// The sender's half: what it has sent and not got back.
+/// The sender's half: what it has sent and has no credit for yet.
 #[derive(Debug)]
 pub struct SendCredit {
     window: Window,
@@ -87,7 +87,7 @@ impl SendCredit {
         self.outstanding.bytes += bytes;
     }
 
-    /// Takes credit back.
+    /// Adds returned credit.
     ///
     /// # Errors
     /// More was granted than was outstanding.
@@ -99,11 +99,11 @@ impl SendCredit {
     }
 }
 
-/// The receiver's half: what it holds and what it has not given back yet.
+/// The receiver's half: what it holds, and what it has processed but not granted yet.
 #[derive(Debug)]
 pub struct ReceiveCredit {
     window: Window,
-    /// Received and not granted back: what the sender counts as outstanding.
+    /// Received and not granted: what the sender counts as outstanding.
     held: Grant,
     /// Processed, waiting to be granted.
     due: Grant,
@@ -115,7 +115,7 @@ impl ReceiveCredit {
         Self { window: window.usable(), held: Grant::default(), due: Grant::default() }
     }
 
-    /// Records a line that came in.
+    /// Records a received line.
     ///
     /// # Errors
     /// The sender went over the window.
@@ -132,7 +132,7 @@ impl ReceiveCredit {
         Ok(())
     }
 
-    /// Records a line as processed; gives the grant to send once half a window is due.
+    /// Records a line as processed; returns the grant to send once half a window is due.
     pub fn processed(&mut self, bytes: u64) -> Option<Grant> {
         self.due.frames += 1;
         self.due.bytes += bytes;
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_that_ignores_the_window_is_caught() {
+    fn a_sender_that_ignores_the_window_is_refused() {
         let mut credit = ReceiveCredit::new(Window { frames: 2, bytes: 5000 });
         credit.received(1).unwrap();
         credit.received(1).unwrap();
@@ -180,14 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_of_another_length_is_refused() {
+    fn a_credit_payload_that_is_not_12_bytes_long_is_refused() {
         assert!(Grant::from_payload(&[0; 11]).is_err());
         assert!(Grant::from_payload(&[0; 13]).is_err());
     }
 
     proptest! {
-        /// Whatever the sizes and the pace: the sender never exceeds the receiver's window, and once the receiver has
-        /// processed everything the sender can always send the next line.
+        /// Whatever the sizes and the pace: the sender never exceeds the receiver's window, and once the
+        /// receiver has processed everything the sender can always send the next line.
         #[test]
         fn the_two_halves_agree_and_never_deadlock(
             frames in 1u32..9, bytes in 1u64..20_000,

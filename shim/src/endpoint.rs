@@ -1,16 +1,17 @@
 //! Where the gateway listens, and whether that place can be trusted.
 //!
-//! The place is a function of the OS user alone: clients pass few variables on, and two clients that disagree about
-//! one of them must not end up with two gateways. `SNOWGATE_HOME` and `SNOWGATE_SOCKET` are the stated exceptions.
-//! Every check is made on the entry itself, never through a link, and before anything is connected to or created.
+//! The place is a function of the OS user alone: clients pass few variables on, and two clients that disagree
+//! about one of them must not end up with two gateways. `SNOWGATE_HOME` and `SNOWGATE_SOCKET` are the stated
+//! exceptions. Every check is made on the entry itself, never through a link, and before anything is
+//! connected to or created.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::os::{self, Entry, EntryKind};
 
-/// The longest socket path, in bytes: `sun_path` holds 104 on macOS and 108 on Linux, and the gateway binds under a
-/// slightly longer temporary name first.
+/// The longest socket path, in bytes: `sun_path` holds 104 on macOS and 108 on Linux, and the gateway binds
+/// under a slightly longer temporary name first.
 pub const SOCKET_PATH_BYTES_MAX: usize = 100;
 
 /// Bits that let others into a directory.
@@ -38,15 +39,15 @@ pub struct Endpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
     /// No directory could be derived.
-    #[error("no home directory is known for user {0}, so there is no place for the gateway's socket")]
+    #[error("user {0} has no home directory for the gateway's socket")]
     NoHome(u32),
     /// The path does not fit into a socket address.
-    #[error("socket path {} is {} bytes long, over the limit of {SOCKET_PATH_BYTES_MAX}", .0.display(), .0.as_os_str().len())]
+    #[error("socket path {} is {} bytes long; the limit is {SOCKET_PATH_BYTES_MAX}", .0.display(), .0.as_os_str().len())]
     TooLong(PathBuf),
     /// The directory is not a directory, or a link to one.
-    #[error("{path} is {kind}, not a directory of our own", path = .0.display(), kind = .1)]
+    #[error("{path} is {kind}, not a directory", path = .0.display(), kind = .1)]
     NotDirectory(PathBuf, &'static str),
-    /// Somebody else owns an entry.
+    /// Another user owns an entry.
     #[error("{} belongs to user {uid}, not to user {ours}", path.display())]
     Foreign {
         /// The entry.
@@ -56,18 +57,18 @@ pub enum EndpointError {
         /// This process's user.
         ours: u32,
     },
-    /// Others can get in.
-    #[error("{} has mode {mode:o}: other users can {}", path.display(), if mode & 0o022 != 0 { "change it" } else { "look into it" })]
+    /// Other users have access.
+    #[error("{} has mode {mode:o}: other users can {}", path.display(), if mode & 0o022 != 0 { "write to it" } else { "read it" })]
     Open {
         /// The directory.
         path: PathBuf,
         /// Its mode.
         mode: u32,
     },
-    /// What stands at the socket's path is no socket.
+    /// The entry at the socket's path is not a socket.
     #[error("{path} is {kind}, not a socket", path = .0.display(), kind = .1)]
     NotSocket(PathBuf, &'static str),
-    /// The system refused to look or to create.
+    /// A system call on the path failed.
     #[error("cannot {what} {}", path.display())]
     Io {
         /// What was tried.
@@ -83,14 +84,12 @@ impl EndpointError {
     /// What the user can do about it.
     pub fn next_step(&self) -> String {
         match self {
-            Self::NoHome(_) => "set HOME, or SNOWGATE_SOCKET to a path of your own".into(),
+            Self::NoHome(_) => "set HOME or SNOWGATE_SOCKET".into(),
             Self::TooLong(_) => "set SNOWGATE_SOCKET (or --socket) to a shorter path".into(),
             Self::NotDirectory(path, _) | Self::NotSocket(path, _) => {
-                format!("look at {} and remove it, or set SNOWGATE_SOCKET to another place", path.display())
+                format!("check and remove {}, or set SNOWGATE_SOCKET to another path", path.display())
             }
-            Self::Foreign { .. } => {
-                "somebody else made it; have it removed, or set SNOWGATE_SOCKET to a place of your own".into()
-            }
+            Self::Foreign { .. } => "have its owner remove it, or set SNOWGATE_SOCKET to another path".into(),
             Self::Open { path, .. } => format!("chmod 700 {}", path.display()),
             Self::Io { .. } => "check the path and its permissions, or set SNOWGATE_SOCKET".into(),
         }
@@ -98,10 +97,11 @@ impl EndpointError {
 }
 
 impl Endpoint {
-    /// The endpoint of this user; `socket` and `home` are the values of `SNOWGATE_SOCKET` and `SNOWGATE_HOME`.
+    /// The endpoint of this user; `socket` and `home` are the values of `SNOWGATE_SOCKET` and
+    /// `SNOWGATE_HOME`.
     ///
     /// # Errors
-    /// There is no home directory, or the path is too long for a socket.
+    /// The user has no home directory, or the path is too long for a socket.
     pub fn resolve(socket: Option<&Path>, home: Option<&Path>) -> Result<Self, EndpointError> {
         let endpoint = match (socket, home) {
             (Some(socket), _) => Self::named(&absolute(socket)),
@@ -154,10 +154,10 @@ impl Endpoint {
     /// Creates the directory if it is missing, then checks that only this user can change what is in it.
     ///
     /// # Errors
-    /// It is not ours alone, or cannot be created.
+    /// Other users have access to it, or it cannot be created.
     pub fn prepare_dir(&self) -> Result<(), EndpointError> {
         let io_error = |what, source| EndpointError::Io { what, path: self.dir.clone(), source };
-        if os::look(&self.dir).map_err(|source| io_error("look at", source))?.is_none() {
+        if os::look(&self.dir).map_err(|source| io_error("check", source))?.is_none() {
             if let Some(parent) = self.dir.parent().filter(|_| !self.named) {
                 std::fs::create_dir_all(parent).map_err(|source| io_error("create the parent of", source))?;
             }
@@ -165,7 +165,7 @@ impl Endpoint {
         }
         let entry = os::look(&self.dir)
             .and_then(|entry| entry.ok_or_else(|| io::ErrorKind::NotFound.into()))
-            .map_err(|source| io_error("look at", source))?;
+            .map_err(|source| io_error("check", source))?;
         self.check_dir(entry, os::euid())
     }
 
@@ -184,13 +184,13 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Whether a socket stands at the path.
+    /// Whether there is a socket at the path.
     ///
     /// # Errors
-    /// Something stands there that is no socket, or not ours: it is neither connected to nor replaced.
+    /// The entry there is not a socket, or not ours: it is neither connected to nor replaced.
     pub fn socket_exists(&self) -> Result<bool, EndpointError> {
         let path = self.socket.clone();
-        let entry = os::look(&path).map_err(|source| EndpointError::Io { what: "look at", path, source })?;
+        let entry = os::look(&path).map_err(|source| EndpointError::Io { what: "check", path, source })?;
         let Some(entry) = entry else { return Ok(false) };
         let (path, ours) = (self.socket.clone(), os::euid());
         if entry.kind != EntryKind::Socket {
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_directory_is_created_for_us_alone() {
+    fn a_missing_directory_is_created_with_mode_0700() {
         let (_home, endpoint) = home();
         endpoint.prepare_dir().unwrap();
         assert_eq!(os::look(endpoint.dir()).unwrap().unwrap().mode, 0o700);
@@ -254,17 +254,17 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_others_can_enter_is_refused() {
+    fn a_directory_that_other_users_can_read_is_refused() {
         let (_home, endpoint) = home();
         std::fs::create_dir(endpoint.dir()).unwrap();
         std::fs::set_permissions(endpoint.dir(), PermissionsExt::from_mode(0o755)).unwrap();
         let error = endpoint.prepare_dir().unwrap_err();
-        assert!(error.to_string().contains("other users can look into it"), "{error}");
+        assert!(error.to_string().contains("other users can read it"), "{error}");
         assert!(error.next_step().starts_with("chmod 700"));
     }
 
     #[test]
-    fn a_planted_link_is_not_followed() {
+    fn a_symbolic_link_in_place_of_the_directory_is_not_followed() {
         let (home, endpoint) = home();
         let elsewhere = home.path().join("elsewhere");
         std::fs::create_dir(&elsewhere).unwrap();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_is_refused_and_stays() {
+    fn an_entry_that_is_not_a_socket_is_refused_and_kept() {
         let (_home, endpoint) = home();
         endpoint.prepare_dir().unwrap();
         std::fs::write(&endpoint.socket, "precious").unwrap();
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_too_long_for_a_socket_names_its_length() {
+    fn the_error_for_a_socket_path_that_is_too_long_names_its_length() {
         let long = PathBuf::from(format!("/tmp/{}/g.sock", "x".repeat(100)));
         let error = Endpoint::resolve(Some(&long), None).unwrap_err();
         assert!(error.to_string().contains("112 bytes"), "{error}");

@@ -1,7 +1,7 @@
-//! JSON objects of one level: what hellos and readiness lines are made of.
+//! JSON objects of one level: the format of hellos and readiness lines.
 //!
-//! Read and written here, without a JSON library, because a library costs the shim more bytes than all the rest of its
-//! own code. Fields whose values are objects or arrays are skipped: they are a later version's.
+//! Read and written without a JSON library, because a library would add more bytes to the shim than all of
+//! its own code. Fields whose values are objects or arrays are skipped: they belong to a later version.
 
 use crate::scan::Scanner;
 
@@ -20,7 +20,7 @@ pub struct FlatReader {
 }
 
 impl FlatReader {
-    /// Reads `line`. What is no object gives no fields.
+    /// Reads `line`. A line that is not an object has no fields.
     pub fn new(line: &[u8]) -> Self {
         let mut fields = Vec::new();
         Scanner::new(line.len()).push(line, &mut |key, value| {
@@ -44,7 +44,7 @@ impl FlatReader {
         }
     }
 
-    /// The number of `key`, if it is a whole one that fits.
+    /// The number of `key`, if it is whole and fits into `N`.
     pub fn number<N: TryFrom<u64>>(&self, key: &str) -> Option<N> {
         match self.get(key) {
             Some(Scalar::Number(number)) => N::try_from(*number).ok(),
@@ -52,7 +52,7 @@ impl FlatReader {
         }
     }
 
-    /// Whether `key` is there and true.
+    /// Whether `key` is present and true.
     pub fn flag(&self, key: &str) -> bool {
         self.get(key) == Some(&Scalar::Flag(true))
     }
@@ -135,7 +135,7 @@ pub fn quote(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// The text of the JSON string `quoted`; `None` where it is none.
+/// The text of the JSON string `quoted`; `None` if it is not one.
 pub(crate) fn unquote(quoted: &str) -> Option<String> {
     let mut chars = quoted.strip_prefix('"')?.strip_suffix('"')?.chars();
     let mut text = String::with_capacity(quoted.len());
@@ -149,7 +149,7 @@ pub(crate) fn unquote(quoted: &str) -> Option<String> {
     Some(text)
 }
 
-/// The character behind a backslash.
+/// The character after a backslash.
 fn unescape(chars: &mut std::str::Chars<'_>) -> Option<char> {
     Some(match chars.next()? {
         char @ ('"' | '\\' | '/') => char,
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_it_does_not_know_is_skipped() {
+    fn values_of_unknown_types_are_skipped() {
         let read =
             FlatReader::new(br#"{"a":{"n":1},"n":2,"list":["n",3],"t":null,"f":true,"x":1.5,"n2":-1}"#);
         assert_eq!(read.number::<u64>("n"), Some(2));
@@ -222,13 +222,13 @@ mod tests {
         }
 
         #[test]
-        fn any_escape_is_read_as_a_json_library_reads_it(raw in r#"(\\u[0-9a-fA-F]{4}|\\[bfnrt/"\\]|[a-z]){0,8}"#) {
+        fn escapes_are_read_as_a_json_library_reads_them(raw in r#"(\\u[0-9a-fA-F]{4}|\\[bfnrt/"\\]|[a-z]){0,8}"#) {
             let quoted = format!("\"{raw}\"");
             prop_assert_eq!(unquote(&quoted), serde_json::from_str::<String>(&quoted).ok());
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             FlatReader::new(&bytes);
         }
     }

@@ -1,7 +1,7 @@
 //! The forwarder: three threads around one [`snowgate_link::ShimLink`].
 //!
-//! The stdin thread takes lines and sends frames, the main thread connects, reads frames and writes stdout, the signal
-//! thread says goodbye. [`Shared`] is what they have in common.
+//! The stdin thread takes lines and sends frames, the main thread connects, reads frames and writes stdout,
+//! the signal thread says goodbye. [`Shared`] is what they have in common.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
@@ -35,11 +35,13 @@ const EX_SOFTWARE: i32 = 70;
 /// Bytes read at once from stdin and from the gateway.
 const READ_BYTES: usize = 32 * 1024;
 
-/// Connections lost in a row, without one answer, before requests are given up: one of them may be the cause.
+/// Connections lost in a row, without one answer, before requests are given up: one of the requests may be
+/// the cause.
 const LOSSES_MAX: u32 = 5;
 
-/// Variables that a gateway gets from the shim that starts it: settings, folders, and what opens a browser.
-const PASSED_ON: [&str; 15] = [
+/// Variables that a gateway inherits from the shim that starts it: settings, folders, and what opens a
+/// browser.
+const INHERITED: [&str; 15] = [
     "HOME",
     "USER",
     "LOGNAME",
@@ -57,18 +59,18 @@ const PASSED_ON: [&str; 15] = [
     "DBUS_SESSION_BUS_ADDRESS",
 ];
 
-/// Families of such variables, by their beginnings. (`XAUTHORITY` and `XDG_*` among them.)
-const PASSED_ON_FAMILIES: [&str; 5] = ["SNOWGATE_", "SNOWFLAKE_", "LC_", "XDG_", "XAUTH"];
+/// Prefixes of further such variables. (`XAUTHORITY` and `XDG_*` among them.)
+const INHERITED_PREFIXES: [&str; 5] = ["SNOWGATE_", "SNOWFLAKE_", "LC_", "XDG_", "XAUTH"];
 
-/// And by their ends: proxies, in either case.
-const PASSED_ON_ENDS: [&str; 2] = ["_PROXY", "_proxy"];
+/// Suffixes of further such variables: proxies, in either case.
+const INHERITED_SUFFIXES: [&str; 2] = ["_PROXY", "_proxy"];
 
-/// Variables that concern one client and must not reach the gateway that serves all.
+/// Variables for one client, which must not reach the gateway that serves all.
 const PER_CLIENT: [&str; 4] =
     ["SNOWGATE_PROFILE", "SNOWGATE_SESSION", "SNOWGATE_GATEWAY", "SNOWGATE_NO_AUTOSTART"];
 
-/// For glibc: memory of large results goes back to the system when they are gone, instead of staying with one of many
-/// arenas. (Measured: 10 MB instead of 470 MB after a client with 60 unread answers of 7 MB had died.)
+/// For glibc: memory of large results is returned to the system, instead of staying with one of many arenas.
+/// (Measured: 10 MB instead of 470 MB after a client with 60 unread answers of 7 MB had died.)
 const MALLOC: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
 
 /// Variables whose paths must be absolute, because the gateway runs in `/`.
@@ -82,27 +84,27 @@ struct Shim {
     stdout: Mutex<File>,
 }
 
-/// Why a connection is at its end.
-enum Loss {
-    /// The gateway is gone; whether it had answered anything on this connection.
-    Gone { answered: bool },
+/// Why a connection ended.
+enum Disconnect {
+    /// The gateway closed it or exited; whether it had answered anything on this connection.
+    Closed { answered: bool },
     /// The gateway broke the protocol.
     Protocol(ProtocolError),
 }
 
-/// What one read of the gateway came to.
+/// What one read from the gateway contained.
 #[derive(Default)]
-struct Taken {
+struct Received {
     /// Lines for the client.
     to_client: Vec<u8>,
-    /// Whether lines that had to wait may go now.
-    credit_came: bool,
-    /// Whether the gateway has said everything.
+    /// Whether lines that had to wait may be sent now.
+    has_credit: bool,
+    /// Whether the gateway has sent everything.
     gateway_done: bool,
 }
 
-impl Taken {
-    fn take(&mut self, decoder: &mut Decoder, state: &mut State) -> Result<(), ProtocolError> {
+impl Received {
+    fn decode(&mut self, decoder: &mut Decoder, state: &mut State) -> Result<(), ProtocolError> {
         while let Some(frame) = decoder.frame()? {
             let verdict = state.link.received(&frame)?;
             if verdict == Inbound::Deliver {
@@ -114,22 +116,23 @@ impl Taken {
             {
                 state.control.extend(credit);
             }
-            self.credit_came |= frame.kind == Kind::Credit;
+            self.has_credit |= frame.kind == Kind::Credit;
             self.gateway_done |= verdict == Inbound::Bye;
         }
         Ok(())
     }
 }
 
-/// Forwards until the client is done; the process ends in [`Shared::leave`]. Returns only where stdout is not open.
+/// Forwards until the client is done; the process ends in [`Shared::exit`]. Returns only if stdout is not
+/// open.
 pub(crate) fn run(options: Options) -> ExitCode {
-    // A shim that has lost a thread must not linger: its client can deal with one that ends.
+    // A shim that has lost a thread must exit: a client can handle that, but not a shim that hangs.
     std::panic::set_hook(Box::new(|panic| {
         say(&panic.to_string());
         std::process::exit(EX_SOFTWARE);
     }));
     if io::stdin().is_terminal() {
-        say("reading JSON-RPC from the terminal; MCP clients launch this program (--help)");
+        say("reading JSON-RPC from a terminal; MCP clients launch this program (see --help)");
     }
     let mut hello = ClientHello::new(Role::Client);
     hello.profile.clone_from(&options.profile);
@@ -138,7 +141,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
     let stdout = match io::stdout().as_fd().try_clone_to_owned() {
         Ok(stdout) => Mutex::new(File::from(stdout)),
         Err(error) => {
-            say(&format!("stdout cannot be used: {error}"));
+            say(&format!("cannot use stdout: {error}"));
             return ExitCode::from(EX_IOERR);
         }
     };
@@ -150,14 +153,14 @@ pub(crate) fn run(options: Options) -> ExitCode {
         std::thread::spawn(move || {
             // A byte is a signal; anything else means that none can come any more.
             if signals.read_exact(&mut [0]).is_ok() {
-                signal_shim.shared.leave();
+                signal_shim.shared.exit();
             }
         });
     }
     shim.serve()
 }
 
-/// Where a byte comes for every signal that asks the shim to end.
+/// Receives a byte for every signal that asks the shim to exit.
 fn signals() -> io::Result<UnixStream> {
     let (read, write) = UnixStream::pair()?;
     for signal in [SIGTERM, SIGINT, SIGHUP] {
@@ -182,23 +185,25 @@ impl Shim {
         loop {
             let failure = match self.connect() {
                 Ok(connected) => match self.read_gateway(connected) {
-                    Loss::Gone { answered: true } => {
+                    Disconnect::Closed { answered: true } => {
                         losses = 0;
                         None
                     }
-                    Loss::Gone { answered: false } if losses + 1 < LOSSES_MAX => {
+                    Disconnect::Closed { answered: false } if losses + 1 < LOSSES_MAX => {
                         losses += 1;
                         None
                     }
-                    Loss::Gone { answered: false } => Some(Failure {
+                    Disconnect::Closed { answered: false } => Some(Failure {
                         message: format!(
-                            "the gateway went away {LOSSES_MAX} times without answering this request"
+                            "the gateway disconnected {LOSSES_MAX} times without answering this request"
                         ),
                         next_step: Some(
-                            "look at its log with `snowgate status`; another request may work".into(),
+                            "see its log (`snowgate status` has the path); other requests may work".into(),
                         ),
                     }),
-                    Loss::Protocol(error) => Some(Failure { message: error.to_string(), next_step: None }),
+                    Disconnect::Protocol(error) => {
+                        Some(Failure { message: error.to_string(), next_step: None })
+                    }
                 },
                 Err(error) => Some(Failure { message: describe(&error), next_step: error.next_step() }),
             };
@@ -218,33 +223,33 @@ impl Shim {
     }
 
     /// Reads one connection to its end.
-    fn read_gateway(&self, connected: Connected) -> Loss {
+    fn read_gateway(&self, connected: Connected) -> Disconnect {
         let stream = Arc::new(connected.stream);
-        // A write that cannot go on for this long looks whether the client is still there.
+        // A write that blocks for this long checks whether the client is still connected.
         let _ = stream.set_send_timeout(Some(HANGUP_CHECK));
         let mut state = self.shared.lock();
         let given_up = state.link.connected(&connected.welcome);
         state.hello.session = connected.welcome.session;
         state.stream = Some(Arc::clone(&stream));
         state.gateway_done = false;
-        // What is left of the last connection means nothing to this one.
+        // Control frames of the last connection have no meaning on this one.
         state.control.clear();
         self.shared.unlock_changed(state);
         self.shared.send();
-        let message = "the gateway that had this request is gone, and the session with it".to_owned();
+        let message = "the gateway exited during this request, and its session is lost".to_owned();
         self.answer_all(&given_up, &Failure { message, next_step: None });
 
         let mut decoder = Decoder::new();
         decoder.push(&connected.rest);
         let mut bytes = vec![0; READ_BYTES];
         let mut answered = false;
-        let loss = loop {
-            match self.take_frames(&mut decoder) {
+        let disconnect = loop {
+            match self.process_frames(&mut decoder) {
                 Ok(delivered) => answered |= delivered,
-                Err(error) => break Loss::Protocol(error),
+                Err(error) => break Disconnect::Protocol(error),
             }
             match read_some(&stream, &mut bytes) {
-                0 => break Loss::Gone { answered },
+                0 => break Disconnect::Closed { answered },
                 read => decoder.push(&bytes[..read]),
             }
         };
@@ -252,31 +257,31 @@ impl Shim {
         state.stream = None;
         state.link.disconnected();
         self.shared.unlock_changed(state);
-        loss
+        disconnect
     }
 
-    /// Takes the frames that are whole; gives whether the client got anything.
-    fn take_frames(&self, decoder: &mut Decoder) -> Result<bool, ProtocolError> {
-        let mut taken = Taken::default();
+    /// Processes the frames that are complete; returns whether the client was sent anything.
+    fn process_frames(&self, decoder: &mut Decoder) -> Result<bool, ProtocolError> {
+        let mut received = Received::default();
         let mut state = self.shared.lock();
-        let outcome = taken.take(decoder, &mut state);
-        let must_send = taken.credit_came || !state.control.is_empty();
+        let outcome = received.decode(decoder, &mut state);
+        let must_send = received.has_credit || !state.control.is_empty();
         drop(state);
         // Also what came before a broken frame: it is answered, and counts as that.
-        self.write_client(&taken.to_client);
+        self.write_client(&received.to_client);
         if must_send {
             self.shared.send();
         }
-        if taken.gateway_done {
-            // Only now: who waits for this ends the process.
+        if received.gateway_done {
+            // Only now: the thread that waits for this exits the process.
             let mut state = self.shared.lock();
             state.gateway_done = true;
             self.shared.unlock_changed(state);
         }
-        outcome.map(|()| !taken.to_client.is_empty())
+        outcome.map(|()| !received.to_client.is_empty())
     }
 
-    /// Writes to the client; a client that does not listen any more is done.
+    /// Writes to the client; a client that no longer reads is treated as gone.
     fn write_client(&self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -284,11 +289,11 @@ impl Shim {
         let stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
         if write_all(&stdout, bytes).is_err() {
             drop(stdout);
-            self.shared.leave();
+            self.shared.exit();
         }
     }
 
-    /// Answers everything the client waits for with an error.
+    /// Answers every open request with an error.
     fn fail(&self, failure: &Failure) {
         say(&failure.to_text());
         let mut state = self.shared.lock();
@@ -302,7 +307,7 @@ impl Shim {
         self.write_client(&answers);
     }
 
-    /// A gateway is only needed again when the client says something.
+    /// Waits for the client's next line: until then no gateway is needed.
     fn wait_for_line(&self) {
         let mut state = self.shared.lock();
         while state.link.open_lines() == 0 {
@@ -329,7 +334,7 @@ impl Shim {
             self.shared.send();
         }
         splitter.end(|line| self.take_line(&line));
-        self.shared.leave();
+        self.shared.exit();
     }
 
     fn take_line(&self, line: &Line<'_>) {
@@ -349,7 +354,7 @@ impl Shim {
             state = self.shared.wait(state, HANGUP_CHECK);
             if os::has_hung_up(io::stdin()) {
                 drop(state);
-                self.shared.leave();
+                self.shared.exit();
             }
         }
         state.link.line(line);
@@ -398,9 +403,9 @@ fn launcher(options: &Options) -> Launcher {
     let gateway = gateway_program(options.gateway.as_deref(), &own);
     let environment = std::env::vars_os().filter_map(|(name, value)| {
         let text = name.to_str()?;
-        let family = PASSED_ON_FAMILIES.iter().any(|prefix| text.starts_with(prefix))
-            || PASSED_ON_ENDS.iter().any(|end| text.ends_with(end));
-        if PER_CLIENT.contains(&text) || !(family || PASSED_ON.contains(&text)) {
+        let family = INHERITED_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
+            || INHERITED_SUFFIXES.iter().any(|end| text.ends_with(end));
+        if PER_CLIENT.contains(&text) || !(family || INHERITED.contains(&text)) {
             return None;
         }
         let value = if PATHS.contains(&text) { std::path::absolute(&value).ok()?.into() } else { value };

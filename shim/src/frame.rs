@@ -1,4 +1,5 @@
-//! Frames: `u32 len | u8 kind | u8 flags | u16 0 | u64 seq | u64 re`, little-endian, then `len` bytes of payload.
+//! Frames: `u32 len | u8 kind | u8 flags | u16 0 | u64 seq | u64 re`, little-endian, then `len` bytes of
+//! payload.
 //!
 //! `seq` numbers the lines of one direction from 1; `re` names the other side's line that this frame answers,
 //! acknowledges or pins (0: none). A payload is a client's line byte for byte, without its newline.
@@ -8,10 +9,11 @@ use crate::LINE_BYTES_MAX;
 /// Bytes of a frame's header.
 pub const HEADER_BYTES: usize = 24;
 
-/// The line had been sent before, to a gateway that may have acted on it.
+/// The line was sent before, to a gateway that may have processed it.
 pub const FLAG_REPLAY: u8 = 1;
 
-/// On a pinned line that an earlier gateway has answered or acknowledged: the client has that, and gets it from no other.
+/// On a pinned line that an earlier gateway has answered or acknowledged: the client has that answer and gets
+/// no second.
 pub const FLAG_PINNED: u8 = 2;
 
 /// A decoder keeps at most this much spare memory once it is empty, in bytes.
@@ -25,15 +27,15 @@ pub enum Kind {
     Line = 1,
     /// Line `re` needs no answer and may be forgotten.
     Ack = 2,
-    /// Line `re` is kept, answered or not, for as long as the session lives.
+    /// Line `re` is kept, answered or not, until the session ends.
     Pin = 3,
     /// The sender has processed lines: payload `u32 frames | u64 bytes`.
     Credit = 4,
-    /// The gateway is about to leave: reconnect to the next one. `re` is the last line it has acted on.
+    /// The gateway is shutting down: reconnect to the next one. `re` is the last line that it processed.
     Drain = 5,
     /// This side is done: nothing follows.
     Bye = 6,
-    /// Line `re` is kept no longer than any other.
+    /// Line `re` is no longer pinned.
     Unpin = 7,
     /// The session's state as the next gateway needs it: the shim presents the last one in its hello, unread.
     State = 8,
@@ -60,7 +62,7 @@ impl TryFrom<u8> for Kind {
 /// Why bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// The kind byte is none of [`Kind`].
+    /// The kind byte is not in [`Kind`].
     #[error("unknown kind {0}")]
     Kind(u8),
     /// The payload is longer than [`LINE_BYTES_MAX`].
@@ -81,7 +83,7 @@ pub struct Frame<'a> {
     pub kind: Kind,
     /// Bits such as [`FLAG_REPLAY`]; unknown bits are ignored.
     pub flags: u8,
-    /// This line's number, 0 for frames that are no lines.
+    /// This line's number, 0 for frames that are not lines.
     pub seq: u64,
     /// The other side's line that it refers to, or 0.
     pub re: u64,
@@ -117,11 +119,12 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Cuts a byte stream into frames. Its memory grows with the bytes that arrived, never with what a header claims.
+/// Cuts a byte stream into frames. Its memory grows with the bytes that arrived, never with what a header
+/// claims.
 #[derive(Debug, Default)]
 pub struct Decoder {
     buffer: Vec<u8>,
-    /// Where the first undecoded byte stands.
+    /// Offset of the first undecoded byte.
     start: usize,
 }
 
@@ -131,22 +134,23 @@ impl Decoder {
         Self::default()
     }
 
-    /// Adds bytes as they came.
+    /// Appends received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.compact();
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The buffer to read into directly; call [`Decoder::frame`] until it gives `None` before the next read.
+    /// The buffer to read into directly; call [`Decoder::frame`] until it returns `None` before the next
+    /// read.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         self.compact();
         &mut self.buffer
     }
 
-    /// The next whole frame, or `None` where more bytes are needed.
+    /// The next whole frame, or `None` if more bytes are needed.
     ///
     /// # Errors
-    /// The bytes are not this protocol's; the stream cannot be read on.
+    /// The bytes are not a frame of this protocol; nothing more can be read from the stream.
     pub fn frame(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         let rest = &self.buffer[self.start..];
         let Some((header, body)) = rest.split_at_checked(HEADER_BYTES) else { return Ok(None) };
@@ -213,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_a_large_frame_is_given_back() {
+    fn memory_of_a_large_frame_is_released() {
         let mut decoder = Decoder::new();
         let payload = vec![b'x'; 4 << 20];
         decoder.push(&Frame::control(Kind::Line, 0, &payload).to_bytes());
@@ -248,7 +252,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_give_frames_or_an_error_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        fn any_bytes_decode_to_frames_or_an_error_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             let mut decoder = Decoder::new();
             decoder.push(&bytes);
             while let Ok(Some(_)) = decoder.frame() {}

@@ -1,7 +1,7 @@
 //! The gateway's half of the link: what one connection of one shim may send and be sent.
 //!
-//! It knows nothing of JSON: the session above it decides which line answers which, what is acknowledged, what is
-//! pinned.
+//! It knows nothing of JSON: the session above it decides which line answers which, and what is acknowledged
+//! or pinned.
 
 use crate::ProtocolError;
 use crate::credit::{Grant, ReceiveCredit, SendCredit, Window};
@@ -10,13 +10,13 @@ use crate::frame::{FLAG_PINNED, FLAG_REPLAY, Frame, Kind};
 /// What a shim's frame means to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
-    /// A line of the client. Call [`GatewayLink::processed`] with its length once it is taken up.
+    /// A line of the client. Call [`GatewayLink::processed`] with its length once it is accepted.
     Line {
         /// Its number: what an answer, an ACK or a PIN refers to.
         seq: u64,
-        /// Whether an earlier gateway may have acted on it.
+        /// Whether an earlier gateway may have processed it.
         replay: bool,
-        /// Whether it is pinned, and the client has what an earlier gateway said to it.
+        /// Whether it is pinned, and the client has an earlier gateway's answer to it.
         pinned: bool,
         /// The line.
         payload: &'a [u8],
@@ -42,7 +42,7 @@ impl GatewayLink {
         Self { send: SendCredit::new(shim), receive: ReceiveCredit::new(own), last_received: 0, next_seq: 1 }
     }
 
-    /// Takes a frame of the shim.
+    /// Processes a frame of the shim.
     ///
     /// # Errors
     /// The shim broke the protocol; the connection must be closed.
@@ -71,7 +71,7 @@ impl GatewayLink {
         Ok(Incoming::Line { seq: frame.seq, replay, pinned, payload: frame.payload })
     }
 
-    /// A line of `bytes` has been taken up; appends the credit frame that is due, if one is.
+    /// A line of `bytes` was accepted; appends the credit frame if one is due.
     pub fn processed(&mut self, bytes: usize, out: &mut Vec<u8>) {
         if let Some(grant) = self.receive.processed(bytes as u64) {
             Frame::control(Kind::Credit, 0, &grant.to_payload()).encode(out);
@@ -83,7 +83,8 @@ impl GatewayLink {
         self.send.allows(bytes as u64)
     }
 
-    /// Appends a message to the client, which [`GatewayLink::allows`] has allowed; `re` is the line it answers, or 0.
+    /// Appends a message to the client, which [`GatewayLink::allows`] has allowed; `re` is the line it
+    /// answers, or 0.
     pub fn line(&mut self, payload: &[u8], re: u64, out: &mut Vec<u8>) {
         self.send.sent(payload.len() as u64);
         let seq = self.next_seq;

@@ -1,6 +1,7 @@
 //! The hello: one JSON line each way before the first frame, readable by any version of either side.
 //!
-//! Unknown fields are ignored, missing ones have defaults: a field may be added without a new protocol number.
+//! Unknown fields are ignored, missing ones have defaults: a field may be added without a new protocol
+//! number.
 
 use crate::BUILD;
 use crate::credit::Window;
@@ -9,7 +10,8 @@ use crate::flat::{FlatReader, FlatWriter, quote};
 /// The longest hello line either side sends or accepts, in bytes with its newline.
 pub const HELLO_BYTES_MAX: usize = 4096;
 
-/// The longest state a gateway gives to a shim, in bytes: quoted once more it must still fit into a hello.
+/// The longest state that a gateway sends to a shim, in bytes: escaped once more it must still fit into a
+/// hello.
 pub const STATE_BYTES_MAX: usize = 1280;
 
 /// Longer paths in a hello are cut to this many bytes, so that the line stays under its bound.
@@ -18,7 +20,7 @@ const PATH_BYTES_MAX: usize = 1024;
 /// Longer reasons of a refusal are cut to this many bytes; even all escaped, two of them fit.
 const REASON_BYTES_MAX: usize = 320;
 
-/// Longer profile and session names are cut to this many bytes: the gateway refuses them.
+/// Longer profile and session names are cut to this many bytes; the gateway refuses names that long.
 const NAME_BYTES_MAX: usize = 256;
 
 /// The protocol versions that this build speaks.
@@ -47,7 +49,7 @@ pub enum Role {
     /// A shim with an MCP client behind it: becomes a session.
     #[default]
     Client,
-    /// The command line: asks for status or a stop, is no session.
+    /// The command line: asks for status or a stop, does not become a session.
     Control,
 }
 
@@ -68,7 +70,7 @@ impl Role {
     }
 }
 
-/// The session a shim had with an earlier connection or gateway.
+/// A shim's session from an earlier connection or gateway.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionKey {
     /// The session's public id.
@@ -83,12 +85,12 @@ impl std::fmt::Debug for SessionKey {
     }
 }
 
-/// Who launched the shim, as far as the shim can tell.
+/// What launched the shim, as far as the shim can tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The shim's process id.
     pub pid: u32,
-    /// The client application's executable, where the system tells.
+    /// The client application's executable, if the system reports it.
     pub parent_exe: Option<String>,
     /// The shim's working directory: for editors, the workspace.
     pub cwd: Option<String>,
@@ -105,13 +107,14 @@ pub struct ClientHello {
     pub role: Role,
     /// The profile asked for; `None`: the default.
     pub profile: Option<String>,
-    /// Who launched the shim.
+    /// What launched the shim.
     pub origin: Origin,
     /// The session to resume.
     pub session: Option<SessionKey>,
-    /// The name under which the session's context is kept for later shims; `None`: under the client's identity.
+    /// The name under which the session's context is kept for later shims; `None`: under the client's
+    /// identity.
     pub session_name: Option<String>,
-    /// What the last gateway gave for the next one, as it came. At most [`STATE_BYTES_MAX`] bytes.
+    /// The state that the last gateway sent for the next one, unchanged. At most [`STATE_BYTES_MAX`] bytes.
     pub state: Option<String>,
     /// What the shim is ready to hold.
     pub window: Window,
@@ -144,7 +147,7 @@ impl ClientHello {
         if line.len() <= HELLO_BYTES_MAX {
             return line;
         }
-        // Escaping can still blow a text up; an origin is a courtesy, a hello is not.
+        // Escaping can still make a text too long; the origin is optional, so leave it out.
         hello.origin.parent_exe = None;
         hello.origin.cwd = None;
         hello.write()
@@ -170,7 +173,7 @@ impl ClientHello {
             .into_line()
     }
 
-    /// Reads a shim's hello; `None` where the line is none.
+    /// Reads a shim's hello; `None` if the line is not one.
     pub fn from_line(line: &[u8]) -> Option<Self> {
         let read = FlatReader::new(line);
         Some(Self {
@@ -203,14 +206,14 @@ fn read_window(read: &FlatReader) -> Window {
     }
 }
 
-/// How the gateway took a session that the shim presented.
+/// How the gateway handled a session that the shim presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resume {
     /// There was none: a new session.
     New,
-    /// The session goes on: replay pins and unretired lines.
+    /// The session continues: replay pinned lines and lines without an answer.
     Rebuilt,
-    /// It is not this gateway's to go on with: what may have run must be answered with an error.
+    /// This gateway cannot continue it: lines that may have run must be answered with an error.
     Lost,
 }
 
@@ -230,9 +233,9 @@ impl Resume {
 /// The gateway's answer to a hello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerHello {
-    /// The connection is good; frames follow.
+    /// The connection is accepted; frames follow.
     Welcome(Welcome),
-    /// It is not; the gateway closes it.
+    /// It is refused; the gateway closes it.
     Refused(Refusal),
 }
 
@@ -245,7 +248,7 @@ impl ServerHello {
         }
     }
 
-    /// Reads a gateway's hello; `None` where the line is none.
+    /// Reads a gateway's hello; `None` if the line is not one.
     pub fn from_line(line: &[u8]) -> Option<Self> {
         let read = FlatReader::new(line);
         if let Some(message) = read.text("refused") {
@@ -304,7 +307,7 @@ pub struct Welcome {
     pub pid: u32,
     /// The session, to be presented on the next connection; `None` for control connections.
     pub session: Option<SessionKey>,
-    /// How a presented session was taken.
+    /// How a presented session was handled.
     pub resume: Resume,
     /// What the gateway is ready to hold.
     pub window: Window,
@@ -317,7 +320,7 @@ pub struct Refusal {
     pub message: String,
     /// What to do about it.
     pub next_step: Option<String>,
-    /// Whether the next gateway may say yes: this one is leaving.
+    /// Whether the next gateway may accept: this one is shutting down.
     pub retry: bool,
 }
 
@@ -347,7 +350,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_meet_at_the_newest_common_one() {
+    fn the_newest_common_version_is_chosen() {
         let range = |min, max| ProtoRange { min, max };
         assert_eq!(range(1, 3).common(range(2, 5)), Some(3));
         assert_eq!(range(1, 1).common(range(2, 5)), None);
@@ -364,8 +367,8 @@ mod tests {
     }
 
     #[test]
-    fn both_hellos_come_back_as_they_went() {
-        let key = SessionKey { id: "s1".into(), secret: "hush".into() };
+    fn hellos_survive_a_round_trip() {
+        let key = SessionKey { id: "s1".into(), secret: "secret-1".into() };
         let mut hello = ClientHello::new(Role::Control);
         hello.session = Some(key.clone());
         hello.state = Some(r#"{"database":"A"}"#.into());
@@ -389,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hello_stays_under_its_bound_whatever_the_paths() {
+    fn a_hello_stays_under_its_bound_with_any_paths() {
         let mut hello = ClientHello::new(Role::Client);
         hello.origin.cwd = Some("\u{1}ä".repeat(4000));
         hello.origin.parent_exe = Some("\"\\".repeat(4000));
@@ -402,8 +405,8 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_printed() {
-        let key = SessionKey { id: "s1".into(), secret: "hush".into() };
-        assert!(!format!("{key:?}").contains("hush"));
+    fn a_secret_is_not_in_the_debug_output() {
+        let key = SessionKey { id: "s1".into(), secret: "secret-1".into() };
+        assert!(!format!("{key:?}").contains("secret-1"));
     }
 }

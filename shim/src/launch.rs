@@ -1,8 +1,8 @@
 //! The short-lived intermediate between a shim and the gateway it starts.
 //!
-//! It leaves the client's session, starts the gateway as a child that nobody of the client's family waits for, passes
-//! the gateway's readiness line on and leaves. A gateway that dies first is reported with its exit status, which only
-//! a parent can know.
+//! It leaves the client's session, starts the gateway as its own child so that no process of the client waits
+//! for it, forwards the gateway's readiness line and exits. If the gateway exits first, its exit status is
+//! reported, which only a parent can read.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
@@ -11,25 +11,21 @@ use std::process::{Command, ExitCode, Stdio};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use snowgate_link::os;
-use snowgate_link::start::Readiness;
+use snowgate_link::start::{INSTALL_GATEWAY, Readiness};
 
-/// How often a gateway is started that somebody ends each time.
+/// How many times a gateway is started that is killed each time before it is ready.
 const STARTS_MAX: u32 = 5;
 
-/// The signals that come from somebody, not from a fault of the gateway's own.
-const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGKILL, SIGTERM];
+/// Signals that a user or the system sends, as against the gateway's own faults.
+const TERMINATION_SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGKILL, SIGTERM];
 
-/// What to do about a gateway that cannot be run.
-const INSTALL: &str =
-    "install `snowgate` beside `snowgate-shim`, or name it with --gateway or SNOWGATE_GATEWAY";
-
-/// What to do about a gateway that ends.
-const CHECK: &str = "check the program and the end of its stderr";
+/// What to do about a gateway that exits.
+const RUN_SERVE: &str = "run `snowgate serve` to see why";
 
 /// Starts `program`, its arguments behind it.
 pub(crate) fn run(program: &[OsString]) -> ExitCode {
-    // Fails only for a process group leader, which a freshly spawned child is not; then nothing is lost but the terminal.
-    let _ = os::leave_session();
+    // Fails only for a process group leader, which a freshly spawned child never is.
+    let _ = os::start_session();
     let line = start(program).unwrap_or_else(|NotReady { message, next_step, .. }| {
         Readiness::Died { message, next_step: next_step.to_owned() }.to_line()
     });
@@ -43,21 +39,21 @@ pub(crate) fn run(program: &[OsString]) -> ExitCode {
 struct NotReady {
     message: String,
     next_step: &'static str,
-    /// Whether somebody ended the gateway, as against its own failure: then the next one may well start.
-    was_ended: bool,
+    /// Whether a signal ended the gateway, as against its own failure: then the next one may well start.
+    was_killed: bool,
 }
 
 impl NotReady {
     fn new(message: String, next_step: &'static str) -> Self {
-        Self { message, next_step, was_ended: false }
+        Self { message, next_step, was_killed: false }
     }
 }
 
-/// Starts the gateway, again where somebody ends it before it is ready, and gives its readiness line.
+/// Starts the gateway, again if it is killed before it is ready, and returns its readiness line.
 fn start(program: &[OsString]) -> Result<Vec<u8>, NotReady> {
     for _ in 1..STARTS_MAX {
         match start_once(program) {
-            Err(NotReady { was_ended: true, .. }) => {}
+            Err(NotReady { was_killed: true, .. }) => {}
             other => return other,
         }
     }
@@ -65,24 +61,23 @@ fn start(program: &[OsString]) -> Result<Vec<u8>, NotReady> {
 }
 
 fn start_once(program: &[OsString]) -> Result<Vec<u8>, NotReady> {
-    let (name, arguments) =
-        program.split_first().ok_or_else(|| NotReady::new("no gateway was named".to_owned(), INSTALL))?;
-    let mut gateway = Command::new(name)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| NotReady::new(format!("cannot run {}: {error}", name.display()), INSTALL))?;
+    let (name, arguments) = program
+        .split_first()
+        .ok_or_else(|| NotReady::new("no gateway program given".to_owned(), INSTALL_GATEWAY))?;
+    let mut gateway =
+        Command::new(name).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(
+            |error| NotReady::new(format!("cannot run {}: {error}", name.display()), INSTALL_GATEWAY),
+        )?;
     let mut line = Vec::new();
     if let Some(pipe) = gateway.stdout.take() {
         // A pipe that cannot be read says as much as one that ends: the exit status decides.
         let _ = BufReader::new(pipe).read_until(b'\n', &mut line);
     }
     if line.trim_ascii().is_empty() {
-        let status = gateway.wait().map_err(|error| NotReady::new(error.to_string(), CHECK))?;
-        let message = format!("{} ended before it was ready ({status})", name.display());
-        let was_ended = status.signal().is_some_and(|signal| ENDING.contains(&signal));
-        return Err(NotReady { was_ended, ..NotReady::new(message, CHECK) });
+        let status = gateway.wait().map_err(|error| NotReady::new(error.to_string(), RUN_SERVE))?;
+        let message = format!("{} exited before it was ready ({status})", name.display());
+        let was_killed = status.signal().is_some_and(|signal| TERMINATION_SIGNALS.contains(&signal));
+        return Err(NotReady { was_killed, ..NotReady::new(message, RUN_SERVE) });
     }
     Ok(line)
 }

@@ -1,9 +1,9 @@
 //! The link between the shim and the gateway.
 //!
-//! One client line travels as one [`frame`]; each side numbers what it sends, the shim retains what is not yet
-//! answered, and a [`credit`] window bounds both directions. The state machines ([`ShimLink`], [`GatewayLink`]) are
-//! pure: bytes and facts in, frames and verdicts out, no clock and no I/O. [`endpoint`] says where the gateway
-//! listens, [`start`] how the first shim brings one up without a race.
+//! One client line travels as one [`frame`]; each side numbers what it sends, the shim retains what is not
+//! yet answered, and a [`credit`] window bounds both directions. The state machines ([`ShimLink`],
+//! [`GatewayLink`]) are pure: bytes and events in, frames and decisions out, no clock and no I/O.
+//! [`endpoint`] has the place where the gateway listens; [`start`] starts one without a race.
 
 pub mod credit;
 pub mod endpoint;
@@ -29,19 +29,19 @@ pub const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The version of this build, as both hellos carry it.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
 
-/// What a peer did that the protocol does not allow. The connection is of no use after it.
+/// A violation of the protocol by the peer. The connection cannot be used any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
-    /// A frame's header is not one of this protocol's.
+    /// A frame's header is not valid.
     #[error("malformed frame: {0}")]
     Frame(#[from] frame::FrameError),
     /// More was sent than the window allows, or more was granted than was sent.
-    #[error("credit violated: {0}")]
+    #[error("credit error: {0}")]
     Credit(&'static str),
-    /// A number that goes backwards or names a line that was never sent.
-    #[error("sequence violated: {what} {seq}")]
+    /// A number that does not increase or names a line that was never sent.
+    #[error("sequence error: {what} {seq}")]
     Sequence {
-        /// What the number stood for.
+        /// What the number is for.
         what: &'static str,
         /// The number.
         seq: u64,

@@ -2,12 +2,12 @@
 
 use crate::scan::{IdScanner, Scanned};
 
-/// What came out of the stream.
+/// A line of the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line<'a> {
     /// A whole line, without its newline.
     Whole(&'a [u8]),
-    /// A line over the bound: its length and what a scan of it found.
+    /// A line over the bound: its length and the result of a scan.
     Oversize {
         /// The line's length in bytes.
         bytes: u64,
@@ -21,7 +21,7 @@ pub enum Line<'a> {
 pub struct LineSplitter {
     bytes_max: usize,
     partial: Vec<u8>,
-    /// Set while a line over the bound goes by: its bytes so far, and the scanner that reads them.
+    /// Set while reading a line over the bound: its bytes so far, and the scanner that reads them.
     oversize: Option<(u64, IdScanner)>,
 }
 
@@ -41,7 +41,7 @@ impl LineSplitter {
         self.hold(bytes);
     }
 
-    /// The stream has ended: what came after the last newline is a line too.
+    /// The stream has ended: the bytes after the last newline are a line too.
     pub fn end(&mut self, mut each: impl FnMut(Line<'_>)) {
         self.finish(&[], &mut each);
     }
@@ -74,7 +74,7 @@ impl LineSplitter {
     }
 }
 
-/// Blank lines carry nothing and are dropped here.
+/// Drops blank lines, which carry no message.
 fn emit(line: &[u8], each: &mut impl FnMut(Line<'_>)) {
     if !line.iter().all(u8::is_ascii_whitespace) {
         each(Line::Whole(line));
@@ -104,12 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_whole_whatever_the_pieces() {
+    fn lines_are_whole_in_any_pieces() {
         assert_eq!(split(99, &[b"ab", b"c\nd\n\r\n", b"\ne"]), ["abc", "d", "e"]);
     }
 
     #[test]
-    fn a_line_over_the_bound_is_not_kept_but_its_id_is_found() {
+    fn a_line_over_the_bound_is_dropped_but_its_id_is_found() {
         let long = format!(r#"{{"method":"x","params":["{}"],"id":"seven"}}"#, "y".repeat(50));
         let expected = format!("{}:{:?}", long.len(), Some("\"seven\"".to_owned()));
         assert_eq!(split(20, &[long.as_bytes(), b"\nok\n"]), [expected, "ok".to_owned()]);
@@ -122,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_cutting_gives_the_same_lines(
+        fn any_cutting_yields_the_same_lines(
             text in "[a-c\n]{0,80}", cut in 1usize..20, bytes_max in 1usize..10,
         ) {
             let whole = split(bytes_max, &[text.as_bytes()]);

@@ -1,10 +1,9 @@
-//! What the operating system says of users and files, in one place.
+//! Operating system calls about users, files and descriptors, in one place.
 //!
-//! Unix only so far: the Windows pipe of the design has no code yet, and the crate says so at compile time rather than
-//! at run time.
+//! Unix only so far. On Windows the crate fails at compile time, not at run time.
 
 #[cfg(not(unix))]
-compile_error!("Snowgate runs on Linux and macOS; Windows pipes are not written yet (see ARCHITECTURE.md)");
+compile_error!("Snowgate runs on Linux and macOS; Windows is not supported yet (see ARCHITECTURE.md)");
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -17,7 +16,7 @@ pub fn euid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// What stands at a path, without following a link.
+/// The entry at a path, without following a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its kind.
@@ -53,7 +52,7 @@ impl From<&Metadata> for Entry {
     }
 }
 
-/// Looks at `path`; `None` where nothing is there.
+/// The entry at `path`; `None` if there is none.
 ///
 /// # Errors
 /// The system's, for any reason but absence.
@@ -65,7 +64,7 @@ pub fn look(path: &Path) -> io::Result<Option<Entry>> {
     }
 }
 
-/// Makes a directory that only its owner can use; one that is there already is left as it is.
+/// Creates a directory that only its owner can use; an existing one is left unchanged.
 ///
 /// # Errors
 /// The system's.
@@ -90,28 +89,29 @@ pub fn open_private(path: &Path, truncate: bool) -> io::Result<File> {
     Ok(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
-/// Leaves the caller's session and terminal, so that what ends the client does not end this process.
+/// Starts a session without the caller's terminal, so that signals to the client's group do not reach this
+/// process.
 ///
 /// # Errors
 /// The process leads a process group already.
-pub fn leave_session() -> io::Result<()> {
+pub fn start_session() -> io::Result<()> {
     rustix::process::setsid()?;
     Ok(())
 }
 
-/// The file of this program: as it was launched where that is an absolute path, so that an installation behind a link can
-/// be replaced; else what the system says.
+/// The file of this program: the path it was launched by if that is absolute, so that an installation behind
+/// a link can be replaced; otherwise the path that the system reports.
 pub fn own_program() -> Option<PathBuf> {
     let launched = std::env::args_os().next().map(PathBuf::from);
     launched.filter(|path| path.is_absolute() && path.is_file()).or_else(|| std::env::current_exe().ok())
 }
 
-/// The executable of process `pid`, where the system tells.
+/// The executable of process `pid`, if the system reports it.
 pub fn executable_of(pid: u32) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
 
-/// Whether the other end of `file` has hung up; `false` where that cannot be told.
+/// Whether the other end of `file` has hung up; `false` if the system does not report it.
 pub fn has_hung_up(file: impl std::os::fd::AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut polled = [PollFd::new(&file, PollFlags::empty())];
@@ -119,7 +119,7 @@ pub fn has_hung_up(file: impl std::os::fd::AsFd) -> bool {
     ready.is_ok() && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
-/// Waits until a non-blocking `file` takes or gives bytes again.
+/// Waits until a non-blocking `file` can be written or read again.
 ///
 /// # Errors
 /// The system's.
@@ -130,7 +130,7 @@ pub fn wait_ready(file: impl std::os::fd::AsFd, to_write: bool) -> io::Result<()
     Ok(())
 }
 
-/// Waits until `file` has bytes or its end to read; `false` if that takes longer than `timeout`.
+/// Waits until `file` has bytes to read or has ended; `false` if that takes longer than `timeout`.
 ///
 /// # Errors
 /// The system's.

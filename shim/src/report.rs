@@ -1,4 +1,4 @@
-//! What the shim says to the client in its own name: JSON-RPC errors for requests that no gateway will answer.
+//! JSON-RPC errors that the shim itself sends, for requests that no gateway will answer.
 
 use std::io::Write;
 
@@ -12,13 +12,13 @@ const INTERNAL_ERROR: i32 = -32603;
 /// JSON-RPC's "invalid request".
 const INVALID_REQUEST: i32 = -32600;
 
-/// Tells a person, on stderr. Nobody may be listening any more: that is no reason to fail.
+/// Writes to stderr, for the user. It may be closed already: that is not an error.
 pub(crate) fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "snowgate-shim: {what}");
 }
 
-/// What is added where a gateway may have acted on the request.
-const OUTCOME_UNKNOWN: &str = "; this request may have taken effect: check before you send it again";
+/// Added if a gateway may have processed the request.
+const OUTCOME_UNKNOWN: &str = "; this request may have taken effect: check before sending it again";
 
 /// Why requests are answered with an error.
 #[derive(Clone, Debug)]
@@ -38,10 +38,11 @@ impl Failure {
         }
     }
 
-    /// The error line for a request; `None` where the line is no request (a notification, a response, rubbish).
+    /// The error line for a request; `None` if the line is not a request (a notification, a response, not
+    /// JSON-RPC).
     pub(crate) fn answer(&self, given_up: &GivenUp) -> Option<Vec<u8>> {
         let found = scan(&given_up.line);
-        let unknown = if given_up.may_have_run { OUTCOME_UNKNOWN } else { "" };
+        let unknown = if given_up.maybe_processed { OUTCOME_UNKNOWN } else { "" };
         let id = found.id.filter(|_| found.has_method)?;
         let cause = json_text(&self.message);
         let next_step = self.next_step.as_deref().map_or_else(|| "null".to_owned(), json_text);
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_too_long_is_answered_under_its_id() {
+    fn a_line_that_is_too_long_is_answered_with_its_id() {
         let answer: serde_json::Value =
             serde_json::from_slice(&oversize_line(Some("\"x\""), 17 << 20)).unwrap();
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("x"), &json!(-32600)));
@@ -90,14 +91,15 @@ mod tests {
     #[test]
     fn only_requests_are_answered() {
         let failure = Failure { message: "no gateway".into(), next_step: Some("start it".into()) };
-        let given_up = |line: &str, may_have_run| GivenUp { line: line.as_bytes().to_vec(), may_have_run };
+        let given_up =
+            |line: &str, maybe_processed| GivenUp { line: line.as_bytes().to_vec(), maybe_processed };
         let answer =
             failure.answer(&given_up(r#"{"jsonrpc":"2.0","id":"a","method":"ping"}"#, true)).unwrap();
         let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("a"), &json!(-32603)));
         let message = answer["error"]["message"].as_str().unwrap();
         assert!(message.contains("next step: start it; this request may have taken effect"), "{message}");
-        for line in [r#"{"method":"n"}"#, r#"{"id":1,"result":{}}"#, "rubbish"] {
+        for line in [r#"{"method":"n"}"#, r#"{"id":1,"result":{}}"#, "not JSON"] {
             assert!(failure.answer(&given_up(line, false)).is_none(), "{line}");
         }
     }

@@ -1,8 +1,9 @@
 //! Reads the top level of a JSON object without parsing it.
 //!
-//! The shim never parses what it forwards. It needs an id only where it must answer a request itself: a line over the
-//! size bound, or a gateway that cannot be reached. A byte-wise scanner of constant memory is enough for that, and
-//! works on a line that was never held whole. [`crate::flat`] reads hellos with the same scanner.
+//! The shim never parses what it forwards. It needs an id only where it must answer a request itself: a line
+//! over the size bound, or a gateway that cannot be reached. A byte-wise scanner of constant memory is enough
+//! for that, and works on a line that is never in memory as a whole. [`crate::flat`] reads hellos with the
+//! same scanner.
 
 use crate::flat;
 
@@ -12,7 +13,7 @@ const ID_BYTES_MAX: usize = 256;
 /// What a scan found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
-    /// The top-level `id` as JSON text: an integer or a string. `None`: there is none, or it is `null`.
+    /// The top-level `id` as JSON text: an integer or a string. `None`: it is missing or `null`.
     pub id: Option<String>,
     /// Whether there is a top-level `method`: a request or notification rather than a response.
     pub has_method: bool,
@@ -25,7 +26,7 @@ pub fn scan(line: &[u8]) -> Scanned {
     scanner.finish()
 }
 
-/// Looks for a message's id in a line that comes piece by piece.
+/// Looks for a message's id in a line that arrives in pieces.
 #[derive(Debug)]
 pub struct IdScanner {
     scanner: Scanner,
@@ -73,7 +74,7 @@ fn id(token: &[u8]) -> Option<String> {
     sound.then(|| text.to_owned())
 }
 
-/// Whether `text` is an integer as JSON writes it: it goes into an answer as it is.
+/// Whether `text` is an integer as JSON writes it: it is copied into the answer unchanged.
 fn is_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let starts_well = digits == "0" || digits.starts_with(|first| ('1'..='9').contains(&first));
@@ -91,15 +92,15 @@ enum Place {
     Bare,
 }
 
-/// Finds the keys of the outermost object whose values are strings, numbers or words. It does not check that the rest
-/// is JSON.
+/// Finds the keys of the outermost object whose values are strings, numbers or words. It does not check that
+/// the rest is JSON.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     depth: u32,
     place: Place,
     /// At depth 1: whether the next string is a key.
     key_next: bool,
-    /// The token now being read at depth 1, quotes included. One byte over the bound says that it was too long.
+    /// The token being read at depth 1, quotes included. One byte over the bound means that it was too long.
     token: Vec<u8>,
     token_bytes_max: usize,
     /// The last key at depth 1, quotes included.
@@ -107,14 +108,14 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    /// A scanner at the start of a line; keys and values over `token_bytes_max` are cut one byte behind it.
+    /// A scanner at the start of a line; keys and values over `token_bytes_max` are cut one byte after it.
     pub(crate) fn new(token_bytes_max: usize) -> Self {
         let (token, key) = (Vec::new(), Vec::new());
         Self { depth: 0, place: Place::Between, key_next: false, token, token_bytes_max, key }
     }
 
-    /// Takes the line's next bytes and calls `field` with every key and value that they complete. A number is complete
-    /// with the byte behind it.
+    /// Takes the line's next bytes and calls `field` with every key and value that they complete. A number is
+    /// complete with the byte after it.
     pub(crate) fn push(&mut self, bytes: &[u8], field: &mut dyn FnMut(&[u8], &[u8])) {
         for &byte in bytes {
             self.step(byte, field);
@@ -184,7 +185,7 @@ impl Scanner {
     }
 }
 
-/// Whether a byte can stand in a number or a word.
+/// Whether a byte can be part of a number or a word.
 fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_top_level_id_is_found_wherever_it_stands() {
+    fn the_top_level_id_is_found_at_any_position() {
         assert_eq!(id(r#"{"jsonrpc":"2.0","id":7,"method":"x"}"#).as_deref(), Some("7"));
         let last = r#"{"method":"x","params":{"id":1,"a":["id",2]},"id" : "a\"b" }"#;
         assert_eq!(id(last).as_deref(), Some(r#""a\"b""#));
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_not_taken_for_one() {
+    fn values_that_are_not_ids_are_ignored() {
         for line in [
             r#"{"id":null}"#,
             r#"{"id":true}"#,
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_and_responses_are_told_apart() {
+    fn a_request_has_a_method_and_a_response_has_none() {
         assert!(scan(br#"{"id":1,"method":"ping"}"#).has_method);
         assert!(!scan(br#"{"id":1,"result":{"method":"ping"}}"#).has_method);
     }
@@ -250,7 +251,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_scanned_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             scan(&bytes);
         }
     }

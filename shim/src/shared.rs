@@ -1,8 +1,8 @@
 //! What the shim's threads share: the link, the connection, and the way to write to it.
 //!
-//! Two locks. `state` guards the link and is held for moments only. `writer` is held while writing to the gateway, and
-//! taken before `state`: so frames leave in the order of their numbers, and a gateway that reads slowly keeps nobody
-//! from the link. Neither is held while writing to the client.
+//! Two locks. `state` guards the link and is only held briefly. `writer` is held while writing to the
+//! gateway, and taken before `state`: so frames are sent in the order of their numbers, and a gateway that
+//! reads slowly does not block the other threads. Neither is held while writing to the client.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,17 +24,17 @@ const BYE_TIMEOUT: Duration = Duration::from_millis(80);
 /// How long the goodbye waits for a thread that is stuck writing.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(10);
 
-/// How often a thread that waits looks whether the client is still there.
+/// How often a waiting thread checks whether the client is still connected.
 pub(crate) const HANGUP_CHECK: Duration = Duration::from_millis(200);
 
 /// Shared by all threads.
 pub(crate) struct Shared {
     state: Mutex<State>,
     writer: Mutex<()>,
-    /// Signalled at the changes of `state` that somebody waits for.
+    /// Signalled at the changes of `state` that a thread waits for.
     changed: Condvar,
-    /// Set when the process is about to end: a write that cannot go on gives up.
-    is_leaving: AtomicBool,
+    /// Set when the process is about to exit: a write that blocks is then given up.
+    is_exiting: AtomicBool,
 }
 
 /// Guarded by [`Shared::state`].
@@ -43,9 +43,9 @@ pub(crate) struct State {
     pub(crate) link: ShimLink,
     /// The connection to write to; set and cleared by the main thread.
     pub(crate) stream: Option<Arc<Stream>>,
-    /// What to say on the next connection; the main thread adds the session.
+    /// The hello for the next connection; the main thread adds the session.
     pub(crate) hello: ClientHello,
-    /// Whether the gateway has said everything.
+    /// Whether the gateway has sent everything.
     pub(crate) gateway_done: bool,
     /// Frames that need no credit; they go before the lines.
     pub(crate) control: Vec<u8>,
@@ -70,7 +70,7 @@ impl State {
 }
 
 impl Shared {
-    /// A link without a connection, and what to say on the first.
+    /// A link without a connection, and the hello for the first.
     pub(crate) fn new(hello: ClientHello) -> Self {
         let state = State {
             link: ShimLink::new(Window::default()),
@@ -84,7 +84,7 @@ impl Shared {
             state: Mutex::new(state),
             writer: Mutex::new(()),
             changed: Condvar::new(),
-            is_leaving: AtomicBool::new(false),
+            is_exiting: AtomicBool::new(false),
         }
     }
 
@@ -92,7 +92,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets go of `state` after a change that somebody may wait for.
+    /// Releases `state` after a change that a thread may be waiting for.
     pub(crate) fn unlock_changed(&self, state: MutexGuard<'_, State>) {
         let waiters = state.waiters;
         drop(state);
@@ -133,9 +133,10 @@ impl Shared {
             match stream.write(bytes) {
                 Ok(written) => bytes = &bytes[written..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // The send time-out: the gateway does not read. Without a client nobody needs to wait for it.
+                // The send time-out: the gateway does not read. Without a client there is no reason to wait
+                // for it.
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    if self.is_leaving.load(Ordering::Relaxed) || os::has_hung_up(io::stdin()) {
+                    if self.is_exiting.load(Ordering::Relaxed) || os::has_hung_up(io::stdin()) {
                         std::process::exit(0);
                     }
                 }
@@ -144,10 +145,10 @@ impl Shared {
         }
     }
 
-    /// Says goodbye to the gateway, gives it a moment to finish, and ends the process.
-    pub(crate) fn leave(&self) -> ! {
+    /// Says goodbye to the gateway, gives it a moment to finish, and exits the process.
+    pub(crate) fn exit(&self) -> ! {
         let deadline = Instant::now() + BYE_TIMEOUT;
-        self.is_leaving.store(true, Ordering::Relaxed);
+        self.is_exiting.store(true, Ordering::Relaxed);
         if let Some(writing) = lock_within(&self.writer, LOCK_TIMEOUT) {
             if let Some(stream) = &self.lock().stream {
                 // Refused only for a stream that is gone, which needs no time-out.
@@ -165,14 +166,14 @@ impl Shared {
             let unanswered = state.link.open_lines();
             drop(state);
             if unanswered > 0 {
-                say(&format!("the client left with {unanswered} message(s) unanswered"));
+                say(&format!("client disconnected; requests unanswered: {unanswered}"));
             }
         }
         std::process::exit(0);
     }
 }
 
-/// The lock, unless a thread that is stuck keeps it for longer than `timeout`.
+/// Takes the lock, unless a stuck thread holds it for longer than `timeout`.
 fn lock_within<T>(mutex: &Mutex<T>, timeout: Duration) -> Option<MutexGuard<'_, T>> {
     let deadline = Instant::now() + timeout;
     loop {

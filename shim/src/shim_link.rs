@@ -1,8 +1,8 @@
 //! The shim's half of the link: numbering, retaining and replaying the client's lines.
 //!
 //! Invariant: `retained` is ordered by sequence number, and on the present connection exactly the lines below
-//! `unsent_from` have been sent. Lines leave it when the gateway answers or acknowledges them, never on a lost
-//! connection.
+//! `unsent_from` have been sent. Lines leave it when the gateway answers or acknowledges them, never on a
+//! lost connection.
 
 use std::collections::VecDeque;
 
@@ -11,10 +11,10 @@ use crate::credit::{Grant, ReceiveCredit, SendCredit, Window};
 use crate::frame::{FLAG_PINNED, FLAG_REPLAY, Frame, HEADER_BYTES, Kind};
 use crate::hello::{Resume, STATE_BYTES_MAX, Welcome};
 
-/// Where the flags stand in an encoded frame.
+/// Offset of the flags in an encoded frame.
 const FLAGS_AT: usize = 5;
 
-/// Lines taken and not yet sent on a connection that stands: enough for one read of stdin to become one write.
+/// Lines accepted and not yet sent on an open connection: enough for one read of stdin to become one write.
 const UNSENT: Window = Window { frames: 64, bytes: 256 * 1024 };
 
 /// What to do with a frame from the gateway.
@@ -22,13 +22,13 @@ const UNSENT: Window = Window { frames: 64, bytes: 256 * 1024 };
 pub enum Inbound {
     /// Write the payload and a newline to the client, then call [`ShimLink::delivered`].
     Deliver,
-    /// The client has seen this answer already: drop it.
+    /// The client has this answer already: drop it.
     Swallow,
-    /// The link's own business; credit may have come, so try [`ShimLink::next_to_send`] again.
+    /// For the link alone; credit may have come, so try [`ShimLink::next_to_send`] again.
     Control,
-    /// The gateway is leaving: it answers what it has, and gets nothing more.
+    /// The gateway is shutting down: it answers what it has, and is sent nothing more.
     Drain,
-    /// The gateway has said everything.
+    /// The gateway has sent everything.
     Bye,
 }
 
@@ -37,8 +37,8 @@ pub enum Inbound {
 pub struct GivenUp {
     /// The line.
     pub line: Vec<u8>,
-    /// Whether a gateway may have acted on it.
-    pub may_have_run: bool,
+    /// Whether a gateway may have processed it.
+    pub maybe_processed: bool,
 }
 
 /// A line of the client, encoded as the frame that carries it.
@@ -48,8 +48,8 @@ struct Retained {
     frame: Vec<u8>,
     pinned: bool,
     answered: bool,
-    /// Whether an earlier gateway may have acted on it: sent again, it is a replay.
-    risky: bool,
+    /// Whether an earlier gateway may have processed it: sent again, it is a replay.
+    maybe_processed: bool,
 }
 
 impl Retained {
@@ -57,10 +57,10 @@ impl Retained {
         &self.frame[HEADER_BYTES..]
     }
 
-    /// Whether the last gateway may have acted on it: it was sent, and not behind the last line that the gateway named
-    /// when it left.
-    fn may_have_been_acted_on(&self, unsent_from: u64, acted_on: Option<u64>) -> bool {
-        self.seq < unsent_from && acted_on.is_none_or(|last| self.seq <= last)
+    /// Whether the last gateway may have processed it: it was sent, and its number is not higher than that of
+    /// the last line that the gateway named in its DRAIN.
+    fn maybe_processed_by_last(&self, unsent_from: u64, last_processed: Option<u64>) -> bool {
+        self.seq < unsent_from && last_processed.is_none_or(|last| self.seq <= last)
     }
 
     /// Whether the client still waits for something.
@@ -75,12 +75,12 @@ struct Connection {
     send: SendCredit,
     receive: ReceiveCredit,
     last_received: u64,
-    /// Set by the gateway that is leaving: nothing more is sent to it.
+    /// Set by a gateway that is shutting down: nothing more is sent to it.
     draining: bool,
 }
 
-/// The shim's state machine. Its memory is bounded by the windows, the lines that the gateway has taken up and not
-/// answered (it bounds those), and the pinned lines.
+/// The shim's state machine. Its memory is bounded by the windows, the lines that the gateway has accepted
+/// and not answered (it bounds those), and the pinned lines.
 #[derive(Debug)]
 pub struct ShimLink {
     window: Window,
@@ -88,9 +88,9 @@ pub struct ShimLink {
     unsent_from: u64,
     retained: VecDeque<Retained>,
     connection: Option<Connection>,
-    /// What the last gateway said when it left: the last line that it acted on.
-    acted_on: Option<u64>,
-    /// The last state a gateway gave for the next one.
+    /// From the last gateway's DRAIN: the last line that it processed.
+    last_processed: Option<u64>,
+    /// The last state that a gateway sent for the next one.
     state: Option<String>,
 }
 
@@ -103,12 +103,12 @@ impl ShimLink {
             unsent_from: 1,
             retained: VecDeque::new(),
             connection: None,
-            acted_on: None,
+            last_processed: None,
             state: None,
         }
     }
 
-    /// Whether another line of the client may be taken. `false` means: stop reading stdin.
+    /// Whether another line of the client may be accepted. `false` means: stop reading stdin.
     pub fn accepts_line(&self) -> bool {
         if self.connection.as_ref().is_some_and(|connection| !connection.draining) {
             let (frames, bytes) =
@@ -119,16 +119,22 @@ impl ShimLink {
         frames < self.window.frames && bytes < self.window.bytes
     }
 
-    /// Takes a line of the client.
+    /// Accepts a line of the client.
     pub fn line(&mut self, payload: &[u8]) {
         let seq = self.next_seq;
         self.next_seq += 1;
         let frame = Frame { kind: Kind::Line, flags: 0, seq, re: 0, payload }.to_bytes();
-        self.retained.push_back(Retained { seq, frame, pinned: false, answered: false, risky: false });
+        self.retained.push_back(Retained {
+            seq,
+            frame,
+            pinned: false,
+            answered: false,
+            maybe_processed: false,
+        });
     }
 
-    /// A gateway said welcome: from here on [`ShimLink::next_to_send`] gives frames. Gives the lines that the
-    /// gateway will never answer, which the caller answers with an error.
+    /// A gateway sent a welcome: from here on [`ShimLink::next_to_send`] returns frames. Returns the lines
+    /// that the gateway will never answer, which the caller answers with an error.
     pub fn connected(&mut self, welcome: &Welcome) -> Vec<GivenUp> {
         self.connection = Some(Connection {
             send: SendCredit::new(welcome.window),
@@ -136,23 +142,24 @@ impl ShimLink {
             last_received: 0,
             draining: false,
         });
-        let (acted_on, unsent_from) = (self.acted_on.take(), std::mem::replace(&mut self.unsent_from, 1));
+        let (last_processed, unsent_from) =
+            (self.last_processed.take(), std::mem::replace(&mut self.unsent_from, 1));
         for line in &mut self.retained {
-            line.risky |= line.may_have_been_acted_on(unsent_from, acted_on);
+            line.maybe_processed |= line.maybe_processed_by_last(unsent_from, last_processed);
         }
         if welcome.resume == Resume::Lost {
-            self.give_up(|line| line.risky && !line.pinned)
+            self.give_up(|line| line.maybe_processed && !line.pinned)
         } else {
             Vec::new()
         }
     }
 
-    /// What to present to the next gateway.
+    /// The state to present to the next gateway.
     pub fn state(&self) -> Option<&str> {
         self.state.as_deref()
     }
 
-    /// The connection is gone; what is retained waits for the next one.
+    /// The connection was lost; retained lines wait for the next one.
     pub fn disconnected(&mut self) {
         self.connection = None;
     }
@@ -172,12 +179,12 @@ impl ShimLink {
         connection.send.sent(bytes);
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         line.frame[FLAGS_AT] =
-            flag(line.risky, FLAG_REPLAY) | flag(line.pinned && line.answered, FLAG_PINNED);
+            flag(line.maybe_processed, FLAG_REPLAY) | flag(line.pinned && line.answered, FLAG_PINNED);
         self.unsent_from = line.seq + 1;
         Some(&line.frame)
     }
 
-    /// Takes a frame of the gateway.
+    /// Processes a frame of the gateway.
     ///
     /// # Errors
     /// The gateway broke the protocol; the connection is of no use.
@@ -210,21 +217,21 @@ impl ShimLink {
             }
             Kind::Drain => {
                 connection.draining = true;
-                self.acted_on = Some(frame.re);
+                self.last_processed = Some(frame.re);
                 Ok(Inbound::Drain)
             }
             Kind::Bye => Ok(Inbound::Bye),
         }
     }
 
-    /// A line of `bytes` was delivered or swallowed; gives the credit frame that is due, if one is.
+    /// A line of `bytes` was delivered or swallowed; returns the credit frame if one is due.
     pub fn delivered(&mut self, bytes: usize) -> Option<Vec<u8>> {
         let grant = self.connection.as_mut()?.receive.processed(bytes as u64)?;
         Some(Frame::control(Kind::Credit, 0, &grant.to_payload()).to_bytes())
     }
 
-    /// Gives up on everything the client still waits for and gives those lines, so that each can be answered with
-    /// an error.
+    /// Gives up on every line that the client still waits for and returns those lines, so that each can be
+    /// answered with an error.
     pub fn give_up_all(&mut self) -> Vec<GivenUp> {
         self.give_up(|_| true)
     }
@@ -235,21 +242,22 @@ impl ShimLink {
     }
 
     fn give_up(&mut self, which: impl Fn(&Retained) -> bool) -> Vec<GivenUp> {
-        let (unsent_from, acted_on) = (self.unsent_from, self.acted_on);
+        let (unsent_from, last_processed) = (self.unsent_from, self.last_processed);
         let mut lines = Vec::new();
         self.retained.retain_mut(|line| {
             if !line.is_open() || !which(line) {
                 return true;
             }
             line.answered = true;
-            let may_have_run = line.risky || line.may_have_been_acted_on(unsent_from, acted_on);
-            lines.push(GivenUp { line: line.payload().to_vec(), may_have_run });
+            let maybe_processed =
+                line.maybe_processed || line.maybe_processed_by_last(unsent_from, last_processed);
+            lines.push(GivenUp { line: line.payload().to_vec(), maybe_processed });
             line.pinned
         });
         lines
     }
 
-    /// Line `re` needs nothing more; gives whether the client still waited for it.
+    /// Line `re` is answered or acknowledged; returns whether the client still waited for it.
     fn answer(&mut self, re: u64) -> Result<bool, ProtocolError> {
         let Some(at) = self.find(re)? else { return Ok(false) };
         let was_open = self.retained[at].is_open();
@@ -271,7 +279,7 @@ impl ShimLink {
         Ok(())
     }
 
-    /// Where line `seq` is retained; an error if this connection never carried it.
+    /// The position of line `seq` in `retained`; an error if this connection never carried it.
     fn find(&self, seq: u64) -> Result<Option<usize>, ProtocolError> {
         if seq == 0 || seq >= self.unsent_from {
             return Err(ProtocolError::Sequence { what: "reference to line", seq });

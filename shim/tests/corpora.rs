@@ -1,4 +1,4 @@
-//! The fuzz targets' corpora, run by an ordinary test: what fuzzing has found once is never lost again.
+//! The fuzz targets' corpora, run by an ordinary test: what fuzzing has found once is tested from then on.
 //!
 //! `fuzz/src` says what each target checks, `fuzz/README.md` how to fuzz.
 
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Runs `target` over every file of its corpus, and names those that fail.
 fn run_corpus(name: &str, target: fn(&[u8])) {
-    // Of the clone that runs, which need not be the one that a shared target folder's test was compiled in.
+    // The clone that runs the test, which need not be the one in which a shared target folder compiled it.
     let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let folder = Path::new(&package).join("../fuzz/corpus").join(name);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -25,7 +25,7 @@ fn run_corpus(name: &str, target: fn(&[u8])) {
         catch_unwind(AssertUnwindSafe(|| target(&input))).is_err()
     };
     let failed: Vec<PathBuf> = files.into_iter().filter(fails).collect();
-    assert!(failed.is_empty(), "the panics above came of {failed:?}");
+    assert!(failed.is_empty(), "the panics above are from {failed:?}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Both halves of the link against a reference model: whatever is cut, killed or delayed, the client sees each answer
-//! exactly once, in bounded memory.
+//! Both halves of the link against a reference model: with any cuts, kills and delays, the client sees each
+//! answer exactly once, in bounded memory.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ use snowgate_link::frame::Decoder;
 use snowgate_link::hello::{Resume, Welcome};
 use snowgate_link::{GatewayLink, Inbound, Incoming, ShimLink};
 
-/// One thing that happens.
+/// One event.
 #[derive(Clone, Debug)]
 enum Step {
     /// The client writes a request of so many bytes.
@@ -22,9 +22,9 @@ enum Step {
     Up(usize),
     /// So many bytes travel back.
     Down(usize),
-    /// The gateway takes up the oldest line it holds.
+    /// The gateway accepts the oldest line that it holds.
     Work { pin: bool },
-    /// The gateway is killed: everything under way in both directions is lost.
+    /// The gateway is killed: everything in flight in both directions is lost.
     Kill,
     /// A gateway accepts the shim.
     Connect(bool),
@@ -50,8 +50,8 @@ struct Gateway {
     waiting: VecDeque<(u64, Vec<u8>)>,
 }
 
-/// The world, with what the reference model knows of it.
-struct World {
+/// The simulated system, and the reference model's view of it.
+struct System {
     window: Window,
     shim: ShimLink,
     shim_decoder: Decoder,
@@ -62,11 +62,11 @@ struct World {
     next_id: u64,
     /// Requests the client wrote, and how often it was answered (by an answer or a stated loss).
     answers: BTreeMap<u64, u32>,
-    /// Requests a gateway took up without the replay flag: never twice.
-    taken_up_fresh: BTreeSet<u64>,
+    /// Requests that a gateway accepted without the replay flag: never twice.
+    accepted_fresh: BTreeSet<u64>,
 }
 
-impl World {
+impl System {
     fn new(window: Window) -> Self {
         Self {
             window,
@@ -78,7 +78,7 @@ impl World {
             had_session: false,
             next_id: 0,
             answers: BTreeMap::new(),
-            taken_up_fresh: BTreeSet::new(),
+            accepted_fresh: BTreeSet::new(),
         }
     }
 
@@ -110,7 +110,7 @@ impl World {
         }
         assert!(
             self.shim.open_lines() as u64 <= 2 * u64::from(self.window.frames) + 64,
-            "retained without bound"
+            "the retained lines are not bounded"
         );
     }
 
@@ -133,7 +133,7 @@ impl World {
             waiting: VecDeque::new(),
         });
         for given_up in self.shim.connected(&welcome) {
-            assert!(given_up.may_have_run, "given up although no gateway had it");
+            assert!(given_up.maybe_processed, "given up although no gateway had processed it");
             self.answered(&given_up.line);
         }
         self.send();
@@ -158,7 +158,10 @@ impl World {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(gateway.held.len() as u64 <= u64::from(self.window.frames.max(2)), "held without bound");
+        assert!(
+            gateway.held.len() as u64 <= u64::from(self.window.frames.max(2)),
+            "the held lines are not bounded"
+        );
         self.flush();
     }
 
@@ -173,7 +176,7 @@ impl World {
         match id_of(&line) {
             Some(id) => {
                 assert!(
-                    replay || self.taken_up_fresh.insert(id),
+                    replay || self.accepted_fresh.insert(id),
                     "request {id} came twice without the replay flag"
                 );
                 gateway.waiting.push_back((seq, line));
@@ -225,7 +228,7 @@ impl World {
         }
     }
 
-    /// Everything under way arrives, everything held is worked off.
+    /// Everything in flight arrives, everything held is processed.
     fn settle(&mut self) {
         self.connect(false);
         for _ in 0..10_000 {
@@ -256,7 +259,7 @@ proptest! {
     fn every_request_is_answered_exactly_once(
         frames in 2u32..6, bytes in 4096u64..9000, steps in prop::collection::vec(step(), 1..150),
     ) {
-        let mut world = World::new(Window { frames, bytes });
+        let mut world = System::new(Window { frames, bytes });
         for step in &steps {
             world.apply(step);
             prop_assert!(world.answers.values().all(|&answers| answers <= 1));

@@ -12,9 +12,8 @@ use super::{Cli, exit};
 /// Prints the completion script for `shell`.
 pub(super) fn run(shell: Shell) -> Result<ExitCode> {
     let mut script = Vec::new();
-    // Not straight to stdout: clap_complete panics where it cannot write, for instance to a reader that went
-    // away.
+    // Not directly to stdout: clap_complete panics if it cannot write, for instance to a closed pipe.
     clap_complete::generate(shell, &mut Cli::command(), "snowgate", &mut script);
-    stdout().write_all(&script).context("the script cannot be written to stdout")?;
+    stdout().write_all(&script).context("cannot write to stdout")?;
     Ok(ExitCode::from(exit::OK))
 }

@@ -23,7 +23,7 @@ fn check(file: Option<&Path>) -> Result<ExitCode> {
     match Config::load(&paths, &ProcessEnvironment) {
         Ok(config) => {
             print_warnings(&config)?;
-            print(&verdict(&paths, &config))
+            print(&summary(&paths, &config))
         }
         Err(errors) => list(&errors),
     }
@@ -32,26 +32,25 @@ fn check(file: Option<&Path>) -> Result<ExitCode> {
 fn paths(file: Option<&Path>) -> Result<Paths> {
     let paths = Paths::discover(&ProcessEnvironment)?;
     let Some(file) = file else { return Ok(paths) };
-    let file: PathBuf = std::path::absolute(file).context("the path of --file cannot be resolved")?;
+    let file: PathBuf = std::path::absolute(file).context("cannot resolve the path of --file")?;
     Ok(paths.with_config_file(file))
 }
 
-fn verdict(paths: &Paths, config: &Config) -> String {
+fn summary(paths: &Paths, config: &Config) -> String {
     match &config.file {
         Some(file) => format!("ok: {}\n", file.display()),
-        None => format!("ok: there is no {}, the defaults apply\n", paths.config_file.display()),
+        None => format!("ok: {} does not exist, the defaults apply\n", paths.config_file.display()),
     }
 }
 
-/// The mistakes are what was asked for, so they come one a line without the program's name before them.
+/// The errors are the requested result, so they are printed one per line, without the program's name.
 fn list(errors: &ConfigErrors) -> Result<ExitCode> {
     writeln!(stderr(), "{errors}")?;
     Ok(ExitCode::from(exit::CONFIG))
 }
 
 fn show(args: OutputArgs) -> Result<ExitCode> {
-    let config =
-        Config::load(&paths(None)?, &ProcessEnvironment).context("the configuration has mistakes")?;
+    let config = Config::load(&paths(None)?, &ProcessEnvironment).context("the configuration has errors")?;
     print_warnings(&config)?;
     match args.json {
         true => print(&format!("{:#}\n", config.to_json())),
@@ -67,6 +66,6 @@ fn print_warnings(config: &Config) -> Result<()> {
 }
 
 fn print(text: &str) -> Result<ExitCode> {
-    stdout().write_all(text.as_bytes()).context("the result cannot be written to stdout")?;
+    stdout().write_all(text.as_bytes()).context("cannot write to stdout")?;
     Ok(ExitCode::from(exit::OK))
 }

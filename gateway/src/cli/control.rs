@@ -25,13 +25,13 @@ const START_PATIENCE: Duration = Duration::from_secs(3);
 /// How often `stop` and `restart` look.
 const STOP_CHECK: Duration = Duration::from_millis(5);
 
-/// Says whether a gateway runs.
+/// Shows whether a gateway is running.
 pub(super) fn status(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
     match ask(&endpoint, Command::Status)? {
         Some(Reply::Status(status)) if args.json => print_json(&status),
         Some(Reply::Status(status)) => print_text(&status_text(&status)),
-        Some(_) => bail!("the gateway answered another question"),
+        Some(_) => bail!("the gateway sent an unexpected reply"),
         None if args.json => {
             print_json(&serde_json::json!({"running": false, "socket": endpoint.socket}))?;
             Ok(ExitCode::from(exit::NO_GATEWAY))
@@ -46,7 +46,7 @@ pub(super) fn sessions(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
     match ask(&endpoint, Command::Sessions)? {
         Some(Reply::Sessions(sessions)) if args.json => print_json(&sessions),
         Some(Reply::Sessions(sessions)) => print_text(&sessions_text(&sessions)),
-        Some(_) => bail!("the gateway answered another question"),
+        Some(_) => bail!("the gateway sent an unexpected reply"),
         None => no_gateway(&endpoint),
     }
 }
@@ -78,26 +78,21 @@ pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
     let Some(Reply::Status(before)) = ask(&endpoint, Command::Status)? else { return no_gateway(&endpoint) };
     if !Path::new(&before.program).is_file() {
-        bail!(
-            "{} is not there any more, so the gateway goes on as it is; install it again, or run `snowgate stop`",
-            before.program
-        );
+        bail!("not restarted: {} no longer exists; install it again, or run `snowgate stop`", before.program);
     }
     let before = match ask(&endpoint, Command::Restart)? {
         Some(Reply::Status(before)) => before,
         Some(Reply::Refused(why)) => {
-            bail!(
-                "the configuration is wrong, so the gateway goes on as it is; run `snowgate config check`\n{why}"
-            )
+            bail!("not restarted: the config has errors; run `snowgate config check`\n{why}")
         }
-        Some(Reply::Sessions(_)) => bail!("the gateway answered another question"),
+        Some(Reply::Sessions(_)) => bail!("the gateway sent an unexpected reply"),
         None => return no_gateway(&endpoint),
     };
     let after = wait_for_another(&endpoint, &before)?;
     let version = if after.version == before.version {
         after.version
     } else {
-        format!("{} in place of {}", after.version, before.version)
+        format!("{}, was {}", after.version, before.version)
     };
     print_text(&format!(
         "restarted the gateway (snowgate {version}, pid {}, {} open sessions)\n",
@@ -117,8 +112,8 @@ fn wait_for_another(endpoint: &Endpoint, before: &StatusView) -> Result<StatusVi
             _ => {
                 if absent_since.get_or_insert_with(Instant::now).elapsed() > START_PATIENCE {
                     bail!(
-                        "the gateway has left, and {} did not start in its place; {} and the newest log in {} say why. \
-                         The next client starts one",
+                        "the gateway stopped, but {} did not start; see {} and the newest log in {}. \
+                         The next client starts a gateway",
                         before.program,
                         endpoint.stderr.display(),
                         before.log_file.as_deref().unwrap_or("the state folder")
@@ -128,7 +123,7 @@ fn wait_for_another(endpoint: &Endpoint, before: &StatusView) -> Result<StatusVi
         }
         if Instant::now() >= deadline {
             bail!(
-                "no other gateway answers after {} s; `snowgate status` shows which one does",
+                "the new gateway did not answer within {} s; check `snowgate status`",
                 STOP_TIMEOUT.as_secs()
             );
         }
@@ -142,7 +137,7 @@ fn is_locked(endpoint: &Endpoint) -> Result<bool> {
     match lock.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error).context("cannot watch the gateway's lock"),
+        Err(TryLockError::Error(error)) => Err(error).context("cannot check the gateway's lock"),
     }
 }
 
@@ -152,7 +147,10 @@ fn wait_until_gone(endpoint: &Endpoint, pid: u32) -> Result<()> {
     let deadline = Instant::now() + STOP_TIMEOUT;
     while is_locked(endpoint)? && !another_answers(endpoint, pid) {
         if Instant::now() >= deadline {
-            bail!("the gateway is still there after {} s", STOP_TIMEOUT.as_secs());
+            bail!(
+                "the gateway is still running after {} s; check its log with `snowgate status`",
+                STOP_TIMEOUT.as_secs()
+            );
         }
         std::thread::sleep(STOP_CHECK);
     }
@@ -166,7 +164,7 @@ fn another_answers(endpoint: &Endpoint, pid: u32) -> bool {
 
 fn no_gateway(endpoint: &Endpoint) -> Result<ExitCode> {
     print_text(&format!(
-        "no gateway is running (socket {})\nThe first MCP client that launches `snowgate-shim` starts one.\n",
+        "no gateway is running (socket {})\nThe next MCP client that launches `snowgate-shim` starts one.\n",
         endpoint.socket.display()
     ))?;
     Ok(ExitCode::from(exit::NO_GATEWAY))

@@ -1,7 +1,7 @@
-//! The command line: arguments in, exit code out. One file a command.
+//! The command line: arguments in, exit code out. One file per command.
 //!
-//! Results go to stdout, everything else to stderr. Errors are printed here alone, as the cause, what led to
-//! it and what to do, without a backtrace.
+//! Results go to stdout, everything else to stderr. Errors are printed only here: what failed, why and what
+//! to do, without a backtrace.
 
 mod completions;
 mod config;
@@ -20,41 +20,41 @@ use clap_complete::Shell;
 
 use crate::config::{ConfigErrors, PathsError, UnknownProfile};
 
-/// Exit codes: those of sysexits.h, and one of our own.
+/// Exit codes: those of sysexits.h, and one of Snowgate's own.
 pub(crate) mod exit {
     /// Done.
     pub(crate) const OK: u8 = 0;
-    /// `status`: no gateway runs on this machine.
+    /// `status`: no gateway is running.
     pub(crate) const NO_GATEWAY: u8 = 3;
     /// The command line is wrong.
     pub(crate) const USAGE: u8 = 64;
-    /// The cause is not the user's: a fault of ours or of the system.
+    /// A fault of Snowgate or of the system, not of the user.
     pub(crate) const INTERNAL: u8 = 70;
     /// The configuration is wrong.
     pub(crate) const CONFIG: u8 = 78;
 }
 
-const ABOUT: &str = "One gateway per machine between many MCP clients and one warehouse";
+const ABOUT: &str = "One shared gateway between your MCP clients and your database";
 
 const EXAMPLES: &str = "\
 Examples:
   snowgate demo                                   three clients at work on the sample data
-  snowgate status                                 is a gateway running, and how is it?
-  snowgate sessions --json                        who is connected, for a script
+  snowgate status                                 is the gateway running, and how is it doing?
+  snowgate sessions --json                        the connected clients, for a script
   snowgate restart                                after an upgrade, or a change of the config
-  snowgate config check                           is the configuration right?
+  snowgate config check                           is the configuration valid?
   snowgate completions bash > ~/.local/share/bash-completion/completions/snowgate
 
-MCP clients launch `snowgate-shim`, which starts the gateway by itself.
+MCP clients launch `snowgate-shim`, which starts the gateway if none is running.
 
-Exit codes: 0 done, 3 no gateway runs (status), 64 wrong usage, 70 internal error, 78 wrong configuration.";
+Exit codes: 0 success, 3 no gateway is running, 64 wrong usage, 70 internal error, 78 invalid configuration.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(name = "snowgate", version, about = ABOUT, after_help = EXAMPLES, max_term_width = 110)]
 pub(crate) struct Cli {
-    /// The gateway's socket, in place of this user's own
-    // Text of the system's, because a path that is an empty variable would be a usage error.
+    /// The gateway's socket, instead of the default
+    // An OsString, because an empty variable as a path would be a usage error.
     #[arg(long, global = true, env = "SNOWGATE_SOCKET", value_name = "PATH", hide_env_values = true)]
     socket: Option<OsString>,
 
@@ -64,7 +64,7 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// The socket to use in place of the user's own; an empty one counts as not given.
+    /// The socket to use instead of the default; an empty one counts as not given.
     pub(crate) fn socket(&self) -> Option<PathBuf> {
         self.socket.as_ref().filter(|path| !path.is_empty()).map(PathBuf::from)
     }
@@ -73,15 +73,15 @@ impl Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the gateway in the foreground (the shim does this by itself)
+    /// Run the gateway in the foreground (shims start one in the background)
     Serve(ServeArgs),
-    /// Say whether a gateway runs and how it is doing; exit code 3 where none runs
+    /// Show whether the gateway is running and how it is doing; exit code 3 if it is not
     Status(OutputArgs),
     /// List the sessions of the running gateway
     Sessions(OutputArgs),
-    /// Stop the running gateway: statements get the drain time-out to finish
+    /// Stop the running gateway; waits up to drain_timeout_ms for statements
     Stop,
-    /// Restart the running gateway, as the program that is now on disk; clients notice nothing
+    /// Restart the running gateway with the installed version; clients stay connected
     Restart,
     /// Show three clients at work on the sample data, in a temporary home that is removed at the end
     Demo,
@@ -98,11 +98,11 @@ pub(crate) enum Command {
 /// How `serve` is started.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Write one JSON line to stdout when the gateway is ready, then close it
+    /// Write one JSON line to stdout when the gateway is ready, then close stdout
     #[arg(long, hide = true)]
     pub(crate) ready_stdout: bool,
 
-    /// The descriptor of the lock, from the gateway that ran as this process before
+    /// The descriptor of the lock, inherited from the gateway that ran in this process before
     #[arg(long, hide = true, value_name = "FD")]
     pub(crate) lock_fd: Option<i32>,
 }
@@ -118,9 +118,9 @@ pub(crate) struct OutputArgs {
 /// The commands about the configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Name every mistake with file, line and key; exit code 78 where there is one
+    /// Report every error with file, line and key; exit code 78 if there are any
     Check {
-        /// Check this file in place of the one the gateway would read
+        /// Check this file instead of the one that the gateway reads
         #[arg(long, value_name = "PATH")]
         file: Option<PathBuf>,
     },
@@ -155,16 +155,16 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
     }
 }
 
-/// Help and version are answers, everything else clap says is a mistake in the usage.
+/// Help and version are results, everything else from clap is a usage error.
 fn usage(error: &clap::Error) -> ExitCode {
     let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
-    // Nobody is left to tell where not even this can be printed.
+    // If this cannot be printed, there is nothing left to do.
     let _ = error.print();
     ExitCode::from(code)
 }
 
 fn report(error: &anyhow::Error) -> ExitCode {
-    // Our reader went away (`snowgate config show | head -1`): it has what it wanted.
+    // The reader closed the pipe (`snowgate config show | head -1`): it has what it wanted.
     if is_broken_pipe(error) {
         return ExitCode::from(exit::OK);
     }
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definitions_hold_together() {
+    fn the_definitions_are_consistent() {
         Cli::command().debug_assert();
     }
 

@@ -7,8 +7,8 @@ use super::keys::{CONNECTIONS_MAX, CONNECTIONS_MIN};
 use super::kind::Value;
 use super::settings::{Origin, Settings};
 
-/// Fits the defaults to what was set and returns what does not fit together. `file` is where lines of origins
-/// are.
+/// Adjusts defaults to the values that are set and returns an error if two set values conflict. `file` is the
+/// config file that origins refer to.
 pub(super) fn run(settings: &mut Settings, file: &Path) -> Option<ConfigError> {
     let (min, max) = (settings.integer(&CONNECTIONS_MIN), settings.integer(&CONNECTIONS_MAX));
     if min <= max {
@@ -22,7 +22,7 @@ pub(super) fn run(settings: &mut Settings, file: &Path) -> Option<ConfigError> {
     Some(ConfigError {
         place: settings.place(&CONNECTIONS_MIN, file),
         key: Some(CONNECTIONS_MIN.path.to_owned()),
-        message: format!("is {min}, must be at most {} = {max} ({limit})", CONNECTIONS_MAX.path),
+        message: format!("expected at most {} = {max} ({limit}), got {min}", CONNECTIONS_MAX.path),
         hint: Some(format!("lower it, or raise {}", CONNECTIONS_MAX.path)),
     })
 }

@@ -1,7 +1,7 @@
-//! The file layer: a TOML document walked against the table of keys.
+//! The file layer: reads a TOML document by the table of keys.
 //!
-//! The walk works on the parsed document with its positions, not on derived types, because those stop at the
-//! first mistake and do not say where in the file it stands.
+//! It works on the parsed document with its positions, not on derived types, because those stop at the first
+//! error and do not report its position.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::Paths;
 use super::error::{ConfigError, Place};
 use super::keys::{self, DATABASES, PROFILE_KEYS, PROFILES, SECTIONS};
-use super::kind::{Kind, Refusal, Value, Written};
+use super::kind::{InvalidValue, Kind, RawValue, Value};
 use super::resolver::Resolver;
 use super::settings::{Origin, ProfileSettings, Setting, Settings};
 use super::snowflake::SECRET_NAMES;
@@ -32,17 +32,18 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Reads `text` into `settings`; returns what is wrong with it, in its order.
+/// Reads `text` into `settings`; returns its errors, in file order.
 pub(super) fn apply(text: &str, paths: &Paths, settings: &mut Settings) -> Vec<ConfigError> {
     let resolver = Resolver { base: paths.config_file.parent(), home: paths.home_dir.as_deref() };
-    let mut walk = Walk { lines: Lines::new(text), paths, resolver, settings, errors: Vec::new() };
-    let (document, mistakes) = DeTable::parse_recoverable(text);
-    if mistakes.is_empty() {
-        walk.document(document.get_ref());
+    let mut reader =
+        DocumentReader { lines: Lines::new(text), paths, resolver, settings, errors: Vec::new() };
+    let (document, syntax_errors) = DeTable::parse_recoverable(text);
+    if syntax_errors.is_empty() {
+        reader.document(document.get_ref());
     } else {
-        walk.syntax(&mistakes);
+        reader.syntax(&syntax_errors);
     }
-    let mut errors = walk.errors;
+    let mut errors = reader.errors;
     errors.sort_by_key(|error| match error.place {
         Place::Position { line, column, .. } => (line, column),
         _ => (0, 0),
@@ -52,7 +53,7 @@ pub(super) fn apply(text: &str, paths: &Paths, settings: &mut Settings) -> Vec<C
 
 type SpannedValue<'i> = Spanned<DeValue<'i>>;
 
-struct Walk<'a> {
+struct DocumentReader<'a> {
     lines: Lines<'a>,
     paths: &'a Paths,
     resolver: Resolver<'a>,
@@ -60,15 +61,15 @@ struct Walk<'a> {
     errors: Vec<ConfigError>,
 }
 
-impl Walk<'_> {
-    /// One error a line: the parser's further ones on it follow from the first.
-    fn syntax(&mut self, mistakes: &[toml::de::Error]) {
+impl DocumentReader<'_> {
+    /// Reports one error per line: the parser's further errors on a line follow from the first.
+    fn syntax(&mut self, syntax_errors: &[toml::de::Error]) {
         let mut line_last = 0;
-        for mistake in mistakes {
-            let offset = mistake.span().map_or(0, |span| span.start);
+        for error in syntax_errors {
+            let offset = error.span().map_or(0, |span| span.start);
             let (line, _) = self.lines.at(offset);
             if line != line_last {
-                self.report(offset, None, Refusal::new(format!("is not TOML: {}", mistake.message())));
+                self.report(offset, None, InvalidValue::new(format!("invalid TOML: {}", error.message())));
             }
             line_last = line;
         }
@@ -82,7 +83,7 @@ impl Walk<'_> {
                 None if name.get_ref() == PROFILES => self.profiles(value),
                 None => {
                     let hint = suggest::for_section(name.get_ref());
-                    let refusal = Refusal::with_hint("there is no such key or table", hint);
+                    let refusal = InvalidValue::with_hint("unknown key or table", hint);
                     self.report(name.span().start, Some(name.get_ref()), refusal);
                 }
             }
@@ -103,17 +104,13 @@ impl Walk<'_> {
                 None => {
                     let is_secret = section == "snowflake" && SECRET_NAMES.contains(&name.get_ref().as_ref());
                     let hint = if is_secret {
-                        "secrets stand in variables (SNOWFLAKE_PASSWORD, SNOWFLAKE_TOKEN, \
+                        "put secrets in environment variables (SNOWFLAKE_PASSWORD, SNOWFLAKE_TOKEN, \
                          SNOWFLAKE_PRIVATE_KEY_PASSPHRASE) or in Snowflake's connections.toml"
                             .to_owned()
                     } else {
                         suggest::for_key(section, name.get_ref())
                     };
-                    self.report(
-                        name.span().start,
-                        Some(&path),
-                        Refusal::with_hint("there is no such key", hint),
-                    );
+                    self.report(name.span().start, Some(&path), InvalidValue::with_hint("unknown key", hint));
                 }
             }
         }
@@ -123,7 +120,7 @@ impl Walk<'_> {
         let Some(table) = self.table(path, value) else { return };
         for (name, value) in table {
             let path = format!("{path}.{}", name.get_ref());
-            let refusal = database_name_refusal(name.get_ref(), self.settings);
+            let refusal = check_database_name(name.get_ref(), self.settings);
             if let Some(refusal) = refusal {
                 self.report(name.span().start, Some(&path), refusal);
             } else if let Some(setting) = self.value(&path, Kind::Path, value) {
@@ -136,7 +133,7 @@ impl Walk<'_> {
         let Some(table) = self.table(PROFILES, value) else { return };
         for (name, value) in table {
             let path = format!("{PROFILES}.{}", name.get_ref());
-            if let Err(refusal) = Kind::Name.check(Written::Text(name.get_ref().to_string()), &self.resolver)
+            if let Err(refusal) = Kind::Name.check(RawValue::Text(name.get_ref().to_string()), &self.resolver)
             {
                 self.report(name.span().start, Some(&path), refusal);
             }
@@ -156,13 +153,9 @@ impl Walk<'_> {
                 None => {
                     let hint = match suggest::nearest(name.get_ref(), names.clone()) {
                         Some(near) => format!("did you mean `{near}`?"),
-                        None => format!("a profile has: {}", names.collect::<Vec<_>>().join(", ")),
+                        None => format!("valid keys of a profile: {}", names.collect::<Vec<_>>().join(", ")),
                     };
-                    self.report(
-                        name.span().start,
-                        Some(&path),
-                        Refusal::with_hint("there is no such key", hint),
-                    );
+                    self.report(name.span().start, Some(&path), InvalidValue::with_hint("unknown key", hint));
                 }
             }
         }
@@ -173,7 +166,7 @@ impl Walk<'_> {
         let table = value.get_ref().as_table();
         if table.is_none() {
             let refusal =
-                Refusal::with_hint("must be a table", format!("write [{path}] on a line of its own"));
+                InvalidValue::with_hint("expected a table", format!("write [{path}] on a line of its own"));
             self.report(value.span().start, Some(path), refusal);
         }
         table
@@ -195,7 +188,7 @@ impl Walk<'_> {
         Setting { value, origin: Origin::File { line, column } }
     }
 
-    fn report(&mut self, offset: usize, key: Option<&str>, refusal: Refusal) {
+    fn report(&mut self, offset: usize, key: Option<&str>, refusal: InvalidValue) {
         let (line, column) = self.lines.at(offset);
         self.errors.push(ConfigError {
             place: Place::Position { file: self.paths.config_file.clone(), line, column },
@@ -206,27 +199,28 @@ impl Walk<'_> {
     }
 }
 
-fn written(value: &DeValue<'_>) -> Written {
+fn written(value: &DeValue<'_>) -> RawValue {
     match value {
-        DeValue::String(text) => Written::Text(text.to_string()),
-        DeValue::Boolean(truth) => Written::Boolean(*truth),
+        DeValue::String(text) => RawValue::Text(text.to_string()),
+        DeValue::Boolean(truth) => RawValue::Boolean(*truth),
         DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
-            .map_or(Written::Other("a number beyond any bound"), Written::Integer),
-        DeValue::Float(_) => Written::Other("a fraction"),
-        DeValue::Datetime(_) => Written::Other("a date or time"),
-        DeValue::Array(_) => Written::Other("an array"),
-        DeValue::Table(_) => Written::Other("a table"),
+            .map_or(RawValue::Other("a number that is too large"), RawValue::Integer),
+        DeValue::Float(_) => RawValue::Other("a decimal number"),
+        DeValue::Datetime(_) => RawValue::Other("a date or time"),
+        DeValue::Array(_) => RawValue::Other("an array"),
+        DeValue::Table(_) => RawValue::Other("a table"),
     }
 }
 
-/// The backend's own rule, so that what passes here is served. Names fold case in SQL (ASCII letters).
-fn database_name_refusal(name: &str, settings: &Settings) -> Option<Refusal> {
+/// Applies the backend's own rule, so that every name accepted here works there. SQL ignores case in names
+/// (ASCII letters).
+fn check_database_name(name: &str, settings: &Settings) -> Option<InvalidValue> {
     if let Some(objection) = database_name_objection(name) {
         let hint = format!("choose another name: {DATABASE_NAME}");
-        return Some(Refusal::with_hint(format!("cannot name a database: {objection}"), hint));
+        return Some(InvalidValue::with_hint(format!("not a valid database name: {objection}"), hint));
     }
     let twin = settings.databases.keys().find(|other| other.eq_ignore_ascii_case(name))?;
-    Some(Refusal::with_hint(format!("differs from `{twin}` in case only"), "rename one of them"))
+    Some(InvalidValue::with_hint(format!("differs from `{twin}` only in case"), "rename one of them"))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The environment as a value: the one door through which variables come in.
+//! The environment as a value: the only way to read variables.
 
 use std::collections::BTreeMap;
 
-/// What every variable of ours begins with.
+/// The prefix of Snowgate's variables.
 pub(super) const PREFIX: &str = "SNOWGATE_";
 
 /// A variable that is not an override of a key, for `docs/configuration.md` and for spelling suggestions.
@@ -13,31 +13,34 @@ pub(super) struct Variable {
     pub(super) doc: &'static str,
 }
 
-/// Every variable that some part of Snowgate reads, besides the overrides of keys.
+/// Every variable that a part of Snowgate reads, besides the overrides of keys.
 pub(super) const VARIABLES: &[Variable] = &[
     Variable {
         name: "SNOWGATE_CONFIG",
         doc: "Path of the config file, absolute or with `~/`. A file named here must exist.",
     },
-    Variable { name: "SNOWGATE_GATEWAY", doc: "Path of the `snowgate` program the shim starts." },
+    Variable { name: "SNOWGATE_GATEWAY", doc: "Path of the `snowgate` program that the shim starts." },
     Variable {
         name: "SNOWGATE_HOME",
-        doc: "Absolute folder that holds config, data, state, logs and the socket of one independent gateway.",
+        doc: "Absolute path of a folder for config, data, state, logs and socket of one independent gateway.",
     },
     Variable {
         name: "SNOWGATE_LOG",
-        doc: "Log level (`debug`) or list of targets (`snowgate=debug,tokio=info`), above `gateway.log_level`.",
+        doc: "Log level (`debug`) or list of targets (`snowgate=debug,tokio=info`); overrides `gateway.log_level`.",
     },
-    Variable { name: "SNOWGATE_NO_AUTOSTART", doc: "The shim starts no gateway, it only connects." },
+    Variable { name: "SNOWGATE_NO_AUTOSTART", doc: "The shim does not start a gateway, it only connects." },
     Variable { name: "SNOWGATE_PROFILE", doc: "The profile of the shim's session." },
-    Variable { name: "SNOWGATE_SESSION", doc: "The name under which the shim's session is kept." },
+    Variable {
+        name: "SNOWGATE_SESSION",
+        doc: "The name under which the context of the shim's session is kept.",
+    },
     Variable { name: "SNOWGATE_SOCKET", doc: "Path of the gateway's socket." },
 ];
 
 /// Where variables come from. An empty value counts as not set, everywhere.
 pub trait Environment {
-    /// The value of `name`; `None` where it is not set or empty. Bytes that are not UTF-8 come as U+FFFD,
-    /// which no setting accepts.
+    /// The value of `name`; `None` if it is not set or empty. Bytes that are not UTF-8 become U+FFFD, which
+    /// no setting accepts.
     fn get(&self, name: &str) -> Option<String>;
 
     /// The names of all variables that are set and begin with `SNOWGATE_`, in order.
@@ -95,13 +98,13 @@ mod tests {
     }
 
     #[test]
-    fn the_process_answers_for_itself() {
+    fn the_process_environment_can_be_read() {
         assert!(ProcessEnvironment.get("PATH").is_some());
         assert!(ProcessEnvironment.names().iter().all(|name| name.starts_with(PREFIX)));
     }
 
     #[test]
-    fn the_table_is_in_order() {
+    fn the_table_is_sorted() {
         assert!(VARIABLES.is_sorted_by_key(|variable| variable.name));
         assert!(VARIABLES.iter().all(|variable| variable.name.starts_with(PREFIX)));
     }

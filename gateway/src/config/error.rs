@@ -1,14 +1,14 @@
-//! What can be wrong with a configuration, said so that it can be put right.
+//! Errors of a configuration: the place, the problem and the fix.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Errors shown of one run, at most; the rest is counted.
+/// The most errors shown in one run; the rest is counted.
 const ERRORS_SHOWN_MAX: usize = 50;
 
-/// Where a mistake stands.
+/// The place of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// At a position in the config file; line and column count from 1, the column in characters.
@@ -36,17 +36,17 @@ impl fmt::Display for Place {
     }
 }
 
-/// One mistake. Displayed as `place: key: message` and, on a second line, the hint.
+/// One error. Displayed as `place: key: message` and, on a second line, the hint.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{place}: {}{message}{}", KeyPart(.key.as_deref()), HintPart(.hint.as_deref()))]
 pub struct ConfigError {
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
-    /// The key with its section (`pool.connections_max`), where it is about one.
+    /// The key with its section (`pool.connections_max`), if it is about one.
     pub key: Option<String>,
-    /// What is wrong: the value and what is allowed.
+    /// The problem: the value and what is allowed.
     pub message: String,
-    /// What to do about it, where that is not plain from the message.
+    /// What to do about it, unless the message makes that clear.
     pub hint: Option<String>,
 }
 
@@ -66,17 +66,17 @@ impl fmt::Display for HintPart<'_> {
     }
 }
 
-/// Every mistake of one configuration; never empty.
+/// Every error of one configuration; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// `Err` with the mistakes, `Ok` where there are none.
+    /// `Err` with the errors, `Ok` if there are none.
     pub(super) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
-    /// The mistakes: those of the file in its order, then those of the environment.
+    /// The errors: those of the file in its order, then those of the environment.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
         self.0.iter()
     }
@@ -114,12 +114,12 @@ impl fmt::Display for ConfigErrors {
     }
 }
 
-/// Something that does not stop the gateway but is likely a mistake: a variable that nothing reads.
+/// A likely mistake that does not stop the gateway: a variable that nothing reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// The variable.
     pub variable: String,
-    /// What is odd about it and what was perhaps meant.
+    /// The problem, and what was probably meant.
     pub message: String,
 }
 
@@ -129,22 +129,22 @@ impl fmt::Display for Warning {
     }
 }
 
-/// A profile was asked for that the configuration does not have.
+/// The requested profile is not in the configuration.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("no profile `{name}` in the configuration; {}", advice(.nearest.as_deref(), .known))]
 pub struct UnknownProfile {
-    /// The name asked for.
+    /// The requested name.
     pub name: String,
     /// The profile whose name is nearest to it.
     pub nearest: Option<String>,
-    /// Every profile there is, in order.
+    /// Every profile, in order.
     pub known: Vec<String>,
 }
 
 fn advice(nearest: Option<&str>, known: &[String]) -> String {
     match nearest {
         Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => format!("there is: {}", known.join(", ")),
+        None => format!("available: {}", known.join(", ")),
     }
 }
 
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_errors_is_cut_and_counted() {
+    fn a_long_list_of_errors_is_cut_and_counted() {
         let errors = ConfigErrors((1..=ERRORS_SHOWN_MAX + 2).map(error).collect());
         assert!(errors.to_string().ends_with("\nand 2 more"));
         assert_eq!(errors.iter().count(), ERRORS_SHOWN_MAX + 2);

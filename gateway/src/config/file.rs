@@ -1,4 +1,4 @@
-//! Reading the config file: every way in which that can fail, told apart.
+//! Reading the config file, with a distinct error for every way that can fail.
 
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
@@ -8,34 +8,34 @@ use super::Paths;
 use super::document::Lines;
 use super::error::{ConfigError, Place};
 
-/// Bytes of a config file, at most.
+/// The largest config file, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// The text of the config file; `None` where there is none and none was named.
+/// Reads the config file; `None` if there is none and none was named.
 pub(super) fn read(paths: &Paths) -> Result<Option<String>, ConfigError> {
     let path = &paths.config_file;
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if is_absent(&error) && !paths.config_named => return Ok(None),
-        Err(error) => return Err(unreadable(path, &error)),
+        Err(error) => return Err(read_error(path, &error)),
     };
     check_type(path, &metadata)?;
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    check_owner(path, &file.metadata().map_err(|error| unreadable(path, &error))?)?;
+    let file = File::open(path).map_err(|error| read_error(path, &error))?;
+    check_owner(path, &file.metadata().map_err(|error| read_error(path, &error))?)?;
     decode(path, read_bounded(path, file)?).map(Some)
 }
 
-/// The text of a file that may hold secrets; `None` where there is none. It must be its user's alone, as Snowflake's own
-/// tools want it.
+/// Reads a file that may contain secrets; `None` if there is none. Only its user may have access, as
+/// Snowflake's own tools require.
 pub(super) fn read_private(path: &Path) -> Result<Option<String>, ConfigError> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(unreadable(path, &error)),
+        Err(error) => return Err(read_error(path, &error)),
     };
     check_type(path, &metadata)?;
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    check_private(path, &file.metadata().map_err(|error| unreadable(path, &error))?)?;
+    let file = File::open(path).map_err(|error| read_error(path, &error))?;
+    check_private(path, &file.metadata().map_err(|error| read_error(path, &error))?)?;
     decode(path, read_bounded(path, file)?).map(Some)
 }
 
@@ -43,18 +43,18 @@ fn is_absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// Before the file is opened, because opening a named pipe blocks until somebody writes it.
+/// Called before the file is opened, because opening a named pipe blocks until another process writes to it.
 fn check_type(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
     if metadata.is_dir() {
-        return Err(problem(path, "is a folder, must be a TOML file", None));
+        return Err(file_error(path, "is a folder, not a TOML file", None));
     }
     if !metadata.is_file() {
-        return Err(problem(path, "is not a regular file", None));
+        return Err(file_error(path, "is not a regular file", None));
     }
     Ok(())
 }
 
-/// Who can write the config decides which files the gateway serves, so that may only be its user or root.
+/// The config decides which files the gateway serves, so only its user or root may write it.
 #[cfg(unix)]
 fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
     use std::os::unix::fs::MetadataExt;
@@ -63,17 +63,17 @@ fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
     let user = rustix::process::geteuid().as_raw();
     let owner = metadata.uid();
     if owner != user && owner != 0 {
-        let message = format!("belongs to user id {owner}, must belong to you (user id {user}) or root");
-        return Err(problem(path, &message, Some("copy it to a file of your own".to_owned())));
+        let message = format!("is owned by user id {owner}, not by you (user id {user}) or root");
+        return Err(file_error(path, &message, Some("copy it to a file that you own".to_owned())));
     }
     if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
         let hint = format!("run: chmod o-w {}", path.display());
-        return Err(problem(path, "can be written by every user of this machine", Some(hint)));
+        return Err(file_error(path, "is world-writable", Some(hint)));
     }
     Ok(())
 }
 
-/// Others must not read passwords.
+/// Other users must not be able to read passwords.
 #[cfg(unix)]
 fn check_private(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
     use std::os::unix::fs::MetadataExt;
@@ -81,8 +81,11 @@ fn check_private(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
     const OTHERS: u32 = 0o077;
     check_owner(path, metadata)?;
     if metadata.mode() & OTHERS != 0 {
-        let message = format!("is open to others (mode {:o}), and may hold secrets", metadata.mode() & 0o777);
-        return Err(problem(path, &message, Some(format!("run: chmod 0600 {}", path.display()))));
+        let message = format!(
+            "is readable by other users (mode {:o}) and may contain secrets",
+            metadata.mode() & 0o777
+        );
+        return Err(file_error(path, &message, Some(format!("run: chmod 0600 {}", path.display()))));
     }
     Ok(())
 }
@@ -99,9 +102,9 @@ fn check_owner(_: &Path, _: &Metadata) -> Result<(), ConfigError> {
 
 fn read_bounded(path: &Path, file: File) -> Result<Vec<u8>, ConfigError> {
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| read_error(path, &error))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(problem(path, &format!("has more than {FILE_BYTES_MAX} bytes, the upper bound"), None));
+        return Err(file_error(path, &format!("is larger than the limit of {FILE_BYTES_MAX} bytes"), None));
     }
     Ok(bytes)
 }
@@ -120,18 +123,18 @@ fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
     })
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
+fn read_error(path: &Path, error: &std::io::Error) -> ConfigError {
     let hint = match error.kind() {
-        ErrorKind::NotFound => Some("create the file, or name another one".to_owned()),
+        ErrorKind::NotFound => Some("create the file, or specify another one".to_owned()),
         ErrorKind::PermissionDenied => {
-            Some("let the user who runs the gateway read the file and enter its folders".to_owned())
+            Some("give the user who runs the gateway read access to the file and its folders".to_owned())
         }
         _ => None,
     };
-    problem(path, &format!("cannot be read: {error}"), hint)
+    file_error(path, &format!("cannot be read: {error}"), hint)
 }
 
-fn problem(path: &Path, message: &str, hint: Option<String>) -> ConfigError {
+fn file_error(path: &Path, message: &str, hint: Option<String>) -> ConfigError {
     ConfigError { place: Place::File(path.to_owned()), key: None, message: message.to_owned(), hint }
 }
 
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_an_error_only_where_it_was_named() {
+    fn a_missing_file_is_an_error_only_if_it_was_named() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::below(home.path());
         assert_eq!(read(&paths), Ok(None));
@@ -156,21 +159,21 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_not_utf8_is_placed() {
+    fn text_that_is_not_utf8_is_reported_with_its_position() {
         let error = read_bytes(b"[gateway]\nx = \"\xff\"\n").unwrap_err();
         assert!(error.to_string().contains("config.toml:2:6: is not valid UTF-8"), "{error}");
     }
 
     #[test]
-    fn size_is_bounded() {
+    fn a_file_over_the_size_limit_is_refused() {
         let bytes = vec![b'#'; usize::try_from(FILE_BYTES_MAX).unwrap()];
         assert!(read_bytes(&bytes).is_ok());
         let bytes = vec![b'#'; bytes.len() + 1];
-        assert!(read_bytes(&bytes).unwrap_err().message.contains("upper bound"));
+        assert!(read_bytes(&bytes).unwrap_err().message.contains("larger than the limit"));
     }
 
     #[test]
-    fn a_folder_is_named_as_such() {
+    fn a_folder_in_place_of_the_file_is_refused() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::below(home.path());
         std::fs::create_dir(&paths.config_file).unwrap();
@@ -179,7 +182,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_everybody_can_write_is_refused() {
+    fn a_world_writable_file_is_refused() {
         use std::os::unix::fs::PermissionsExt;
 
         let home = tempfile::tempdir().unwrap();

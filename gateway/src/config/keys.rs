@@ -3,33 +3,33 @@
 use super::environment::PREFIX;
 use super::kind::Kind;
 
-/// What a key is worth where nobody set it.
+/// The value of a key that is not set.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fallback {
     /// This number.
     Integer(u64),
     /// This truth value.
     Boolean(bool),
-    /// This word.
+    /// This text.
     Text(&'static str),
     /// This folder inside the data folder.
     DataFolder(&'static str),
-    /// Nothing: the key may stay without a value.
+    /// None: the key is optional.
     Unset,
 }
 
 /// One scalar setting.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
-    /// The TOML table it stands in.
+    /// Its TOML table.
     pub(super) section: &'static str,
     /// Its name in that table.
     pub(super) name: &'static str,
-    /// `section.name`: what errors call it, and its place in [`super::Settings`].
+    /// `section.name`: its name in errors, and its key in [`super::Settings`].
     pub(super) path: &'static str,
-    /// What values it takes.
+    /// The values that it accepts.
     pub(super) kind: Kind,
-    /// Its value where nobody set it.
+    /// Its value if it is not set.
     pub(super) fallback: Fallback,
     /// What it does: one or more sentences.
     pub(super) doc: &'static str,
@@ -46,23 +46,23 @@ impl Key {
 pub(super) struct Section {
     /// Its name.
     pub(super) name: &'static str,
-    /// What is set there.
+    /// What its keys are for.
     pub(super) doc: &'static str,
 }
 
-/// The tables of fixed keys, in the order in which they are shown.
+/// The tables with fixed keys, in display order.
 pub(super) const SECTIONS: &[Section] = &[
     Section { name: "gateway", doc: "The gateway process and its sessions." },
-    Section { name: "session", doc: "Sessions, and what is kept of them." },
-    Section { name: "backend", doc: "What runs the statements." },
+    Section { name: "session", doc: "Sessions, and how long their context is kept." },
+    Section { name: "backend", doc: "The backend that runs the statements." },
     Section { name: "sqlite", doc: "The embedded backend: a folder of SQLite files, each one a database." },
     Section {
         name: "snowflake",
-        doc: "The Snowflake account, where it is the backend. Passwords, passphrases and tokens do not stand here, but in\n\
-              `SNOWFLAKE_*` variables or in Snowflake's own `connections.toml`.",
+        doc: "The Snowflake account, if that is the backend. Passwords, passphrases and tokens go in `SNOWFLAKE_*` variables or\n\
+              in Snowflake's own `connections.toml` instead.",
     },
-    Section { name: "pool", doc: "The connections that all sessions share." },
-    Section { name: "limits", doc: "What one statement may cost and return." },
+    Section { name: "pool", doc: "The connections shared by all sessions." },
+    Section { name: "limits", doc: "Limits on the cost and result of one statement." },
 ];
 
 /// The table of profiles.
@@ -82,7 +82,7 @@ pub(super) const PROFILE_KEYS: &[(&str, &str)] = &[
 /// The table of single database files inside `[sqlite]`.
 pub(super) const DATABASES: &str = "databases";
 
-/// The words of `snowflake.authenticator`, as Snowflake's own tools name them.
+/// The values of `snowflake.authenticator`, named as in Snowflake's own tools.
 pub(super) const AUTHENTICATORS: &[&str] = &[
     "snowflake_jwt",
     "oauth",
@@ -114,91 +114,90 @@ keys! {
     IDLE_EXIT = gateway.idle_exit_minutes: Kind::integer(0, 10_080), default Fallback::Integer(15);
     /// Milliseconds that running statements get to finish when the gateway stops.
     DRAIN_TIMEOUT = gateway.drain_timeout_ms: Kind::integer(0, 15_000), default Fallback::Integer(5_000);
-    /// Sessions open at once; a client beyond that is refused by name.
+    /// Sessions open at once; further clients are refused with a message.
     SESSIONS_MAX = gateway.sessions_max: Kind::integer(1, 100_000), default Fallback::Integer(2_000);
     /// Requests of one session that run at once; further ones wait.
     SESSION_REQUESTS_MAX = gateway.session_requests_max: Kind::integer(1, 1_024),
         default Fallback::Integer(32);
-    /// Milliseconds a new connection has to say hello before it is closed.
+    /// Milliseconds that a new connection has to send its hello before it is closed.
     HELLO_TIMEOUT = gateway.hello_timeout_ms: Kind::integer(100, 60_000), default Fallback::Integer(5_000);
-    /// How much is logged; `SNOWGATE_LOG` stands above it.
+    /// How much is logged; `SNOWGATE_LOG` overrides it.
     LOG_LEVEL = gateway.log_level: Kind::choice(&["error", "warn", "info", "debug", "trace"]),
         default Fallback::Text("info");
 
-    /// Minutes for which the context of a session whose client has left is kept for the next shim of the same client;
-    /// 0: not at all.
+    /// How long (minutes) to keep a disconnected client's context for its next session; 0: not at all.
     SESSION_TTL = session.ttl_minutes: Kind::integer(0, 43_200), default Fallback::Integer(1_440);
 
-    /// The backend. Where it is not set and the variable `SNOWFLAKE_ACCOUNT` is, it is `snowflake`.
+    /// The backend. If it is not set but the variable `SNOWFLAKE_ACCOUNT` is, it is `snowflake`.
     BACKEND_KIND = backend.kind: Kind::choice(&["sqlite", "snowflake"]), default Fallback::Text("sqlite");
 
-    /// The folder of database files. A relative path starts at the config file's folder; `~/` is the home
-    /// folder.
+    /// The folder of database files. A relative path is relative to the config file's folder; `~/` is the
+    /// home folder.
     SQLITE_FOLDER = sqlite.folder: Kind::Path, default Fallback::DataFolder("databases");
-    /// Whether the first start fills the folder with the sample database `SNOWFLAKE_SAMPLE_DATA`.
+    /// Whether the first start creates the sample database `SNOWFLAKE_SAMPLE_DATA` in the folder.
     SAMPLE_DATA = sqlite.sample_data: Kind::Boolean, default Fallback::Boolean(true);
     /// Whether statements that write are refused.
     READ_ONLY = sqlite.read_only: Kind::Boolean, default Fallback::Boolean(true);
-    /// Milliseconds a statement waits for another process's lock on a file.
+    /// Milliseconds that a statement waits for another process's lock on a file.
     BUSY_TIMEOUT = sqlite.busy_timeout_ms: Kind::integer(0, 600_000), default Fallback::Integer(5_000);
 
-    /// The connection of Snowflake's `connections.toml` that fills in whatever is set nowhere else. Where it is not set and
-    /// no account is, it is the default connection there.
+    /// The connection in Snowflake's `connections.toml` that supplies every value not set elsewhere. If
+    /// neither it nor an account is set, the default connection is used.
     SNOWFLAKE_CONNECTION = snowflake.connection: Kind::Name, default Fallback::Unset;
     /// The account identifier: `organization-account`.
     SNOWFLAKE_ACCOUNT = snowflake.account: Kind::Name, default Fallback::Unset;
     /// The user.
     SNOWFLAKE_USER = snowflake.user: Kind::Name, default Fallback::Unset;
-    /// How the user proves who it is. Where it is not set, the one credential that is there says it: a private key or a
-    /// password. A token may be of either kind, and needs it.
+    /// How to log in. If it is not set, it follows from the one credential that is set: a private key or a
+    /// password. A token needs it, because there are two kinds of tokens.
     AUTHENTICATOR = snowflake.authenticator: Kind::choice(AUTHENTICATORS), default Fallback::Unset;
     /// The private key, a PEM file (PKCS#8, plain or encrypted).
     PRIVATE_KEY_FILE = snowflake.private_key_file: Kind::Path, default Fallback::Unset;
-    /// A file that holds the token. It is read at every log-in, so that a renewed token counts.
+    /// A file that contains the token. It is read at every log-in, so a renewed token is picked up.
     TOKEN_FILE_PATH = snowflake.token_file_path: Kind::Path, default Fallback::Unset;
-    /// The role that sessions start with, unless their profile has another.
+    /// The role that sessions start with, unless their profile sets another.
     SNOWFLAKE_ROLE = snowflake.role: Kind::Name, default Fallback::Unset;
-    /// The warehouse that sessions start with, unless their profile has another.
+    /// The warehouse that sessions start with, unless their profile sets another.
     SNOWFLAKE_WAREHOUSE = snowflake.warehouse: Kind::Name, default Fallback::Unset;
-    /// The database that sessions start with, unless their profile has another.
+    /// The database that sessions start with, unless their profile sets another.
     SNOWFLAKE_DATABASE = snowflake.database: Kind::Name, default Fallback::Unset;
-    /// The schema that sessions start with, unless their profile has another.
+    /// The schema that sessions start with, unless their profile sets another.
     SNOWFLAKE_SCHEMA = snowflake.schema: Kind::Name, default Fallback::Unset;
-    /// The host in place of the account's own: a private link, or a test server.
+    /// The host to use instead of the account's own: a private link, or a test server.
     SNOWFLAKE_HOST = snowflake.host: Kind::Name, default Fallback::Unset;
-    /// The port in place of the protocol's own.
+    /// The port to use instead of the protocol's default.
     SNOWFLAKE_PORT = snowflake.port: Kind::integer(1, 65_535), default Fallback::Unset;
-    /// The protocol. `http` sends everything readable, credentials included: for test servers.
+    /// The protocol. `http` sends everything unencrypted, credentials included: only for test servers.
     SNOWFLAKE_PROTOCOL = snowflake.protocol: Kind::choice(&["https", "http"]), default Fallback::Text("https");
-    /// The proxy, as `http://host:port`. Where it is not set, `HTTPS_PROXY` and `NO_PROXY` count; a proxy with a password
-    /// stands there.
+    /// The proxy, as `http://host:port`. If it is not set, `HTTPS_PROXY` and `NO_PROXY` are used; put a proxy
+    /// with a password there.
     SNOWFLAKE_PROXY = snowflake.proxy: Kind::Name, default Fallback::Unset;
     /// Whether statements that may change something are refused.
     SNOWFLAKE_READ_ONLY = snowflake.read_only: Kind::Boolean, default Fallback::Boolean(true);
-    /// Whether a log-in by browser or with a second factor is remembered, where the account allows it: in a file that only
-    /// you can read, so that the next start asks nobody.
+    /// Whether a log-in by browser or with a second factor is remembered, if the account allows it: in a file
+    /// that only you can read, so you are not asked again.
     TOKEN_CACHE = snowflake.token_cache: Kind::Boolean, default Fallback::Boolean(true);
 
-    /// Connections kept open while nothing runs. Where it is not set, it is never above
-    /// `pool.connections_max`.
+    /// Connections kept open while nothing runs. If it is not set, it is lowered to `pool.connections_max`
+    /// where needed.
     CONNECTIONS_MIN = pool.connections_min: Kind::integer(0, 256), default Fallback::Integer(2);
     /// Connections open at once.
     CONNECTIONS_MAX = pool.connections_max: Kind::integer(1, 256), default Fallback::Integer(10);
-    /// Milliseconds a statement waits for a connection before it is refused.
+    /// Milliseconds that a statement waits for a connection before it is refused.
     WAIT_TIMEOUT = pool.wait_timeout_ms: Kind::integer(1, 3_600_000), default Fallback::Integer(30_000);
     /// Milliseconds after which an unused connection above the minimum is closed.
     IDLE_TIMEOUT = pool.idle_timeout_ms: Kind::integer(1_000, 86_400_000), default Fallback::Integer(300_000);
 
-    /// Rows of one result, at most, whatever limit the client asks for.
+    /// The most rows in one result, even if the client asks for more.
     ROWS_MAX = limits.rows_max: Kind::integer(1, 1_000_000), default Fallback::Integer(10_000);
-    /// Bytes of cell text in one result, at most. The bound is 7 MiB, because TypeScript clients close the
-    /// connection on a message over 10 MiB.
+    /// The most bytes of cell text in one result. The upper bound is 7 MiB, because TypeScript clients close
+    /// the connection on a message over 10 MiB.
     BYTES_MAX = limits.bytes_max: Kind::integer(1_024, 7_340_032), default Fallback::Integer(1_048_576);
-    /// Milliseconds after which a running statement is interrupted.
+    /// Milliseconds after which a running statement is cancelled.
     STATEMENT_TIMEOUT = limits.statement_timeout_ms: Kind::integer(1, 86_400_000),
         default Fallback::Integer(300_000);
-    /// Rows counted past the end of a cut result to say how many are missing; beyond it the count is "at
-    /// least".
+    /// Rows to count past the end of a cut result, to report how many are missing; beyond that the count is
+    /// "at least".
     COUNT_ROWS_MAX = limits.count_rows_max: Kind::integer(0, 1_000_000_000),
         default Fallback::Integer(100_000);
 }
@@ -219,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_unique_and_stand_in_a_known_section() {
+    fn keys_are_unique_and_belong_to_a_known_section() {
         for (index, key) in KEYS.iter().enumerate() {
             assert!(SECTIONS.iter().any(|section| section.name == key.section), "{}", key.path);
             assert!(KEYS[..index].iter().all(|other| other.path != key.path), "{}", key.path);
@@ -244,12 +243,12 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_spells_section_and_key() {
+    fn a_variable_is_named_after_section_and_key() {
         assert_eq!(CONNECTIONS_MAX.variable(), "SNOWGATE_POOL_CONNECTIONS_MAX");
     }
 
     #[test]
-    fn every_number_states_its_bounds_beside_its_typed_field() {
+    fn every_typed_field_documents_the_bounds_of_its_number() {
         let sources = concat!(include_str!("sections.rs"), include_str!("snowflake/mod.rs"));
         let words: Vec<_> = sources.split_whitespace().filter(|word| *word != "///").collect();
         let source = words.join(" ");

@@ -1,11 +1,11 @@
-//! What values a key takes, and the checks every value passes on its way in.
+//! The kinds of keys, and the checks that every value must pass.
 
 use std::path::PathBuf;
 
 use super::resolver::Resolver;
 use super::suggest;
 
-/// Characters of a name, at most.
+/// The longest name, in characters.
 const NAME_CHARS_MAX: usize = 255;
 
 /// The kind of a key.
@@ -13,16 +13,16 @@ const NAME_CHARS_MAX: usize = 255;
 pub(super) enum Kind {
     /// A whole number in these bounds, both included.
     Integer {
-        /// The least.
+        /// The smallest.
         min: u64,
-        /// The greatest.
+        /// The largest.
         max: u64,
     },
     /// True or false.
     Boolean,
-    /// One of some words.
+    /// One of several fixed values.
     Choice {
-        /// The words.
+        /// The values.
         accepted: &'static [&'static str],
     },
     /// A file or folder.
@@ -38,48 +38,48 @@ pub(super) enum Value {
     Integer(u64),
     /// True or false.
     Boolean(bool),
-    /// A word or a name.
+    /// A fixed value or a name.
     Text(String),
     /// An absolute path.
     Path(PathBuf),
 }
 
-/// A value as it was written, before any check.
+/// A value as written, before any check.
 #[derive(Clone, Debug)]
-pub(super) enum Written {
+pub(super) enum RawValue {
     /// A whole number.
     Integer(i128),
     /// True or false.
     Boolean(bool),
     /// Text.
     Text(String),
-    /// Something no key takes; the word says what.
+    /// A value of a type that no key accepts; the text names the type.
     Other(&'static str),
 }
 
-/// Why a value was refused.
+/// Why a value was rejected.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    /// What is wrong.
+pub(super) struct InvalidValue {
+    /// The problem.
     pub(super) message: String,
     /// What to do about it.
     pub(super) hint: Option<String>,
 }
 
-impl Refusal {
-    /// A refusal without a hint.
+impl InvalidValue {
+    /// An error without a hint.
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
     }
 
-    /// A refusal with a hint.
+    /// An error with a hint.
     pub(super) fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: Some(hint.into()) }
     }
 }
 
-impl Written {
-    /// A variable's text, read the way `kind` wants it; what cannot be read stays text, for the error.
+impl RawValue {
+    /// A variable's text, parsed as `kind`; if that fails it stays text, for the error message.
     pub(super) fn from_variable(kind: Kind, text: &str) -> Self {
         let word = text.trim();
         let read = match kind {
@@ -95,12 +95,12 @@ impl Written {
         read.unwrap_or_else(|| Self::Text(text.to_owned()))
     }
 
-    /// The value and what it is, for "is ..., must be ...".
+    /// The value or its type, for "expected ..., got ...".
     fn describe(&self) -> String {
         match self {
             Self::Integer(number) => number.to_string(),
             Self::Boolean(truth) => truth.to_string(),
-            Self::Text(text) => format!("the text {text:?}"),
+            Self::Text(text) => format!("{text:?}"),
             Self::Other(what) => (*what).to_owned(),
         }
     }
@@ -117,13 +117,14 @@ impl Kind {
         Self::Choice { accepted }
     }
 
-    /// What is allowed, in words: `a whole number from 1 to 9`.
+    /// The allowed values as text: `a whole number from 1 to 9`.
     pub(super) fn describe(self) -> String {
         match self {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Boolean => "true or false".to_owned(),
             Self::Choice { accepted } => {
-                accepted.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
+                let accepted: Vec<_> = accepted.iter().map(|word| format!("{word:?}")).collect();
+                format!("one of {}", accepted.join(", "))
             }
             Self::Path => "a path".to_owned(),
             Self::Name => format!("a name of 1 to {NAME_CHARS_MAX} characters"),
@@ -131,43 +132,43 @@ impl Kind {
     }
 
     /// Checks `written`; paths are made absolute by `resolver`.
-    pub(super) fn check(self, written: Written, resolver: &Resolver<'_>) -> Result<Value, Refusal> {
+    pub(super) fn check(self, written: RawValue, resolver: &Resolver<'_>) -> Result<Value, InvalidValue> {
         match (self, written) {
-            (Self::Integer { min, max }, Written::Integer(number)) => match u64::try_from(number) {
+            (Self::Integer { min, max }, RawValue::Integer(number)) => match u64::try_from(number) {
                 Ok(value) if (min..=max).contains(&value) => Ok(Value::Integer(value)),
-                _ => Err(self.refuse(&Written::Integer(number))),
+                _ => Err(self.refuse(&RawValue::Integer(number))),
             },
-            (Self::Boolean, Written::Boolean(truth)) => Ok(Value::Boolean(truth)),
-            (Self::Choice { accepted }, Written::Text(word)) => choose(self, accepted, word),
-            (Self::Path, Written::Text(text)) => resolver.resolve(&text).map(Value::Path),
-            (Self::Name, Written::Text(name)) => check_name(name),
+            (Self::Boolean, RawValue::Boolean(truth)) => Ok(Value::Boolean(truth)),
+            (Self::Choice { accepted }, RawValue::Text(word)) => choose(self, accepted, word),
+            (Self::Path, RawValue::Text(text)) => resolver.resolve(&text).map(Value::Path),
+            (Self::Name, RawValue::Text(name)) => check_name(name),
             (_, other) => Err(self.refuse(&other)),
         }
     }
 
-    fn refuse(self, written: &Written) -> Refusal {
-        Refusal::new(format!("is {}, must be {}", written.describe(), self.describe()))
+    fn refuse(self, written: &RawValue) -> InvalidValue {
+        InvalidValue::new(format!("expected {}, got {}", self.describe(), written.describe()))
     }
 }
 
-fn choose(kind: Kind, accepted: &[&str], word: String) -> Result<Value, Refusal> {
+fn choose(kind: Kind, accepted: &[&str], word: String) -> Result<Value, InvalidValue> {
     if accepted.contains(&word.as_str()) {
         return Ok(Value::Text(word));
     }
     let hint =
         suggest::nearest(&word, accepted.iter().copied()).map(|near| format!("did you mean {near:?}?"));
-    Err(Refusal { hint, ..kind.refuse(&Written::Text(word)) })
+    Err(InvalidValue { hint, ..kind.refuse(&RawValue::Text(word)) })
 }
 
-fn check_name(name: String) -> Result<Value, Refusal> {
+fn check_name(name: String) -> Result<Value, InvalidValue> {
     let chars = name.chars().count();
     if name.contains(char::is_control) {
-        return Err(Refusal::new("holds a control character, which no name has"));
+        return Err(InvalidValue::new("the name contains a control character"));
     }
     match chars {
-        0 => Err(Refusal::with_hint("is empty", "leave the key out to have no value")),
+        0 => Err(InvalidValue::with_hint("the name is empty", "remove the key to leave it unset")),
         1..=NAME_CHARS_MAX => Ok(Value::Text(name)),
-        _ => Err(Refusal::new(format!("has {chars} characters, must be {}", Kind::Name.describe()))),
+        _ => Err(InvalidValue::new(format!("expected {}, got {chars} characters", Kind::Name.describe()))),
     }
 }
 
@@ -178,60 +179,63 @@ mod tests {
     const NOWHERE: Resolver<'static> = Resolver { base: None, home: None };
     const BOUNDED: Kind = Kind::integer(2, 5);
 
-    fn refusal(kind: Kind, written: Written) -> String {
-        let Refusal { message, hint } = kind.check(written, &NOWHERE).unwrap_err();
+    fn refusal(kind: Kind, written: RawValue) -> String {
+        let InvalidValue { message, hint } = kind.check(written, &NOWHERE).unwrap_err();
         [Some(message), hint].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
     #[test]
     fn both_bounds_are_included_and_nothing_beyond() {
         for number in [2, 5] {
-            assert!(BOUNDED.check(Written::Integer(number), &NOWHERE).is_ok());
+            assert!(BOUNDED.check(RawValue::Integer(number), &NOWHERE).is_ok());
         }
         for number in [-1, 1, 6, i128::MAX] {
-            let expected = format!("is {number}, must be a whole number from 2 to 5");
-            assert_eq!(refusal(BOUNDED, Written::Integer(number)), expected);
+            let expected = format!("expected a whole number from 2 to 5, got {number}");
+            assert_eq!(refusal(BOUNDED, RawValue::Integer(number)), expected);
         }
     }
 
     #[test]
-    fn a_value_of_another_kind_is_named() {
-        let text = refusal(BOUNDED, Written::Text("3".to_owned()));
-        assert_eq!(text, "is the text \"3\", must be a whole number from 2 to 5");
-        assert_eq!(refusal(Kind::Boolean, Written::Other("an array")), "is an array, must be true or false");
+    fn a_value_of_another_kind_is_shown_in_the_error() {
+        let text = refusal(BOUNDED, RawValue::Text("3".to_owned()));
+        assert_eq!(text, "expected a whole number from 2 to 5, got \"3\"");
+        assert_eq!(
+            refusal(Kind::Boolean, RawValue::Other("an array")),
+            "expected true or false, got an array"
+        );
     }
 
     #[test]
-    fn variables_are_read_as_their_kind_wants() {
-        let read = |kind, text| kind_of(kind, text).unwrap();
+    fn variables_are_parsed_as_their_kind() {
+        let read = |kind, text| parse(kind, text).unwrap();
         assert_eq!(read(BOUNDED, " 3 "), Value::Integer(3));
         assert_eq!(read(Kind::integer(0, 9_999), "1_000"), Value::Integer(1_000));
         assert_eq!(read(Kind::Boolean, "TRUE"), Value::Boolean(true));
         assert_eq!(read(Kind::Boolean, "0"), Value::Boolean(false));
-        assert!(kind_of(Kind::Boolean, "yes").is_err());
-        assert!(kind_of(BOUNDED, "3s").is_err());
+        assert!(parse(Kind::Boolean, "yes").is_err());
+        assert!(parse(BOUNDED, "3s").is_err());
     }
 
-    fn kind_of(kind: Kind, text: &str) -> Result<Value, Refusal> {
-        kind.check(Written::from_variable(kind, text), &NOWHERE)
+    fn parse(kind: Kind, text: &str) -> Result<Value, InvalidValue> {
+        kind.check(RawValue::from_variable(kind, text), &NOWHERE)
     }
 
     #[test]
-    fn a_misspelt_word_is_told_the_right_one() {
+    fn for_a_misspelt_value_the_nearest_is_suggested() {
         let kind = Kind::choice(&["sqlite", "snowflake"]);
-        let misspelt = refusal(kind, Written::Text("sqllite".to_owned()));
+        let misspelt = refusal(kind, RawValue::Text("sqllite".to_owned()));
         assert_eq!(
             misspelt,
-            "is the text \"sqllite\", must be \"sqlite\", \"snowflake\"; did you mean \"sqlite\"?"
+            "expected one of \"sqlite\", \"snowflake\", got \"sqllite\"; did you mean \"sqlite\"?"
         );
     }
 
     #[test]
     fn names_are_bounded() {
-        let name = |chars| Written::Text("n".repeat(chars));
+        let name = |chars| RawValue::Text("n".repeat(chars));
         assert!(Kind::Name.check(name(NAME_CHARS_MAX), &NOWHERE).is_ok());
-        assert!(refusal(Kind::Name, name(NAME_CHARS_MAX + 1)).starts_with("has 256 characters"));
-        assert!(refusal(Kind::Name, name(0)).starts_with("is empty"));
-        assert!(refusal(Kind::Name, Written::Text("a\nb".to_owned())).contains("control character"));
+        assert!(refusal(Kind::Name, name(NAME_CHARS_MAX + 1)).ends_with("got 256 characters"));
+        assert!(refusal(Kind::Name, name(0)).starts_with("the name is empty"));
+        assert!(refusal(Kind::Name, RawValue::Text("a\nb".to_owned())).contains("control character"));
     }
 }

@@ -1,4 +1,4 @@
-//! The way from file and environment to the one immutable [`Config`].
+//! Builds the immutable [`Config`] from file and environment.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,13 +16,13 @@ use crate::backend::snowflake::SnowflakeSettings;
 pub struct Config {
     /// The process and its sessions.
     pub gateway: GatewayConfig,
-    /// Sessions, and what is kept of them.
+    /// Sessions, and how long their context is kept.
     pub session: SessionConfig,
     /// What runs the statements.
     pub backend: BackendKind,
     /// The embedded backend.
     pub sqlite: SqliteConfig,
-    /// The account of Snowflake, where that is the backend.
+    /// The Snowflake account, if that is the backend.
     pub snowflake: Option<SnowflakeSettings>,
     /// The shared connections.
     pub pool: PoolConfig,
@@ -30,18 +30,18 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Profiles by name; `default` is always among them.
     pub profiles: BTreeMap<String, ProfileConfig>,
-    /// `SNOWGATE_LOG`, checked: a level or a list of targets that stands above [`GatewayConfig::log_level`].
+    /// `SNOWGATE_LOG`, checked: a level or a list of targets that overrides [`GatewayConfig::log_level`].
     pub log_targets: Option<String>,
-    /// The file that was read; `None` where there is none.
+    /// The file that was read; `None` if there is none.
     pub file: Option<PathBuf>,
     /// Every value as `config show` prints it, with its origin.
     pub origins: Settings,
-    /// What is likely a mistake and stops nothing.
+    /// Likely mistakes that do not stop the gateway.
     pub warnings: Vec<Warning>,
 }
 
-/// What the layers leave behind.
-struct Layers {
+/// The merged layers.
+struct Merged {
     settings: Settings,
     account: Option<SnowflakeSettings>,
     file: Option<PathBuf>,
@@ -53,12 +53,12 @@ impl Config {
         self.snowflake.as_ref().map_or(self.sqlite.read_only, |snowflake| snowflake.read_only)
     }
 
-    /// Reads the config file, where there is one, and the environment's overrides.
+    /// Reads the config file, if there is one, and the environment's overrides.
     ///
     /// # Errors
     ///
-    /// Every mistake that can be told apart, of file and environment. A file that is no TOML hides the
-    /// mistakes of its values; one that cannot be read hides its own only.
+    /// Every error in file and environment. Of a file that is not valid TOML only the syntax errors are
+    /// reported.
     pub fn load(paths: &Paths, env: &dyn Environment) -> Result<Self, ConfigErrors> {
         let mut settings = Settings::defaults(&paths.data_dir);
         let mut errors = Vec::new();
@@ -77,16 +77,16 @@ impl Config {
         }
         ConfigErrors::check(errors)?;
         let account = snowflake::assemble(env, paths, &mut settings, secrets).or_else(|errors| {
-            // There are some.
+            // Never empty here.
             ConfigErrors::check(errors).map(|()| None)
         })?;
         let file = text.map(|_| paths.config_file.clone());
-        let layers = Layers { settings, account, file };
-        Ok(Self::assemble(layers, overridden.log_targets, overridden.warnings))
+        let merged = Merged { settings, account, file };
+        Ok(Self::assemble(merged, overridden.log_targets, overridden.warnings))
     }
 
-    fn assemble(layers: Layers, log_targets: Option<String>, warnings: Vec<Warning>) -> Self {
-        let Layers { settings, account, file } = layers;
+    fn assemble(merged: Merged, log_targets: Option<String>, warnings: Vec<Warning>) -> Self {
+        let Merged { settings, account, file } = merged;
         let profiles = settings.profiles.iter();
         Self {
             gateway: GatewayConfig::from_settings(&settings),
@@ -110,7 +110,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`UnknownProfile`], with the nearest name there is.
+    /// [`UnknownProfile`], with the nearest known name.
     pub fn profile(&self, name: &str) -> Result<&ProfileConfig, UnknownProfile> {
         self.profiles.get(name).ok_or_else(|| self.unknown_profile(name))
     }

@@ -1,12 +1,13 @@
-//! Configuration: what the gateway reads once, at its start, and never changes afterwards.
+//! Configuration: read once at the start of the gateway and never changed afterwards.
 //!
-//! Three layers, each above the one before it: the defaults of the table in `keys`, the TOML file, the
-//! `SNOWGATE_*` variables. Every value is checked on its way in (`kind`), kept with its origin
-//! ([`Settings`]), checked against the others and handed out as the typed, immutable [`Config`]. Mistakes are
+//! Three layers, each overriding the one before: the defaults of the table in `keys`, the TOML file, the
+//! `SNOWGATE_*` variables. Every value is checked when it is read (`kind`), kept with its origin
+//! ([`Settings`]), checked against the others and returned in the typed, immutable [`Config`]. Errors are
 //! collected, so that one run reports all of them ([`ConfigErrors`]).
 //!
-//! Invariant: a setting exists because it stands in the table; overrides, suggestions, `config show` and
-//! `docs/configuration.md` all follow from it. Nothing outside [`ProcessEnvironment`] reads the environment.
+//! Invariant: every setting is in the table; overrides, suggestions, `config show` and
+//! `docs/configuration.md` are all derived from it. Nothing outside [`ProcessEnvironment`] reads the
+//! environment.
 
 mod checks;
 mod document;
@@ -16,6 +17,7 @@ mod file;
 mod keys;
 mod kind;
 mod load;
+pub mod log_targets;
 mod overrides;
 mod paths;
 mod reference;

@@ -3,33 +3,32 @@
 use super::environment::{PREFIX, VARIABLES};
 use super::error::{ConfigError, Place, Warning};
 use super::keys::{DATABASES, KEYS, PROFILES};
-use super::kind::Written;
+use super::kind::RawValue;
 use super::resolver::Resolver;
 use super::settings::{Origin, Settings};
-use super::{Environment, Paths, suggest};
-use crate::observe;
+use super::{Environment, Paths, log_targets, suggest};
 
 const LOG_VARIABLE: &str = "SNOWGATE_LOG";
 
-/// What the environment says.
+/// What the environment sets.
 #[derive(Debug, Default)]
-pub(super) struct Overridden {
-    /// Values that do not pass.
+pub(super) struct Overrides {
+    /// Invalid values.
     pub(super) errors: Vec<ConfigError>,
     /// Variables that nothing reads.
     pub(super) warnings: Vec<Warning>,
-    /// `SNOWGATE_LOG`, where it is set.
+    /// `SNOWGATE_LOG`, if it is set.
     pub(super) log_targets: Option<String>,
 }
 
-/// Puts the environment's values into `settings`.
-pub(super) fn apply(env: &dyn Environment, paths: &Paths, settings: &mut Settings) -> Overridden {
+/// Reads the environment's values into `settings`.
+pub(super) fn apply(env: &dyn Environment, paths: &Paths, settings: &mut Settings) -> Overrides {
     let resolver = Resolver { base: None, home: paths.home_dir.as_deref() };
-    let mut found = Overridden { warnings: warnings(env), ..Overridden::default() };
+    let mut found = Overrides { warnings: warnings(env), ..Overrides::default() };
     for key in KEYS {
         let variable = key.variable();
         let Some(text) = env.get(&variable) else { continue };
-        match key.kind.check(Written::from_variable(key.kind, &text), &resolver) {
+        match key.kind.check(RawValue::from_variable(key.kind, &text), &resolver) {
             Ok(value) => settings.set(key, value, Origin::Environment { variable }),
             Err(refusal) => found.errors.push(ConfigError {
                 place: Place::Variable(variable),
@@ -45,7 +44,7 @@ pub(super) fn apply(env: &dyn Environment, paths: &Paths, settings: &mut Setting
 }
 
 fn log_error(targets: &str) -> Option<ConfigError> {
-    let error = observe::check_targets(targets).err()?;
+    let error = log_targets::parse(targets).err()?;
     Some(ConfigError {
         place: Place::Variable(LOG_VARIABLE.to_owned()),
         key: None,
@@ -68,11 +67,11 @@ fn explain(variable: &str, known: &[String]) -> String {
     let name = bare(variable);
     let file_only = [PROFILES.to_owned(), format!("sqlite_{DATABASES}")];
     if file_only.iter().any(|table| name.to_lowercase().starts_with(table)) {
-        return "no such setting; profiles and databases stand in the config file only".to_owned();
+        return "unknown setting; profiles and databases can only be set in the config file".to_owned();
     }
     let candidates: Vec<String> = known.iter().map(|known| bare(known)).collect();
     match suggest::nearest(&name, candidates.iter().map(String::as_str)) {
-        Some(near) => format!("no such setting; did you mean `{PREFIX}{near}`?"),
-        None => "no such setting; `snowgate config reference` lists them all".to_owned(),
+        Some(near) => format!("unknown setting; did you mean `{PREFIX}{near}`?"),
+        None => "unknown setting; `snowgate config reference` lists all settings".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! Where config, data, state and logs lie.
+//! Locations of config, data, state and logs.
 
 use std::path::{Path, PathBuf};
 
@@ -6,35 +6,36 @@ use directories::{BaseDirs, ProjectDirs};
 use thiserror::Error;
 
 use super::environment::Environment;
-use super::kind::Refusal;
+use super::kind::InvalidValue;
 use super::resolver::Resolver;
 
 const HOME_VARIABLE: &str = "SNOWGATE_HOME";
 const CONFIG_VARIABLE: &str = "SNOWGATE_CONFIG";
 const CONFIG_FILE: &str = "config.toml";
 
-/// The places of one gateway, all absolute. The run folder and the socket are the link's to compute.
+/// The locations of one gateway, all absolute. The link computes the run folder and the socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
     /// The config file. It need not exist unless it was named.
     pub config_file: PathBuf,
-    /// Whether somebody named the config file (`SNOWGATE_CONFIG`, `--file`), so that its absence is an error.
+    /// Whether the user named the config file (`SNOWGATE_CONFIG`, `--file`): then it is an error if it is
+    /// missing.
     pub config_named: bool,
-    /// What is worth keeping: databases.
+    /// Databases and remembered log-ins.
     pub data_dir: PathBuf,
     /// What the gateway remembers between runs.
     pub state_dir: PathBuf,
     /// The gateway's log files.
     pub log_dir: PathBuf,
-    /// What `~/` stands for; `None` where the user has no home folder.
+    /// The value of `~/`; `None` if the user has no home folder.
     pub home_dir: Option<PathBuf>,
 }
 
-/// The places cannot be told.
+/// The locations cannot be determined.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PathsError {
     /// The user has no home folder and `SNOWGATE_HOME` is not set.
-    #[error("this user has no home folder; set HOME, or SNOWGATE_HOME to the folder Snowgate may use")]
+    #[error("this user has no home folder; set HOME, or set SNOWGATE_HOME to a folder for Snowgate")]
     NoHome,
     /// A variable does not hold a usable path.
     #[error("{variable}: {message}")]
@@ -47,13 +48,13 @@ pub enum PathsError {
 }
 
 impl Paths {
-    /// The places for this user: those of the platform, or below `SNOWGATE_HOME` where it is set;
+    /// The locations for this user: those of the platform, or below `SNOWGATE_HOME` if it is set;
     /// `SNOWGATE_CONFIG` moves the config file alone.
     ///
     /// # Errors
     ///
     /// [`PathsError::NoHome`], or [`PathsError::Variable`] for a relative path: the shim, the gateway and
-    /// this command run in different folders and would each mean another place.
+    /// this command run in different folders and would each resolve it differently.
     pub fn discover(env: &dyn Environment) -> Result<Self, PathsError> {
         let home = BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
         Self::discover_from(env, home, ProjectDirs::from("", "", "snowgate").as_ref())
@@ -78,7 +79,7 @@ impl Paths {
         })
     }
 
-    /// The places inside `root`: what `SNOWGATE_HOME=root` means.
+    /// The locations inside `root`, as for `SNOWGATE_HOME=root`.
     pub fn below(root: &Path) -> Self {
         Self {
             config_file: root.join(CONFIG_FILE),
@@ -90,14 +91,14 @@ impl Paths {
         }
     }
 
-    /// The same places with another config file, which must exist.
+    /// The same locations with another config file, which must exist.
     #[must_use]
     pub fn with_config_file(self, config_file: PathBuf) -> Self {
         Self { config_file, config_named: true, ..self }
     }
 
-    /// Data is the machine's own, never roaming: databases are large and locked. macOS and Windows have no
-    /// folder for state, so it lies with the data there.
+    /// Data is local to the machine, never roaming: databases are large and locked. macOS and Windows have no
+    /// folder for state, so it is stored with the data there.
     fn of_platform(dirs: &ProjectDirs) -> Self {
         let state_dir = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned();
         Self {
@@ -117,7 +118,7 @@ fn variable_path(
     home: Option<&Path>,
 ) -> Result<Option<PathBuf>, PathsError> {
     let Some(text) = env.get(variable) else { return Ok(None) };
-    let refused = |Refusal { message, hint }| {
+    let refused = |InvalidValue { message, hint }| {
         let message = hint.map_or_else(|| message.clone(), |hint| format!("{message} ({hint})"));
         PathsError::Variable { variable, message }
     };
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn home_moves_everything() {
+    fn snowgate_home_moves_everything() {
         let paths = discover(&[("SNOWGATE_HOME", "/tmp/h")], false).unwrap();
         assert_eq!(paths.config_file, Path::new("/tmp/h/config.toml"));
         assert_eq!(paths.data_dir, Path::new("/tmp/h/data"));
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_config_file_moves_alone() {
+    fn a_named_config_file_moves_nothing_else() {
         let variables = [("SNOWGATE_HOME", "/tmp/h"), ("SNOWGATE_CONFIG", "~/c.toml")];
         let paths = discover(&variables, false).unwrap();
         assert_eq!(paths.config_file, Path::new("/home/ada/c.toml"));
@@ -157,16 +158,19 @@ mod tests {
     }
 
     #[test]
-    fn the_platform_decides_otherwise() {
+    fn without_snowgate_home_the_platform_decides() {
         let paths = discover(&[], true).unwrap();
         assert!(paths.config_file.ends_with("snowgate/config.toml"), "{paths:?}");
         assert!(paths.log_dir.starts_with(&paths.state_dir));
     }
 
     #[test]
-    fn no_home_and_relative_homes_are_clear_errors() {
+    fn a_missing_or_relative_home_is_an_error() {
         assert_eq!(discover(&[], false), Err(PathsError::NoHome));
         let error = discover(&[("SNOWGATE_HOME", "here")], true).unwrap_err().to_string();
-        assert!(error.starts_with("SNOWGATE_HOME: is the relative path \"here\""), "{error}");
+        assert!(
+            error.starts_with("SNOWGATE_HOME: expected an absolute path") && error.contains("got \"here\""),
+            "{error}"
+        );
     }
 }

@@ -28,24 +28,24 @@ pub struct GatewayConfig {
     pub session_requests_max: usize,
     /// Time for a new connection's hello. In milliseconds: `gateway.hello_timeout_ms`, 100 to 60000.
     pub hello_timeout: Duration,
-    /// How much is logged, unless [`super::Config::log_targets`] says otherwise.
+    /// How much is logged, unless [`super::Config::log_targets`] overrides it.
     pub log_level: Level,
 }
 
-/// `[session]`: sessions, and what is kept of them.
+/// `[session]`: sessions, and how long their context is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionConfig {
-    /// How long the context of a session is kept after its client has left. In minutes: `session.ttl_minutes`, 0 to
-    /// 43200.
+    /// How long the context of a session is kept after its client has disconnected. In minutes:
+    /// `session.ttl_minutes`, 0 to 43200.
     pub ttl: Duration,
 }
 
-/// `backend.kind`: what runs the statements.
+/// `backend.kind`: the backend that runs the statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendKind {
     /// The embedded backend.
     Sqlite,
-    /// An account of Snowflake.
+    /// A Snowflake account.
     Snowflake,
 }
 
@@ -60,8 +60,8 @@ pub struct SqliteConfig {
     pub read_only: bool,
     /// Wait for another process's lock. In milliseconds: `sqlite.busy_timeout_ms`, 0 to 600000.
     pub busy_timeout: Duration,
-    /// Single files outside the folder, absolute, by database name as written; no two names differ in case
-    /// alone.
+    /// Single files outside the folder, absolute, by database name as written; no two names differ only in
+    /// case.
     pub databases: BTreeMap<String, PathBuf>,
 }
 
@@ -79,7 +79,7 @@ pub struct PoolConfig {
     pub idle_timeout: Duration,
 }
 
-/// `[limits]`: what one statement may cost and return.
+/// `[limits]`: limits on the cost and result of one statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitsConfig {
     /// Rows of one result: `limits.rows_max`, 1 to 1000000.

@@ -1,4 +1,4 @@
-//! Effective values with their origins: what the layers leave behind, before it becomes typed.
+//! Effective values with their origins: the merged layers, before they become typed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use super::kind::Value;
 /// Where an effective value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody set it.
+    /// It is not set.
     Default,
     /// The config file.
     File {
@@ -57,8 +57,8 @@ pub(super) type ProfileSettings = BTreeMap<&'static str, Setting>;
 
 /// Every effective value and its origin.
 ///
-/// Invariant: `scalars` holds each key of the table with a value of its kind, unless its fallback is none; `profiles`
-/// holds `default`.
+/// Invariant: `scalars` holds each key of the table with a value of its kind, unless its fallback is `Unset`;
+/// `profiles` holds `default`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// By path (`pool.connections_max`).
@@ -70,7 +70,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What holds where nothing is configured.
+    /// The values if nothing is configured.
     pub(super) fn defaults(data_dir: &Path) -> Self {
         let scalars = KEYS.iter().filter_map(|key| Some((key.path, fallback(key, data_dir)?))).collect();
         let profiles = BTreeMap::from([(PROFILE_DEFAULT.to_owned(), ProfileSettings::new())]);
@@ -106,12 +106,12 @@ impl Settings {
         self.scalars.get(key.path)
     }
 
-    /// Whether nobody set `key`.
+    /// Whether `key` is not set.
     pub(super) fn is_default(&self, key: &Key) -> bool {
         self.find(key).is_none_or(|setting| setting.origin == Origin::Default)
     }
 
-    /// Where the value of `key` stands; the whole of `file`, the config file, where nobody set it.
+    /// The place of the value of `key`; if it is not set, `file`, the config file.
     pub(super) fn place(&self, key: &Key, file: &Path) -> Place {
         match self.find(key).map(|setting| &setting.origin) {
             Some(Origin::File { line, column }) => {
@@ -147,7 +147,7 @@ impl Settings {
     pub(super) fn text(&self, key: &Key) -> &str {
         match &self.get(key).value {
             Value::Text(text) => text,
-            other => unreachable!("{} is a word by its kind, not {other:?}", key.path),
+            other => unreachable!("{} is a text by its kind, not {other:?}", key.path),
         }
     }
 
@@ -161,7 +161,7 @@ impl Value {
     pub(super) fn to_path(&self) -> PathBuf {
         match self {
             Self::Path(path) => path.clone(),
-            other => unreachable!("{other:?} stands where only a path passes the check"),
+            other => unreachable!("{other:?} is not a path, although only paths pass the check"),
         }
     }
 }

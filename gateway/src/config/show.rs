@@ -1,4 +1,4 @@
-//! The effective configuration as text: what `config show` prints.
+//! The effective configuration as text: the output of `config show`.
 
 use std::fmt::{self, Write};
 

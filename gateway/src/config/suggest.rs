@@ -1,12 +1,12 @@
-//! "Did you mean": the nearest name to a misspelt one.
+//! "Did you mean": finds the name nearest to a misspelt one.
 
 use super::keys::{self, KEYS, PROFILES, SECTIONS};
 
-/// Edits per name length that still count as the same word misspelt: one in three.
+/// One edit per this many characters still counts as a misspelling.
 const LENGTH_PER_EDIT: usize = 3;
 
-/// The candidate nearest to `word`, where one is near enough to be meant. Case, the order of the parts
-/// (`max_rows`) and a left-out unit (`drain_timeout`) are forgiven.
+/// The candidate nearest to `word`, if one is near enough. Case, the order of the parts (`max_rows`) and a
+/// missing unit (`drain_timeout`) are ignored.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
@@ -40,7 +40,7 @@ fn sorted(word: &str) -> String {
     parts.join("_")
 }
 
-/// What to say about a key that `section` does not have.
+/// A hint about an unknown key in `section`.
 pub(super) fn for_key(section: &str, name: &str) -> String {
     let valid = keys::names(section);
     if let Some(near) = nearest(name, valid.iter().copied()) {
@@ -48,11 +48,11 @@ pub(super) fn for_key(section: &str, name: &str) -> String {
     }
     match KEYS.iter().find(|key| key.name == name) {
         Some(key) => format!("`{name}` belongs in [{}]", key.section),
-        None => format!("[{section}] has: {}", valid.join(", ")),
+        None => format!("valid keys in [{section}]: {}", valid.join(", ")),
     }
 }
 
-/// What to say about a table, or a key outside any table, that does not exist.
+/// A hint about an unknown table, or an unknown key outside any table.
 pub(super) fn for_section(name: &str) -> String {
     if let Some(key) = KEYS.iter().find(|key| key.name == name) {
         return format!("`{name}` belongs in [{}]", key.section);
@@ -60,7 +60,7 @@ pub(super) fn for_section(name: &str) -> String {
     let sections: Vec<&str> = SECTIONS.iter().map(|section| section.name).chain([PROFILES]).collect();
     match nearest(name, sections.iter().copied()) {
         Some(near) => format!("did you mean [{near}]?"),
-        None => format!("there are: {}", sections.join(", ")),
+        None => format!("valid tables: {}", sections.join(", ")),
     }
 }
 
@@ -80,15 +80,15 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_the_wrong_place_is_sent_to_the_right_one() {
+    fn for_a_key_in_the_wrong_table_the_right_one_is_named() {
         assert_eq!(for_key("pool", "rows_max"), "`rows_max` belongs in [limits]");
         assert_eq!(for_section("log_level"), "`log_level` belongs in [gateway]");
         assert_eq!(for_section("limit"), "did you mean [limits]?");
     }
 
     #[test]
-    fn where_nothing_is_near_all_names_are_listed() {
-        assert_eq!(for_key("backend", "colour"), "[backend] has: kind");
-        assert!(for_section("colour").starts_with("there are: gateway, "));
+    fn if_no_name_is_near_all_names_are_listed() {
+        assert_eq!(for_key("backend", "colour"), "valid keys in [backend]: kind");
+        assert!(for_section("colour").starts_with("valid tables: gateway, "));
     }
 }

@@ -125,7 +125,8 @@ pub fn ask(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>, Start
             Attempt::Absent => return Ok(None),
             Attempt::Dying if Instant::now() < deadline => std::thread::sleep(ASK_PAUSE),
             Attempt::Dying => {
-                let (socket, step) = (endpoint.socket.clone(), "asking a gateway that listens but hangs up");
+                let (socket, step) =
+                    (endpoint.socket.clone(), "an answer from a gateway that keeps hanging up");
                 return Err(StartError::Deadline { socket, step });
             }
         }

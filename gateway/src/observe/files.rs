@@ -1,4 +1,4 @@
-//! Log files: one a day, a further one where a day's grows too large, the oldest removed.
+//! Log files: one a day, a further one if a day's grows too large; the oldest are removed.
 //!
 //! Not `tracing_appender::rolling`, because that neither sets the files' mode nor bounds their size.
 
@@ -7,17 +7,17 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Bytes of one file, at most, but for the one line that goes past it.
+/// The most bytes in one file, not counting the line that exceeds it.
 pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Files kept, at most: with [`FILE_BYTES_MAX`] the log never takes more than 112 MiB.
+/// The most files kept: with [`FILE_BYTES_MAX`] the log never takes more than 112 MiB.
 const FILES_MAX: usize = 7;
 
 const SECONDS_PER_DAY: u64 = 86_400;
 const PREFIX: &str = "gateway.";
 const SUFFIX: &str = ".log";
 
-/// The newest log file in `log_dir`; `None` where there is none or the folder cannot be read.
+/// The newest log file in `log_dir`; `None` if there is none or the folder cannot be read.
 pub fn newest_log(log_dir: &Path) -> Option<PathBuf> {
     list(log_dir).ok()?.pop().map(|name| log_dir.join(name.to_string()))
 }
@@ -59,7 +59,7 @@ fn list(log_dir: &Path) -> io::Result<Vec<Name>> {
     Ok(names)
 }
 
-/// Where the log's lines go. One thread writes it, so a line is never split between files.
+/// The writer of log lines. One thread uses it, so a line is never split between files.
 #[derive(Debug)]
 pub(super) struct RollingFile {
     folder: PathBuf,
@@ -70,10 +70,10 @@ pub(super) struct RollingFile {
 }
 
 impl RollingFile {
-    /// Makes `folder` (0700), where it is missing, and opens today's file (0600) at its end.
+    /// Creates `folder` (0700) if it is missing, and opens today's file (0600) at its end.
     pub(super) fn open(folder: &Path, file_bytes_max: u64) -> io::Result<Self> {
         make_private_folder(folder)?;
-        let name = newest_of(&today(), folder)?;
+        let name = find_newest(&today(), folder)?;
         let (file, bytes) = open_private(&folder.join(name.to_string()))?;
         let rolling = Self { folder: folder.to_owned(), file_bytes_max, name, file, bytes };
         rolling.prune();
@@ -87,7 +87,7 @@ impl RollingFile {
         Ok(())
     }
 
-    /// The file the next line belongs in, where that is another one.
+    /// The file for the next line, if that is another one.
     fn next_name(&self, today: String) -> Option<Name> {
         if today != self.name.date {
             return Some(Name { date: today, number: 0 });
@@ -108,7 +108,7 @@ impl RollingFile {
 impl Write for RollingFile {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if let Some(name) = self.next_name(today()) {
-            // Where the new file cannot be opened, the old one still takes lines.
+            // If the new file cannot be opened, lines still go to the old one.
             let _ = self.roll(name);
         }
         // All of it, because the rest of a half-written line could land in the next file.
@@ -122,7 +122,7 @@ impl Write for RollingFile {
     }
 }
 
-fn newest_of(date: &str, folder: &Path) -> io::Result<Name> {
+fn find_newest(date: &str, folder: &Path) -> io::Result<Name> {
     let newest = list(folder)?.into_iter().rfind(|name| name.date == date);
     Ok(newest.unwrap_or_else(|| Name { date: date.to_owned(), number: 0 }))
 }
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_log_is_told_by_date_and_number() {
+    fn the_newest_log_is_found_by_date_and_number() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(newest_log(dir.path()), None);
         assert_eq!(newest_log(&dir.path().join("missing")), None);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn files_roll_by_size_and_the_oldest_go() {
+    fn files_roll_by_size_and_the_oldest_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("gateway.2020-01-01.log"), "old").unwrap();
         fs::write(dir.path().join("stderr.log"), "not ours").unwrap();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_goes_on_in_the_same_file() {
+    fn a_restart_continues_in_the_same_file() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..2 {
             RollingFile::open(dir.path(), FILE_BYTES_MAX).unwrap().write_all(b"line\n").unwrap();

@@ -1,32 +1,33 @@
-//! Observing: the gateway's log, and the snapshot behind `status` (`status`).
+//! Observability: the gateway's log, and the snapshot behind `status` (`status`).
 //!
-//! JSON lines in `<log_dir>/gateway.<date>.log`, written by a thread of its own so that no request waits for
-//! the disk ([`init`]). What gets there is decided in `targets`, which keeps request text out whatever is
-//! configured; the files and their bounds are `files`.
+//! JSON lines in `<log_dir>/gateway.<date>.log`, written by its own thread so that no request waits for the
+//! disk ([`init`]). `filter` decides what is logged and keeps request text out, whatever is configured;
+//! `files` writes the files and bounds them.
 //!
 //! Invariant: nothing here writes to stdout, which belongs to the readiness line.
 
 mod files;
+mod filter;
 mod status;
-mod targets;
 
 use std::path::Path;
 
 pub use files::newest_log;
 use files::{FILE_BYTES_MAX, RollingFile};
 pub use status::{StatusView, snapshot};
-pub use targets::{TargetsError, check_targets};
 use thiserror::Error;
 use tracing::{Level, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// Lines waiting for the disk, at most; further ones are dropped and counted, because logging never slows a
-/// request.
+use crate::config::log_targets::TargetsError;
+
+/// The most lines that wait for the disk; further ones are dropped and counted, because logging must not slow
+/// requests.
 const LINES_WAITING_MAX: usize = 8_192;
 
-/// Keeps the log's thread alive; dropping it writes out what is waiting (for at most a second).
+/// Keeps the log's thread alive; dropping it writes the waiting lines (for at most a second).
 #[derive(Debug)]
 #[must_use = "the log ends when the guard is dropped"]
 pub struct Guard {
@@ -41,27 +42,27 @@ impl Guard {
     }
 }
 
-/// Why there is no log.
+/// Why the log cannot be written.
 #[derive(Debug, Error)]
 pub enum ObserveError {
-    /// The folder or file cannot be made.
-    #[error("the log in {folder} cannot be opened; check that the folder is yours and the disk is not full")]
+    /// The folder or file cannot be created.
+    #[error("cannot open the log in {folder}; check that you own the folder and that the disk is not full")]
     Files {
         /// The log folder.
         folder: std::path::PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The list of targets cannot be read.
+    /// The list of targets is invalid.
     #[error(transparent)]
     Targets(#[from] TargetsError),
     /// This process has a log already.
-    #[error("the log of this process was already set up")]
+    #[error("this process already has a log")]
     AlreadySet,
 }
 
 /// Starts the process's log in `log_dir`, once per process. `targets` is `SNOWGATE_LOG` (a level or a list of
-/// targets) and, where given, stands above `level`.
+/// targets) and, if given, overrides `level`.
 ///
 /// # Errors
 ///
@@ -77,7 +78,7 @@ fn build(
     level: Level,
     targets: Option<&str>,
 ) -> Result<(impl Subscriber + Send + Sync + 'static, Guard), ObserveError> {
-    let filter = targets::filter(level, targets)?;
+    let filter = filter::filter(level, targets)?;
     let file = RollingFile::open(log_dir, FILE_BYTES_MAX)
         .map_err(|source| ObserveError::Files { folder: log_dir.to_owned(), source })?;
     let (writer, worker) = NonBlockingBuilder::default()
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_json_with_fields_and_spans_and_are_there_after_the_guard() {
+    fn lines_are_json_with_fields_and_spans_and_are_written_when_the_guard_is_dropped() {
         let text = logged(None, || {
             let span = tracing::info_span!("session", id = 7);
             span.in_scope(|| tracing::info!(rows = 3, "answered"));
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn request_text_that_rmcp_logs_never_gets_to_the_file() {
+    fn request_text_that_rmcp_logs_is_never_written() {
         for targets in [None, Some("trace"), Some("rmcp=trace"), Some("rmcp::service=debug,trace")] {
             let text = logged(targets, || {
                 tracing::info!(target: "rmcp::service", sql = "select secret", "received request");
@@ -141,11 +142,11 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_a_clear_error() {
+    fn a_folder_that_cannot_be_created_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
         let error = build(&file.join("logs"), Level::INFO, None).err().unwrap();
-        assert!(error.to_string().contains("cannot be opened"), "{error}");
+        assert!(error.to_string().contains("cannot open the log"), "{error}");
     }
 }

@@ -77,7 +77,7 @@ pub fn start(
     let ending = runtime.block_on(run(config, paths, endpoint, lock_fd, events).instrument(span))?;
     match log_guard.dropped_lines() {
         0 => {}
-        lines => tracing::warn!(lines, "dropped lines of this log: the disk was too slow"),
+        lines => tracing::warn!(lines, "log lines were dropped: the disk was too slow"),
     }
     Ok(ending)
 }

@@ -11,7 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::hello::{ClientHello, HELLO_BYTES_MAX, ServerHello, Welcome};
 use crate::os;
 
-/// A connection with its hellos behind it.
+/// A connection after its hellos.
 #[derive(Debug)]
 pub struct Connected {
     /// The stream; reading and writing through `&Stream` from two threads is fine.
@@ -22,18 +22,18 @@ pub struct Connected {
     pub rest: Vec<u8>,
 }
 
-/// How one attempt ended that was no error.
+/// The result of one attempt that did not fail.
 #[derive(Debug)]
 pub enum Attempt {
-    /// With a connection.
+    /// A connection.
     Connected(Box<Connected>),
-    /// Nobody listens: the only reason to start a gateway.
+    /// No gateway is listening: the only reason to start one.
     Absent,
-    /// Somebody listened who is going away: try again.
+    /// The listener is shutting down: try again.
     Dying,
 }
 
-/// What a failed system call on the way to a hello means.
+/// What a failed system call before the hello means.
 fn classify(error: &io::Error) -> Option<Attempt> {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Some(Attempt::Absent),
@@ -71,10 +71,7 @@ pub fn connect(endpoint: &Endpoint, hello: &ClientHello, deadline: Instant) -> R
         Ok((ServerHello::Refused(refusal), _)) if refusal.retry => Ok(Attempt::Dying),
         Ok((ServerHello::Refused(refusal), _)) => Err(StartError::Refused(refusal)),
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-            Err(StartError::Deadline {
-                socket: endpoint.socket.clone(),
-                step: "waiting for the gateway's hello",
-            })
+            Err(StartError::Deadline { socket: endpoint.socket.clone(), step: "the gateway's hello" })
         }
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             Err(StartError::NotGateway { socket: endpoint.socket.clone(), why: error.to_string() })
@@ -96,7 +93,7 @@ fn exchange_hellos(
             break end;
         }
         if reply.len() > HELLO_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "its hello has no end"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its hello is too long"));
         }
         let left = deadline.saturating_duration_since(Instant::now());
         stream.set_recv_timeout(Some(left.max(Duration::from_millis(1))))?;
@@ -109,7 +106,7 @@ fn exchange_hellos(
     };
     stream.set_recv_timeout(None)?;
     let hello = ServerHello::from_line(&reply[..end])
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "its first line is no hello"))?;
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "its first line is not a hello"))?;
     Ok((hello, reply.split_off(end + 1)))
 }
 
@@ -147,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_there_is_absence() {
+    fn without_a_socket_the_gateway_is_absent() {
         let (_home, endpoint) = endpoint();
         assert!(matches!(attempt(&endpoint), Ok(Attempt::Absent)));
     }
 
     #[test]
-    fn a_stale_socket_is_absence() {
+    fn with_a_stale_socket_the_gateway_is_absent() {
         let (_home, endpoint) = endpoint();
         drop(std::os::unix::net::UnixListener::bind(&endpoint.socket).unwrap());
         assert!(endpoint.socket_exists().unwrap());
@@ -161,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_hangs_up_is_dying() {
+    fn a_listener_that_hangs_up_counts_as_dying() {
         let (_home, endpoint) = endpoint();
         let listener = listen(&endpoint, b"");
         assert!(matches!(attempt(&endpoint), Ok(Attempt::Dying)));
@@ -169,16 +166,16 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_listener_is_named() {
+    fn a_listener_that_is_not_a_gateway_is_an_error() {
         let (_home, endpoint) = endpoint();
         let listener = listen(&endpoint, b"SSH-2.0-OpenSSH_9.9\r\n");
         let error = attempt(&endpoint).unwrap_err();
-        assert!(error.to_string().contains("is no Snowgate gateway"), "{error}");
+        assert!(error.to_string().contains("is not a Snowgate gateway"), "{error}");
         listener.join().unwrap();
     }
 
     #[test]
-    fn a_refusal_is_told_as_it_is() {
+    fn a_refusal_is_reported_word_for_word() {
         let (_home, endpoint) = endpoint();
         let listener = listen(&endpoint, b"{\"refused\":\"too old\",\"next_step\":\"upgrade\"}\n");
         let error = attempt(&endpoint).unwrap_err();
@@ -188,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_launcher_absence_is_an_error() {
+    fn without_a_launcher_an_absent_gateway_is_an_error() {
         let (_home, endpoint) = endpoint();
         let error = connect_or_start(&endpoint, &ClientHello::new(Role::Control), None).unwrap_err();
         assert!(matches!(error, StartError::Absent(_)));

@@ -1,4 +1,4 @@
-//! Why there is no gateway to talk to.
+//! Why no gateway could be reached or started.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,28 +8,32 @@ use crate::endpoint::EndpointError;
 use crate::hello::Refusal;
 use crate::os;
 
-/// Why there is no connection.
+/// What to do about a gateway program that cannot be run.
+pub const INSTALL_GATEWAY: &str =
+    "install `snowgate` next to `snowgate-shim`, or set --gateway or SNOWGATE_GATEWAY";
+
+/// Why no connection was made.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The place is not to be trusted.
+    /// The socket's directory cannot be trusted.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// Nobody listens, and no gateway was to be started.
-    #[error("no gateway listens on {}", .0.display())]
+    /// No gateway is listening, and none was to be started.
+    #[error("no gateway is listening on {}", .0.display())]
     Absent(PathBuf),
-    /// A gateway said no.
+    /// A gateway refused.
     #[error("the gateway refused the connection: {}", .0.message)]
     Refused(Refusal),
-    /// The listener runs as somebody else.
+    /// The listener runs as another user.
     #[error("the process listening on {} runs as {}, not as user {}", socket.display(), user(*uid), os::euid())]
     ForeignPeer {
         /// The socket.
         socket: PathBuf,
-        /// The listener's user, where the system tells.
+        /// The listener's user, if the system reports it.
         uid: Option<u32>,
     },
-    /// What listens does not speak the protocol.
-    #[error("the process listening on {} is no Snowgate gateway: {why}", socket.display())]
+    /// The listening process does not speak the protocol.
+    #[error("the process listening on {} is not a Snowgate gateway: {why}", socket.display())]
     NotGateway {
         /// The socket.
         socket: PathBuf,
@@ -44,7 +48,7 @@ pub enum StartError {
         /// The system's answer.
         source: io::Error,
     },
-    /// The gateway said that it cannot start, or died.
+    /// The gateway reported that it cannot start, or died.
     #[error("the gateway cannot start: {message} (log: {})", log.display())]
     Failed {
         /// Why.
@@ -55,17 +59,17 @@ pub enum StartError {
         log: PathBuf,
     },
     /// The deadline passed.
-    #[error("no gateway on {} after {} s; the last step was {step}", socket.display(), START_TIMEOUT.as_secs())]
+    #[error("timed out after {} s waiting for {step} (socket: {})", START_TIMEOUT.as_secs(), socket.display())]
     Deadline {
         /// The socket.
         socket: PathBuf,
-        /// What used the time up.
+        /// What it was waiting for.
         step: &'static str,
     },
-    /// The system failed a call for another reason than absence.
+    /// A system call failed, for another reason than a missing file.
     #[error("cannot {what} {}", path.display())]
     Io {
-        /// What was tried.
+        /// What was attempted.
         what: &'static str,
         /// On which path.
         path: PathBuf,
@@ -75,24 +79,19 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// What the user can do about it, where anything can be done.
+    /// What the user can do about it, if anything.
     pub fn next_step(&self) -> Option<String> {
         match self {
             Self::Endpoint(error) => Some(error.next_step()),
             Self::Absent(_) => Some("start a client, or run `snowgate serve`".into()),
             Self::Refused(refusal) => refusal.next_step.clone(),
             Self::ForeignPeer { .. } | Self::NotGateway { .. } => {
-                Some("end that process, or set SNOWGATE_SOCKET to a place of your own".into())
+                Some("stop that process, or set SNOWGATE_SOCKET to another path".into())
             }
-            Self::Launch { .. } => Some(
-                "install `snowgate` beside `snowgate-shim`, or name it with --gateway or SNOWGATE_GATEWAY"
-                    .into(),
-            ),
+            Self::Launch { .. } => Some(INSTALL_GATEWAY.into()),
             Self::Failed { next_step, .. } => next_step.clone(),
-            Self::Deadline { .. } => Some("look at `snowgate status` and the log".into()),
-            Self::Io { path, .. } => {
-                Some(format!("check {} and the space and permissions there", path.display()))
-            }
+            Self::Deadline { .. } => Some("check `snowgate status` and the log".into()),
+            Self::Io { path, .. } => Some(format!("check permissions and free space of {}", path.display())),
         }
     }
 }

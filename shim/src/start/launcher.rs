@@ -1,4 +1,4 @@
-//! Starting a gateway and hearing how it went.
+//! Starts a gateway and waits for its readiness line.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,13 +16,13 @@ const TAIL_BYTES: u64 = 2048;
 /// The longest readiness line, in bytes.
 const READINESS_BYTES_MAX: usize = 64 * 1024;
 
-/// What became of a launch that was no error.
+/// The result of a launch that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Launched {
-    /// A gateway listens now, as far as anybody knows.
+    /// A gateway is listening now, or another one may be.
     Started,
-    /// Another gateway has the lock and does not listen: it is leaving, or about to listen.
-    InTheWay,
+    /// Another gateway holds the lock and is not listening: it is shutting down or starting.
+    AlreadyRunning,
 }
 
 /// How to start a gateway.
@@ -37,9 +37,9 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Starts a gateway and waits for its word. Call with the start lock held.
+    /// Starts a gateway and waits for its readiness line. Call with the start lock held.
     pub(super) fn launch(&self, endpoint: &Endpoint, deadline: Instant) -> Result<Launched, StartError> {
-        let stderr = self.stderr_file(endpoint)?;
+        let stderr = self.open_stderr(endpoint)?;
         let launch_error = |source| StartError::Launch { program: self.gateway.clone(), source };
         let mut command = Command::new(&self.intermediate.0);
         command.args(&self.intermediate.1).arg(&self.gateway).arg("serve").arg("--ready-stdout");
@@ -53,53 +53,53 @@ impl Launcher {
         let line = read_line(pipe, deadline);
         match line {
             Ok(Some(line)) => {
-                // It has said what it had to say, and leaves.
+                // It exits once it has written its line.
                 let _ = intermediate.wait();
-                self.judge(&line, endpoint)
+                self.classify(&line, endpoint)
             }
             Ok(None) => {
-                // The gateway goes on; nobody needs to hear from it any more.
+                // The gateway keeps starting; the intermediate is not needed any more.
                 let _ = intermediate.kill();
                 let _ = intermediate.wait();
-                let (socket, step) = (endpoint.socket.clone(), "waiting for the new gateway to be ready");
+                let (socket, step) = (endpoint.socket.clone(), "the new gateway to be ready");
                 Err(StartError::Deadline { socket, step })
             }
             Err(source) => Err(launch_error(source)),
         }
     }
 
-    /// An empty stderr file; the last one that said something is kept beside it.
-    fn stderr_file(&self, endpoint: &Endpoint) -> Result<Stdio, StartError> {
+    /// Opens an empty stderr file; the last one that had content is kept next to it.
+    fn open_stderr(&self, endpoint: &Endpoint) -> Result<Stdio, StartError> {
         let path = &endpoint.stderr;
         if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() > 0) {
             let mut previous = path.clone().into_os_string();
             previous.push(".previous");
-            std::fs::rename(path, previous).map_err(|source| io_error("keep", path, source))?;
+            std::fs::rename(path, previous).map_err(|source| io_error("rename", path, source))?;
         }
         Ok(os::open_private(path, true).map_err(|source| io_error("open", path, source))?.into())
     }
 
-    fn judge(&self, line: &[u8], endpoint: &Endpoint) -> Result<Launched, StartError> {
+    fn classify(&self, line: &[u8], endpoint: &Endpoint) -> Result<Launched, StartError> {
         match Readiness::from_line(line) {
             Some(Readiness::Ready) => Ok(Launched::Started),
-            Some(Readiness::Already) => Ok(Launched::InTheWay),
+            Some(Readiness::Already) => Ok(Launched::AlreadyRunning),
             Some(Readiness::Error { message, next_step, log }) => Err(StartError::Failed {
                 message,
                 next_step,
                 log: log.unwrap_or_else(|| endpoint.stderr.clone()),
             }),
             Some(Readiness::Died { message, next_step }) => Err(StartError::Failed {
-                message: with_tail(message, &endpoint.stderr),
+                message: add_tail(message, &endpoint.stderr),
                 next_step: Some(next_step),
                 log: endpoint.stderr.clone(),
             }),
-            // The intermediate was killed before it could say anything: look again who listens.
+            // The intermediate was killed before it could report: check again which gateway is listening.
             None => Ok(Launched::Started),
         }
     }
 }
 
-/// The pipe's first line, or all of it where it ends before; `None` at the deadline.
+/// Reads the pipe's first line, or all of it if it ends before; `None` at the deadline.
 fn read_line(mut pipe: ChildStdout, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     let mut bytes = [0; 4096];
@@ -115,14 +115,14 @@ fn read_line(mut pipe: ChildStdout, deadline: Instant) -> io::Result<Option<Vec<
     Ok(Some(line))
 }
 
-/// `message` with the end of what the gateway wrote to stderr.
-fn with_tail(message: String, stderr: &Path) -> String {
-    let tail = tail(stderr).unwrap_or_default();
+/// Adds the end of what the gateway wrote to stderr to `message`.
+fn add_tail(message: String, stderr: &Path) -> String {
+    let tail = read_tail(stderr).unwrap_or_default();
     let tail = tail.trim();
     if tail.is_empty() { message } else { format!("{message}: {tail}") }
 }
 
-fn tail(path: &Path) -> io::Result<String> {
+fn read_tail(path: &Path) -> io::Result<String> {
     let mut file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;

@@ -1,8 +1,8 @@
-//! Finding a gateway, and starting one where there is none, without a race.
+//! Finding a gateway, and starting one if there is none, without a race.
 //!
-//! Connect; only where nobody listens take the start lock, connect *again*, and launch. The lock makes one shim the
-//! launcher, the second connect sees a gateway that came up meanwhile, and the gateway's own lock (see
-//! [`Endpoint::gateway_lock`]) makes a second gateway leave. Every wait ends at one deadline.
+//! Connect; only if no gateway is listening take the start lock, connect *again*, and launch. The lock makes
+//! one shim the launcher, the second connect sees a gateway that came up meanwhile, and the gateway's own
+//! lock (see [`Endpoint::gateway_lock`]) makes a second gateway exit. Every wait ends at one deadline.
 
 mod connect;
 mod error;
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub use connect::{Attempt, Connected, connect};
-pub use error::StartError;
+pub use error::{INSTALL_GATEWAY, StartError};
 use launcher::Launched;
 pub use launcher::Launcher;
 pub use readiness::Readiness;
@@ -30,13 +30,14 @@ pub const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// The shortest and the longest pause between two attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
-/// The pause before a launch is tried again where another gateway was in the way: a launch costs more than a look.
-const IN_THE_WAY_PAUSE: Duration = Duration::from_millis(100);
+/// The pause before the next launch if another gateway was running already: a launch costs more than a
+/// connect.
+const ALREADY_RUNNING_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connects, starting a gateway through `launcher` where nobody listens.
+/// Connects; starts a gateway through `launcher` if none is listening.
 ///
 /// # Errors
-/// No connection came about; the error names the cause or the step that used the deadline up.
+/// No connection could be made; the error names the cause, or what it was waiting for at the deadline.
 pub fn connect_or_start(
     endpoint: &Endpoint,
     hello: &ClientHello,
@@ -57,13 +58,13 @@ pub fn connect_or_start(
         match connect(endpoint, hello, deadline)? {
             Attempt::Connected(connected) => return Ok(*connected),
             Attempt::Dying => {
-                wait("waiting for a gateway that is leaving")?;
+                wait("the old gateway to shut down")?;
                 continue;
             }
             Attempt::Absent => {}
         }
-        if has_gateway(endpoint)? {
-            wait("waiting for a gateway that is leaving, or about to listen")?;
+        if probe_gateway_lock(endpoint)? {
+            wait("another gateway to start or shut down")?;
             continue;
         }
         let launcher = launcher.ok_or_else(|| StartError::Absent(endpoint.socket.clone()))?;
@@ -72,30 +73,31 @@ pub fn connect_or_start(
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                wait("waiting for the shim that starts the gateway")?;
+                wait("another shim to start the gateway")?;
                 continue;
             }
             Err(TryLockError::Error(source)) => return Err(io_error("lock", &endpoint.start_lock, source)),
         }
         let launched = match connect(endpoint, hello, deadline)? {
             Attempt::Connected(connected) => return Ok(*connected),
-            Attempt::Dying => Launched::InTheWay,
+            Attempt::Dying => Launched::AlreadyRunning,
             Attempt::Absent => launcher.launch(endpoint, deadline)?,
         };
         drop(lock);
         match launched {
-            Launched::Started => wait("connecting to the gateway that has just started")?,
-            Launched::InTheWay => {
-                std::thread::sleep(IN_THE_WAY_PAUSE);
-                wait("waiting for a gateway that is leaving")?;
+            Launched::Started => wait("the new gateway to accept a connection")?,
+            Launched::AlreadyRunning => {
+                std::thread::sleep(ALREADY_RUNNING_PAUSE);
+                wait("the old gateway to shut down")?;
             }
         }
     }
 }
 
-/// Whether some gateway holds the lock although nobody listens: launching another would be in vain. The look itself
-/// holds the lock for a moment, which a gateway that is about to take it must bear.
-fn has_gateway(endpoint: &Endpoint) -> Result<bool, StartError> {
+/// Checks whether a gateway holds the lock although none is listening: launching another would be useless.
+/// The check itself holds the lock for a moment; a gateway that is about to take the lock retries for that
+/// reason.
+fn probe_gateway_lock(endpoint: &Endpoint) -> Result<bool, StartError> {
     let path = &endpoint.gateway_lock;
     let lock = os::open_private(path, false).map_err(|source| io_error("open", path, source))?;
     match lock.try_lock_shared() {
@@ -105,7 +107,7 @@ fn has_gateway(endpoint: &Endpoint) -> Result<bool, StartError> {
     }
 }
 
-/// A system call that failed for another reason than absence.
+/// A system call that failed for another reason than a missing file.
 fn io_error(what: &'static str, path: &Path, source: io::Error) -> StartError {
     StartError::Io { what, path: path.to_owned(), source }
 }

@@ -1,15 +1,15 @@
-//! What a starting gateway says to whoever started it.
+//! What a starting gateway reports to the process that started it.
 
 use std::path::PathBuf;
 
 use crate::flat::{FlatReader, FlatWriter};
 
-/// What a starting gateway says on its readiness pipe, as one line.
+/// What a starting gateway writes to its readiness pipe, as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// It listens.
+    /// It is listening.
     Ready,
-    /// Another gateway has the lock.
+    /// Another gateway holds the lock.
     Already,
     /// It cannot start.
     Error {
@@ -17,10 +17,11 @@ pub enum Readiness {
         message: String,
         /// What to do about it.
         next_step: Option<String>,
-        /// Where it says more.
+        /// The log with more details.
         log: Option<PathBuf>,
     },
-    /// It ended without a word: the intermediate says so, and the end of its stderr may say why.
+    /// It exited without a line: the intermediate reports that, and the end of its stderr may give the
+    /// reason.
     Died {
         /// How.
         message: String,
@@ -49,7 +50,7 @@ impl Readiness {
         .into_line()
     }
 
-    /// Reads a line; `None` where it is none.
+    /// Reads a line; `None` if it is not a readiness line.
     pub fn from_line(line: &[u8]) -> Option<Self> {
         let read = FlatReader::new(line);
         let message = read.text("message").unwrap_or_default();

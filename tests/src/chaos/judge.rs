@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn only_the_shim_s_own_errors_are_told_apart() {
         let error = |code: i64, message: &str| json!({"error": {"code": code, "message": message}});
-        let given_up = "Snowgate: the gateway went away 5 times without answering this request";
+        let given_up = "Snowgate: the gateway disconnected 5 times without answering this request";
         assert_eq!(judged(Step::WhoAmI, &error(-32603, given_up)), Ok(Outcome::ShimError));
         judged(Step::WhoAmI, &error(-32603, "Snowgate: the gateway cannot start")).unwrap_err();
         judged(Step::WhoAmI, &error(-32602, given_up)).unwrap_err();

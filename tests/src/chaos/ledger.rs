@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     const WRITE: Step = Step::Write { transaction: false };
-    const GIVEN_UP: &str = "Snowgate: the gateway went away 5 times without answering this request";
+    const GIVEN_UP: &str = "Snowgate: the gateway disconnected 5 times without answering this request";
 
     /// A client whose context is ALPHA.
     fn ledger() -> Ledger {

@@ -72,7 +72,10 @@ fn a_program_that_is_no_gateway_is_reported_with_its_last_words() {
     fs::write(&program, "#!/bin/sh\necho 'libfoo.so.3 is missing' >&2\nexit 7\n").expect("writing");
     fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("making it executable");
     let mut client = home.launch().env("SNOWGATE_GATEWAY", &program).start();
-    refusal_with_log(&mut client, &["ended before it was ready", "exit status: 7", "libfoo.so.3 is missing"]);
+    refusal_with_log(
+        &mut client,
+        &["exited before it was ready", "exit status: 7", "libfoo.so.3 is missing"],
+    );
 }
 
 /// A gateway's program that is killed at its first `times` starts.
@@ -98,7 +101,7 @@ fn a_gateway_that_somebody_kills_while_it_starts_is_started_again() {
 fn a_gateway_that_is_killed_at_every_start_is_given_up() {
     let home = Home::new();
     let mut client = killed_at_first(&home, 5).start();
-    refusal_with_log(&mut client, &["ended before it was ready", "SIGKILL"]);
+    refusal_with_log(&mut client, &["exited before it was ready", "SIGKILL"]);
     works(&mut client);
 }
 
@@ -170,7 +173,7 @@ fn a_file_of_the_folder_that_is_no_database_stops_only_its_own_queries() {
     let answer = client.call("execute_query", &json!({"query": "select 1", "database": "TWO"}));
     assert_eq!(answer["result"]["isError"], true, "{answer}");
     assert!(tool_text(&answer).contains(&file.display().to_string()), "{answer}");
-    assert_eq!(home.log_lines("database cannot be opened").len(), 1);
+    assert_eq!(home.log_lines("cannot open database").len(), 1);
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn a_run_directory_that_others_can_enter_is_refused() {
     fs::create_dir(home.run_dir()).expect("making the run directory");
     fs::set_permissions(home.run_dir(), PermissionsExt::from_mode(0o755)).expect("opening it");
     let path = home.run_dir().display().to_string();
-    refused(&home, &[&path, "755", "other users can look into it", &format!("chmod 700 {path}")]);
+    refused(&home, &[&path, "755", "other users can read it", &format!("chmod 700 {path}")]);
     assert_eq!(fs::read_dir(home.run_dir()).expect("reading it").count(), 0, "nothing was put there");
     fs::set_permissions(home.run_dir(), PermissionsExt::from_mode(0o700)).expect("closing it");
     home.client().initialize();
@@ -188,7 +188,7 @@ fn a_foreign_process_that_talks_is_named_at_once() {
     });
     let since = Instant::now();
     let message = refusal(&mut home.client());
-    assert!(message.contains("is no Snowgate gateway"), "{message}");
+    assert!(message.contains("is not a Snowgate gateway"), "{message}");
     assert!(message.contains(&home.socket().display().to_string()), "{message}");
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
     assert!(home.socket().exists(), "the socket is not ours to delete");
@@ -203,7 +203,7 @@ fn a_foreign_process_that_talks_without_end_is_named() {
         while stream.write_all(&[b'x'; 4096]).is_ok() {}
     });
     let message = refusal(&mut home.client());
-    assert!(message.contains("is no Snowgate gateway") && message.contains("no end"), "{message}");
+    assert!(message.contains("is not a Snowgate gateway") && message.contains("too long"), "{message}");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_foreign_process_that_says_nothing_or_hangs_up_is_given_up_at_the_deadline()
     for ((client, id), home) in clients.iter_mut().zip(&ids).zip([&silent, &closing]) {
         let answer = client.answer_within(START_TIMEOUT + Duration::from_secs(5), id);
         let message = error_text(&answer, -32603);
-        assert!(message.contains("after 20 s; the last step was waiting for"), "{message}");
+        assert!(message.contains("timed out after 20 s waiting for"), "{message}");
         assert!(message.contains(&home.socket().display().to_string()), "{message}");
         assert!(
             since.elapsed() >= START_TIMEOUT - Duration::from_secs(1),

@@ -226,7 +226,7 @@ fn writing_is_refused_with_the_setting_that_forbids_it() {
     assert!(text.starts_with("Refused: ") && text.contains("read_only"), "{text}");
     assert!(text.contains("Next step: "), "{text}");
     let several = client.query("select 1; select 2");
-    assert!(tool_text(&several).contains("one statement a call"), "{several}");
+    assert!(tool_text(&several).contains("one statement per call"), "{several}");
     assert_eq!(fs::metadata(home.databases().join("ONE.db")).expect("the database").len(), 0);
 }
 

@@ -52,9 +52,9 @@ fn without_autostart_the_request_is_told_that_no_gateway_listens() {
         let mut client = launch.start();
         let answer = client.request("ping", &json!({}));
         let message = error_text(&answer, -32603);
-        assert!(message.contains("no gateway listens on"), "{message}");
+        assert!(message.contains("no gateway is listening on"), "{message}");
         assert!(message.contains(&home.socket().display().to_string()), "{message}");
-        client.stderr_says("no gateway listens on");
+        client.stderr_says("no gateway is listening on");
         assert_eq!(home.gateways(), []);
 
         let mut starter = home.client();

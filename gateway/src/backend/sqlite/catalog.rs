@@ -1,4 +1,4 @@
-//! Answers to the metadata questions. Names are bound as values, or quoted where SQL takes none.
+//! Catalog requests. Names are bound as values, or quoted where SQL does not allow values.
 
 use rusqlite::{Connection, Error, ToSql};
 
@@ -12,11 +12,11 @@ use crate::backend::{
     BackendError, Caps, Catalog, Cell, Collector, Completion, ErrorKind, Flow, RelationKind,
 };
 
-/// Tables a client may see, without those SQLite or a virtual table keeps for itself.
+/// Tables that a client may see, without internal tables of SQLite and of virtual tables.
 const RELATIONS: &str = "FROM pragma_table_list AS l WHERE l.schema = ?1 COLLATE NOCASE AND l.type <> 'shadow' \
                          AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 
-/// The database a question is about; `None`: the context's.
+/// The database of a catalog request; `None`: the context's.
 pub(super) fn database_of(catalog: &Catalog) -> Option<&str> {
     match catalog {
         Catalog::Databases => None,
@@ -28,7 +28,7 @@ pub(super) fn database_of(catalog: &Catalog) -> Option<&str> {
     }
 }
 
-/// The schema a question is about.
+/// The schema of a catalog request.
 pub(super) fn schema_of(catalog: &Catalog) -> Option<&str> {
     match catalog {
         Catalog::Databases | Catalog::Schemas { .. } => None,
@@ -39,7 +39,7 @@ pub(super) fn schema_of(catalog: &Catalog) -> Option<&str> {
     }
 }
 
-/// Every database; needs no file to be open.
+/// Every database; does not need an open file.
 pub(super) fn databases(all: &Databases, caps: Caps) -> Completion {
     let rows = all.iter().map(|database| {
         let (kind, comment) = kind_and_comment(database);
@@ -57,7 +57,7 @@ fn kind_and_comment(database: &Database) -> (&'static str, String) {
     }
 }
 
-/// The schemas of `database`: the one there is.
+/// The only schema of `database`.
 pub(super) fn schemas(database: &str, caps: Caps) -> Completion {
     let row = vec![Some(database.to_owned()), Some(SCHEMA.to_owned())];
     completion(&["database", "name"], [row], caps)
@@ -72,7 +72,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// A relation that exists.
-struct Found {
+struct ExistingRelation {
     name: String,
     is_view: bool,
 }
@@ -141,7 +141,7 @@ impl Reader<'_> {
     }
 
     /// The view called `name`.
-    fn view(&self, name: &str) -> Result<Found, Failure> {
+    fn view(&self, name: &str) -> Result<ExistingRelation, Failure> {
         let found = self.relation(name)?;
         if found.is_view {
             return Ok(found);
@@ -152,10 +152,10 @@ impl Reader<'_> {
     }
 
     /// The table or view called `name`, in whatever case.
-    fn relation(&self, name: &str) -> Result<Found, Failure> {
+    fn relation(&self, name: &str) -> Result<ExistingRelation, Failure> {
         let sql = format!("SELECT l.name, l.type = 'view' {RELATIONS} AND l.name = ?2 COLLATE NOCASE");
         let found = self.connection.query_row(&sql, (self.database, name), |row| {
-            Ok(Found { name: row.get(0)?, is_view: row.get(1)? })
+            Ok(ExistingRelation { name: row.get(0)?, is_view: row.get(1)? })
         });
         match found {
             Ok(found) => Ok(found),
@@ -177,7 +177,7 @@ impl Reader<'_> {
             ErrorKind::Statement,
             format!("no such table or view: {}.{name}", self.database),
         );
-        Ok(error.with_next_step(format!("{hint}list_tables and list_views show what there is")))
+        Ok(error.with_next_step(format!("{hint}list_tables and list_views show what exists")))
     }
 
     fn read(&self, sql: &str, values: &[&dyn ToSql], columns: &[&str]) -> Result<Completion, Failure> {

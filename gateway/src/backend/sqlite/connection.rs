@@ -10,22 +10,23 @@ use super::interrupt::Interrupt;
 use super::worker::{Answer, Job, Worker};
 use crate::backend::{BackendError, BoxFuture, Cancel, Connection, ErrorKind, Request};
 
-/// Numbers the threads, for their names alone.
+/// Numbers the threads, only for their names.
 static THREADS: AtomicU64 = AtomicU64::new(1);
 
-/// One connection: a thread that owns the file, and the way to it. Dropping it cancels what runs and ends the thread.
+/// One connection: a thread that owns the file, and the channel to it. Dropping it cancels the running
+/// request and ends the thread.
 pub(super) struct SqliteConnection {
     jobs: Sender<Job>,
     interrupt: Arc<Interrupt>,
     /// Cleared by the thread.
     usable: Arc<AtomicBool>,
-    /// The answer that is awaited. It stays here when the future of [`Connection::run`] is dropped half-way, so that the
-    /// next request waits for the thread to be done with the last.
+    /// The awaited answer. It stays here when the future of [`Connection::run`] is dropped halfway, so that
+    /// the next request waits until the thread is done with the last.
     pending: Option<oneshot::Receiver<Answer>>,
 }
 
 impl SqliteConnection {
-    /// Starts the thread of a connection; `worker` makes what it runs.
+    /// Starts the thread of a connection; `worker` creates its worker.
     pub(super) fn start(
         interrupt: Arc<Interrupt>,
         worker: impl FnOnce(Arc<AtomicBool>) -> Worker,
@@ -49,13 +50,13 @@ impl SqliteConnection {
         self.interrupt.begin();
         if self.jobs.send(Job { request, answer }).is_err() {
             self.interrupt.end();
-            return Err(self.thread_is_gone());
+            return Err(self.thread_ended());
         }
         self.pending = Some(receiver);
-        self.settle().await.unwrap_or_else(|| Err(self.thread_is_gone()))
+        self.settle().await.unwrap_or_else(|| Err(self.thread_ended()))
     }
 
-    /// Awaits the answer that is pending; `None` if there is none, or the thread died on it.
+    /// Awaits the pending answer; `None` if there is none, or if the thread died before answering.
     async fn settle(&mut self) -> Option<Answer> {
         let receiver = self.pending.as_mut()?;
         let mut on_drop = CancelOnDrop { interrupt: &self.interrupt, armed: true };
@@ -65,10 +66,10 @@ impl SqliteConnection {
         answer.ok()
     }
 
-    fn thread_is_gone(&self) -> BackendError {
+    fn thread_ended(&self) -> BackendError {
         self.usable.store(false, Ordering::Release);
         BackendError::new(ErrorKind::Unavailable, "the connection's thread has ended")
-            .with_next_step("try again: the connection is replaced")
+            .with_next_step("try again; the connection is replaced")
     }
 }
 
@@ -92,7 +93,7 @@ impl Drop for SqliteConnection {
     }
 }
 
-/// Cancels the request of a future that is dropped before its answer came.
+/// Cancels the request of a future that is dropped before its answer arrived.
 struct CancelOnDrop<'a> {
     interrupt: &'a Interrupt,
     armed: bool,

@@ -1,4 +1,4 @@
-//! The databases there are at one moment, and finding one by its name.
+//! The databases that exist at one moment, and finding one by its name.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,29 +26,29 @@ pub(super) struct Database {
     pub(super) origin: Origin,
 }
 
-/// The databases at one moment, by name folded to lower case.
+/// The databases at one moment, by name in lower case.
 #[derive(Debug, Default)]
 pub(super) struct Databases(BTreeMap<String, Database>);
 
 impl Databases {
-    /// Those of `found`, which holds each under its folded name.
+    /// From `found`, which has each under its name in lower case.
     pub(super) fn new(found: BTreeMap<String, Database>) -> Self {
         Self(found)
     }
 
-    /// The database called `name`, in whatever case.
+    /// The database called `name`, ignoring case.
     ///
     /// # Errors
-    /// There is none; the error lists those there are, the nearest name first.
+    /// It does not exist; the error lists the existing ones, the nearest name first.
     pub(super) fn find(&self, name: &str) -> Result<&Database, BackendError> {
         self.0.get(&fold(name)).ok_or_else(|| self.unknown(name))
     }
 
-    /// The database of whoever names none: the sample data, else the first by name.
+    /// The default database: the sample data if it exists, otherwise the first by name.
     pub(super) fn default_database(&self) -> Result<&Database, BackendError> {
         self.0.get(&fold(SAMPLE_DATABASE)).or_else(|| self.0.values().next()).ok_or_else(|| {
             BackendError::new(ErrorKind::Statement, "there is no database").with_next_step(
-                "put a SQLite file (NAME.db) into the folder, or set sample_data = true under [sqlite] in config.toml",
+                "put a SQLite file (NAME.db) in the folder, or set sample_data = true under [sqlite] in config.toml",
             )
         })
     }
@@ -63,7 +63,7 @@ impl Databases {
         self.0.values()
     }
 
-    /// `wanted` with its gaps filled and its names spelled as on disk.
+    /// `wanted` with missing parts filled in and names spelled as on disk.
     pub(super) fn resolve(&self, wanted: &Context) -> Result<Context, BackendError> {
         check_schema(wanted.schema.as_deref())?;
         let database = self.find_or_default(wanted.database.as_deref())?;
@@ -73,22 +73,22 @@ impl Databases {
     fn unknown(&self, name: &str) -> BackendError {
         let names: Vec<&str> = self.iter().map(|database| database.name.as_str()).collect();
         let hint = did_you_mean(name, names.iter().copied());
-        let there_are = if names.is_empty() {
+        let existing = if names.is_empty() {
             "there is no database".into()
         } else {
             format!("databases: {}", names.join(", "))
         };
         BackendError::new(ErrorKind::Statement, format!("no such database: {name}"))
-            .with_next_step(format!("{hint}{there_are}"))
+            .with_next_step(format!("{hint}{existing}"))
     }
 }
 
-/// Accepts the one schema there is, in whatever case, or none.
+/// Accepts the only schema, ignoring case, or none.
 pub(super) fn check_schema(schema: Option<&str>) -> Result<(), BackendError> {
     match schema {
         Some(name) if !name.eq_ignore_ascii_case(SCHEMA) => {
             Err(BackendError::new(ErrorKind::Statement, format!("no such schema: {name}"))
-                .with_next_step("SQLite databases have one schema, main: leave the schema out or name main"))
+                .with_next_step("SQLite databases have one schema, main; leave the schema out or use main"))
         }
         _ => Ok(()),
     }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn contexts_are_filled_and_spelled_as_on_disk() {
+    fn contexts_are_completed_and_spelled_as_on_disk() {
         let list = databases(&["Zoo", "Crm"]);
         let wanted = Context { role: Some("r".into()), schema: Some("MAIN".into()), ..Context::default() };
         let context = list.resolve(&wanted).unwrap();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_names_say_what_there_is() {
+    fn an_unknown_name_is_an_error_that_lists_the_databases() {
         let list = databases(&["sales", "crm"]);
         let error = list.find("sale").unwrap_err();
         assert_eq!(error.message, "no such database: sale");
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_folder_says_what_to_do() {
+    fn for_an_empty_folder_the_error_says_what_to_do() {
         let list = databases(&[]);
         assert!(list.default_database().unwrap_err().next_step.unwrap().contains("sample_data"));
     }

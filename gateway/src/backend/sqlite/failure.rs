@@ -1,18 +1,18 @@
-//! SQLite's errors as the gateway's.
+//! Maps SQLite's errors to the gateway's.
 
 use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::backend::{BackendError, ErrorKind};
 
-/// What went wrong, in SQLite's own words, with its code and a next step where one is obvious.
+/// The error with SQLite's message and code, and a next step if one is obvious.
 pub(super) fn from_sqlite(error: &Error) -> BackendError {
     match error {
         Error::SqliteFailure(failure, message) => {
-            let words = message.clone().unwrap_or_else(|| ffi::code_to_str(failure.extended_code).to_owned());
-            coded(*failure, words)
+            let text = message.clone().unwrap_or_else(|| ffi::code_to_str(failure.extended_code).to_owned());
+            with_code(*failure, text)
         }
         Error::SqlInputError { error, msg, sql, offset } => {
-            coded(*error, format!("{msg} ({})", position(sql, usize::try_from(*offset).unwrap_or(0))))
+            with_code(*error, format!("{msg} ({})", position(sql, usize::try_from(*offset).unwrap_or(0))))
         }
         Error::MultipleStatement => several_statements(),
         other => BackendError::new(ErrorKind::Statement, other.to_string()),
@@ -21,8 +21,8 @@ pub(super) fn from_sqlite(error: &Error) -> BackendError {
 
 /// The refusal of a text with more than one statement.
 pub(super) fn several_statements() -> BackendError {
-    BackendError::new(ErrorKind::Refused, "one statement a call: the text holds more than one")
-        .with_next_step("send each statement in a call of its own, in order")
+    BackendError::new(ErrorKind::Refused, "only one statement per call: the text contains more than one")
+        .with_next_step("send each statement in a separate call, in order")
 }
 
 /// Whether a connection that met `error` should not be used again.
@@ -32,33 +32,33 @@ pub(super) fn breaks_connection(error: &Error) -> bool {
     error.sqlite_error_code().is_some_and(|code| broken.contains(&code))
 }
 
-/// The error that says its statement was cancelled.
+/// The error for a cancelled statement.
 pub(super) fn cancelled() -> BackendError {
     BackendError::new(ErrorKind::Cancelled, "the statement was cancelled")
 }
 
-fn coded(failure: ffi::Error, words: String) -> BackendError {
-    let (kind, next_step) = judged(failure.code);
-    let next_step = next_step.or_else(|| hint_of(&words));
-    let error = BackendError::new(kind, words).with_code(code_name(failure.extended_code));
+fn with_code(failure: ffi::Error, text: String) -> BackendError {
+    let (kind, next_step) = classify(failure.code);
+    let next_step = next_step.or_else(|| hint_of(&text));
+    let error = BackendError::new(kind, text).with_code(code_name(failure.extended_code));
     match next_step {
         Some(next_step) => error.with_next_step(next_step),
         None => error,
     }
 }
 
-fn judged(code: ErrorCode) -> (ErrorKind, Option<&'static str>) {
+fn classify(code: ErrorCode) -> (ErrorKind, Option<&'static str>) {
     match code {
         ErrorCode::OperationInterrupted => (ErrorKind::Cancelled, None),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
-            (ErrorKind::Busy, Some("another connection holds the file's lock: try again in a moment"))
+            (ErrorKind::Busy, Some("another connection holds the file's lock; try again in a moment"))
         }
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
             (ErrorKind::Unavailable, Some("check the file with PRAGMA integrity_check in the sqlite3 shell"))
         }
         ErrorCode::CannotOpen | ErrorCode::PermissionDenied => (
             ErrorKind::Unavailable,
-            Some("check that the file exists and that you may read it and its folder"),
+            Some("check that the file exists and that you can read it and its folder"),
         ),
         ErrorCode::DiskFull => (ErrorKind::Unavailable, Some("free some space on the disk")),
         ErrorCode::SystemIoFailure
@@ -69,13 +69,13 @@ fn judged(code: ErrorCode) -> (ErrorKind, Option<&'static str>) {
         }
         ErrorCode::OutOfMemory => (
             ErrorKind::Statement,
-            Some("ask for less at once: the statement needs more memory than it may use"),
+            Some("the statement needs more memory than it may use; request less data at once"),
         ),
         ErrorCode::TooBig => (
             ErrorKind::Statement,
             Some(
-                "a value or a sorted row may have 8 MiB, a statement 1 MiB: leave out the columns with larger values, \
-                 or ask for less at once",
+                "a value or a sorted row is limited to 8 MiB, a statement to 1 MiB; leave out columns with larger values, \
+                 or request less data at once",
             ),
         ),
         ErrorCode::AuthorizationForStatementDenied => (ErrorKind::Refused, None),
@@ -83,14 +83,14 @@ fn judged(code: ErrorCode) -> (ErrorKind, Option<&'static str>) {
     }
 }
 
-/// Next steps for errors that SQLite gives no code of their own.
-fn hint_of(words: &str) -> Option<&'static str> {
+/// Next steps for errors that have no code of their own in SQLite.
+fn hint_of(text: &str) -> Option<&'static str> {
     // It stops at the second dot of `database.schema.table`.
-    if words.starts_with("near \".\": syntax error") {
+    if text.starts_with("near \".\": syntax error") {
         return Some("SQLite databases have one schema: write database.table, not database.schema.table");
     }
-    let pattern = words.contains("pattern too complex");
-    pattern.then_some("a pattern may have 128 bytes: shorten it, or search with instr(text, part) > 0")
+    let pattern = text.contains("pattern too complex");
+    pattern.then_some("a pattern is limited to 128 bytes; shorten it, or search with instr(text, part) > 0")
 }
 
 fn position(sql: &str, offset: usize) -> String {
@@ -164,20 +164,20 @@ mod tests {
     }
 
     #[test]
-    fn a_syntax_error_says_where() {
+    fn a_syntax_error_has_a_position() {
         let error = failed("SELECT 1\nFRM t x y");
         assert_eq!(error.message, "near \"t\": syntax error (line 2, column 5)");
         assert_eq!((error.kind, error.code.as_deref()), (ErrorKind::Statement, Some("SQLITE_ERROR (1)")));
     }
 
     #[test]
-    fn a_three_part_name_is_told_about_schemas() {
+    fn for_a_three_part_name_the_error_explains_schemas() {
         let error = failed("SELECT * FROM db.public.t");
         assert!(error.next_step.unwrap().contains("write database.table"), "{}", error.message);
     }
 
     #[test]
-    fn a_lock_is_busy() {
+    fn a_locked_file_is_reported_as_busy() {
         let error = from_sqlite(&Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None));
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Busy, "database is locked"));
     }

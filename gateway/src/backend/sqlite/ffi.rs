@@ -1,14 +1,14 @@
-//! The one call that rusqlite has no safe form of: naming a connection's main database.
+//! The only call for which rusqlite has no safe function: naming a connection's main database.
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, c_char};
 
 use rusqlite::{Connection, Error, ffi};
 
-/// A connection whose main database answers to a name of its own, beside `main`.
+/// A connection whose main database has a second name besides `main`.
 ///
-/// Invariant: SQLite keeps the pointer to `_name` for as long as the connection is open, so the connection is declared
-/// (and thereby dropped) first, and never handed out but by shared reference: nobody can move it out of here.
+/// Invariant: SQLite keeps the pointer to `_name` for as long as the connection is open, so the connection is
+/// declared (and therefore dropped) first, and only lent by shared reference: it cannot be moved out of here.
 pub(super) struct NamedConnection {
     connection: Connection,
     _name: CString,
@@ -21,9 +21,10 @@ impl NamedConnection {
     /// SQLite's, which documents none for this option.
     pub(super) fn new(connection: Connection, name: CString) -> Result<Self, Error> {
         let pointer: *const c_char = name.as_ptr();
-        // SAFETY: the handle is open, owned by `connection`, and used by this thread alone; MAINDBNAME takes exactly one
-        // variadic argument, a `const char *` that must outlive the connection. `_name` owns that memory on the heap
-        // (moving the CString does not move it), is never changed, and is dropped after the connection.
+        // SAFETY: the handle is open, owned by `connection`, and used by this thread alone; MAINDBNAME takes
+        // exactly one variadic argument, a `const char *` that must outlive the connection. `_name` owns that
+        // memory on the heap (moving the CString does not move it), is never changed, and is dropped after
+        // the connection.
         let code =
             unsafe { ffi::sqlite3_db_config(connection.handle(), ffi::SQLITE_DBCONFIG_MAINDBNAME, pointer) };
         if code == ffi::SQLITE_OK {

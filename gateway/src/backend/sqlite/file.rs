@@ -1,11 +1,11 @@
-//! Files as SQLite and the operating system see them.
+//! The identity and state of database files.
 
 use std::fs::Metadata;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Which file a path leads to: a file that was replaced under an open connection must be opened anew.
+/// Identifies the file at a path: a file that was replaced under an open connection must be opened again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId {
     inode: Option<(u64, u64)>,
@@ -13,7 +13,7 @@ pub(super) struct FileId {
 }
 
 impl FileId {
-    /// The file at `path` now; a missing one has an id too, unlike any file's.
+    /// The file at `path` now; a missing file has an id too, different from that of any file.
     pub(super) fn of(path: &Path) -> Self {
         let metadata = std::fs::metadata(path).ok();
         Self {
@@ -40,20 +40,21 @@ fn inode(_: &Metadata) -> Option<(u64, u64)> {
     None
 }
 
-/// A path as SQL text. Callers' paths are UTF-8 (see [`super::folder`]) and absolute, so never taken for a URI.
+/// A path as SQL text. Callers' paths are UTF-8 (see [`super::folder`]) and absolute, so never taken for a
+/// URI.
 pub(super) fn sql_path(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// A file in WAL mode with nothing in its log, where the index beside it cannot be made: nobody can be writing, since a
-/// writer would have made it. SQLite reads such a file if told that it does not change.
+/// A file in WAL mode with an empty log and without an index, which cannot be created: there is no writer,
+/// since a writer would have created the index. SQLite can read such a file if it is opened as immutable.
 #[derive(Debug)]
 pub(super) struct ImmutableWal {
     uri: String,
 }
 
 impl ImmutableWal {
-    /// The file at `path`, if it is one of those.
+    /// The file at `path`, if it is such a file.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let log_is_empty = std::fs::metadata(beside(path, "-wal")).map_or(true, |log| log.len() == 0);
         let fits = log_is_empty && !beside(path, "-shm").exists() && is_in_wal_mode(path);
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replaced_file_is_another() {
+    fn a_replaced_file_has_another_id() {
         let dir = tempfile::tempdir().unwrap();
         let (one, two) = (dir.path().join("one"), dir.path().join("two"));
         std::fs::write(&one, "1").unwrap();
@@ -111,7 +112,7 @@ mod tests {
         connection.execute_batch("CREATE TABLE t(x)").unwrap();
         assert!(ImmutableWal::of(&path).is_none(), "rollback mode needs no help");
         connection.execute_batch("PRAGMA journal_mode = wal; INSERT INTO t VALUES (1)").unwrap();
-        assert!(ImmutableWal::of(&path).is_none(), "somebody has it open");
+        assert!(ImmutableWal::of(&path).is_none(), "another connection has it open");
         drop(connection);
         let immutable = ImmutableWal::of(&path).unwrap();
         let read = rusqlite::Connection::open(immutable.uri()).unwrap();

@@ -1,6 +1,6 @@
-//! Finding the databases: the files of the folder and those the config names.
+//! Finding the databases: the files in the folder and those that the config names.
 //!
-//! The folder is read anew for every question, so a file that is put there is served at once.
+//! The folder is read for every request, so a new file is available at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use super::names::objection;
 use super::settings::SqliteSettings;
 use crate::backend::{BackendError, ErrorKind};
 
-/// What makes a file of the folder a database.
+/// The extensions of database files in the folder.
 const EXTENSIONS: [&str; 3] = ["db", "sqlite", "sqlite3"];
 
 /// The folder and the config's files.
@@ -20,12 +20,12 @@ const EXTENSIONS: [&str; 3] = ["db", "sqlite", "sqlite3"];
 pub(super) struct Folder {
     path: PathBuf,
     configured: Vec<Database>,
-    /// Files already complained about: each is worth one line in the log, not one a statement.
+    /// Files that were already logged: one line per file, not one per statement.
     warned: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Folder {
-    /// Checks the names that `settings` gives to files.
+    /// Checks the database names in `settings`.
     pub(super) fn new(settings: &SqliteSettings) -> Result<Self, BackendError> {
         let mut seen = BTreeMap::new();
         let mut configured = Vec::new();
@@ -34,8 +34,8 @@ impl Folder {
             if let Some(other) = seen.insert(fold(name), name) {
                 return Err(config_error(
                     name,
-                    &format!("has the same name as sqlite.databases.{other} but for its case"),
-                    "rename one of the two",
+                    &format!("differs from sqlite.databases.{other} only in case"),
+                    "rename one of them",
                 ));
             }
             configured.push(database);
@@ -53,7 +53,8 @@ impl Folder {
         &self.configured
     }
 
-    /// Every database there is now. Where two files claim a name, the config's file wins, then the first by file name.
+    /// Every database that exists now. If two files have the same name, the config's file wins, then the
+    /// first by file name.
     pub(super) fn list(&self) -> Result<Databases, BackendError> {
         let mut found: BTreeMap<String, Database> =
             self.configured.iter().map(|database| (fold(&database.name), database.clone())).collect();
@@ -61,7 +62,9 @@ impl Folder {
             let Some(database) = self.folder_database(path) else { continue };
             let key = fold(&database.name);
             match found.get(&key) {
-                Some(other) => self.warn(&database.path, &format!("{} has its name", other.path.display())),
+                Some(other) => {
+                    self.warn(&database.path, &format!("name already taken by {}", other.path.display()));
+                }
                 None => drop(found.insert(key, database)),
             }
         }
@@ -88,7 +91,7 @@ impl Folder {
             return None;
         };
         if let Some(objection) = objection(&name) {
-            self.warn(&path, &format!("it cannot name a database: {objection}"));
+            self.warn(&path, &format!("not a valid database name: {objection}"));
             return None;
         }
         Some(Database { name, path, origin: Origin::Folder })
@@ -112,13 +115,13 @@ fn configured_database(name: &str, path: &Path) -> Result<Database, BackendError
     if let Some(objection) = objection(name) {
         return Err(config_error(
             name,
-            &format!("cannot name a database: {objection}"),
+            &format!("is not a valid database name: {objection}"),
             "choose another name",
         ));
     }
     let path = absolute(path)?;
     if path.to_str().is_none() {
-        let what = format!("names {}, a path that is not UTF-8", path.display());
+        let what = format!("has a path that is not UTF-8: {}", path.display());
         return Err(config_error(name, &what, "move the file"));
     }
     Ok(Database { name: name.to_owned(), path, origin: Origin::Config })
@@ -136,7 +139,7 @@ fn config_error(name: &str, what: &str, next_step: &str) -> BackendError {
 fn unreadable(path: &Path, cause: &std::io::Error) -> BackendError {
     BackendError::new(ErrorKind::Unavailable, format!("cannot read {}: {cause}", path.display()))
         .with_next_step(
-            "check that the path exists and that you may read it; it is sqlite.folder in config.toml",
+            "check that the path exists and that you can read it; it is sqlite.folder in config.toml",
         )
 }
 
@@ -169,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn database_files_are_served_and_others_not() {
+    fn only_database_files_are_served() {
         let (_dir, folder) = folder_with(&[
             "b.db",
             "A.sqlite",
@@ -184,14 +187,14 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn odd_names_are_ignored() {
+    fn files_with_invalid_names_are_ignored() {
         let (dir, folder) = folder_with(&["main.db", "TEMP.db", "a\"b.db", "it's.db", "good.db", " .db"]);
         std::fs::create_dir(dir.path().join("folder.db")).unwrap();
         assert_eq!(names(&folder), ["good"]);
     }
 
     #[test]
-    fn a_file_that_comes_later_is_served() {
+    fn a_new_file_is_served_at_once() {
         let (dir, folder) = folder_with(&["a.db"]);
         std::fs::write(dir.path().join("b.db"), "").unwrap();
         assert_eq!(names(&folder), ["a", "b"]);
@@ -206,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configs_file_wins_over_the_folders() {
+    fn a_file_in_the_config_wins_over_one_in_the_folder() {
         let (dir, _) = folder_with(&["sales.db"]);
         let other = dir.path().join("elsewhere");
         let folder = Folder::new(&settings(dir.path(), &[("Sales", &other)])).unwrap();
@@ -214,14 +217,11 @@ mod tests {
     }
 
     #[test]
-    fn config_names_that_collide_or_cannot_be_are_errors() {
+    fn duplicate_and_invalid_names_in_the_config_are_errors() {
         let path = Path::new("x.db");
         let error = Folder::new(&settings(path, &[("a", path), ("A", path)])).unwrap_err();
-        assert_eq!(
-            error.message,
-            "sqlite.databases.a has the same name as sqlite.databases.A but for its case"
-        );
+        assert_eq!(error.message, "sqlite.databases.a differs from sqlite.databases.A only in case");
         let error = Folder::new(&settings(path, &[("main", path)])).unwrap_err();
-        assert!(error.message.starts_with("sqlite.databases.main cannot name a database"), "{error}");
+        assert!(error.message.starts_with("sqlite.databases.main is not a valid database name"), "{error}");
     }
 }

@@ -1,8 +1,9 @@
-//! What a client's statement may do: SQLite's authorizer hook.
+//! SQLite's authorizer hook: decides what a client's statement may do.
 //!
-//! SQLite asks while it compiles a statement (and the statements its views, virtual tables and VACUUM compile in turn).
-//! A refusal is kept here until the error is mapped, because SQLite itself says no more than "not authorized". Our own
-//! statements, the ATTACH and BEGIN around the client's, run in [`Phase::Internal`] and are not asked about.
+//! SQLite calls it while it compiles a statement (and the statements that its views, virtual tables and
+//! VACUUM compile in turn). A refusal is kept here until the error is mapped, because SQLite itself only
+//! reports "not authorized". Our own statements, the ATTACH and BEGIN around the client's, run in
+//! [`Phase::Internal`] and are always allowed.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use super::rules::{Denial, is_of_connection, rule};
 use super::tokens::Names;
 
-/// Whose statement runs, and how far it is.
+/// Whose statement is being processed, and its stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Ours: everything is allowed.
@@ -20,7 +21,7 @@ pub(super) enum Phase {
     Internal,
     /// The client's is being compiled.
     Prepare,
-    /// The client's runs; what is compiled now is compiled by SQLite itself on its behalf.
+    /// The client's runs; anything compiled now is compiled by SQLite itself on its behalf.
     Step,
 }
 
@@ -31,23 +32,24 @@ pub(super) struct Guard(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     phase: Phase,
-    /// The names the client's text writes.
+    /// The names in the client's text.
     names: Names,
     /// The database that unqualified names belong to.
     main: String,
-    /// Databases the statement writes to, folded: checking foreign keys reads tables that its text does not name.
+    /// Databases the statement writes to, in lower case: checking foreign keys reads tables that its text
+    /// does not name.
     written: HashSet<String>,
-    /// The first thing it would change, in SQL's words.
+    /// The first change that it would make, as SQL.
     write: Option<String>,
-    /// Whether it would change anything at all: `write` leaves out what SQLite keeps for itself.
+    /// Whether it would change anything at all: `write` does not include SQLite's internal tables.
     writes: bool,
-    /// Tables of which no column is read, and of which SQLite does not say where it found them.
+    /// Tables of which no column is read, for which SQLite does not report the database.
     unplaced: Vec<String>,
     denial: Option<Denial>,
 }
 
 impl Guard {
-    /// A client's statement is about to be compiled for the database `main`.
+    /// Called before a client's statement is compiled for the database `main`.
     pub(super) fn begin(&self, sql: &str, main: &str) {
         *self.state() = State {
             phase: Phase::Prepare,
@@ -57,18 +59,18 @@ impl Guard {
         };
     }
 
-    /// The statement goes on to `phase`.
+    /// The statement enters `phase`.
     pub(super) fn enter(&self, phase: Phase) {
         self.state().phase = phase;
     }
 
-    /// Takes what was refused, if anything was.
+    /// Takes the refusal, if there was one.
     pub(super) fn take_denial(&self) -> Option<Denial> {
         self.state().denial.take()
     }
 
-    /// Takes the tables that the statement names without a database and reads no column of (`SELECT count(*) FROM t`).
-    /// SQLite does not tell its hook where it found those: the caller has to look.
+    /// Takes the tables that the statement names without a database and reads no column of (`SELECT count(*)
+    /// FROM t`). SQLite does not tell its hook in which database it found those: the caller has to check.
     pub(super) fn take_unplaced(&self) -> Vec<String> {
         std::mem::take(&mut self.state().unplaced)
     }
@@ -78,18 +80,18 @@ impl Guard {
         self.state().writes
     }
 
-    /// What the statement would change, as `UPDATE orders`.
+    /// The change that the statement would make, as `UPDATE orders`.
     pub(super) fn write(&self) -> Option<String> {
         self.state().write.clone()
     }
 
-    /// The hook's answer.
-    pub(super) fn answer(&self, context: &AuthContext<'_>) -> Authorization {
+    /// The hook.
+    pub(super) fn authorize(&self, context: &AuthContext<'_>) -> Authorization {
         let mut state = self.state();
         if state.phase == Phase::Internal {
             return Authorization::Allow;
         }
-        match state.judge(context) {
+        match state.check(context) {
             Ok(()) => Authorization::Allow,
             Err(denial) => {
                 state.denial.get_or_insert(denial);
@@ -104,18 +106,18 @@ impl Guard {
 }
 
 impl State {
-    fn judge(&mut self, context: &AuthContext<'_>) -> Result<(), Denial> {
+    fn check(&mut self, context: &AuthContext<'_>) -> Result<(), Denial> {
         self.writes |= write_of(&context.action).is_some();
         let write = write_of(&context.action).filter(|(_, name)| !is_internal(name));
         if let (None, Some((verb, name))) = (&self.write, write) {
             self.write = Some(format!("{verb} {name}"));
         }
-        // A trigger sees what its own statement did, not what another session's has left.
+        // A trigger sees what its own statement did, not what another session did before.
         let in_trigger = context.accessor.is_some() && self.write.is_some();
         if !(in_trigger && is_of_connection(&context.action)) {
             rule(&context.action, context.database_name, self.phase)?;
         }
-        // What views, triggers and virtual tables name belongs to their own database.
+        // Names in views, triggers and virtual tables are resolved in their own database.
         if self.phase != Phase::Prepare || context.accessor.is_some() {
             return Ok(());
         }
@@ -146,8 +148,8 @@ impl State {
         Ok(())
     }
 
-    /// An unqualified name belongs to the context's database alone: where SQLite goes on to look for it in the attached
-    /// ones, the statement would mean another table than whoever checked its text was told.
+    /// An unqualified name may only refer to the context's database: if SQLite found it in an attached one,
+    /// the statement would use another table than a check of its text would show.
     fn check_place(&self, name: &str, database: &str) -> Result<(), Denial> {
         let folded = database.to_ascii_lowercase();
         let is_main = [self.main.as_str(), "main", "temp", ""].contains(&folded.as_str());
@@ -162,7 +164,7 @@ impl State {
     }
 }
 
-/// Whether SQLite keeps `table` for itself.
+/// Whether `table` is internal to SQLite.
 fn is_internal(table: &str) -> bool {
     table.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"))
 }

@@ -1,11 +1,11 @@
-//! Next steps for names that a statement got wrong.
+//! Next steps for unknown names in a statement.
 
 use rusqlite::{Connection, Error};
 
 use super::names::did_you_mean;
 use crate::backend::BackendError;
 
-/// Names looked at for a near one, at most.
+/// The most names compared with an unknown one.
 const NAMES_MAX: i64 = 2000;
 
 /// Adds to `error` the names nearest to the one that SQLite did not find.
@@ -15,13 +15,13 @@ pub(super) fn add(error: &mut BackendError, connection: &Connection, sql: &str) 
     }
     if let Some(name) = missing(&error.message, "no such table: ") {
         let known = tables(connection).unwrap_or_default();
-        error.next_step =
-            Some(format!("{}list_tables and list_views show what there is", hint(name, &known)));
+        error.next_step = Some(format!("{}list_tables and list_views show what exists", hint(name, &known)));
     } else if let Some(name) = missing(&error.message, "no such column: ") {
         let known = columns(connection, sql).unwrap_or_default();
         error.next_step = Some(format!("{}describe_table shows a table's columns", hint(name, &known)));
     } else if missing(&error.message, "no such function: ").is_some() {
-        error.next_step = Some("the dialect is SQLite's: PRAGMA function_list shows its functions".into());
+        error.next_step =
+            Some("the SQL dialect is SQLite's; PRAGMA function_list shows its functions".into());
     }
 }
 
@@ -29,7 +29,7 @@ fn hint(name: &str, known: &[String]) -> String {
     did_you_mean(name, known.iter().map(String::as_str))
 }
 
-/// The name after `prefix`, without its qualifiers and without our note of where it stands.
+/// The name after `prefix`, without its qualifiers and without the position that we added.
 fn missing<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
     let name = message.strip_prefix(prefix)?;
     let name = name.split_once(" (").map_or(name, |(name, _)| name);
@@ -48,7 +48,7 @@ fn tables(connection: &Connection) -> Result<Vec<String>, Error> {
     )
 }
 
-/// Columns of the relations whose names the statement holds.
+/// Columns of the relations whose names occur in the statement.
 fn columns(connection: &Connection, sql: &str) -> Result<Vec<String>, Error> {
     names(
         connection,
@@ -80,20 +80,20 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelled_table_is_offered_its_neighbours() {
+    fn for_a_misspelled_table_similar_names_are_suggested() {
         let hint = hinted("no such table: main.oders (line 1, column 3)", "");
-        assert_eq!(hint, "did you mean orders? list_tables and list_views show what there is");
+        assert_eq!(hint, "did you mean orders? list_tables and list_views show what exists");
     }
 
     #[test]
-    fn a_misspelled_column_is_offered_those_of_the_statements_tables() {
+    fn for_a_misspelled_column_those_of_the_statements_tables_are_suggested() {
         let hint = hinted("no such column: o_orderky (line 1, column 8)", "SELECT o_orderky FROM Orders");
         assert!(hint.starts_with("did you mean o_orderkey? "), "{hint}");
         assert!(!hinted("no such column: nam", "SELECT nam FROM orders").contains("did you mean name?"));
     }
 
     #[test]
-    fn other_errors_are_left_alone() {
+    fn other_errors_get_no_hint() {
         assert_eq!(hinted("near \"x\": syntax error", ""), "");
     }
 }

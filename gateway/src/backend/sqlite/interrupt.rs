@@ -1,4 +1,4 @@
-//! Stopping what a connection's thread runs, from any other thread.
+//! Interrupts a connection's thread from any other thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,25 +22,25 @@ pub(super) struct Interrupt {
 
 #[derive(Default)]
 struct State {
-    /// Set when a request is accepted, cleared by the thread before it answers: a later cancel finds nothing to stop.
+    /// Set when a request is accepted, cleared by the thread before it answers: a later cancel has no effect.
     running: bool,
     /// SQLite's own handle for the file that is open.
     handle: Option<InterruptHandle>,
 }
 
 impl Interrupt {
-    /// A request is accepted: cancels count from here on.
+    /// A request was accepted: from here on it can be cancelled.
     pub(super) fn begin(&self) {
         self.cancelled.store(false, Ordering::Release);
         self.state().running = true;
     }
 
-    /// The request is over: cancels no longer count.
+    /// The request has ended: it can no longer be cancelled.
     pub(super) fn end(&self) {
         self.state().running = false;
     }
 
-    /// Another file is open.
+    /// Sets the handle of the file that is now open.
     pub(super) fn set_handle(&self, handle: InterruptHandle) {
         self.state().handle = Some(handle);
     }
@@ -57,7 +57,7 @@ impl Interrupt {
         self.is_cancelled()
     }
 
-    /// Bounds (or unbounds) the counting of rows that are not kept.
+    /// Sets or clears the time limit for counting rows that are not returned.
     pub(super) fn count_until(&self, until: Option<Instant>) {
         *self.count_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
@@ -76,7 +76,7 @@ impl Interrupt {
         *self.count_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What SQLite's progress handler asks every thousand steps.
+    /// Checked by SQLite's progress handler every thousand steps.
     pub(super) fn must_stop(&self) -> bool {
         self.is_cancelled() || self.count_is_over()
     }

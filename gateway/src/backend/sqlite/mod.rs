@@ -1,8 +1,8 @@
 //! The embedded backend: a folder of SQLite files, each a database with the one schema `main`.
 //!
-//! A connection is a thread that owns one open file (`connection`, `worker`, `open`); the other databases that a
-//! statement mentions (`tokens`) are attached beside it. What a client's SQL may do is decided by SQLite's authorizer
-//! (`guard`, `rules`), whether or not the files are writable.
+//! A connection is a thread that owns one open file (`connection`, `worker`, `open`); the other databases
+//! that a statement mentions (`tokens`) are attached to it. SQLite's authorizer (`guard`, `rules`) decides
+//! what a client's SQL may do, whether or not the files are writable.
 
 mod catalog;
 mod connection;
@@ -42,7 +42,8 @@ use self::open::Opener;
 use self::worker::Worker;
 use super::{Backend, BackendError, BoxFuture, Connection, Context, ErrorKind};
 
-/// What the start may wait for locks on the files that the config names, in all. The folder's are not waited for.
+/// How long the start may wait for locks on the files that the config names, in total. It does not wait for
+/// locks on files in the folder.
 const START_LOCKS_MAX: Duration = Duration::from_millis(500);
 
 /// The SQLite files of one folder, and those the config names.
@@ -53,14 +54,14 @@ pub struct SqliteBackend {
 }
 
 impl SqliteBackend {
-    /// Makes the folder, fills in the sample data where it is wanted and missing, and tries every file that the config
-    /// names. Blocks: it reads and may write files.
+    /// Creates the folder, creates the sample data if it is enabled and missing, and tries to open every file
+    /// that the config names. Blocks: it reads and may write files.
     ///
     /// # Errors
-    /// What is wrong with the folder or a file, which setting named it, and what to do.
+    /// The problem with the folder or a file, the setting that named it, and what to do.
     pub fn open(settings: &SqliteSettings) -> Result<Self, BackendError> {
         let folder = Folder::new(settings)?;
-        sample::make_folder(folder.path())?;
+        sample::create_folder(folder.path())?;
         if settings.sample_data {
             sample::fill(&folder)?;
         }
@@ -73,19 +74,19 @@ impl SqliteBackend {
         Ok(backend)
     }
 
-    /// Opens each file once: an error in the config's, a warning for the folder's. One that somebody has locked is a
-    /// database, and no error.
+    /// Opens each file once: a failure is an error for the config's files and a warning for the folder's. A
+    /// locked file is not a failure.
     fn try_files(&self) -> Result<(), BackendError> {
         let until = Instant::now() + START_LOCKS_MAX.min(self.busy_timeout);
         for database in self.folder.configured() {
             let left = until.saturating_duration_since(Instant::now());
             try_file(&self.opener(Arc::default(), left), database)
-                .map_err(|error| named_by_config(error, &database.name))?;
+                .map_err(|error| name_config_key(error, &database.name))?;
         }
         let opener = self.opener(Arc::default(), Duration::ZERO);
         for database in self.folder.list()?.iter().filter(|database| database.origin == Origin::Folder) {
             if let Err(error) = try_file(&opener, database) {
-                tracing::warn!(database = database.name, %error, "database cannot be opened");
+                tracing::warn!(database = database.name, %error, "cannot open database");
             }
         }
         Ok(())
@@ -124,7 +125,7 @@ impl Backend for SqliteBackend {
     }
 }
 
-/// Opens and closes a file; a lock on it is no error.
+/// Opens and closes a file; a lock on it is not an error.
 fn try_file(opener: &Opener, database: &Database) -> Result<(), BackendError> {
     match opener.open(database) {
         Err(error) if error.kind != ErrorKind::Busy => Err(error),
@@ -132,7 +133,7 @@ fn try_file(opener: &Opener, database: &Database) -> Result<(), BackendError> {
     }
 }
 
-fn named_by_config(mut error: BackendError, name: &str) -> BackendError {
+fn name_config_key(mut error: BackendError, name: &str) -> BackendError {
     error.message = format!("sqlite.databases.{name}: {}", error.message);
     error.next_step = Some(match error.next_step {
         Some(step) => format!("{step}; or change sqlite.databases.{name} in config.toml"),

@@ -1,17 +1,18 @@
-//! Names: what a database may be called, quoting, and the nearest of a set.
+//! Names: valid database names, quoting, and finding similar names.
 
 /// Longest database name, in bytes.
 const NAME_BYTES_MAX: usize = 128;
-/// Names offered for a misspelled one, at most.
+/// The most names suggested for a misspelled one.
 const NEAREST_MAX: usize = 3;
-/// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be offered for the other.
+/// How similar two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const SIMILARITY_MIN: f64 = 0.7;
 
-/// What may name a database, in words: the rule that [`objection`] checks.
+/// The rule that [`objection`] checks, as text.
 pub(crate) const DATABASE_NAME: &str =
-    "a name of 1 to 128 bytes without quotes, brackets and control characters, not `main` or `temp`";
+    "a name of 1 to 128 bytes without quotes, brackets and control characters, other than `main` and `temp`";
 
-/// Why `name` cannot name a database; `None` if it can. The one rule for names in config.toml and of files.
+/// Why `name` is not a valid database name; `None` if it is. The rule applies to names in config.toml and of
+/// files.
 pub(crate) fn objection(name: &str) -> Option<&'static str> {
     if name.trim().is_empty() {
         return Some("it is empty");
@@ -20,10 +21,10 @@ pub(crate) fn objection(name: &str) -> Option<&'static str> {
         return Some("it is longer than 128 bytes");
     }
     if ["main", "temp"].iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-        return Some("it is one that SQLite reserves");
+        return Some("it is reserved by SQLite");
     }
     if name.chars().any(|c| c.is_control() || "\"'`[]".contains(c)) {
-        return Some("it holds a quote, a bracket or a control character");
+        return Some("it contains a quote, a bracket or a control character");
     }
     None
 }
@@ -33,7 +34,7 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The names of `known` most like `wanted`, best first; none where nothing comes close.
+/// The names in `known` most similar to `wanted`, best first; empty if none is similar enough.
 pub(super) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
     let mut scored: Vec<(f64, &str)> = known
@@ -46,7 +47,8 @@ pub(super) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>
     scored.into_iter().take(NEAREST_MAX).map(|(_, name)| name).collect()
 }
 
-/// "did you mean a, b or c? " for a misspelled name, with its trailing space; empty where nothing comes close.
+/// "did you mean a, b or c? " for a misspelled name, with its trailing space; empty if no name is similar
+/// enough.
 pub(super) fn did_you_mean<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(wanted, known).as_slice() {
         [] => String::new(),
@@ -60,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinary_names_pass_and_odd_ones_say_why() {
+    fn ordinary_names_are_valid_and_others_have_an_objection() {
         for fine in ["sales", "my-db", "two words", "2024", "übersicht", "a.b"] {
             assert_eq!(objection(fine), None, "{fine}");
         }
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_names_come_first_and_far_ones_not_at_all() {
+    fn the_nearest_names_come_first_and_others_are_left_out() {
         let known = ["CUSTOMER", "ORDERS", "LINEITEM"];
         assert_eq!(nearest("custmer", known), ["CUSTOMER"]);
         assert!(nearest("zzz", known).is_empty());

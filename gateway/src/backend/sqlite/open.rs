@@ -1,4 +1,4 @@
-//! Opening a file: flags, limits, hooks, and the other databases attached beside it.
+//! Opening a file: flags, limits, hooks, and attaching other databases.
 
 use std::ffi::CString;
 use std::sync::Arc;
@@ -17,29 +17,30 @@ use super::guard::Guard;
 use super::interrupt::Interrupt;
 use crate::backend::{BackendError, ErrorKind};
 
-/// Steps of SQLite's virtual machine between two looks at the cancel flag: well under a millisecond.
+/// Steps of SQLite's virtual machine between two checks of the cancel flag: well under a millisecond.
 const PROGRESS_STEPS: i32 = 1000;
-/// Largest value, and largest row that is sorted or written, in bytes. SQLite's functions on one value cannot be
-/// interrupted: the bound keeps each short.
+/// Largest value, and largest row that is sorted or written, in bytes. SQLite's functions on one value cannot
+/// be interrupted: the bound keeps each short.
 pub(super) const VALUE_BYTES_MAX: i32 = 8 << 20;
-/// Columns of a result or a table, at most: SQLite's own default. It cannot be less: a file with one wider table could
-/// then not be read at all ("malformed database schema").
+/// The most columns in a result or a table: SQLite's own default. A lower limit would make a file with one
+/// wider table unreadable ("malformed database schema").
 const COLUMNS_MAX: i32 = 2000;
 /// Longest statement, in bytes.
 const SQL_BYTES_MAX: i32 = 1 << 20;
-/// Longest pattern of LIKE and GLOB, in bytes: matching takes pattern times text, and cannot be interrupted. At worst it
-/// takes two or three seconds on the longest value.
+/// Longest pattern of LIKE and GLOB, in bytes: matching takes pattern times text, and cannot be interrupted.
+/// At worst it takes two or three seconds on the longest value.
 const PATTERN_BYTES_MAX: i32 = 128;
-/// Triggers that set each other off, at most.
+/// The deepest nesting of triggers.
 const TRIGGER_DEPTH_MAX: i32 = 100;
-/// Memory that all SQLite connections of the process may use together, in bytes; a statement that needs more fails.
+/// Memory that all SQLite connections of the process may use together, in bytes; a statement that needs more
+/// fails.
 const HEAP_BYTES_MAX: u64 = 1 << 30;
-/// Longest pause between two tries for a lock.
+/// Longest pause between two attempts to get a lock.
 const BUSY_PAUSE_MAX: Duration = Duration::from_millis(25);
-/// Databases attached at once, beside the main one: SQLite's SQLITE_MAX_ATTACHED.
+/// The most databases attached at once, not counting the main one: SQLite's SQLITE_MAX_ATTACHED.
 pub(super) const ATTACHED_MAX: usize = 10;
 
-/// What opening needs, the same for every file of a connection.
+/// Settings for opening files, the same for every file of a connection.
 pub(super) struct Opener {
     pub(super) read_only: bool,
     pub(super) busy_timeout: Duration,
@@ -47,18 +48,18 @@ pub(super) struct Opener {
     pub(super) interrupt: Arc<Interrupt>,
 }
 
-/// An open file and what is attached to it.
+/// An open file and its attached databases.
 pub(super) struct OpenDatabase {
     connection: NamedConnection,
     main: Attached,
     attached: Vec<Attached>,
 }
 
-/// A database that is open, as the main one or beside it.
+/// An open database, either the main one or an attached one.
 struct Attached {
     database: Database,
     id: FileId,
-    /// Opened as one that does not change: good for one request, then looked at again.
+    /// Opened as immutable: valid for one request, then checked again.
     immutable: bool,
 }
 
@@ -76,7 +77,7 @@ impl Opener {
         Ok(OpenDatabase { connection, main: attached, attached: Vec::new() })
     }
 
-    /// Opens a file by its path, and if that fails for want of an index beside it, as one that does not change.
+    /// Opens a file by its path; if that fails because its WAL index is missing, opens it as immutable.
     fn try_both<T>(
         &self,
         database: &Database,
@@ -114,7 +115,7 @@ impl Opener {
     fn hook(&self, connection: &mut Connection) -> Result<(), Error> {
         let (guard, interrupt) = (Arc::clone(&self.guard), Arc::clone(&self.interrupt));
         connection
-            .authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| guard.answer(&context)))?;
+            .authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| guard.authorize(&context)))?;
         connection.progress_handler(PROGRESS_STEPS, Some(move || interrupt.must_stop()))?;
         let (interrupt, timeout) = (Arc::clone(&self.interrupt), self.busy_timeout);
         let mut since = Instant::now();
@@ -127,7 +128,7 @@ impl Opener {
         }))
     }
 
-    /// An error about a file: its name and the cause.
+    /// Adds the file's name to an error.
     fn explain(&self, error: &Error, database: &Database) -> BackendError {
         if self.interrupt.is_cancelled() {
             return cancelled();
@@ -157,18 +158,18 @@ impl OpenDatabase {
         &self.main.database
     }
 
-    /// Whether anything is attached beside it.
+    /// Whether anything is attached to it.
     pub(super) fn has_attached(&self) -> bool {
         !self.attached.is_empty()
     }
 
-    /// Whether this is `database`, and its file still the one that was opened.
+    /// Whether this is `database`, and its file is still the one that was opened.
     pub(super) fn is(&self, database: &Database) -> bool {
         self.main.is(database)
     }
 
-    /// Attaches `wanted` and detaches all else. What is attached depends on the statement alone, never on an earlier one:
-    /// SQLite looks for unqualified names in whatever is attached.
+    /// Attaches `wanted` and detaches everything else. The attached databases depend only on the statement,
+    /// never on an earlier one: SQLite looks for unqualified names in all of them.
     pub(super) fn attach_exactly(
         &mut self,
         opener: &Opener,
@@ -209,7 +210,7 @@ impl Attached {
     }
 }
 
-/// A file in WAL mode cannot be opened where the index beside it (`-shm`) is missing and cannot be made.
+/// A file in WAL mode cannot be opened if its index (`-shm`) is missing and cannot be created.
 fn may_lack_index(error: &Error) -> bool {
     use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
     matches!(error.sqlite_error_code(), Some(CannotOpen | ReadOnly))
@@ -227,19 +228,21 @@ fn harden(connection: &Connection) -> Result<(), Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, false)?;
-    // A misspelled "column" would otherwise be a string, and the answer quietly wrong.
+    // Otherwise a misspelled "column" would be read as a string, and the result would be wrong without an
+    // error.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
     connection.query_row(&format!("PRAGMA hard_heap_limit = {HEAP_BYTES_MAX}"), [], |_| Ok(()))
 }
 
-/// Turns a writable file to WAL mode, so that its readers and its writer do not block each other. The mode stays in the
-/// file. Failure is no error: somebody may hold the file, or it is write-protected; it works in its old mode too.
+/// Switches a writable file to WAL mode, so that its readers and its writer do not block each other. The mode
+/// is stored in the file. Failure is not an error: the file may be locked or write-protected, and works in
+/// its old mode too.
 fn use_wal(connection: &Connection, schema: &str) {
     let changed: Result<String, Error> =
         connection.pragma_update_and_check(Some(schema), "journal_mode", "wal", |row| row.get(0));
     if !changed.as_ref().is_ok_and(|mode| mode == "wal") {
-        tracing::debug!(database = schema, "the file stays in its journal mode");
+        tracing::debug!(database = schema, "the file keeps its journal mode");
     }
 }
 
@@ -247,7 +250,7 @@ fn too_many(wanted: &[&Database]) -> BackendError {
     let names: Vec<&str> = wanted.iter().map(|database| database.name.as_str()).collect();
     BackendError::new(
         ErrorKind::Statement,
-        format!("the statement names {} databases beside the current one: {}", names.len(), names.join(", ")),
+        format!("the statement uses {} databases besides the current one: {}", names.len(), names.join(", ")),
     )
-    .with_next_step(format!("name {ATTACHED_MAX} at most, and split the statement where it needs more"))
+    .with_next_step(format!("use at most {ATTACHED_MAX}; split the statement if it needs more"))
 }

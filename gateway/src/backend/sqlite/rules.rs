@@ -1,4 +1,4 @@
-//! The rules behind the [`super::guard`]: what is refused, why, and what to do instead.
+//! The rules of the [`super::guard`]: what is refused, why, and what to do instead.
 
 use rusqlite::ffi;
 use rusqlite::hooks::{AuthAction, TransactionOperation};
@@ -27,7 +27,7 @@ impl Denial {
     pub(super) fn unqualified(table: &str, database: &str) -> Self {
         Self {
             kind: ErrorKind::Statement,
-            message: format!("no such table: {table} (in the current database; {database} has one)"),
+            message: format!("no such table: {table} (not in the current database, but in {database})"),
             next_step: format!("write {database}.{table}, or make {database} the current database"),
         }
     }
@@ -38,21 +38,21 @@ impl Denial {
     }
 }
 
-const SHARED: &str = "the connection is shared, and its state would reach other sessions";
+const SHARED: &str = "connections are shared, so it would affect other sessions";
 const NO_TEMP: &str = "use a common table expression (WITH name AS (...)) in the statement itself";
 const NO_TRANSACTION: &str =
-    "set use_transaction on the call: the one statement then runs in a transaction of its own";
-const NO_ATTACH: &str = "write database.table: every file of the folder, and each that sqlite.databases in config.toml \
-                         names, is at hand without ATTACH";
+    "set use_transaction on the call; the statement then runs in its own transaction";
+const NO_ATTACH: &str = "write database.table: every file in the folder, and every file that sqlite.databases in \
+                         config.toml names, is available without ATTACH";
 
 /// Functions that reach outside the database.
 const FUNCTIONS_REFUSED: [&str; 5] = ["load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"];
 
-/// Functions that show what the connection did last, and what to do instead.
+/// Functions that show the connection's last change, and what to do instead.
 const FUNCTIONS_OF_CONNECTION: [(&str, &str); 3] = [
-    ("changes", "the result of a statement that writes says how many rows it changed"),
-    ("last_insert_rowid", "write INSERT ... RETURNING rowid"),
-    ("total_changes", "the result of a statement that writes says how many rows it changed"),
+    ("changes", "the result of a statement that writes shows how many rows it changed"),
+    ("last_insert_rowid", "use INSERT ... RETURNING rowid"),
+    ("total_changes", "the result of a statement that writes shows how many rows it changed"),
 ];
 
 /// Pragmas that read, without a value.
@@ -80,8 +80,8 @@ const PRAGMAS_PLAIN: [&str; 21] = [
     "user_version",
 ];
 
-/// Pragmas that read, and whose value only says what.
-const PRAGMAS_ASKING: [&str; 10] = [
+/// Pragmas that read, and whose value only selects what to read.
+const PRAGMAS_WITH_ARGUMENT: [&str; 10] = [
     "foreign_key_check",
     "foreign_key_list",
     "index_info",
@@ -94,7 +94,7 @@ const PRAGMAS_ASKING: [&str; 10] = [
     "table_xinfo",
 ];
 
-/// Whether `action` calls a function that shows what the connection did last.
+/// Whether `action` calls a function that shows the connection's last change.
 pub(super) fn is_of_connection(action: &AuthAction<'_>) -> bool {
     matches!(action, AuthAction::Function { function_name } if of_connection(function_name).is_some())
 }
@@ -104,7 +104,7 @@ fn of_connection(name: &str) -> Option<(&'static str, &'static str)> {
     FUNCTIONS_OF_CONNECTION.into_iter().find(|(refused, _)| name.eq_ignore_ascii_case(refused))
 }
 
-/// Whether a client's statement may do `action`.
+/// Checks whether a client's statement may do `action`.
 pub(super) fn rule(action: &AuthAction<'_>, database: Option<&str>, phase: Phase) -> Result<(), Denial> {
     if let Some(what) = temporary(action, database) {
         return Err(Denial::new(format_args!("CREATE TEMP {what}"), SHARED, NO_TEMP));
@@ -124,26 +124,28 @@ pub(super) fn rule(action: &AuthAction<'_>, database: Option<&str>, phase: Phase
         AuthAction::Pragma { pragma_name, pragma_value } => pragma(pragma_name, pragma_value),
         AuthAction::Unknown { code, .. } => Err(Denial::new(
             format_args!("the statement (SQLite's action {code})"),
-            "the gateway does not know what it does",
-            "report it as a defect of the gateway if the statement is an ordinary one",
+            "its effect is not known to the gateway",
+            "if this is an ordinary statement, report it as a bug",
         )),
         _ => Ok(()),
     }
 }
 
-/// ATTACH by text is refused as it is compiled; one that is compiled while another statement runs is VACUUM's own.
+/// A client's ATTACH is refused when it is compiled; an ATTACH compiled while another statement runs is
+/// VACUUM's own.
 fn attach(phase: Phase) -> Denial {
     if phase == Phase::Step {
         return Denial::new(
             "VACUUM",
-            "it rewrites a whole file, or writes a new one",
+            "it rewrites the whole file, or writes a new one",
             "stop the gateway and run VACUUM with the sqlite3 shell",
         );
     }
     Denial::new("ATTACH", "it could open any file", NO_ATTACH)
 }
 
-/// The kind of temporary thing that `action` makes: with the keyword TEMP, or by the qualifier `temp.` alone.
+/// The kind of temporary object that `action` creates: with the keyword TEMP, or only with the qualifier
+/// `temp.`.
 fn temporary(action: &AuthAction<'_>, database: Option<&str>) -> Option<&'static str> {
     let qualified = database.is_some_and(|name| name.eq_ignore_ascii_case("temp"));
     match action {
@@ -175,7 +177,11 @@ fn function(name: &str) -> Result<(), Denial> {
     }
     if let Some((name, next_step)) = of_connection(name) {
         let what = format!("the function {name}()");
-        return Err(Denial::new(what, "it shows the state of a connection that sessions share", next_step));
+        return Err(Denial::new(
+            what,
+            "it shows the state of a connection shared by several sessions",
+            next_step,
+        ));
     }
     Ok(())
 }
@@ -183,18 +189,18 @@ fn function(name: &str) -> Result<(), Denial> {
 fn pragma(name: &str, value: Option<&str>) -> Result<(), Denial> {
     let name = name.to_ascii_lowercase();
     let plain = PRAGMAS_PLAIN.contains(&name.as_str());
-    if PRAGMAS_ASKING.contains(&name.as_str()) || (plain && value.is_none()) {
+    if PRAGMAS_WITH_ARGUMENT.contains(&name.as_str()) || (plain && value.is_none()) {
         return Ok(());
     }
     if plain {
-        let next = format!("PRAGMA {name} without a value reads it");
+        let next = format!("use PRAGMA {name} without a value to read it");
         return Err(Denial::new(format_args!("setting PRAGMA {name}"), SHARED, &next));
     }
     Err(Denial::new(
         format_args!("PRAGMA {name}"),
         "only pragmas that read are allowed",
-        "PRAGMA table_info, table_list, index_list, foreign_key_list and the like work, and so do the list and \
-         describe tools",
+        "use PRAGMA table_info, table_list, index_list, foreign_key_list and the like, or the list and describe \
+         tools",
     ))
 }
 
@@ -208,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn pragmas_that_read_are_allowed_in_their_reading_form_only() {
+    fn pragmas_are_allowed_only_in_the_form_that_reads() {
         assert!(pragma_is_allowed("TABLE_INFO", Some("t")));
         assert!(pragma_is_allowed("user_version", None));
         assert!(!pragma_is_allowed("user_version", Some("3")));
@@ -223,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attach_whose_file_is_no_literal_is_refused_too() {
+    fn an_attach_whose_file_is_an_expression_is_refused_too() {
         let action = AuthAction::Unknown { code: ffi::SQLITE_ATTACH, arg1: None, arg2: None };
         let denial = rule(&action, None, Phase::Prepare).unwrap_err();
         assert_eq!(denial.message, "ATTACH is refused: it could open any file");

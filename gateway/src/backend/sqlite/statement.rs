@@ -11,24 +11,24 @@ use super::rules::Denial;
 use super::value;
 use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction, WriteJournal};
 
-/// Time spent on counting rows that are not kept, at most.
+/// The most time spent on counting rows that are not returned.
 const COUNT_TIME_MAX: Duration = Duration::from_millis(200);
 
-/// What a statement runs on.
+/// The environment that a statement runs in.
 pub(super) struct Runner<'a> {
     pub(super) connection: &'a Connection,
     pub(super) guard: &'a Guard,
     pub(super) interrupt: &'a Interrupt,
     /// The name of the main database.
     pub(super) main: &'a str,
-    /// Whether other databases are attached beside it.
+    /// Whether other databases are attached to it.
     pub(super) has_attached: bool,
     pub(super) read_only: bool,
     /// Asked before the statement changes anything.
     pub(super) journal: &'a dyn WriteJournal,
 }
 
-/// An error and whether the connection is broken with it.
+/// An error, and whether it broke the connection.
 pub(super) struct Failure {
     pub(super) error: BackendError,
     pub(super) breaks: bool,
@@ -41,7 +41,7 @@ impl From<BackendError> for Failure {
 }
 
 impl Runner<'_> {
-    /// Runs the client's `sql`. Afterwards no transaction is open, whatever happened.
+    /// Runs the client's `sql`. Afterwards no transaction is open, even after an error.
     pub(super) fn run(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
         self.guard.begin(sql, self.main);
         let result = self.prepare(sql).and_then(|statement| {
@@ -55,17 +55,18 @@ impl Runner<'_> {
 
     fn prepare(&self, sql: &str) -> Result<Statement<'_>, Failure> {
         if sql.contains('\0') {
-            return Err(plain("the statement holds a NUL character", "leave it out").into());
+            return Err(plain("the statement contains a NUL character", "remove it").into());
         }
         let statement = self.connection.prepare(sql).map_err(|error| self.prepare_failure(&error, sql))?;
         if is_blank(&statement) {
-            return Err(
-                plain("the statement is empty", "send one SQL statement; comments alone are none").into()
-            );
+            return Err(plain(
+                "the statement is empty",
+                "send one SQL statement; a comment is not a statement",
+            )
+            .into());
         }
         if statement.parameter_count() > 0 {
-            let next_step =
-                "write the values into the statement: there is nothing to bind to ?, :name, @name or $name";
+            let next_step = "write the values into the statement; ?, :name, @name and $name cannot be bound";
             return Err(plain("the statement has parameters", next_step).into());
         }
         self.check_unplaced()?;
@@ -83,7 +84,8 @@ impl Runner<'_> {
         Ok(self.journal.begin(None)?)
     }
 
-    /// Whether running `statement` may change a file. SQLite counts some pragmas that only read among the writers.
+    /// Whether running `statement` may change a file. SQLite counts some pragmas that only read among the
+    /// writers.
     fn writes(&self, statement: &Statement<'_>) -> bool {
         let reads = statement.readonly() || statement.is_explain() != 0;
         !reads && (statement.column_count() == 0 || self.guard.writes())
@@ -111,7 +113,8 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// An error in the text after the first statement says, before all, that there is one.
+    /// An error in the text after the first statement means, above all, that there is more than one
+    /// statement.
     fn prepare_failure(&self, error: &Error, sql: &str) -> Failure {
         match error {
             Error::SqlInputError { sql: failed, .. } if failed.len() < sql.len() => {
@@ -145,7 +148,7 @@ impl Runner<'_> {
     fn control(&self, sql: &str) -> Result<(), Failure> {
         self.guard.enter(Phase::Internal);
         self.connection.execute_batch(sql).map_err(|error| {
-            // A COMMIT that failed by itself while a cancel came is not a statement that was stopped.
+            // A COMMIT that failed for its own reason while a cancel arrived is not a cancelled statement.
             if is_interruption(&error) {
                 return self.failure(&error);
             }
@@ -160,11 +163,12 @@ impl Runner<'_> {
         collector.set_columns(statement.column_names().map(str::to_owned).collect());
         let (columns, writes) = (statement.column_count(), self.writes(statement));
         self.collect(statement, &mut collector).map_err(|error| self.failure(&error))?;
-        // A write that got here took effect, and says so: its cancel came too late.
+        // A write that got here took effect and is reported as such: its cancel came too late.
         if self.interrupt.is_cancelled() && !writes {
             return Err(cancelled().into());
         }
-        // Only INSERT, UPDATE and DELETE set the count of changes; anything else leaves that of an earlier statement.
+        // Only INSERT, UPDATE and DELETE set the count of changes; anything else leaves that of an earlier
+        // statement.
         let changed = if self.connection.total_changes() == before { 0 } else { self.connection.changes() };
         let affected = (writes || columns == 0).then_some(changed);
         Ok(Completion { rows: collector, affected, query_id: None, context: None })
@@ -178,7 +182,7 @@ impl Runner<'_> {
             let row = match rows.next() {
                 Ok(Some(row)) => row,
                 Ok(None) => return Ok(()),
-                Err(error) => return self.counted_out(error, collector),
+                Err(error) => return self.finish_count(error, collector),
             };
             flow = match flow {
                 Flow::More => value::push(collector, row, columns)?,
@@ -187,7 +191,8 @@ impl Runner<'_> {
             };
             match flow {
                 Flow::More => {}
-                // What a statement writes it has written by now; it is stepped to its end and never interrupted midway.
+                // The statement has made its changes by now; it is stepped to its end and never interrupted
+                // halfway.
                 _ if writes => {}
                 Flow::Stop => return Ok(()),
                 Flow::CountOnly => self.start_count(),
@@ -205,8 +210,8 @@ impl Runner<'_> {
         }
     }
 
-    /// An interruption by the end of the time for counting is no error: the count becomes a lower bound.
-    fn counted_out(&self, error: Error, collector: &mut Collector) -> Result<(), Error> {
+    /// An interruption at the end of the time for counting is not an error: the count becomes a lower bound.
+    fn finish_count(&self, error: Error, collector: &mut Collector) -> Result<(), Error> {
         if self.interrupt.count_is_over() && !self.interrupt.is_cancelled() && is_interruption(&error) {
             collector.stop_counting();
             return Ok(());
@@ -231,12 +236,12 @@ impl Runner<'_> {
         let what = self.guard.write().unwrap_or_else(|| "the statement".into());
         BackendError::new(
             ErrorKind::Refused,
-            format!("{what} is refused: it writes, and databases are read-only"),
+            format!("{what} is refused: it writes, and the databases are read-only"),
         )
-        .with_next_step("to allow writing, set read_only = false under [sqlite] in config.toml")
+        .with_next_step("to allow writes, set read_only = false under [sqlite] in config.toml")
     }
 
-    /// Ends a transaction that an error left open; a connection that cannot is broken.
+    /// Rolls back a transaction that an error left open; if that fails, the connection is broken.
     fn roll_back(&self, result: Result<Completion, Failure>) -> Result<Completion, Failure> {
         let ended = self.connection.execute_batch("ROLLBACK").is_ok() || self.connection.is_autocommit();
         result.map_err(|failure| Failure { breaks: failure.breaks || !ended, ..failure })

@@ -1,19 +1,19 @@
-//! Names in a statement's text: which databases it mentions, which `a.b` pairs it writes.
+//! Names in a statement's text: the databases that it mentions and its `a.b` pairs.
 //!
-//! Not a parser. It knows SQLite's comments and quotes, no grammar: every name SQLite could take for a database is
-//! found, and some that are none (the `o` of `o.id`, an alias).
+//! Not a parser. It knows SQLite's comments and quotes but no grammar: it finds every name that SQLite could
+//! read as a database, and some that are not databases (the `o` of `o.id`, an alias).
 //!
-//! A name is a mention of a database where a dot follows it, and after ANALYZE and VACUUM, which take a bare one. The
-//! functions `pragma_...` take the database as an ordinary value (`pragma_table_info('t', 'crm')`): in a statement with
-//! one of those, every name and string is a mention.
+//! A name mentions a database if a dot follows it, or after ANALYZE and VACUUM, which take a bare name. The
+//! functions `pragma_...` take the database as an ordinary value (`pragma_table_info('t', 'crm')`): in a
+//! statement with one of those, every name and string is a mention.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// The names a statement writes, folded to lower case as SQLite folds them (ASCII only).
+/// The names in a statement, in lower case as SQLite compares them (ASCII only).
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Names and strings, wherever they stand.
+    /// Names and strings at any position.
     all: HashSet<String>,
     /// Names that a dot follows, and those after ANALYZE and VACUUM.
     qualifiers: HashSet<String>,
@@ -23,7 +23,7 @@ pub(super) struct Names {
     defined: HashSet<String>,
 }
 
-/// Tokens remembered: the longest form that is looked for is `name AS NOT MATERIALIZED (`.
+/// Tokens remembered: the longest form to recognise is `name AS NOT MATERIALIZED (`.
 const TOKENS_BEFORE: usize = 4;
 
 impl Names {
@@ -66,7 +66,7 @@ impl Names {
         self.all.insert(name);
     }
 
-    /// Whether `name` may stand for a database, in whatever case and quotes.
+    /// Whether `name` may refer to a database, with any case and quotes.
     pub(super) fn mention(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         self.qualifiers.contains(&name) || (self.has_pragma_function && self.all.contains(&name))
@@ -77,7 +77,8 @@ impl Names {
         self.defined.contains(&name.to_ascii_lowercase())
     }
 
-    /// Whether `qualifier.name` occurs, or `qualifier.x` where `name` is `x_...`: a shadow table of the virtual table `x`.
+    /// Whether `qualifier.name` occurs, or `qualifier.x` where `name` is `x_...`: a shadow table of the
+    /// virtual table `x`.
     pub(super) fn qualify(&self, qualifier: &str, name: &str) -> bool {
         let (qualifier, name) = (qualifier.to_ascii_lowercase(), name.to_ascii_lowercase());
         let is_table = |written: &str| {
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_parts_of_names_are_no_mentions() {
+    fn comments_and_parts_of_names_are_not_mentions() {
         for sql in
             ["SELECT 1 -- sales", "SELECT 1 /* sales */", "SELECT presales, sales2, sales_x", "/* sales"]
         {
@@ -271,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_beside_a_dot_is_no_pair_without_both_sides() {
+    fn a_dot_with_only_one_name_is_not_a_pair() {
         let names = Names::of("select a .b, c. , .d");
         assert!(names.qualify("a", "b") && !names.qualify("c", "d"));
     }
 
     proptest! {
         #[test]
-        fn any_text_ends(sql in "\\PC{0,60}") {
+        fn any_text_is_read_to_its_end(sql in "\\PC{0,60}") {
             Names::of(&sql);
         }
 

@@ -7,13 +7,13 @@ use rusqlite::{Error, Row};
 
 use crate::backend::{Cell, Collector, Flow};
 
-/// Bytes of a blob that are shown; a longer one is cut and says how long it is.
+/// Bytes of a blob that are shown; a longer one is cut, and its length is added.
 const BLOB_BYTES_SHOWN: usize = 64;
-/// A text up to this long is never shortened: the note in its place would be no shorter.
+/// A text up to this long is never shortened: the note would be no shorter.
 const TEXT_BYTES_MIN: usize = 24;
 
-/// Hands `collector` the first `columns` values of `row`. No more is copied than the collector has room for, plus less
-/// than 200 bytes a column.
+/// Adds the first `columns` values of `row` to `collector`. No more is copied than the collector has room
+/// for, plus less than 200 bytes per column.
 pub(super) fn push(collector: &mut Collector, row: &Row<'_>, columns: usize) -> Result<Flow, Error> {
     let mut shortener =
         Shortener { room: usize::try_from(collector.room()).unwrap_or(usize::MAX), shortened: 0 };
@@ -40,7 +40,8 @@ impl Shortener {
         Some(text)
     }
 
-    /// A text that does not fit is cut between two characters and ends with its full length; of later ones that do not fit only that is left.
+    /// A text that does not fit is cut between two characters and ends with its full length; of later ones
+    /// that do not fit, only the length is kept.
     fn text(&mut self, bytes: &[u8]) -> String {
         let room = self.room.max(TEXT_BYTES_MIN);
         // U+FFFD is longer than what it replaces: a text may outgrow its room only once it is text.
@@ -55,7 +56,8 @@ impl Shortener {
     }
 }
 
-/// As much of `text` as fits in `room`; where it is `cut`, without the U+FFFD of a character that was cut in two.
+/// As much of `text` as fits in `room`; if it is `cut`, without the U+FFFD of a character that was cut in
+/// two.
 fn whole_characters(text: &str, cut: bool, room: usize) -> &str {
     let shown = &text[..text.floor_char_boundary(room)];
     if cut { shown.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { shown }
@@ -65,7 +67,8 @@ fn whole_characters(text: &str, cut: bool, room: usize) -> &str {
 ///
 /// - NULL is `None`; an INTEGER its digits; TEXT as it is, bytes that are not UTF-8 replaced by U+FFFD.
 /// - REAL is the shortest text that reads back as the same number, `1.0` for a whole one, `Inf` and `-Inf`.
-/// - BLOB is SQLite's literal, `X'00FF'`; of one longer than 64 bytes the first 64, as `X'00FF..' (1000 bytes)`.
+/// - BLOB is SQLite's literal, `X'00FF'`; of one longer than 64 bytes the first 64, as `X'00FF..' (1000
+///   bytes)`.
 pub(super) fn cell(value: ValueRef<'_>) -> Cell {
     match value {
         ValueRef::Null => None,
@@ -109,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn each_type_has_its_form() {
+    fn values_of_each_type_are_formatted() {
         assert_eq!(cell(ValueRef::Null), None);
         assert_eq!(text(ValueRef::Integer(i64::MIN)), "-9223372036854775808");
         assert_eq!(text(ValueRef::Real(2.0)), "2.0");
@@ -121,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_blob_is_cut_and_says_so() {
+    fn a_long_blob_is_cut_and_shows_its_length() {
         let shown = text(ValueRef::Blob(&[0xAB; 1000]));
         assert!(shown.starts_with("X'ABAB") && shown.ends_with("AB..' (1000 bytes)"), "{shown}");
         assert!(text(ValueRef::Blob(&[1; 64])).ends_with("01'"));

@@ -1,4 +1,4 @@
-//! What a connection's own thread does: takes jobs, keeps the right file open, answers.
+//! A connection's own thread: takes jobs, keeps the right file open, answers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use super::statement::{Failure, Runner};
 use super::tokens::Names;
 use crate::backend::{BackendError, Caps, Catalog, Completion, ErrorKind, Operation, Request, Transaction};
 
-/// What a request came to.
+/// The result of a request.
 pub(super) type Answer = Result<Completion, BackendError>;
 
-/// A request and where its answer goes.
+/// A request and the channel for its answer.
 pub(super) struct Job {
     pub(super) request: Request,
     pub(super) answer: oneshot::Sender<Answer>,
@@ -47,19 +47,20 @@ impl Worker {
         while let Ok(job) = jobs.recv() {
             let answer = self.answer(&job.request);
             self.opener.interrupt.end();
-            // Whoever asked may be gone.
+            // The caller may have dropped its future.
             let _ = job.answer.send(answer);
         }
     }
 
-    /// Runs one request; a panic, or an error that says the file is broken, closes the file and retires the connection.
+    /// Runs one request; a panic, or an error that says the file is broken, closes the file and retires the
+    /// connection.
     fn answer(&mut self, request: &Request) -> Answer {
         let result = catch_unwind(AssertUnwindSafe(|| self.run(request)));
         self.opener.guard.enter(Phase::Internal);
         let failure = match result {
             Ok(Ok(completion)) => return Ok(completion),
             Ok(Err(failure)) => failure,
-            Err(_) => Failure { error: panicked(), breaks: true },
+            Err(_) => Failure { error: internal_error(), breaks: true },
         };
         if failure.breaks {
             self.usable.store(false, Ordering::Release);
@@ -77,7 +78,7 @@ impl Worker {
                 self.statement(&databases, main, sql, *transaction, request)
             }
             Operation::Catalog(catalog) => self.catalog(&databases, main, catalog, request),
-            // What there is has been looked up above.
+            // The context was checked above.
             Operation::UseContext => Ok(Completion::of_context(request.context.clone())),
         }
     }
@@ -138,11 +139,11 @@ impl Worker {
     ) -> Result<Reader<'a>, Failure> {
         let beside: Vec<&Database> = (asked != main).then_some(asked).into_iter().collect();
         self.open(main, &beside)?;
-        let connection = self.open.as_ref().ok_or_else(unexpected)?.connection();
+        let connection = self.open.as_ref().ok_or_else(internal_failure)?.connection();
         Ok(Reader { connection, database: &asked.name, caps })
     }
 
-    /// Makes `main` the open file and `beside` what is attached to it.
+    /// Makes `main` the open file and attaches exactly `beside` to it.
     fn open(&mut self, main: &Database, beside: &[&Database]) -> Result<(), Failure> {
         self.opener.guard.enter(Phase::Internal);
         if self.opener.interrupt.is_cancelled() {
@@ -155,14 +156,15 @@ impl Worker {
                 self.opener.open(main)?
             }
         };
-        // After an error it is not known what is attached: the file is closed, and opened again by the next request.
+        // After an error it is unknown what is attached: the file is closed, and opened again by the next
+        // request.
         open.attach_exactly(&self.opener, beside)?;
         self.open = Some(open);
         Ok(())
     }
 
     fn runner<'a>(&'a self, request: &'a Request) -> Result<Runner<'a>, Failure> {
-        let open = self.open.as_ref().ok_or_else(unexpected)?;
+        let open = self.open.as_ref().ok_or_else(internal_failure)?;
         Ok(Runner {
             connection: open.connection(),
             guard: &self.opener.guard,
@@ -175,11 +177,11 @@ impl Worker {
     }
 }
 
-fn unexpected() -> Failure {
-    Failure { error: panicked(), breaks: true }
+fn internal_failure() -> Failure {
+    Failure { error: internal_error(), breaks: true }
 }
 
-fn panicked() -> BackendError {
-    BackendError::new(ErrorKind::Unavailable, "the connection's thread met a defect of the gateway")
-        .with_next_step("try again; the connection is replaced, and the error log has the cause")
+fn internal_error() -> BackendError {
+    BackendError::new(ErrorKind::Unavailable, "an internal error occurred in the connection's thread")
+        .with_next_step("try again; the connection is replaced, and the log has the cause")
 }

@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 /// How long one answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How a client opens and goes on.
+/// How a client speaks MCP.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Manner {
+pub(super) enum Era {
     /// `initialize` with this revision.
     Handshake(&'static str),
-    /// Everything in every request, as of 2026-07-28.
+    /// Everything in every request, as in 2026-07-28.
     Stateless,
 }
 
@@ -32,14 +32,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Launches a shim in `home` and opens as `name` does.
-    pub(super) fn launch(
-        shim: &Path,
-        home: &Path,
-        name: &str,
-        version: &str,
-        manner: Manner,
-    ) -> Result<Self> {
+    /// Launches a shim in `home` and opens the connection as client `name`.
+    pub(super) fn launch(shim: &Path, home: &Path, name: &str, version: &str, era: Era) -> Result<Self> {
         let mut child = Command::new(shim)
             .env("SNOWGATE_HOME", home)
             .env("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "1")
@@ -64,7 +58,7 @@ impl Client {
         });
         let stdin = child.stdin.take();
         let mut client = Self { child, stdin, answers, last_id: 0, meta: None };
-        client.open(name, version, manner)?;
+        client.open(name, version, era)?;
         Ok(client)
     }
 
@@ -73,15 +67,15 @@ impl Client {
         self.child.id()
     }
 
-    fn open(&mut self, name: &str, version: &str, manner: Manner) -> Result<()> {
+    fn open(&mut self, name: &str, version: &str, era: Era) -> Result<()> {
         let info = json!({"name": name, "version": version});
-        match manner {
-            Manner::Handshake(revision) => {
+        match era {
+            Era::Handshake(revision) => {
                 let params = json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": info});
                 self.request("initialize", params)?;
                 self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))
             }
-            Manner::Stateless => {
+            Era::Stateless => {
                 self.meta = Some(json!({
                     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
                     "io.modelcontextprotocol/clientCapabilities": {},
@@ -92,7 +86,7 @@ impl Client {
         }
     }
 
-    /// Calls a tool and gives its text.
+    /// Calls a tool and returns its text.
     pub(super) fn call(&mut self, tool: &str, arguments: &Value) -> Result<String> {
         let result = self.request("tools/call", json!({"name": tool, "arguments": arguments}))?;
         let text = result["content"][0]["text"].as_str().unwrap_or_default().to_owned();
@@ -116,7 +110,7 @@ impl Client {
                     anyhow::anyhow!("no answer to {method} in {} s", ANSWER_TIMEOUT.as_secs())
                 }
                 RecvTimeoutError::Disconnected => {
-                    anyhow::anyhow!("the shim ended before it answered {method}")
+                    anyhow::anyhow!("the shim exited before it answered {method}")
                 }
             })?;
             if answer["id"] != self.last_id {
@@ -130,7 +124,7 @@ impl Client {
     }
 
     fn send(&mut self, message: &Value) -> Result<()> {
-        let stdin = self.stdin.as_mut().context("the client has left")?;
+        let stdin = self.stdin.as_mut().context("the client is closed")?;
         stdin.write_all(format!("{message}\n").as_bytes()).context("the shim does not read")
     }
 }
@@ -138,7 +132,7 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.stdin = None;
-        // The shim ends by itself once its stdin is closed.
+        // The shim exits once its stdin is closed.
         let _ = self.child.wait();
     }
 }

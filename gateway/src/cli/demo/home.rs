@@ -1,4 +1,4 @@
-//! The demo's temporary home: two small databases beside the sample data, and nothing of it left at the end.
+//! The demo's temporary home: two small databases and the sample data, all removed at the end.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use snowgate_link::os;
 
 use crate::link::{Command, ask};
 
-/// How long the demo's gateway may take to leave.
+/// How long the demo's gateway may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 const SALES: &str = "
@@ -26,7 +26,7 @@ const SUPPORT: &str = "
     insert into tickets values (1, 'cannot log in', 'closed'), (2, 'slow dashboard', 'open'),
         (3, 'wrong totals', 'open'), (4, 'export fails', 'waiting');";
 
-/// A home that is removed with the gateway in it.
+/// A home that is removed together with its gateway.
 pub(super) struct DemoHome {
     path: PathBuf,
     endpoint: Endpoint,
@@ -38,7 +38,7 @@ impl DemoHome {
     pub(super) fn create() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("snowgate-demo-{}", std::process::id()));
         if path.exists() {
-            bail!("{} is in the way; remove it", path.display());
+            bail!("{} already exists; remove it", path.display());
         }
         os::make_private_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         let endpoint = Endpoint::resolve(None, Some(&path))?;
@@ -72,7 +72,7 @@ impl DemoHome {
             let lock = os::open_private(&self.endpoint.gateway_lock, false)?;
             while lock.try_lock().is_err() {
                 if Instant::now() > deadline {
-                    bail!("the demo's gateway does not stop; its files stay in {}", self.path.display());
+                    bail!("the demo's gateway did not stop; its files are still in {}", self.path.display());
                 }
                 std::thread::sleep(Duration::from_millis(2));
             }

@@ -12,26 +12,26 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
 
-use self::client::{Client, Manner};
+use self::client::{Client, Era};
 use self::home::DemoHome;
 use super::control::columns;
 use crate::link::{Command, Reply, ask};
 
-/// One client of the demo: who it is, where it works, what it asks.
-struct Role {
+/// One client of the demo: its name, its database and its queries.
+struct Script {
     name: &'static str,
     version: &'static str,
-    /// How the real one talks.
-    manner: Manner,
+    /// How the real client speaks MCP.
+    era: Era,
     database: &'static str,
     queries: [(&'static str, &'static str); 2],
 }
 
-const ROLES: [Role; 3] = [
-    Role {
+const SCRIPTS: [Script; 3] = [
+    Script {
         name: "Claude Desktop",
         version: "1.4",
-        manner: Manner::Stateless,
+        era: Era::Stateless,
         database: "SNOWFLAKE_SAMPLE_DATA",
         queries: [
             (
@@ -43,10 +43,10 @@ const ROLES: [Role; 3] = [
             ("orders of 1995", "select count(*) as orders from orders where o_orderdate like '1995-%'"),
         ],
     },
-    Role {
+    Script {
         name: "Claude Code",
         version: "2.1",
-        manner: Manner::Handshake("2025-11-25"),
+        era: Era::Handshake("2025-11-25"),
         database: "SALES",
         queries: [
             (
@@ -60,10 +60,10 @@ const ROLES: [Role; 3] = [
             ),
         ],
     },
-    Role {
+    Script {
         name: "Roo Code",
         version: "3.44",
-        manner: Manner::Handshake("2025-06-18"),
+        era: Era::Handshake("2025-06-18"),
         database: "SUPPORT",
         queries: [
             ("open tickets", "select id, subject from tickets where state = 'open'"),
@@ -82,12 +82,12 @@ struct Call {
     took: Duration,
 }
 
-/// Shows three clients at work.
+/// Runs three clients.
 pub(super) fn run() -> Result<ExitCode> {
     let shim = shim()?;
     let mut home = DemoHome::create()?;
     println!(
-        "A gateway of its own in {} for three clients. Starting all three at once ...\n",
+        "Starting three clients at once, with a gateway of their own in {} ...\n",
         home.path().display()
     );
     let begun = Instant::now();
@@ -95,13 +95,13 @@ pub(super) fn run() -> Result<ExitCode> {
     let elapsed = begun.elapsed();
     print_calls(&calls);
     println!(
-        "\nOne gateway ({}) served all of it in {:.1} s; each client cost one shim ({}).",
+        "\nOne gateway ({}) served all three in {:.1} s; each client needed one shim ({}).",
         memory.gateway,
         elapsed.as_secs_f64(),
         memory.shim
     );
     home.remove()?;
-    println!("The gateway is stopped and its files are removed.\n");
+    println!("The gateway was stopped and its files were removed.\n");
     print!("{}", snippet::text(&shim));
     Ok(ExitCode::SUCCESS)
 }
@@ -112,7 +112,7 @@ fn shim() -> Result<PathBuf> {
     let shim = own.with_file_name("snowgate-shim");
     ensure!(
         shim.is_file(),
-        "there is no snowgate-shim beside {}: build it with `cargo build --release`",
+        "snowgate-shim is missing next to {}: build it with `cargo build --release`",
         own.display()
     );
     Ok(shim)
@@ -125,19 +125,21 @@ struct Memory {
 }
 
 fn play(shim: &std::path::Path, home: &DemoHome, begun: Instant) -> Result<(Vec<Call>, Memory)> {
-    let ready = Barrier::new(ROLES.len());
+    let ready = Barrier::new(SCRIPTS.len());
     let mut played = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            ROLES.iter().map(|role| scope.spawn(|| play_role(role, shim, home, &ready, begun))).collect();
+        let threads: Vec<_> = SCRIPTS
+            .iter()
+            .map(|script| scope.spawn(|| play_client(script, shim, home, &ready, begun)))
+            .collect();
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_| bail!("a client of the demo failed")))
             .collect::<Result<Vec<_>>>()
     })?;
     let Some(Reply::Status(status)) = ask(home.endpoint(), Command::Status)? else {
-        bail!("the demo's gateway is gone");
+        bail!("the demo's gateway is not running");
     };
-    ensure!(status.sessions == ROLES.len(), "{} sessions instead of {}", status.sessions, ROLES.len());
+    ensure!(status.sessions == SCRIPTS.len(), "{} sessions instead of {}", status.sessions, SCRIPTS.len());
     let shim_pid = played.first().map_or(0, |(client, _)| client.pid());
     let memory = Memory { gateway: private_memory(status.pid), shim: private_memory(shim_pid) };
     let mut calls: Vec<Call> = played.iter_mut().flat_map(|(_, calls)| std::mem::take(calls)).collect();
@@ -145,31 +147,31 @@ fn play(shim: &std::path::Path, home: &DemoHome, begun: Instant) -> Result<(Vec<
     Ok((calls, memory))
 }
 
-/// Plays one client; gives it back still connected.
-fn play_role(
-    role: &'static Role,
+/// Plays one client; returns it still connected.
+fn play_client(
+    script: &'static Script,
     shim: &std::path::Path,
     home: &DemoHome,
     ready: &Barrier,
     begun: Instant,
 ) -> Result<(Client, Vec<Call>)> {
     let opened =
-        Client::launch(shim, home.path(), role.name, role.version, role.manner).and_then(|mut client| {
-            client.call("set_context", &json!({"database": role.database}))?;
+        Client::launch(shim, home.path(), script.name, script.version, script.era).and_then(|mut client| {
+            client.call("set_context", &json!({"database": script.database}))?;
             Ok(client)
         });
-    // Everybody waits here, also whoever failed, so that nobody waits for ever.
+    // Every client waits here, failed ones too: otherwise the others would wait forever.
     ready.wait();
-    let mut client = opened.with_context(|| format!("{} could not connect", role.name))?;
+    let mut client = opened.with_context(|| format!("{} could not connect", script.name))?;
     let mut calls = Vec::new();
-    for (what, query) in &role.queries {
+    for (what, query) in &script.queries {
         let started = begun.elapsed();
         let text = client.call("execute_query", &json!({"query": query}))?;
         let took = begun.elapsed() - started;
         let outcome = text.lines().last().unwrap_or_default().trim_matches(['(', ')']).to_owned();
         calls.push(Call {
-            client: role.name,
-            database: role.database.to_owned(),
+            client: script.name,
+            database: script.database.to_owned(),
             what,
             outcome,
             started,
@@ -177,12 +179,16 @@ fn play_role(
         });
     }
     let info: serde_json::Value = serde_json::from_str(&client.call("session_info", &json!({}))?)?;
-    ensure!(info["context"]["database"] == role.database, "{} is in the wrong context: {info}", role.name);
+    ensure!(
+        info["context"]["database"] == script.database,
+        "{} is in the wrong context: {info}",
+        script.name
+    );
     Ok((client, calls))
 }
 
 fn print_calls(calls: &[Call]) {
-    let mut rows = vec![["CLIENT", "DATABASE", "ASKED FOR", "GOT", "AT", "TOOK"].map(str::to_owned)];
+    let mut rows = vec![["CLIENT", "DATABASE", "QUERY", "RESULT", "AT", "TOOK"].map(str::to_owned)];
     rows.extend(calls.iter().map(|call| {
         [
             call.client.to_owned(),
@@ -196,7 +202,7 @@ fn print_calls(calls: &[Call]) {
     print!("{}", columns(&rows));
 }
 
-/// The private memory of a process, where the system tells.
+/// The private memory of a process, if the system reports it.
 fn private_memory(pid: u32) -> String {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let private = |line: &str| {
@@ -205,7 +211,7 @@ fn private_memory(pid: u32) -> String {
         kilobytes.trim().trim_end_matches(" kB").parse::<u64>().ok()
     };
     match rollup.lines().filter_map(private).sum::<u64>() {
-        0 => "memory unknown here".to_owned(),
+        0 => "memory unknown".to_owned(),
         kilobytes @ 1..4096 => format!("{kilobytes} KB of private memory"),
         kilobytes => format!(
             "{:.1} MB of private memory",

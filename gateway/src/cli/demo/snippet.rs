@@ -1,10 +1,10 @@
-//! What to paste into a client.
+//! The configuration to paste into a client.
 
 use std::path::Path;
 
 use serde_json::json;
 
-/// The snippets for the commonest clients, with the shim's own path.
+/// The snippets for the most common clients, with the shim's path.
 pub(super) fn text(shim: &Path) -> String {
     let config = json!({"mcpServers": {"snowgate": {"command": shim}}});
     let config = serde_json::to_string_pretty(&config).unwrap_or_default();

@@ -1,17 +1,18 @@
-//! The named connections of Snowflake's own tools: `connections.toml`, or the tables `[connections.NAME]` of `config.toml`.
+//! The named connections of Snowflake's own tools: `connections.toml`, or the tables `[connections.NAME]` of
+//! `config.toml`.
 //!
-//! Source: "Connecting with a connections.toml file" in the documentation of Snowflake's Python connector, and its
-//! `config_manager.py`.
+//! Source: "Connecting with a connections.toml file" in the documentation of Snowflake's Python connector,
+//! and its `config_manager.py`.
 
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value as Toml};
 
 use super::Secrets;
-use super::fields::{FIELDS, Field, Target, authenticator_word};
+use super::fields::{FIELDS, Field, Target, normalize_authenticator};
 use crate::backend::snowflake::wire::Secret;
 use crate::config::error::{ConfigError, Place};
-use crate::config::kind::{Refusal, Written};
+use crate::config::kind::{InvalidValue, RawValue};
 use crate::config::resolver::Resolver;
 use crate::config::settings::{Origin, Settings};
 use crate::config::{Environment, Paths, file, keys, suggest};
@@ -22,7 +23,7 @@ const HOME: &str = "SNOWFLAKE_HOME";
 /// The variable that names the default connection.
 const DEFAULT_NAME: &str = "SNOWFLAKE_DEFAULT_CONNECTION_NAME";
 
-/// Fills in what nobody has set, where a connection is to be looked at.
+/// Sets values that are not set yet from a connection, if one is to be used.
 pub(super) fn apply(
     env: &dyn Environment,
     paths: &Paths,
@@ -36,7 +37,7 @@ pub(super) fn apply(
     let folder = folder(env, paths).map_err(|error| vec![error])?;
     let Some(found) = Connections::read(&folder).map_err(|error| vec![error])? else {
         return match wanted {
-            Some(name) => Err(vec![nowhere(settings, paths, &name, &folder)]),
+            Some(name) => Err(vec![missing_file(settings, paths, &name, &folder)]),
             None => Ok(()),
         };
     };
@@ -50,7 +51,8 @@ pub(super) fn apply(
     }
 }
 
-/// The folder of Snowflake's files: the variable, `~/.snowflake` if there is one, the system's place for settings.
+/// The folder of Snowflake's files: the variable, `~/.snowflake` if there is one, the system's place for
+/// settings.
 fn folder(env: &dyn Environment, paths: &Paths) -> Result<PathBuf, ConfigError> {
     let resolver = Resolver { base: None, home: paths.home_dir.as_deref() };
     if let Some(text) = env.get(HOME) {
@@ -61,7 +63,7 @@ fn folder(env: &dyn Environment, paths: &Paths) -> Result<PathBuf, ConfigError> 
             hint: refusal.hint,
         });
     }
-    // Without a home there are no such files: this path leads nowhere.
+    // Without a home there are no such files: this path does not exist.
     let home = paths.home_dir.clone().unwrap_or_else(|| PathBuf::from("/nonexistent"));
     let usual = home.join(".snowflake");
     if usual.is_dir() {
@@ -74,7 +76,7 @@ fn folder(env: &dyn Environment, paths: &Paths) -> Result<PathBuf, ConfigError> 
     })
 }
 
-/// What the files hold.
+/// The content of the files.
 struct Connections {
     file: PathBuf,
     connections: Table,
@@ -106,7 +108,7 @@ impl Connections {
         let hint = match suggest::nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean {near:?}?"),
             None if known.is_empty() => "add it there, or set `account` under [snowflake]".to_owned(),
-            None => format!("there is: {}", known.join(", ")),
+            None => format!("available: {}", known.join(", ")),
         };
         let message = format!("has no connection {name:?}");
         ConfigError { place: Place::File(self.file.clone()), key: None, message, hint: Some(hint) }
@@ -118,8 +120,8 @@ fn read_table(path: &Path) -> Result<Option<Table>, ConfigError> {
     let table = text.parse::<Table>().map_err(|error| ConfigError {
         place: Place::File(path.to_owned()),
         key: None,
-        // The message alone: what stands around it in the file may be a password.
-        message: format!("is not TOML: {}", error.message()),
+        // The message alone: the text around it in the file may be a password.
+        message: format!("invalid TOML: {}", error.message()),
         hint: None,
     })?;
     Ok(Some(table))
@@ -157,34 +159,34 @@ fn set(
     origin: &Origin,
     settings: &mut Settings,
     secrets: &mut Secrets,
-) -> Result<(), Refusal> {
+) -> Result<(), InvalidValue> {
     match field.target {
         Target::Secret(slot) => {
             let slot = slot(secrets);
             if slot.is_none() {
-                // A passcode may stand there as a number.
+                // A passcode may be written as a number.
                 let text =
                     value.as_str().map(str::to_owned).or_else(|| Some(value.as_integer()?.to_string()));
-                let text = text.ok_or_else(|| Refusal::new("must be a text"))?;
+                let text = text.ok_or_else(|| InvalidValue::new("expected a string"))?;
                 *slot = Some((Secret::new(text), origin.clone()));
             }
         }
         Target::Key(key) if !settings.is_default(key) => {}
         Target::Key(key) => {
             let text = match value {
-                Toml::String(text) if key.path == keys::AUTHENTICATOR.path => authenticator_word(text),
+                Toml::String(text) if key.path == keys::AUTHENTICATOR.path => normalize_authenticator(text),
                 Toml::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            let value = key.kind.check(Written::from_variable(key.kind, &text), resolver)?;
+            let value = key.kind.check(RawValue::from_variable(key.kind, &text), resolver)?;
             settings.set(key, value, origin.clone());
         }
     }
     Ok(())
 }
 
-/// What the connection says of `field`, and under which of its names. Other tools do not mind case, and take an empty text
-/// for none.
+/// The connection's value of `field`, and the name it has there. Like other tools, it ignores case and treats
+/// an empty text as not set.
 fn value_of(connection: &Table, field: &Field) -> Option<(String, Toml)> {
     let named = |name: &&str| {
         connection.iter().find(|(key, value)| key.eq_ignore_ascii_case(name) && value.as_str() != Some(""))
@@ -193,14 +195,14 @@ fn value_of(connection: &Table, field: &Field) -> Option<(String, Toml)> {
     Some((key.clone(), value.clone()))
 }
 
-/// A connection was named, and there is no file.
-fn nowhere(settings: &Settings, paths: &Paths, name: &str, folder: &Path) -> ConfigError {
+/// A connection was named, but there is no file.
+fn missing_file(settings: &Settings, paths: &Paths, name: &str, folder: &Path) -> ConfigError {
     let message =
-        format!("names {name:?}, and there is no connections.toml or config.toml in {}", folder.display());
+        format!("is {name:?}, but there is no connections.toml or config.toml in {}", folder.display());
     ConfigError {
         place: settings.place(&keys::SNOWFLAKE_CONNECTION, &paths.config_file),
         key: Some(keys::SNOWFLAKE_CONNECTION.path.to_owned()),
         message,
-        hint: Some("create the file, or set the folder with SNOWFLAKE_HOME".to_owned()),
+        hint: Some("create the file, or set its folder with SNOWFLAKE_HOME".to_owned()),
     }
 }

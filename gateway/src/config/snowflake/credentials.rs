@@ -1,4 +1,4 @@
-//! The one way to log in that the settings mean.
+//! Derives the authenticator from the settings.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::config::error::ConfigError;
 use crate::config::keys::{self, Key};
 use crate::config::settings::{Origin, Settings};
 
-/// The authenticator that is set, or that the one credential which is there means.
+/// The authenticator that is set, or that follows from the one credential that is set.
 pub(super) fn authenticator(
     settings: &Settings,
     secrets: Secrets,
@@ -18,7 +18,7 @@ pub(super) fn authenticator(
 ) -> Result<Authenticator, ConfigError> {
     let word = match settings.text_if_set(&keys::AUTHENTICATOR) {
         Some(word) => word,
-        None => inferred(settings, &secrets, paths)?.to_owned(),
+        None => infer_authenticator(settings, &secrets, paths)?.to_owned(),
     };
     let needs_user = !matches!(word.as_str(), "oauth" | "programmatic_access_token");
     if needs_user && settings.find(&keys::SNOWFLAKE_USER).is_none() {
@@ -26,7 +26,7 @@ pub(super) fn authenticator(
         return Err(missing(
             paths,
             &keys::SNOWFLAKE_USER,
-            "is not set, and this way to log in needs it",
+            "is not set, but this authenticator needs it",
             hint,
         ));
     }
@@ -36,7 +36,7 @@ pub(super) fn authenticator(
     let [password, passcode, passphrase, private_key, token] =
         [password, passcode, passphrase, private_key, token].map(|secret| secret.map(|(secret, _)| secret));
     let lacks = |what: &str, hint: &str| {
-        missing(paths, &keys::AUTHENTICATOR, &format!("is {word:?}, and there is no {what}"), hint)
+        missing(paths, &keys::AUTHENTICATOR, &format!("is {word:?}, but no {what} was found"), hint)
     };
     match word.as_str() {
         "snowflake_jwt" => {
@@ -61,7 +61,7 @@ pub(super) fn authenticator(
             })
         }
         "externalbrowser" => Ok(Authenticator::ExternalBrowser),
-        // With a second factor or without: the account asks for it.
+        // The account decides whether it asks for a second factor.
         _ => {
             let password = password.ok_or_else(|| {
                 lacks("password", "set SNOWFLAKE_PASSWORD, or `password` in Snowflake's connections.toml")
@@ -76,16 +76,17 @@ pub(super) fn authenticator(
     }
 }
 
-/// The file that `key` names, unless the same is given as a text in a nearer place.
+/// The file that `key` names, unless a text in a place of higher precedence overrides it.
 fn file_unless(settings: &Settings, key: &Key, given: Option<&(Secret, Origin)>) -> Option<PathBuf> {
     let file = settings.path_if_set(key)?;
-    let named = settings.find(key).map(|setting| nearness(&setting.origin));
-    let is_nearer = given.is_some_and(|(_, origin)| named.is_some_and(|named| nearness(origin) < named));
-    (!is_nearer).then_some(file)
+    let file_rank = settings.find(key).map(|setting| precedence(&setting.origin));
+    let is_overridden =
+        given.is_some_and(|(_, origin)| file_rank.is_some_and(|rank| precedence(origin) < rank));
+    (!is_overridden).then_some(file)
 }
 
-/// How near a place is, the nearest first.
-fn nearness(origin: &Origin) -> u8 {
+/// The precedence of a place, the highest first.
+fn precedence(origin: &Origin) -> u8 {
     match origin {
         Origin::Environment { .. } => 0,
         Origin::File { .. } => 1,
@@ -94,21 +95,26 @@ fn nearness(origin: &Origin) -> u8 {
     }
 }
 
-/// The way to log in that the credentials mean.
-fn inferred(settings: &Settings, secrets: &Secrets, paths: &Paths) -> Result<&'static str, ConfigError> {
+/// The authenticator that follows from the credentials.
+fn infer_authenticator(
+    settings: &Settings,
+    secrets: &Secrets,
+    paths: &Paths,
+) -> Result<&'static str, ConfigError> {
     let has_key = settings.find(&keys::PRIVATE_KEY_FILE).is_some() || secrets.private_key.is_some();
     let has_token = settings.find(&keys::TOKEN_FILE_PATH).is_some() || secrets.token.is_some();
     let failed = |message: &str, hint: &str| Err(missing(paths, &keys::AUTHENTICATOR, message, hint));
     match (has_key, has_token, secrets.password.is_some()) {
         (true, false, false) => Ok("snowflake_jwt"),
         (false, false, true) => Ok("snowflake"),
-        (false, true, false) => {
-            failed("is not set, and a token may be either", "set it to oauth or programmatic_access_token")
-        }
-        (false, false, false) => failed(
-            "is not set, and there is no credential",
-            "set it to externalbrowser, or give a private key (SNOWFLAKE_PRIVATE_KEY_PATH), a token or a password",
+        (false, true, false) => failed(
+            "is not set, and a token can be of two kinds",
+            "set it to oauth or programmatic_access_token",
         ),
-        _ => failed("is not set, and there are several credentials", "set it to the one that is meant"),
+        (false, false, false) => failed(
+            "is not set, and no credentials were found",
+            "set it to externalbrowser, or set a private key (SNOWFLAKE_PRIVATE_KEY_PATH), a token or a password",
+        ),
+        _ => failed("is not set, and several credentials were found", "set it to the one to use"),
     }
 }

@@ -1,30 +1,30 @@
-//! What a variable or a named connection may say, under each of its names.
+//! The values that a variable or a named connection can set, with all their names.
 
 use super::Secrets;
 use crate::backend::snowflake::wire::Secret;
 use crate::config::keys::{self, Key};
 use crate::config::settings::Origin;
 
-/// One thing that is set up for Snowflake's tools.
+/// One value in the configuration of Snowflake's tools.
 pub(super) struct Field {
     pub(super) target: Target,
-    /// Variables that hold it; of several, the first that is set counts.
+    /// Its variables; the first that is set is used.
     pub(super) variables: &'static [&'static str],
     /// Its names in a connection.
     pub(super) names: &'static [&'static str],
 }
 
-/// A place among the secrets.
-type Slot = fn(&mut Secrets) -> &mut Option<(Secret, Origin)>;
+/// A field of the secrets.
+type SecretField = fn(&mut Secrets) -> &mut Option<(Secret, Origin)>;
 
-/// Where it goes.
+/// What it sets.
 #[derive(Clone, Copy)]
 pub(super) enum Target {
     Key(&'static Key),
-    Secret(Slot),
+    Secret(SecretField),
 }
 
-/// What people may look for under `[snowflake]` of our own file, where no secret stands.
+/// Names that users may try under `[snowflake]` in our own file, which never contains secrets.
 pub(in crate::config) const SECRET_NAMES: [&str; 7] = [
     "password",
     "passcode",
@@ -43,11 +43,15 @@ const fn field(
     Field { target: Target::Key(key), variables, names }
 }
 
-const fn secret(slot: Slot, variables: &'static [&'static str], names: &'static [&'static str]) -> Field {
-    Field { target: Target::Secret(slot), variables, names }
+const fn secret(
+    field: SecretField,
+    variables: &'static [&'static str],
+    names: &'static [&'static str],
+) -> Field {
+    Field { target: Target::Secret(field), variables, names }
 }
 
-/// All of them.
+/// All values.
 pub(super) const FIELDS: &[Field] = &[
     field(&keys::SNOWFLAKE_ACCOUNT, &["SNOWFLAKE_ACCOUNT"], &["account"]),
     field(&keys::SNOWFLAKE_USER, &["SNOWFLAKE_USER"], &["user", "username"]),
@@ -80,8 +84,8 @@ pub(super) const FIELDS: &[Field] = &[
     secret(|secrets| &mut secrets.token, &["SNOWFLAKE_TOKEN"], &["token"]),
 ];
 
-/// A word for a way to log in, as the key `snowflake.authenticator` has it. What is none of the known ones stays.
-pub(super) fn authenticator_word(written: &str) -> String {
+/// The value of `snowflake.authenticator` for another tool's name. Unknown names stay as they are.
+pub(super) fn normalize_authenticator(written: &str) -> String {
     let word = written.trim().to_ascii_lowercase();
     let known = match word.as_str() {
         "private_key" | "key_pair" | "keypair" | "jwt" => "snowflake_jwt",

@@ -1,11 +1,12 @@
-//! Where an account of Snowflake and its credentials come from.
+//! Where a Snowflake account and its credentials come from.
 //!
-//! Above our own file and variables, what Snowflake's own tools and other servers are set up with counts too: the
-//! `SNOWFLAKE_*` variables, and the named connections of `connections.toml` and `config.toml`. Each value comes from the
-//! first of these that has it: `SNOWGATE_SNOWFLAKE_*`, `SNOWFLAKE_*`, our file, the connection.
+//! Besides our own file and variables, the configuration of Snowflake's own tools and other servers is used:
+//! the `SNOWFLAKE_*` variables, and the named connections of `connections.toml` and `config.toml`. Each value
+//! comes from the first of these that sets it: `SNOWGATE_SNOWFLAKE_*`, `SNOWFLAKE_*`, our file, the
+//! connection.
 //!
-//! A connection that nobody named fills in nothing once an account is set elsewhere: a password must not go to another
-//! account than the one that it stands beside.
+//! The default connection is not used once an account is set elsewhere: a password must not be sent to
+//! another account than the one it is stored with.
 
 mod connections;
 mod credentials;
@@ -25,7 +26,7 @@ use super::{Environment, Paths};
 use crate::backend::snowflake::wire::{Account, Protocol, Proxy, Secret};
 use crate::backend::snowflake::{SnowflakeSettings, wire};
 
-/// What must not be printed, and where it came from.
+/// Values that must not be printed, and where they came from.
 #[derive(Default)]
 pub(super) struct Secrets {
     password: Option<(Secret, Origin)>,
@@ -35,27 +36,27 @@ pub(super) struct Secrets {
     token: Option<(Secret, Origin)>,
 }
 
-/// Fills in what the variables of Snowflake's tools say; `backend.kind`, where nobody set it, follows from them.
+/// Reads the variables of Snowflake's tools; they also decide `backend.kind` if it is not set.
 pub(super) fn apply_variables(
     env: &dyn Environment,
     paths: &Paths,
     settings: &mut Settings,
     errors: &mut Vec<ConfigError>,
 ) -> Secrets {
-    let mut mistakes = Vec::new();
-    let secrets = variables::apply(env, paths, settings, &mut mistakes);
+    let mut account_errors = Vec::new();
+    let secrets = variables::apply(env, paths, settings, &mut account_errors);
     if settings.is_default(&keys::BACKEND_KIND) && env.get(variables::ACCOUNT).is_some() {
         let origin = Origin::Environment { variable: variables::ACCOUNT.to_owned() };
         settings.set(&keys::BACKEND_KIND, Value::Text("snowflake".to_owned()), origin);
     }
-    // Otherwise they concern other programs.
+    // Otherwise the variables are for other programs.
     if is_backend(settings) {
-        errors.extend(mistakes);
+        errors.extend(account_errors);
     }
     secrets
 }
 
-/// The settings of the account; `None` where it is not the backend.
+/// The settings of the account; `None` if it is not the backend.
 ///
 /// `snowflake.port`, 1 to 65535, is the one number among them.
 pub(super) fn assemble(
@@ -106,16 +107,16 @@ fn is_backend(settings: &Settings) -> bool {
 
 fn account(settings: &Settings, paths: &Paths) -> Result<Account, ConfigError> {
     let Some(text) = settings.text_if_set(&keys::SNOWFLAKE_ACCOUNT) else {
-        let hint = "set `account` under [snowflake], the variable SNOWFLAKE_ACCOUNT, or `connection` to one of \
+        let hint = "set `account` under [snowflake], the variable SNOWFLAKE_ACCOUNT, or `connection` to a name in \
                     Snowflake's connections.toml";
         return Err(missing(
             paths,
             &keys::SNOWFLAKE_ACCOUNT,
-            "is not set, and the backend is Snowflake",
+            "is not set, but the Snowflake backend needs it",
             hint,
         ));
     };
-    Account::parse(&text).map_err(|error| about(settings, paths, &keys::SNOWFLAKE_ACCOUNT, &error))
+    Account::parse(&text).map_err(|error| invalid_value(settings, paths, &keys::SNOWFLAKE_ACCOUNT, &error))
 }
 
 fn proxy(env: &dyn Environment, settings: &Settings, paths: &Paths) -> Result<Option<Proxy>, ConfigError> {
@@ -123,11 +124,13 @@ fn proxy(env: &dyn Environment, settings: &Settings, paths: &Paths) -> Result<Op
     let except = first(["NO_PROXY", "no_proxy"]).map(|(_, hosts)| hosts).unwrap_or_default();
     if let Some(address) = settings.text_if_set(&keys::SNOWFLAKE_PROXY) {
         if address.contains('@') {
-            let hint = "put a proxy with a password into the variable HTTPS_PROXY";
-            return Err(missing(paths, &keys::SNOWFLAKE_PROXY, "holds a user or password", hint));
+            let hint = "put a proxy with a password in the variable HTTPS_PROXY";
+            return Err(missing(paths, &keys::SNOWFLAKE_PROXY, "contains a user or password", hint));
         }
         let proxy = Proxy::parse(&address, except);
-        return proxy.map(Some).map_err(|error| about(settings, paths, &keys::SNOWFLAKE_PROXY, &error));
+        return proxy
+            .map(Some)
+            .map_err(|error| invalid_value(settings, paths, &keys::SNOWFLAKE_PROXY, &error));
     }
     let names = if settings.text(&keys::SNOWFLAKE_PROTOCOL) == "http" {
         ["http_proxy", "HTTP_PROXY"]
@@ -137,18 +140,18 @@ fn proxy(env: &dyn Environment, settings: &Settings, paths: &Paths) -> Result<Op
     let Some((variable, address)) = first(names).or_else(|| first(["all_proxy", "ALL_PROXY"])) else {
         return Ok(None);
     };
-    // Other programs take a host and a port alone, too.
+    // Like other programs, accept a host and port without a scheme.
     let with_scheme = if address.contains("://") { address } else { format!("http://{address}") };
     Proxy::parse(&with_scheme, except).map(Some).map_err(|error| ConfigError {
         place: Place::Variable(variable),
         key: None,
         message: error.to_string(),
-        hint: Some("Snowgate goes through HTTP proxies only".to_owned()),
+        hint: Some("only HTTP proxies are supported".to_owned()),
     })
 }
 
 /// An error about the value of `key`, at its place.
-fn about(settings: &Settings, paths: &Paths, key: &Key, error: &wire::SettingsError) -> ConfigError {
+fn invalid_value(settings: &Settings, paths: &Paths, key: &Key, error: &wire::SettingsError) -> ConfigError {
     ConfigError {
         place: settings.place(key, &paths.config_file),
         key: Some(key.path.to_owned()),
@@ -157,7 +160,7 @@ fn about(settings: &Settings, paths: &Paths, key: &Key, error: &wire::SettingsEr
     }
 }
 
-/// An error about a value that is not there, or not as it must be.
+/// An error about a missing value, or one that cannot be used.
 fn missing(paths: &Paths, key: &Key, message: &str, hint: &str) -> ConfigError {
     ConfigError {
         place: Place::File(paths.config_file.clone()),

@@ -100,7 +100,7 @@ fn the_variables_of_other_servers_are_enough() {
 }
 
 #[test]
-fn without_an_account_the_embedded_backend_stays() {
+fn without_an_account_the_backend_is_sqlite() {
     let home = Home::new(&[("SNOWFLAKE_USER", "me"), ("SNOWFLAKE_PASSWORD", "p")]);
     let config = home.load().unwrap();
     assert_eq!((config.backend, config.snowflake), (BackendKind::Sqlite, None));
@@ -109,7 +109,7 @@ fn without_an_account_the_embedded_backend_stays() {
 }
 
 #[test]
-fn the_nearer_place_counts() {
+fn our_variable_overrides_theirs_and_both_override_the_file() {
     let account = |variables: &[(&str, &str)]| {
         let common = [("SNOWFLAKE_USER", "me"), ("SNOWFLAKE_PASSWORD", "p")];
         let all: Vec<_> = variables.iter().copied().chain(common).collect();
@@ -136,7 +136,7 @@ fn a_named_connection_fills_in_what_is_not_set() {
 }
 
 #[test]
-fn the_default_connection_is_found_in_each_way() {
+fn the_default_connection_is_found_in_every_file_and_variable() {
     let kind = ("SNOWGATE_BACKEND_KIND", "snowflake");
     let account = |home: Home| home.account().account.as_str().to_owned();
     let files = |home: Home| home.with("connections.toml", 0o600, CONNECTIONS);
@@ -157,7 +157,7 @@ fn a_password_does_not_go_to_another_account() {
         0o600,
         CONNECTIONS,
     );
-    assert!(home.error().contains("there is no credential"), "{}", home.error());
+    assert!(home.error().contains("no credentials were found"), "{}", home.error());
 }
 
 #[test]
@@ -165,12 +165,15 @@ fn files_that_others_can_read_are_refused() {
     let home =
         Home::new(&[("SNOWGATE_BACKEND_KIND", "snowflake")]).with("connections.toml", 0o644, CONNECTIONS);
     let error = home.error();
-    assert!(error.starts_with(".snowflake/connections.toml: is open to others (mode 644)"), "{error}");
+    assert!(
+        error.starts_with(".snowflake/connections.toml: is readable by other users (mode 644)"),
+        "{error}"
+    );
     assert!(error.contains("run: chmod 0600 ") && !error.contains("hidden"), "{error}");
 }
 
 #[test]
-fn a_connection_that_is_not_there_is_told_from_those_that_are() {
+fn an_unknown_connection_is_reported_with_the_known_ones() {
     let named = |name| [("SNOWGATE_BACKEND_KIND", "snowflake"), ("SNOWGATE_SNOWFLAKE_CONNECTION", name)];
     let home = Home::new(&named("othr")).with("connections.toml", 0o600, CONNECTIONS);
     assert!(
@@ -179,16 +182,16 @@ fn a_connection_that_is_not_there_is_told_from_those_that_are() {
         home.error()
     );
     let home = Home::new(&named("x")).with("connections.toml", 0o600, CONNECTIONS);
-    assert!(home.error().contains("there is: default, other"), "{}", home.error());
+    assert!(home.error().contains("available: default, other"), "{}", home.error());
     let home = Home::new(&named("x"));
     assert!(home.error().contains("there is no connections.toml"), "{}", home.error());
     let home = Home::new(&named("x")).with("connections.toml", 0o600, "[x]\npassword = 'hidden\n");
     let error = home.error();
-    assert!(error.contains("is not TOML") && !error.contains("hidden"), "{error}");
+    assert!(error.contains("invalid TOML") && !error.contains("hidden"), "{error}");
 }
 
 #[test]
-fn what_is_missing_is_named_with_the_way_to_set_it() {
+fn a_missing_value_is_reported_with_the_way_to_set_it() {
     let with = |variables: &[(&str, &str)]| {
         let kind = ("SNOWGATE_BACKEND_KIND", "snowflake");
         let all: Vec<_> = variables.iter().copied().chain([kind]).collect();
@@ -197,16 +200,16 @@ fn what_is_missing_is_named_with_the_way_to_set_it() {
     let (account, user) = (("SNOWFLAKE_ACCOUNT", "a"), ("SNOWFLAKE_USER", "u"));
     assert!(with(&[user, ("SNOWFLAKE_PASSWORD", "p")]).contains("snowflake.account: is not set"));
     assert!(with(&[account, ("SNOWFLAKE_PASSWORD", "p")]).contains("snowflake.user: is not set"));
-    assert!(with(&[account, user]).contains("set it to externalbrowser, or give a private key"));
+    assert!(with(&[account, user]).contains("set it to externalbrowser, or set a private key"));
     let token = ("SNOWFLAKE_TOKEN", "t");
     assert!(with(&[account, token]).contains("oauth or programmatic_access_token"));
-    assert!(with(&[account, user, token, KEY]).contains("there are several credentials"));
+    assert!(with(&[account, user, token, KEY]).contains("several credentials were found"));
     let jwt = ("SNOWFLAKE_AUTHENTICATOR", "SNOWFLAKE_JWT");
-    assert!(with(&[account, user, jwt]).contains("is \"snowflake_jwt\", and there is no private key"));
+    assert!(with(&[account, user, jwt]).contains("is \"snowflake_jwt\", but no private key was found"));
     let okta = ("SNOWFLAKE_AUTHENTICATOR", "https://corp.okta.com");
     assert!(
         with(&[account, user, okta])
-            .starts_with("SNOWFLAKE_AUTHENTICATOR: snowflake.authenticator: is the text")
+            .starts_with("SNOWFLAKE_AUTHENTICATOR: snowflake.authenticator: expected one of")
     );
     assert!(
         with(&[("SNOWFLAKE_ACCOUNT", "https://a"), user, ("SNOWFLAKE_PASSWORD", "p")])
@@ -214,23 +217,23 @@ fn what_is_missing_is_named_with_the_way_to_set_it() {
     );
     assert!(
         with(&[account, user, KEY, ("SNOWFLAKE_PORT", "0")])
-            .starts_with("SNOWFLAKE_PORT: snowflake.port: is 0")
+            .starts_with("SNOWFLAKE_PORT: snowflake.port: expected a whole number")
     );
 }
 
 #[test]
-fn secrets_are_sent_away_from_our_own_file() {
+fn a_secret_in_our_own_file_is_refused_with_a_hint() {
     let home = Home::new(&[]).with_config("[snowflake]\npassword = 'hidden'\n");
     let error = home.error();
     assert!(
-        error.contains("snowflake.password: there is no such key\n  hint: secrets stand in variables"),
+        error.contains("snowflake.password: unknown key\n  hint: put secrets in environment variables"),
         "{error}"
     );
     assert!(!error.contains("hidden"), "{error}");
 }
 
 #[test]
-fn of_a_file_and_a_text_the_nearer_counts() {
+fn of_a_file_and_a_text_the_one_of_higher_precedence_is_used() {
     let connections = "[c]\naccount = 'a'\nuser = 'u'\nauthenticator = 'SNOWFLAKE_JWT'\nprivate_key_file = '/k'\n\
                        [t]\naccount = 'a'\nauthenticator = 'OAUTH'\ntoken = 'hidden'\n";
     let with = |connection, more| {
@@ -291,7 +294,7 @@ fn proxies_come_from_the_usual_variables() {
     assert!(error.starts_with("ALL_PROXY: ") && !error.contains("hidden"), "{error}");
     let error = proxy(&[("SNOWGATE_SNOWFLAKE_PROXY", "http://user:hidden@p:1")]).error();
     assert!(
-        error.contains("put a proxy with a password into the variable") && !error.contains("hidden"),
+        error.contains("put a proxy with a password in the variable") && !error.contains("hidden"),
         "{error}"
     );
 }

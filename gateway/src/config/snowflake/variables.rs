@@ -1,11 +1,11 @@
 //! The variables of Snowflake's own tools.
 
 use super::Secrets;
-use super::fields::{FIELDS, Target, authenticator_word};
+use super::fields::{FIELDS, Target, normalize_authenticator};
 use crate::backend::snowflake::wire::Secret;
 use crate::config::error::{ConfigError, Place};
 use crate::config::keys::{self, Key};
-use crate::config::kind::Written;
+use crate::config::kind::RawValue;
 use crate::config::resolver::Resolver;
 use crate::config::settings::{Origin, Settings};
 use crate::config::{Environment, Paths};
@@ -13,7 +13,7 @@ use crate::config::{Environment, Paths};
 /// The variable that names the account.
 pub(super) const ACCOUNT: &str = "SNOWFLAKE_ACCOUNT";
 
-/// Puts what they say into `settings`, above the file and below our own variables; secrets come back.
+/// Reads them into `settings`, overriding the file but not our own variables; returns the secrets.
 pub(super) fn apply(
     env: &dyn Environment,
     paths: &Paths,
@@ -31,8 +31,8 @@ pub(super) fn apply(
             Target::Key(key) if is_overridden(settings, key) => {}
             Target::Key(key) => {
                 let text =
-                    if key.path == keys::AUTHENTICATOR.path { authenticator_word(&text) } else { text };
-                match key.kind.check(Written::from_variable(key.kind, &text), &resolver) {
+                    if key.path == keys::AUTHENTICATOR.path { normalize_authenticator(&text) } else { text };
+                match key.kind.check(RawValue::from_variable(key.kind, &text), &resolver) {
                     Ok(value) => settings.set(key, value, origin),
                     Err(refusal) => errors.push(ConfigError {
                         place: Place::Variable(variable.to_owned()),
@@ -47,12 +47,12 @@ pub(super) fn apply(
     secrets
 }
 
-/// Whether our own variable says it.
+/// Whether our own variable sets it.
 fn is_overridden(settings: &Settings, key: &Key) -> bool {
     settings.find(key).is_some_and(|setting| matches!(setting.origin, Origin::Environment { .. }))
 }
 
-/// The variables and what each stands for: a key, or a secret.
+/// The variables and what each sets: a key, or a secret.
 pub(in crate::config) fn names() -> impl Iterator<Item = (&'static str, String)> {
     FIELDS.iter().flat_map(|field| {
         let meaning = match field.target {

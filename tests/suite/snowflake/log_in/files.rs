@@ -103,13 +103,16 @@ fn a_connections_toml_that_others_can_read_is_refused_with_the_way_to_mend_it() 
     let mend = format!("chmod 0600 {named}");
     let mut client = launch(&home, &variables);
     let refused = client.request("tools/list", &json!({}));
-    says(error_text(&refused, -32603), &[&named, "is open to others (mode 644)", "snowgate config check"]);
+    says(
+        error_text(&refused, -32603),
+        &[&named, "is readable by other users (mode 644)", "snowgate config check"],
+    );
     client.stderr_says(&mend);
     let check = || home.gateway().envs(variables).args(["config", "check"]).output().expect("a command");
     let checked = check();
     assert_eq!(checked.status.code(), Some(WRONG_CONFIG), "{checked:?}");
     let said = String::from_utf8_lossy(&checked.stderr).into_owned();
-    says(&said, &[&named, "is open to others (mode 644)", &mend]);
+    says(&said, &[&named, "is readable by other users (mode 644)", &mend]);
     assert!(!said.contains(user::PASSWORD) && !client.stderr().contains(user::PASSWORD));
     assert!(log_ins(&warehouse).is_empty());
     set_mode(&file, 0o600);

@@ -1,13 +1,13 @@
-//! SQLite's own functions for arguments they can cope with.
+//! SQLite's own functions, limited to arguments that they can process in bounded time.
 //!
-//! What is replaced on the client's connection is still there on another one, in memory and without a file: calls within
-//! bounds are handed on to it, so that the answers are SQLite's.
+//! The functions replaced on the client's connection still exist on another connection, in memory and without
+//! a file: calls within bounds are forwarded to it, so the results are SQLite's.
 
 use rusqlite::functions::{Context, FunctionFlags, SubType};
 use rusqlite::types::{FromSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Error, Params};
 
-/// The product of two arguments' lengths, at most, for functions whose time grows with it: about a second's worth.
+/// The largest product of two arguments' lengths, for functions whose time grows with it: about a second.
 const PRODUCT_MAX: u64 = 1 << 30;
 /// The subtype of JSON text: without it another JSON function takes the text for a string.
 const JSON: SubType = Some(b'J' as u32);
@@ -16,7 +16,7 @@ thread_local! {
     static BUILTIN: Result<Connection, Error> = Connection::open_in_memory();
 }
 
-/// Puts the functions in the place of SQLite's own.
+/// Replaces SQLite's own functions.
 pub(super) fn replace_slow(connection: &Connection, flags: FunctionFlags) -> Result<(), Error> {
     for (name, sql, subtype) in [
         ("json_patch", "SELECT json_patch(?1, ?2)", JSON),
@@ -30,7 +30,7 @@ pub(super) fn replace_slow(connection: &Connection, flags: FunctionFlags) -> Res
     Ok(())
 }
 
-/// What SQLite's own functions answer to `sql`, one row of one column.
+/// The result of `sql` (one row of one column) with SQLite's own functions.
 pub(super) fn builtin<T: FromSql>(sql: &str, values: impl Params) -> Result<T, Error> {
     BUILTIN.with(|builtin| {
         let builtin = builtin.as_ref().map_err(|error| Error::UserFunctionError(error.to_string().into()))?;
@@ -47,7 +47,7 @@ fn bounded(
     let values = (context.get_raw(0), context.get_raw(1));
     let (first, second) = (length(values.0), length(values.1));
     if first.saturating_mul(second) > PRODUCT_MAX {
-        let message = format!("{name}() of {first} and {second} bytes would take too long: split the values");
+        let message = format!("{name}() of {first} and {second} bytes would take too long; split the values");
         return Err(Error::UserFunctionError(message.into()));
     }
     let value: Value = builtin(sql, (ToSqlOutput::Borrowed(values.0), ToSqlOutput::Borrowed(values.1)))?;
@@ -97,7 +97,7 @@ mod tests {
         let error = answer("unhex(hex(zeroblob(1000000)), hex(zeroblob(1000000)))").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unhex() of 2000000 and 2000000 bytes would take too long: split the values"
+            "unhex() of 2000000 and 2000000 bytes would take too long; split the values"
         );
     }
 }

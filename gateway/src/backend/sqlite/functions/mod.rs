@@ -1,10 +1,10 @@
 //! SQLite's own functions in bounded time.
 //!
-//! `instr`, `replace` and the two-argument `trim`, `ltrim` and `rtrim` of SQLite take the product of their arguments'
-//! lengths, within one step of its virtual machine, where neither a cancel nor a time-out reaches: minutes to hours with
-//! values of some megabytes. These take the sum, and answer the same; but for sets of characters to trim that are not
-//! UTF-8. What a blob means as text is that of a UTF-8 database. Functions whose time grows in the same way and that are
-//! used less are `bounded`.
+//! `instr`, `replace` and the two-argument `trim`, `ltrim` and `rtrim` of SQLite take the product of their
+//! arguments' lengths, within one step of its virtual machine, where neither a cancel nor a time-out is
+//! checked: minutes to hours with values of some megabytes. These take the sum and return the same, except
+//! for sets of characters to trim that are not UTF-8. A blob is read as text as in a UTF-8 database. Less
+//! common functions with the same problem are `bounded`.
 
 mod bounded;
 
@@ -22,7 +22,7 @@ use super::open::VALUE_BYTES_MAX;
 /// Longest character of UTF-8, in bytes.
 const CHARACTER_BYTES_MAX: usize = 4;
 
-/// Puts the functions in the place of SQLite's own.
+/// Replaces SQLite's own functions.
 pub(super) fn replace_slow(connection: &Connection) -> Result<(), Error> {
     // Innocuous, as the originals are: views, indexes and generated columns may use them.
     let flags =
@@ -44,12 +44,13 @@ impl ToSql for Text {
     }
 }
 
-/// The position of a text in a text, or of a blob in a blob, from 1; 0 where it is not.
+/// The position of a text in a text, or of a blob in a blob, from 1; 0 if it does not occur.
 fn instr(context: &Context<'_>) -> Result<Option<i64>, Error> {
     let blobs = (0..2).all(|at| matches!(context.get_raw(at), ValueRef::Blob(_)));
     let (Some(haystack), Some(needle)) = (text(context, 0)?, text(context, 1)?) else { return Ok(None) };
     let found = if needle.first().is_some_and(|byte| !blobs && is_inside(*byte)) {
-        // A needle that is no text can only stand where a character starts, and that is at the very start.
+        // A needle that is not valid text can only match where a character starts, which is at the very
+        // start.
         haystack.starts_with(&needle).then_some(0)
     } else {
         memmem::find(&haystack, &needle)
@@ -64,7 +65,7 @@ fn instr(context: &Context<'_>) -> Result<Option<i64>, Error> {
     Ok(Some(i64::try_from(position).unwrap_or(i64::MAX)))
 }
 
-/// Whether `byte` goes on with a character of UTF-8.
+/// Whether `byte` continues a UTF-8 character.
 fn is_inside(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
@@ -184,7 +185,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
 
         #[test]
-        fn they_answer_as_sqlites_own(a in value(), b in value(), c in value(), d in set()) {
+        fn they_return_the_same_as_sqlites_own(a in value(), b in value(), c in value(), d in set()) {
             thread_local! {
                 static BOTH: (Connection, Connection) = (Connection::open_in_memory().unwrap(), replaced());
             }
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_values_take_no_hours() {
+    fn the_longest_values_take_less_than_a_minute() {
         let connection = replaced();
         let started = Instant::now();
         for sql in [

@@ -1,8 +1,9 @@
 //! The sample data: TPC-H as database `SNOWFLAKE_SAMPLE_DATA`, which every Snowflake account has too.
 //!
-//! It is written to a hidden file beside its place, synced, and renamed, all under a lock: whoever is killed half-way
-//! leaves a file that nobody serves and the next start removes, and of two starts at once the second finds it done.
-//! The file is in rollback-journal mode, which needs nothing beside it: it can be read from a write-protected folder.
+//! It is written to a hidden file in the same folder, synced, and renamed, all under a lock: a process killed
+//! halfway leaves a file that is never served and that the next start removes, and of two starts at once the
+//! second finds it done. The file is in rollback-journal mode, which needs no other file: it can be read from
+//! a write-protected folder.
 
 mod rows;
 
@@ -17,16 +18,16 @@ use crate::backend::{BackendError, ErrorKind};
 
 /// The database's name.
 pub(super) const SAMPLE_DATABASE: &str = "SNOWFLAKE_SAMPLE_DATA";
-/// What the list of databases says of it.
+/// Its comment in the list of databases.
 pub(super) const SAMPLE_COMMENT: &str = "sample data: TPC-H at scale factor 0.01";
 
 const FILE: &str = "SNOWFLAKE_SAMPLE_DATA.db";
-/// One at most exists, and only its maker, who holds the lock, touches it.
+/// At most one exists, and only the process that holds the lock touches it.
 const UNFINISHED: &str = ".SNOWFLAKE_SAMPLE_DATA.unfinished";
 const LOCK: &str = ".SNOWFLAKE_SAMPLE_DATA.lock";
 
-/// Makes the folder, for its owner alone, where it is missing.
-pub(super) fn make_folder(path: &Path) -> Result<(), BackendError> {
+/// Creates the folder, only for its owner, if it is missing.
+pub(super) fn create_folder(path: &Path) -> Result<(), BackendError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -37,27 +38,28 @@ pub(super) fn make_folder(path: &Path) -> Result<(), BackendError> {
     builder.create(path).map_err(|cause| {
         BackendError::new(
             ErrorKind::Unavailable,
-            format!("cannot make the folder {}: {cause}", path.display()),
+            format!("cannot create the folder {}: {cause}", path.display()),
         )
-        .with_next_step("set sqlite.folder in config.toml to a folder that can be made")
+        .with_next_step("set sqlite.folder in config.toml to a folder that can be created")
     })
 }
 
-/// Makes the sample data where no database has its name. Where it cannot be made, other databases make that a warning.
+/// Creates the sample data if no database has its name. A failure is only a warning if there are other
+/// databases.
 pub(super) fn fill(folder: &Folder) -> Result<(), BackendError> {
     let databases = folder.list()?;
     if databases.find(SAMPLE_DATABASE).is_ok() {
         return Ok(());
     }
-    match make(folder.path()) {
+    match create(folder.path()) {
         Ok(()) => Ok(()),
         Err(cause) if databases.iter().next().is_some() => {
-            tracing::warn!(folder = %folder.path().display(), %cause, "sample data cannot be written");
+            tracing::warn!(folder = %folder.path().display(), %cause, "cannot write the sample data");
             Ok(())
         }
         Err(cause) => Err(BackendError::new(
             ErrorKind::Unavailable,
-            format!("cannot write the sample data into {}: {cause}", folder.path().display()),
+            format!("cannot write the sample data to {}: {cause}", folder.path().display()),
         )
         .with_next_step(
             "make the folder writable, or set sample_data = false under [sqlite] in config.toml",
@@ -65,7 +67,7 @@ pub(super) fn fill(folder: &Folder) -> Result<(), BackendError> {
     }
 }
 
-fn make(folder: &Path) -> io::Result<()> {
+fn create(folder: &Path) -> io::Result<()> {
     // Released when the file is closed, also by a kill.
     let lock = File::options().create(true).append(true).open(folder.join(LOCK))?;
     lock.lock()?;
@@ -87,7 +89,8 @@ fn remove(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Without journal and syncs: a file that is not finished is thrown away, and a finished one is synced before its rename.
+/// Without journal and syncs: an unfinished file is removed, and a finished one is synced before it is
+/// renamed.
 fn write(path: &Path) -> Result<(), Error> {
     let connection = Connection::open(path)?;
     connection.execute_batch(
@@ -106,7 +109,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Other systems cannot sync a folder; their rename is as durable as it gets.
+/// Other systems cannot sync a folder.
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())

@@ -8,8 +8,8 @@ use tpchgen::text::TextPool;
 
 /// Scale factor: 60,175 line items.
 pub(super) const SCALE: f64 = 0.01;
-/// Bytes of the text that comments are cut from. The generator's own 300 MiB take seconds to make; comments repeat
-/// sooner with less, and nothing else depends on it.
+/// Bytes of the text that comments are cut from. Generating the default of 300 MiB takes seconds; with less,
+/// comments repeat sooner, and nothing else depends on it.
 const TEXT_POOL_BYTES: i32 = 1 << 20;
 
 /// Writes every row of the eight tables.
@@ -148,7 +148,8 @@ impl Tables<'_> {
     }
 }
 
-/// Cents over a hundred, correctly rounded: the shortest text of that number is the amount with its two digits.
+/// Cents over a hundred, correctly rounded: the shortest text of that number is the amount with its two
+/// digits.
 fn money(amount: TPCHDecimal) -> f64 {
     amount.as_f64()
 }

@@ -96,7 +96,7 @@ async fn more_databases_than_can_be_attached_work_a_few_at_a_time() {
     };
     assert_eq!(client.text(&sum(10)).await, "55");
     let error = client.error(&sum(11)).await;
-    assert!(error.message.starts_with("the statement names 11 databases"), "{error}");
+    assert!(error.message.starts_with("the statement uses 11 databases"), "{error}");
     assert_eq!(client.text(&sum(2)).await, "3");
 }
 

@@ -43,7 +43,7 @@ async fn a_stored_value_that_is_too_long_says_so_and_spoils_no_other_column() {
     let mut client = fixture.client("shop").await;
     let error = client.error("SELECT data FROM big").await;
     assert_eq!(error.message, "string or blob too big");
-    assert!(error.next_step.unwrap().starts_with("a value or a sorted row may have 8 MiB"));
+    assert!(error.next_step.unwrap().starts_with("a value or a sorted row is limited to 8 MiB"));
     assert_eq!(client.text("SELECT id, length(data), name FROM big").await, "1|9000000|end");
 }
 

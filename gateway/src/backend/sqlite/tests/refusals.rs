@@ -11,8 +11,8 @@ async fn refused(client: &mut Client, sql: &str) -> String {
 
 #[tokio::test]
 async fn refusals_name_what_and_why() {
-    let shared = "the connection is shared, and its state would reach other sessions";
-    let connection = "it shows the state of a connection that sessions share";
+    let shared = "connections are shared, so it would affect other sessions";
+    let connection = "it shows the state of a connection shared by several sessions";
     for fixture in [Fixture::shop(), Fixture::shop().writable()] {
         let mut client = fixture.client("shop").await;
         for (sql, what, why) in [
@@ -68,7 +68,7 @@ async fn vacuum_is_refused_in_every_form() {
     for sql in ["VACUUM".into(), "VACUUM crm".into(), format!("VACUUM INTO '{}'", copy.display())] {
         assert_eq!(
             refused(&mut client, &sql).await,
-            "VACUUM is refused: it rewrites a whole file, or writes a new one"
+            "VACUUM is refused: it rewrites the whole file, or writes a new one"
         );
     }
     assert!(!copy.exists());
@@ -122,14 +122,14 @@ async fn read_only_refuses_writes_and_names_the_setting() {
         ("ALTER TABLE items RENAME TO things", "ALTER TABLE Items"),
     ] {
         let error = client.error(sql).await;
-        let message = format!("{what} is refused: it writes, and databases are read-only");
+        let message = format!("{what} is refused: it writes, and the databases are read-only");
         assert_eq!(
             (error.message.to_lowercase(), error.kind),
             (message.to_lowercase(), ErrorKind::Refused),
             "{sql}"
         );
         let next = error.next_step.unwrap();
-        assert_eq!(next, "to allow writing, set read_only = false under [sqlite] in config.toml");
+        assert_eq!(next, "to allow writes, set read_only = false under [sqlite] in config.toml");
     }
     for sql in ["ANALYZE", "REINDEX", "CREATE VIRTUAL TABLE v USING fts5(x)"] {
         let error = client.error(sql).await;
@@ -157,7 +157,7 @@ async fn one_statement_a_call() {
         ["SELECT 1; SELECT 2", "DELETE FROM items; DELETE FROM items", "SELECT 1; SELEC 2", "SELECT 1; x"]
     {
         let message = refused(&mut client, sql).await;
-        assert_eq!(message, "one statement a call: the text holds more than one", "{sql}");
+        assert_eq!(message, "only one statement per call: the text contains more than one", "{sql}");
     }
     assert_eq!(client.text("SELECT count(*) FROM items; -- that was all\n ;").await, "3");
 }
@@ -171,7 +171,10 @@ async fn texts_without_a_statement_or_with_parameters_are_errors() {
     for sql in ["SELECT ?", "SELECT :a", "SELECT * FROM items WHERE id = $1"] {
         assert_eq!(client.error(sql).await.message, "the statement has parameters", "{sql}");
     }
-    assert_eq!(client.error("SELECT 1\0; DROP TABLE x").await.message, "the statement holds a NUL character");
+    assert_eq!(
+        client.error("SELECT 1\0; DROP TABLE x").await.message,
+        "the statement contains a NUL character"
+    );
     let long = format!("SELECT '{}'", "x".repeat(2 << 20));
     assert_eq!(client.error(&long).await.code.unwrap(), "SQLITE_TOOBIG (18)");
 }

@@ -1,60 +1,34 @@
-//! What is logged and what never is.
+//! The targets of the log, as `SNOWGATE_LOG` and `gateway.log_level` choose them.
 
 use thiserror::Error;
-use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
-use tracing_subscriber::layer::Filter;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// Our own targets: `snowgate` and, by its prefix, `snowgate_link`.
 const OURS: &str = "snowgate";
 
-/// The MCP library's targets. It logs whole requests, SQL included, at every level below error.
-const RMCP: &str = "rmcp";
-
-/// What everybody else may log where nothing else is asked for.
+/// The level of all other targets by default.
 const OTHERS_LEVEL: LevelFilter = LevelFilter::WARN;
 
-/// A list of targets that cannot be read.
+/// An invalid list of targets.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{text:?} is not a list of log targets: {cause}")]
 pub struct TargetsError {
     /// The list.
     pub text: String,
-    /// What is wrong with it.
+    /// The problem.
     pub cause: String,
 }
 
-/// Checks a list of targets as [`super::init`] takes it.
-///
-/// # Errors
-///
-/// [`TargetsError`] where a part is neither a level nor `target=level`.
-pub fn check_targets(text: &str) -> Result<(), TargetsError> {
-    parse(text).map(|_| ())
-}
-
-/// The filter for `level`, or for the list where there is one.
-pub(super) fn filter<S>(level: Level, targets: Option<&str>) -> Result<impl Filter<S> + use<S>, TargetsError>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    let chosen = targets.map_or_else(|| Ok(standard(level.into())), parse)?;
-    // A second filter, not an entry among the targets: a more specific target of the user's would win over
-    // that.
-    Ok(chosen.and(filter_fn(may_be_logged)))
-}
-
-fn may_be_logged(metadata: &Metadata<'_>) -> bool {
-    !metadata.target().starts_with(RMCP) || *metadata.level() <= Level::ERROR
-}
-
-fn standard(level: LevelFilter) -> Targets {
+/// The targets for a `level` of our own.
+pub fn standard(level: LevelFilter) -> Targets {
     Targets::new().with_default(OTHERS_LEVEL).with_target(OURS, level)
 }
 
-/// A bare level means ours alone; a list is taken as it is, with the standard levels below it.
-fn parse(text: &str) -> Result<Targets, TargetsError> {
+/// Reads a list of targets. A bare level applies to our targets only; a list is added to the standard levels.
+///
+/// # Errors
+/// A part is neither a level nor `target=level`.
+pub fn parse(text: &str) -> Result<Targets, TargetsError> {
     let wrong = |cause: String| TargetsError { text: text.to_owned(), cause };
     let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() {
@@ -79,6 +53,8 @@ fn is_target(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     fn enables(text: &str, target: &str, level: Level) -> bool {
@@ -86,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_level_is_ours() {
+    fn a_bare_level_applies_to_our_targets() {
         assert!(enables("debug", "snowgate::link", Level::DEBUG));
         assert!(enables("debug", "snowgate_link", Level::DEBUG));
         assert!(!enables("debug", "snowgate::link", Level::TRACE));
@@ -105,11 +81,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_level_is_refused_by_name() {
+    fn an_invalid_level_is_named_in_the_error() {
         for (text, part) in
             [("loud", "\"loud\""), ("snowgate=x", "\"x\""), ("=info", "\"\""), (" ,", "empty")]
         {
-            let error = check_targets(text).unwrap_err().to_string();
+            let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
     }
