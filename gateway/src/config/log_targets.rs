@@ -3,8 +3,8 @@
 use thiserror::Error;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// Our own targets: `snowgate` and, by its prefix, `snowgate_link`.
-const OURS: &str = "snowgate";
+/// Our own targets: `snowgate` and, by its prefix, `snowgate_link`; and the crates that log on our behalf.
+const OURS: [&str; 2] = ["snowgate", "snowflake_wire"];
 
 /// The level of all other targets by default.
 const OTHERS_LEVEL: LevelFilter = LevelFilter::WARN;
@@ -21,7 +21,11 @@ pub struct TargetsError {
 
 /// The targets for a `level` of our own.
 pub fn standard(level: LevelFilter) -> Targets {
-    Targets::new().with_default(OTHERS_LEVEL).with_target(OURS, level)
+    with_ours(Targets::new().with_default(OTHERS_LEVEL), level)
+}
+
+fn with_ours(targets: Targets, level: LevelFilter) -> Targets {
+    targets.with_targets(OURS.map(|target| (target, level)))
 }
 
 /// Reads a list of targets. A bare level applies to our targets only; a list is added to the standard levels.
@@ -35,7 +39,7 @@ pub fn parse(text: &str) -> Result<Targets, TargetsError> {
         return Err(wrong("it is empty".to_owned()));
     }
     parts.into_iter().try_fold(standard(LevelFilter::INFO), |targets, part| match part.split_once('=') {
-        None => level(part).map(|level| targets.with_target(OURS, level)).map_err(wrong),
+        None => level(part).map(|level| with_ours(targets, level)).map_err(wrong),
         Some((target, word)) if is_target(target) => {
             level(word).map(|level| targets.with_target(target, level)).map_err(wrong)
         }
@@ -65,6 +69,7 @@ mod tests {
     fn a_bare_level_applies_to_our_targets() {
         assert!(enables("debug", "snowgate::link", Level::DEBUG));
         assert!(enables("debug", "snowgate_link", Level::DEBUG));
+        assert!(enables("debug", "snowflake_wire::session", Level::DEBUG));
         assert!(!enables("debug", "snowgate::link", Level::TRACE));
         assert!(!enables("trace", "tokio", Level::INFO));
         assert!(enables("off", "tokio", Level::WARN));

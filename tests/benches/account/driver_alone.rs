@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use snowgate::backend::snowflake::wire::{
+use snowflake_wire::{
     Account, Client, Credentials, Identity, LogIn, Protocol, RequestId, SecondFactor, Secret, Session,
     Settings, Statement,
 };

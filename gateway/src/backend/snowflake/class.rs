@@ -3,7 +3,7 @@
 //!
 //! Anything that is not known to be a read counts as a write.
 
-use super::wire::after_blanks;
+use snowflake_wire::after_blanks;
 
 /// Kinds of statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,11 +21,11 @@ use super::names::quoted;
 use super::run::{Run, left};
 use super::session::OpenSession;
 use super::stop::{Running, Stop};
-use super::wire::{Error, QueryId, RequestId, Session, SessionContext, Statement};
 use crate::backend::{
     BackendError, BoxFuture, Cancel, Catalog, Completion, Connection, Context, ErrorKind, Operation, Request,
     Transaction,
 };
+use snowflake_wire::{Error, QueryId, RequestId, Session, SessionContext, Statement};
 
 /// Statements that lead from one context to another: role, warehouse, schema, and as many more where the server changes one
 /// because of another.

@@ -3,8 +3,8 @@
 //! A request's context has names as they are written, the wire's as they are stored (see `names`).
 
 use super::names::{quoted, stored, written};
-use super::wire::SessionContext;
 use crate::backend::Context;
+use snowflake_wire::SessionContext;
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]

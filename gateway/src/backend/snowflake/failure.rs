@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::wire::{Error, Failure, QueryId};
 use crate::backend::{BackendError, ErrorKind};
+use snowflake_wire::{Error, Failure, QueryId};
 
 /// How the message begins where nobody knows what came of a statement.
 pub(super) const UNKNOWN: &str = "outcome unknown: ";

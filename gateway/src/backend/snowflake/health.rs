@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::failure::of_connection;
-use super::wire::Error;
 use crate::backend::BackendError;
+use snowflake_wire::Error;
 
 /// How often somebody tries while the server does not answer.
 const TRY_EVERY: Duration = Duration::from_secs(2);
@@ -78,8 +78,8 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::Operation;
     use super::*;
+    use snowflake_wire::Operation;
 
     fn outage() -> Result<(), Error> {
         Err(Error::TimedOut { operation: Operation::Submit, after: Duration::from_secs(1) })

@@ -1,6 +1,6 @@
 //! Snowflake: one account, one user's credentials, as many sessions as the pool has connections.
 //!
-//! `wire/` speaks the driver protocol and knows nothing of Snowgate. `log_in/` shares credentials and asks a person once,
+//! The crate `snowflake-wire` speaks the driver protocol and knows nothing of Snowgate. `log_in/` shares credentials and asks a person once,
 //! `health` keeps an outage from making everybody wait, `connection` has a session and puts a request's context in place
 //! (`context`, `names`), `run` runs one request on it, `catalog` has the statements behind the tools, `class` knows which
 //! statements change nothing.
@@ -19,7 +19,6 @@ mod settings;
 mod shorten;
 mod stop;
 mod tag;
-pub mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +30,8 @@ use tokio::time::timeout;
 use self::connection::SnowflakeConnection;
 use self::failure::of_connection;
 use self::log_in::Logins;
-use self::wire::{Client, Identity, RetryPolicy, Settings};
 use super::{Backend, BackendError, BackendStatus, BoxFuture, Connection, Context};
+use snowflake_wire::{Client, Identity, RetryPolicy, Settings};
 
 /// How long a gateway that leaves waits for its goodbyes to the server.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -20,10 +20,10 @@ use super::health::Health;
 use super::shorten::shorten;
 use super::stop::Stop;
 use super::tag;
-use super::wire::{
+use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Request, Transaction};
+use snowflake_wire::{
     Answer, Error, Operation, Progress, QueryId, QueryState, RequestId, Session, Statement, StatementType,
 };
-use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Request, Transaction};
 
 /// A server that has not answered an abort for so long does not answer.
 const ABORT_ANSWER_MAX: Duration = Duration::from_secs(3);

@@ -9,7 +9,7 @@ use tokio::time::{Instant, interval_at};
 use tokio_util::task::TaskTracker;
 
 use super::log_in::{Counted, Logins};
-use super::wire::{Session, SessionContext};
+use snowflake_wire::{Session, SessionContext};
 
 /// How often a session tells the server that it is still wanted. Snowflake's own clients do it every 15 to 60 minutes.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15 * 60);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::wire::{Account, Protocol, Proxy, Secret};
+use snowflake_wire::{Account, Protocol, Proxy, Secret};
 
 /// Settings of the Snowflake backend.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The values that a variable or a named connection can set, with all their names.
 
 use super::Secrets;
-use crate::backend::snowflake::wire::Secret;
 use crate::config::keys::{self, Key};
 use crate::config::settings::Origin;
+use snowflake_wire::Secret;
 
 /// One value in the configuration of Snowflake's tools.
 pub(super) struct Field {

@@ -23,8 +23,8 @@ use super::keys::{self, Key};
 use super::kind::Value;
 use super::settings::{Origin, Settings};
 use super::{Environment, Paths};
-use crate::backend::snowflake::wire::{Account, Protocol, Proxy, Secret};
-use crate::backend::snowflake::{SnowflakeSettings, wire};
+use crate::backend::snowflake::SnowflakeSettings;
+use snowflake_wire::{Account, Protocol, Proxy, Secret, SettingsError};
 
 /// Values that must not be printed, and where they came from.
 #[derive(Default)]
@@ -151,7 +151,7 @@ fn proxy(env: &dyn Environment, settings: &Settings, paths: &Paths) -> Result<Op
 }
 
 /// An error about the value of `key`, at its place.
-fn invalid_value(settings: &Settings, paths: &Paths, key: &Key, error: &wire::SettingsError) -> ConfigError {
+fn invalid_value(settings: &Settings, paths: &Paths, key: &Key, error: &SettingsError) -> ConfigError {
     ConfigError {
         place: settings.place(key, &paths.config_file),
         key: Some(key.path.to_owned()),

@@ -2,13 +2,13 @@
 
 use super::Secrets;
 use super::fields::{FIELDS, Target, normalize_authenticator};
-use crate::backend::snowflake::wire::Secret;
 use crate::config::error::{ConfigError, Place};
 use crate::config::keys::{self, Key};
 use crate::config::kind::RawValue;
 use crate::config::resolver::Resolver;
 use crate::config::settings::{Origin, Settings};
 use crate::config::{Environment, Paths};
+use snowflake_wire::Secret;
 
 /// The variable that names the account.
 pub(super) const ACCOUNT: &str = "SNOWFLAKE_ACCOUNT";

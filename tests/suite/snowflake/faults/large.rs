@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use snowgate::backend::snowflake::wire::{
+use snowflake_wire::{
     Account, Client as WireClient, Credentials, Identity, LogIn, Progress, Protocol, RequestId, Rows, Secret,
     Session, Settings, Statement,
 };

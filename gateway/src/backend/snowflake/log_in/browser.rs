@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::backend::snowflake::wire::Secret;
+use snowflake_wire::Secret;
 
 /// The longest request that is read, in bytes: the token stands in its first line.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::tried::Stamp;
 use crate::backend::snowflake::settings::{Authenticator, Key, Token};
-use crate::backend::snowflake::wire::{Credentials, KeyPair, SecondFactor, Secret};
 use crate::backend::{BackendError, ErrorKind};
+use snowflake_wire::{Credentials, KeyPair, SecondFactor, Secret};
 
 /// The longest key or token file, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;

@@ -29,8 +29,8 @@ use super::context::of_session;
 use super::health::Health;
 use super::session::OpenSession;
 use super::settings::{Authenticator, SnowflakeSettings};
-use super::wire::{Client, Credentials, Error, Failure, LogIn, SecondFactor, Secret, SessionContext};
 use crate::backend::{BackendError, Context, ErrorKind};
+use snowflake_wire::{Client, Credentials, Error, Failure, LogIn, SecondFactor, Secret, SessionContext};
 
 /// How long a request waits for a log-in, whatever that waits for. Less than a pool waits for a connection.
 const LOG_IN_PATIENCE: Duration = Duration::from_secs(25);

@@ -12,8 +12,8 @@ use super::browser::{self, Landing};
 use super::crashed;
 use crate::backend::snowflake::failure::of_connection;
 use crate::backend::snowflake::session::OpenSession;
-use crate::backend::snowflake::wire::{Client, Credentials};
 use crate::backend::{BackendError, ErrorKind};
+use snowflake_wire::{Client, Credentials};
 
 /// How long a request waits for a person, before it is told what is to be done. Less than a log-in may take in all.
 const PATIENCE: Duration = Duration::from_secs(20);

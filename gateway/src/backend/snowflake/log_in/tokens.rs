@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use snowgate_link::os;
 
-use crate::backend::snowflake::wire::Secret;
+use snowflake_wire::Secret;
 
 /// The longest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;

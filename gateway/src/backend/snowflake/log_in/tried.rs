@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::backend::BackendError;
 use crate::backend::snowflake::failure::of_connection;
-use crate::backend::snowflake::wire::Error;
+use snowflake_wire::Error;
 
 /// Tells what was shown from something else that is shown later: a digest where it came from a file, nothing else.
 pub(super) type Stamp = Option<[u8; 32]>;
@@ -105,7 +105,7 @@ fn refused(error: &Error, pause: Duration) -> BackendError {
 mod tests {
     use super::*;
     use crate::backend::ErrorKind;
-    use crate::backend::snowflake::wire::Failure;
+    use snowflake_wire::Failure;
 
     const PAUSE: Duration = Duration::from_secs(600);
 

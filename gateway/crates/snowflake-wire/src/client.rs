@@ -1,0 +1,63 @@
+//! The way in: a client of one account.
+
+use std::fmt;
+
+use crate::auth::{BrowserChallenge, challenge};
+use crate::error::Error;
+use crate::http::Http;
+use crate::identity::Identity;
+use crate::log_in::{LogIn, LoggedIn, Who, log_in};
+use crate::settings::{Account, Settings};
+
+/// A client of one account: it makes sessions. A clone shares its connections.
+#[derive(Clone)]
+pub struct Client {
+    http: Http,
+    account: Account,
+    identity: Identity,
+}
+
+impl Client {
+    /// Makes a client. Nothing is sent yet. It reads the system's root certificates, which takes some milliseconds: make
+    /// one and clone it.
+    ///
+    /// # Errors
+    /// Settings that cannot be used.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let http = Http::new(settings)?;
+        Ok(Self { http, account: settings.account.clone(), identity: settings.identity.clone() })
+    }
+
+    /// The server's name.
+    pub fn host(&self) -> &str {
+        self.http.host()
+    }
+
+    /// Logs in and opens a session.
+    ///
+    /// Wrong credentials are tried once. What passes (no connection, HTTP 408, 429, 502, 503, 504) is tried again within
+    /// the retry policy; for credentials that are good for one use or that ask a person, only as long as the server
+    /// cannot have seen them.
+    ///
+    /// # Errors
+    /// [`Error::LogInRefused`] where the server refuses; [`Error::Key`] before anything is sent; anything that an
+    /// exchange can fail with.
+    pub async fn log_in(&self, wanted: &LogIn) -> Result<LoggedIn, Error> {
+        log_in(&self.http, &self.account, &self.identity, wanted).await
+    }
+
+    /// Asks where a browser must go to log `user` in, and have its answer come to `port` of this machine.
+    ///
+    /// # Errors
+    /// As [`Client::log_in`].
+    pub async fn browser_challenge(&self, user: &str, port: u16) -> Result<BrowserChallenge, Error> {
+        let who = Who { account: &self.account, identity: &self.identity, user };
+        challenge(&self.http, &who, port).await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("host", &self.http.host()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,236 @@
+//! Reading the chunks of a result in order, some ahead, each from its start again where it fails.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep_until};
+use tracing::debug;
+
+use super::feed::Feed;
+use super::links::Links;
+use super::splitter::{SplitError, Splitter};
+use crate::error::{Error, Operation};
+use crate::http::{Inflate, Replay, Trouble, dice};
+use crate::ids::QueryId;
+use crate::query::Progress;
+use crate::session::Session;
+
+const OPERATION: Operation = Operation::Download;
+/// How often a result may ask for new addresses.
+const REFRESHES_MAX: u32 = 3;
+
+/// The rows of a result's chunks, as JSON. It can be left at any await and asked again.
+pub(super) struct Chunks {
+    session: Session,
+    query_id: Option<QueryId>,
+    links: Links,
+    /// The chunk that is read.
+    index: usize,
+    /// Downloads of that chunk and of those behind it.
+    feeds: VecDeque<Feed>,
+    inflate: Inflate,
+    splitter: Splitter,
+    /// Whether all of the chunk has come.
+    complete: bool,
+    /// Rows of the chunk that were given out,
+    given: u64,
+    /// and how many of them are to come once more, after a new start.
+    to_skip: u64,
+    /// Attempts to download the chunk that failed.
+    failures: u32,
+    /// When to start again.
+    resume_at: Option<Instant>,
+    /// Whether the addresses are to be asked for again before that.
+    stale: bool,
+    refreshes: u32,
+}
+
+impl Chunks {
+    pub(super) fn new(session: Session, query_id: Option<QueryId>, links: Links) -> Self {
+        let splitter = Splitter::new(session.http().limits().row_bytes_max);
+        Self {
+            session,
+            query_id,
+            links,
+            index: 0,
+            feeds: VecDeque::new(),
+            inflate: Inflate::new(),
+            splitter,
+            complete: false,
+            given: 0,
+            to_skip: 0,
+            failures: 0,
+            resume_at: None,
+            stale: false,
+            refreshes: 0,
+        }
+    }
+
+    pub(super) fn into_links(self) -> Links {
+        self.links
+    }
+
+    /// The next row, as JSON; `None` after the last chunk's last.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        while self.index < self.links.chunks.len() {
+            self.resume().await?;
+            self.look_ahead();
+            match self.buffered() {
+                Ok(Some(row)) => return Ok(Some(row)),
+                Ok(None) if self.complete => self.end_chunk()?,
+                Ok(None) => self.read().await?,
+                Err(Stopped::Failed(trouble)) => self.failed(trouble)?,
+                Err(Stopped::Final(error)) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits out the pause after a failure, and asks for new addresses where the old ones are refused.
+    async fn resume(&mut self) -> Result<(), Error> {
+        if let Some(at) = self.resume_at {
+            sleep_until(at).await;
+            self.resume_at = None;
+        }
+        if self.stale {
+            self.refresh().await?;
+            self.stale = false;
+        }
+        Ok(())
+    }
+
+    /// Starts the downloads of the chunk that is read and of those behind it, as many as may be.
+    fn look_ahead(&mut self) {
+        let http = self.session.http();
+        let wanted = self.links.chunks[self.index..].iter().take(1 + http.limits().chunks_ahead);
+        for link in wanted.skip(self.feeds.len()) {
+            self.feeds.push_back(Feed::start(http.clone(), link.address.clone(), self.links.headers.clone()));
+        }
+    }
+
+    /// The next row of what has come; `None`: more must come.
+    fn buffered(&mut self) -> Result<Option<Bytes>, Stopped> {
+        loop {
+            match self.splitter.next()? {
+                Some(_) if self.to_skip > 0 => self.to_skip -= 1,
+                Some(row) => {
+                    self.given += 1;
+                    return Ok(Some(row));
+                }
+                None => match self.inflate.next() {
+                    Ok(Some(plain)) => self.splitter.push(plain),
+                    Ok(None) => return Ok(None),
+                    Err(_) => return Err(Stopped::Failed(Trouble::Truncated)),
+                },
+            }
+        }
+    }
+
+    /// Reads the next piece.
+    async fn read(&mut self) -> Result<(), Error> {
+        let Some(feed) = self.feeds.front_mut() else { return Ok(()) };
+        match feed.next().await {
+            Ok(Some(piece)) => self.inflate.push(piece),
+            Ok(None) => match self.inflate.finish() {
+                Ok(rest) => {
+                    self.complete = true;
+                    self.splitter.push(rest);
+                }
+                Err(_) => self.failed(Trouble::Truncated)?,
+            },
+            Err(trouble) => self.failed(trouble)?,
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next chunk, if this one was whole.
+    fn end_chunk(&mut self) -> Result<(), Error> {
+        let expected = self.links.chunks[self.index].rows;
+        let short = expected.is_some_and(|rows| self.given < rows) || self.to_skip > 0;
+        if short || !self.splitter.is_between_rows() {
+            return self.failed(Trouble::Truncated);
+        }
+        if expected.is_some_and(|rows| self.given > rows) {
+            return Err(Error::malformed(OPERATION, "a part of the result has more rows than announced"));
+        }
+        self.feeds.pop_front();
+        self.index += 1;
+        (self.given, self.failures) = (0, 0);
+        self.start_chunk();
+        Ok(())
+    }
+
+    /// Forgets what came of the chunk.
+    fn start_chunk(&mut self) {
+        self.inflate = Inflate::new();
+        self.splitter = Splitter::new(self.session.http().limits().row_bytes_max);
+        self.complete = false;
+        self.to_skip = self.given;
+    }
+
+    /// Prepares a new start, or gives up.
+    fn failed(&mut self, trouble: Trouble) -> Result<(), Error> {
+        self.failures += 1;
+        let pause = if self.may_refresh(&trouble) {
+            self.stale = true;
+            Some(Duration::ZERO)
+        } else {
+            // How long it took says nothing: a chunk may be large, or its reader slow.
+            let retry = self.session.http().retry();
+            retry.pause(&trouble, Replay::Safe, self.failures, Duration::ZERO, dice())
+        };
+        let Some(pause) = pause else { return Err(self.give_up(trouble)) };
+        debug!(
+            chunk = self.index,
+            failures = self.failures,
+            given = self.given,
+            stale = self.stale,
+            "starting again"
+        );
+        self.feeds.clear();
+        self.start_chunk();
+        self.resume_at = Some(Instant::now() + pause);
+        Ok(())
+    }
+
+    fn give_up(&self, trouble: Trouble) -> Error {
+        let host =
+            self.links.chunks.get(self.index).and_then(|link| link.address.host_str()).unwrap_or_default();
+        trouble.into_error(OPERATION, host, false)
+    }
+
+    /// Whether `trouble` is how storage refuses an address that has expired, and a new one can be had.
+    fn may_refresh(&self, trouble: &Trouble) -> bool {
+        let refused = matches!(trouble, Trouble::Status { status: 400 | 401 | 403 | 404, .. });
+        refused && self.query_id.is_some() && self.refreshes < REFRESHES_MAX
+    }
+
+    /// Asks for the result once more, for its addresses.
+    async fn refresh(&mut self) -> Result<(), Error> {
+        let Some(query_id) = &self.query_id else { return Ok(()) };
+        let Progress::Done(answer) = self.session.result(query_id).await? else {
+            return Err(Error::malformed(OPERATION, "the finished query runs again"));
+        };
+        let links = answer.rows.into_links();
+        if !links.lists_the_same(&self.links) {
+            return Err(Error::malformed(OPERATION, "the result has changed since it was begun to be read"));
+        }
+        self.refreshes += 1;
+        self.links = links;
+        Ok(())
+    }
+}
+
+/// Why there is no next row in what has come.
+enum Stopped {
+    /// A new start may help.
+    Failed(Trouble),
+    Final(Error),
+}
+
+impl From<SplitError> for Stopped {
+    fn from(error: SplitError) -> Self {
+        Self::Final(error.into_error(OPERATION))
+    }
+}

@@ -1,0 +1,73 @@
+//! The proxy between this machine and the server.
+
+use url::Url;
+
+use super::SettingsError;
+use crate::secret::Secret;
+
+/// An HTTP proxy, with which encrypted connections are tunnelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// Without user and password.
+    address: Url,
+    credentials: Option<(String, Secret)>,
+    except: String,
+}
+
+impl Proxy {
+    /// Takes `http://[user:password@]host[:port]`, as `HTTPS_PROXY` has it, and hosts to reach without it, as
+    /// `NO_PROXY` lists them: names, `.suffixes`, addresses and networks, with commas.
+    ///
+    /// # Errors
+    /// The address is not one.
+    pub fn parse(address: &str, except: impl Into<String>) -> Result<Self, SettingsError> {
+        let mut address = Url::parse(address).map_err(|_| SettingsError::Proxy)?;
+        if !matches!(address.scheme(), "http" | "https") || !address.has_host() {
+            return Err(SettingsError::Proxy);
+        }
+        let user = decoded(address.username());
+        let credentials =
+            (!user.is_empty()).then(|| (user, Secret::new(decoded(address.password().unwrap_or_default()))));
+        address.set_username("").map_err(|()| SettingsError::Proxy)?;
+        address.set_password(None).map_err(|()| SettingsError::Proxy)?;
+        Ok(Self { address, credentials, except: except.into() })
+    }
+
+    pub(crate) fn build(&self) -> Result<reqwest::Proxy, SettingsError> {
+        let mut proxy = reqwest::Proxy::all(self.address.as_str()).map_err(|_| SettingsError::Proxy)?;
+        if let Some((user, password)) = &self.credentials {
+            proxy = proxy.basic_auth(user, password.expose());
+        }
+        Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&self.except)))
+    }
+}
+
+/// Undoes `%xx`; what does not decode to text stays as it is.
+fn decoded(text: &str) -> String {
+    let pair = format!("v={}", text.replace('+', "%2B"));
+    url::form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map_or_else(String::new, |(_, value)| value.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_taken_out_of_the_address() {
+        let proxy = Proxy::parse("http://user:p%40ss+word@proxy.corp:3128", ".corp").unwrap();
+        let (user, password) = proxy.credentials.as_ref().unwrap();
+        assert_eq!((user.as_str(), password.expose()), ("user", "p@ss+word"));
+        assert_eq!(proxy.address.as_str(), "http://proxy.corp:3128/");
+        assert!(!format!("{proxy:?}").contains("p@ss"), "{proxy:?}");
+        assert!(proxy.build().is_ok());
+    }
+
+    #[test]
+    fn only_http_proxies_are_taken() {
+        for odd in ["", "proxy:3128", "socks5://h:1", "http://"] {
+            assert!(matches!(Proxy::parse(odd, ""), Err(SettingsError::Proxy)), "{odd}");
+        }
+    }
+}
