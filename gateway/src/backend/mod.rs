@@ -10,6 +10,8 @@ mod catalog;
 mod collector;
 mod context;
 mod error;
+#[cfg(test)]
+pub(crate) mod fake;
 mod journal;
 mod registry;
 mod request;

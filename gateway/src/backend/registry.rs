@@ -91,3 +91,96 @@ impl Definition {
         Ok(Arc::clone(self.backend.get_or_init(|| backend)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use tokio::task::yield_now;
+
+    use super::*;
+    use crate::backend::fake::{FakeBackend, error};
+
+    /// A registry of one connection, the number of its openings, and what lets one of them end.
+    fn blocking_registry() -> (Arc<Registry>, Arc<AtomicUsize>, mpsc::Sender<Result<(), BackendError>>) {
+        let (answers, answer) = mpsc::channel::<Result<(), BackendError>>();
+        let (answer, openings) = (std::sync::Mutex::new(answer), Arc::<AtomicUsize>::default());
+        let counter = Arc::clone(&openings);
+        let mut registry = Registry::default();
+        registry.define("fake", move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            answer.lock().unwrap().recv().expect("the test answers each opening")?;
+            Ok(Arc::new(FakeBackend::new()))
+        });
+        (Arc::new(registry), openings, answers)
+    }
+
+    /// Lets all other tasks run until they wait. The clock cannot say so here: it stands still while a thread
+    /// blocks.
+    async fn settle() {
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    }
+
+    async fn opened(registry: &Arc<Registry>) -> Result<(), BackendError> {
+        registry.backend("fake").await.map(drop)
+    }
+
+    fn spawn(registry: &Arc<Registry>) -> tokio::task::JoinHandle<Result<(), BackendError>> {
+        let registry = Arc::clone(registry);
+        tokio::spawn(async move { opened(&registry).await })
+    }
+
+    #[tokio::test]
+    async fn concurrent_first_users_wait_for_one_opening() {
+        let (registry, openings, answers) = blocking_registry();
+        let users = [spawn(&registry), spawn(&registry), spawn(&registry)];
+        settle().await;
+        answers.send(Ok(())).unwrap();
+        for user in users {
+            assert!(user.await.unwrap().is_ok());
+        }
+        assert_eq!(openings.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn an_opening_that_fails_is_reported_and_tried_again_by_the_next_user() {
+        let (registry, openings, answers) = blocking_registry();
+        answers.send(Err(error(ErrorKind::Unavailable))).unwrap();
+        answers.send(Ok(())).unwrap();
+        assert_eq!(opened(&registry).await, Err(error(ErrorKind::Unavailable)));
+        assert!(opened(&registry).await.is_ok() && opened(&registry).await.is_ok());
+        assert_eq!(openings.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn an_opening_whose_user_is_gone_serves_the_next_one() {
+        let (registry, openings, answers) = blocking_registry();
+        let gone = spawn(&registry);
+        settle().await;
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        let next = spawn(&registry);
+        settle().await;
+        answers.send(Ok(())).unwrap();
+        assert!(next.await.unwrap().is_ok());
+        assert_eq!(openings.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn an_opening_that_panics_is_an_error() {
+        let (registry, _, answers) = blocking_registry();
+        drop(answers);
+        let error = opened(&registry).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unavailable);
+        assert!(error.message.starts_with("cannot open the backend: "), "{error}");
+    }
+
+    #[tokio::test]
+    async fn without_connections_the_error_says_where_they_are_defined() {
+        let error = Registry::default().backend("fake").await.err().unwrap();
+        assert_eq!(error.next_step.as_deref(), Some("define one in the config"));
+    }
+}

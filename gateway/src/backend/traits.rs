@@ -61,7 +61,8 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Errors
     /// The backend cannot be reached or refuses the login; [`ErrorKind::Exhausted`] if there is a connection
-    /// already, and no more can be opened.
+    /// already, and no more can be opened. A pool may try again at once, so a backend pauses before it says
+    /// so.
     ///
     /// [`ErrorKind::Exhausted`]: super::ErrorKind::Exhausted
     fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>>;
@@ -85,8 +86,7 @@ pub trait Connection: Send {
     ///
     /// # Errors
     /// What the backend says about the statement. Only the kinds for which
-    /// [`BackendError::leaves_outcome_open`] holds leave it open whether the statement took effect; after any
-    /// other it had no effect.
+    /// [`BackendError::leaves_outcome_open`] holds leave it open whether the statement took effect.
     fn run(&mut self, request: Request) -> BoxFuture<'_, Result<Completion, BackendError>>;
 
     /// A handle that stops the running request from another task.

@@ -7,30 +7,16 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Paths;
-use super::error::{ConfigError, Place};
+use super::error::{ConfigError, InvalidValue, Place};
+use super::hints;
 use super::keys::{self, DATABASES, PROFILE_KEYS, PROFILES, SECTIONS};
-use super::kind::{InvalidValue, Kind, RawValue, Value};
+use super::kind::{Kind, RawValue, Value};
+use super::lines::Lines;
 use super::resolver::Resolver;
 use super::settings::{Origin, ProfileSettings, Setting, Settings};
 use super::snowflake::SECRET_NAMES;
 use super::suggest;
 use crate::backend::sqlite::{DATABASE_NAME, database_name_objection};
-
-/// Byte offsets of a text as lines and columns.
-pub(super) struct Lines<'a>(&'a str);
-
-impl<'a> Lines<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self(text)
-    }
-
-    /// Line and column of `offset`, from 1; the column in characters. Past the end means the end.
-    pub(super) fn at(&self, offset: usize) -> (usize, usize) {
-        let before = self.0.get(..offset).unwrap_or(self.0);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-    }
-}
 
 /// Reads `text` into `settings`; returns its errors, in file order.
 pub(super) fn apply(text: &str, paths: &Paths, settings: &mut Settings) -> Vec<ConfigError> {
@@ -82,7 +68,7 @@ impl DocumentReader<'_> {
                 Some(section) => self.section(section.name, value),
                 None if name.get_ref() == PROFILES => self.profiles(value),
                 None => {
-                    let hint = suggest::for_section(name.get_ref());
+                    let hint = hints::for_section(name.get_ref());
                     let refusal = InvalidValue::with_hint("unknown key or table", hint);
                     self.report(name.span().start, Some(name.get_ref()), refusal);
                 }
@@ -108,7 +94,7 @@ impl DocumentReader<'_> {
                          SNOWFLAKE_PRIVATE_KEY_PASSPHRASE) or in Snowflake's connections.toml"
                             .to_owned()
                     } else {
-                        suggest::for_key(section, name.get_ref())
+                        hints::for_key(section, name.get_ref())
                     };
                     self.report(name.span().start, Some(&path), InvalidValue::with_hint("unknown key", hint));
                 }
@@ -221,19 +207,4 @@ fn check_database_name(name: &str, settings: &Settings) -> Option<InvalidValue> 
     }
     let twin = settings.databases.keys().find(|other| other.eq_ignore_ascii_case(name))?;
     Some(InvalidValue::with_hint(format!("differs from `{twin}` only in case"), "rename one of them"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn offsets_become_lines_and_columns_in_characters() {
-        let lines = Lines::new("ab\ncäd\n");
-        assert_eq!(lines.at(0), (1, 1));
-        assert_eq!(lines.at(2), (1, 3));
-        assert_eq!(lines.at(3), (2, 1));
-        assert_eq!(lines.at(6), (2, 3));
-        assert_eq!(lines.at(99), (3, 1));
-    }
 }

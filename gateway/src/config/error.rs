@@ -148,6 +148,27 @@ fn advice(nearest: Option<&str>, known: &[String]) -> String {
     }
 }
 
+/// Why a value was rejected.
+#[derive(Debug)]
+pub(super) struct InvalidValue {
+    /// The problem.
+    pub(super) message: String,
+    /// What to do about it.
+    pub(super) hint: Option<String>,
+}
+
+impl InvalidValue {
+    /// An error without a hint.
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    /// An error with a hint.
+    pub(super) fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: Some(hint.into()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

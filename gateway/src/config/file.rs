@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use super::Paths;
-use super::document::Lines;
 use super::error::{ConfigError, Place};
+use super::lines::Lines;
 
 /// The largest config file, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;

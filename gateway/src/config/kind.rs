@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::error::InvalidValue;
 use super::resolver::Resolver;
 use super::suggest;
 
@@ -55,27 +56,6 @@ pub(super) enum RawValue {
     Text(String),
     /// A value of a type that no key accepts; the text names the type.
     Other(&'static str),
-}
-
-/// Why a value was rejected.
-#[derive(Debug)]
-pub(super) struct InvalidValue {
-    /// The problem.
-    pub(super) message: String,
-    /// What to do about it.
-    pub(super) hint: Option<String>,
-}
-
-impl InvalidValue {
-    /// An error without a hint.
-    pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
-    }
-
-    /// An error with a hint.
-    pub(super) fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: Some(hint.into()) }
-    }
 }
 
 impl RawValue {

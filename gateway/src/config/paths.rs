@@ -6,7 +6,7 @@ use directories::{BaseDirs, ProjectDirs};
 use thiserror::Error;
 
 use super::environment::Environment;
-use super::kind::InvalidValue;
+use super::error::InvalidValue;
 use super::resolver::Resolver;
 
 const HOME_VARIABLE: &str = "SNOWGATE_HOME";

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::kind::InvalidValue;
+use super::error::InvalidValue;
 
 /// The folders that a path can be relative to.
 #[derive(Clone, Copy, Debug)]

@@ -85,3 +85,6 @@ impl Multiplexer {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, Error, ToSql};
 
-use super::databases::{Database, Databases, Origin, SCHEMA};
+use super::databases::{Database, Databases, Origin, SAMPLE_DATABASE, SCHEMA};
 use super::failure::{breaks_connection, from_sqlite};
 use super::names::{did_you_mean, quoted};
-use super::sample::{SAMPLE_COMMENT, SAMPLE_DATABASE};
+use super::sample::SAMPLE_COMMENT;
 use super::statement::Failure;
 use super::value;
 use crate::backend::{

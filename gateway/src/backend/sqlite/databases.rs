@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::names::did_you_mean;
-use super::sample::SAMPLE_DATABASE;
 use crate::backend::{BackendError, Context, ErrorKind};
+
+/// The name of the sample database.
+pub(super) const SAMPLE_DATABASE: &str = "SNOWFLAKE_SAMPLE_DATA";
 
 /// The one schema of every SQLite database.
 pub(super) const SCHEMA: &str = "main";

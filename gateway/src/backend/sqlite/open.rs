@@ -19,9 +19,6 @@ use crate::backend::{BackendError, ErrorKind};
 
 /// Steps of SQLite's virtual machine between two checks of the cancel flag: well under a millisecond.
 const PROGRESS_STEPS: i32 = 1000;
-/// Largest value, and largest row that is sorted or written, in bytes. SQLite's functions on one value cannot
-/// be interrupted: the bound keeps each short.
-pub(super) const VALUE_BYTES_MAX: i32 = 8 << 20;
 /// The most columns in a result or a table: SQLite's own default. A lower limit would make a file with one
 /// wider table unreadable ("malformed database schema").
 const COLUMNS_MAX: i32 = 2000;
@@ -218,7 +215,7 @@ fn may_lack_index(error: &Error) -> bool {
 
 /// Limits and switches against hostile SQL and hostile files.
 fn harden(connection: &Connection) -> Result<(), Error> {
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, functions::VALUE_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_COLUMN, COLUMNS_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES_MAX)?;

@@ -6,16 +6,16 @@
 
 use std::path::{Path, PathBuf};
 
+use snowflake_wire::Secret;
 use toml::{Table, Value as Toml};
 
 use super::Secrets;
 use super::fields::{FIELDS, Field, Target, normalize_authenticator};
-use crate::config::error::{ConfigError, Place};
-use crate::config::kind::{InvalidValue, RawValue};
+use crate::config::error::{ConfigError, InvalidValue, Place};
+use crate::config::kind::RawValue;
 use crate::config::resolver::Resolver;
 use crate::config::settings::{Origin, Settings};
 use crate::config::{Environment, Paths, file, keys, suggest};
-use snowflake_wire::Secret;
 
 /// The variable that names the folder of the files.
 const HOME: &str = "SNOWFLAKE_HOME";

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use snowflake_wire::Secret;
+
 use super::{Secrets, missing};
 use crate::backend::snowflake::{Authenticator, Key as PrivateKey, Token};
 use crate::config::Paths;
 use crate::config::error::ConfigError;
 use crate::config::keys::{self, Key};
 use crate::config::settings::{Origin, Settings};
-use snowflake_wire::Secret;
 
 /// The authenticator that is set, or that follows from the one credential that is set.
 pub(super) fn authenticator(

@@ -1,9 +1,10 @@
 //! The values that a variable or a named connection can set, with all their names.
 
+use snowflake_wire::Secret;
+
 use super::Secrets;
 use crate::config::keys::{self, Key};
 use crate::config::settings::Origin;
-use snowflake_wire::Secret;
 
 /// One value in the configuration of Snowflake's tools.
 pub(super) struct Field {

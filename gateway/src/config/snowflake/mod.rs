@@ -15,6 +15,8 @@ mod fields;
 mod tests;
 mod variables;
 
+use snowflake_wire::{Account, Protocol, Proxy, Secret, SettingsError};
+
 pub(super) use fields::SECRET_NAMES;
 pub(super) use variables::names as variables;
 
@@ -24,7 +26,6 @@ use super::kind::Value;
 use super::settings::{Origin, Settings};
 use super::{Environment, Paths};
 use crate::backend::snowflake::SnowflakeSettings;
-use snowflake_wire::{Account, Protocol, Proxy, Secret, SettingsError};
 
 /// Values that must not be printed, and where they came from.
 #[derive(Default)]

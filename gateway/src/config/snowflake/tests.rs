@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use snowflake_wire::Secret;
+
 use crate::backend::snowflake::{Authenticator, Key, SnowflakeSettings, Token};
 use crate::config::{BackendKind, Config, ConfigErrors, Origin, Paths};
-use snowflake_wire::Secret;
 
 struct Home {
     dir: tempfile::TempDir,

@@ -1,5 +1,7 @@
 //! The variables of Snowflake's own tools.
 
+use snowflake_wire::Secret;
+
 use super::Secrets;
 use super::fields::{FIELDS, Target, normalize_authenticator};
 use crate::config::error::{ConfigError, Place};
@@ -8,7 +10,6 @@ use crate::config::kind::RawValue;
 use crate::config::resolver::Resolver;
 use crate::config::settings::{Origin, Settings};
 use crate::config::{Environment, Paths};
-use snowflake_wire::Secret;
 
 /// The variable that names the account.
 pub(super) const ACCOUNT: &str = "SNOWFLAKE_ACCOUNT";

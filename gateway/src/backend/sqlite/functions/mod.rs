@@ -17,7 +17,10 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, ToSql, ffi};
 
 use self::bounded::builtin;
-use super::open::VALUE_BYTES_MAX;
+
+/// Largest value, and largest row that is sorted or written, in bytes. SQLite's functions on one value cannot
+/// be interrupted: the bound keeps each short.
+pub(super) const VALUE_BYTES_MAX: i32 = 8 << 20;
 
 /// Longest character of UTF-8, in bytes.
 const CHARACTER_BYTES_MAX: usize = 4;

@@ -13,11 +13,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, Error};
 
+use super::databases::SAMPLE_DATABASE;
 use super::folder::Folder;
 use crate::backend::{BackendError, ErrorKind};
 
-/// The database's name.
-pub(super) const SAMPLE_DATABASE: &str = "SNOWFLAKE_SAMPLE_DATA";
 /// Its comment in the list of databases.
 pub(super) const SAMPLE_COMMENT: &str = "sample data: TPC-H at scale factor 0.01";
 

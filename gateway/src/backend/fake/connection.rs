@@ -1,0 +1,101 @@
+//! A fake connection: plays one script at a time.
+
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+
+use super::script::{End, OnStop, Script};
+use super::signal::Signal;
+use super::{FakeBackend, error, key, wait};
+use crate::backend::{
+    BackendError, BoxFuture, Cancel, Collector, Completion, Connection, ErrorKind, Request,
+};
+
+pub(super) struct FakeConnection {
+    number: u64,
+    backend: FakeBackend,
+    signal: Arc<Signal>,
+    usable: bool,
+}
+
+impl FakeConnection {
+    pub(super) fn new(number: u64, backend: FakeBackend) -> Self {
+        Self { number, signal: Arc::new(Signal::new(number, backend.clone())), backend, usable: true }
+    }
+
+    async fn play(&self, request: &Request, script: Script) -> Result<Completion, BackendError> {
+        if script.writes {
+            request.journal.begin(None)?;
+        }
+        if let Some(query_id) = &script.query_id {
+            request.journal.record_query_id(query_id);
+        }
+        let mut work = pin!(async {
+            match script.takes {
+                Some(time) => wait(time).await,
+                None => pending().await,
+            }
+        });
+        let is_detached = tokio::select! {
+            biased;
+            () = &mut work => return finish(request, &script),
+            is_detached = self.signal.stopped() => is_detached,
+        };
+        wait(script.stop_takes).await;
+        match &script.on_stop {
+            OnStop::Stops if is_detached && script.query_id.is_some() => Err(error(ErrorKind::Detached)),
+            OnStop::Stops => Err(error(ErrorKind::Cancelled)),
+            OnStop::Completes => Ok(completion(request, &script)),
+            OnStop::Fails(error) => Err(error.clone()),
+            OnStop::Ignores => {
+                work.await;
+                finish(request, &script)
+            }
+        }
+    }
+}
+
+fn finish(request: &Request, script: &Script) -> Result<Completion, BackendError> {
+    match &script.end {
+        End::Completes => Ok(completion(request, script)),
+        End::Fails(error) => Err(error.clone()),
+        End::Panics => panic!("scripted"),
+    }
+}
+
+/// One row: what was run.
+fn completion(request: &Request, script: &Script) -> Completion {
+    let mut rows = Collector::new(request.caps);
+    rows.set_columns(vec!["ran".to_owned()]);
+    rows.push(vec![Some(key(request))]);
+    let context = Some(request.context.clone());
+    Completion { rows, affected: None, query_id: script.query_id.clone(), context }
+}
+
+impl Connection for FakeConnection {
+    fn run(&mut self, request: Request) -> BoxFuture<'_, Result<Completion, BackendError>> {
+        Box::pin(async move {
+            let script = self.backend.begin(self.number, &request);
+            // Before the script is played: it may panic.
+            self.usable = !script.breaks_connection;
+            self.signal.begin();
+            let answer = self.play(&request, script).await;
+            self.signal.end();
+            answer
+        })
+    }
+
+    fn canceller(&self) -> Arc<dyn Cancel> {
+        Arc::clone(&self.signal) as Arc<dyn Cancel>
+    }
+
+    fn is_usable(&self) -> bool {
+        self.usable
+    }
+}
+
+impl Drop for FakeConnection {
+    fn drop(&mut self) {
+        self.backend.dropped(self.number);
+    }
+}
