@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use snowgate_link::flat::{FlatReader, quote};
+use snowgate_link::flat::FlatReader;
 use snowgate_link::hello::{ClientHello, HELLO_BYTES_MAX, STATE_BYTES_MAX, ServerHello, SessionKey};
+use snowgate_link::json_string::quote;
 
 /// A build's own version, session id or secret is at most this long, in bytes; hellos never cut them.
 const OWN_TEXT_BYTES_MAX: usize = 64;

@@ -2,6 +2,8 @@
 
 mod newer_build;
 mod shutdown;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -5,7 +5,8 @@
 
 use crate::BUILD;
 use crate::credit::Window;
-use crate::flat::{FlatReader, FlatWriter, quote};
+use crate::flat::{FlatReader, FlatWriter};
+use crate::json_string::quote;
 
 /// The longest hello line either side sends or accepts, in bytes with its newline.
 pub const HELLO_BYTES_MAX: usize = 4096;

@@ -11,6 +11,7 @@ pub mod flat;
 pub mod frame;
 mod gateway_link;
 pub mod hello;
+pub mod json_string;
 pub mod lines;
 pub mod os;
 pub mod scan;

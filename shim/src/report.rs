@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use snowgate_link::flat::quote;
+use snowgate_link::json_string::quote;
 use snowgate_link::scan::scan;
 use snowgate_link::{GivenUp, LINE_BYTES_MAX};
 

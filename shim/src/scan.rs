@@ -5,7 +5,7 @@
 //! for that, and works on a line that is never in memory as a whole. [`crate::flat`] reads hellos with the
 //! same scanner.
 
-use crate::flat;
+use crate::json_string::unquote;
 
 /// An id's text is kept up to this many bytes; a longer one counts as not found.
 const ID_BYTES_MAX: usize = 256;
@@ -70,7 +70,7 @@ impl Scanned {
 /// `token` as an id, if it can be one.
 fn id(token: &[u8]) -> Option<String> {
     let text = str::from_utf8(token).ok()?;
-    let sound = if text.starts_with('"') { flat::unquote(text).is_some() } else { is_integer(text) };
+    let sound = if text.starts_with('"') { unquote(text).is_some() } else { is_integer(text) };
     sound.then(|| text.to_owned())
 }
 

@@ -10,6 +10,8 @@ mod control;
 mod handshake;
 mod outbox;
 mod pins;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use connection::serve_connection;

@@ -15,6 +15,8 @@ mod journaled;
 mod service;
 mod session_info;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tool_call;
 mod tool_name;
 mod tools;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::pool::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
+use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
 use crate::backend::{BackendError, ErrorKind};
 
 /// No slot came free in time.

@@ -8,11 +8,13 @@ mod errors;
 mod manager;
 mod pool;
 mod slots;
+mod stop;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use pool::{Pool, PoolStatus, StopReason};
+pub use pool::{Pool, PoolStatus};
+pub use stop::StopReason;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 

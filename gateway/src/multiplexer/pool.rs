@@ -5,7 +5,6 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use deadpool::managed::{self, Object, PoolError, TimeoutType, Timeouts};
 use tokio::time::Instant;
@@ -14,23 +13,9 @@ use tracing::Instrument as _;
 use super::errors;
 use super::manager::Manager;
 use super::slots::{SlotPermit, Slots};
+use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
 use crate::backend::{Backend, BackendError, Completion, ErrorKind, Request};
 use crate::config::PoolConfig;
-
-/// How long a statement may take to stop after a cancel before its connection is given up.
-pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long opening a connection may take.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Why a request is to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StopReason {
-    /// Its result is not wanted any more.
-    Cancel,
-    /// The gateway shuts down, and the next one is asked for the same request.
-    Detach,
-}
 
 /// How the pool is used, for `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,3 +31,68 @@ pub(super) async fn drain(shared: &Shared, connections: &TaskTracker) {
     }
     shared.multiplexer.close().await;
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::backend::fake::Event;
+    use crate::shared::testing::TestGateway;
+    use crate::state::RequestKey;
+
+    const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+    async fn gateway() -> TestGateway {
+        TestGateway::with(|config| config.gateway.drain_timeout = DRAIN_TIMEOUT).await
+    }
+
+    fn key() -> RequestKey {
+        RequestKey { session: "s".to_owned(), number: 1 }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_are_told_and_waited_for_and_then_the_backend_hears_of_it() {
+        let (gateway, connections) = (gateway().await, TaskTracker::new());
+        let (drain_token, fake) = (gateway.shared.shutdown.drain.clone(), gateway.fake.clone());
+        connections.spawn(async move {
+            drain_token.cancelled().await;
+            sleep(Duration::from_secs(1)).await;
+            assert!(!fake.events().contains(&Event::Closed));
+        });
+        let begun = Instant::now();
+        drain(&gateway.shared, &connections).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(1));
+        assert_eq!(gateway.fake.events(), [Event::Closed]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_does_not_end_holds_up_a_shutdown_for_a_bounded_time() {
+        let (gateway, connections) = (gateway().await, TaskTracker::new());
+        connections.spawn(std::future::pending::<()>());
+        let begun = Instant::now();
+        drain(&gateway.shared, &connections).await;
+        assert_eq!(begun.elapsed(), DRAIN_TIMEOUT + GOODBYE_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_statement_gets_time_to_write_down_how_it_ended() {
+        let (gateway, connections) = (gateway().await, TaskTracker::new());
+        let writes = gateway.shared.writes.clone();
+        writes.insert(key());
+        let ending = async {
+            sleep(Duration::from_secs(1)).await;
+            writes.remove(&key());
+        };
+        let begun = Instant::now();
+        tokio::join!(drain(&gateway.shared, &connections), ending);
+        assert_eq!(begun.elapsed(), Duration::from_secs(1));
+        writes.insert(key());
+        drain(&gateway.shared, &connections).await;
+        assert_eq!(
+            begun.elapsed(),
+            Duration::from_secs(1) + GOODBYE_TIMEOUT,
+            "one that does not is given up"
+        );
+    }
+}

@@ -10,20 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
+pub(super) use super::rules::Phase;
 use super::rules::{Denial, is_of_connection, rule};
 use super::tokens::Names;
-
-/// Whose statement is being processed, and its stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Ours: everything is allowed.
-    #[default]
-    Internal,
-    /// The client's is being compiled.
-    Prepare,
-    /// The client's runs; anything compiled now is compiled by SQLite itself on its behalf.
-    Step,
-}
 
 /// The authorizer's state, shared between a connection's thread and its hook (which runs on that thread).
 #[derive(Debug, Default)]

@@ -3,8 +3,19 @@
 use rusqlite::ffi;
 use rusqlite::hooks::{AuthAction, TransactionOperation};
 
-use super::guard::Phase;
 use crate::backend::{BackendError, ErrorKind};
+
+/// Whose statement is being processed, and its stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Ours: everything is allowed.
+    #[default]
+    Internal,
+    /// The client's is being compiled.
+    Prepare,
+    /// The client's runs; anything compiled now is compiled by SQLite itself on its behalf.
+    Step,
+}
 
 /// One refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]

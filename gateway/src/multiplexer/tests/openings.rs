@@ -3,7 +3,7 @@
 use super::*;
 use crate::backend::ErrorKind;
 use crate::backend::fake::{Event, Opening, Script};
-use crate::multiplexer::pool::CONNECT_TIMEOUT;
+use crate::multiplexer::stop::CONNECT_TIMEOUT;
 
 #[tokio::test(start_paused = true)]
 async fn an_opening_that_fails_is_reported_and_tried_again_by_the_next_request() {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::backend::ErrorKind;
 use crate::backend::fake::{Event, FakeJournal, OnStop, Script, error};
-use crate::multiplexer::pool::STOP_TIMEOUT;
+use crate::multiplexer::stop::STOP_TIMEOUT;
 
 /// Runs a statement by `script`, stops it after a second, and returns what the caller gets, and how long
 /// after the stop.

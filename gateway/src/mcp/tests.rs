@@ -1,0 +1,199 @@
+//! Tool calls over the scriptable backend.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::ErrorData;
+use rmcp::model::{CallToolRequestParams, CallToolResult};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::call::Call;
+use super::{RequestFacts, ToolCall};
+use crate::backend::fake::{Event, Script};
+use crate::backend::{Context, ErrorKind, Operation, Transaction};
+use crate::session::{Session, SessionContext};
+use crate::shared::testing::TestGateway;
+
+/// The facts of request `number` of `session`, which starts now.
+fn facts(session: &Session, number: u64) -> RequestFacts {
+    RequestFacts { number, replayed: false, context: session.context(), trace: None }
+}
+
+fn read(tool: &'static str, arguments: &Value) -> Result<ToolCall, ErrorData> {
+    let arguments = arguments.as_object().cloned().unwrap();
+    ToolCall::parse(CallToolRequestParams::new(tool).with_arguments(arguments))
+}
+
+/// Runs a call to its end.
+async fn answer(
+    gateway: &TestGateway,
+    session: &Arc<Session>,
+    facts: &RequestFacts,
+    tool: &'static str,
+    arguments: Value,
+) -> Result<CallToolResult, ErrorData> {
+    let cancel = CancellationToken::new();
+    let call = Call { shared: &gateway.shared, session, facts, cancel: &cancel };
+    call.answer(read(tool, &arguments)?).await
+}
+
+/// The text of a result, and whether it is an error.
+fn text(result: &CallToolResult) -> (&str, bool) {
+    let text = result.content[0].as_text().map(|text| text.text.as_str()).unwrap();
+    (text, result.is_error == Some(true))
+}
+
+async fn execute(gateway: &TestGateway, session: &Arc<Session>, number: u64, query: &str) -> CallToolResult {
+    answer(gateway, session, &facts(session, number), "execute_query", json!({"query": query})).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_statement_runs_in_the_context_the_request_was_sent_in() {
+    let gateway = TestGateway::new().await;
+    let session = &gateway.open_session().session;
+    let sent = facts(session, 1);
+    session.set_context(Context { database: Some("LATER".to_owned()), ..Context::default() });
+    let arguments = json!({"query": "select 1", "limit": 7, "auto_commit": false});
+    let result = answer(&gateway, session, &sent, "execute_query", arguments).await.unwrap();
+    assert_eq!(text(&result), ("ran\nselect 1\n(1 row)", false));
+    let request = &gateway.fake.requests()[0];
+    assert_eq!((request.context.clone(), request.caps.rows_max), (Context::default(), 7));
+    assert_eq!((request.origin.session.as_str(), request.origin.number), (session.key.id.as_str(), 1));
+    let Operation::Statement { transaction, .. } = &request.operation else { panic!("{request:?}") };
+    assert_eq!(*transaction, Transaction::Rollback);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_context_stops_every_tool_that_needs_one() {
+    let gateway = TestGateway::new().await;
+    let session = &gateway.open_session().session;
+    let lost = SessionContext { context: Context::default(), lost: Some("it is gone".to_owned()) };
+    let facts = RequestFacts { context: lost, ..facts(session, 1) };
+    for (tool, arguments) in [
+        ("list_databases", json!({})),
+        ("describe_table", json!({"table": "t"})),
+        ("query_view", json!({"database": "d", "view_name": "v"})),
+        ("execute_query", json!({"query": "select 1", "database": "d"})),
+    ] {
+        let result = answer(&gateway, session, &facts, tool, arguments).await.unwrap();
+        let (text, is_error) = text(&result);
+        assert!(is_error && text.contains("could not be restored: it is gone"), "{tool}: {text}");
+    }
+    assert!(gateway.fake.requests().is_empty());
+    let moved = answer(&gateway, session, &facts, "set_context", json!({"database": "D"})).await.unwrap();
+    assert_eq!(moved.structured_content.unwrap()["context"]["database"], "D");
+    assert_eq!(session.context().lost, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_runs_once_and_a_replay_gets_its_result() {
+    let gateway = TestGateway::new().await;
+    gateway.fake.script("insert", Script::completes().writing());
+    let session = &gateway.open_session().session;
+    let first = execute(&gateway, session, 4, "insert").await;
+    let replayed = RequestFacts { replayed: true, ..facts(session, 4) };
+    let again =
+        answer(&gateway, session, &replayed, "execute_query", json!({"query": "insert"})).await.unwrap();
+    assert_eq!(text(&first), text(&again));
+    assert_eq!(gateway.fake.requests().len(), 1);
+    assert!(gateway.shared.writes.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replayed_write_that_the_journal_cannot_tell_about_is_not_run() {
+    let gateway = TestGateway::new().await;
+    gateway.fake.script("insert", Script::completes().writing());
+    let session = &gateway.open_session_as(|opening| opening.journal_is_whole = false).session;
+    let replayed = |number| RequestFacts { replayed: true, ..facts(session, number) };
+    let write = answer(&gateway, session, &replayed(1), "execute_query", json!({"query": "insert"})).await;
+    let write = write.unwrap();
+    assert!(text(&write).0.contains("outcome unknown") && text(&write).1, "{write:?}");
+    let read = answer(&gateway, session, &replayed(2), "execute_query", json!({"query": "select"})).await;
+    assert!(!text(&read.unwrap()).1, "what only reads runs again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_with_an_id_is_fetched_by_the_next_gateway() {
+    let gateway = TestGateway::new().await;
+    gateway.fake.script("insert", Script::endless().writing().with_query_id("01b"));
+    let session = &gateway.open_session().session;
+    let (sent, cancel) = (facts(session, 1), CancellationToken::new());
+    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel };
+    let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
+    let shut_down = async {
+        while gateway.shared.writes.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        gateway.shared.shutdown.restart();
+        session.gone.cancel();
+    };
+    let (result, ()) = tokio::join!(running, shut_down);
+    assert!(text(&result.unwrap()).1);
+    assert!(gateway.fake.events().contains(&Event::Detached(1)));
+    let replayed = RequestFacts { replayed: true, ..facts(session, 1) };
+    let next = &gateway.open_session_as(|opening| opening.key = session.key.clone()).session;
+    let fetched = answer(&gateway, next, &replayed, "execute_query", json!({"query": "insert"})).await;
+    assert_eq!(text(&fetched.unwrap()), ("ran\nfetch 01b\n(1 row)", false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_statement_stops_and_leaves_nothing_in_the_journal() {
+    let gateway = TestGateway::new().await;
+    gateway.fake.script("insert", Script::endless().writing());
+    let session = &gateway.open_session().session;
+    let (sent, cancel) = (facts(session, 1), CancellationToken::new());
+    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel };
+    let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        cancel.cancel();
+    };
+    let (result, ()) = tokio::join!(running, stop);
+    assert!(text(&result.unwrap()).0.starts_with("Cancelled"));
+    assert_eq!(gateway.shared.state.entry(&session.key.id, 1), Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_error_is_a_result_and_a_wrong_argument_is_not() {
+    let gateway = TestGateway::new().await;
+    gateway.fake.script("broken", Script::fails(ErrorKind::Statement));
+    let session = &gateway.open_session().session;
+    let result = execute(&gateway, session, 1, "broken").await;
+    assert_eq!(text(&result), ("SQL error: scripted: Statement", true));
+    let too_many = json!({"query": "q", "limit": u64::MAX});
+    let error = answer(&gateway, session, &facts(session, 2), "execute_query", too_many).await.unwrap_err();
+    assert!(error.message.contains("rows_max"), "{}", error.message);
+    let unnamed = answer(&gateway, session, &facts(session, 3), "set_context", json!({})).await.unwrap_err();
+    assert!(unnamed.message.contains("name a role, warehouse"), "{}", unnamed.message);
+    let odd = json!({"database": "a\u{7}"});
+    assert!(answer(&gateway, session, &facts(session, 4), "set_context", odd).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_statement_that_takes_too_long_is_stopped() {
+    let gateway = TestGateway::with(|config| {
+        config.limits.statement_timeout = Duration::from_secs(3);
+    })
+    .await;
+    gateway.fake.script("slow", Script::endless());
+    let session = &gateway.open_session().session;
+    let begun = tokio::time::Instant::now();
+    let result = execute(&gateway, session, 1, "slow").await;
+    assert!(text(&result).0.starts_with("Timed out"), "{result:?}");
+    assert_eq!(begun.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_session_tells_its_context_limits_and_counters() {
+    let gateway = TestGateway::new().await;
+    let session = &gateway.open_session().session;
+    execute(&gateway, session, 1, "select 1").await;
+    let info = answer(&gateway, session, &facts(session, 2), "session_info", json!({})).await.unwrap();
+    let info = info.structured_content.unwrap();
+    assert_eq!(
+        (&info["backend"], &info["profile"], &info["rows"]),
+        (&json!("fake"), &json!("default"), &json!(1))
+    );
+    assert_eq!(info["limits"]["rows_max"], gateway.shared.config.limits.rows_max);
+}
