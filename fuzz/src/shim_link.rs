@@ -43,7 +43,7 @@ struct System {
     /// Those that are done: answered, acknowledged or given up.
     closed: BTreeSet<u64>,
     pinned: BTreeSet<u64>,
-    /// Those that were sent on the present connection or, where there is none, on the last.
+    /// Those that were sent on the current connection or, if there is none, on the last.
     sent: BTreeSet<u64>,
     /// The last one that a gateway processed, according to its DRAIN.
     last_processed: Option<u64>,

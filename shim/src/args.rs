@@ -112,7 +112,7 @@ fn is_on(value: &OsStr) -> bool {
     !["", "0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off))
 }
 
-/// The gateway's program: as named, or beside this program, or on PATH.
+/// The gateway's program: as named, or next to this program, or on PATH.
 pub(crate) fn gateway_program(named: Option<&Path>, own: &Path) -> PathBuf {
     const NAME: &str = "snowgate";
     if let Some(named) = named {

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_socket_keeps_its_locks_beside_it() {
+    fn the_locks_of_a_named_socket_are_in_the_same_folder() {
         let endpoint = Endpoint::resolve(Some(Path::new("/x/y.sock")), Some(Path::new("/z"))).unwrap();
         assert_eq!(endpoint.gateway_lock, Path::new("/x/y.sock.lock"));
         assert_eq!(endpoint.start_lock, Path::new("/x/y.sock.start.lock"));

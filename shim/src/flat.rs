@@ -145,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_does_not_fit_is_none() {
+    fn a_number_that_does_not_fit_is_not_read() {
         assert_eq!(FlatReader::new(br#"{"n":300}"#).number::<u8>("n"), None);
     }
 
     proptest! {
         /// What is written here is JSON to a library, and what a library writes is read here.
         #[test]
-        fn it_agrees_with_a_json_library(text in any::<String>(), number in any::<u64>(), flag in any::<bool>()) {
+        fn objects_are_read_and_written_as_a_json_library_does(text in any::<String>(), number in any::<u64>(), flag in any::<bool>()) {
             let line = FlatWriter::new().text("t", Some(&text)).number("n", number).flag("f", flag).into_line();
             let parsed: serde_json::Value = serde_json::from_slice(&line).unwrap();
             prop_assert_eq!(&parsed, &serde_json::json!({"t": text, "n": number, "f": flag}));

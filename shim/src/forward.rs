@@ -41,7 +41,7 @@ const LOSSES_MAX: u32 = 5;
 
 /// Variables that a gateway inherits from the shim that starts it: settings, folders, and what opens a
 /// browser.
-const INHERITED: [&str; 15] = [
+const INHERITED: &[&str] = &[
     "HOME",
     "USER",
     "LOGNAME",
@@ -57,6 +57,9 @@ const INHERITED: [&str; 15] = [
     "DISPLAY",
     "WAYLAND_DISPLAY",
     "DBUS_SESSION_BUS_ADDRESS",
+    // Where the programs of a coverage build (`just coverage`) write their counters.
+    #[cfg(coverage)]
+    "LLVM_PROFILE_FILE",
 ];
 
 /// Prefixes of further such variables. (`XAUTHORITY` and `XDG_*` among them.)

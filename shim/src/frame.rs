@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_frame_is_refused() {
+    fn bytes_that_are_not_a_frame_are_refused() {
         let refused = |at: usize, byte: u8| {
             let mut bytes = Frame::control(Kind::Ack, 1, b"").to_bytes();
             bytes[at] = byte;
@@ -227,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn frames_survive_any_cutting(
+        fn frames_are_decoded_the_same_with_any_cuts(
             lines in prop::collection::vec((any::<u64>(), any::<u64>(), prop::collection::vec(any::<u8>(), 0..300)), 0..8),
             cuts in prop::collection::vec(1usize..200, 1..20),
         ) {

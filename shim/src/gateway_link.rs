@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_does_not_rise_is_refused() {
+    fn a_sequence_number_that_does_not_increase_is_refused() {
         let mut link = GatewayLink::new(Window::default(), Window::default());
         link.received(&line(3)).unwrap();
         assert_eq!(link.received(&line(3)), Err(ProtocolError::Sequence { what: "line", seq: 3 }));

@@ -116,13 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_exactly_the_bound_passes() {
+    fn a_line_of_exactly_the_maximum_length_is_accepted() {
         assert_eq!(split(3, &[b"abc\n", b"a", b"bc\n"]), ["abc", "abc"]);
     }
 
     proptest! {
         #[test]
-        fn any_cutting_yields_the_same_lines(
+        fn lines_are_the_same_with_any_cuts(
             text in "[a-c\n]{0,80}", cut in 1usize..20, bytes_max in 1usize..10,
         ) {
             let whole = split(bytes_max, &[text.as_bytes()]);

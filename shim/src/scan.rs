@@ -236,7 +236,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_agrees_with_a_json_parser(
+        fn the_id_is_the_one_that_a_json_parser_finds(
             number in any::<i64>(), text in ".{0,20}", as_text in any::<bool>(), nested in ".{0,20}", last in any::<bool>(),
         ) {
             let id_value = if as_text { serde_json::json!(text) } else { serde_json::json!(number) };

@@ -152,7 +152,7 @@ impl DocumentReader<'_> {
         let table = value.get_ref().as_table();
         if table.is_none() {
             let refusal =
-                InvalidValue::with_hint("expected a table", format!("write [{path}] on a line of its own"));
+                InvalidValue::with_hint("expected a table", format!("write [{path}] on a separate line"));
             self.report(value.span().start, Some(path), refusal);
         }
         table

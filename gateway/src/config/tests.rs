@@ -150,8 +150,8 @@ fn values_instead_of_tables_are_refused() {
     assert_eq!(
         home.errors(),
         [
-            "config.toml:1:8: pool: expected a table\n  hint: write [pool] on a line of its own",
-            "config.toml:2:12: profiles: expected a table\n  hint: write [profiles] on a line of its own",
+            "config.toml:1:8: pool: expected a table\n  hint: write [pool] on a separate line",
+            "config.toml:2:12: profiles: expected a table\n  hint: write [profiles] on a separate line",
         ]
     );
 }
@@ -278,7 +278,7 @@ fn the_example_loads() {
     // Every commented-out setting is right as well, and shows the default.
     let active =
         text.lines().map(|line| line.strip_prefix("#= ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
-    // With an account of its own a connection is only looked at where it is named.
+    // With an account set, a connection is used only if it is named.
     let active = active.replace("connection = ", "# connection = ");
     let mut home = Home::with_file(&active);
     home.paths.home_dir = Some("/home/ada".into());

@@ -58,13 +58,6 @@ impl Runner<'_> {
             return Err(plain("the statement contains a NUL character", "remove it").into());
         }
         let statement = self.connection.prepare(sql).map_err(|error| self.prepare_failure(&error, sql))?;
-        if is_blank(&statement) {
-            return Err(plain(
-                "the statement is empty",
-                "send one SQL statement; a comment is not a statement",
-            )
-            .into());
-        }
         if statement.parameter_count() > 0 {
             let next_step = "write the values into the statement; ?, :name, @name and $name cannot be bound";
             return Err(plain("the statement has parameters", next_step).into());
@@ -76,7 +69,7 @@ impl Runner<'_> {
         Ok(statement)
     }
 
-    /// Asks whether a write may run; one that is rolled back is no write.
+    /// Asks whether a write may run; one that is rolled back does not count as a write.
     fn ask_journal(&self, statement: &Statement<'_>, transaction: Transaction) -> Result<(), Failure> {
         if transaction == Transaction::Rollback || !self.writes(statement) {
             return Ok(());
@@ -119,6 +112,9 @@ impl Runner<'_> {
         match error {
             Error::SqlInputError { sql: failed, .. } if failed.len() < sql.len() => {
                 several_statements().into()
+            }
+            Error::Empty => {
+                plain("the statement is empty", "send one SQL statement; a comment is not a statement").into()
             }
             other => self.failure(other),
         }
@@ -250,11 +246,6 @@ impl Runner<'_> {
 
 fn is_interruption(error: &Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
-}
-
-/// Text without a statement compiles to nothing.
-fn is_blank(statement: &Statement<'_>) -> bool {
-    statement.expanded_sql().is_none()
 }
 
 fn plain(message: &str, next_step: &str) -> BackendError {

@@ -131,7 +131,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// A name, or a string (which SQLite takes for a name where it needs one), between quotes that double.
+    /// A name, or a string (which SQLite accepts as a name where it needs one); quotes inside are doubled.
     fn quoted(&mut self, close: char) -> Token<'a> {
         let body = &self.rest[1..];
         let mut from = 0;

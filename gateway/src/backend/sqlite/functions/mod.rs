@@ -30,8 +30,8 @@ pub(super) fn replace_slow(connection: &Connection) -> Result<(), Error> {
     // Innocuous, as the originals are: views, indexes and generated columns may use them.
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-    connection.create_scalar_function("instr", 2, flags, instr)?;
-    connection.create_scalar_function("replace", 3, flags, replace)?;
+    connection.create_scalar_function("instr", 2, flags, |context| instr(context))?;
+    connection.create_scalar_function("replace", 3, flags, |context| replace(context))?;
     for (name, left, right) in [("trim", true, true), ("ltrim", true, false), ("rtrim", false, true)] {
         connection.create_scalar_function(name, 2, flags, move |context| trim(context, left, right))?;
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_join_across_databases() {
+async fn a_join_across_databases_works() {
     let mut client = Fixture::shop().client("shop").await;
     let sql = "SELECT p.name, count(*) FROM items JOIN CRM.people AS p ON p.id = owner GROUP BY 1 ORDER BY 1";
     assert_eq!(client.text(sql).await, "Ann|2;Bo|1");
@@ -11,7 +11,7 @@ async fn a_join_across_databases() {
 }
 
 #[tokio::test]
-async fn the_context_decides_what_unqualified_names_mean() {
+async fn unqualified_names_refer_to_the_contexts_database() {
     let fixture = Fixture::shop();
     let mut client = fixture.client("shop").await;
     assert_eq!(client.text("SELECT count(*) FROM items").await, "3");
@@ -23,7 +23,7 @@ async fn the_context_decides_what_unqualified_names_mean() {
 }
 
 #[tokio::test]
-async fn an_attached_database_does_not_lend_its_tables_to_unqualified_names() {
+async fn unqualified_names_never_refer_to_an_attached_database() {
     let mut client = Fixture::shop().client("shop").await;
     client.text("SELECT count(*) FROM crm.people").await;
     for sql in [
@@ -43,7 +43,7 @@ async fn an_attached_database_does_not_lend_its_tables_to_unqualified_names() {
 }
 
 #[tokio::test]
-async fn a_broken_database_disturbs_only_those_who_qualify_with_its_name() {
+async fn a_broken_database_affects_only_statements_that_name_it() {
     let fixture = Fixture::shop();
     std::fs::write(fixture.path("items.db"), "Dear SQLite, ".repeat(100)).unwrap();
     let mut client = fixture.client("shop").await;
@@ -60,7 +60,7 @@ async fn a_broken_database_disturbs_only_those_who_qualify_with_its_name() {
 }
 
 #[tokio::test]
-async fn unqualified_writes_stay_in_the_context_too() {
+async fn unqualified_writes_go_to_the_contexts_database() {
     let fixture = Fixture::shop().writable();
     fixture.file("crm.db", "CREATE INDEX by_name ON people(name)");
     let mut client = fixture.client("shop").await;
@@ -81,7 +81,7 @@ async fn unqualified_writes_stay_in_the_context_too() {
 }
 
 #[tokio::test]
-async fn more_databases_than_can_be_attached_work_a_few_at_a_time() {
+async fn more_databases_than_can_be_attached_can_be_used_a_few_at_a_time() {
     let fixture = Fixture::new();
     for number in 0..25 {
         fixture.file(&format!("db{number:02}.db"), &format!("CREATE TABLE t AS SELECT {number} AS x"));
@@ -101,7 +101,7 @@ async fn more_databases_than_can_be_attached_work_a_few_at_a_time() {
 }
 
 #[tokio::test]
-async fn names_with_spaces_and_dots_work_quoted() {
+async fn quoted_names_with_spaces_and_dots_work() {
     let fixture = Fixture::shop();
     fixture.file("my sales.2024.db", "CREATE TABLE t AS SELECT 4 AS x");
     let mut client = fixture.client("shop").await;
@@ -120,7 +120,7 @@ async fn three_part_names_and_unknown_schemas_are_explained() {
 }
 
 #[tokio::test]
-async fn misspelled_names_are_offered_near_ones() {
+async fn for_misspelled_names_similar_ones_are_suggested() {
     let mut client = Fixture::shop().client("shop").await;
     let error = client.error("SELECT * FROM itmes").await;
     assert_eq!(error.code.as_deref(), Some("SQLITE_ERROR (1)"));
@@ -132,7 +132,7 @@ async fn misspelled_names_are_offered_near_ones() {
 }
 
 #[tokio::test]
-async fn contexts_resolve() {
+async fn contexts_are_completed_with_defaults() {
     let fixture = Fixture::shop();
     let backend = fixture.open();
     let wanted = Context { database: Some("SHOP".into()), warehouse: Some("w".into()), ..Context::default() };

@@ -1,4 +1,4 @@
-//! Cancelling. No test sleeps: what must be stopped never ends by itself, so an answer proves the cancel.
+//! Cancelling. No test sleeps: what must be stopped never ends without a cancel, so an answer proves it.
 
 use super::*;
 
@@ -17,7 +17,7 @@ async fn cancelled(client: &mut Client, sql: &str, transaction: Transaction) -> 
 }
 
 #[tokio::test]
-async fn an_endless_query_ends_on_cancel_and_the_connection_goes_on() {
+async fn an_endless_query_ends_on_cancel_and_the_connection_stays_usable() {
     let mut client = Fixture::shop().client("shop").await;
     for transaction in [Transaction::None, Transaction::Commit, Transaction::Rollback] {
         assert_eq!(cancelled(&mut client, ENDLESS, transaction).await.kind, ErrorKind::Cancelled);
@@ -26,7 +26,7 @@ async fn an_endless_query_ends_on_cancel_and_the_connection_goes_on() {
     }
 }
 
-/// Whether somebody reads the file.
+/// Whether a statement is reading the file.
 fn is_being_read(path: PathBuf) -> bool {
     let other = rusqlite::Connection::open(path).unwrap();
     other.busy_timeout(Duration::ZERO).unwrap();
@@ -34,7 +34,7 @@ fn is_being_read(path: PathBuf) -> bool {
 }
 
 #[tokio::test]
-async fn a_cancel_in_full_flight_takes_effect_at_once() {
+async fn a_cancel_of_a_running_statement_takes_effect_at_once() {
     let fixture = Fixture::shop();
     let mut client = fixture.client("shop").await;
     let cancel = client.connection.canceller();
@@ -53,7 +53,7 @@ async fn a_cancel_in_full_flight_takes_effect_at_once() {
 }
 
 #[tokio::test]
-async fn a_late_cancel_does_not_hit_the_next_statement() {
+async fn a_late_cancel_does_not_affect_the_next_statement() {
     let mut client = Fixture::shop().client("shop").await;
     let cancel = client.connection.canceller();
     for _ in 0..100 {
@@ -63,7 +63,7 @@ async fn a_late_cancel_does_not_hit_the_next_statement() {
 }
 
 #[tokio::test]
-async fn cancels_from_another_thread_at_any_moment_leave_every_answer_whole_or_cancelled() {
+async fn with_cancels_at_any_moment_every_answer_is_complete_or_cancelled() {
     let mut client = Fixture::shop().client("shop").await;
     let cancel = client.connection.canceller();
     let done = Arc::new(std::sync::atomic::AtomicBool::new(false));

@@ -25,7 +25,7 @@ async fn answer(client: &mut Client, catalog: Catalog) -> (String, String) {
 }
 
 #[tokio::test]
-async fn databases_and_schemas() {
+async fn databases_and_schemas_are_listed() {
     let fixture = Fixture::shop();
     let mut client = fixture.client("shop").await;
     let (columns, rows) = answer(&mut client, Catalog::Databases).await;
@@ -41,7 +41,7 @@ async fn databases_and_schemas() {
 }
 
 #[tokio::test]
-async fn tables_with_and_without_estimates() {
+async fn tables_are_listed_with_and_without_estimates() {
     let fixture = Fixture::shop();
     fixture.file(
         "shop.db",
@@ -65,7 +65,7 @@ async fn tables_with_and_without_estimates() {
 }
 
 #[tokio::test]
-async fn views_and_their_definitions() {
+async fn views_and_their_definitions_are_listed() {
     let mut client = shop().await;
     let views = |database: &str| Catalog::Views { database: database.into(), schema: Some("MAIN".into()) };
     assert_eq!(
@@ -83,7 +83,7 @@ async fn views_and_their_definitions() {
 }
 
 #[tokio::test]
-async fn describing_tables_and_views() {
+async fn tables_and_views_are_described() {
     let fixture = Fixture::shop();
     fixture.file(
         "shop.db",
@@ -109,7 +109,7 @@ async fn describing_tables_and_views() {
 }
 
 #[tokio::test]
-async fn rows_of_a_view_under_caps() {
+async fn rows_of_a_view_are_capped() {
     let mut client = shop().await;
     assert_eq!(
         answer(&mut client, Catalog::Rows(relation(None, "CHEAP"))).await,
@@ -123,7 +123,7 @@ async fn rows_of_a_view_under_caps() {
 }
 
 #[tokio::test]
-async fn unknown_and_hostile_names() {
+async fn unknown_and_hostile_names_are_errors() {
     let mut client = shop().await;
     let error = client.catalog(describe(RelationKind::Table, "itms")).await.unwrap_err();
     assert_eq!(

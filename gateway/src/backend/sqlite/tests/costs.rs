@@ -11,7 +11,7 @@ fn bytes(completion: &Completion) -> usize {
 }
 
 #[tokio::test]
-async fn a_row_costs_no_more_than_the_cap_however_long_its_values_are() {
+async fn a_row_with_long_values_uses_no_more_memory_than_the_cap() {
     let mut client = Fixture::shop().client("shop").await;
     let columns = vec!["x"; 30].join(", ");
     let sql = format!(
@@ -27,7 +27,7 @@ async fn a_row_costs_no_more_than_the_cap_however_long_its_values_are() {
 }
 
 #[tokio::test]
-async fn a_later_row_is_cut_whole() {
+async fn a_row_that_does_not_fit_is_cut_as_a_whole() {
     let mut client = Fixture::shop().client("shop").await;
     let sql = "SELECT 'first' UNION ALL SELECT hex(zeroblob(3000000)) UNION ALL SELECT 'third'";
     let result = capped(&mut client, sql, 1024).await;
@@ -37,7 +37,7 @@ async fn a_later_row_is_cut_whole() {
 }
 
 #[tokio::test]
-async fn a_stored_value_that_is_too_long_says_so_and_spoils_no_other_column() {
+async fn a_stored_value_that_is_too_long_is_an_error_only_where_it_is_read() {
     let fixture = Fixture::shop();
     fixture.file("shop.db", "CREATE TABLE big AS SELECT 1 AS id, zeroblob(9000000) AS data, 'end' AS name");
     let mut client = fixture.client("shop").await;
@@ -57,7 +57,7 @@ async fn a_file_with_a_very_wide_table_is_read() {
 }
 
 #[tokio::test]
-async fn long_patterns_are_refused_before_they_match_for_minutes() {
+async fn long_patterns_are_refused_because_matching_would_take_minutes() {
     let mut client = Fixture::shop().client("shop").await;
     let sql = "SELECT hex(zeroblob(4000000)) LIKE '%' || hex(zeroblob(200))";
     let error = client.error(sql).await;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_configured_file_that_is_missing_is_named() {
+fn a_missing_configured_file_is_an_error_with_its_setting() {
     let mut fixture = Fixture::new();
     fixture.settings.databases.insert("sales".into(), fixture.path("missing"));
     let error = fixture.open_error();
@@ -18,7 +18,7 @@ fn a_configured_file_that_is_missing_is_named() {
 }
 
 #[test]
-fn a_configured_file_that_is_no_database_is_named() {
+fn a_configured_file_that_is_not_a_database_is_an_error_with_its_setting() {
     let mut fixture = Fixture::new();
     std::fs::write(fixture.path("letter.txt"), "Dear SQLite, ".repeat(100)).unwrap();
     fixture.settings.databases.insert("sales".into(), fixture.path("letter.txt"));
@@ -28,7 +28,7 @@ fn a_configured_file_that_is_no_database_is_named() {
 }
 
 #[tokio::test]
-async fn a_file_of_the_folder_that_is_no_database_fails_alone() {
+async fn a_file_in_the_folder_that_is_not_a_database_affects_no_other() {
     let fixture = Fixture::shop();
     std::fs::write(fixture.path("letter.db"), "Dear SQLite, ".repeat(100)).unwrap();
     let mut client = fixture.client("shop").await;
@@ -42,7 +42,7 @@ async fn a_file_of_the_folder_that_is_no_database_fails_alone() {
 }
 
 #[tokio::test]
-async fn configured_files_are_served_from_anywhere() {
+async fn configured_files_can_be_in_any_folder() {
     let mut fixture = Fixture::shop();
     let elsewhere = tempfile::tempdir().unwrap();
     let path = elsewhere.path().join("far away.data");
@@ -54,7 +54,7 @@ async fn configured_files_are_served_from_anywhere() {
 }
 
 #[tokio::test]
-async fn files_come_go_and_are_replaced_under_a_running_gateway() {
+async fn files_can_be_added_removed_and_replaced_while_the_gateway_runs() {
     let fixture = Fixture::shop();
     let mut client = fixture.client("shop").await;
     assert!(client.error("SELECT * FROM late.t").await.message.starts_with("no such table: late.t"));
@@ -73,7 +73,7 @@ async fn files_come_go_and_are_replaced_under_a_running_gateway() {
 }
 
 #[tokio::test]
-async fn reading_leaves_a_file_as_it_is() {
+async fn reading_does_not_change_a_file() {
     let fixture = Fixture::shop();
     let before = std::fs::read(fixture.path("shop.db")).unwrap();
     let mut client = fixture.client("shop").await;
@@ -90,7 +90,7 @@ async fn writable_files_are_in_wal_mode() {
 }
 
 #[tokio::test]
-async fn a_file_in_wal_mode_is_read_with_what_its_log_holds() {
+async fn a_file_in_wal_mode_is_read_including_its_log() {
     let fixture = Fixture::shop();
     let writer = rusqlite::Connection::open(fixture.path("shop.db")).unwrap();
     writer.execute_batch("PRAGMA journal_mode = wal; DELETE FROM items WHERE id = 1").unwrap();
@@ -101,7 +101,7 @@ async fn a_file_in_wal_mode_is_read_with_what_its_log_holds() {
 }
 
 #[test]
-fn locked_files_do_not_hold_up_the_start() {
+fn locked_files_do_not_delay_the_start() {
     let mut fixture = Fixture::shop().writable();
     fixture.settings.busy_timeout = Duration::from_secs(3600);
     for name in ["sales", "books"] {
@@ -124,7 +124,7 @@ fn locked_files_do_not_hold_up_the_start() {
 
 #[cfg(unix)]
 #[test]
-fn a_missing_folder_is_made_for_its_owner_alone() {
+fn a_missing_folder_is_created_only_for_its_owner() {
     use std::os::unix::fs::PermissionsExt;
     let mut fixture = Fixture::new();
     fixture.settings.folder = fixture.path("deep/er");
@@ -134,7 +134,7 @@ fn a_missing_folder_is_made_for_its_owner_alone() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_an_error_with_its_setting() {
+fn a_folder_that_cannot_be_created_is_an_error_with_its_setting() {
     let mut fixture = Fixture::new();
     std::fs::write(fixture.path("file"), "").unwrap();
     fixture.settings.folder = fixture.path("file/folder");

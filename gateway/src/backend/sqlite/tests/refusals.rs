@@ -10,7 +10,7 @@ async fn refused(client: &mut Client, sql: &str) -> String {
 }
 
 #[tokio::test]
-async fn refusals_name_what_and_why() {
+async fn a_refusal_names_what_is_refused_and_why() {
     let shared = "connections are shared, so it would affect other sessions";
     let connection = "it shows the state of a connection shared by several sessions";
     for fixture in [Fixture::shop(), Fixture::shop().writable()] {
@@ -76,7 +76,7 @@ async fn vacuum_is_refused_in_every_form() {
 }
 
 #[tokio::test]
-async fn pragma_functions_obey_the_same_rules() {
+async fn the_same_rules_apply_to_pragma_functions() {
     let mut client = Fixture::shop().client("shop").await;
     assert_eq!(client.text("SELECT name FROM pragma_table_info('people', 'crm')").await, "id;name");
     assert_eq!(client.text("SELECT * FROM pragma_journal_mode").await, "delete");
@@ -151,7 +151,7 @@ async fn the_schema_table_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn one_statement_a_call() {
+async fn only_one_statement_per_call_is_accepted() {
     let mut client = Fixture::shop().writable().client("shop").await;
     for sql in
         ["SELECT 1; SELECT 2", "DELETE FROM items; DELETE FROM items", "SELECT 1; SELEC 2", "SELECT 1; x"]

@@ -8,7 +8,7 @@ async fn capped(client: &mut Client, sql: &str, caps: Caps) -> Completion {
 }
 
 #[tokio::test]
-async fn values_of_every_type() {
+async fn values_of_every_type_are_returned() {
     let mut client = Fixture::shop().client("shop").await;
     let text = client.text("SELECT NULL, 9223372036854775807, 1.0, 0.1 + 0.2, 'x|y', x'00ff', ''").await;
     assert_eq!(text, "NULL|9223372036854775807|1.0|0.30000000000000004|x|y|X'00FF'|");
@@ -49,7 +49,7 @@ async fn bytes_past_the_cap_are_cut() {
 }
 
 #[tokio::test]
-async fn counting_ends_in_time_also_where_no_further_row_comes() {
+async fn counting_stops_in_time_even_if_no_further_row_arrives() {
     let mut client = Fixture::shop().client("shop").await;
     let caps = Caps { rows_max: 2, count_rows_max: u64::MAX, ..CAPS };
     // Rows without end: some are counted.
@@ -64,7 +64,7 @@ async fn counting_ends_in_time_also_where_no_further_row_comes() {
 }
 
 #[tokio::test]
-async fn what_a_statement_writes_does_not_depend_on_the_caps() {
+async fn caps_do_not_limit_what_a_statement_writes() {
     let mut client = Fixture::shop().writable().client("shop").await;
     let caps = Caps { rows_max: 1, bytes_max: 1, count_rows_max: 1 };
     let result = capped(&mut client, "UPDATE items SET price = 9 RETURNING id", caps).await;
@@ -73,7 +73,7 @@ async fn what_a_statement_writes_does_not_depend_on_the_caps() {
 }
 
 #[tokio::test]
-async fn a_result_that_needs_too_much_is_an_error_and_no_crash() {
+async fn a_result_that_needs_too_much_memory_is_an_error_and_not_a_crash() {
     let mut client = Fixture::shop().client("shop").await;
     let error = client.error("SELECT length(zeroblob(100000000))").await;
     assert_eq!(error.code.as_deref(), Some("SQLITE_TOOBIG (18)"));

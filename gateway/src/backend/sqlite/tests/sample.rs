@@ -21,7 +21,7 @@ fn files(fixture: &Fixture) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_eight_tables_are_there_with_estimates() {
+async fn the_eight_tables_exist_with_estimates() {
     let fixture = empty();
     let mut client = fixture.client(NAME).await;
     let rows = [
@@ -44,7 +44,7 @@ async fn the_eight_tables_are_there_with_estimates() {
 }
 
 #[tokio::test]
-async fn its_values_look_right_and_its_keys_hold() {
+async fn values_are_plausible_and_foreign_keys_hold() {
     let mut client = empty().client(NAME).await;
     let first = "SELECT o_orderkey, o_totalprice, o_orderdate, o_orderstatus FROM orders LIMIT 2";
     assert_eq!(client.text(first).await, "1|172799.49|1996-01-02|O;2|38426.09|1996-12-01|O");
@@ -59,7 +59,7 @@ async fn its_values_look_right_and_its_keys_hold() {
 }
 
 #[test]
-fn two_fillings_are_the_same_and_nothing_else_is_left() {
+fn the_sample_data_is_deterministic_and_leaves_no_other_files() {
     let (one, two) = (empty(), empty());
     for fixture in [&one, &two] {
         fixture.open();
@@ -70,7 +70,7 @@ fn two_fillings_are_the_same_and_nothing_else_is_left() {
 }
 
 #[test]
-fn what_a_killed_start_left_is_done_anew() {
+fn the_leftover_of_a_killed_start_is_replaced() {
     let fixture = empty();
     std::fs::write(fixture.path(".SNOWFLAKE_SAMPLE_DATA.unfinished"), "half a datab").unwrap();
     std::fs::write(fixture.path(".SNOWFLAKE_SAMPLE_DATA.lock"), "").unwrap();
@@ -90,7 +90,7 @@ fn a_second_start_changes_nothing() {
 }
 
 #[test]
-fn starts_at_once_make_it_once() {
+fn simultaneous_starts_create_it_once() {
     let fixture = empty();
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -101,7 +101,7 @@ fn starts_at_once_make_it_once() {
 }
 
 #[test]
-fn a_database_of_that_name_is_left_alone() {
+fn an_existing_database_of_that_name_is_not_changed() {
     let fixture = empty();
     fixture.file("snowflake_sample_data.sqlite", "CREATE TABLE mine(x)");
     fixture.open();
@@ -109,7 +109,7 @@ fn a_database_of_that_name_is_left_alone() {
 }
 
 #[test]
-fn without_it_no_file_is_made() {
+fn without_the_setting_no_file_is_created() {
     let fixture = Fixture::new();
     fixture.open();
     assert!(files(&fixture).is_empty());

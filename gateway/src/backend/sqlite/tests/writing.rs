@@ -13,7 +13,7 @@ async fn in_transaction(
 const COUNT: &str = "SELECT count(*) FROM items";
 
 #[tokio::test]
-async fn writes_say_how_many_rows_they_changed() {
+async fn the_result_of_a_write_has_the_number_of_changed_rows() {
     let mut client = Fixture::shop().writable().client("shop").await;
     for (sql, affected) in [
         ("INSERT INTO items(name) VALUES ('a'), ('b')", 2),
@@ -45,7 +45,7 @@ async fn transactions_commit_and_roll_back() {
 }
 
 #[tokio::test]
-async fn an_error_leaves_no_transaction_behind() {
+async fn after_an_error_no_transaction_is_open() {
     let mut client = Fixture::shop().writable().client("shop").await;
     for sql in [
         "INSERT INTO items(id, name) VALUES (9, 'x'), (1, 'twice')",
@@ -96,7 +96,7 @@ async fn the_gate_is_asked_before_anything_changes_and_only_then() {
 }
 
 #[tokio::test]
-async fn rows_that_are_cut_are_written_and_counted_all_the_same() {
+async fn rows_cut_from_a_result_are_still_written_and_counted() {
     let mut client = Fixture::shop().writable().client("shop").await;
     let sql = "INSERT INTO items(name) VALUES ('a'), ('b'), ('c') RETURNING name";
     let done = client.run(statement(sql, Transaction::None), Caps { rows_max: 1, ..CAPS }).await.unwrap();
@@ -124,7 +124,7 @@ async fn read_only_transactions_run_reads() {
 }
 
 #[tokio::test]
-async fn foreign_keys_hold_also_in_attached_databases() {
+async fn foreign_keys_are_enforced_in_attached_databases_too() {
     let fixture = Fixture::shop().writable();
     fixture.file("crm.db", "CREATE TABLE a(id INTEGER PRIMARY KEY); CREATE TABLE b(a REFERENCES a ON DELETE CASCADE); INSERT INTO a VALUES (1)");
     let mut client = fixture.client("shop").await;
@@ -162,7 +162,7 @@ async fn schema_changes_of_every_kind_work_when_writable() {
 }
 
 #[tokio::test]
-async fn a_lock_that_stays_is_busy() {
+async fn a_lock_held_past_the_time_out_is_reported_as_busy() {
     let mut fixture = Fixture::shop().writable();
     fixture.settings.busy_timeout = Duration::from_millis(1);
     let mut client = fixture.client("shop").await;
@@ -193,7 +193,7 @@ async fn readers_read_while_a_writer_writes() {
 }
 
 #[tokio::test]
-async fn writers_take_turns() {
+async fn concurrent_writers_wait_for_each_other() {
     let fixture = Fixture::shop().writable();
     let backend = fixture.open();
     let (mut one, mut two) = (client(&backend, "shop").await, client(&backend, "shop").await);

@@ -1,0 +1,70 @@
+# One recipe for each check and command. `.ci/run` runs the same commands and does not need `just`.
+# Test programs and their settings: CONTRIBUTING.md.
+
+# The recipes.
+[private]
+default:
+    @just --list --unsorted
+
+# Check the format.
+fmt:
+    cargo fmt --all --check
+
+# Run clippy; warnings are errors.
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Build the API documentation; warnings are errors.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+# Run all tests. Arguments are passed on: `just test -p snowgate --lib config::`.
+test *arguments="--workspace":
+    cargo test {{ arguments }}
+
+# Run only the unit and property tests (no processes, no network).
+quick:
+    cargo test --locked -p snowgate -p snowgate-shim
+
+# Build release binaries and run the demo.
+demo:
+    cargo build --release && ./target/release/snowgate demo
+
+# Run everything that CI runs.
+ci:
+    .ci/run
+
+# Run a benchmark (spine, carry or account) on release binaries: `just bench spine --quick`.
+bench name="spine" *arguments:
+    cargo build --release
+    cargo bench -p snowgate-benches --bench {{ name }} -- {{ arguments }}
+
+# Kill gateways under working clients, on release binaries; then the same in front of fakesnow.
+chaos clients="50" kills="200" fakesnow_kills="50":
+    cargo build --release
+    SNOWGATE_TEST_BIN_DIR="{{ justfile_directory() }}/target/release" SNOWGATE_TEST_CLIENTS={{ clients }} \
+        SNOWGATE_TEST_KILLS={{ kills }} SNOWGATE_TEST_FAKESNOW_CLIENTS={{ clients }} \
+        SNOWGATE_TEST_FAKESNOW_KILLS={{ fakesnow_kills }} \
+        cargo test --locked -p snowgate-tests --test chaos -- --nocapture
+
+# Start many shims at once, again and again, while gateways and shims are killed.
+start-race rounds="300":
+    SNOWGATE_TEST_ROUNDS={{ rounds }} cargo test --locked --release -p snowgate-tests --test start_race
+
+# Fuzz a target (hello, frames, shim_link, gateway_link or lines); needs cargo-fuzz and a nightly compiler.
+fuzz target="frames" seconds="300":
+    cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }} -max_len=600
+
+# Measure line coverage by folder; needs cargo-llvm-cov and LLVM's tools (Debian: llvm-22).
+coverage *arguments="--workspace":
+    .ci/coverage {{ arguments }}
+
+# Check licences, advisories and sources of dependencies; needs cargo-deny.
+deny:
+    cargo deny check
+
+# Build the release binaries and check that the shim is small enough.
+release:
+    cargo build --release --locked
+    @test "$(stat -c %s target/release/snowgate-shim)" -le 500000
+    @ls -l target/release/snowgate target/release/snowgate-shim
