@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::auth::{BrowserChallenge, challenge};
+use crate::auth::{BrowserChallenge, Who, challenge};
 use crate::error::Error;
 use crate::http::Http;
 use crate::identity::Identity;
-use crate::log_in::{LogIn, LoggedIn, Who, log_in};
+use crate::log_in::{LogIn, LoggedIn, log_in};
 use crate::settings::{Account, Settings};
 
 /// A client of one account: it makes sessions. A clone shares its connections.
@@ -46,7 +46,7 @@ impl Client {
         log_in(&self.http, &self.account, &self.identity, wanted).await
     }
 
-    /// Asks where a browser must go to log `user` in, and have its answer come to `port` of this machine.
+    /// Asks for the page where a browser logs `user` in. The browser delivers the result to `port` on this machine.
     ///
     /// # Errors
     /// As [`Client::log_in`].

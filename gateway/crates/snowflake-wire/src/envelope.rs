@@ -70,8 +70,8 @@ pub(crate) struct Envelope {
     code: String,
     message: Option<String>,
     success: bool,
-    /// Whether the server may have acted on an attempt before the one that this answers.
-    pub(crate) after_taken: bool,
+    /// Whether the server may have processed an attempt before the one that this answers.
+    pub(crate) maybe_processed_before: bool,
 }
 
 impl Envelope {
@@ -80,7 +80,7 @@ impl Envelope {
         let data = fields.raw("data").map(|raw| body.slice_ref(raw.as_bytes()));
         let code = fields.text("code").unwrap_or_default();
         let (message, success) = (fields.filled("message"), fields.is_true("success"));
-        Ok(Self { data, code, message, success, body, after_taken: false })
+        Ok(Self { data, code, message, success, body, maybe_processed_before: false })
     }
 
     pub(crate) fn has_code(&self) -> bool {
@@ -114,7 +114,7 @@ impl Envelope {
         Failure {
             code: code.unwrap_or_default(),
             sql_state: data.filled("sqlState"),
-            message: message.unwrap_or_else(|| "the server gives no reason".into()),
+            message: message.unwrap_or_else(|| "the server gave no reason".into()),
             position: position(&data),
             query_id: data.text("queryId").and_then(|id| QueryId::parse(&id)),
         }

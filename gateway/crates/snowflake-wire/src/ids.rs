@@ -18,7 +18,7 @@ impl RequestId {
         Self(Uuid::new_v4())
     }
 
-    /// A name kept from before, as [`RequestId::as_uuid`] gave it.
+    /// A name kept from before, as returned by [`RequestId::as_uuid`].
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }

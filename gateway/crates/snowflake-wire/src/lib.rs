@@ -27,6 +27,7 @@
 mod answer;
 mod auth;
 mod client;
+mod column;
 mod envelope;
 mod error;
 mod http;
@@ -45,17 +46,17 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Column, ColumnKind, StatementType};
-pub use auth::{BrowserChallenge, Credentials, KeyError, KeyPair, SecondFactor};
+pub use answer::{Answer, StatementType};
+pub use auth::{BrowserChallenge, Credentials, KeyPair, SecondFactor};
 pub use client::Client;
-pub use error::{Cause, Error, Failure, Operation, Position};
-pub use http::RetryPolicy;
+pub use column::{Column, ColumnKind};
+pub use error::{Cause, Error, Failure, FileTransfer, KeyError, Operation, Position, SettingsError};
 pub use identity::Identity;
 pub use ids::{QueryId, RequestId};
 pub use log_in::{LogIn, LoggedIn};
-pub use query::{Aborted, Progress, QueryState, QueryStatus, Running};
+pub use query::{Aborted, Progress, QueryState, QueryStatus, RunningQuery};
 pub use rows::{Row, Rows};
 pub use secret::Secret;
 pub use session::{Session, SessionContext};
-pub use settings::{Account, Limits, Protocol, Proxy, Settings, SettingsError};
-pub use statement::{FileTransfer, ParameterValue, Statement, after_blanks};
+pub use settings::{Account, Limits, Protocol, Proxy, RetryPolicy, Settings};
+pub use statement::{ParameterValue, Statement, after_blanks};

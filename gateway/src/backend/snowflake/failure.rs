@@ -1,12 +1,16 @@
-//! The wire's errors as the backend's: what went wrong, in Snowflake's own words where it has some, and what to do.
+//! The wire's errors as the backend's: what went wrong, in Snowflake's own words where there are some, and what to do.
 
 use std::fmt::Write;
 
 use crate::backend::{BackendError, ErrorKind};
 use snowflake_wire::{Error, Failure, QueryId};
 
-/// How the message begins where nobody knows what came of a statement.
+/// How a message begins if it is not known whether the statement took effect.
 pub(super) const UNKNOWN: &str = "outcome unknown: ";
+
+/// What the caller of a request is told to do about an outage.
+pub(super) const IF_IT_KEEPS_FAILING: &str =
+    "try again in a moment; if it keeps failing, check the network, and `host` and `proxy` under [snowflake]";
 
 /// How far a statement had come when an error ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +19,7 @@ pub(super) struct Stage<'a> {
     pub(super) writes: bool,
     /// Whether the server was told to abort it.
     pub(super) stopped: bool,
-    /// Its name, if it runs on the server.
+    /// Its query id, if it runs on the server.
     pub(super) query: Option<&'a QueryId>,
 }
 
@@ -30,16 +34,16 @@ pub(super) fn of_statement(error: &Error, stage: Stage<'_>) -> BackendError {
         Error::Statement(failure) => of_failure(ErrorKind::Statement, failure),
         Error::FileTransfer(_) => BackendError::new(ErrorKind::Refused, error.to_string())
             .with_next_step("load and unload files with Snowflake's own tools"),
-        other if !stage.writes || (stage.query.is_none() && other.is_untaken()) => {
+        other if !stage.writes || (stage.query.is_none() && other.was_not_processed()) => {
             let mut error = of_connection(other);
             error.message.push_str("; nothing was changed");
-            named(error, stage.query)
+            with_query_id(error, stage.query)
         }
         other => {
             let message = format!("{UNKNOWN}{}", with_causes(other));
             let next_step = "check the data, or look at the query history, before you run it again";
             let error = BackendError::new(ErrorKind::OutcomeUnknown, message).with_next_step(next_step);
-            named(error, stage.query)
+            with_query_id(error, stage.query)
         }
     }
 }
@@ -53,7 +57,7 @@ pub(super) fn of_connection(error: &Error) -> BackendError {
             refused.message = format!("Snowflake refuses the log-in: {}", refused.message);
             refused.with_next_step(
                 "correct user, account or credentials (`snowgate config show` says where they come from), then run \
-                 `snowgate restart`; what comes from a variable counts after `snowgate stop` and a new start of the client",
+                 `snowgate restart`; after a change of an environment variable, run `snowgate stop` and restart the client",
             )
         }
         other => {
@@ -63,26 +67,33 @@ pub(super) fn of_connection(error: &Error) -> BackendError {
     }
 }
 
+/// A query that keeps running on the server while the gateway shuts down; the next gateway fetches its result.
+pub(super) fn detached(query: &str) -> BackendError {
+    let mut error =
+        BackendError::new(ErrorKind::Detached, "the gateway is shutting down; the query keeps running");
+    error.query_id = Some(query.to_owned());
+    error
+}
+
 /// A request that was stopped before anything of it reached the server.
 pub(super) fn stopped_early() -> BackendError {
-    BackendError::new(ErrorKind::Cancelled, "it was stopped before it began")
+    BackendError::new(ErrorKind::Cancelled, "the request was stopped before its statement was sent")
 }
 
 fn next_step(error: &Error) -> &'static str {
     match error {
-        error if error.is_outage() => {
-            "try again in a moment; if it goes on, check the network, and `host` and `proxy` under [snowflake]"
-        }
-        Error::Status { status: 500.., .. } | Error::LogInAgain(_) | Error::Taken(_) | Error::Closed => {
-            "try again in a moment"
-        }
+        error if error.is_outage() => IF_IT_KEEPS_FAILING,
+        Error::Status { status: 500.., .. }
+        | Error::LogInAgain(_)
+        | Error::MaybeProcessed(_)
+        | Error::Closed => "try again in a moment",
         Error::TooLarge { .. } => "select fewer columns or shorter values",
         _ => "check `account`, `host` and `proxy` under [snowflake]",
     }
 }
 
-/// The error with the query's name, where it has none yet.
-fn named(mut error: BackendError, query: Option<&QueryId>) -> BackendError {
+/// The error with the query's id, unless it has one.
+fn with_query_id(mut error: BackendError, query: Option<&QueryId>) -> BackendError {
     error.query_id = error.query_id.or_else(|| query.map(ToString::to_string));
     error
 }

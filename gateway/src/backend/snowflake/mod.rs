@@ -1,16 +1,22 @@
 //! Snowflake: one account, one user's credentials, as many sessions as the pool has connections.
 //!
-//! The crate `snowflake-wire` speaks the driver protocol and knows nothing of Snowgate. `log_in/` shares credentials and asks a person once,
-//! `health` keeps an outage from making everybody wait, `connection` has a session and puts a request's context in place
-//! (`context`, `names`), `run` runs one request on it, `catalog` has the statements behind the tools, `class` knows which
-//! statements change nothing.
+//! The crate `snowflake-wire` speaks the driver protocol and knows nothing of Snowgate. Here, from the top:
+//!
+//! - `connection`: a session, and one request at a time on it. `context_switch`: brings the session to a request's context.
+//! - `run/`: one request on one session. `admission`: which statements may run at all.
+//! - `log_in/`: the credentials that all connections share, and the user, who is asked once.
+//! - `session`: sessions that are kept alive and closed. `circuit_breaker`: requests fail at once during an outage.
+//! - `catalog`: the statements behind the tools. `class`: what a statement may do. `context`, `names`, `tag`, `shorten`,
+//!   `stop`, `failure`, `settings`: small parts.
 
+mod admission;
 mod catalog;
+mod circuit_breaker;
 mod class;
 mod connection;
 mod context;
+mod context_switch;
 mod failure;
-mod health;
 mod log_in;
 mod names;
 mod run;
@@ -29,14 +35,14 @@ use tokio::time::timeout;
 
 use self::connection::SnowflakeConnection;
 use self::failure::of_connection;
-use self::log_in::Logins;
+use self::log_in::LoginManager;
 use super::{Backend, BackendError, BackendStatus, BoxFuture, Connection, Context};
 use snowflake_wire::{Client, Identity, RetryPolicy, Settings};
 
-/// How long a gateway that leaves waits for its goodbyes to the server.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a shutdown waits for the sessions to be closed on the server.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often and how long an exchange is tried again: an agent waits for it, and can ask again itself.
+/// How often and how long an exchange is retried: short, because an agent waits and can call again.
 const RETRY: RetryPolicy = RetryPolicy {
     attempts_max: 5,
     pause_min: Duration::from_millis(100),
@@ -46,7 +52,7 @@ const RETRY: RetryPolicy = RetryPolicy {
 
 /// An account of Snowflake.
 pub struct SnowflakeBackend {
-    logins: Arc<Logins>,
+    login_manager: Arc<LoginManager>,
     target: String,
     read_only: bool,
 }
@@ -67,7 +73,7 @@ impl SnowflakeBackend {
         let host = client.host().to_owned();
         let target = format!("account {}, user {} at {host}", settings.account.as_str(), settings.user);
         let read_only = settings.read_only;
-        Ok(Self { logins: Arc::new(Logins::new(client, &host, settings)), target, read_only })
+        Ok(Self { login_manager: Arc::new(LoginManager::new(client, &host, settings)), target, read_only })
     }
 }
 
@@ -76,40 +82,45 @@ impl Backend for SnowflakeBackend {
         "snowflake"
     }
 
-    /// Spells the names; whether they exist is seen when a connection goes there.
+    /// Spells the names; whether they exist is known once a connection switches to the context.
     fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>> {
         Box::pin(async move { Ok(context::normalized(wanted)) })
     }
 
     fn completed(&self, context: &Context) -> Context {
-        context::completed(context, &self.logins.base())
+        context::completed(context, &self.login_manager.sessions.base())
     }
 
     fn tells_contexts(&self) -> bool {
         true
     }
 
-    /// A log-in may open a browser: not before somebody asks for something.
+    /// A log-in may open a browser, so it waits for the first request.
     fn connects_early(&self) -> bool {
         false
     }
 
     fn status(&self) -> BackendStatus {
-        BackendStatus { target: Some(self.target.clone()), problem: self.logins.problem() }
+        BackendStatus { target: Some(self.target.clone()), problem: self.login_manager.problem() }
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.logins.goodbyes.close();
-            if timeout(GOODBYE_TIMEOUT, self.logins.goodbyes.wait()).await.is_err() {
-                tracing::warn!(left = self.logins.goodbyes.len(), "the warehouse does not hear our goodbyes");
+            let closing = &self.login_manager.sessions.closing;
+            closing.close();
+            if timeout(CLOSE_TIMEOUT, closing.wait()).await.is_err() {
+                tracing::warn!(
+                    sessions = closing.len(),
+                    "some sessions could not be closed on the warehouse"
+                );
             }
         })
     }
 
     fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>> {
         Box::pin(async move {
-            let connection = SnowflakeConnection::open(Arc::clone(&self.logins), self.read_only).await?;
+            let connection =
+                SnowflakeConnection::open(Arc::clone(&self.login_manager), self.read_only).await?;
             Ok(Box::new(connection) as Box<dyn Connection>)
         })
     }

@@ -1,80 +1,116 @@
-//! One session with the server: logged in, kept alive, and ended where nobody uses it any more.
+//! Sessions with the server: logged in, kept alive, counted, and closed when they are no longer used.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use snowflake_wire::{Session as WireSession, SessionContext};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at};
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument, info_span};
 
-use super::log_in::{Counted, Logins};
-use snowflake_wire::{Session, SessionContext};
+use super::context::of_session;
+use crate::backend::Context;
 
-/// How often a session tells the server that it is still wanted. Snowflake's own clients do it every 15 to 60 minutes.
+/// How often a session tells the server that it is in use. Snowflake's own clients do it every 15 to 60 minutes.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15 * 60);
 
-/// A session, and the context that its log-in gave.
-pub(super) struct OpenSession {
-    pub(super) wire: Session,
-    pub(super) base: SessionContext,
-    /// Aborts under way, which need the session: it is closed after them.
+/// All sessions of the account.
+#[derive(Default)]
+pub(super) struct SessionTracker {
+    /// Sessions that are logged in. Changed by [`OpenSession`] alone.
+    open: AtomicUsize,
+    /// The context that the last log-in returned.
+    base: Mutex<Context>,
+    /// Sessions that are being closed on the server. Only a shutdown waits for them.
+    pub(super) closing: TaskTracker,
+}
+
+impl SessionTracker {
+    /// The context that the last log-in returned: what completes a request's.
+    pub(super) fn base(&self) -> Context {
+        self.base.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether any session is logged in.
+    pub(super) fn has_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// What a request uses of a session. The connection may replace the session meanwhile.
+#[derive(Clone)]
+pub(super) struct SessionHandle {
+    pub(super) wire: WireSession,
+    /// Aborts in progress, which need the session: it is closed after them.
     pub(super) aborts: TaskTracker,
-    /// Set where a query of the session goes on without us: closing the session would abort it, a detached one, too.
-    pub(super) is_left: Arc<AtomicBool>,
-    /// The database that was gone to last without a schema, and the schema that it brought.
-    pub(super) brought: Mutex<Option<(String, Option<String>)>>,
+    /// Set while a query of the session is to keep running without us: closing the session would abort it, even one that
+    /// was submitted as detached.
+    pub(super) keep_open: Arc<AtomicBool>,
+}
+
+/// A session, and the context that its log-in returned.
+pub(super) struct OpenSession {
+    handle: SessionHandle,
+    pub(super) base: SessionContext,
+    /// The database that was last entered without a schema, and the schema that the server chose. Written by context
+    /// switches.
+    pub(super) default_schema: Mutex<Option<(String, Option<String>)>>,
     heartbeat: JoinHandle<()>,
-    logins: Arc<Logins>,
-    _counted: Counted,
+    tracker: Arc<SessionTracker>,
 }
 
 impl OpenSession {
-    /// The session that a log-in gave. Called from a task.
-    pub(super) fn new(logins: &Arc<Logins>, wire: Session) -> Self {
+    /// The session that a log-in returned. Must be called from a task.
+    pub(super) fn new(tracker: &Arc<SessionTracker>, wire: WireSession) -> Self {
         let base = wire.context();
-        logins.note_base(&base);
-        let heartbeat = tokio::spawn(beat(wire.clone()));
-        Self {
-            base,
-            wire,
-            aborts: TaskTracker::new(),
-            is_left: Arc::default(),
-            brought: Mutex::default(),
-            heartbeat,
-            logins: Arc::clone(logins),
-            _counted: logins.count(),
-        }
+        *tracker.base.lock().unwrap_or_else(PoisonError::into_inner) = of_session(&base);
+        tracker.open.fetch_add(1, Ordering::Relaxed);
+        // The session outlives the request that logged in.
+        let span = info_span!(parent: None, "keep_alive", session_id = wire.id());
+        let heartbeat = tokio::spawn(keep_alive(wire.clone()).instrument(span));
+        let handle = SessionHandle { wire, aborts: TaskTracker::new(), keep_open: Arc::default() };
+        Self { handle, base, default_schema: Mutex::default(), heartbeat, tracker: Arc::clone(tracker) }
+    }
+
+    pub(super) fn handle(&self) -> &SessionHandle {
+        &self.handle
+    }
+
+    pub(super) fn wire(&self) -> &WireSession {
+        &self.handle.wire
     }
 }
 
 impl Drop for OpenSession {
-    /// Has the server told that the session is over, by a task that only a gateway which leaves waits for.
+    /// Starts a task that closes the session on the server.
     fn drop(&mut self) {
         self.heartbeat.abort();
-        if self.is_left.load(Ordering::Acquire) {
+        self.tracker.open.fetch_sub(1, Ordering::Relaxed);
+        if self.handle.keep_open.load(Ordering::Acquire) {
             return;
         }
-        let (session, aborts) = (self.wire.clone(), self.aborts.clone());
+        let SessionHandle { wire, aborts, .. } = self.handle.clone();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        self.logins.goodbyes.spawn_on(
+        self.tracker.closing.spawn_on(
             async move {
                 aborts.close();
                 aborts.wait().await;
-                // Where it cannot be told, it ends the session by itself.
-                let _ = session.close().await;
+                // If this fails, the server ends the session by itself.
+                let _ = wire.close().await;
             },
             &runtime,
         );
     }
 }
 
-async fn beat(session: Session) {
+async fn keep_alive(session: WireSession) {
     let mut interval = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     while session.is_alive() {
         interval.tick().await;
         if let Err(error) = session.heartbeat().await {
-            tracing::debug!(%error, "a heartbeat failed");
+            tracing::debug!(%error, "the heartbeat failed");
         }
     }
 }

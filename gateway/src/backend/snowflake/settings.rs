@@ -31,7 +31,7 @@ pub struct SnowflakeSettings {
     pub schema: Option<String>,
     /// Refuse statements that may change something.
     pub read_only: bool,
-    /// Where log-ins that asked a person are remembered; `None`: nowhere.
+    /// Where log-ins that asked the user are remembered; `None`: nowhere.
     pub token_cache: Option<PathBuf>,
 }
 
@@ -63,8 +63,8 @@ pub enum Authenticator {
 }
 
 impl Authenticator {
-    /// Whether a log-in asks a person, or uses up what a person has typed.
-    pub(super) fn asks_a_person(&self) -> bool {
+    /// Whether a log-in asks the user, or uses up a passcode that the user has typed.
+    pub(super) fn asks_the_user(&self) -> bool {
         matches!(self, Self::SecondFactor { .. } | Self::ExternalBrowser)
     }
 }

@@ -1,14 +1,13 @@
 //! What a finished query gives: columns, rows, and the state it leaves the session in.
 
-mod column;
 mod statement_type;
 
 use std::sync::Arc;
 
-pub use column::{Column, ColumnKind};
 use serde_json::value::RawValue;
 pub use statement_type::StatementType;
 
+use crate::column::Column;
 use crate::envelope::{self, Envelope, Fields, time_zone};
 use crate::error::{Error, Operation};
 use crate::ids::QueryId;
@@ -48,7 +47,8 @@ impl Answer {
         let columns: Arc<[Column]> = columns(data).into();
         let query_id = data.text("queryId").and_then(|id| QueryId::parse(&id));
         let rows = Rows::new(
-            session.clone(),
+            session.http(),
+            Box::new(session.clone()),
             query_id.clone(),
             Renderer::new(&columns, &zone),
             columns,

@@ -5,10 +5,9 @@ use std::fmt;
 use serde::Serialize;
 use url::Url;
 
-use super::Proof;
+use super::{Proof, Who};
 use crate::error::{Error, Operation};
 use crate::http::{Call, Http, Payload};
-use crate::log_in::Who;
 use crate::secret::Secret;
 
 /// How the log-ins of this way are named.
@@ -39,7 +38,7 @@ struct Extra {
     browser_mode_redirect_port: String,
 }
 
-/// Asks for a challenge whose answer comes to `port` of this machine.
+/// Requests a challenge whose answer the browser delivers to `port` on this machine.
 pub(crate) async fn challenge(http: &Http, who: &Who<'_>, port: u16) -> Result<BrowserChallenge, Error> {
     const OPERATION: Operation = Operation::BrowserChallenge;
     let body = who.body(&Proof::by_browser(), &Extra { browser_mode_redirect_port: port.to_string() });

@@ -11,6 +11,7 @@ use ring::rsa;
 use ring::signature::{self, KeyPair as _};
 
 use super::jwt;
+use crate::error::KeyError;
 use crate::secret::Secret;
 
 /// An RSA key of 2048 to 4096 bits, read once. It never leaves this value; what is sent is a token that it signed.
@@ -18,31 +19,6 @@ use crate::secret::Secret;
 pub struct KeyPair {
     key: Arc<rsa::KeyPair>,
     fingerprint: String,
-}
-
-/// Why a private key cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// No PEM, or one of something else.
-    #[error(
-        "no PEM block of a private key; it begins with `-----BEGIN PRIVATE KEY-----` or `-----BEGIN ENCRYPTED PRIVATE KEY-----`"
-    )]
-    NotPem,
-    /// An encrypted key without a passphrase.
-    #[error("the private key is encrypted and no passphrase was given")]
-    PassphraseMissing,
-    /// The passphrase is wrong, or the encryption is not one of PBES2's usual.
-    #[error(
-        "the private key cannot be decrypted: the passphrase is wrong, or its encryption is none of PBES2 with AES or 3DES"
-    )]
-    Undecipherable,
-    /// Not an RSA key, or one too small, too large or inconsistent.
-    #[error("the private key is not a valid RSA key of 2048 to 4096 bits ({0})")]
-    Unusable(String),
-    /// The system gave no randomness, or no time.
-    #[error("the private key could not sign")]
-    Unsigned,
 }
 
 impl KeyPair {

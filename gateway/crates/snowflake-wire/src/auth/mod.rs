@@ -3,14 +3,17 @@
 mod browser;
 mod jwt;
 mod key_pair;
+mod who;
 
 use std::borrow::Cow;
 
 pub use browser::BrowserChallenge;
 pub(crate) use browser::challenge;
-pub use key_pair::{KeyError, KeyPair};
+pub use key_pair::KeyPair;
 use serde::{Serialize, Serializer};
+pub(crate) use who::Who;
 
+use crate::error::KeyError;
 use crate::secret::Secret;
 
 /// What a log-in proves the user with.

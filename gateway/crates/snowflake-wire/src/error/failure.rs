@@ -12,7 +12,7 @@ pub struct Failure {
     pub code: String,
     /// The five characters of SQLSTATE.
     pub sql_state: Option<String>,
-    /// The server's text. It may quote the statement: it belongs to whoever sent that, not into a log.
+    /// The server's text. It may quote the statement: show it to the sender only, never write it to a log.
     pub message: String,
     /// Where in the statement.
     pub position: Option<Position>,

@@ -2,17 +2,19 @@
 
 pub(crate) mod codes;
 mod failure;
+mod file_transfer;
+mod key;
 mod operation;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use failure::{Failure, Position};
+pub use file_transfer::FileTransfer;
+pub use key::KeyError;
 pub use operation::Operation;
-
-use crate::auth::KeyError;
-use crate::settings::SettingsError;
-use crate::statement::FileTransfer;
+pub use settings::SettingsError;
 
 /// What went wrong. No variant holds a token, an address with a signature, or the text of a statement; only a
 /// [`Failure`]'s message may quote one.
@@ -26,7 +28,7 @@ pub enum Error {
     #[error("the private key cannot be used")]
     Key(#[from] KeyError),
     /// The statement moves files between this machine and a stage. Nothing was sent.
-    #[error("{0} statements read and write files of this machine and are never sent")]
+    #[error("{0} statements read or write files on this machine and are never sent")]
     FileTransfer(FileTransfer),
     /// The server refused the statement, or it failed while it ran.
     #[error("{0}")]
@@ -48,7 +50,7 @@ pub enum Error {
     /// This session was closed here.
     #[error("the session is closed")]
     Closed,
-    /// Renewing the session failed for everybody who waited for it; the session may still be good.
+    /// Renewing the session failed for all that waited for it; the session may still be good.
     #[error("cannot renew the session")]
     Renewal(#[source] Arc<Error>),
     /// No connection, or it broke, as often as it was tried.
@@ -58,8 +60,8 @@ pub enum Error {
         operation: Operation,
         /// The server's name.
         host: String,
-        /// Whether the server may have acted on an attempt.
-        taken: bool,
+        /// Whether the server may have processed an attempt.
+        maybe_processed: bool,
         /// The last attempt's failure.
         #[source]
         source: Cause,
@@ -84,8 +86,8 @@ pub enum Error {
         status: u16,
         /// When the server wants to be asked again, where it said so.
         retry_after: Option<Duration>,
-        /// Whether the server may have acted on an attempt.
-        taken: bool,
+        /// Whether the server may have processed an attempt.
+        maybe_processed: bool,
     },
     /// The server said nothing for too long.
     #[error("cannot {operation}: no answer within {after:?}")]
@@ -128,12 +130,12 @@ pub enum Error {
         /// The format's name.
         format: String,
     },
-    /// The result was read to an error before; there is nothing more to be had of it.
-    #[error("the result was given up after an error")]
+    /// Reading the result failed earlier; it has no further rows.
+    #[error("reading the result has already failed")]
     GivenUp,
     /// An earlier attempt of the same request may have been carried out, and its answer is lost.
-    #[error("{0}; the server may have acted on an attempt before")]
-    Taken(#[source] Box<Error>),
+    #[error("{0}; the server may have processed an earlier attempt")]
+    MaybeProcessed(#[source] Box<Error>),
     /// The runtime stopped the work.
     #[error("cannot {operation}: the program is stopping")]
     Stopped {
@@ -151,7 +153,7 @@ impl Error {
             }
             Self::Refused { failure, .. } => Some(failure),
             Self::Renewal(cause) => cause.failure(),
-            Self::Taken(last) => last.failure(),
+            Self::MaybeProcessed(last) => last.failure(),
             _ => None,
         }
     }
@@ -160,15 +162,17 @@ impl Error {
     pub fn ends_session(&self) -> bool {
         match self {
             Self::LogInAgain(_) | Self::Closed => true,
-            Self::Taken(last) => last.ends_session(),
+            Self::MaybeProcessed(last) => last.ends_session(),
             _ => false,
         }
     }
 
-    /// Whether the server certainly did not act on the request.
-    pub fn is_untaken(&self) -> bool {
+    /// Whether the server certainly did not process the request.
+    pub fn was_not_processed(&self) -> bool {
         match self {
-            Self::Unreachable { taken, .. } | Self::Status { taken, .. } => !taken,
+            Self::Unreachable { maybe_processed, .. } | Self::Status { maybe_processed, .. } => {
+                !maybe_processed
+            }
             // The request was refused because of its session, or never sent.
             Self::Settings(_)
             | Self::Key(_)
@@ -189,17 +193,17 @@ impl Error {
             // HTTP 500 is the answer to one request; it says nothing of others.
             Self::Status { status, .. } => matches!(status, 408 | 429 | 502 | 503 | 504),
             Self::Renewal(cause) => cause.is_outage(),
-            Self::Taken(last) => last.is_outage(),
+            Self::MaybeProcessed(last) => last.is_outage(),
             _ => false,
         }
     }
 
     /// This error, of a request of which an earlier attempt may have been carried out.
-    pub(crate) fn after_taken(self) -> Self {
+    pub(crate) fn after_uncertain_attempt(self) -> Self {
         match self {
             // Of an answer to the request itself there is no doubt.
             Self::Statement(_) => self,
-            _ if self.is_untaken() => Self::Taken(Box::new(self)),
+            _ if self.was_not_processed() => Self::MaybeProcessed(Box::new(self)),
             _ => self,
         }
     }

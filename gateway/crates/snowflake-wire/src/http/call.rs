@@ -88,9 +88,9 @@ impl<'a> Call<'a> {
 
     /// Waits before the next attempt; whether there is to be none. A request that the server may have acted on goes on:
     /// only so is it known what came of it.
-    pub(super) async fn is_given_up_within(&self, pause: Duration, taken: bool) -> bool {
+    pub(super) async fn is_given_up_within(&self, pause: Duration, maybe_processed: bool) -> bool {
         match self.unless {
-            Some(unless) if !taken => timeout(pause, unless.cancelled()).await.is_ok(),
+            Some(unless) if !maybe_processed => timeout(pause, unless.cancelled()).await.is_ok(),
             _ => {
                 sleep(pause).await;
                 false

@@ -12,9 +12,9 @@ use tracing::debug;
 use url::Url;
 use uuid::Uuid;
 
+use super::attempt_error::AttemptError;
 use super::body::{self, Unread};
 use super::call::Call;
-use super::trouble::Trouble;
 use super::{Http, call};
 use crate::envelope::Envelope;
 use crate::error::{Error, Operation};
@@ -23,7 +23,7 @@ use crate::secret::Secret;
 /// Why an attempt gave no answer.
 enum Failed {
     /// Another attempt may.
-    Trouble(Trouble),
+    Retryable(AttemptError),
     /// No other attempt will.
     Final(Error),
 }
@@ -50,29 +50,28 @@ impl Http {
     }
 
     async fn attempts(&self, call: &Call<'_>, token: Option<&Secret>) -> Result<Envelope, Error> {
-        let (mut failing_since, mut taken) = (None, false);
+        let (mut failing_since, mut maybe_processed) = (None, false);
         let mut attempt = Attempt { number: 1, reason: 0, started_ms: unix_ms() };
         loop {
-            let trouble = match self.attempt(call, token, &attempt).await {
+            let error = match self.attempt(call, token, &attempt).await {
                 Ok(mut answer) => {
-                    answer.after_taken = taken;
+                    answer.maybe_processed_before = maybe_processed;
                     return Ok(answer);
                 }
                 Err(Failed::Final(error)) => return Err(error),
-                Err(Failed::Trouble(trouble)) => trouble,
+                Err(Failed::Retryable(error)) => error,
             };
-            taken |= !trouble.not_taken();
+            maybe_processed |= !error.was_not_processed();
             let elapsed = failing_since.get_or_insert_with(Instant::now).elapsed();
-            let Some(pause) = self.retry().pause(&trouble, call.replay, attempt.number, elapsed, dice())
-            else {
-                return Err(trouble.into_error(call.operation, self.host(), taken));
+            let Some(pause) = self.retry().pause(&error, call.replay, attempt.number, elapsed, dice()) else {
+                return Err(error.into_error(call.operation, self.host(), maybe_processed));
             };
-            attempt.reason = trouble.reason();
+            attempt.reason = error.reason();
             attempt.number += 1;
             let (operation, status) = (call.operation, attempt.reason);
             debug!(?operation, attempt = attempt.number, status, ?pause, "trying again");
-            if call.is_given_up_within(pause, taken).await {
-                return Err(trouble.into_error(call.operation, self.host(), taken));
+            if call.is_given_up_within(pause, maybe_processed).await {
+                return Err(error.into_error(call.operation, self.host(), maybe_processed));
             }
         }
     }
@@ -84,21 +83,25 @@ impl Http {
         attempt: &Attempt,
     ) -> Result<Envelope, Failed> {
         let request = self.request(call, token, attempt).map_err(Failed::Final)?;
-        let response = self.send(request, call.answer_timeout).await.map_err(Failed::Trouble)?;
+        let response = self.send(request, call.answer_timeout).await.map_err(Failed::Retryable)?;
         let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
-        let refused = Trouble::Status { status, retry_after };
+        let refused = AttemptError::Status { status, retry_after };
         if refused.may_pass() {
-            return Err(Failed::Trouble(refused));
+            return Err(Failed::Retryable(refused));
         }
         let body = self.body(call, response).await?;
         read_envelope(call.operation, refused, body)
     }
 
     /// Sends `request` and waits for the head of its answer.
-    pub(crate) async fn send(&self, request: Request, answer_timeout: Duration) -> Result<Response, Trouble> {
+    pub(crate) async fn send(
+        &self,
+        request: Request,
+        answer_timeout: Duration,
+    ) -> Result<Response, AttemptError> {
         match timeout(answer_timeout, self.shared.client.execute(request)).await {
-            Ok(sent) => sent.map_err(Trouble::sending),
-            Err(_) => Err(Trouble::Silent(answer_timeout)),
+            Ok(sent) => sent.map_err(AttemptError::sending),
+            Err(_) => Err(AttemptError::Silent(answer_timeout)),
         }
     }
 
@@ -107,7 +110,7 @@ impl Http {
         let bytes_max = limits.answer_bytes_max;
         body::read(response, limits.stall_timeout, bytes_max, call.sensitive).await.map_err(|unread| {
             match unread {
-                Unread::Trouble(trouble) => Failed::Trouble(trouble),
+                Unread::Failed(error) => Failed::Retryable(error),
                 Unread::TooLarge => Failed::Final(Error::TooLarge {
                     operation: call.operation,
                     what: "the answer",
@@ -161,16 +164,16 @@ impl Http {
 }
 
 /// The answer in `body`. A status other than 200 is still an answer if it has a code; `refused` is that status.
-fn read_envelope(operation: Operation, refused: Trouble, body: Bytes) -> Result<Envelope, Failed> {
-    let ok = matches!(refused, Trouble::Status { status: 200, .. });
+fn read_envelope(operation: Operation, refused: AttemptError, body: Bytes) -> Result<Envelope, Failed> {
+    let ok = matches!(refused, AttemptError::Status { status: 200, .. });
     match Envelope::parse(body) {
         Ok(envelope) if ok || envelope.has_code() => Ok(envelope),
-        Err(error) if ok && error.is_eof() => Err(Failed::Trouble(Trouble::Truncated)),
+        Err(error) if ok && error.is_eof() => Err(Failed::Retryable(AttemptError::Truncated)),
         Err(error) if ok => Err(Failed::Final(Error::malformed(
             operation,
             format!("the answer is not JSON at line {} column {}", error.line(), error.column()),
         ))),
-        _ => Err(Failed::Trouble(refused)),
+        _ => Err(Failed::Retryable(refused)),
     }
 }
 

@@ -1,27 +1,26 @@
 //! HTTP: one pool of connections, exchanges with retries, and bodies within bounds.
 
+mod attempt_error;
 mod body;
 mod call;
 mod exchange;
 mod inflate;
 mod retry;
 mod tls;
-mod trouble;
 
 use std::sync::Arc;
 
+pub(crate) use attempt_error::AttemptError;
 pub(crate) use body::next_piece;
 pub(crate) use call::{Call, Payload, sensitive_json};
 pub(crate) use exchange::{dice, retry_after};
 pub(crate) use inflate::Inflate;
 use reqwest::{StatusCode, redirect};
 pub(crate) use retry::Replay;
-pub use retry::RetryPolicy;
-pub(crate) use trouble::Trouble;
 use url::Url;
 
-use crate::error::Cause;
-use crate::settings::{Limits, Settings, SettingsError};
+use crate::error::{Cause, SettingsError};
+use crate::settings::{Limits, RetryPolicy, Settings};
 
 /// Redirects followed for one request.
 const REDIRECTS_MAX: usize = 5;

@@ -2,36 +2,8 @@
 
 use std::time::Duration;
 
-use super::trouble::Trouble;
-
-/// How an exchange is tried again after a failure that may pass.
-///
-/// Pauses grow exponentially from `pause_min` to `pause_max`, each shortened by up to half at random, so that many
-/// clients do not come back at once. A server's `Retry-After` lengthens a pause; where it asks for more than is left of
-/// `total_max`, the exchange fails instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// Attempts in all, the first included.
-    pub attempts_max: u32,
-    /// The first pause's upper end.
-    pub pause_min: Duration,
-    /// No pause is longer, unless the server asks for it.
-    pub pause_max: Duration,
-    /// No attempt starts later than this after the first failure. (Not after the start: a server holds some requests for
-    /// most of a minute before it answers, and a connection may break at the end of that.)
-    pub total_max: Duration,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self {
-            attempts_max: 6,
-            pause_min: Duration::from_millis(200),
-            pause_max: Duration::from_secs(5),
-            total_max: Duration::from_secs(20),
-        }
-    }
-}
+use super::AttemptError;
+use crate::settings::RetryPolicy;
 
 /// Whether the same request may be sent twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +11,7 @@ pub(crate) enum Replay {
     /// It changes nothing, or the server knows it again.
     Safe,
     /// Only if the server cannot have acted on it: it holds something that is good for one use.
-    UnlessTaken,
+    UnlessProcessed,
 }
 
 impl RetryPolicy {
@@ -48,30 +20,22 @@ impl RetryPolicy {
     /// `attempts` were made, and the first of them failed `elapsed` ago. `dice` is any number; its low 32 bits are the jitter.
     pub(crate) fn pause(
         &self,
-        trouble: &Trouble,
+        error: &AttemptError,
         replay: Replay,
         attempts: u32,
         elapsed: Duration,
         dice: u128,
     ) -> Option<Duration> {
         let worth_it = match replay {
-            Replay::Safe => trouble.may_pass(),
-            Replay::UnlessTaken => trouble.may_pass() && trouble.not_taken(),
+            Replay::Safe => error.may_pass(),
+            Replay::UnlessProcessed => error.may_pass() && error.was_not_processed(),
         };
         if !worth_it || attempts >= self.attempts_max {
             return None;
         }
-        let asked = trouble.retry_after().unwrap_or_default();
+        let asked = error.retry_after().unwrap_or_default();
         let pause = self.backoff(attempts, dice).max(asked);
         (elapsed.saturating_add(pause) <= self.total_max).then_some(pause)
-    }
-
-    /// Between half and all of the exponential step after `attempts`.
-    fn backoff(&self, attempts: u32, dice: u128) -> Duration {
-        let doublings = attempts.saturating_sub(1).min(16);
-        let step = self.pause_min.saturating_mul(1 << doublings).min(self.pause_max);
-        let share = (dice & u128::from(u32::MAX)) as f64 / f64::from(u32::MAX);
-        step.mul_f64(0.5 + share / 2.0)
     }
 }
 
@@ -86,20 +50,12 @@ mod tests {
         total_max: Duration::from_secs(10),
     };
 
-    fn status(status: u16, retry_after_s: Option<u64>) -> Trouble {
-        Trouble::Status { status, retry_after: retry_after_s.map(Duration::from_secs) }
+    fn status(status: u16, retry_after_s: Option<u64>) -> AttemptError {
+        AttemptError::Status { status, retry_after: retry_after_s.map(Duration::from_secs) }
     }
 
-    fn pause(trouble: &Trouble, replay: Replay, attempts: u32, elapsed_ms: u64) -> Option<Duration> {
-        POLICY.pause(trouble, replay, attempts, Duration::from_millis(elapsed_ms), u128::MAX)
-    }
-
-    #[test]
-    fn pauses_double_up_to_their_bound_and_are_shortened_by_half_at_most() {
-        let longest: Vec<_> = (1..8).map(|n| POLICY.backoff(n, u128::MAX).as_millis()).collect();
-        assert_eq!(longest, [100, 200, 400, 800, 1000, 1000, 1000]);
-        assert_eq!(POLICY.backoff(3, 0).as_millis(), 200);
-        assert_eq!(POLICY.backoff(u32::MAX, 0).as_millis(), 500);
+    fn pause(error: &AttemptError, replay: Replay, attempts: u32, elapsed_ms: u64) -> Option<Duration> {
+        POLICY.pause(error, replay, attempts, Duration::from_millis(elapsed_ms), u128::MAX)
     }
 
     #[test]
@@ -130,12 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_good_for_one_use_is_sent_again_only_if_nobody_took_it() {
+    fn a_single_use_request_is_repeated_only_if_the_server_did_not_process_it() {
         for code in [429, 503] {
-            assert!(pause(&status(code, None), Replay::UnlessTaken, 1, 0).is_some(), "{code}");
+            assert!(pause(&status(code, None), Replay::UnlessProcessed, 1, 0).is_some(), "{code}");
         }
-        for taken in [status(502, None), status(504, None), Trouble::Truncated] {
-            assert_eq!(pause(&taken, Replay::UnlessTaken, 1, 0), None, "{taken:?}");
+        for taken in [status(502, None), status(504, None), AttemptError::Truncated] {
+            assert_eq!(pause(&taken, Replay::UnlessProcessed, 1, 0), None, "{taken:?}");
         }
     }
 }

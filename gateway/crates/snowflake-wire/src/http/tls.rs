@@ -6,7 +6,8 @@ use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-use crate::settings::{Protocol, SettingsError};
+use crate::error::SettingsError;
+use crate::settings::Protocol;
 
 /// TLS by `ring`, trusting what the system trusts: a company that inspects traffic installs its root there, and what the
 /// system revokes is revoked here.

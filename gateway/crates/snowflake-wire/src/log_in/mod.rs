@@ -5,10 +5,9 @@ mod response;
 
 use std::collections::BTreeMap;
 
-pub(crate) use request::Who;
 pub(crate) use response::Granted;
 
-use crate::auth::Credentials;
+use crate::auth::{Credentials, Who};
 use crate::error::{Error, Operation};
 use crate::http::{Call, Http, Payload, Replay};
 use crate::identity::Identity;
@@ -91,7 +90,7 @@ pub(crate) async fn log_in(
         .named(RequestId::new())
         .with(Payload::Fresh(&body));
     call.query.extend(request::context(log_in));
-    call.replay = if log_in.credentials.single_use() { Replay::UnlessTaken } else { Replay::Safe };
+    call.replay = if log_in.credentials.single_use() { Replay::UnlessProcessed } else { Replay::Safe };
     call.sensitive = true;
     let answer = http.exchange(&call, None).await?;
     if !answer.succeeded() {

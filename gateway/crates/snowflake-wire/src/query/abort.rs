@@ -20,7 +20,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// What came of an abort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aborted {
-    /// The server stops the query. Whoever waits for it gets [`Error::Statement`] with a failure that
+    /// The server stops the query. Its waiters get [`Error::Statement`] with a failure that
     /// [`crate::Failure::is_aborted`].
     Accepted,
     /// There is no such query, or it is done.

@@ -11,12 +11,12 @@ pub enum Progress {
     /// It is done.
     Done(Box<Answer>),
     /// It still runs.
-    Running(Running),
+    Running(RunningQuery),
 }
 
 /// A query that runs. It goes on if this is dropped.
 #[derive(Clone, Debug)]
-pub struct Running {
+pub struct RunningQuery {
     pub(super) query_id: QueryId,
     /// Where its result will be, on the same server.
     pub(super) result_path: String,
@@ -25,13 +25,13 @@ pub struct Running {
     pub(super) own: bool,
 }
 
-impl Running {
+impl RunningQuery {
     /// The server's name for it.
     pub fn query_id(&self) -> &QueryId {
         &self.query_id
     }
 
-    /// The server aborts the query when nobody asks for its result for that long.
+    /// How long the server keeps the query running without a request for its result; then it aborts it.
     pub fn aborts_after(&self) -> Option<Duration> {
         self.aborts_after
     }

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::progress::{Progress, Running};
+use super::progress::{Progress, RunningQuery};
 use crate::answer::Answer;
 use crate::envelope::{Envelope, Fields};
 use crate::error::codes::{Meaning, meaning};
-use crate::error::{Error, Operation};
+use crate::error::{Error, FileTransfer, Operation};
 use crate::ids::QueryId;
 use crate::session::Session;
-use crate::statement::FileTransfer;
 
 /// Reads `answer` to `operation`. Of a query that the session runs itself (`own`) it also tells the session's state.
 pub(super) fn read(
@@ -31,7 +30,7 @@ pub(super) fn read(
     Answer::read(session, operation, answer, &data, own).map(|answer| Progress::Done(Box::new(answer)))
 }
 
-fn running(operation: Operation, data: &Fields<'_>, own: bool) -> Result<Running, Error> {
+fn running(operation: Operation, data: &Fields<'_>, own: bool) -> Result<RunningQuery, Error> {
     let path = data.filled("getResultUrl");
     let query_id = data
         .text("queryId")
@@ -41,7 +40,7 @@ fn running(operation: Operation, data: &Fields<'_>, own: bool) -> Result<Running
         .ok_or_else(|| Error::malformed(operation, "the query runs, but the answer does not name it"))?;
     let result_path = path.unwrap_or_else(|| format!("/queries/{query_id}/result"));
     let seconds = data.number("queryAbortsAfterSecs").and_then(|seconds| u64::try_from(seconds).ok());
-    Ok(Running { query_id, result_path, aborts_after: seconds.map(Duration::from_secs), own })
+    Ok(RunningQuery { query_id, result_path, aborts_after: seconds.map(Duration::from_secs), own })
 }
 
 /// The id in `/queries/ID/result`.
@@ -63,7 +62,7 @@ fn transfer(data: &Fields<'_>) -> Option<FileTransfer> {
 mod tests {
     use super::*;
 
-    fn read_running(json: &str) -> Result<Running, Error> {
+    fn read_running(json: &str) -> Result<RunningQuery, Error> {
         running(Operation::Submit, &Fields::of(json.as_bytes()), true)
     }
 

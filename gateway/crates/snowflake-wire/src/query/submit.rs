@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::progress::{Progress, Running};
+use super::progress::{Progress, RunningQuery};
 use super::reply;
 use crate::answer::Answer;
 use crate::error::{Error, Operation};
@@ -68,7 +68,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Statement`] where the query failed or was aborted.
-    pub async fn poll(&self, running: &Running) -> Result<Progress, Error> {
+    pub async fn poll(&self, running: &RunningQuery) -> Result<Progress, Error> {
         self.ask_for_result(&running.result_path, running.own).await
     }
 
@@ -99,7 +99,7 @@ impl Session {
         }
     }
 
-    async fn wait_for(&self, mut running: Running) -> Result<Answer, Error> {
+    async fn wait_for(&self, mut running: RunningQuery) -> Result<Answer, Error> {
         let mut pause = PAUSE_MIN;
         loop {
             let asked = Instant::now();

@@ -13,7 +13,7 @@
 //! | TIMESTAMP_LTZ(3) | `2024-02-29 23:59:59.123 -08:00`, in the session's time zone |
 //!
 //! whatever the session's output formats are: an exact value, of one form. An instant always has its offset, so it is
-//! exact also where the time zone is not known here and UTC stands in for it. Numbers, texts, semi-structured values,
+//! exact even where the time zone is not known here and UTC is used instead. Numbers, texts, semi-structured values,
 //! binaries (hexadecimal), geographies, vectors and types that are not known stay as they came, and so does a value that
 //! is not of its type's form.
 
@@ -24,7 +24,7 @@ mod zone;
 
 pub(crate) use zone::Zone;
 
-use crate::answer::{Column, ColumnKind};
+use crate::column::{Column, ColumnKind};
 
 /// How each column's cells become text.
 pub(crate) struct Renderer {

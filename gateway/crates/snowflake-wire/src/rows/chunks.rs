@@ -8,13 +8,11 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::feed::Feed;
-use super::links::Links;
+use super::links::{LinkSource, Links};
 use super::splitter::{SplitError, Splitter};
 use crate::error::{Error, Operation};
-use crate::http::{Inflate, Replay, Trouble, dice};
+use crate::http::{AttemptError, Http, Inflate, Replay, dice};
 use crate::ids::QueryId;
-use crate::query::Progress;
-use crate::session::Session;
 
 const OPERATION: Operation = Operation::Download;
 /// How often a result may ask for new addresses.
@@ -22,7 +20,8 @@ const REFRESHES_MAX: u32 = 3;
 
 /// The rows of a result's chunks, as JSON. It can be left at any await and asked again.
 pub(super) struct Chunks {
-    session: Session,
+    http: Http,
+    source: Box<dyn LinkSource>,
     query_id: Option<QueryId>,
     links: Links,
     /// The chunk that is read.
@@ -47,10 +46,16 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    pub(super) fn new(session: Session, query_id: Option<QueryId>, links: Links) -> Self {
-        let splitter = Splitter::new(session.http().limits().row_bytes_max);
+    pub(super) fn new(
+        http: Http,
+        source: Box<dyn LinkSource>,
+        query_id: Option<QueryId>,
+        links: Links,
+    ) -> Self {
+        let splitter = Splitter::new(http.limits().row_bytes_max);
         Self {
-            session,
+            http,
+            source,
             query_id,
             links,
             index: 0,
@@ -80,7 +85,7 @@ impl Chunks {
                 Ok(Some(row)) => return Ok(Some(row)),
                 Ok(None) if self.complete => self.end_chunk()?,
                 Ok(None) => self.read().await?,
-                Err(Stopped::Failed(trouble)) => self.failed(trouble)?,
+                Err(Stopped::Failed(error)) => self.failed(error)?,
                 Err(Stopped::Final(error)) => return Err(error),
             }
         }
@@ -102,10 +107,13 @@ impl Chunks {
 
     /// Starts the downloads of the chunk that is read and of those behind it, as many as may be.
     fn look_ahead(&mut self) {
-        let http = self.session.http();
-        let wanted = self.links.chunks[self.index..].iter().take(1 + http.limits().chunks_ahead);
+        let wanted = self.links.chunks[self.index..].iter().take(1 + self.http.limits().chunks_ahead);
         for link in wanted.skip(self.feeds.len()) {
-            self.feeds.push_back(Feed::start(http.clone(), link.address.clone(), self.links.headers.clone()));
+            self.feeds.push_back(Feed::start(
+                self.http.clone(),
+                link.address.clone(),
+                self.links.headers.clone(),
+            ));
         }
     }
 
@@ -121,7 +129,7 @@ impl Chunks {
                 None => match self.inflate.next() {
                     Ok(Some(plain)) => self.splitter.push(plain),
                     Ok(None) => return Ok(None),
-                    Err(_) => return Err(Stopped::Failed(Trouble::Truncated)),
+                    Err(_) => return Err(Stopped::Failed(AttemptError::Truncated)),
                 },
             }
         }
@@ -137,9 +145,9 @@ impl Chunks {
                     self.complete = true;
                     self.splitter.push(rest);
                 }
-                Err(_) => self.failed(Trouble::Truncated)?,
+                Err(_) => self.failed(AttemptError::Truncated)?,
             },
-            Err(trouble) => self.failed(trouble)?,
+            Err(error) => self.failed(error)?,
         }
         Ok(())
     }
@@ -149,7 +157,7 @@ impl Chunks {
         let expected = self.links.chunks[self.index].rows;
         let short = expected.is_some_and(|rows| self.given < rows) || self.to_skip > 0;
         if short || !self.splitter.is_between_rows() {
-            return self.failed(Trouble::Truncated);
+            return self.failed(AttemptError::Truncated);
         }
         if expected.is_some_and(|rows| self.given > rows) {
             return Err(Error::malformed(OPERATION, "a part of the result has more rows than announced"));
@@ -164,23 +172,23 @@ impl Chunks {
     /// Forgets what came of the chunk.
     fn start_chunk(&mut self) {
         self.inflate = Inflate::new();
-        self.splitter = Splitter::new(self.session.http().limits().row_bytes_max);
+        self.splitter = Splitter::new(self.http.limits().row_bytes_max);
         self.complete = false;
         self.to_skip = self.given;
     }
 
     /// Prepares a new start, or gives up.
-    fn failed(&mut self, trouble: Trouble) -> Result<(), Error> {
+    fn failed(&mut self, error: AttemptError) -> Result<(), Error> {
         self.failures += 1;
-        let pause = if self.may_refresh(&trouble) {
+        let pause = if self.may_refresh(&error) {
             self.stale = true;
             Some(Duration::ZERO)
         } else {
             // How long it took says nothing: a chunk may be large, or its reader slow.
-            let retry = self.session.http().retry();
-            retry.pause(&trouble, Replay::Safe, self.failures, Duration::ZERO, dice())
+            let retry = self.http.retry();
+            retry.pause(&error, Replay::Safe, self.failures, Duration::ZERO, dice())
         };
-        let Some(pause) = pause else { return Err(self.give_up(trouble)) };
+        let Some(pause) = pause else { return Err(self.give_up(error)) };
         debug!(
             chunk = self.index,
             failures = self.failures,
@@ -194,25 +202,22 @@ impl Chunks {
         Ok(())
     }
 
-    fn give_up(&self, trouble: Trouble) -> Error {
+    fn give_up(&self, error: AttemptError) -> Error {
         let host =
             self.links.chunks.get(self.index).and_then(|link| link.address.host_str()).unwrap_or_default();
-        trouble.into_error(OPERATION, host, false)
+        error.into_error(OPERATION, host, false)
     }
 
-    /// Whether `trouble` is how storage refuses an address that has expired, and a new one can be had.
-    fn may_refresh(&self, trouble: &Trouble) -> bool {
-        let refused = matches!(trouble, Trouble::Status { status: 400 | 401 | 403 | 404, .. });
+    /// Whether `error` is how storage refuses an address that has expired, and a new one can be had.
+    fn may_refresh(&self, error: &AttemptError) -> bool {
+        let refused = matches!(error, AttemptError::Status { status: 400 | 401 | 403 | 404, .. });
         refused && self.query_id.is_some() && self.refreshes < REFRESHES_MAX
     }
 
     /// Asks for the result once more, for its addresses.
     async fn refresh(&mut self) -> Result<(), Error> {
         let Some(query_id) = &self.query_id else { return Ok(()) };
-        let Progress::Done(answer) = self.session.result(query_id).await? else {
-            return Err(Error::malformed(OPERATION, "the finished query runs again"));
-        };
-        let links = answer.rows.into_links();
+        let links = self.source.fetch_links(query_id).await?;
         if !links.lists_the_same(&self.links) {
             return Err(Error::malformed(OPERATION, "the result has changed since it was begun to be read"));
         }
@@ -225,7 +230,7 @@ impl Chunks {
 /// Why there is no next row in what has come.
 enum Stopped {
     /// A new start may help.
-    Failed(Trouble),
+    Failed(AttemptError),
     Final(Error),
 }
 

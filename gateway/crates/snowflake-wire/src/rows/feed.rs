@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::http::{Http, Trouble, next_piece, retry_after};
+use crate::http::{AttemptError, Http, next_piece, retry_after};
 
 /// One attempt to download a chunk. Dropping it stops the download.
 pub(super) struct Feed {
@@ -23,7 +23,7 @@ pub(super) struct Feed {
 enum Part {
     Piece(Bytes, OwnedSemaphorePermit),
     End,
-    Failed(Trouble),
+    Failed(AttemptError),
 }
 
 impl Feed {
@@ -35,21 +35,21 @@ impl Feed {
         let task = tokio::spawn(async move {
             let last = match download.run(address, headers).await {
                 Ok(()) => Part::End,
-                Err(trouble) => Part::Failed(trouble),
+                Err(error) => Part::Failed(error),
             };
-            // Nobody listens any more: then nobody needs to know.
+            // Fails only if the reader is gone, which needs no end then.
             let _ = download.to.send(last);
         });
         Self { parts, task }
     }
 
     /// The next piece as it came; `None` at the chunk's end.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Trouble> {
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, AttemptError> {
         match self.parts.recv().await {
             Some(Part::Piece(piece, _room)) => Ok(Some(piece)),
             Some(Part::End) => Ok(None),
-            Some(Part::Failed(trouble)) => Err(trouble),
-            None => Err(Trouble::Truncated),
+            Some(Part::Failed(error)) => Err(error),
+            None => Err(AttemptError::Truncated),
         }
     }
 }
@@ -69,7 +69,7 @@ struct Download {
 }
 
 impl Download {
-    async fn run(&self, address: Url, headers: HeaderMap) -> Result<(), Trouble> {
+    async fn run(&self, address: Url, headers: HeaderMap) -> Result<(), AttemptError> {
         let limits = self.http.limits();
         let mut request = reqwest::Request::new(Method::GET, address);
         *request.headers_mut() = headers;
@@ -78,7 +78,7 @@ impl Download {
         let mut response = self.http.send(request, limits.answer_timeout).await?;
         let status = response.status().as_u16();
         if status != 200 {
-            return Err(Trouble::Status { status, retry_after: retry_after(response.headers()) });
+            return Err(AttemptError::Status { status, retry_after: retry_after(response.headers()) });
         }
         while let Some(piece) = next_piece(&mut response, limits.stall_timeout).await? {
             let size = u32::try_from(piece.len().min(self.room_bytes)).unwrap_or(u32::MAX);

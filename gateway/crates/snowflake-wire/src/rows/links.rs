@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::Pin;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::value::RawValue;
@@ -9,6 +10,7 @@ use url::Url;
 
 use crate::envelope::Fields;
 use crate::error::{Error, Operation};
+use crate::ids::QueryId;
 
 /// The chunks of a result, in order, and the headers that they are asked for with. No formatter shows the addresses: who
 /// has one can read the rows.
@@ -17,6 +19,19 @@ pub(crate) struct Links {
     pub(super) chunks: Vec<Link>,
     pub(super) headers: HeaderMap,
 }
+
+/// Where new links of a finished query come from once the old ones have expired: what fetches results, which is built
+/// on the rows and not the other way round.
+pub(crate) trait LinkSource: Send + Sync {
+    /// Fetches the result's links once more.
+    ///
+    /// # Errors
+    /// Anything that fetching a result can fail with.
+    fn fetch_links<'a>(&'a self, query: &'a QueryId) -> FetchedLinks<'a>;
+}
+
+/// The links that are being fetched. The future may be dropped.
+pub(crate) type FetchedLinks<'a> = Pin<Box<dyn Future<Output = Result<Links, Error>> + Send + 'a>>;
 
 /// One chunk.
 #[derive(Clone)]

@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chunks::Chunks;
-pub(crate) use links::Links;
+pub(crate) use links::{FetchedLinks, LinkSource, Links};
 pub use row::Row;
 use splitter::Splitter;
 
-use crate::answer::Column;
+use crate::column::Column;
 use crate::error::{Error, Operation};
+use crate::http::Http;
 use crate::ids::QueryId;
 use crate::render::Renderer;
-use crate::session::Session;
 
 /// The rows of a result, in the result's order.
 ///
@@ -36,7 +36,8 @@ pub struct Rows {
 
 impl Rows {
     pub(crate) fn new(
-        session: Session,
+        http: &Http,
+        source: Box<dyn LinkSource>,
         query_id: Option<QueryId>,
         renderer: Renderer,
         columns: Arc<[Column]>,
@@ -44,13 +45,13 @@ impl Rows {
         inline: &Bytes,
         links: Links,
     ) -> Self {
-        let inline = Splitter::of_list(inline, session.http().limits().row_bytes_max);
+        let inline = Splitter::of_list(inline, http.limits().row_bytes_max);
         Self {
             columns,
             total,
             renderer,
             inline,
-            chunks: Chunks::new(session, query_id, links),
+            chunks: Chunks::new(http.clone(), source, query_id, links),
             given_up: false,
         }
     }

@@ -62,7 +62,7 @@ fn text(json: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Column, ColumnKind};
+    use crate::column::{Column, ColumnKind};
     use crate::render::Zone;
 
     fn row(json: &str, kinds: &[ColumnKind]) -> Result<Row, serde_json::Error> {

@@ -20,17 +20,17 @@ impl Session {
     /// No answer, or one that says that the session has ended. Other refusals are in the answer.
     pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Envelope, Error> {
         // A refusal says nothing of the attempts before it, which the server may have acted on.
-        let mut taken = false;
-        let done = self.call_noting(call, &mut taken).await;
-        if taken { done.map_err(Error::after_taken) } else { done }
+        let mut maybe_processed = false;
+        let done = self.call_noting(call, &mut maybe_processed).await;
+        if maybe_processed { done.map_err(Error::after_uncertain_attempt) } else { done }
     }
 
-    async fn call_noting(&self, call: &Call<'_>, taken: &mut bool) -> Result<Envelope, Error> {
+    async fn call_noting(&self, call: &Call<'_>, maybe_processed: &mut bool) -> Result<Envelope, Error> {
         for _ in 0..=RENEWALS_MAX {
             self.usable()?;
             let tokens = self.tokens().clone();
             let answer = self.http().exchange(call, Some(&tokens.session)).await;
-            *taken |= is_after_taken(&answer);
+            *maybe_processed |= is_uncertain(&answer);
             match expiry(&answer) {
                 Meaning::SessionExpired => {
                     debug!(operation = ?call.operation, session_id = self.id(), "the token has expired");
@@ -70,14 +70,14 @@ impl Session {
 }
 
 /// Whether the server may have acted on an attempt that had no answer.
-fn is_after_taken(answer: &Result<Envelope, Error>) -> bool {
+fn is_uncertain(answer: &Result<Envelope, Error>) -> bool {
     match answer {
-        Ok(answer) => answer.after_taken,
-        Err(error) => !error.is_untaken(),
+        Ok(answer) => answer.maybe_processed_before,
+        Err(error) => !error.was_not_processed(),
     }
 }
 
-/// What an answer says of the session. HTTP 401 without a code is taken for an expired token: renewing shows whether it
+/// What an answer says of the session. HTTP 401 without a code is maybe_processed for an expired token: renewing shows whether it
 /// is more than that.
 fn expiry(answer: &Result<Envelope, Error>) -> Meaning {
     match answer {

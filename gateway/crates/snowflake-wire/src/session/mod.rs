@@ -27,7 +27,7 @@ use crate::http::Http;
 ///
 /// All calls may be made at once and from any task, and any of them may be dropped while it waits: only a query that was
 /// submitted goes on, until it is done or aborted. Statements of one session that run at the same time share its
-/// context, so whoever changes that context runs one at a time.
+/// context, so a caller that changes it must run them one at a time.
 ///
 /// Dropping the last clone does not close the session: the server ends it hours later. See [`Session::close`].
 #[derive(Clone)]

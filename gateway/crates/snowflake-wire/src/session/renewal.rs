@@ -43,9 +43,9 @@ impl Session {
         self.renew_after(generation).await
     }
 
-    /// Replaces the tokens of `generation`, unless somebody did. Who waits for another's renewal gets its outcome.
+    /// Replaces the tokens of `generation`, unless that has happened already. A call that waits for the renewal of another gets its outcome.
     ///
-    /// It is a task of its own: whoever stops waiting for it does not lose the new token for the others.
+    /// It is a task of its own, so that a caller which stops waiting does not lose the new token for the others.
     pub(super) async fn renew_after(&self, generation: u64) -> Result<(), Error> {
         let session = self.clone();
         let seen = self.shared.renewals.ended.load(Ordering::Acquire);

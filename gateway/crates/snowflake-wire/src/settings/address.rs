@@ -1,8 +1,7 @@
 //! Account identifiers and what follows from them.
 
+use crate::error::SettingsError;
 use std::fmt;
-
-use super::SettingsError;
 
 /// How to speak to the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,7 +13,7 @@ pub struct Limits {
     pub held_timeout: Duration,
     /// The same for a log-in, which may wait for a person to approve it.
     pub log_in_timeout: Duration,
-    /// Closing a session, retries included: nobody waits for that.
+    /// Closing a session, retries included. Short, because a caller has no use for the answer.
     pub close_timeout: Duration,
     /// Between two pieces of a body.
     pub stall_timeout: Duration,

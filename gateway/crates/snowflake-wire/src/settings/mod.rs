@@ -3,13 +3,15 @@
 mod address;
 mod limits;
 mod proxy;
+mod retry;
 
 pub use address::{Account, Protocol};
 pub use limits::Limits;
 pub use proxy::Proxy;
+pub use retry::RetryPolicy;
 use url::Url;
 
-use crate::http::RetryPolicy;
+use crate::error::SettingsError;
 use crate::identity::Identity;
 
 /// Everything that a client needs to know before it knows who logs in.
@@ -62,27 +64,6 @@ impl Settings {
         }
         Ok(base)
     }
-}
-
-/// Why settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// No account identifier.
-    #[error("{0:?} is not an account identifier; it looks like `organization-account` or `locator.region`")]
-    Account(String),
-    /// No host name.
-    #[error("{0:?} is not a host name; give it without scheme, port and path")]
-    Host(String),
-    /// The proxy's address is not one, or its exceptions are not. It is not repeated: it may hold a password.
-    #[error("the proxy's address is not a URL like http://host:port")]
-    Proxy,
-    /// This system has no list of trusted certificates.
-    #[error("this system has no trusted root certificates; install its package `ca-certificates`")]
-    NoRoots(#[source] rustls::Error),
-    /// The HTTP client could not be built from them.
-    #[error("the HTTP client could not be built")]
-    Client(#[source] crate::error::Cause),
 }
 
 #[cfg(test)]

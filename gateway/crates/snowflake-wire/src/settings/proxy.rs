@@ -1,8 +1,8 @@
 //! The proxy between this machine and the server.
 
+use crate::error::SettingsError;
 use url::Url;
 
-use super::SettingsError;
 use crate::secret::Secret;
 
 /// An HTTP proxy, with which encrypted connections are tunnelled.

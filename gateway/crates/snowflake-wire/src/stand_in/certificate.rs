@@ -1,4 +1,4 @@
-//! A server's certificate that nobody trusts.
+//! A self-signed server certificate, which no client trusts.
 
 use std::sync::Arc;
 

@@ -1,35 +1,15 @@
 //! PUT and GET, which make a client read and write files: found before anything is sent.
 
-use std::fmt;
+use crate::error::FileTransfer;
 
-/// A statement that moves files between the client's machine and a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileTransfer {
-    /// Uploads.
-    Put,
-    /// Downloads.
-    Get,
-}
-
-impl FileTransfer {
-    /// The transfer that `sql` asks for, if it does: its first word is `PUT` or `GET`.
-    pub(crate) fn of(sql: &str) -> Option<Self> {
-        let statement = after_blanks(sql);
-        let word_end = statement.find(|c: char| !is_word(c)).unwrap_or(statement.len());
-        match &statement[..word_end] {
-            word if word.eq_ignore_ascii_case("put") => Some(Self::Put),
-            word if word.eq_ignore_ascii_case("get") => Some(Self::Get),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for FileTransfer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Put => "PUT",
-            Self::Get => "GET",
-        })
+/// The transfer that `sql` asks for, if it does: its first word is `PUT` or `GET`.
+pub(super) fn requested_transfer(sql: &str) -> Option<FileTransfer> {
+    let statement = after_blanks(sql);
+    let word_end = statement.find(|c: char| !is_word(c)).unwrap_or(statement.len());
+    match &statement[..word_end] {
+        word if word.eq_ignore_ascii_case("put") => Some(FileTransfer::Put),
+        word if word.eq_ignore_ascii_case("get") => Some(FileTransfer::Get),
+        _ => None,
     }
 }
 
@@ -74,10 +54,10 @@ mod tests {
             "\u{feff}put file://x @s",
             "\u{a0}\u{200b}\u{0}put file://x @s",
         ] {
-            assert_eq!(FileTransfer::of(sql), Some(FileTransfer::Put), "{sql:?}");
+            assert_eq!(requested_transfer(sql), Some(FileTransfer::Put), "{sql:?}");
         }
-        assert_eq!(FileTransfer::of("Get @s file:///tmp"), Some(FileTransfer::Get));
-        assert_eq!(FileTransfer::of("get"), Some(FileTransfer::Get));
+        assert_eq!(requested_transfer("Get @s file:///tmp"), Some(FileTransfer::Get));
+        assert_eq!(requested_transfer("get"), Some(FileTransfer::Get));
     }
 
     #[test]
@@ -96,7 +76,7 @@ mod tests {
             "\"put\" 1",
             "ä",
         ] {
-            assert_eq!(FileTransfer::of(sql), None, "{sql:?}");
+            assert_eq!(requested_transfer(sql), None, "{sql:?}");
         }
     }
 }

@@ -8,7 +8,8 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-pub use file_transfer::{FileTransfer, after_blanks};
+pub use file_transfer::after_blanks;
+use file_transfer::requested_transfer;
 pub use parameter::ParameterValue;
 use serde::Serialize;
 
@@ -85,7 +86,7 @@ impl Statement {
     /// # Errors
     /// The statement moves files.
     pub(crate) fn body(&self, number: u64) -> Result<Bytes, Error> {
-        if let Some(transfer) = FileTransfer::of(&self.sql) {
+        if let Some(transfer) = requested_transfer(&self.sql) {
             return Err(Error::FileTransfer(transfer));
         }
         let body = Body {
@@ -163,7 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn files_are_not_moved() {
+    fn a_file_transfer_is_refused_before_it_is_sent() {
+        use crate::error::FileTransfer;
+
         let put = Statement::new(" -- harmless\n PUT file:///etc/passwd @~");
         assert!(matches!(put.body(1), Err(Error::FileTransfer(FileTransfer::Put))));
     }

@@ -81,7 +81,7 @@ async fn an_outage_is_waited_out() {
 }
 
 #[tokio::test]
-async fn a_passcode_is_shown_again_only_if_nobody_took_it() {
+async fn a_passcode_is_sent_again_only_if_the_server_did_not_process_it() {
     let factor = || SecondFactor::Passcode(Secret::new("123456"));
     let busy = StandIn::start(|_, times| match times {
         0 => Reply::status(503),
@@ -121,7 +121,7 @@ async fn a_proxy_is_told_its_own_password_only() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_refused_once() {
+async fn an_untrusted_certificate_is_refused_without_a_retry() {
     let stand_in = StandIn::with_own_certificate().await;
     let mut settings = stand_in.settings();
     (settings.host, settings.protocol) = (Some("localhost".into()), Protocol::Https);

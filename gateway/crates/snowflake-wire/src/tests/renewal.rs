@@ -182,7 +182,7 @@ async fn a_server_that_refuses_its_own_tokens_is_left() {
     })
     .await;
     let error = select(&session).await.unwrap_err();
-    assert!(matches!(error, Error::Renewal(_)) && error.is_untaken(), "{error:?}");
+    assert!(matches!(error, Error::Renewal(_)) && error.was_not_processed(), "{error:?}");
     assert!(stand_in.seen(RENEW).len() <= 3);
 }
 
@@ -206,7 +206,7 @@ async fn a_session_is_kept_alive_and_closed() {
 }
 
 #[tokio::test]
-async fn closing_waits_for_nobody() {
+async fn closing_does_not_wait_for_other_requests() {
     let (stand_in, _) = StandIn::logged_in(|_, _| Reply::Silence).await;
     let mut settings = stand_in.settings();
     settings.limits.close_timeout = Duration::from_millis(50);

@@ -132,7 +132,7 @@ async fn an_instant_shows_in_the_sessions_zone() {
 }
 
 #[tokio::test]
-async fn files_are_moved_by_nobody() {
+async fn file_transfers_are_refused() {
     let (stand_in, session) = StandIn::logged_in(|_, _| {
         answers::success(&json!({"command": "UPLOAD", "src_locations": ["/etc/passwd"]}))
     })

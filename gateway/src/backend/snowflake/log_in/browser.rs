@@ -67,7 +67,7 @@ impl Landing {
     }
 }
 
-/// Serves one request; gives the token if it has one.
+/// Serves one request; returns its token if it has one.
 async fn visit(mut stream: TcpStream) -> io::Result<Option<Secret>> {
     let mut request = Vec::with_capacity(4096);
     // The whole head: closing a socket with something unread makes the browser see a reset instead of the page.
@@ -99,7 +99,7 @@ fn token_in(request: &[u8]) -> Option<Secret> {
     Some(Secret::new(token))
 }
 
-/// Has a browser go to `address`; gives whether one seems to do so. The variable `BROWSER` names another program than the
+/// Opens `address` in a browser; returns whether that seems to work. The variable `BROWSER` names another program than the
 /// system's. Blocks for as long as that takes to start one.
 pub(super) fn open(address: &Url) -> bool {
     let has_screen = cfg!(target_os = "macos")
@@ -113,7 +113,7 @@ pub(super) fn open(address: &Url) -> bool {
         _ => "xdg-open".to_owned(),
     };
     let mut command = Command::new(program);
-    // Secrets among them, which are no browser's business.
+    // There may be secrets among them, which a browser must not get.
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SNOWFLAKE_"))
     {
@@ -132,7 +132,7 @@ pub(super) fn open(address: &Url) -> bool {
         Ok(true)
     });
     opened.unwrap_or_else(|error| {
-        tracing::warn!(%error, "no browser was opened");
+        tracing::warn!(%error, "no browser could be opened");
         false
     })
 }
@@ -157,7 +157,7 @@ mod tests {
         let landing = Landing::open().await.unwrap();
         let port = landing.port;
         let waiting = tokio::spawn(landing.token());
-        // One that says nothing holds up nobody.
+        // A silent connection does not hold up the others.
         let _silent = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         for (path, status) in [("/favicon.ico", "404"), ("/?token=t", "200")] {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();

@@ -1,11 +1,11 @@
-//! The credentials that need nobody's help, as the wire wants them. Files are read anew each time.
+//! The credentials that need no user's help. Files are read again for each log-in.
 
 use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::tried::Stamp;
+use super::refusals::Stamp;
 use crate::backend::snowflake::settings::{Authenticator, Key, Token};
 use crate::backend::{BackendError, ErrorKind};
 use snowflake_wire::{Credentials, KeyPair, SecondFactor, Secret};
@@ -13,7 +13,7 @@ use snowflake_wire::{Credentials, KeyPair, SecondFactor, Secret};
 /// The longest key or token file, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Credentials, and what tells them from those that a file holds later.
+/// Credentials, and the stamp that tells them from what the same file holds later.
 pub(super) struct Found {
     pub(super) credentials: Credentials,
     pub(super) stamp: Stamp,
@@ -26,7 +26,7 @@ impl Found {
     }
 }
 
-/// Reads what is in files; `None` where only a person can help. Blocks; a key's passphrase takes a moment of computing
+/// Reads what is in files; `None` where only the user can log in. Blocks; a key's passphrase takes a moment of computing
 /// besides.
 ///
 /// # Errors
@@ -102,14 +102,14 @@ fn read_file(file: &Path, key: &str) -> Result<Text, BackendError> {
 }
 
 fn read_bounded(file: &Path) -> io::Result<String> {
-    // Looked at before it is opened: opening a pipe waits for whoever writes to it.
+    // Looked at before it is opened: opening a pipe would wait for its writer.
     if !std::fs::metadata(file)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
     }
     let mut text = String::new();
     std::fs::File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > FILE_BYTES_MAX {
-        let message = format!("it has over {FILE_BYTES_MAX} bytes");
+        let message = format!("it is larger than {FILE_BYTES_MAX} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(text)

@@ -7,7 +7,7 @@ use crate::error::{Cause, Error, Operation};
 
 /// A failed attempt.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum AttemptError {
     /// No connection: the server has seen nothing.
     NotConnected(Cause),
     /// The server's certificate is not trusted.
@@ -22,7 +22,7 @@ pub(crate) enum Trouble {
     Status { status: u16, retry_after: Option<Duration> },
 }
 
-impl Trouble {
+impl AttemptError {
     /// Tells a library's error from a failed connection.
     pub(super) fn sending(error: reqwest::Error) -> Self {
         if is_untrusted(&error) {
@@ -44,7 +44,7 @@ impl Trouble {
     }
 
     /// Whether the server certainly did not act on the request.
-    pub(super) fn not_taken(&self) -> bool {
+    pub(super) fn was_not_processed(&self) -> bool {
         match self {
             Self::NotConnected(_) | Self::Untrusted(_) => true,
             Self::Status { status, .. } => matches!(status, 401 | 429 | 503),
@@ -68,19 +68,23 @@ impl Trouble {
         }
     }
 
-    /// The error after the last attempt. `taken`: whether the server may have acted on one of them.
-    pub(crate) fn into_error(self, operation: Operation, host: &str, taken: bool) -> Error {
+    /// The error after the last attempt. `maybe_processed`: whether the server may have acted on one of them.
+    pub(crate) fn into_error(self, operation: Operation, host: &str, maybe_processed: bool) -> Error {
         let host = host.to_owned();
         match self {
             Self::NotConnected(source) | Self::Broken(source) => {
-                Error::Unreachable { operation, host, taken, source }
+                Error::Unreachable { operation, host, maybe_processed, source }
             }
             // An attempt before it may have come through.
-            Self::Untrusted(source) if taken => Error::Untrusted { operation, host, source }.after_taken(),
+            Self::Untrusted(source) if maybe_processed => {
+                Error::Untrusted { operation, host, source }.after_uncertain_attempt()
+            }
             Self::Untrusted(source) => Error::Untrusted { operation, host, source },
             Self::Silent(after) => Error::TimedOut { operation, after },
             Self::Truncated => Error::malformed(operation, "the answer ends too early"),
-            Self::Status { status, retry_after } => Error::Status { operation, status, retry_after, taken },
+            Self::Status { status, retry_after } => {
+                Error::Status { operation, status, retry_after, maybe_processed }
+            }
         }
     }
 }

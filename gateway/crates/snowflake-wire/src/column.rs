@@ -91,7 +91,7 @@ impl ColumnKind {
 
 impl Column {
     /// Reads one entry of `rowtype`.
-    pub(super) fn read(json: &str) -> Self {
+    pub(crate) fn read(json: &str) -> Self {
         let column = Fields::of(json.as_bytes());
         // A geography is sent as an object, a text or a binary, by the format that the session sets, and named here.
         let name = column.filled("extTypeName").or_else(|| column.text("type")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What log-ins came to so far: a refusal stands for a while, so that nobody is locked by those who ask again.
+//! Remembers a refused log-in for a while, so that repeated calls do not lock the user.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use crate::backend::BackendError;
 use crate::backend::snowflake::failure::of_connection;
 use snowflake_wire::Error;
 
-/// Tells what was shown from something else that is shown later: a digest where it came from a file, nothing else.
+/// Tells credentials from other ones that are sent later: a digest of the file they were read from, or nothing.
 pub(super) type Stamp = Option<[u8; 32]>;
 
-/// What log-ins came to so far.
+/// The outcome of the log-ins so far.
 #[derive(Default)]
-pub(super) struct Tried {
-    /// Whether the last one worked.
-    pub(super) has_worked: bool,
+pub(super) struct RefusalCache {
+    /// Whether the last one succeeded.
+    pub(super) last_succeeded: bool,
     refused: Option<Refused>,
-    /// Why nothing could be shown, the last time.
-    trouble: Option<BackendError>,
+    /// Why there were no credentials to send, the last time.
+    missing: Option<BackendError>,
 }
 
 struct Refused {
@@ -28,12 +28,12 @@ struct Refused {
     error: BackendError,
 }
 
-impl Tried {
-    /// Notes what showing credentials of this stamp came to; a refusal stands for that time.
+impl RefusalCache {
+    /// Records the outcome of sending credentials with this stamp; a refusal counts for `pause`.
     ///
     /// # Errors
     /// That of the log-in.
-    pub(super) fn note<T>(
+    pub(super) fn record<T>(
         &mut self,
         done: Result<T, Error>,
         stamp: Stamp,
@@ -41,7 +41,7 @@ impl Tried {
     ) -> Result<T, BackendError> {
         match done {
             Ok(done) => {
-                *self = Self { has_worked: true, ..Self::default() };
+                *self = Self { last_succeeded: true, ..Self::default() };
                 Ok(done)
             }
             Err(error @ Error::LogInRefused(_)) => {
@@ -55,18 +55,18 @@ impl Tried {
         }
     }
 
-    /// Notes why there was nothing to show.
-    pub(super) fn note_trouble(&mut self, error: &BackendError) {
-        self.trouble = Some(error.clone());
+    /// Records why there were no credentials to send.
+    pub(super) fn record_missing(&mut self, error: &BackendError) {
+        self.missing = Some(error.clone());
     }
 
-    /// Whether to show credentials of this stamp.
+    /// Whether credentials with this stamp may be sent; `None`: any.
     ///
     /// # Errors
-    /// They were refused a while ago.
+    /// They were refused less than the pause ago.
     pub(super) fn check(&self, stamp: Option<&Stamp>) -> Result<(), BackendError> {
         match &self.refused {
-            Some(refused) if refused.stands() && stamp.is_none_or(|stamp| *stamp == refused.stamp) => {
+            Some(refused) if refused.is_valid() && stamp.is_none_or(|stamp| *stamp == refused.stamp) => {
                 Err(refused.error.clone())
             }
             _ => Ok(()),
@@ -75,8 +75,9 @@ impl Tried {
 
     /// What is wrong, for `status`.
     pub(super) fn problem(&self) -> Option<String> {
-        let refused = self.refused.as_ref().filter(|refused| refused.stands()).map(|refused| &refused.error);
-        let error = self.trouble.as_ref().or(refused)?;
+        let refused =
+            self.refused.as_ref().filter(|refused| refused.is_valid()).map(|refused| &refused.error);
+        let error = self.missing.as_ref().or(refused)?;
         Some(match &error.next_step {
             Some(next_step) => format!("{}; {next_step}", error.message),
             None => error.message.clone(),
@@ -85,12 +86,12 @@ impl Tried {
 }
 
 impl Refused {
-    fn stands(&self) -> bool {
+    fn is_valid(&self) -> bool {
         self.at.elapsed() < self.pause
     }
 }
 
-/// A refusal, and for how long it stands.
+/// The error of a refusal, with the time for which it counts.
 fn refused(error: &Error, pause: Duration) -> BackendError {
     let mut error = of_connection(error);
     let time = match pause.as_secs() {
@@ -121,30 +122,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_stands_for_what_was_shown_and_for_a_while() {
-        let mut tried = Tried::default();
+    async fn a_refusal_counts_for_the_same_credentials_and_for_a_limited_time() {
+        let mut cache = RefusalCache::default();
         let (first, second) = (Some([1; 32]), Some([2; 32]));
-        let told = tried.note(refusal(), first, PAUSE).unwrap_err();
-        let error = tried.check(Some(&first)).unwrap_err();
+        let told = cache.record(refusal(), first, PAUSE).unwrap_err();
+        let error = cache.check(Some(&first)).unwrap_err();
         assert_eq!(told, error);
         assert!(error.message.contains("Incorrect. (not tried again for 10 min"), "{error}");
-        assert!(tried.check(None).is_err());
-        assert!(tried.check(Some(&second)).is_ok());
-        assert!(tried.problem().is_some_and(|problem| problem.contains("snowgate restart")));
+        assert!(cache.check(None).is_err());
+        assert!(cache.check(Some(&second)).is_ok());
+        assert!(cache.problem().is_some_and(|problem| problem.contains("snowgate restart")));
         tokio::time::advance(PAUSE).await;
-        assert!(tried.check(Some(&first)).is_ok() && tried.problem().is_none());
+        assert!(cache.check(Some(&first)).is_ok() && cache.problem().is_none());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_works_ends_the_trouble() {
-        let mut tried = Tried::default();
+    async fn a_successful_log_in_clears_earlier_problems() {
+        let mut cache = RefusalCache::default();
         let missing = BackendError::new(ErrorKind::Unavailable, "no file");
-        tried.note_trouble(&missing);
-        assert_eq!(tried.problem().as_deref(), Some("no file"));
-        assert!(tried.check(None).is_ok());
-        tried.note(Ok(()), None, PAUSE).unwrap();
-        assert!(tried.has_worked && tried.problem().is_none());
-        tried.note(refusal(), None, PAUSE).unwrap_err();
-        assert!(!tried.has_worked);
+        cache.record_missing(&missing);
+        assert_eq!(cache.problem().as_deref(), Some("no file"));
+        assert!(cache.check(None).is_ok());
+        cache.record(Ok(()), None, PAUSE).unwrap();
+        assert!(cache.last_succeeded && cache.problem().is_none());
+        cache.record(refusal(), None, PAUSE).unwrap_err();
+        assert!(!cache.last_succeeded);
     }
 }
