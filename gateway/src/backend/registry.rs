@@ -94,26 +94,53 @@ impl Definition {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
 
-    use tokio::task::yield_now;
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+    use tokio::task::{JoinHandle, yield_now};
 
     use super::*;
     use crate::backend::fake::{FakeBackend, error};
 
-    /// A registry of one connection, the number of its openings, and what lets one of them end.
-    fn blocking_registry() -> (Arc<Registry>, Arc<AtomicUsize>, mpsc::Sender<Result<(), BackendError>>) {
-        let (answers, answer) = mpsc::channel::<Result<(), BackendError>>();
-        let (answer, openings) = (std::sync::Mutex::new(answer), Arc::<AtomicUsize>::default());
-        let counter = Arc::clone(&openings);
-        let mut registry = Registry::default();
-        registry.define("fake", move || {
-            counter.fetch_add(1, Ordering::Relaxed);
-            answer.lock().unwrap().recv().expect("the test answers each opening")?;
-            Ok(Arc::new(FakeBackend::new()))
-        });
-        (Arc::new(registry), openings, answers)
+    type Answer = Result<(), BackendError>;
+
+    /// A registry of one connection, whose openings wait for the test.
+    struct Fixture {
+        registry: Arc<Registry>,
+        /// Hears of each opening that begins.
+        begun: UnboundedReceiver<()>,
+        /// Lets one opening end.
+        answers: mpsc::Sender<Answer>,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let (answers, answer) = mpsc::channel::<Answer>();
+            let answer = std::sync::Mutex::new(answer);
+            let (begin, begun) = unbounded_channel();
+            let mut registry = Registry::default();
+            registry.define("fake", move || {
+                begin.send(()).expect("the test listens");
+                answer.lock().unwrap().recv().expect("the test answers each opening")?;
+                Ok(Arc::new(FakeBackend::new()))
+            });
+            Self { registry: Arc::new(registry), begun, answers }
+        }
+
+        async fn open(&self) -> Answer {
+            self.registry.backend("fake").await.map(drop)
+        }
+
+        fn spawn(&self) -> JoinHandle<Answer> {
+            let registry = Arc::clone(&self.registry);
+            tokio::spawn(async move { registry.backend("fake").await.map(drop) })
+        }
+
+        /// Whether an opening keeps others out.
+        fn is_opening(&self) -> bool {
+            self.registry.connections["fake"].opening.try_lock().is_err()
+        }
     }
 
     /// Lets all other tasks run until they wait. The clock cannot say so here: it stands still while a thread
@@ -124,58 +151,60 @@ mod tests {
         }
     }
 
-    async fn opened(registry: &Arc<Registry>) -> Result<(), BackendError> {
-        registry.backend("fake").await.map(drop)
-    }
-
-    fn spawn(registry: &Arc<Registry>) -> tokio::task::JoinHandle<Result<(), BackendError>> {
-        let registry = Arc::clone(registry);
-        tokio::spawn(async move { opened(&registry).await })
-    }
-
     #[tokio::test]
     async fn concurrent_first_users_wait_for_one_opening() {
-        let (registry, openings, answers) = blocking_registry();
-        let users = [spawn(&registry), spawn(&registry), spawn(&registry)];
+        let mut fixture = Fixture::new();
+        let first = fixture.spawn();
+        fixture.begun.recv().await;
+        assert!(fixture.is_opening());
+        let others = [fixture.spawn(), fixture.spawn()];
         settle().await;
-        answers.send(Ok(())).unwrap();
-        for user in users {
-            assert!(user.await.unwrap().is_ok());
+        fixture.answers.send(Ok(())).unwrap();
+        assert!(first.await.unwrap().is_ok());
+        for other in others {
+            assert!(other.await.unwrap().is_ok());
         }
-        assert_eq!(openings.load(Ordering::Relaxed), 1);
+        assert!(fixture.begun.try_recv().is_err(), "there was one opening");
     }
 
     #[tokio::test]
     async fn an_opening_that_fails_is_reported_and_tried_again_by_the_next_user() {
-        let (registry, openings, answers) = blocking_registry();
-        answers.send(Err(error(ErrorKind::Unavailable))).unwrap();
-        answers.send(Ok(())).unwrap();
-        assert_eq!(opened(&registry).await, Err(error(ErrorKind::Unavailable)));
-        assert!(opened(&registry).await.is_ok() && opened(&registry).await.is_ok());
-        assert_eq!(openings.load(Ordering::Relaxed), 2);
+        let mut fixture = Fixture::new();
+        fixture.answers.send(Err(error(ErrorKind::Unavailable))).unwrap();
+        fixture.answers.send(Ok(())).unwrap();
+        assert_eq!(fixture.open().await, Err(error(ErrorKind::Unavailable)));
+        assert!(fixture.open().await.is_ok() && fixture.open().await.is_ok());
+        let openings = std::iter::from_fn(|| fixture.begun.try_recv().ok()).count();
+        assert_eq!(openings, 2);
     }
 
     #[tokio::test]
     async fn an_opening_whose_user_is_gone_serves_the_next_one() {
-        let (registry, openings, answers) = blocking_registry();
-        let gone = spawn(&registry);
-        settle().await;
+        let mut fixture = Fixture::new();
+        let gone = fixture.spawn();
+        fixture.begun.recv().await;
         gone.abort();
         assert!(gone.await.unwrap_err().is_cancelled());
-        let next = spawn(&registry);
+        assert!(fixture.is_opening());
+        let next = fixture.spawn();
         settle().await;
-        answers.send(Ok(())).unwrap();
+        fixture.answers.send(Ok(())).unwrap();
         assert!(next.await.unwrap().is_ok());
-        assert_eq!(openings.load(Ordering::Relaxed), 1);
+        assert!(fixture.begun.try_recv().is_err(), "there was one opening");
     }
 
     #[tokio::test]
-    async fn an_opening_that_panics_is_an_error() {
-        let (registry, _, answers) = blocking_registry();
-        drop(answers);
-        let error = opened(&registry).await.unwrap_err();
+    async fn an_opening_that_panics_is_an_error_and_is_tried_again() {
+        let mut registry = Registry::default();
+        let panics = AtomicBool::new(true);
+        registry.define("fake", move || {
+            assert!(!panics.swap(false, Ordering::Relaxed), "scripted");
+            Ok(Arc::new(FakeBackend::new()))
+        });
+        let error = registry.backend("fake").await.err().unwrap();
         assert_eq!(error.kind, ErrorKind::Unavailable);
         assert!(error.message.starts_with("cannot open the backend: "), "{error}");
+        assert!(registry.backend("fake").await.is_ok());
     }
 
     #[tokio::test]

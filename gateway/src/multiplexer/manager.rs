@@ -33,10 +33,10 @@ impl Manager {
         Self { name: name.to_owned(), backend, opened: AtomicU64::new(0) }
     }
 
-    /// The span of the work on one connection. It is made for each piece of work, so that its parent is the
-    /// request that the work is for.
+    /// The span of one piece of work on a connection. It is made anew for each, so that its parent is the
+    /// request that the work is for. Its level is `error` so that it is there at every level of the log.
     fn span(&self, number: u64) -> Span {
-        tracing::info_span!("connection", connection = self.name, number)
+        tracing::error_span!("backend", backend = self.name, connection = number)
     }
 
     /// The span of a request that runs on `pooled`.

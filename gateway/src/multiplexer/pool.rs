@@ -129,7 +129,7 @@ impl Pool {
         lease.run(request, stop).instrument(span).await
     }
 
-    /// Closes the connections that are not leased, and has the backend say goodbye.
+    /// Closes the connections that are not leased, and tells the backend that the gateway shuts down.
     pub(super) async fn close(&self) {
         self.connections.close();
         self.backend.close().await;
