@@ -90,7 +90,9 @@ impl EndpointError {
                 format!("check and remove {}, or set SNOWGATE_SOCKET to another path", path.display())
             }
             Self::Foreign { .. } => "have its owner remove it, or set SNOWGATE_SOCKET to another path".into(),
-            Self::Open { path, .. } => format!("chmod 700 {}", path.display()),
+            Self::Open { path, .. } => {
+                format!("chmod 700 {}, or set SNOWGATE_SOCKET to another path", path.display())
+            }
             Self::Io { .. } => "check the path and its permissions, or set SNOWGATE_SOCKET".into(),
         }
     }

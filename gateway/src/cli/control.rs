@@ -112,7 +112,7 @@ fn wait_for_another(endpoint: &Endpoint, before: &StatusView) -> Result<StatusVi
             _ => {
                 if absent_since.get_or_insert_with(Instant::now).elapsed() > START_PATIENCE {
                     bail!(
-                        "the gateway stopped, but {} did not start; see {} and the newest log in {}. \
+                        "the gateway stopped, but {} did not start; see {} and {}. \
                          The next client starts a gateway",
                         before.program,
                         endpoint.stderr.display(),

@@ -9,7 +9,11 @@ from machine import is_running
 
 MODERN = "2026-07-28"
 LEGACY = "2025-11-25"
-PROMPT_S = 2
+# What does not wait for the statement that was given up answers within this on the busiest machine. One that waited would
+# wait for that statement's time-out, which is minutes.
+PROMPT_S = 10
+# The SDK kills a shim that is still there after 2 s: one that took less has ended by itself.
+CLOSE_S = 1.9
 TURNS = 50
 
 
@@ -51,7 +55,6 @@ async def known(suite, client) -> None:
     await suite.machine.until_sessions(
         f"one session of {known_as}",
         lambda rows: [(row["client"], row["era"]) for row in rows] == [known_as],
-        PROMPT_S,
     )
 
 
@@ -175,6 +178,6 @@ async def closing(suite, opened):
         finally:
             closed = time.monotonic()
     took = time.monotonic() - closed
-    expect(took < 1, f"the shim took {took:.1f} s to end after its stdin was closed")
+    expect(took < CLOSE_S, f"the shim took {took:.1f} s to end after its stdin was closed")
     left = shims & suite.children()
     expect(not left, f"the shim {left} is still there after the client has closed")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from bounds import WAIT_S
 
 POLL_S = 0.02
-COMMAND_S = 10
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,16 @@ class Machine:
 
     async def sessions(self) -> list[dict]:
         """`snowgate sessions --json`."""
-        return json.loads(await self._run(COMMAND_S, "sessions", "--json"))
+        return json.loads(await self._run("sessions", "--json"))
 
     async def status(self) -> dict:
         """`snowgate status --json`."""
-        return json.loads(await self._run(COMMAND_S, "status", "--json"))
+        return json.loads(await self._run("status", "--json"))
 
     async def end(self, fault: Fault, pid: int) -> None:
         """Ends the gateway with this process id, and waits until it is gone."""
         if fault.command:
-            await self._run(WAIT_S, fault.command)
+            await self._run(fault.command)
         else:
             os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + WAIT_S
@@ -60,25 +59,25 @@ class Machine:
                 raise AssertionError(f"after {WAIT_S} s the gateway {pid} was not {fault.name}")
             await asyncio.sleep(POLL_S)
 
-    async def _run(self, limit_s: float, *arguments: str) -> str:
+    async def _run(self, *arguments: str) -> str:
         """What the gateway's program says to these arguments."""
-        done = await asyncio.to_thread(self._finished, limit_s, *arguments)
+        done = await asyncio.to_thread(self._finished, *arguments)
         if done.returncode != 0:
             command = " ".join(["snowgate", *arguments])
             raise AssertionError(f"`{command}` exited {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
-    def _finished(self, limit_s: float, *arguments: str) -> subprocess.CompletedProcess:
+    def _finished(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [self.gateway, *arguments], capture_output=True, text=True, timeout=limit_s, check=False
+            [self.gateway, *arguments], capture_output=True, text=True, timeout=WAIT_S, check=False
         )
 
-    async def until_sessions(self, what: str, holds, limit_s: float) -> None:
+    async def until_sessions(self, what: str, holds) -> None:
         """Waits until `holds` is true of the list of sessions."""
-        deadline = time.monotonic() + limit_s
+        deadline = time.monotonic() + WAIT_S
         while not holds(rows := await self.sessions()):
             if time.monotonic() > deadline:
-                raise AssertionError(f"after {limit_s} s still not {what}: {json.dumps(rows)}")
+                raise AssertionError(f"after {WAIT_S} s still not {what}: {json.dumps(rows)}")
             await asyncio.sleep(POLL_S)
 
 

@@ -18,10 +18,8 @@ import carried_over
 import checks
 import machine
 import sdk
-from bounds import WAIT_S, within
+from bounds import CHECK_S, WAIT_S, within
 
-CHECK_S = 40
-SETTLE_S = 5
 TRACEBACK_FRAMES = 3
 
 
@@ -53,18 +51,18 @@ class Suite:
         self._after_close = expectation
 
     async def until_running(self) -> None:
-        await self.machine.until_sessions("running", lambda rows: any(map(machine.is_running, rows)), SETTLE_S)
+        await self.machine.until_sessions("running", lambda rows: any(map(machine.is_running, rows)))
 
     async def until_idle(self) -> None:
-        await self.machine.until_sessions("idle", lambda rows: not any(map(machine.is_running, rows)), SETTLE_S)
+        await self.machine.until_sessions("idle", lambda rows: not any(map(machine.is_running, rows)))
 
     async def until_none(self) -> None:
-        await self.machine.until_sessions("without sessions", lambda rows: not rows, SETTLE_S)
+        await self.machine.until_sessions("without sessions", lambda rows: not rows)
 
     async def run(self, name: str, check) -> None:
         """Runs one check on a connection of its own and prints what came of it."""
         try:
-            with anyio.fail_after(WAIT_S + CHECK_S):
+            with anyio.fail_after(CHECK_S):
                 await self._connected(check)
         except Exception as error:
             self.failed += 1
@@ -93,7 +91,7 @@ def cause(error: BaseException) -> str:
     if isinstance(error, AssertionError):
         return str(error)
     if isinstance(error, TimeoutError):
-        return f"not done within {WAIT_S + CHECK_S} s"
+        return f"not done within {CHECK_S} s"
     return "".join(traceback.format_exception(error, limit=-TRACEBACK_FRAMES)).rstrip()
 
 

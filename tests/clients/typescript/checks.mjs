@@ -2,7 +2,9 @@
 // A client is `{ name, server, instructions, protocol, pid, strays, tools(), call(tool, args, signal), close() }`, values as on
 // the wire; `strays` are the messages that nobody asked for.
 
-const PROMPT_MS = 2_000;
+// What does not wait for the statement that was given up answers within this on the busiest machine. One that waited would
+// wait for that statement's time-out, which is minutes.
+const PROMPT_MS = 10_000;
 const TURNS = 50;
 
 /** A JSON-RPC error. */

@@ -7,7 +7,6 @@ import { promisify } from "node:util";
 import { WAIT_MS } from "./bounds.mjs";
 
 const POLL_MS = 20;
-const COMMAND_MS = 10_000;
 const execute = promisify(execFile);
 
 /**
@@ -28,17 +27,17 @@ export class Machine {
 
   /** `snowgate sessions --json`. */
   async sessions() {
-    return JSON.parse(await this.run(COMMAND_MS, "sessions", "--json"));
+    return JSON.parse(await this.run("sessions", "--json"));
   }
 
   /** `snowgate status --json`. */
   async status() {
-    return JSON.parse(await this.run(COMMAND_MS, "status", "--json"));
+    return JSON.parse(await this.run("status", "--json"));
   }
 
   /** Ends the gateway with this process id, and waits until it is gone. */
   async end(fault, pid) {
-    if (fault.command) await this.run(WAIT_MS, fault.command);
+    if (fault.command) await this.run(fault.command);
     else process.kill(pid, "SIGKILL");
     const deadline = performance.now() + WAIT_MS;
     while (runs(pid) && !fault.keepsProcess) {
@@ -48,17 +47,17 @@ export class Machine {
   }
 
   /** What the gateway's program says to these arguments. */
-  async run(limitMs, ...args) {
-    const { stdout } = await execute(this.gateway, args, { timeout: limitMs });
+  async run(...args) {
+    const { stdout } = await execute(this.gateway, args, { timeout: WAIT_MS });
     return stdout;
   }
 
   /** Waits until `holds` is true of the list of sessions. */
-  async untilSessions(what, holds, limitMs) {
-    const deadline = performance.now() + limitMs;
+  async untilSessions(what, holds) {
+    const deadline = performance.now() + WAIT_MS;
     for (let rows = await this.sessions(); !holds(rows); rows = await this.sessions()) {
       if (performance.now() > deadline) {
-        throw new Error(`after ${limitMs} ms still not ${what}: ${JSON.stringify(rows)}`);
+        throw new Error(`after ${WAIT_MS} ms still not ${what}: ${JSON.stringify(rows)}`);
       }
       await sleep(POLL_MS);
     }

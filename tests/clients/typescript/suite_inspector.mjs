@@ -2,14 +2,12 @@
 
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { CHECK_MS } from "./bounds.mjs";
 import { expect, expectAnswer, expectText, expectTools } from "./checks.mjs";
 import { isRunning, Machine, runs } from "./machine.mjs";
 import { options } from "./options.mjs";
 import { Tally } from "./tally.mjs";
 
-const CHECK_MS = 40_000;
-const GONE_MS = 1_000;
-const SETTLE_MS = 5_000;
 const LOAD_REQUESTS = 200;
 const ERAS = ["legacy", "auto", "modern"];
 const EXIT = { ok: 0, refused: 1, toolFailed: 5 };
@@ -90,14 +88,14 @@ await tally.run("a killed client leaves no shim and no query", async () => {
     ...["--method", "tools/call", "--tool-name", "execute_query", "--tool-args-json"],
     JSON.stringify({ query: contract.endless_sql, database: contract.sample }),
   );
-  await machine.untilSessions("running", (rows) => rows.some(isRunning), SETTLE_MS);
+  await machine.untilSessions("running", (rows) => rows.some(isRunning));
   const shims = (await machine.sessions()).map((session) => session.pid);
   expect(shims.length === 1 && runs(shims[0]), `the shims are ${shims}`);
   program.kill("SIGKILL");
   await done;
   const gone = (rows) => rows.length === 0 && !runs(shims[0]);
-  await machine.untilSessions("without session and shim", gone, GONE_MS);
+  await machine.untilSessions("without session and shim", gone);
 });
 
-await tally.run("no session is left", () => machine.untilSessions("empty", (rows) => rows.length === 0, SETTLE_MS));
+await tally.run("no session is left", () => machine.untilSessions("empty", (rows) => rows.length === 0));
 tally.finish();

@@ -1,6 +1,7 @@
 //! The two programs, built from the sources that the tests were built from.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -29,8 +30,8 @@ static BINARIES: LazyLock<Binaries> = LazyLock::new(|| {
     Binaries { gateway: program("snowgate"), shim: program("snowgate-shim") }
 });
 
-/// The programs in the folder that `SNOWGATE_TEST_BIN_DIR` names; without it they are built first, once a test process,
-/// with the profile and into the folder of the running test.
+/// The programs in the folder that `SNOWGATE_TEST_BIN_DIR` names; without it they are built first, once a run of
+/// cargo, with the profile and into the folder of the running test.
 ///
 /// # Panics
 /// They cannot be built, or are missing.
@@ -38,11 +39,32 @@ pub fn binaries() -> &'static Binaries {
     &BINARIES
 }
 
-/// Builds both programs and gives their folder.
+/// What the programs are built with: the units of `cargo test --workspace`, features included, which it has just
+/// compiled, so that only the programs are linked. (With `--package`, cargo would leave the features of the tests' own
+/// dependencies out and compile tokio, and all that depends on it, a second time.) The example is what makes cargo
+/// count those features; it is linked in a moment.
+const BUILD: [&str; 5] = ["--quiet", "--workspace", "--bins", "--example", "serve"];
+
+/// Says, in the programs' folder, which run of cargo they were built for.
+const BUILT_FOR: &str = "snowgate-tests-built-for";
+
+/// Builds both programs, unless an earlier test program of this run of cargo has; returns their folder.
 fn build() -> PathBuf {
     let test = env::current_exe().expect("the path of the running test");
     // `<target>/<profile>/deps/<test>`.
     let folder = test.parent().and_then(Path::parent).expect("a test program lies in target/<profile>/deps");
+    let (run, built_for) = (run_of_cargo(), folder.join(BUILT_FOR));
+    if run.is_some() && fs::read_to_string(&built_for).ok() == run {
+        return folder.to_owned();
+    }
+    run_build(folder);
+    if let Some(run) = run {
+        fs::write(&built_for, run).expect("noting what the programs were built for");
+    }
+    folder.to_owned()
+}
+
+fn run_build(folder: &Path) {
     let target = folder.parent().expect("a profile's folder lies in the target folder");
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") => "dev",
@@ -56,13 +78,20 @@ fn build() -> PathBuf {
     env::vars_os().filter(|(name, _)| name.to_str().is_some_and(told)).for_each(|(name, _)| {
         cargo.env_remove(name);
     });
-    let built = cargo
-        .args(["build", "--quiet", "--bins", "--package", "snowgate", "--package", "snowgate-shim"])
-        .args(["--profile", profile, "--target-dir"])
-        .arg(target)
-        .current_dir(tests_dir())
-        .output()
-        .expect("cargo starts");
+    cargo.arg("build").args(BUILD).args(["--profile", profile, "--target-dir"]).arg(target);
+    let built = cargo.current_dir(tests_dir()).output().expect("cargo starts");
     assert!(built.status.success(), "building the programs: {}", String::from_utf8_lossy(&built.stderr));
-    folder.to_owned()
+}
+
+/// The cargo that runs this test program, one of several perhaps: its process id and when it started. `None` where that
+/// cannot be known, or where it is another program, which may live on while sources change.
+fn run_of_cargo() -> Option<String> {
+    let process = PathBuf::from(format!("/proc/{}", std::os::unix::process::parent_id()));
+    if !fs::read_to_string(process.join("comm")).ok()?.starts_with("cargo") {
+        return None;
+    }
+    let stat = fs::read_to_string(process.join("stat")).ok()?;
+    // The name, in parentheses, may hold spaces; the start time is the 20th field after it (proc_pid_stat(5)).
+    let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
+    Some(format!("{} {started}", process.display()))
 }

@@ -255,14 +255,17 @@ impl Home {
         self.processes().iter().any(|process| process.pid == pid)
     }
 
-    /// Runs `snowgate stop`.
+    /// Runs `snowgate stop`, and waits until the process is gone too: the command returns once the next gateway may
+    /// start, when this one may still be on its way out.
     ///
     /// # Panics
-    /// It fails.
+    /// No gateway runs, the command fails, or the process stays.
     #[track_caller]
     pub fn stop(&self) {
+        let pid = self.gateway_pid();
         let output = self.run(&["stop"]);
         assert_eq!(output.code, Some(0), "snowgate stop: {output:?}");
+        until("the stopped gateway is gone", || !self.is_running(pid));
     }
 
     /// Waits until a gateway runs and `snowgate sessions` says what `holds` wants.
@@ -312,6 +315,16 @@ impl Home {
         let lines: Vec<Value> =
             self.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         lines.into_iter().filter(|line| line["message"] == message).collect()
+    }
+
+    /// Waits until the log says `message` so many times: a running gateway writes its log a moment later.
+    ///
+    /// # Panics
+    /// It does not within [`patience`].
+    #[track_caller]
+    pub fn log_until(&self, message: &str, times: usize) {
+        let what = format!("the log says {message:?} {times} times");
+        until(&what, || self.log_lines(message).len() == times);
     }
 
     /// Every file and folder of this home but logs, relative to it, in order.

@@ -10,12 +10,7 @@
 //! faults, as far as the machine's timing allows; the seed stands in the output. `SNOWGATE_TEST_LOG` names a file for the
 //! gateways' log.
 
-use std::sync::Mutex;
-
 use snowgate_tests::chaos::{Backend, Plan, run};
-
-/// One run at a time: what a run waits for has bounds.
-static ONE: Mutex<()> = Mutex::new(());
 
 #[test]
 fn every_request_is_answered_once_whatever_goes_wrong() {
@@ -28,8 +23,6 @@ fn in_front_of_fakesnow_it_is_the_same() {
 }
 
 fn run_chaos(backend: Backend) {
-    // One that failed says nothing about the other.
-    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let plan = Plan::from_env(backend);
     println!("SNOWGATE_TEST_SEED={}", plan.seed);
     let report = run(&plan);

@@ -5,6 +5,7 @@
 
 mod connector;
 mod fakesnow;
+mod inspector;
 mod resume;
 mod sdks;
 mod shared_connections;

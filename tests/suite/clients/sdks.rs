@@ -1,4 +1,4 @@
-//! Real MCP clients against the two real binaries: the official SDKs in every mode, the inspector's CLI, and what they
+//! Real MCP clients against the two real binaries: the official SDKs in every mode, and what they
 //! do that no SDK does alone (both eras on one connection, a throw-away sibling).
 //!
 //! `tests/clients/README.md` says what the programs check and how to run one by hand.
@@ -40,11 +40,6 @@ fn typescript_2_default() {
 #[test]
 fn typescript_2_auto() {
     run_typescript("suite_v2.mjs", "auto", NodeVersion::SDK, Plan::Checks);
-}
-
-#[test]
-fn inspector_cli() {
-    run_typescript("suite_inspector.mjs", "default", NodeVersion::INSPECTOR, Plan::Checks);
 }
 
 /// How a request is dressed.

@@ -31,8 +31,3 @@ fn typescript_2_default() {
 fn typescript_2_auto() {
     run_typescript("suite_v2.mjs", "auto", NodeVersion::SDK, Plan::Snowflake);
 }
-
-#[test]
-fn inspector_cli() {
-    run_typescript("suite_inspector.mjs", "default", NodeVersion::INSPECTOR, Plan::Snowflake);
-}

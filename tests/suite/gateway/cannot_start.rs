@@ -1,4 +1,4 @@
-//! A gateway that cannot start: the client's first request is told why, and where the log is, within two seconds; once
+//! A gateway that cannot start: the client's first request is told why, and where the log is, without a wait for the shim's time-out; once
 //! the cause is gone the next request of the same shim works.
 
 use std::fs;
@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use snowgate_tests::{Client, Home, Launch, binaries, error_text, tool_text};
 
-/// From the request to its answer.
-const TOLD_LIMIT: Duration = Duration::from_secs(2);
+/// From the request to its answer, which takes no longer than the gateway's attempt to start. A shim that went on looking
+/// would do so for 20 s.
+const TOLD_LIMIT: Duration = Duration::from_secs(15);
 
 /// A request's message, which must come in time and name the log; stderr must say the same.
 fn refusal(client: &mut Client, words: &[&str]) -> String {
@@ -173,7 +174,7 @@ fn a_file_of_the_folder_that_is_no_database_stops_only_its_own_queries() {
     let answer = client.call("execute_query", &json!({"query": "select 1", "database": "TWO"}));
     assert_eq!(answer["result"]["isError"], true, "{answer}");
     assert!(tool_text(&answer).contains(&file.display().to_string()), "{answer}");
-    assert_eq!(home.log_lines("cannot open database").len(), 1);
+    home.log_until("cannot open database", 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use snowgate_tests::{
@@ -39,7 +39,7 @@ fn leaves(how: impl FnOnce(&mut Client)) {
     println!("the shim has ended after {:?}", since.elapsed());
     assert!(status.success(), "{status}; stderr: {}", client.stderr());
     nothing_runs(&home);
-    assert_eq!(home.processes().len(), 1, "{:?}", home.processes());
+    until("only the gateway is left", || home.processes().len() == 1);
     // Whoever leaves may have closed the other end already, and an SDK that reads on takes a late answer for a fault.
     let rest = client.rest();
     assert!(rest.is_empty(), "{rest:?}");
@@ -187,7 +187,7 @@ fn the_gateway_stays_when_its_starter_s_whole_process_group_is_killed() {
 /// The statement of a stopped gateway is interrupted and answered once: by the next gateway, which runs it again.
 fn interrupted_by(end: impl FnOnce(&Home, u32)) {
     let home = Home::new();
-    home.configure("[gateway]\ndrain_timeout_ms = 50\n[limits]\nstatement_timeout_ms = 1500\n");
+    home.configure("[gateway]\ndrain_timeout_ms = 50\n[limits]\nstatement_timeout_ms = 3000\n");
     let mut client = busy(&home);
     let id = json!(2);
     let first = home.gateway_pid();
@@ -203,11 +203,8 @@ fn interrupted_by(end: impl FnOnce(&Home, u32)) {
 
 #[test]
 fn a_stop_while_a_statement_runs_is_bounded_by_the_drain_time_out() {
-    interrupted_by(|home, _| {
-        let since = Instant::now();
-        home.stop();
-        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
-    });
+    // That another gateway answers is the proof: without the bound, the first one would have.
+    interrupted_by(|home, _| home.stop());
 }
 
 #[test]
@@ -235,7 +232,7 @@ fn a_killed_gateway_s_statement_is_run_again_by_the_next() {
 #[test]
 fn sigterm_lets_the_gateway_finish_what_runs() {
     let home = Home::new();
-    home.configure("[gateway]\ndrain_timeout_ms = 15000\n[limits]\nstatement_timeout_ms = 700\n");
+    home.configure("[gateway]\ndrain_timeout_ms = 15000\n[limits]\nstatement_timeout_ms = 3000\n");
     let mut client = busy(&home);
     let first = home.gateway_pid();
     send_signal(first, Signal::TERM);
@@ -243,7 +240,7 @@ fn sigterm_lets_the_gateway_finish_what_runs() {
     assert!(tool_text(&answer).starts_with("Timed out"), "{answer}");
     until("the gateway is gone", || !home.is_running(first));
     assert!(!home.socket().exists() || home.status().is_some(), "it takes its socket away");
-    assert_eq!(home.log_lines("stopped").len(), 1, "{}", home.log());
+    home.log_until("stopped", 1);
     let ready = home.log_lines("ready");
     assert_eq!(tool_text(&client.query("select 1 as one")), "one\n1\n(1 row)");
     assert_eq!(ready.len(), 1, "the statement was answered by the gateway that had it");

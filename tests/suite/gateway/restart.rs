@@ -112,7 +112,8 @@ fn a_restart_keeps_process_and_environment_also_where_clients_wait_for_a_gateway
 #[test]
 fn a_stop_during_a_restart_is_a_stop() {
     let home = Home::new();
-    home.configure("[gateway]\ndrain_timeout_ms = 1500\n");
+    // The stop must come before the restart is done, however slow the machine is.
+    home.configure("[gateway]\ndrain_timeout_ms = 15000\n");
     let mut client = connected(&home);
     client.send_endless_query();
     home.sessions_until("it runs", |sessions| sessions[0]["running"] == 1);
@@ -125,7 +126,7 @@ fn a_stop_during_a_restart_is_a_stop() {
     client.signal(Signal::KILL);
     until("it has left for good", || !home.is_running(pid));
     assert!(!restart.wait().expect("it ends").success());
-    assert!(home.gateways().is_empty(), "{:?}", home.gateways());
+    until("no gateway is there", || home.gateways().is_empty());
 }
 
 #[test]
@@ -170,7 +171,9 @@ fn an_installation_behind_a_link_is_upgraded_by_changing_the_link() {
 
 #[test]
 fn a_client_that_does_not_read_holds_up_no_restart() {
+    const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
     let home = Home::new();
+    home.configure(&format!("[gateway]\ndrain_timeout_ms = {}\n", DRAIN_TIMEOUT.as_millis()));
     let mut deaf = home.launch().deaf().start();
     deaf.send("initialize", &json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "deaf", "version": "1"}}));
     let wide = json!({"query": "with recursive n(i) as (select 1 union all select i + 1 from n limit 1000) select hex(zeroblob(450)) as x from n"});
@@ -180,7 +183,7 @@ fn a_client_that_does_not_read_holds_up_no_restart() {
     });
     let began = std::time::Instant::now();
     restart(&home);
-    assert!(began.elapsed() < Duration::from_secs(3), "the drain time-out is 5 s: {:?}", began.elapsed());
+    assert!(began.elapsed() < DRAIN_TIMEOUT, "the drain waited for its time-out: {:?}", began.elapsed());
     deaf.listen();
     for id in &ids {
         assert!(tool_text(&deaf.answer(id)).contains("000000"));
@@ -206,7 +209,7 @@ fn a_program_that_does_not_start_again_is_named() {
     std::fs::write(&program, "no program").unwrap();
     let output = home.run(&["restart"]);
     assert_eq!(output.code, Some(70), "{output:?}");
-    assert!(output.stderr.contains("did not start in its place"), "{output:?}");
+    assert!(output.stderr.contains("did not start"), "{output:?}");
     // The client is told why, and goes on once it is mended.
     let answer = client.query("select 1");
     let message = answer["error"]["message"].as_str().unwrap();
@@ -219,7 +222,7 @@ fn a_program_that_does_not_start_again_is_named() {
 #[test]
 fn a_gateway_makes_room_for_a_newer_build_once_nothing_runs() {
     let home = Home::new();
-    home.configure("[limits]\nstatement_timeout_ms = 1500\n");
+    home.configure("[limits]\nstatement_timeout_ms = 3000\n");
     let mut client = connected(&home);
     let first = home.gateway_pid();
     let endless = client.send_endless_query();

@@ -101,7 +101,7 @@ fn writes_that_had_not_started_when_the_gateway_was_stopped_run_on_the_next() {
     let home = Home::new();
     home.configure(
         "read_only = false\n[gateway]\nsession_requests_max = 1\ndrain_timeout_ms = 50\n\
-         [limits]\nstatement_timeout_ms = 500\n",
+         [limits]\nstatement_timeout_ms = 2000\n",
     );
     let mut client = connected(&home);
     succeeds(&client.query("create table t (x)"));
@@ -122,7 +122,7 @@ fn writes_that_had_not_started_when_the_gateway_was_stopped_run_on_the_next() {
 #[test]
 fn a_statement_is_run_again_in_the_context_that_it_was_sent_in() {
     let home = Home::new();
-    home.configure("read_only = false\n[limits]\nstatement_timeout_ms = 1500\n");
+    home.configure("read_only = false\n[limits]\nstatement_timeout_ms = 3000\n");
     let mut client = connected(&home);
     succeeds(&client.query("create table here (x)"));
     let read = client.send_call("execute_query", &json!({"query": "select count(*) as n from here"}));
@@ -140,7 +140,7 @@ fn a_statement_is_run_again_in_the_context_that_it_was_sent_in() {
 #[test]
 fn a_read_runs_again_also_where_writing_is_allowed() {
     let home = Home::new();
-    home.configure("read_only = false\n[limits]\nstatement_timeout_ms = 1000\n");
+    home.configure("read_only = false\n[limits]\nstatement_timeout_ms = 3000\n");
     let mut client = connected(&home);
     let sql =
         "-- a comment\nwith recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n";
@@ -162,7 +162,7 @@ fn a_gateway_that_nobody_can_find_makes_room_for_another() {
         until("the gateway has left", || !home.is_running(first));
         assert_eq!(context_of(&mut client)["database"], "TWO");
         succeeds(&connected(&home).query("select 1"));
-        assert_eq!(home.gateways().len(), 1, "{:?}", home.gateways());
+        until("one gateway is left", || home.gateways().len() == 1);
     }
 }
 

@@ -14,10 +14,10 @@ fn the_first_shim_starts_a_gateway_and_the_second_shares_it() {
     let mut second = home.client();
     second.initialize();
     assert_eq!(home.gateway_pid(), pid);
-    assert_eq!(home.gateways().len(), 1);
+    until("one gateway process", || home.gateways().len() == 1);
     let sessions: Vec<Value> = home.sessions().iter().map(|session| session["pid"].clone()).collect();
     assert_eq!(sessions, [json!(first.pid()), json!(second.pid())]);
-    assert_eq!(home.log_lines("ready").len(), 1);
+    home.log_until("ready", 1);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn forty_shims_at_the_same_instant_get_one_gateway() {
         let answer = client.initialize();
         assert_eq!(answer["result"]["serverInfo"]["name"], "snowgate", "{answer}");
     }
-    assert_eq!(home.log_lines("ready").len(), 1, "{}", home.log());
+    home.log_until("ready", 1);
     assert_eq!(home.sessions().len(), 40);
     until("one gateway process", || home.gateways().len() == 1);
     for mut client in clients {
@@ -55,7 +55,7 @@ fn without_autostart_the_request_is_told_that_no_gateway_listens() {
         assert!(message.contains("no gateway is listening on"), "{message}");
         assert!(message.contains(&home.socket().display().to_string()), "{message}");
         client.stderr_says("no gateway is listening on");
-        assert_eq!(home.gateways(), []);
+        assert_eq!(home.gateways(), [], "the last one is gone: `Home::stop` waits for that");
 
         let mut starter = home.client();
         starter.initialize();

@@ -1,7 +1,7 @@
 //! Runs a query against the scripted server and prints its rows.
 //!
-//! `cargo run -p snowflake-wire --example query --features stand-in`. Against an account, everything but the server is
-//! the same: settings with the account's identifier, and credentials of its user.
+//! `cargo run -p snowflake-wire --example query --features stand-in`. Against an account, everything but the
+//! server is the same: settings with the account's identifier, and credentials of its user.
 
 use std::io::Write;
 use std::time::Duration;

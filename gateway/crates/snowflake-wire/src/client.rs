@@ -18,8 +18,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a client. Nothing is sent yet. It reads the system's root certificates, which takes some milliseconds: make
-    /// one and clone it.
+    /// Makes a client. Nothing is sent yet. It reads the system's root certificates, which takes some
+    /// milliseconds: make one and clone it.
     ///
     /// # Errors
     /// Settings that cannot be used.
@@ -35,18 +35,19 @@ impl Client {
 
     /// Logs in and opens a session.
     ///
-    /// Wrong credentials are tried once. What passes (no connection, HTTP 408, 429, 502, 503, 504) is tried again within
-    /// the retry policy; for credentials that are good for one use or that ask a person, only as long as the server
-    /// cannot have seen them.
+    /// Wrong credentials are tried once. What passes (no connection, HTTP 408, 429, 502, 503, 504) is tried
+    /// again within the retry policy; for credentials that are good for one use or that ask a person, only as
+    /// long as the server cannot have seen them.
     ///
     /// # Errors
-    /// [`Error::LogInRefused`] where the server refuses; [`Error::Key`] before anything is sent; anything that an
-    /// exchange can fail with.
+    /// [`Error::LogInRefused`] where the server refuses; [`Error::Key`] before anything is sent; anything
+    /// that an exchange can fail with.
     pub async fn log_in(&self, wanted: &LogIn) -> Result<LoggedIn, Error> {
         log_in(&self.http, &self.account, &self.identity, wanted).await
     }
 
-    /// Asks for the page where a browser logs `user` in. The browser delivers the result to `port` on this machine.
+    /// Asks for the page where a browser logs `user` in. The browser delivers the result to `port` on this
+    /// machine.
     ///
     /// # Errors
     /// As [`Client::log_in`].

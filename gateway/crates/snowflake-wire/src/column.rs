@@ -93,7 +93,8 @@ impl Column {
     /// Reads one entry of `rowtype`.
     pub(crate) fn read(json: &str) -> Self {
         let column = Fields::of(json.as_bytes());
-        // A geography is sent as an object, a text or a binary, by the format that the session sets, and named here.
+        // A geography is sent as an object, a text or a binary, by the format that the session sets, and
+        // named here.
         let name = column.filled("extTypeName").or_else(|| column.text("type")).unwrap_or_default();
         Self {
             name: column.text("name").unwrap_or_default(),
@@ -113,7 +114,8 @@ mod tests {
     #[test]
     fn a_column_of_any_type_is_read() {
         let column = Column::read(
-            r#"{"name": "A \"b\"", "type": "fixed", "scale": 2, "precision": 38, "length": null, "nullable": false,
+            r#"{"name": "A \"b\"", "type": "fixed", "scale": 2, "precision": 38, "length": null,
+                "nullable": false,
                 "collation": null, "fields": [{}]}"#,
         );
         let expected = Column {

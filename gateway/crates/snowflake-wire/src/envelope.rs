@@ -1,7 +1,7 @@
 //! The form that all answers share: `{"data": ..., "code": ..., "message": ..., "success": ...}`.
 //!
-//! Answers are read field by field from raw JSON, so that an unknown field, a missing one, or one of an odd type costs
-//! that field and not the answer.
+//! Answers are read field by field from raw JSON, so that an unknown field, a missing one, or one of an odd
+//! type costs that field and not the answer.
 
 use std::collections::HashMap;
 
@@ -157,7 +157,8 @@ mod tests {
     fn an_error_keeps_all_that_the_server_said() {
         let failure = envelope(
             r#"{"data": {"errorCode": "001003", "sqlState": "42000", "queryId": "01-ab", "line": 3, "pos": 14,
-                "type": "COMPILATION", "new": {}}, "code": "001003", "message": "syntax \"error\"", "success": false}"#,
+                "type": "COMPILATION", "new": {}}, "code": "001003", "message": "syntax \"error\"",
+                "success": false}"#,
         )
         .failure();
         assert_eq!((failure.code.as_str(), failure.sql_state.as_deref()), ("001003", Some("42000")));
@@ -203,7 +204,8 @@ mod tests {
     #[test]
     fn parameters_of_any_type_are_kept() {
         let answer = envelope(
-            r#"{"data": {"parameters": [{"name": "TIMEZONE", "value": "UTC"}, {"name": "N", "value": 4}, {"value": 1}]}}"#,
+            r#"{"data": {"parameters": [{"name": "TIMEZONE", "value": "UTC"}, {"name": "N", "value": 4},
+                {"value": 1}]}}"#,
         );
         let parameters = parameters(&answer.data());
         assert_eq!(parameters.len(), 2);

@@ -7,9 +7,10 @@ pub struct Identity {
     pub application: String,
     /// Its version.
     pub version: String,
-    /// The driver family to log in as (`CLIENT_APP_ID`). `None`, the default, sends none: the server then answers in
-    /// JSON and applies no driver's minimum version. A client that names a family gets what that family's own
-    /// parameter sets (`GO_QUERY_RESULT_FORMAT` and the like), which is Arrow unless the parameter asks for JSON.
+    /// The driver family to log in as (`CLIENT_APP_ID`). `None`, the default, sends none: the server then
+    /// answers in JSON and applies no driver's minimum version. A client that names a family gets what that
+    /// family's own parameter sets (`GO_QUERY_RESULT_FORMAT` and the like), which is Arrow unless the
+    /// parameter asks for JSON.
     pub driver: Option<String>,
 }
 

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 /// The name that a client gives a submission.
 ///
-/// The server keeps it: a submission that comes again under the same name is the same query, not a second one. So it
-/// may be repeated after any failure of the network, and a query can be aborted by it before its [`QueryId`] is known.
+/// The server keeps it: a submission that comes again under the same name is the same query, not a second
+/// one. So it may be repeated after any failure of the network, and a query can be aborted by it before its
+/// [`QueryId`] is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(Uuid);
 

@@ -11,7 +11,7 @@ pub(super) fn admit(sql: &str, transaction: Transaction, read_only: bool) -> Res
     let class = class_of(sql);
     match class {
         Class::ConnectionState("LAST_QUERY_ID") => Err(refused(
-            "LAST_QUERY_ID is refused: sessions share the connection, and its last query may be another session's",
+            "LAST_QUERY_ID is refused: sessions share the connection, so that may be another's query",
             "use the query id at the end of each result",
         )),
         Class::ConnectionState(name) => Err(refused(

@@ -19,7 +19,7 @@ impl Question {
     }
 }
 
-/// Rows that SHOW gives, at most.
+/// Rows that SHOW returns, at most.
 const SHOW_ROWS_MAX: u64 = 10_000;
 
 /// Which columns are shown.
@@ -51,8 +51,8 @@ const COLUMNS: Shown = Shown::Only(&[
 const DEFINITION: Shown = Shown::Only(&[("DEFINITION", "definition")]);
 const TEXT: Shown = Shown::Only(&[("text", "definition")]);
 
-/// The statement for `catalog` in `context`, for a result of `rows_max` rows: one more is asked for, to tell whether there
-/// are more.
+/// The statement for `catalog` in `context`, for a result of `rows_max` rows: one more is asked for, to tell
+/// whether there are more.
 pub(super) fn question(catalog: &Catalog, context: &Context, rows_max: u64) -> Question {
     let limit = format!("LIMIT {}", (rows_max + 1).min(SHOW_ROWS_MAX));
     match catalog {
@@ -155,7 +155,8 @@ fn schema_of(relation: &Relation, context: &Context) -> Option<String> {
 }
 
 impl Shown {
-    /// The places of the shown columns among `columns`, and their names. A column that the server does not give is left out.
+    /// The places of the shown columns among `columns`, and their names. A column that the server does not
+    /// give is left out.
     pub(super) fn of(self, columns: &[String]) -> Vec<(usize, String)> {
         match self {
             Self::All => columns.iter().cloned().enumerate().collect(),

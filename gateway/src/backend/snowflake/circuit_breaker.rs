@@ -1,7 +1,9 @@
-//! A circuit breaker: while the server does not respond, requests fail at once, and one every [`PROBE_INTERVAL`] probes.
+//! A circuit breaker: while the server does not respond, requests fail at once, and one every
+//! [`PROBE_INTERVAL`] probes.
 //!
-//! Closed: every request is let through. An outage opens it: requests fail with the last outage's error. Once a probe is due,
-//! the next request is let through and the following probe is scheduled. Any answer of the server closes it.
+//! Closed: every request is let through. An outage opens it: requests fail with the last outage's error. Once
+//! a probe is due, the next request is let through and the following probe is scheduled. Any answer of the
+//! server closes it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What a statement is, as far as its first words tell: enough to know whether it may run on a shared connection, and
-//! whether running it twice could change anything.
+//! What a statement is, as far as its first words tell: enough to know whether it may run on a shared
+//! connection, and whether running it twice could change anything.
 //!
 //! Anything that is not known to be a read counts as a write.
 
@@ -14,7 +14,7 @@ pub(super) enum Class {
     Use,
     /// It changes rows of a table, and can be rolled back.
     Change,
-    /// It may change something, and commits by itself: a transaction around it is of no use.
+    /// It may change something, and commits by itself: a transaction around it has no effect.
     Write,
     /// The same, and it may leave anything behind on its session: a procedure.
     Call,
@@ -50,8 +50,8 @@ const STATE: [(&str, &str); 8] = [
 const CREATE_HOW: [&str; 9] =
     ["OR", "REPLACE", "ALTER", "LOCAL", "GLOBAL", "SECURE", "TEMP", "TEMPORARY", "VOLATILE"];
 
-/// The class of `sql`: of statements that hand their rows on (`->>`), the gravest. A text with that arrow in it may be taken
-/// for more than it is.
+/// The class of `sql`: of statements that hand their rows on (`->>`), the gravest. A text with that arrow in
+/// it may be taken for more than it is.
 pub(super) fn class_of(sql: &str) -> Class {
     if sql.to_ascii_uppercase().contains("LAST_QUERY_ID") {
         return Class::ConnectionState("LAST_QUERY_ID");
@@ -96,7 +96,8 @@ fn class_of_one(sql: &str) -> Class {
     }
 }
 
-/// Whether a query does more than read. Comments and texts count, too: then it is called a write although it is none.
+/// Whether a query does more than read. Comments and texts count, too: then it is called a write although it
+/// is none.
 fn acts(sql: &str) -> bool {
     let upper = sql.to_ascii_uppercase();
     ACTS.iter().any(|word| upper.contains(word))

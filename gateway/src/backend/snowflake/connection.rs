@@ -1,8 +1,8 @@
 //! One connection: a session with the server, replaced when it is lost, and one request at a time on it.
 //!
-//! The session is switched to a request's context before the request runs, whatever context an earlier one used. Clients
-//! share sessions, so nothing may be created that lives as long as one. Therefore a lost session loses nothing: a new one is
-//! switched to the context of the next request.
+//! The session is switched to a request's context before the request runs, whatever context an earlier one
+//! used. Clients share sessions, so nothing may be created that lives as long as one. Therefore a lost
+//! session loses nothing: a new one is switched to the context of the next request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -111,7 +111,8 @@ impl SnowflakeConnection {
         self.session.as_ref().is_some_and(|session| session.wire().is_alive())
     }
 
-    /// A session in the request's context: the connection's own, or a new one if that is lost or cannot be switched.
+    /// A session in the request's context: the connection's own, or a new one if that is lost or cannot be
+    /// switched.
     async fn prepare_session(
         &mut self,
         request: &Request,
@@ -201,8 +202,8 @@ fn report_switch(switched: Result<Switched, SwitchError>) -> BackendError {
     }
 }
 
-/// The error of a request that was not sent to the server because of `error`. If it was to fetch the result of a query, that
-/// query was executed nonetheless.
+/// The error of a request that was not sent to the server because of `error`. If it was to fetch the result
+/// of a query, that query was executed nonetheless.
 fn before_sending(request: &Request, class: Class, stop: &StopSignals, error: BackendError) -> BackendError {
     match &request.earlier {
         Some(query) if stop.detach.is_cancelled() => detached(query),

@@ -37,7 +37,8 @@ pub(super) fn normalized(context: &Context) -> Context {
     }
 }
 
-/// `wanted` with what it leaves open as in `base`. A schema belongs to its database: that of another one says nothing.
+/// `wanted` with what it leaves open as in `base`. A schema belongs to its database: that of another one says
+/// nothing.
 pub(super) fn completed(wanted: &Context, base: &Context) -> Context {
     let or = |wanted: &Option<String>, base: &Option<String>| wanted.clone().or_else(|| base.clone());
     Context {
@@ -70,7 +71,8 @@ pub(super) fn effective(wanted: &Context, base: &SessionContext) -> SessionConte
     }
 }
 
-/// The next step from `now` to `target`; `None`: it is there. The role goes first, because it decides what the others may be.
+/// The next step from `now` to `target`; `None`: it is there. The role goes first, because it decides what
+/// the others may be.
 pub(super) fn next_step(now: &SessionContext, target: &SessionContext) -> Option<Step> {
     let differs = |target: &Option<String>, now: &Option<String>| target != now;
     if differs(&target.role, &now.role) {
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_without_a_schema_leaves_the_schema_to_whoever_goes_there() {
+    fn a_database_without_a_schema_leaves_the_schema_to_the_server() {
         let target = context(["R", "W", "D", ""]);
         assert_eq!(next_step(&context(["R", "W", "", ""]), &target), run("USE DATABASE \"D\""));
         assert_eq!(next_step(&context(["R", "W", "D", "PUBLIC"]), &target), None);

@@ -14,10 +14,12 @@ use super::session::OpenSession;
 use super::stop::StopSignals;
 use crate::backend::{BackendError, Context};
 
-/// Statements for one switch: role, warehouse, schema, and as many more where the server changes one because of another.
+/// Statements for one switch: role, warehouse, schema, and as many more where the server changes one because
+/// of another.
 const STEPS_MAX: usize = 6;
 
-/// How long one of those may continue after the request is stopped, so that the session is not lost because of it.
+/// How long one of those may continue after the request is stopped, so that the session is not lost because
+/// of it.
 const STEP_GRACE: Duration = Duration::from_secs(2);
 
 /// A switch of a session's context.
@@ -83,8 +85,8 @@ impl ContextSwitch<'_> {
         }
     }
 
-    /// A database that is wanted without a schema means the schema that the server selects for it, not the one that an
-    /// earlier request has selected.
+    /// A database that is wanted without a schema means the schema that the server selects for it, not the
+    /// one that an earlier request has selected.
     async fn use_default_schema(&self, database: &str, stop: &StopSignals) -> Result<(), SwitchError> {
         let current = || self.session.wire().context().schema;
         let known = self.session.default_schema.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -1,4 +1,5 @@
-//! The wire's errors as the backend's: what went wrong, in Snowflake's own words where there are some, and what to do.
+//! The wire's errors as the backend's: what went wrong, in Snowflake's own words where there are some, and
+//! what to do.
 
 use std::fmt::Write;
 
@@ -56,8 +57,9 @@ pub(super) fn of_connection(error: &Error) -> BackendError {
             let mut refused = of_failure(ErrorKind::Unavailable, failure);
             refused.message = format!("Snowflake refuses the log-in: {}", refused.message);
             refused.with_next_step(
-                "correct user, account or credentials (`snowgate config show` says where they come from), then run \
-                 `snowgate restart`; after a change of an environment variable, run `snowgate stop` and restart the client",
+                "correct user, account or credentials (`snowgate config show` says where they come from), \
+                 then run `snowgate restart`; after a change of an environment variable, run `snowgate stop` \
+                 and restart the client",
             )
         }
         other => {
@@ -67,7 +69,8 @@ pub(super) fn of_connection(error: &Error) -> BackendError {
     }
 }
 
-/// A query that keeps running on the server while the gateway shuts down; the next gateway fetches its result.
+/// A query that keeps running on the server while the gateway shuts down; the next gateway fetches its
+/// result.
 pub(super) fn detached(query: &str) -> BackendError {
     let mut error =
         BackendError::new(ErrorKind::Detached, "the gateway is shutting down; the query keeps running");

@@ -2,12 +2,14 @@
 //!
 //! The crate `snowflake-wire` speaks the driver protocol and knows nothing of Snowgate. Here, from the top:
 //!
-//! - `connection`: a session, and one request at a time on it. `context_switch`: brings the session to a request's context.
+//! - `connection`: a session, and one request at a time on it. `context_switch`: brings the session to a
+//!   request's context.
 //! - `run/`: one request on one session. `admission`: which statements may run at all.
 //! - `log_in/`: the credentials that all connections share, and the user, who is asked once.
-//! - `session`: sessions that are kept alive and closed. `circuit_breaker`: requests fail at once during an outage.
-//! - `catalog`: the statements behind the tools. `class`: what a statement may do. `context`, `names`, `tag`, `shorten`,
-//!   `stop`, `failure`, `settings`: small parts.
+//! - `session`: sessions that are kept alive and closed. `circuit_breaker`: requests fail at once during an
+//!   outage.
+//! - `catalog`: the statements behind the tools. `class`: what a statement may do. `context`, `names`,
+//!   `tag`, `shorten`, `stop`, `failure`, `settings`: small parts.
 
 mod admission;
 mod catalog;

@@ -1,13 +1,15 @@
-//! Names of databases, schemas, tables and the like: as a person writes them, as the account stores them, as SQL quotes
-//! them.
+//! Names of databases, schemas, tables and the like: as a person writes them, as the account stores them, as
+//! SQL quotes them.
 //!
-//! A session's context holds names *as written*: `ORDERS`, or `"orders"` where only quotes keep it so. That form can be
-//! read again and again, which a stored name cannot: the stored `orders` would be read as `ORDERS`.
+//! A session's context holds names *as written*: `ORDERS`, or `"orders"` where only quotes keep it so. That
+//! form can be read again and again, which a stored name cannot: the stored `orders` would be read as
+//! `ORDERS`.
 //!
 //! Source: Snowflake's documentation, "Identifier requirements".
 
-/// `name` as the account stores it. In double quotes it stands for itself; one that SQL lets stand without quotes is
-/// stored in upper case; anything else could only have been made with quotes, and stands for itself.
+/// `name` as the account stores it. In double quotes it stands for itself; one that SQL lets stand without
+/// quotes is stored in upper case; anything else could only have been made with quotes, and stands for
+/// itself.
 pub(super) fn stored(name: &str) -> String {
     let inner = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match inner {

@@ -13,7 +13,8 @@ use tracing::{Instrument, info_span};
 use super::context::of_session;
 use crate::backend::Context;
 
-/// How often a session tells the server that it is in use. Snowflake's own clients do it every 15 to 60 minutes.
+/// How often a session tells the server that it is in use. Snowflake's own clients do it every 15 to 60
+/// minutes.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15 * 60);
 
 /// All sessions of the account.
@@ -45,8 +46,8 @@ pub(super) struct SessionHandle {
     pub(super) wire: WireSession,
     /// Aborts in progress, which need the session: it is closed after them.
     pub(super) aborts: TaskTracker,
-    /// Set while a query of the session is to keep running without us: closing the session would abort it, even one that
-    /// was submitted as detached.
+    /// Set while a query of the session is to keep running without us: closing the session would abort it,
+    /// even one that was submitted as detached.
     pub(super) keep_open: Arc<AtomicBool>,
 }
 
@@ -54,8 +55,8 @@ pub(super) struct SessionHandle {
 pub(super) struct OpenSession {
     handle: SessionHandle,
     pub(super) base: SessionContext,
-    /// The database that was last entered without a schema, and the schema that the server chose. Written by context
-    /// switches.
+    /// The database that was last entered without a schema, and the schema that the server chose. Written by
+    /// context switches.
     pub(super) default_schema: Mutex<Option<(String, Option<String>)>>,
     heartbeat: JoinHandle<()>,
     tracker: Arc<SessionTracker>,

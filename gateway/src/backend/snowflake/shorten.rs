@@ -5,8 +5,8 @@ use crate::backend::Cell;
 /// A text up to this long is never shortened: the note in its place would be no shorter.
 const TEXT_BYTES_MIN: usize = 24;
 
-/// The cells of `row` within `room_bytes`, and how many of them are not whole. A text that does not fit is cut between two
-/// characters and ends with its full length; of later ones that do not fit only that is left.
+/// The cells of `row` within `room_bytes`, and how many of them are not whole. A text that does not fit is
+/// cut between two characters and ends with its full length; of later ones that do not fit only that is left.
 pub(super) fn shorten(row: Vec<Cell>, room_bytes: u64) -> (Vec<Cell>, u64) {
     let mut room = usize::try_from(room_bytes).unwrap_or(usize::MAX);
     let mut shortened = 0;

@@ -28,8 +28,8 @@ impl StopSignals {
     }
 }
 
-/// The request that a connection runs now, shared with those that may stop it. Written by the connection at the begin and
-/// the end of each request.
+/// The request that a connection runs now, shared with those that may stop it. Written by the connection at
+/// the begin and the end of each request.
 #[derive(Default)]
 pub(super) struct RunningRequest(Mutex<Option<StopSignals>>);
 

@@ -118,7 +118,7 @@ async fn work_on_a_connection_has_a_span_within_that_of_its_request() {
     use tracing::Instrument as _;
     let spans = Spans::default();
     let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans.clone()));
-    let connection = "request > connection connection=\"fake\" number=1";
+    let connection = "request > backend backend=\"fake\" connection=1";
     // The opening, then the statement.
     let expected = ["none > request", connection, connection];
     let mut seen = Vec::new();

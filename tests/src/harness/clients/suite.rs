@@ -3,8 +3,10 @@
 use std::env;
 use std::error::Error;
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,6 +14,9 @@ use warehouse::support::patience;
 
 use super::{Fakesnow, NodeVersion, Unavailable, folder, home, node, python, run, typescript};
 use crate::harness::{Home, binaries};
+
+/// Tells a client program how long it may wait for anything.
+const PATIENCE: &str = "TEST_PATIENCE_SECONDS";
 
 /// One client program, all its checks, may take so many times the patience of one step.
 const PROGRAM_STEPS_MAX: u32 = 10;
@@ -28,6 +33,30 @@ pub enum Plan {
     Snowflake,
     /// What it sees while the gateway is killed, stopped and restarted.
     CarriedOver,
+}
+
+/// The right to compute. Programs of [`Plan::CarriedOver`] do so all the time, one a core at most: the gateway gives a
+/// statement that is under way no more than its drain time-out, however slow the others make it.
+struct Turn;
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static TURN_ENDED: Condvar = Condvar::new();
+
+impl Turn {
+    fn take() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = TURN_ENDED.wait_while(running, |running| *running >= cores);
+        *turn.unwrap_or_else(PoisonError::into_inner) += 1;
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        TURN_ENDED.notify_one();
+    }
 }
 
 /// Where a client program runs. In order: the gateway goes before its backend.
@@ -136,6 +165,7 @@ use std::os::windows::fs::symlink_dir as link;
 /// Runs a client program in a home of its own, which sees to it that no process is left.
 #[track_caller]
 fn run_suite(program: &mut Command, mode: &str, plan: Plan) {
+    let _turn = (plan == Plan::CarriedOver).then(Turn::take);
     let Setting { home, contract, _server } = plan.setting();
     program.arg(&binaries().shim).arg(&binaries().gateway).arg(contract).arg(mode).arg(plan.name());
     env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SNOWGATE_")).for_each(
@@ -143,8 +173,9 @@ fn run_suite(program: &mut Command, mode: &str, plan: Plan) {
             program.env_remove(name);
         },
     );
+    program.env("SNOWGATE_HOME", home.path()).env(PATIENCE, patience().as_secs().to_string());
     let limit = PROGRAM_STEPS_MAX * patience();
-    let finished = run(program.env("SNOWGATE_HOME", home.path()), limit).expect("the program starts");
+    let finished = run(program, limit).expect("the program starts");
     println!("{}", finished.output);
     let summary = finished.output.lines().last().unwrap_or_default();
     let passed = summary.strip_suffix(" passed, 0 failed").is_some_and(|count| count != "0");

@@ -8,8 +8,8 @@ use super::*;
 
 const CANCELS: usize = 20;
 
-/// In a test, on a machine that does other things.
-const LATENCY_MAX: Duration = Duration::from_secs(2);
+/// A cancel that waited for the question that is held at the server would take its 45 s.
+const LATENCY_MAX: Duration = Duration::from_secs(20);
 
 #[track_caller]
 fn cancel(client: &mut Client, id: &Value) {

@@ -12,7 +12,7 @@ use crate::envelope::{self, Envelope, Fields, time_zone};
 use crate::error::{Error, Operation};
 use crate::ids::QueryId;
 use crate::render::{Renderer, Zone};
-use crate::rows::{Links, Rows};
+use crate::rows::{Links, RemoteRows, Rows};
 use crate::session::{Session, SessionContext};
 
 /// A finished query.
@@ -46,15 +46,15 @@ impl Answer {
         }
         let columns: Arc<[Column]> = columns(data).into();
         let query_id = data.text("queryId").and_then(|id| QueryId::parse(&id));
+        let links = Links::read(operation, data, session.http().is_secure())?;
+        let remote = RemoteRows { links, query_id: query_id.clone(), source: Box::new(session.clone()) };
         let rows = Rows::new(
             session.http(),
-            Box::new(session.clone()),
-            query_id.clone(),
             Renderer::new(&columns, &zone),
             columns,
             total(data),
             &data.raw("rowset").map(|rowset| answer.keep(rowset)).unwrap_or_default(),
-            Links::read(operation, data, session.http().is_secure())?,
+            remote,
         );
         let statement_type = data.number("statementTypeId").map(StatementType);
         Ok(Self { query_id, statement_type, context: session.context(), rows })

@@ -6,7 +6,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatementType(pub i64);
 
-/// INSERT, UPDATE, DELETE, MERGE and multi-table INSERT. COPY (0x3600) and what unloads (0x3700) give a report, a row a file.
+/// INSERT, UPDATE, DELETE, MERGE and multi-table INSERT. COPY (0x3600) and what unloads (0x3700) give a
+/// report, a row a file.
 const DML: std::ops::RangeInclusive<i64> = 0x3000..=0x35ff;
 /// SELECT, and what gives rows like it.
 const SELECT: i64 = 0x1000;

@@ -28,14 +28,15 @@ pub(super) fn encoded(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// How the server names a public key: the hash of its `SubjectPublicKeyInfo`, of which `rsa_public_key` (PKCS#1, DER) is
-/// the last part.
+/// How the server names a public key: the hash of its `SubjectPublicKeyInfo`, of which `rsa_public_key`
+/// (PKCS#1, DER) is the last part.
 pub(super) fn fingerprint(rsa_public_key: &[u8]) -> String {
     let info = subject_public_key_info(rsa_public_key);
     format!("SHA256:{}", BASE64_STANDARD.encode(digest(&SHA256, &info)))
 }
 
-/// `SEQUENCE { SEQUENCE { rsaEncryption, NULL }, BIT STRING rsa_public_key }` in DER, by RFC 8017 A.1 and RFC 5280 4.1.
+/// `SEQUENCE { SEQUENCE { rsaEncryption, NULL }, BIT STRING rsa_public_key }` in DER, by RFC 8017 A.1 and RFC
+/// 5280 4.1.
 fn subject_public_key_info(rsa_public_key: &[u8]) -> Vec<u8> {
     const RSA_ENCRYPTION: [u8; 15] =
         [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];

@@ -14,7 +14,8 @@ use super::jwt;
 use crate::error::KeyError;
 use crate::secret::Secret;
 
-/// An RSA key of 2048 to 4096 bits, read once. It never leaves this value; what is sent is a token that it signed.
+/// An RSA key of 2048 to 4096 bits, read once. It never leaves this value; what is sent is a token that it
+/// signed.
 #[derive(Clone)]
 pub struct KeyPair {
     key: Arc<rsa::KeyPair>,
@@ -24,7 +25,8 @@ pub struct KeyPair {
 impl KeyPair {
     /// Reads a PEM file's content: PKCS#8, plain or encrypted with `passphrase`, or the older PKCS#1.
     ///
-    /// Decrypting takes as long as the file's iteration count makes it, a second at times: not for an async task.
+    /// Decrypting takes as long as the file's iteration count makes it, a second at times: not for an async
+    /// task.
     ///
     /// # Errors
     /// Not a key, not decrypted, not of a kind that Snowflake takes.

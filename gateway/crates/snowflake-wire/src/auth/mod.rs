@@ -72,7 +72,8 @@ impl Credentials {
         }
     }
 
-    /// The log-in's fields for `user` of `account`. A key pair's token is new every time: it lives for a minute.
+    /// The log-in's fields for `user` of `account`. A key pair's token is new every time: it lives for a
+    /// minute.
     pub(crate) fn proof(&self, account: &str, user: &str) -> Result<Proof<'_>, KeyError> {
         let lent = |authenticator, token| Proof {
             authenticator: Some(authenticator),
@@ -108,7 +109,8 @@ impl SecondFactor {
     }
 }
 
-/// The fields of a log-in that prove who it is. They borrow the secrets, so that serialising makes the only copy.
+/// The fields of a log-in that prove who it is. They borrow the secrets, so that serialising makes the only
+/// copy.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) struct Proof<'a> {

@@ -1,6 +1,7 @@
 //! The server's codes that the protocol turns on. All others are only passed on.
 //!
-//! Sources: `errors.go` of gosnowflake and `network.py` of snowflake-connector-python, Snowflake's own clients.
+//! Sources: `errors.go` of gosnowflake and `network.py` of snowflake-connector-python, Snowflake's own
+//! clients.
 
 /// The query runs: ask again.
 const RUNNING: [&str; 2] = ["333333", "333334"];
@@ -8,8 +9,8 @@ const RUNNING: [&str; 2] = ["333333", "333334"];
 const SESSION_EXPIRED: &str = "390112";
 /// Nothing renews this session: token unknown, session gone, master token missing, expired or invalid.
 const LOG_IN_AGAIN: [&str; 6] = ["390104", "390105", "390111", "390113", "390114", "390115"];
-/// ID token expired, ID token refused, OAuth token invalid, OAuth token expired, and a key-pair token that is expired or
-/// not valid yet.
+/// ID token expired, ID token refused, OAuth token invalid, OAuth token expired, and a key-pair token that is
+/// expired or not valid yet.
 const STALE_TOKEN: [&str; 6] = ["390110", "390195", "390303", "390318", "394301", "394302"];
 /// The query to abort does not run: not yet, or no longer.
 const NOT_EXECUTING: &str = "000605";

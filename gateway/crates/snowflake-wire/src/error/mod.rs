@@ -123,8 +123,8 @@ pub enum Error {
     },
     /// The result came in a format that this client does not read.
     #[error(
-        "the result came as {format}, which is not supported; ask for JSON with the session parameter that sets the result \
-         format"
+        "the result came as {format}, which is not supported; ask for JSON with the session parameter that \
+         sets the result format"
     )]
     Format {
         /// The format's name.

@@ -89,7 +89,8 @@ impl AttemptError {
     }
 }
 
-/// Looks for a refused certificate among the causes. An `io::Error` is not the source of what it wraps: it is looked into.
+/// Looks for a refused certificate among the causes. An `io::Error` is not the source of what it wraps: it is
+/// looked into.
 fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return matches!(tls, rustls::Error::InvalidCertificate(_));

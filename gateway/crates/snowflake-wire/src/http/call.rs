@@ -86,8 +86,8 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Waits before the next attempt; whether there is to be none. A request that the server may have acted on goes on:
-    /// only so is it known what came of it.
+    /// Waits before the next attempt; whether there is to be none. A request that the server may have acted
+    /// on goes on: only so is it known what came of it.
     pub(super) async fn is_given_up_within(&self, pause: Duration, maybe_processed: bool) -> bool {
         match self.unless {
             Some(unless) if !maybe_processed => timeout(pause, unless.cancelled()).await.is_ok(),

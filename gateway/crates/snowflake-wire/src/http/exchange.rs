@@ -163,7 +163,8 @@ impl Http {
     }
 }
 
-/// The answer in `body`. A status other than 200 is still an answer if it has a code; `refused` is that status.
+/// The answer in `body`. A status other than 200 is still an answer if it has a code; `refused` is that
+/// status.
 fn read_envelope(operation: Operation, refused: AttemptError, body: Bytes) -> Result<Envelope, Failed> {
     let ok = matches!(refused, AttemptError::Status { status: 200, .. });
     match Envelope::parse(body) {

@@ -1,6 +1,7 @@
 //! Bodies that may be compressed.
 //!
-//! Storage services mark gzip in a header or not at all, so it is told by its first bytes, which no JSON text has.
+//! Storage services mark gzip in a header or not at all, so it is told by its first bytes, which no JSON text
+//! has.
 
 use std::io::{self, Write};
 
@@ -9,7 +10,8 @@ use flate2::write::MultiGzDecoder;
 
 /// The first two bytes of every gzip stream.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// Compressed bytes inflated at a time: deflate makes at most 1032 bytes of one, so a step gives at most 8 MiB.
+/// Compressed bytes inflated at a time: deflate makes at most 1032 bytes of one, so a step gives at most 8
+/// MiB.
 const STEP_BYTES: usize = 8 << 10;
 
 /// Turns the pieces of a body into plain pieces.

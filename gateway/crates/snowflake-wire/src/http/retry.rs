@@ -17,7 +17,8 @@ pub(crate) enum Replay {
 impl RetryPolicy {
     /// The pause before the next attempt, or `None` to give up.
     ///
-    /// `attempts` were made, and the first of them failed `elapsed` ago. `dice` is any number; its low 32 bits are the jitter.
+    /// `attempts` were made, and the first of them failed `elapsed` ago. `dice` is any number; its low 32
+    /// bits are the jitter.
     pub(crate) fn pause(
         &self,
         error: &AttemptError,

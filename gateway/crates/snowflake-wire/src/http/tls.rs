@@ -9,8 +9,8 @@ use rustls_platform_verifier::Verifier;
 use crate::error::SettingsError;
 use crate::settings::Protocol;
 
-/// TLS by `ring`, trusting what the system trusts: a company that inspects traffic installs its root there, and what the
-/// system revokes is revoked here.
+/// TLS by `ring`, trusting what the system trusts: a company that inspects traffic installs its root there,
+/// and what the system revokes is revoked here.
 ///
 /// # Errors
 /// The system has no roots. For a server in plain text that is no error: nothing is trusted then.

@@ -36,8 +36,8 @@ pub struct LogIn {
     pub secondary_roles: Option<String>,
     /// Parameters of the session, as `ALTER SESSION SET` takes them.
     pub parameters: BTreeMap<String, ParameterValue>,
-    /// Whether a token is asked for that replaces the browser, or the second factor, in later log-ins. An account may
-    /// refuse.
+    /// Whether a token is asked for that replaces the browser, or the second factor, in later log-ins. An
+    /// account may refuse.
     pub remember: bool,
 }
 

@@ -30,8 +30,8 @@ pub enum Aborted {
 impl Session {
     /// Aborts the query that was submitted as `request`.
     ///
-    /// The first question goes out at once; where the server knows of no such query, up to three more follow within
-    /// 350 ms, because the submission may be on its way.
+    /// The first question goes out at once; where the server knows of no such query, up to three more follow
+    /// within 350 ms, because the submission may be on its way.
     ///
     /// # Errors
     /// The server refuses, or cannot be asked.

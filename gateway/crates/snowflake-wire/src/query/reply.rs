@@ -10,7 +10,8 @@ use crate::error::{Error, FileTransfer, Operation};
 use crate::ids::QueryId;
 use crate::session::Session;
 
-/// Reads `answer` to `operation`. Of a query that the session runs itself (`own`) it also tells the session's state.
+/// Reads `answer` to `operation`. Of a query that the session runs itself (`own`) it also tells the session's
+/// state.
 pub(super) fn read(
     session: &Session,
     operation: Operation,
@@ -49,7 +50,8 @@ fn id_in_path(path: &str) -> Option<String> {
     Some(id.to_owned())
 }
 
-/// A transfer that the server found where this client saw none. Nothing is moved: this client has no code for it.
+/// A transfer that the server found where this client saw none. Nothing is moved: this client has no code for
+/// it.
 fn transfer(data: &Fields<'_>) -> Option<FileTransfer> {
     match data.text("command")?.as_str() {
         "UPLOAD" => Some(FileTransfer::Put),

@@ -15,7 +15,8 @@ use crate::ids::{QueryId, RequestId};
 use crate::session::Session;
 use crate::statement::Statement;
 
-/// A server that answers faster than this does not hold the question, so that asking again at once would be a storm.
+/// A server that answers faster than this does not hold the question, so that asking again at once would be a
+/// storm.
 const HELD_MIN: Duration = Duration::from_secs(1);
 /// The first pause between questions that are not held; each next one doubles.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -25,22 +26,23 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 impl Session {
     /// Submits `statement` as `request`.
     ///
-    /// A short statement is done when this returns. A long one still runs: the server answers after 45 s at most, or at
-    /// once if the statement is [`Statement::detached`]. Then [`Session::finish`] waits for it, or [`Session::poll`]
-    /// asks once.
+    /// A short statement is done when this returns. A long one still runs: the server answers after 45 s at
+    /// most, or at once if the statement is [`Statement::detached`]. Then [`Session::finish`] waits for it,
+    /// or [`Session::poll`] asks once.
     ///
-    /// The server knows `request` again: submitting the same a second time, after a failure of the network, from another
-    /// process, gives the first one's query, running or done. This retries by itself on that ground. Dropping the future
-    /// leaves the query running; [`Session::abort`] ends it.
+    /// The server knows `request` again: submitting the same a second time, after a failure of the network,
+    /// from another process, gives the first one's query, running or done. This retries by itself on that
+    /// ground. Dropping the future leaves the query running; [`Session::abort`] ends it.
     ///
     /// # Errors
-    /// [`Error::FileTransfer`] before anything is sent; [`Error::Statement`] where the server refuses it or it fails.
+    /// [`Error::FileTransfer`] before anything is sent; [`Error::Statement`] where the server refuses it or
+    /// it fails.
     pub async fn submit(&self, request: RequestId, statement: &Statement) -> Result<Progress, Error> {
         self.submit_unless(request, statement, &CancellationToken::new()).await
     }
 
-    /// As [`Session::submit`]; once `stopped` is cancelled, a submission that the server has refused for the moment, or
-    /// that did not reach it, is not sent again.
+    /// As [`Session::submit`]; once `stopped` is cancelled, a submission that the server has refused for the
+    /// moment, or that did not reach it, is not sent again.
     ///
     /// # Errors
     /// As [`Session::submit`].
@@ -72,7 +74,8 @@ impl Session {
         self.ask_for_result(&running.result_path, running.own).await
     }
 
-    /// Asks once for the result of any query of this user, whichever session ran it, for a day after it ended.
+    /// Asks once for the result of any query of this user, whichever session ran it, for a day after it
+    /// ended.
     ///
     /// # Errors
     /// As [`Session::poll`]; the server refuses an id that it does not know.
@@ -89,7 +92,8 @@ impl Session {
     /// Waits until the query is done, for at most `wait_max`.
     ///
     /// # Errors
-    /// [`Error::StillRunning`] after `wait_max`; the query goes on until it is aborted. Else as [`Session::poll`].
+    /// [`Error::StillRunning`] after `wait_max`; the query goes on until it is aborted. Else as
+    /// [`Session::poll`].
     pub async fn finish(&self, progress: Progress, wait_max: Duration) -> Result<Answer, Error> {
         match progress {
             Progress::Done(answer) => Ok(*answer),

@@ -16,8 +16,8 @@ const DAYS_MAX: i64 = 10_000_000_000;
 impl Day {
     /// The day `days` after 1970-01-01.
     ///
-    /// Source: `civil_from_days`, <https://howardhinnant.github.io/date_algorithms.html>. Years begin in March there, so
-    /// that the leap day is the last; an era is 400 years.
+    /// Source: `civil_from_days`, <https://howardhinnant.github.io/date_algorithms.html>. Years begin in
+    /// March there, so that the leap day is the last; an era is 400 years.
     pub(super) fn after_epoch(days: i64) -> Option<Self> {
         const DAYS_OF_ERA: i64 = 146_097;
         const MARCH_OF_YEAR_0: i64 = 719_468;

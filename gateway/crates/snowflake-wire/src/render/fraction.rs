@@ -10,8 +10,8 @@ pub(super) struct Seconds {
 }
 
 impl Seconds {
-    /// Reads a decimal number with at most nine digits after the point. Its sign is the whole number's: `-0.5` is half a
-    /// second before the start.
+    /// Reads a decimal number with at most nine digits after the point. Its sign is the whole number's:
+    /// `-0.5` is half a second before the start.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));

@@ -1,7 +1,7 @@
 //! Cells as text, exactly.
 //!
-//! The wire has texts already; most are what SQL shows. What is not: booleans are `1` and `0`, dates are days, and times
-//! and timestamps are seconds with a fraction. They become
+//! The wire has texts already; most are what SQL shows. What is not: booleans are `1` and `0`, dates are
+//! days, and times and timestamps are seconds with a fraction. They become
 //!
 //! | type | text |
 //! |---|---|
@@ -12,10 +12,10 @@
 //! | TIMESTAMP_TZ(3) | `2024-02-29 23:59:59.123 +05:30`, in the value's own offset |
 //! | TIMESTAMP_LTZ(3) | `2024-02-29 23:59:59.123 -08:00`, in the session's time zone |
 //!
-//! whatever the session's output formats are: an exact value, of one form. An instant always has its offset, so it is
-//! exact even where the time zone is not known here and UTC is used instead. Numbers, texts, semi-structured values,
-//! binaries (hexadecimal), geographies, vectors and types that are not known stay as they came, and so does a value that
-//! is not of its type's form.
+//! whatever the session's output formats are: an exact value, of one form. An instant always has its offset,
+//! so it is exact even where the time zone is not known here and UTC is used instead. Numbers, texts,
+//! semi-structured values, binaries (hexadecimal), geographies, vectors and types that are not known stay as
+//! they came, and so does a value that is not of its type's form.
 
 mod calendar;
 mod fraction;

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::feed::Feed;
-use super::links::{LinkSource, Links};
+use super::links::{LinkSource, Links, RemoteRows};
 use super::splitter::{SplitError, Splitter};
 use crate::error::{Error, Operation};
 use crate::http::{AttemptError, Http, Inflate, Replay, dice};
@@ -46,12 +46,8 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    pub(super) fn new(
-        http: Http,
-        source: Box<dyn LinkSource>,
-        query_id: Option<QueryId>,
-        links: Links,
-    ) -> Self {
+    pub(super) fn new(http: Http, remote: RemoteRows) -> Self {
+        let RemoteRows { links, query_id, source } = remote;
         let splitter = Splitter::new(http.limits().row_bytes_max);
         Self {
             http,

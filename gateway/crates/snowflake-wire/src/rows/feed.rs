@@ -27,7 +27,8 @@ enum Part {
 }
 
 impl Feed {
-    /// Starts downloading from `address`. At most `chunk_buffer_bytes` wait to be read; then the connection waits.
+    /// Starts downloading from `address`. At most `chunk_buffer_bytes` wait to be read; then the connection
+    /// waits.
     pub(super) fn start(http: Http, address: Url, headers: HeaderMap) -> Self {
         let (to, parts) = unbounded_channel();
         let room_bytes = http.limits().chunk_buffer_bytes.max(1);

@@ -12,16 +12,16 @@ use crate::envelope::Fields;
 use crate::error::{Error, Operation};
 use crate::ids::QueryId;
 
-/// The chunks of a result, in order, and the headers that they are asked for with. No formatter shows the addresses: who
-/// has one can read the rows.
+/// The chunks of a result, in order, and the headers that they are asked for with. No formatter shows the
+/// addresses: who has one can read the rows.
 #[derive(Clone, Default)]
 pub(crate) struct Links {
     pub(super) chunks: Vec<Link>,
     pub(super) headers: HeaderMap,
 }
 
-/// Where new links of a finished query come from once the old ones have expired: what fetches results, which is built
-/// on the rows and not the other way round.
+/// Where new links of a finished query come from once the old ones have expired: what fetches results, which
+/// is built on the rows and not the other way round.
 pub(crate) trait LinkSource: Send + Sync {
     /// Fetches the result's links once more.
     ///
@@ -33,6 +33,14 @@ pub(crate) trait LinkSource: Send + Sync {
 /// The links that are being fetched. The future may be dropped.
 pub(crate) type FetchedLinks<'a> = Pin<Box<dyn Future<Output = Result<Links, Error>> + Send + 'a>>;
 
+/// The rows of a result that are not in its answer.
+pub(crate) struct RemoteRows {
+    pub(crate) links: Links,
+    /// `None`: the server did not name the query, so its links cannot be fetched again.
+    pub(crate) query_id: Option<QueryId>,
+    pub(crate) source: Box<dyn LinkSource>,
+}
+
 /// One chunk.
 #[derive(Clone)]
 pub(super) struct Link {
@@ -42,8 +50,8 @@ pub(super) struct Link {
 }
 
 impl Links {
-    /// Reads `chunks` with `chunkHeaders`, or with `qrmk`, the older way to name the key of encrypted storage.
-    /// An answer that came encrypted (`secure`) leads to encrypted places only.
+    /// Reads `chunks` with `chunkHeaders`, or with `qrmk`, the older way to name the key of encrypted
+    /// storage. An answer that came encrypted (`secure`) leads to encrypted places only.
     pub(crate) fn read(operation: Operation, data: &Fields<'_>, secure: bool) -> Result<Self, Error> {
         let listed: Vec<&RawValue> = data.read("chunks").unwrap_or_default();
         let chunks: Option<Vec<_>> = listed.iter().map(|chunk| Link::read(chunk.get())).collect();

@@ -11,20 +11,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chunks::Chunks;
-pub(crate) use links::{FetchedLinks, LinkSource, Links};
+pub(crate) use links::{FetchedLinks, LinkSource, Links, RemoteRows};
 pub use row::Row;
 use splitter::Splitter;
 
 use crate::column::Column;
 use crate::error::{Error, Operation};
 use crate::http::Http;
-use crate::ids::QueryId;
 use crate::render::Renderer;
 
 /// The rows of a result, in the result's order.
 ///
-/// Memory stays within [`crate::Limits`] whatever the result's size: a few downloads run ahead and wait for the reader.
-/// Dropping it stops them.
+/// Memory stays within [`crate::Limits`] whatever the result's size: a few downloads run ahead and wait for
+/// the reader. Dropping it stops them.
 pub struct Rows {
     columns: Arc<[Column]>,
     total: Option<u64>,
@@ -37,23 +36,14 @@ pub struct Rows {
 impl Rows {
     pub(crate) fn new(
         http: &Http,
-        source: Box<dyn LinkSource>,
-        query_id: Option<QueryId>,
         renderer: Renderer,
         columns: Arc<[Column]>,
         total: Option<u64>,
         inline: &Bytes,
-        links: Links,
+        remote: RemoteRows,
     ) -> Self {
         let inline = Splitter::of_list(inline, http.limits().row_bytes_max);
-        Self {
-            columns,
-            total,
-            renderer,
-            inline,
-            chunks: Chunks::new(http.clone(), source, query_id, links),
-            given_up: false,
-        }
+        Self { columns, total, renderer, inline, chunks: Chunks::new(http.clone(), remote), given_up: false }
     }
 
     /// The columns, also of a result without rows.
@@ -68,8 +58,8 @@ impl Rows {
 
     /// The next row; `None` after the last. The future may be dropped and asked for again: no row is lost.
     ///
-    /// Downloads that break are started again, and addresses that have expired are asked for again, within the retry
-    /// policy's attempts for each chunk; what was read before comes only once.
+    /// Downloads that break are started again, and addresses that have expired are asked for again, within
+    /// the retry policy's attempts for each chunk; what was read before comes only once.
     ///
     /// # Errors
     /// The result cannot be read on; after that, always [`Error::GivenUp`].

@@ -5,7 +5,8 @@ use memchr::{memchr2, memchr3};
 
 use crate::error::{Error, Operation};
 
-/// Cuts pieces of JSON into rows. It holds one piece and the beginning of one row, whatever the stream's length.
+/// Cuts pieces of JSON into rows. It holds one piece and the beginning of one row, whatever the stream's
+/// length.
 pub(super) struct Splitter {
     /// What came and is not cut yet; begins where `partial` ends.
     piece: Bytes,

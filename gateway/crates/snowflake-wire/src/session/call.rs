@@ -10,7 +10,8 @@ use crate::error::codes::{Meaning, meaning};
 use crate::error::{Error, Failure};
 use crate::http::Call;
 
-/// Renewals that one exchange may need: a second one, for a token that expired while the exchange was retried.
+/// Renewals that one exchange may need: a second one, for a token that expired while the exchange was
+/// retried.
 const RENEWALS_MAX: u32 = 2;
 
 impl Session {
@@ -77,8 +78,8 @@ fn is_uncertain(answer: &Result<Envelope, Error>) -> bool {
     }
 }
 
-/// What an answer says of the session. HTTP 401 without a code is maybe_processed for an expired token: renewing shows whether it
-/// is more than that.
+/// What an answer says of the session. HTTP 401 without a code is maybe_processed for an expired token:
+/// renewing shows whether it is more than that.
 fn expiry(answer: &Result<Envelope, Error>) -> Meaning {
     match answer {
         Ok(answer) if !answer.succeeded() => meaning(answer.code()),

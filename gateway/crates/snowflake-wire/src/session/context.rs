@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::envelope::Fields;
 
-/// The context of a session. A name is spelled as the account stores it; `None`: there is none, or the server has not
-/// said.
+/// The context of a session. A name is spelled as the account stores it; `None`: there is none, or the server
+/// has not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionContext {
     /// The primary role.
@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn a_statement_changes_what_it_mentions() {
-        let info = br#"{"sessionInfo": {"databaseName": "DB", "schemaName": "S", "warehouseName": null, "roleName": "R"}}"#;
+        let info = br#"{"sessionInfo":
+            {"databaseName": "DB", "schemaName": "S", "warehouseName": null, "roleName": "R"}}"#;
         let before = SessionContext::at_log_in(&Fields::of(info));
         assert_eq!((&before.database, &before.warehouse), (&name("DB"), &None));
         let answer = br#"{"finalDatabaseName": "DB2", "finalSchemaName": null, "finalWarehouseName": "W"}"#;

@@ -25,11 +25,12 @@ use crate::http::Http;
 
 /// A session on the server. A clone is the same session.
 ///
-/// All calls may be made at once and from any task, and any of them may be dropped while it waits: only a query that was
-/// submitted goes on, until it is done or aborted. Statements of one session that run at the same time share its
-/// context, so a caller that changes it must run them one at a time.
+/// All calls may be made at once and from any task, and any of them may be dropped while it waits: only a
+/// query that was submitted goes on, until it is done or aborted. Statements of one session that run at the
+/// same time share its context, so a caller that changes it must run them one at a time.
 ///
-/// Dropping the last clone does not close the session: the server ends it hours later. See [`Session::close`].
+/// Dropping the last clone does not close the session: the server ends it hours later. See
+/// [`Session::close`].
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,
@@ -79,7 +80,8 @@ impl Session {
         self.known().context.clone()
     }
 
-    /// A parameter's value, as the server last gave it; it gives those that concern clients, `TIMEZONE` among them.
+    /// A parameter's value, as the server last gave it; it gives those that concern clients, `TIMEZONE` among
+    /// them.
     pub fn parameter(&self, name: &str) -> Option<Value> {
         self.known().parameters.get(name).cloned()
     }
@@ -95,8 +97,8 @@ impl Session {
         Some(until.saturating_duration_since(Instant::now()))
     }
 
-    /// How long the token that renews is good for, as it was last granted; then a log-in is needed. A heartbeat extends
-    /// it on the server, which does not say by how much.
+    /// How long the token that renews is good for, as it was last granted; then a log-in is needed. A
+    /// heartbeat extends it on the server, which does not say by how much.
     pub fn renewable_for(&self) -> Option<Duration> {
         let until = self.tokens().master_until?;
         Some(until.saturating_duration_since(Instant::now()))

@@ -37,15 +37,18 @@ impl Session {
     /// Renews the session's token now.
     ///
     /// # Errors
-    /// [`Error::LogInAgain`] where the session cannot be renewed any more; anything that an exchange can fail with.
+    /// [`Error::LogInAgain`] where the session cannot be renewed any more; anything that an exchange can fail
+    /// with.
     pub async fn renew(&self) -> Result<(), Error> {
         let generation = self.tokens().generation;
         self.renew_after(generation).await
     }
 
-    /// Replaces the tokens of `generation`, unless that has happened already. A call that waits for the renewal of another gets its outcome.
+    /// Replaces the tokens of `generation`, unless that has happened already. A call that waits for the
+    /// renewal of another gets its outcome.
     ///
-    /// It is a task of its own, so that a caller which stops waiting does not lose the new token for the others.
+    /// It is a task of its own, so that a caller which stops waiting does not lose the new token for the
+    /// others.
     pub(super) async fn renew_after(&self, generation: u64) -> Result<(), Error> {
         let session = self.clone();
         let seen = self.shared.renewals.ended.load(Ordering::Acquire);

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use crate::secret::Secret;
 
-/// The token that each request shows, the one that renews it, and until when they are good. No formatter shows them.
+/// The token that each request shows, the one that renews it, and until when they are good. No formatter
+/// shows them.
 #[derive(Clone, Debug)]
 pub(crate) struct Tokens {
     pub(crate) session: Secret,

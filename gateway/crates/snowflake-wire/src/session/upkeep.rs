@@ -10,8 +10,8 @@ use crate::http::{Call, Payload};
 use crate::ids::RequestId;
 
 impl Session {
-    /// Tells the server that the session is in use, which extends what it can be renewed for. Snowflake's own clients do
-    /// it every 15 to 60 minutes.
+    /// Tells the server that the session is in use, which extends what it can be renewed for. Snowflake's own
+    /// clients do it every 15 to 60 minutes.
     ///
     /// # Errors
     /// [`Error::LogInAgain`] where the session has ended; anything that an exchange can fail with.
@@ -21,12 +21,12 @@ impl Session {
         self.ask(&call).await.map(drop)
     }
 
-    /// Ends the session on the server, within [`crate::Limits::close_timeout`]; then nothing is sent for it any
-    /// more, whatever came of it. Its running queries are aborted by the server, detached ones too.
+    /// Ends the session on the server, within [`crate::Limits::close_timeout`]; then nothing is sent for it
+    /// any more, whatever came of it. Its running queries are aborted by the server, detached ones too.
     ///
     /// # Errors
-    /// The server could not be told: it ends the session by itself hours later. A session that has ended already is no
-    /// error.
+    /// The server could not be told: it ends the session by itself hours later. A session that has ended
+    /// already is no error.
     pub async fn close(&self) -> Result<(), Error> {
         if self.shared.closed.swap(true, Ordering::Relaxed) || self.shared.ended.get().is_some() {
             return Ok(());

@@ -9,7 +9,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// From the request to the head of its answer, for exchanges that the server answers at once.
     pub answer_timeout: Duration,
-    /// The same for statements and results, which the server holds for up to 45 s before it says "still running".
+    /// The same for statements and results, which the server holds for up to 45 s before it says "still
+    /// running".
     pub held_timeout: Duration,
     /// The same for a log-in, which may wait for a person to approve it.
     pub log_in_timeout: Duration,
@@ -23,9 +24,9 @@ pub struct Limits {
     pub row_bytes_max: usize,
     /// Chunks downloaded ahead of the one that is read.
     pub chunks_ahead: usize,
-    /// Bytes of one chunk, as they came (compressed), that may wait to be read. A result holds at most this times
-    /// `chunks_ahead + 1`, one row, what 8 KiB inflate to (8 MiB at the very worst), and what the connections read at a
-    /// time (below 1 MiB each).
+    /// Bytes of one chunk, as they came (compressed), that may wait to be read. A result holds at most this
+    /// times `chunks_ahead + 1`, one row, what 8 KiB inflate to (8 MiB at the very worst), and what the
+    /// connections read at a time (below 1 MiB each).
     pub chunk_buffer_bytes: usize,
     /// Idle connections kept to one host.
     pub idle_connections_max: usize,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// How an exchange is tried again after a failure that may pass.
 ///
-/// Pauses grow exponentially from `pause_min` to `pause_max`, each shortened by up to half at random, so that many
-/// clients do not come back at once. A server's `Retry-After` lengthens a pause; where it asks for more than is left of
-/// `total_max`, the exchange fails instead.
+/// Pauses grow exponentially from `pause_min` to `pause_max`, each shortened by up to half at random, so that
+/// many clients do not come back at once. A server's `Retry-After` lengthens a pause; where it asks for more
+/// than is left of `total_max`, the exchange fails instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Attempts in all, the first included.
@@ -15,8 +15,8 @@ pub struct RetryPolicy {
     pub pause_min: Duration,
     /// No pause is longer, unless the server asks for it.
     pub pause_max: Duration,
-    /// No attempt starts later than this after the first failure. (Not after the start: a server holds some requests for
-    /// most of a minute before it answers, and a connection may break at the end of that.)
+    /// No attempt starts later than this after the first failure. (Not after the start: a server holds some
+    /// requests for most of a minute before it answers, and a connection may break at the end of that.)
     pub total_max: Duration,
 }
 

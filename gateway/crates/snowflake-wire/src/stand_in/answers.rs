@@ -8,18 +8,21 @@ use super::Reply;
 pub fn granted(token: &str, master: &str) -> Reply {
     success(&json!({
         "token": token, "validityInSeconds": 3600, "masterToken": master, "masterValidityInSeconds": 14400,
-        "displayUserName": "ME", "serverVersion": "10.1", "sessionId": 4711, "idToken": null, "mfaToken": null,
+        "displayUserName": "ME", "serverVersion": "10.1", "sessionId": 4711,
+        "idToken": null, "mfaToken": null,
         "healthCheckInterval": 45, "newField": {"x": [1]},
         "sessionInfo": {"databaseName": "D0", "schemaName": "S0", "warehouseName": "W0", "roleName": "R0"},
-        "parameters": [{"name": "TIMEZONE", "value": "Europe/Berlin"}, {"name": "CLIENT_PREFETCH_THREADS", "value": 4}],
+        "parameters": [
+            {"name": "TIMEZONE", "value": "Europe/Berlin"}, {"name": "CLIENT_PREFETCH_THREADS", "value": 4},
+        ],
     }))
 }
 
 /// A session token renewed for an hour.
 pub fn renewed(token: &str) -> Reply {
     success(&json!({
-        "sessionToken": token, "validityInSecondsST": 3600, "masterToken": "master-2", "validityInSecondsMT": 14400,
-        "sessionId": 4711,
+        "sessionToken": token, "validityInSecondsST": 3600, "masterToken": "master-2",
+        "validityInSecondsMT": 14400, "sessionId": 4711,
     }))
 }
 
@@ -49,8 +52,10 @@ pub fn running(code: &str, query_id: &str) -> Reply {
 /// The data of a result of one number column `N`.
 pub fn numbers(query_id: &str, rows: &[&str]) -> Value {
     json!({
-        "queryId": query_id, "rowtype": [{"name": "N", "type": "fixed", "scale": 0, "precision": 38, "nullable": false}],
-        "rowset": rows.iter().map(|row| [row]).collect::<Vec<_>>(), "total": rows.len(), "returned": rows.len(),
+        "queryId": query_id,
+        "rowtype": [{"name": "N", "type": "fixed", "scale": 0, "precision": 38, "nullable": false}],
+        "rowset": rows.iter().map(|row| [row]).collect::<Vec<_>>(), "total": rows.len(),
+        "returned": rows.len(),
         "finalDatabaseName": "D1", "finalSchemaName": null, "finalWarehouseName": "W1",
         "statementTypeId": 4096, "queryResultFormat": "json", "version": 1, "parameters": [],
     })

@@ -1,4 +1,5 @@
-//! A server for tests, over real sockets: a script decides each reply, broken ones included, and every request is recorded.
+//! A server for tests, over real sockets: a script decides each reply, broken ones included, and every
+//! request is recorded.
 //!
 //! ```
 //! use snowflake_wire::stand_in::{StandIn, answers};
@@ -59,8 +60,8 @@ struct Shared {
 }
 
 impl StandIn {
-    /// Starts a server that replies as `script` says: to a request, and how many came for the same path before it. It is
-    /// asked after log-ins only if it wants to: see [`StandIn::logged_in`].
+    /// Starts a server that replies as `script` says: to a request, and how many came for the same path
+    /// before it. It is asked after log-ins only if it wants to: see [`StandIn::logged_in`].
     pub async fn start(script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
         Self::listen(script, |shared, stream| async move { shared.serve(stream).await }).await
     }

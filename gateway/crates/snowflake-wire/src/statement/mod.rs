@@ -57,17 +57,18 @@ impl Statement {
         self.parameter("QUERY_TAG", tag.into())
     }
 
-    /// Has the server stop it after `timeout`, rounded up to seconds: `STATEMENT_TIMEOUT_IN_SECONDS`. The account's or
-    /// warehouse's own time-out may be shorter.
+    /// Has the server stop it after `timeout`, rounded up to seconds: `STATEMENT_TIMEOUT_IN_SECONDS`. The
+    /// account's or warehouse's own time-out may be shorter.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         let seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
         self.parameter("STATEMENT_TIMEOUT_IN_SECONDS", i64::try_from(seconds.max(1)).unwrap_or(i64::MAX))
     }
 
-    /// Has the server answer at once with the query's id (`asyncExec`), where it otherwise holds the answer until the
-    /// statement is done, 45 s at most. It costs a round trip. Closing the session aborts the query all the same: Snowflake's
-    /// Python connector leaves a session open whose detached queries run (`_all_async_queries_finished`).
+    /// Has the server answer at once with the query's id (`asyncExec`), where it otherwise holds the answer
+    /// until the statement is done, 45 s at most. It costs a round trip. Closing the session aborts the query
+    /// all the same: Snowflake's Python connector leaves a session open whose detached queries run
+    /// (`_all_async_queries_finished`).
     #[must_use]
     pub fn detached(mut self) -> Self {
         self.detached = true;

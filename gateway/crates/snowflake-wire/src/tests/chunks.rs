@@ -15,7 +15,8 @@ const RESULT: &str = "/queries/01-a/result";
 /// Rows of each chunk.
 const EACH: usize = 100;
 
-/// A stand-in whose result has `count` chunks of [`EACH`] rows behind two inline rows; `storage` replies for chunk `n`.
+/// A stand-in whose result has `count` chunks of [`EACH`] rows behind two inline rows; `storage` replies for
+/// chunk `n`.
 async fn chunked(
     count: usize,
     storage: impl Fn(&Seen, usize, usize) -> Reply + Send + Sync + 'static,

@@ -85,7 +85,8 @@ async fn secrets_stay_secret_at_every_level() {
     let log = Log::default();
     let subscriber =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
-    // For the whole process: other tests' secrets are secret too. What libraries say through `log` comes along.
+    // For the whole process: other tests' secrets are secret too. What libraries say through `log` comes
+    // along.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     tracing_log::LogTracer::init().unwrap();
     talk(&log).await;

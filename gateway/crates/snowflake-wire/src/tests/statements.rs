@@ -75,7 +75,8 @@ async fn waiting_has_an_end() {
 async fn an_error_keeps_all_that_the_server_said() {
     let (_stand_in, session) = StandIn::logged_in(|_, _| {
         Reply::json(&json!({
-            "data": {"errorCode": "002003", "sqlState": "02000", "queryId": "01-e", "line": 2, "pos": 14, "age": 0},
+            "data": {"errorCode": "002003", "sqlState": "02000", "queryId": "01-e", "line": 2,
+                "pos": 14, "age": 0},
             "code": "002003", "message": "Object 'T' does not exist", "success": false, "headers": null,
         }))
     })
@@ -118,7 +119,8 @@ async fn an_instant_shows_in_the_sessions_zone() {
     let (_stand_in, session) = StandIn::logged_in(|_, times| {
         let zone = if times == 0 { json!([]) } else { json!([{"name": "TIMEZONE", "value": "Asia/Tokyo"}]) };
         answers::success(&json!({
-            "rowtype": [{"name": "T", "type": "timestamp_ltz", "scale": 3}], "rowset": [["0.000000000"]], "parameters": zone,
+            "rowtype": [{"name": "T", "type": "timestamp_ltz", "scale": 3}], "rowset": [["0.000000000"]],
+            "parameters": zone,
         }))
     })
     .await;

@@ -1,1 +1,359 @@
+//! A connection, against the scripted server.
 
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::json;
+use snowflake_wire::stand_in::{Reply, Seen, StandIn, answers, until, within};
+use snowflake_wire::{Account, Client, Operation as WireOperation, Secret};
+use tokio::sync::Notify;
+
+use super::*;
+use crate::backend::snowflake::settings::{Authenticator, SnowflakeSettings, Token};
+use crate::backend::{Caps, Context, RequestOrigin, Transaction, WriteJournal};
+
+const SUBMIT: &str = "/queries/v1/query-request";
+const ABORT_QUERY: &str = "/queries/01-a/abort-request";
+const RESULT: &str = "/queries/01-a/result";
+const LOG_IN: &str = "/session/v1/login-request";
+
+/// What the journal was told, in order.
+#[derive(Debug, Default)]
+struct TestJournal(Mutex<Vec<String>>);
+
+impl WriteJournal for TestJournal {
+    fn begin(&self, _query_id: Option<&str>) -> Result<(), BackendError> {
+        self.0.lock().unwrap().push("begin".to_owned());
+        Ok(())
+    }
+
+    fn record_query_id(&self, query_id: &str) {
+        self.0.lock().unwrap().push(query_id.to_owned());
+    }
+}
+
+impl TestJournal {
+    fn entries(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+fn settings() -> SnowflakeSettings {
+    SnowflakeSettings {
+        account: Account::parse("org-acct").unwrap(),
+        host: None,
+        port: None,
+        protocol: snowflake_wire::Protocol::Http,
+        proxy: None,
+        user: "me".to_owned(),
+        authenticator: Authenticator::OAuth(Token::Given(Secret::new("token"))),
+        role: None,
+        warehouse: None,
+        database: None,
+        schema: None,
+        read_only: false,
+        token_cache: None,
+    }
+}
+
+/// A server that grants log-ins and replies to the rest as `script` says, and a connection to it.
+async fn connected(
+    script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
+) -> (StandIn, SnowflakeConnection) {
+    let server = StandIn::start(move |seen, times| match seen.path.as_str() {
+        LOG_IN => answers::granted(&format!("token-{times}"), "master"),
+        "/session" => answers::success(&json!({})),
+        _ => script(seen, times),
+    })
+    .await;
+    let client = Client::new(&server.settings()).unwrap();
+    let manager = Arc::new(LoginManager::new(client, "localhost", settings()));
+    let connection = SnowflakeConnection::open(manager, false).await.unwrap();
+    (server, connection)
+}
+
+fn request(sql: &str, transaction: Transaction) -> (Arc<TestJournal>, Request) {
+    let journal = Arc::new(TestJournal::default());
+    let request = Request {
+        context: Context::default(),
+        operation: Operation::Statement { sql: sql.to_owned(), transaction },
+        caps: Caps { rows_max: 10, bytes_max: 10_000, count_rows_max: 100 },
+        timeout: Duration::from_secs(60),
+        origin: RequestOrigin { client: None, session: "s".to_owned(), number: 7 },
+        earlier: None,
+        journal: Arc::clone(&journal) as Arc<dyn WriteJournal>,
+    };
+    (journal, request)
+}
+
+/// The statements that the server was sent.
+fn statements(server: &StandIn) -> Vec<String> {
+    let text = |seen: &Seen| seen.body["sqlText"].as_str().unwrap_or_default().to_owned();
+    server.seen(SUBMIT).iter().map(text).collect()
+}
+
+/// An answer that leaves the session in the context of its log-in.
+fn done(rows: &[&str]) -> Reply {
+    let mut data = answers::numbers("01-a", rows);
+    for (name, value) in [("Database", "D0"), ("Schema", "S0"), ("Warehouse", "W0")] {
+        data[format!("final{name}Name")] = value.into();
+    }
+    answers::success(&data)
+}
+
+/// A refusal by the code of a session that has ended.
+fn session_ended() -> Reply {
+    answers::refused("390111", "the session is gone")
+}
+
+#[tokio::test]
+async fn a_read_takes_one_exchange_and_no_journal_entry() {
+    let (server, mut connection) = connected(|_, _| done(&["1", "2"])).await;
+    let (journal, request) = request("select n from t", Transaction::None);
+    let completion = connection.run(request).await.unwrap();
+    assert_eq!(completion.rows.rows().len(), 2);
+    assert_eq!(completion.query_id.as_deref(), Some("01-a"));
+    assert_eq!((server.seen(SUBMIT).len(), journal.entries().len()), (1, 0));
+    assert_eq!(server.seen(SUBMIT)[0].body["asyncExec"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_is_journaled_before_it_is_sent_and_its_id_before_it_is_awaited() {
+    let (server, mut connection) = connected(|seen, _| match seen.path.as_str() {
+        SUBMIT => answers::running("333334", "01-a"),
+        _ => done(&["1"]),
+    })
+    .await;
+    let (journal, request) = request("insert into t values (1)", Transaction::None);
+    let id = request.origin.uuid().to_string();
+    connection.run(request).await.unwrap();
+    assert_eq!(journal.entries(), ["begin", "01-a"]);
+    let submitted = &server.seen(SUBMIT)[0];
+    assert_eq!((submitted.asked("requestId"), &submitted.body["asyncExec"]), (id.as_str(), &true.into()));
+}
+
+#[tokio::test]
+async fn a_statement_refused_with_its_session_runs_once_on_a_new_one() {
+    let (server, mut connection) = connected(|seen, times| match (seen.path.as_str(), times) {
+        (SUBMIT, 0) => session_ended(),
+        _ => done(&["1"]),
+    })
+    .await;
+    let (_, write) = request("insert into t values (1)", Transaction::None);
+    connection.run(write).await.unwrap();
+    assert_eq!((server.seen(LOG_IN).len(), server.seen(SUBMIT).len()), (2, 2));
+    let (first, second) = (&server.seen(SUBMIT)[0], &server.seen(SUBMIT)[1]);
+    assert_eq!(first.asked("requestId"), second.asked("requestId"), "the same statement to the server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_result_of_a_query_that_outlived_its_session_is_fetched_from_a_new_one() {
+    let (server, mut connection) = connected(|seen, times| match (seen.path.as_str(), times) {
+        (SUBMIT, _) => answers::running("333334", "01-a"),
+        (RESULT, 0) => session_ended(),
+        _ => done(&["1"]),
+    })
+    .await;
+    let (journal, request) = request("insert into t values (1)", Transaction::None);
+    connection.run(request).await.unwrap();
+    assert_eq!((server.seen(LOG_IN).len(), server.seen(SUBMIT).len(), server.seen(RESULT).len()), (2, 1, 2));
+    assert_eq!(journal.entries(), ["begin", "01-a"]);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_outcome_unknown_and_its_session_is_replaced() {
+    let (server, mut connection) = connected(|seen, times| match (seen.path.as_str(), times) {
+        (SUBMIT, 0..4) => Reply::HangUp,
+        _ => done(&["1"]),
+    })
+    .await;
+    let (_, write) = request("insert into t values (1)", Transaction::None);
+    let error = connection.run(write).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::OutcomeUnknown, "{error}");
+    // The outage of that exchange is over as soon as a log-in succeeds.
+    connection.login_manager.breaker.record(&Ok::<_, Error>(()));
+    let (_, read) = request("select 1", Transaction::None);
+    connection.run(read).await.unwrap();
+    assert_eq!(server.seen(LOG_IN).len(), 2);
+}
+
+#[tokio::test]
+async fn during_an_outage_a_request_fails_without_an_exchange() {
+    let (server, mut connection) = connected(|_, _| done(&["1"])).await;
+    let outage = Error::TimedOut { operation: WireOperation::Submit, after: Duration::from_secs(1) };
+    connection.login_manager.breaker.record(&Err::<(), _>(outage));
+    let (_, read) = request("select 1", Transaction::None);
+    let error = connection.run(read).await.unwrap_err();
+    assert_eq!((error.kind, server.seen(SUBMIT).len()), (ErrorKind::Unavailable, 0), "{error}");
+}
+
+#[tokio::test]
+async fn a_transaction_is_committed_after_its_statement_and_rolled_back_after_an_error() {
+    let (server, mut connection) = connected(|seen, _| match seen.body["sqlText"].as_str() {
+        Some("insert into nothing values (1)") => answers::refused("002003", "no such table"),
+        _ => done(&["1"]),
+    })
+    .await;
+    let (_, good) = request("insert into t values (1)", Transaction::Commit);
+    connection.run(good).await.unwrap();
+    let (_, bad) = request("insert into nothing values (1)", Transaction::Commit);
+    let error = connection.run(bad).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Statement, "{error}");
+    let sent = statements(&server);
+    assert_eq!(sent[..3], ["BEGIN", "insert into t values (1)", "COMMIT"]);
+    assert_eq!(sent[3..], ["BEGIN", "insert into nothing values (1)", "ROLLBACK"]);
+    assert_eq!(server.seen(LOG_IN).len(), 1, "the session stays good");
+}
+
+#[tokio::test]
+async fn a_commit_without_an_answer_is_outcome_unknown() {
+    let (_server, mut connection) = connected(|seen, _| match seen.body["sqlText"].as_str() {
+        Some("COMMIT") => Reply::HangUp,
+        _ => done(&["1"]),
+    })
+    .await;
+    let (_, write) = request("insert into t values (1)", Transaction::Commit);
+    let error = connection.run(write).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::OutcomeUnknown, "{error}");
+    assert!(error.message.contains("not confirmed"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_read_is_aborted_on_the_server() {
+    let aborted = Arc::new(Notify::new());
+    let (server, mut connection) = connected(move |seen, _| match seen.path.as_str() {
+        SUBMIT => answers::running("333334", "01-a"),
+        RESULT => answers::refused("000604", "SQL execution canceled").when(&aborted),
+        _ => {
+            aborted.notify_one();
+            answers::success(&json!({}))
+        }
+    })
+    .await;
+    let canceller = connection.canceller();
+    let (_, read) = request("select 1", Transaction::None);
+    let run = tokio::spawn(async move { connection.run(read).await.map(drop) });
+    until("its result was asked for", || !server.seen(RESULT).is_empty()).await;
+    canceller.cancel();
+    let error = within("its end", run).await.unwrap().unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Cancelled, "{error}");
+    assert_eq!(server.seen(ABORT_QUERY).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detached_query_keeps_running_with_its_session_open() {
+    let (server, mut connection) = connected(|seen, _| match seen.path.as_str() {
+        SUBMIT => answers::running("333334", "01-a"),
+        RESULT => Reply::Silence,
+        _ => answers::success(&json!({})),
+    })
+    .await;
+    let canceller = connection.canceller();
+    let closing = Arc::clone(&connection.login_manager.sessions);
+    let (journal, write) = request("insert into t values (1)", Transaction::None);
+    let run = tokio::spawn(async move { connection.run(write).await.map(drop) });
+    until("its result was asked for", || !server.seen(RESULT).is_empty()).await;
+    canceller.detach();
+    let error = run.await.unwrap().unwrap_err();
+    assert_eq!((error.kind, error.query_id.as_deref()), (ErrorKind::Detached, Some("01-a")));
+    assert_eq!(journal.entries(), ["begin", "01-a"]);
+    closing.closing.close();
+    closing.closing.wait().await;
+    assert!(server.seen("/session").is_empty() && server.seen(ABORT_QUERY).is_empty());
+}
+
+#[tokio::test]
+async fn a_session_is_switched_to_the_request_s_context_first() {
+    let (server, mut connection) = connected(|seen, _| {
+        let mut data = answers::numbers("01-a", &["1"]);
+        data["finalWarehouseName"] = "W0".into();
+        data["finalDatabaseName"] = "D0".into();
+        data["finalSchemaName"] = "S0".into();
+        if seen.body["sqlText"] == "USE WAREHOUSE \"BIG\"" {
+            data["finalWarehouseName"] = "BIG".into();
+        }
+        answers::success(&data)
+    })
+    .await;
+    let (_, mut read) = request("select 1", Transaction::None);
+    read.context.warehouse = Some("big".to_owned());
+    connection.run(read).await.unwrap();
+    assert_eq!(statements(&server), ["USE WAREHOUSE \"BIG\"", "select 1"]);
+}
+
+#[tokio::test]
+async fn an_earlier_query_whose_result_is_gone_runs_again_only_if_it_reads() {
+    let (server, mut connection) = connected(|seen, _| match seen.path.as_str() {
+        RESULT => answers::refused("000707", "the result is gone"),
+        "/monitoring/queries/01-a" => {
+            answers::success(&json!({"queries": [{"id": "01-a", "status": "SUCCESS"}]}))
+        }
+        _ => done(&["1"]),
+    })
+    .await;
+    let (_, mut read) = request("select 1", Transaction::None);
+    read.earlier = Some("01-a".to_owned());
+    connection.run(read).await.unwrap();
+    let (_, mut write) = request("insert into t values (1)", Transaction::None);
+    write.earlier = Some("01-a".to_owned());
+    let error = connection.run(write).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::OutcomeUnknown, "{error}");
+    assert!(error.message.contains("was executed"), "{error}");
+    assert_eq!(statements(&server), ["select 1"]);
+}
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn events_of_a_request_have_its_query_id_and_log_ins_their_connection_and_none_has_the_text() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (_server, mut connection) = connected(|_, _| done(&["1"])).await;
+    let span = info_span!("request", request = 7, query_id = tracing::field::Empty);
+    let (_, read) = request("select secret_column from t", Transaction::None);
+    connection.run(read).instrument(span.clone()).await.unwrap();
+    span.in_scope(|| tracing::info!("the request is done"));
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let line = |text: &str| log.lines().find(|line| line.contains(text)).unwrap_or_else(|| panic!("{log}"));
+    assert!(line("the request is done").contains("query_id=\"01-a\""), "{log}");
+    assert!(line("logged in").contains("connection{connection="), "{log}");
+    assert!(!log.contains("secret_column"), "{log}");
+}
+
+#[test]
+fn a_failed_switch_takes_a_new_session_once() {
+    let ended = || Err(SwitchError::Wire(Error::Closed));
+    let timed_out = || {
+        let (operation, after) = (WireOperation::Submit, Duration::from_secs(1));
+        Err(SwitchError::Wire(Error::TimedOut { operation, after }))
+    };
+    let report = |keeps_session| AfterSwitch::Report { keeps_session };
+    for (switched, before, new) in [
+        (Ok(Switched::Done), AfterSwitch::Ready, AfterSwitch::Ready),
+        (Ok(Switched::NeedsNewSession), AfterSwitch::NewSession, report(true)),
+        (ended(), AfterSwitch::NewSession, report(true)),
+        (timed_out(), report(false), report(false)),
+        (Err(SwitchError::Stopped), report(false), report(false)),
+    ] {
+        assert_eq!((after_switch(&switched, false), after_switch(&switched, true)), (before, new));
+    }
+}

@@ -1,4 +1,5 @@
-//! The browser's part in a log-in: it is sent to an address, and brings a token back to a port of this machine.
+//! The browser's part in a log-in: it is sent to an address, and brings a token back to a port of this
+//! machine.
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -12,7 +13,7 @@ use url::Url;
 
 use snowflake_wire::Secret;
 
-/// The longest request that is read, in bytes: the token stands in its first line.
+/// The longest request that is read, in bytes: the token is in its first line.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a browser may take for one request.
@@ -37,15 +38,15 @@ pub(super) struct Landing {
 
 impl Landing {
     /// # Errors
-    /// The system gives no port.
+    /// The system has no free port.
     pub(super) async fn open() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         Ok(Self { listener, port })
     }
 
-    /// The token that a browser brings. Whatever else comes is answered and forgotten; browsers open connections that they
-    /// do not use, so several are served at a time.
+    /// The token that a browser brings. Whatever else comes is answered and forgotten; browsers open
+    /// connections that they do not use, so several are served at a time.
     ///
     /// # Errors
     /// The system accepts nothing any more.
@@ -70,7 +71,8 @@ impl Landing {
 /// Serves one request; returns its token if it has one.
 async fn visit(mut stream: TcpStream) -> io::Result<Option<Secret>> {
     let mut request = Vec::with_capacity(4096);
-    // The whole head: closing a socket with something unread makes the browser see a reset instead of the page.
+    // The whole head: closing a socket with something unread makes the browser see a reset instead of the
+    // page.
     while !request.ends_with(b"\r\n\r\n") && request.len() < REQUEST_BYTES_MAX {
         if stream.read_buf(&mut request).await? == 0 {
             break;
@@ -99,8 +101,8 @@ fn token_in(request: &[u8]) -> Option<Secret> {
     Some(Secret::new(token))
 }
 
-/// Opens `address` in a browser; returns whether that seems to work. The variable `BROWSER` names another program than the
-/// system's. Blocks for as long as that takes to start one.
+/// Opens `address` in a browser; returns whether that seems to work. The variable `BROWSER` names another
+/// program than the system's. Blocks for as long as that takes to start one.
 pub(super) fn open(address: &Url) -> bool {
     let has_screen = cfg!(target_os = "macos")
         || ["DISPLAY", "WAYLAND_DISPLAY"]

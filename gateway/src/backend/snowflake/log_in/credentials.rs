@@ -26,8 +26,8 @@ impl Found {
     }
 }
 
-/// Reads what is in files; `None` where only the user can log in. Blocks; a key's passphrase takes a moment of computing
-/// besides.
+/// Reads what is in files; `None` where only the user can log in. Blocks; a key's passphrase takes a moment
+/// of computing besides.
 ///
 /// # Errors
 /// A file cannot be read, or a key not be used.
@@ -64,14 +64,15 @@ fn key_pair(key: &Key, passphrase: Option<&Secret>) -> Result<Found, BackendErro
         Key::Given(pem) => (
             Text { text: pem.clone(), stamp: None },
             "of SNOWFLAKE_PRIVATE_KEY".to_owned(),
-            "check the variable and the key's passphrase (SNOWFLAKE_PRIVATE_KEY_PASSPHRASE), run `snowgate stop`, and \
-             start the client again",
+            "check the variable and the key's passphrase (SNOWFLAKE_PRIVATE_KEY_PASSPHRASE), run \
+             `snowgate stop`, and restart the client",
         ),
         Key::File(file) => (
             read_file(file, "private_key_file")?,
             file.display().to_string(),
             "check the file (`private_key_file` under [snowflake]) and its passphrase \
-             (SNOWFLAKE_PRIVATE_KEY_PASSPHRASE; after a change of that, run `snowgate stop` and start the client again)",
+             (SNOWFLAKE_PRIVATE_KEY_PASSPHRASE; after a change of that, run `snowgate stop` and restart the \
+             client)",
         ),
     };
     let stamp = pem.stamp;

@@ -1,6 +1,7 @@
 //! The one log-in that waits for the user, and the requests that wait for it.
 //!
-//! Lock order: the state's lock is never held across an await. `changed` wakes every waiter after each change of the state.
+//! Lock order: the state's lock is never held across an await. `changed` wakes every waiter after each change
+//! of the state.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +19,8 @@ use crate::backend::snowflake::session::OpenSession;
 use crate::backend::{BackendError, ErrorKind};
 use snowflake_wire::{Client, Credentials};
 
-/// How long a request waits for the user before it is answered with what the user has to do. Less than a log-in may take.
+/// How long a request waits for the user before it is answered with what the user has to do. Less than a
+/// log-in may take.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// The same where the user must first be told an address, which only the answer can do.
@@ -78,8 +80,8 @@ impl InteractiveLogin {
         self.changed.notify_waiters();
     }
 
-    /// Waits for the log-in that is running, or starts one with `ask` if it `may_start`. `None`: another request took the
-    /// session.
+    /// Waits for the log-in that is running, or starts one with `ask` if it `may_start`. `None`: another
+    /// request took the session.
     ///
     /// # Errors
     /// The log-in failed, or takes longer than a request waits: then the error says what the user has to do.
@@ -112,7 +114,8 @@ impl InteractiveLogin {
         }
     }
 
-    /// Starts a log-in, unless one is running or the last one's session was not taken yet. Returns the number of that log-in.
+    /// Starts a log-in, unless one is running or the last one's session was not taken yet. Returns the number
+    /// of that log-in.
     fn start<F>(self: &Arc<Self>, may_start: bool, ask: impl FnOnce() -> F) -> Result<u64, BackendError>
     where
         F: Future<Output = Result<OpenSession, BackendError>> + Send + 'static,

@@ -1,8 +1,10 @@
-//! Logging in: the same credentials for every connection, a refusal that is not repeated, and a user who is asked once.
+//! Logging in: the same credentials for every connection, a refusal that is not repeated, and a user who is
+//! asked once.
 //!
-//! Credentials that need no user's help are sent for every connection. Where the user must act, one log-in at a time asks, in
-//! a task of its own, because users take longer than requests wait. Its session serves one connection, and the token that the
-//! account may return with it logs the others in. Without such a token, that one connection serves all.
+//! Credentials that need no user's help are sent for every connection. Where the user must act, one log-in at
+//! a time asks, in a task of its own, because users take longer than requests wait. Its session serves one
+//! connection, and the token that the account may return with it logs the others in. Without such a token,
+//! that one connection serves all.
 //!
 //! A log-in that was sent is always awaited, even if its request was stopped: a refusal must be recorded.
 
@@ -40,13 +42,15 @@ const LOG_IN_WAIT_MAX: Duration = Duration::from_secs(25);
 /// A log-in with a password that takes longer than this is waiting for an approval on a phone.
 const APPROVAL_NOTICE_AFTER: Duration = Duration::from_millis(500);
 
-/// How long a refusal counts. Snowflake locks a user after five wrong passwords in a row, for fifteen minutes.
+/// How long a refusal counts. Snowflake locks a user after five wrong passwords in a row, for fifteen
+/// minutes.
 const REFUSED_PAUSE: Duration = Duration::from_secs(600);
 
 /// The same for a log-in by browser: it locks no user, but every attempt opens a page.
 const BROWSER_REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
-/// The caller asks for a connection again as soon as it is told that there is none: this keeps it from a busy loop.
+/// The caller asks for a connection again as soon as it is told that there is none: this keeps it from a busy
+/// loop.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(20);
 
 /// Refusals for a reason other than the remembered token: password wrong, user disabled, user locked,
@@ -59,11 +63,13 @@ pub(super) struct LoginManager {
     settings: SnowflakeSettings,
     pub(super) breaker: CircuitBreaker,
     tokens: TokenCache,
-    /// Held by the log-in in progress until one has succeeded: the others wait for its outcome instead of repeating it.
+    /// Held by the log-in in progress until one has succeeded: the others wait for its outcome instead of
+    /// repeating it.
     refusals: Arc<Mutex<RefusalCache>>,
     interactive: Arc<InteractiveLogin>,
     pub(super) sessions: Arc<SessionTracker>,
-    /// Whether the last log-in that asked the user returned no token for further connections. Written by that log-in.
+    /// Whether the last log-in that asked the user returned no token for further connections. Written by that
+    /// log-in.
     one_connection_only: AtomicBool,
 }
 
@@ -96,8 +102,8 @@ impl LoginManager {
     /// Logs in.
     ///
     /// # Errors
-    /// The server refuses, now or a while ago; the credentials cannot be read; the server cannot be reached; the user has not
-    /// logged in yet; [`ErrorKind::Exhausted`].
+    /// The server refuses, now or a while ago; the credentials cannot be read; the server cannot be reached;
+    /// the user has not logged in yet; [`ErrorKind::Exhausted`].
     pub(super) async fn log_in(self: &Arc<Self>) -> Result<OpenSession, BackendError> {
         self.breaker.check()?;
         let logging_in = async {
@@ -117,7 +123,8 @@ impl LoginManager {
         self.interactive.notice().or_else(refused).or_else(|| self.breaker.problem())
     }
 
-    /// Logs in with credentials that need no user's help; `None` if there are none. A refusal counts for a while.
+    /// Logs in with credentials that need no user's help; `None` if there are none. A refusal counts for a
+    /// while.
     async fn log_in_without_user<F>(
         self: &Arc<Self>,
         find: impl FnOnce() -> F,
@@ -142,8 +149,8 @@ impl LoginManager {
         tokio::spawn(sending.in_current_span()).await.unwrap_or_else(|error| Err(crashed(&error)))
     }
 
-    /// Sends credentials to the server and records the outcome; `None` if they are a remembered token that is no longer
-    /// valid.
+    /// Sends credentials to the server and records the outcome; `None` if they are a remembered token that is
+    /// no longer valid.
     async fn send_and_record(
         self: Arc<Self>,
         credentials: Credentials,
@@ -175,7 +182,8 @@ impl LoginManager {
         wanted.warehouse.clone_from(&self.settings.warehouse);
         wanted.database.clone_from(&self.settings.database);
         wanted.schema.clone_from(&self.settings.schema);
-        // A user's or account's own setting may be false: then every write would open a transaction on a shared session.
+        // A user's or account's own setting may be false: then every write would open a transaction on a
+        // shared session.
         wanted.parameters.insert("AUTOCOMMIT".to_owned(), true.into());
         wanted.remember = self.settings.authenticator.asks_the_user();
         let done = self.client.log_in(&wanted).await;
@@ -198,7 +206,8 @@ impl LoginManager {
         found.unwrap_or_else(|error| Err(crashed(&error)))
     }
 
-    /// Logs in with the token of an earlier log-in, or else asks the user, unless there is a connection already.
+    /// Logs in with the token of an earlier log-in, or else asks the user, unless there is a connection
+    /// already.
     async fn log_in_with_user(self: &Arc<Self>) -> Result<OpenSession, BackendError> {
         loop {
             // It may have waited for a long time, and have ended meanwhile.
@@ -251,7 +260,8 @@ impl LoginManager {
         Ok(logged_in.session)
     }
 
-    /// Sends the password with the token of an earlier log-in; without one, with the passcode or for an approval on the phone.
+    /// Sends the password with the token of an earlier log-in; without one, with the passcode or for an
+    /// approval on the phone.
     async fn with_second_factor(
         self: &Arc<Self>,
         password: Secret,
@@ -322,8 +332,8 @@ impl LoginManager {
         }
         let message = format!("Snowflake has not answered the log-in for {} s", LOG_IN_WAIT_MAX.as_secs());
         BackendError::new(ErrorKind::Unavailable, message).with_next_step(if self.has_password() {
-            "if your phone asks you to approve the log-in, do so and call the tool again; to be asked less often, set \
-             authenticator = \"username_password_mfa\" under [snowflake]"
+            "if your phone asks you to approve the log-in, do so and call the tool again; to be asked less \
+             often, set authenticator = \"username_password_mfa\" under [snowflake]"
         } else {
             IF_IT_KEEPS_FAILING
         })

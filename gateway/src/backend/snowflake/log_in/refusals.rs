@@ -8,7 +8,8 @@ use crate::backend::BackendError;
 use crate::backend::snowflake::failure::of_connection;
 use snowflake_wire::Error;
 
-/// Tells credentials from other ones that are sent later: a digest of the file they were read from, or nothing.
+/// Tells credentials from other ones that are sent later: a digest of the file they were read from, or
+/// nothing.
 pub(super) type Stamp = Option<[u8; 32]>;
 
 /// The outcome of the log-ins so far.

@@ -1,7 +1,7 @@
 //! Tokens that replace the user's part in later log-ins, in memory and in a file that only the user can read.
 //!
-//! The file has one token for each host, user and kind of log-in. It is written as a whole under another name and renamed, with
-//! mode 0600.
+//! The file has one token for each host, user and kind of log-in. It is written as a whole under another name
+//! and renamed, with mode 0600.
 
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -78,7 +78,8 @@ impl TokenCache {
             if change(&mut tokens) { write(file, &tokens) } else { Ok(()) }
         });
         if let Err(error) = updated {
-            tracing::warn!(file = %file.display(), %error, "the log-in could not be saved; the next gateway will ask again");
+            let file = file.display();
+            tracing::warn!(%file, %error, "the log-in could not be saved; the next gateway will ask again");
         }
     }
 }

@@ -26,7 +26,8 @@ impl Run<'_> {
         loop {
             let next = tokio::select! {
                 biased;
-                // A statement that may have changed something is done: reporting it as stopped would be wrong.
+                // A statement that may have changed something is done: reporting it as stopped would be
+                // wrong.
                 () = self.stop.stopped(), if !self.writes() => return Err(stopped().into()),
                 next = answer.rows.next() => next,
             };

@@ -1,4 +1,5 @@
-//! What follows from an error, by how far the request had come. Pure, so that every case is in one of three tables.
+//! What follows from an error, by how far the request had come. Pure, so that every case is in one of three
+//! tables.
 
 use snowflake_wire::Error;
 
@@ -63,7 +64,8 @@ pub(super) fn after_waiting(error: &Error, facts: Facts) -> Consequence {
     }
 }
 
-/// What follows from an error while reading the rows of a statement that is done: only what changes nothing runs again.
+/// What follows from an error while reading the rows of a statement that is done: only what changes nothing
+/// runs again.
 pub(super) fn after_download(error: &Error, facts: Facts) -> Consequence {
     if error.ends_session() && !facts.writes { Consequence::NewSession } else { Consequence::Report }
 }
@@ -75,7 +77,8 @@ fn of_statement(error: &Error, facts: Facts) -> Consequence {
     }
 }
 
-/// Whether the session's state is unknown after a reported error. A read changes no context, and an outage no session.
+/// Whether the session's state is unknown after a reported error. A read changes no context, and an outage no
+/// session.
 pub(super) fn makes_state_unknown(error: &Error, facts: Facts) -> bool {
     !matches!(error, Error::Statement(_)) && (facts.writes || !error.is_outage())
 }
@@ -118,7 +121,8 @@ pub(super) enum TransactionOutcome {
     CommitUnknown,
 }
 
-/// What the caller is told of a transaction around one statement. `commit_sent`: a COMMIT was sent, not a ROLLBACK.
+/// What the caller is told of a transaction around one statement. `commit_sent`: a COMMIT was sent, not a
+/// ROLLBACK.
 ///
 /// | statement | sent | answer to that | changes rows | commits by itself |
 /// |---|---|---|---|---|
@@ -131,8 +135,9 @@ pub(super) enum TransactionOutcome {
 /// | outcome unknown | ROLLBACK | any | rolled back | statement's error |
 /// | failed | ROLLBACK | any | statement's error | statement's error |
 ///
-/// A transaction ends with its session, so one whose COMMIT was not processed is rolled back; what commits by itself may
-/// have done so before. A ROLLBACK that failed is one all the same: the server rolls back what its session leaves.
+/// A transaction ends with its session, so one whose COMMIT was not processed is rolled back; what commits by
+/// itself may have done so before. A ROLLBACK that failed is one all the same: the server rolls back what its
+/// session leaves.
 pub(super) fn of_transaction(
     statement: StatementEnd,
     stopped: bool,

@@ -1,17 +1,17 @@
 //! One request on one session: submitted, waited for, its rows read.
 //!
-//! A statement that may change something is submitted so that the server answers at once with its query id, which is
-//! journaled before anything else happens: whatever happens to this gateway, the next one fetches the result. A read costs one
-//! round trip; it gets a query id if it runs for longer than the server holds an answer (45 s).
+//! A statement that may change something is submitted so that the server answers at once with its query id,
+//! which is journaled before anything else happens: whatever happens to this gateway, the next one fetches
+//! the result. A read costs one round trip; it gets a query id if it runs for longer than the server holds an
+//! answer (45 s).
 //!
-//! `decisions` has the tables of what follows from which error; `transaction`, `collect` and `abort` are parts of a run.
+//! `decisions` has the tables of what follows from which error; `transaction`, `collect` and `abort` are
+//! parts of a run.
 
 mod abort;
 mod collect;
 mod decisions;
 mod error;
-#[cfg(test)]
-mod tests;
 mod transaction;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,11 +90,11 @@ impl<'a> Run<'a> {
         let context = of_session(&self.session.wire.context());
         let question = catalog::question(asked, &context, self.request.caps.rows_max);
         let done = self.ask(&question).await;
+        let is_refused = matches!(&done, Err(RunError::Failed(error)) if error.kind == ErrorKind::Statement);
         match catalog::second_question(asked, &context) {
-            // A server may lack the function of the first; if the second fails, too, the first error is the better one.
-            Some(second) if matches!(&done, Err(RunError::Failed(error)) if error.kind == ErrorKind::Statement) => {
-                self.ask(&second).await.or(done)
-            }
+            // A server may lack the function of the first; if the second fails, too, the first error is the
+            // better one.
+            Some(second) if is_refused => self.ask(&second).await.or(done),
             // SHOW returns a limited number of rows, so there may be more than were counted.
             _ => done.map(|mut done| {
                 if question.is_cut(done.rows.rows().len()) {
@@ -121,7 +121,8 @@ impl<'a> Run<'a> {
                         "the result of the previous gateway's query is gone; running it again"
                     );
                 }
-                // A failed fetch does not mean a failed query: the result may be gone, or hidden from this role.
+                // A failed fetch does not mean a failed query: the result may be gone, or hidden from this
+                // role.
                 Err(RunError::Failed(error) | RunError::Aborted(error))
                     if error.kind == ErrorKind::Statement =>
                 {
@@ -140,7 +141,8 @@ impl<'a> Run<'a> {
         self.run_statement(sql, transaction).await
     }
 
-    /// Runs a statement and reads its rows. A read that the server aborted because its session ended is a lost session.
+    /// Runs a statement and reads its rows. A read that the server aborted because its session ended is a
+    /// lost session.
     async fn run_to_end(
         &self,
         id: RequestId,
@@ -233,7 +235,8 @@ impl<'a> Run<'a> {
         Ok(completion)
     }
 
-    /// Waits for the end of `query`. After a stop it is aborted, and its own end says whether that was in time.
+    /// Waits for the end of `query`. After a stop it is aborted, and its own end says whether that was in
+    /// time.
     async fn wait_for<T>(
         &self,
         query: &QueryId,
@@ -260,8 +263,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Waits for a submission, and has the server abort the statement once the request is stopped. The statement's own end
-    /// says whether that was in time.
+    /// Waits for a submission, and has the server abort the statement once the request is stopped. The
+    /// statement's own end says whether that was in time.
     async fn or_abort<T>(&self, id: RequestId, submission: impl Future<Output = T>) -> T {
         let mut submission = std::pin::pin!(submission);
         tokio::select! {

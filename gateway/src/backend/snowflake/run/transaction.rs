@@ -25,7 +25,8 @@ impl Run<'_> {
             return self.run_autocommit(sql).await;
         }
         self.run_control("BEGIN").await?;
-        // A random id: a transaction is gone with its session, so its statement is never submitted a second time.
+        // A random id: a transaction is gone with its session, so its statement is never submitted a second
+        // time.
         let done = self.run_to_end(RequestId::new(), Statement::new(sql), Shown::All).await;
         let is_stopped = self.stop.is_stopped();
         // A request that was stopped does not want its changes to last.
@@ -40,7 +41,8 @@ impl Run<'_> {
     async fn run_autocommit(&self, sql: &str) -> Result<Completion, RunError> {
         let statement = Statement::new(sql);
         if self.returns_id_at_once() {
-            // The same id on every session and with every gateway, so that it is the same statement to the server.
+            // The same id on every session and with every gateway, so that it is the same statement to the
+            // server.
             let id = RequestId::from_uuid(self.request.origin.uuid());
             return self.run_to_end(id, statement.detached(), Shown::All).await;
         }
