@@ -1,4 +1,5 @@
-//! What the rooms of the gateway share: plain data, made once by `process` and used by every room above this one.
+//! What the rooms of the gateway share: plain data, made once by `process` and used by every room above this
+//! one.
 
 mod newer_build;
 mod shutdown;

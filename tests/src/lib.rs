@@ -1,8 +1,9 @@
-//! Support of the black-box tests and of the benchmarks: [`harness`], the two real programs, a home of its own for each
-//! test, and a client that speaks JSON-RPC without an SDK; and [`chaos`], clients at work while everything fails.
+//! Support of the black-box tests and of the benchmarks: [`harness`], the two real programs, a home of its
+//! own for each test, and a client that speaks JSON-RPC without an SDK; and [`chaos`], clients at work while
+//! everything fails.
 //!
-//! Everything here panics where a step fails: the message says which step, in which home, and what was seen. Nothing
-//! waits for a time to pass, only for a condition to hold, with one bound for all ([`patience`]).
+//! Everything here panics where a step fails: the message says which step, in which home, and what was seen.
+//! Nothing waits for a time to pass, only for a condition to hold, with one bound for all ([`patience`]).
 
 #![allow(clippy::disallowed_macros)]
 

@@ -19,7 +19,7 @@ use crate::session::SessionView;
 /// How long `stop` waits for the gateway to be gone: the longest drain time-out and a little more.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long nobody may hold the lock before a restart counts as failed.
+/// How long the lock may be free before a restart counts as failed.
 const START_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often `stop` and `restart` look.
@@ -61,7 +61,8 @@ pub(super) fn stop(cli: &Cli) -> Result<ExitCode> {
     print_text(&format!("stopped the gateway (pid {}, {} open sessions)\n", status.pid, status.sessions))
 }
 
-/// Asks the gateway; where none listens and yet one holds the lock, it waits for that one to be gone, or back.
+/// Asks the gateway; where none listens and yet one holds the lock, it waits for that one to be gone, or
+/// back.
 fn ask_one_that_restarts(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>> {
     let deadline = Instant::now() + STOP_TIMEOUT;
     loop {
@@ -141,8 +142,8 @@ fn is_locked(endpoint: &Endpoint) -> Result<bool> {
     }
 }
 
-/// Waits until the gateway with this process id is gone. It holds its lock until its last moment; a client that had a
-/// request open may have started the next one by then, which holds the lock too, and answers.
+/// Waits until the gateway with this process id is gone. It holds its lock until its last moment; a client
+/// that had a request open may have started the next one by then, which holds the lock too, and answers.
 fn wait_until_gone(endpoint: &Endpoint, pid: u32) -> Result<()> {
     let deadline = Instant::now() + STOP_TIMEOUT;
     while is_locked(endpoint)? && !another_answers(endpoint, pid) {

@@ -57,7 +57,7 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
     })
 }
 
-/// Whoever started this gateway: a shim, which waits for one line on stdout, or a person.
+/// What started this gateway: a shim, which waits for one line on stdout, or a person.
 struct Starter {
     wants_line: bool,
     log: Option<PathBuf>,

@@ -1,11 +1,12 @@
 //! The requests of one session from their arrival to their answer.
 //!
-//! A pure state machine: the front tells what happens, and asks what may start. Invariants, with `running_max` and
-//! `subscriptions_max` of [`Limits`]:
+//! A pure state machine: the front tells what happens, and asks what may start. Invariants, with
+//! `running_max` and `subscriptions_max` of [`Limits`]:
 //!
-//! - at most `running_max` requests run or have an answer that waits to be written; the others wait here, in order;
-//! - no request starts while a barrier runs (`initialize`, `set_context`), and `set_context` starts only when nothing
-//!   runs, so that a statement that must run again finds the context that it was sent in;
+//! - at most `running_max` requests run or have an answer that waits to be written; the others wait here, in
+//!   order;
+//! - no request starts while a barrier runs (`initialize`, `set_context`), and `set_context` starts only when
+//!   nothing runs, so that a statement that must run again finds the context that it was sent in;
 //! - no two requests that the client wants answered have the same id;
 //! - at most `subscriptions_max` subscriptions are open or wait; they count for nothing else;
 //! - no tool call starts before the session is registered.
@@ -43,8 +44,8 @@ pub struct Backlog {
 /// A request, and what its front needs to start it.
 #[derive(Debug)]
 pub struct Arrival<P> {
-    /// Its number: given by the front, growing, unique in the session for good, and the same when it is replayed. The
-    /// journal knows the request by it.
+    /// Its number: given by the front, growing, unique in the session for good, and the same when it is
+    /// replayed. The journal knows the request by it.
     pub number: u64,
     /// The client's id.
     pub id: RequestId,
@@ -169,8 +170,8 @@ impl<P> Admission<P> {
         }
     }
 
-    /// The handler of `number` has ended; returns the request if the client wants no answer. The answer of one that is
-    /// wanted is on its way.
+    /// The handler of `number` has ended; returns the request if the client wants no answer. The answer of
+    /// one that is wanted is on its way.
     pub fn end(&mut self, number: u64) -> Option<RunningRequest> {
         self.running.end(number)
     }
@@ -185,7 +186,7 @@ impl<P> Admission<P> {
         self.running.get(number)
     }
 
-    /// Forgets what has not started: nobody waits for it any more, or the next gateway gets it.
+    /// Forgets what has not started: the client is gone, or the next gateway gets it.
     pub fn drop_waiting(&mut self) {
         self.waiting.clear();
     }

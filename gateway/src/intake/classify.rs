@@ -1,4 +1,5 @@
-//! Classifies a client's message before `rmcp` sees it: what is not a valid request is answered by name, never dropped.
+//! Classifies a client's message before `rmcp` sees it: what is not a valid request is answered by name,
+//! never dropped.
 //!
 //! Error codes are JSON-RPC 2.0's. `rmcp` alone ignores unparsable lines and answers others without an id.
 
@@ -137,7 +138,8 @@ fn classify_request(text: &str, id: RequestId, method: &str) -> Result<Message, 
     let Ok(message) = serde_json::from_str::<Incoming>(text) else { return Err(malformed(id)) };
     let JsonRpcMessage::Request(request) = &message else { return Err(malformed(id)) };
     let kind = match &request.request {
-        // What `rmcp` cannot read as the method it knows becomes a custom request, and then an unknown method.
+        // What `rmcp` cannot read as the method it knows becomes a custom request, and then an unknown
+        // method.
         ClientRequest::CustomRequest(_) if is_known(method) => return Err(malformed(id)),
         ClientRequest::InitializeRequest(_) => RequestKind::Initialize,
         ClientRequest::CallToolRequest(call) if call.params.name == ToolName::SetContext.as_str() => {
@@ -171,8 +173,8 @@ fn classify_notification(text: &str, method: &str) -> Result<Message, Rejection>
     Ok(Message::Notification { cancels, is_initialized, message: Box::new(message) })
 }
 
-/// The refusal of a second request under the id of one that still runs. It carries no id of its own: an answer under
-/// that id would end the first request in the client's eyes.
+/// The refusal of a second request under the id of one that still runs. It carries no id of its own: an
+/// answer under that id would end the first request in the client's eyes.
 pub(super) fn duplicate(id: &RequestId) -> Rejection {
     invalid(None, &format!("id {} is in use by a request that still runs", serde_json::json!(id)))
 }

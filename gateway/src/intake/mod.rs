@@ -1,8 +1,9 @@
-//! Intake: which request of a session may start when. The same for every front, and pure but for `registration`.
+//! Intake: which request of a session may start when. The same for every front, and pure but for
+//! `registration`.
 //!
-//! A front (`link`, later `http`) classifies what it received ([`classify_line`]), hands requests to its session's
-//! [`Admission`], starts what that lets start, and tells it of ends, answers and cancels. What goes on to MCP carries its
-//! [`RequestFacts`](crate::mcp::RequestFacts).
+//! A front (`link`, later `http`) classifies what it received ([`classify_line`]), hands requests to its
+//! session's [`Admission`], starts what that lets start, and tells it of ends, answers and cancels. What goes
+//! on to MCP carries its [`RequestFacts`](crate::mcp::RequestFacts).
 
 mod admission;
 mod classify;

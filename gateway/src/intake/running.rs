@@ -1,7 +1,8 @@
 //! The requests of one session that run.
 //!
-//! They are known by their numbers: a client may use an id again as soon as it has cancelled it, while the cancelled
-//! request is still being stopped. A request leaves when it is answered, or once it is both cancelled and ended:
+//! They are known by their numbers: a client may use an id again as soon as it has cancelled it, while the
+//! cancelled request is still being stopped. A request leaves when it is answered, or once it is both
+//! cancelled and ended:
 //!
 //! | | its handler runs | its handler has ended |
 //! |---|---|---|
@@ -82,8 +83,8 @@ impl RunningRequests {
         if request.has_ended { self.by_number.remove(&number) } else { None }
     }
 
-    /// The handler of `number` has ended; returns the request if it is cancelled. The answer of one that is wanted is
-    /// on its way.
+    /// The handler of `number` has ended; returns the request if it is cancelled. The answer of one that is
+    /// wanted is on its way.
     pub(super) fn end(&mut self, number: u64) -> Option<RunningRequest> {
         let request = self.by_number.get_mut(&number)?;
         request.has_ended = true;

@@ -2,8 +2,9 @@
 //!
 //! Shared between the transport, which reads, and the futures that `rmcp` sends with.
 //!
-//! Lock order: `writer`, then `state`; `state` is never held across an await. Wake-up rule: whatever may let another
-//! request start (an end, an answer, a registration, written bytes) signals `freed`, on which the transport waits.
+//! Lock order: `writer`, then `state`; `state` is never held across an await. Wake-up rule: whatever may let
+//! another request start (an end, an answer, a registration, written bytes) signals `freed`, on which the
+//! transport waits.
 
 use std::io;
 use std::pin::pin;
@@ -180,7 +181,8 @@ impl<S: LinkStream> Channel<S> {
         self.freed.notify_one();
     }
 
-    /// The client wants no answer to request `id` any more; returns its number if it runs and has to be stopped.
+    /// The client wants no answer to request `id` any more; returns its number if it runs and has to be
+    /// stopped.
     pub(super) fn cancel(&self, id: &RequestId) -> Option<u64> {
         self.change(|State { outbox, admission }| match admission.cancel(id) {
             Cancelled::Waiting(arrival) => {
@@ -221,8 +223,8 @@ impl<S: LinkStream> Channel<S> {
         self.with_outbox(|outbox| outbox.state(&state));
     }
 
-    /// Tells the shim that this gateway is about to shut down, and how far it got. What has not started is the next
-    /// gateway's: it is not acknowledged, so the shim sends it there.
+    /// Tells the shim that this gateway is about to shut down, and how far it got. What has not started is
+    /// the next gateway's: it is not acknowledged, so the shim sends it there.
     pub(super) fn announce_drain(&self) {
         let State { outbox, admission } = &mut *self.lock();
         outbox.drain(admission.last_started());
@@ -277,7 +279,8 @@ impl<S: LinkStream> Channel<S> {
         self.freed.notify_one();
     }
 
-    /// Has a notification of a subscription name it as the client does; returns whether the client is to see it.
+    /// Has a notification of a subscription name it as the client does; returns whether the client is to see
+    /// it.
     fn prepare_notification(&self, notification: &mut ServerNotification) -> bool {
         let Some(meta) = notification.extensions_mut().get_mut::<NotificationMetaObject>() else {
             return true;
@@ -324,8 +327,8 @@ impl<S: LinkStream> Channel<S> {
         });
     }
 
-    /// Writes whatever may be written now. What lacks credit stays; call again when credit came. Nothing is lost if the
-    /// future is dropped: the next call goes on where it stopped.
+    /// Writes whatever may be written now. What lacks credit stays; call again when credit came. Nothing is
+    /// lost if the future is dropped: the next call goes on where it stopped.
     pub(super) async fn flush(&self) -> io::Result<()> {
         let mut unwritten = self.writer.lock().await;
         loop {

@@ -1,4 +1,5 @@
-//! The control connection: what `snowgate status`, `sessions`, `stop` and `restart` ask, over the same socket.
+//! The control connection: what `snowgate status`, `sessions`, `stop` and `restart` ask, over the same
+//! socket.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -148,9 +149,13 @@ fn exchange(
         if let Some(frame) = decoder.frame().map_err(std::io::Error::other)? {
             return Ok(serde_json::from_slice(frame.payload)?);
         }
-        match stream.read(&mut bytes)? {
-            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            read => decoder.push(&bytes[..read]),
+        match stream.read(&mut bytes) {
+            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => decoder.push(&bytes[..read]),
+            // A read with a time-out is not taken up again by the system after this process was stopped
+            // (Ctrl-Z).
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

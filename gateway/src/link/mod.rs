@@ -1,8 +1,9 @@
 //! The front for shims: frames over a local socket, and MCP messages over frames.
 //!
-//! `connection` serves one peer, from its hello on (`handshake`) to the end. `channel` holds a session's requests and the
-//! writing side, `outbox` what waits to be written, `pins` which lines the shim keeps for the next gateway; `transport`
-//! reads, and carries messages between the intake and `rmcp`. `control` answers `status`, `sessions`, `stop` and `restart`.
+//! `connection` serves one peer, from its hello on (`handshake`) to the end. `channel` holds a session's
+//! requests and the writing side, `outbox` what waits to be written, `pins` which lines the shim keeps for
+//! the next gateway; `transport` reads, and carries messages between the intake and `rmcp`. `control` answers
+//! `status`, `sessions`, `stop` and `restart`.
 
 mod channel;
 mod connection;

@@ -1,7 +1,8 @@
-//! What waits to be written to one connection: frames, answers under credit, and the lines that the shim keeps. Pure.
+//! What waits to be written to one connection: frames, answers under credit, and the lines that the shim
+//! keeps. Pure.
 //!
-//! Memory is bounded: answers by the requests that may run and by the bytes that may wait (`intake`), frames without
-//! credit by [`CONTROL_BYTES_MAX`].
+//! Memory is bounded: answers by the requests that may run and by the bytes that may wait (`intake`), frames
+//! without credit by [`CONTROL_BYTES_MAX`].
 
 use std::collections::VecDeque;
 
@@ -11,7 +12,8 @@ use snowgate_link::frame::{Frame, Kind};
 use super::pins::{PinSlot, Pins};
 use crate::intake::Backlog;
 
-/// Bytes of frames without credit that may wait. A shim that reads never gets near it: its window bounds them.
+/// Bytes of frames without credit that may wait. A shim that reads never gets near it: its window bounds
+/// them.
 const CONTROL_BYTES_MAX: usize = 256 * 1024;
 
 /// A message that waits for credit.
@@ -31,7 +33,8 @@ pub(super) struct Outbox {
     waiting: VecDeque<WaitingLine>,
     waiting_bytes: usize,
     pins: Pins,
-    /// Set when what is still running is not to be answered: the client is gone, or the next gateway answers it.
+    /// Set when what is still running is not to be answered: the client is gone, or the next gateway answers
+    /// it.
     sealed: bool,
 }
 
@@ -96,7 +99,8 @@ impl Outbox {
         Frame::control(kind, seq, payload).encode(&mut self.control);
     }
 
-    /// A message for the client; one that answers line `re` may give back the credit of that line's bytes with it.
+    /// A message for the client; one that answers line `re` may give back the credit of that line's bytes
+    /// with it.
     pub(super) fn push(&mut self, line: Vec<u8>, re: u64, gives_back: Option<usize>) {
         self.waiting_bytes += line.len();
         self.waiting.push_back(WaitingLine { line, re, gives_back });

@@ -1,4 +1,5 @@
-//! Which of a session's lines its shim keeps for the next gateway, so that the session outlives the connection.
+//! Which of a session's lines its shim keeps for the next gateway, so that the session outlives the
+//! connection.
 
 use snowgate_link::frame::{Frame, Kind};
 

@@ -1,5 +1,5 @@
-//! A session behind the link, driven frame by frame: `rmcp`, the tools and the scriptable backend on a paused clock, with
-//! an in-memory stream in place of the socket.
+//! A session behind the link, driven frame by frame: `rmcp`, the tools and the scriptable backend on a paused
+//! clock, with an in-memory stream in place of the socket.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -112,15 +112,15 @@ impl<S: LinkStream> LinkTransport<S> {
         match self.phase {
             Phase::Open => false,
             Phase::Closing(_) => self.channel.is_idle(),
-            // Whatever the client makes room for has been written; the rest gets the time of a goodbye, and is otherwise
-            // the next gateway's to give.
+            // Whatever the client makes room for has been written; the rest gets the time of a goodbye, and
+            // is otherwise the next gateway's to give.
             Phase::Draining(_) => self.channel.is_drained(),
             Phase::Ended => true,
         }
     }
 
-    /// Stops what runs for the client. Nothing of it is answered any more: the client is gone, or the next gateway
-    /// answers it.
+    /// Stops what runs for the client. Nothing of it is answered any more: the client is gone, or the next
+    /// gateway answers it.
     fn end(&mut self) {
         self.channel.seal();
         self.session.gone.cancel();

@@ -1,5 +1,5 @@
-//! The arguments of each tool: what the schema promises is what is accepted. The doc comments of the fields are the
-//! schema's descriptions.
+//! The arguments of each tool: what the schema promises is what is accepted. The doc comments of the fields
+//! are the schema's descriptions.
 
 use rmcp::ErrorData;
 use rmcp::model::JsonObject;

@@ -212,7 +212,8 @@ impl Call<'_> {
         Ok(session_info::render(self.session, &self.facts.context, pool.backend(), &self.shared.config))
     }
 
-    /// The context `now` with `change` applied. A database without a schema means that database's default schema.
+    /// The context `now` with `change` applied. A database without a schema means that database's default
+    /// schema.
     async fn apply(&self, now: Context, change: Context) -> Result<Context, BackendError> {
         if change == Context::default() {
             return Ok(now);

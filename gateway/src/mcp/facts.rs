@@ -17,8 +17,8 @@ pub struct RequestFacts {
     pub trace: Option<Trace>,
 }
 
-/// A W3C `traceparent` (Trace Context, section 3.2; in MCP: SEP-414). Always of the one form that version 00 has, so that
-/// it can go to logs: no other text of a client gets there.
+/// A W3C `traceparent` (Trace Context, section 3.2; in MCP: SEP-414). Always of the one form that version 00
+/// has, so that it can go to logs: no other text of a client gets there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace(String);
 

@@ -1,5 +1,5 @@
-//! Statements that are not reads: in the journal before they run, with their result before anyone sees it, and never run
-//! twice.
+//! Statements that are not reads: in the journal before they run, with their result before anyone sees it,
+//! and never run twice.
 //!
 //! How a journaled statement ends, and what the journal keeps of it:
 //!
@@ -138,8 +138,8 @@ impl JournaledStatement {
             // The next gateway fetches its result.
             Err(error) if error.kind == ErrorKind::Detached => Ending::Detached,
             _ if self.is_read.load(Ordering::Acquire) => Ending::Forgotten,
-            // It was stopped before it changed anything: the client did that and wants no answer, or the gateway, and the
-            // next one may run it.
+            // It was stopped before it changed anything: the client did that and wants no answer, or the
+            // gateway, and the next one may run it.
             Err(error) if error.kind == ErrorKind::Cancelled => Ending::Forgotten,
             Err(error) => Ending::Result(to_text(&failure::result(error))),
             Ok(result) => Ending::Result(to_text(result)),

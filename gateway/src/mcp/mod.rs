@@ -1,11 +1,12 @@
 //! MCP: the tools that a session's client sees, served through `rmcp`.
 //!
-//! A [`ToolCall`] and the [`RequestFacts`] of its request go in, a result comes out. Both of the protocol's eras are served
-//! on one connection: nothing here depends on how a client opened, or through which front it came.
+//! A [`ToolCall`] and the [`RequestFacts`] of its request go in, a result comes out. Both of the protocol's
+//! eras are served on one connection: nothing here depends on how a client opened, or through which front it
+//! came.
 //!
-//! `service` answers `rmcp`; `tool_name`, `arguments` and `tool_call` read a call, `tools` describes them to clients;
-//! `call` runs one, `journaled` keeps a statement that writes from running twice; `table`, `failure` and `session_info`
-//! are results as text.
+//! `service` answers `rmcp`; `tool_name`, `arguments` and `tool_call` read a call, `tools` describes them to
+//! clients; `call` runs one, `journaled` keeps a statement that writes from running twice; `table`, `failure`
+//! and `session_info` are results as text.
 
 mod arguments;
 mod call;

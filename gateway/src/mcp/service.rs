@@ -72,7 +72,8 @@ impl SqlService {
             tracing::warn!(told, now = %result.protocol_version,
                 "this gateway would speak another revision of the protocol than the client was told");
         }
-        // A client that asks for a stateless revision here gets an older one, and must then be spoken to in that one.
+        // A client that asks for a stateless revision here gets an older one, and must then be spoken to in
+        // that one.
         request.protocol_version = result.protocol_version.clone();
         self.session.set_client(ClientIdentity {
             name: Some(request.client_info.name.clone()),

@@ -1,7 +1,7 @@
 //! Results as text: compact, because a model pays for every character, and unambiguous.
 //!
-//! A header line, then one line a row, values joined by `|`. NULL is `NULL`; the text "NULL" is quoted; `\`, `|` and
-//! line breaks inside a value are escaped with `\`.
+//! A header line, then one line a row, values joined by `|`. NULL is `NULL`; the text "NULL" is quoted; `\`,
+//! `|` and line breaks inside a value are escaped with `\`.
 
 use std::fmt::Write;
 
@@ -61,8 +61,8 @@ fn escape(text: &mut String, cell: &str) {
     }
 }
 
-/// How many rows there are, what was left out, and how to get it. `affected`: the rows that the statement changed, if it
-/// is one that returns rows of those: then it is not to be run again for the sake of the rest.
+/// How many rows there are, what was left out, and how to get it. `affected`: the rows that the statement
+/// changed, if it is one that returns rows of those: then it is not to be run again for the sake of the rest.
 fn footer(rows: &Collector, affected: Option<u64>) -> String {
     let mut parts = vec![counted(rows.rows().len() as u64, "row", "rows")];
     if let Some(affected) = affected {

@@ -1,7 +1,7 @@
 //! A tool call: read once, typed from there on.
 //!
-//! Whoever decides on a call, runs it or writes about it matches on [`ToolCall`], and the compiler names what a new tool
-//! is missing from.
+//! Code that decides on a call, runs it or reports it matches on [`ToolCall`], so the compiler names the
+//! places that a new tool is missing from.
 
 use rmcp::ErrorData;
 use rmcp::model::{CallToolRequestParams, JsonObject};

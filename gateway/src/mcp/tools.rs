@@ -1,8 +1,8 @@
 //! What `tools/list` says.
 //!
-//! The tools that return rows declare no output schema and send their rows once, as text. A schema would oblige them
-//! to send `structuredContent` too, and clients differ: some show the model only that, others only the text. So rows
-//! would have to travel twice, or be invisible to one half of the clients.
+//! The tools that return rows declare no output schema and send their rows once, as text. A schema would
+//! oblige them to send `structuredContent` too, and clients differ: some show the model only that, others
+//! only the text. So rows would have to travel twice, or be invisible to one half of the clients.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

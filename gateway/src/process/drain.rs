@@ -2,9 +2,10 @@
 //!
 //! In this order, each step with a bound of its own:
 //!
-//! 1. Every connection is told to drain. What ends within `drain_timeout_ms` is answered; the rest is told to stop.
-//! 2. The statements that are in the journal get [`GOODBYE_TIMEOUT`] to write down how they ended. The next gateway runs
-//!    again what is known to have changed nothing.
+//! 1. Every connection is told to drain. What ends within `drain_timeout_ms` is answered; the rest is told to
+//!    stop.
+//! 2. The statements that are in the journal get [`GOODBYE_TIMEOUT`] to write down how they ended. The next
+//!    gateway runs again what is known to have changed nothing.
 //! 3. The backends say goodbye, within bounds of their own.
 
 use std::time::Duration;
@@ -13,8 +14,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::shared::Shared;
 
-/// How much longer than the drain time-out the last connections get to say goodbye, and statements to write down how they
-/// ended.
+/// How much longer than the drain time-out the last connections get to say goodbye, and statements to write
+/// down how they ended.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Ends `connections`, the statements that run, and the backends' connections.

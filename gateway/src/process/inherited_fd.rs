@@ -1,5 +1,6 @@
-//! The one descriptor that a gateway passes on: the lock, to the program that takes its place by `exec`. So no other gateway
-//! begins in between, and the process, its environment and its arguments stay those that they were.
+//! The one descriptor that a gateway passes on: the lock, to the program that takes its place by `exec`. So
+//! no other gateway begins in between, and the process, its environment and its arguments stay those that
+//! they were.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -8,7 +9,7 @@ use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 
-/// Lets `file` stay open over an `exec`; gives its number there.
+/// Lets `file` stay open over an `exec`; returns its number.
 ///
 /// # Errors
 /// The system's.
@@ -17,19 +18,19 @@ pub(super) fn keep_open(file: &File) -> io::Result<RawFd> {
     Ok(file.as_raw_fd())
 }
 
-/// Takes over the descriptor `number` that the program before this one has kept open for it. Call once, before anything else
-/// opens a file, with the number that was given on the command line.
+/// Takes over the descriptor `number` that the program before this one has kept open for it. Call once,
+/// before anything else opens a file, with the number that was given on the command line.
 ///
 /// # Errors
 /// There is no such descriptor.
 pub(super) fn take_over(number: RawFd) -> io::Result<File> {
-    // Whoever calls this by hand with a number of its own choosing gets standard streams at most: those are refused.
+    // Called by hand with an arbitrary number, this could take over a standard stream: those are refused.
     if number <= 2 {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: the descriptor was opened by this very process before its `exec` and left open for this call alone, which
-    // is made once; nothing else in this program knows its number, so this is its only owner. One that is not open is found
-    // out by the next line, which fails.
+    // SAFETY: the descriptor was opened by this very process before its `exec` and left open for this call
+    // alone, which is made once; nothing else in this program knows its number, so this is its only owner.
+    // One that is not open is found out by the next line, which fails.
     let file = unsafe { File::from_raw_fd(number) };
     match fcntl_getfd(&file).and_then(|flags| fcntl_setfd(&file, flags.union(FdFlags::CLOEXEC))) {
         Ok(()) => Ok(file),

@@ -71,7 +71,8 @@ impl GatewayLock {
 }
 
 impl GatewayLock {
-    /// Lets the lock be taken over by the program that takes this one's place; gives what [`GatewayLock::take_over`] wants.
+    /// Lets the program that takes this one's place take over the lock; returns the argument of
+    /// [`GatewayLock::take_over`].
     ///
     /// # Errors
     /// The system's.
@@ -79,8 +80,8 @@ impl GatewayLock {
         inherited_fd::keep_open(&self.file)
     }
 
-    /// Goes on with the lock that the program before this one held. Where that is not the endpoint's lock any more, it is
-    /// let go and taken anew.
+    /// Goes on with the lock that the program before this one held. Where that is not the endpoint's lock any
+    /// more, it is let go and taken anew.
     ///
     /// # Errors
     /// As [`GatewayLock::take`].
@@ -96,7 +97,7 @@ impl GatewayLock {
     }
 }
 
-/// Takes the lock, unless somebody holds it for longer than `timeout`.
+/// Takes the lock, unless another process holds it for longer than `timeout`.
 fn try_lock_for(file: &File, timeout: Duration) -> Result<(), TryLockError> {
     let deadline = Instant::now() + timeout;
     loop {
@@ -118,13 +119,14 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens under a temporary name and moves the socket into place: nobody ever sees a socket that does not answer.
+    /// Listens under a temporary name and moves the socket into place: every socket that is seen there
+    /// answers.
     ///
     /// # Errors
     /// The endpoint cannot be trusted, or the system refuses.
     pub fn bind(lock: GatewayLock) -> Result<Self, BindError> {
         let endpoint = &lock.endpoint;
-        // Fails where something stands in the socket's place that is not ours to replace.
+        // Fails if something is in the socket's place that is not ours to replace.
         endpoint.socket_exists()?;
         let temporary = endpoint.dir().join(format!("g.{}", std::process::id()));
         let failed = |what| {
@@ -149,16 +151,16 @@ impl Listener {
         self.socket.accept().await
     }
 
-    /// Whether socket and lock are still the ones at their paths: somebody may have cleaned the directory up, and then
-    /// neither a new shim nor a second gateway would find this one.
+    /// Whether socket and lock are still the ones at their paths: the directory may have been cleaned up, and
+    /// then neither a new shim nor a second gateway would find this one.
     pub fn is_in_place(&self) -> bool {
         let endpoint = &self.lock.endpoint;
         let has = |path: &Path, ours: u64| inode(path).is_ok_and(|inode| inode == ours);
         has(&endpoint.socket, self.inode) && has(&endpoint.gateway_lock, self.lock.inode)
     }
 
-    /// Takes the socket away and hangs up on whoever is not accepted yet: they look for the next gateway. The lock
-    /// stays taken until what is given back is dropped.
+    /// Removes the socket and hangs up on peers that are not accepted yet: they look for the next gateway.
+    /// The lock stays taken until what is given back is dropped.
     pub fn close(self) -> GatewayLock {
         let path = &self.lock.endpoint.socket;
         if inode(path).is_ok_and(|inode| inode == self.inode)

@@ -1,4 +1,5 @@
-//! A restart: this process becomes the program that is on disk, with its process id, arguments, environment and lock.
+//! A restart: this process becomes the program that is on disk, with its process id, arguments, environment
+//! and lock.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;

@@ -18,8 +18,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections accepted beyond the session limit: for hellos under way and for `snowgate status`.
 const SPARE_CONNECTIONS: usize = 64;
 
-/// Serves connections until the gateway is to shut down; then lets what runs finish, within the drain time-out. Returns
-/// the lock: until it is dropped, no other gateway begins.
+/// Serves connections until the gateway is to shut down; then lets what runs finish, within the drain
+/// time-out. Returns the lock: until it is dropped, no other gateway begins.
 pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener) -> GatewayLock {
     let (shared, connections) = (&mcp.shared, TaskTracker::new());
     tokio::select! {

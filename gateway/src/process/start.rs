@@ -1,6 +1,6 @@
 //! The start of a gateway: log, lock, backend, socket, in this order.
 //!
-//! The socket comes last: whoever can connect is served.
+//! The socket comes last: every client that can connect is served.
 
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
@@ -44,8 +44,8 @@ pub trait Events {
     fn ready(&mut self, socket: &Path);
 }
 
-/// Runs a gateway at the endpoint that `find_endpoint` returns until it is told to shut down; `lock_fd`: the lock, from the gateway that ran as this
-/// process before.
+/// Runs a gateway at the endpoint that `find_endpoint` returns until it is told to shut down; `lock_fd`: the
+/// lock, from the gateway that ran as this process before.
 ///
 /// # Errors
 /// Why it cannot serve.
@@ -64,8 +64,8 @@ pub fn start(
     config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
     let endpoint = find_endpoint()?;
     raise_descriptor_limit();
-    // One worker: the gateway moves messages, and a second would only pass each call back and forth. Statements run on
-    // their connections' own threads.
+    // One worker: the gateway moves messages, and a second would only pass each call back and forth.
+    // Statements run on their connections' own threads.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .max_blocking_threads(BLOCKING_THREADS_MAX)

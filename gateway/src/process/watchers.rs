@@ -1,5 +1,5 @@
-//! What the gateway looks at while it serves: its sessions, and the reasons to shut down. Each runs until the gateway
-//! shuts down, or returns because it is the reason.
+//! What the gateway looks at while it serves: its sessions, and the reasons to shut down. Each runs until the
+//! gateway shuts down, or returns because it is the reason.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

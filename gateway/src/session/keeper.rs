@@ -9,7 +9,8 @@
 //! | every [`KEEP_INTERVAL`] | contexts and counters that have changed ([`Keeper::persist_changed`]) |
 //! | the end of a connection | the last of them; detached if no shim will come back ([`Keeper::persist_ended`]) |
 //!
-//! Everything here blocks for as long as a few system calls take; the async functions do that on a thread that may.
+//! Everything here blocks for as long as a few system calls take; the async functions do that on a thread
+//! that may.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -38,9 +39,9 @@ impl Keeper {
         Self { state, ttl_ms: i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX) }
     }
 
-    /// Registers `session`, whose client calls itself `client`; returns what it inherits if it follows an earlier
-    /// session. Once that is applied, call [`Session::set_persisted`]: before, the session's context is not the one to
-    /// be written down.
+    /// Registers `session`, whose client calls itself `client`; returns what it inherits if it follows an
+    /// earlier session. Once that is applied, call [`Session::set_persisted`]: before, the session's context
+    /// is not the one to be written down.
     ///
     /// # Errors
     /// Logged already, and tried again with the next interval: the session works all the same.
@@ -69,8 +70,8 @@ impl Keeper {
         let _ = spawn_blocking(move || keeper.persist_now(&sessions)).await;
     }
 
-    /// Writes down those sessions of `table` that have changed, and once in a while, as `sweeps` says, forgets those
-    /// that have been gone for too long.
+    /// Writes down those sessions of `table` that have changed, and once in a while, as `sweeps` says,
+    /// forgets those that have been gone for too long.
     pub async fn persist_changed(&self, table: &Arc<SessionTable>, sweeps: bool) {
         let (keeper, table) = (self.clone(), Arc::clone(table));
         // A panic in there is in the log.

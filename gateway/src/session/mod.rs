@@ -1,7 +1,9 @@
-//! Sessions: one per client connection, what the gateway knows of the client behind it, and the table of all of them.
+//! Sessions: one per client connection, what the gateway knows of the client behind it, and the table of all
+//! of them.
 //!
-//! Nothing of one session can be reached through another: the MCP service of a session holds its own [`Session`] and
-//! never the [`SessionTable`]. `keeper` writes sessions down; what it writes is defined in `state`.
+//! Nothing of one session can be reached through another: the MCP service of a session holds its own
+//! [`Session`] and never the [`SessionTable`]. `keeper` writes sessions down; what it writes is defined in
+//! `state`.
 
 mod client;
 mod counters;
@@ -37,13 +39,13 @@ use crate::state::{Identity, SessionRecord, SessionSnapshot, ShimProcess};
 pub struct SessionContext {
     /// Where statements run.
     pub context: Context,
-    /// Set where the context that the session had cannot be restored: then no statement runs, because it would run
-    /// somewhere else.
+    /// Set where the context that the session had cannot be restored: then no statement runs, because it
+    /// would run somewhere else.
     pub lost: Option<String>,
 }
 
-/// How a session's connection ends. The later ones count more: a session that was replaced is its successor's to write
-/// down, whatever its client said.
+/// How a session's connection ends. The later ones count more: a session that was replaced is its successor's
+/// to write down, whatever its client said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 enum Ending {
@@ -80,7 +82,8 @@ pub struct Session {
     pub revision: Option<String>,
     /// The span that events about the session belong to; its requests' spans are below it.
     pub span: Span,
-    /// Set by the registration once the session's first call may run, in the context it inherits if there is one.
+    /// Set by the registration once the session's first call may run, in the context it inherits if there is
+    /// one.
     is_registered: AtomicBool,
     /// Set by the keeper once the state file has the session.
     is_persisted: AtomicBool,
@@ -88,7 +91,8 @@ pub struct Session {
     ending: AtomicU8,
     /// Set by the registration when the context is the one that an earlier session of the client left.
     is_inherited: AtomicBool,
-    /// The requests that were counted when the session was last written down, or [`u64::MAX`]; written by the keeper.
+    /// The requests that were counted when the session was last written down, or [`u64::MAX`]; written by the
+    /// keeper.
     persisted_requests: AtomicU64,
     /// This gateway's journal and tools, for the shim to carry.
     journal: Option<String>,
@@ -254,7 +258,7 @@ impl Session {
         self.persisted_requests.store(u64::MAX, Ordering::Relaxed);
     }
 
-    /// The client said goodbye: nobody comes back for the session.
+    /// The client said goodbye: no shim comes back for the session.
     pub fn note_goodbye(&self) {
         self.ending.fetch_max(Ending::Goodbye as u8, Ordering::Relaxed);
     }

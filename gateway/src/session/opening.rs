@@ -26,8 +26,8 @@ pub struct Opening {
     pub is_resumed: bool,
     /// The journal of this gateway, if it has one.
     pub journal: Option<String>,
-    /// Whether that journal has everything that a gateway ever ran for the session: then a statement that it does not
-    /// have was not run.
+    /// Whether that journal has everything that a gateway ever ran for the session: then a statement that it
+    /// does not have was not run.
     pub journal_is_whole: bool,
     /// Whether it was registered before.
     pub is_registered: bool,

@@ -52,7 +52,7 @@ impl SessionTable {
         Arc::new(Self { sessions_max, sessions: Mutex::default() })
     }
 
-    /// A key that nobody has.
+    /// A new key.
     pub fn fresh_key() -> SessionKey {
         SessionKey { id: Uuid::new_v4().to_string(), secret: Uuid::new_v4().simple().to_string() }
     }
@@ -72,8 +72,8 @@ impl SessionTable {
         Claim::Resumed(key.clone())
     }
 
-    /// Opens `session`. One that is open under the same id and secret is replaced, and everything it runs stops: its
-    /// shim has a new connection.
+    /// Opens `session`. One that is open under the same id and secret is replaced, and everything it runs
+    /// stops: its shim has a new connection.
     ///
     /// # Errors
     /// The table is full.

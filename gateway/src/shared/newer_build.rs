@@ -1,8 +1,9 @@
 //! Making room for a newer build: a newer shim wants its own gateway.
 //!
-//! An older gateway that serves a newer shim shuts down as soon as nothing runs, and the shims carry their sessions over
-//! to the next one. An older shim never does that to a newer gateway. Where both builds stay in use, an older gateway may
-//! come back; then it makes room again, but not more often than [`YIELD_PAUSE`] allows.
+//! An older gateway that serves a newer shim shuts down as soon as nothing runs, and the shims carry their
+//! sessions over to the next one. An older shim never does that to a newer gateway. Where both builds stay in
+//! use, an older gateway may come back; then it makes room again, but not more often than [`YIELD_PAUSE`]
+//! allows.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -50,7 +51,8 @@ impl NewerBuild {
     }
 }
 
-/// Whether version `a` comes after `b`. Only MAJOR.MINOR.PATCH counts; what is none of that comes after nothing.
+/// Whether version `a` comes after `b`. Only MAJOR.MINOR.PATCH counts; what is none of that comes after
+/// nothing.
 fn is_newer(a: &str, b: &str) -> bool {
     let numbers = |version: &str| {
         let mut parts = version.split(['-', '+']).next()?.split('.').map(|part| part.parse::<u64>().ok());

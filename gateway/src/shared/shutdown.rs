@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 /// Whether the gateway shuts down, and whether another program is to take its place.
 #[derive(Debug, Default)]
 pub struct Shutdown {
-    /// Fires when the gateway is to shut down: signals, `stop`, `restart`, idleness, a newer build, a removed socket.
+    /// Fires when the gateway is to shut down: signals, `stop`, `restart`, idleness, a newer build, a removed
+    /// socket.
     pub drain: CancellationToken,
     /// Set before `drain` fires if the program that is on disk then is to take this one's place.
     restart: AtomicBool,

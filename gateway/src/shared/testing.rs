@@ -1,5 +1,5 @@
-//! The shared parts of a gateway over the scriptable backend, in a home of their own: for the unit tests of the rooms
-//! above.
+//! The shared parts of a gateway over the scriptable backend, in a home of their own: for the unit tests of
+//! the rooms above.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -93,7 +93,8 @@ impl OpenFile {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        // A transaction that reads before it writes must wait for its turn at the beginning: later there is no waiting.
+        // A transaction that reads before it writes must wait for its turn at the beginning: later there is
+        // no waiting.
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
         // NORMAL: a commit is handed to the system; only checkpoints wait for the disk.
         connection.execute_batch(
@@ -162,7 +163,7 @@ fn check(connection: &Connection) -> Result<(), Unopened> {
     if verdict == "ok" { Ok(()) } else { Err(Unopened::Unusable(verdict)) }
 }
 
-/// Gives the file, and what belongs to it, another name.
+/// Renames the file and what belongs to it; returns the new name.
 pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = beside(path, &format!(".aside-{}", now_ms()));
     std::fs::rename(path, &aside)?;

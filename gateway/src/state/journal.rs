@@ -1,4 +1,5 @@
-//! The journal of statements that are not reads: what a later gateway must know before it answers a replayed one.
+//! The journal of statements that are not reads: what a later gateway must know before it answers a replayed
+//! one.
 //!
 //! A statement is written down before it reaches the backend, and its result before anyone sees it:
 //!
@@ -17,8 +18,8 @@ use super::{StateError, StateStore, now_ms};
 /// The longest result that is kept, in bytes.
 pub const RESULT_BYTES_MAX: usize = 16 * 1024;
 
-/// How many more finished statements of a session are kept than its shim can still ask for, before some are removed:
-/// removing them one by one would double the cost of a write.
+/// How many more finished statements of a session are kept than its shim can still ask for, before some are
+/// removed: removing them one by one would double the cost of a write.
 const SPARE: i64 = 64;
 
 /// SHA-256 of a statement's text.
@@ -104,8 +105,8 @@ impl StateStore {
         })
     }
 
-    /// The backend runs `request` of `session` as `query_id`. A request that is not in the journal yet, a long read, gets
-    /// an entry.
+    /// The backend runs `request` of `session` as `query_id`. A request that is not in the journal yet, a
+    /// long read, gets an entry.
     ///
     /// # Errors
     /// It could not be written down.
@@ -125,8 +126,8 @@ impl StateStore {
         })
     }
 
-    /// `request` of `session` has ended with `result`, of [`RESULT_BYTES_MAX`] bytes at most. At least the newest `keep`
-    /// finished statements of the session are kept.
+    /// `request` of `session` has ended with `result`, of [`RESULT_BYTES_MAX`] bytes at most. At least the
+    /// newest `keep` finished statements of the session are kept.
     ///
     /// # Errors
     /// It could not be written down: a later gateway will answer "outcome unknown".

@@ -1,9 +1,9 @@
 //! What outlives the gateway: sessions that may come back, and the journal of statements that are not reads.
 //!
-//! One SQLite file in write-ahead mode. A commit is an append that the system has when it returns, so it survives a
-//! gateway that is killed. After a power failure the file is sound and may lack the last moments; the shims that could
-//! replay something are gone then, too. A file that cannot be used is set aside, never repaired or overwritten; a disk
-//! that is full stops what needs the file and nothing else.
+//! One SQLite file in write-ahead mode. A commit is an append that the system has when it returns, so it
+//! survives a gateway that is killed. After a power failure the file is sound and may lack the last moments;
+//! the shims that could replay something are gone then, too. A file that cannot be used is set aside, never
+//! repaired or overwritten; a disk that is full stops what needs the file and nothing else.
 
 mod file;
 mod identity;
@@ -40,8 +40,8 @@ pub struct StateError {
     cause: String,
 }
 
-/// The state file of one home. Its methods block for as long as a few system calls take: call them from a thread that
-/// may.
+/// The state file of one home. Its methods block for as long as a few system calls take: call them from a
+/// thread that may.
 #[derive(Debug)]
 pub struct StateStore {
     path: PathBuf,
@@ -68,8 +68,8 @@ struct Inner {
 }
 
 impl StateStore {
-    /// The state file in `folder`; it is made where it is missing, and set aside where it is of no use. One that
-    /// cannot be opened is tried again later: this never fails.
+    /// The state file in `folder`; it is made where it is missing, and set aside where it is of no use. One
+    /// that cannot be opened is tried again later: this never fails.
     pub fn open(folder: &Path) -> Self {
         let store = Self { path: folder.join(FILE), inner: Mutex::default(), problem: Mutex::default() };
         if let Err(error) = store.with("open", |_| Ok(())) {
@@ -158,7 +158,7 @@ impl StateStore {
         self.problem.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens the file anew if it is no longer the one at its path: somebody removed it.
+    /// Opens the file anew if it is no longer the one at its path.
     pub fn reopen_if_replaced(&self) {
         let mut inner = self.lock();
         if inner.open.as_ref().is_some_and(|open| !open.is_in_place(&self.path)) {

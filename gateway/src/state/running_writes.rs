@@ -1,8 +1,8 @@
 //! The statements of this gateway that are in the journal and have not ended.
 //!
-//! Two waits end here: a gateway that shuts down waits for all of them, because what a statement came to must be in the
-//! journal before the next gateway is asked; and a replayed statement waits for its own first run, which may still be
-//! going on for a connection that broke.
+//! Two waits end here: a gateway that shuts down waits for all of them, because the result of a statement
+//! must be in the journal before the next gateway is asked; and a replayed statement waits for its own first
+//! run, which may still be going on for a connection that broke.
 //!
 //! Lock order: the one lock here is a leaf. Every removal wakes all waiters, which then look again.
 

@@ -1,8 +1,9 @@
-//! Sessions as the state file keeps them: from a session's first call until its client has been gone for a while.
+//! Sessions as the state file keeps them: from a session's first call until its client has been gone for a
+//! while.
 //!
-//! A session that only listed tools, or a client's probe, is never registered and leaves nothing. One that is registered
-//! stays attached until its shim is known to be gone; a gateway that dies leaves its sessions attached, because their shims
-//! will come back.
+//! A session that only listed tools, or a client's probe, is never registered and leaves nothing. One that is
+//! registered stays attached until its shim is known to be gone; a gateway that dies leaves its sessions
+//! attached, because their shims will come back.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -129,9 +130,9 @@ impl StateStore {
         })
     }
 
-    /// Registers a session; with `follows` it takes over from the session of the same client that began last and whose shim
-    /// is gone, if that was there within `ttl_ms`, and its client said something after every other one began that is still
-    /// there: else what it left is not the latest.
+    /// Registers a session; with `follows` it takes over from the session of the same client that began last
+    /// and whose shim is gone, if that was there within `ttl_ms`, and its client said something after every
+    /// other one began that is still there: else what it left is not the latest.
     ///
     /// # Errors
     /// The file cannot be used.
@@ -148,7 +149,8 @@ impl StateStore {
             let is_free = |candidate: &&Candidate| candidate.detached || !is_alive(candidate.shim);
             let others_began = candidates.iter().filter(|candidate| !is_free(candidate));
             let others_began = others_began.map(|other| other.started_ms).max().unwrap_or(i64::MIN);
-            // A name belongs to one session at a time; another one's own is a name that nobody can ask for.
+            // A name belongs to one session at a time; another one's own is a name that no client can ask
+            // for.
             let taken = record.name.is_some() && candidates.iter().any(|candidate| !is_free(&candidate));
             let left = candidates.iter().find(is_free).filter(|left| !taken && left.seen_ms > others_began);
             if let Some(left) = left {
@@ -165,8 +167,8 @@ impl StateStore {
         })
     }
 
-    /// Writes down the contexts and counters of sessions, which are looked at only once the file can be written to; gives
-    /// the places of those that it does not have.
+    /// Writes down the contexts and counters of sessions, which are looked at only once the file can be
+    /// written to; returns the places of those that it does not have.
     ///
     /// # Errors
     /// The file cannot be written to.
@@ -187,7 +189,7 @@ impl StateStore {
         })
     }
 
-    /// A session's client is gone: nobody will replay its statements. Its context stays for the next one.
+    /// A session's client is gone: its statements will not be replayed. Its context stays for the next one.
     ///
     /// # Errors
     /// The file cannot be written to.
@@ -215,8 +217,8 @@ impl StateStore {
         })
     }
 
-    /// Detaches sessions whose shims are gone without a word (`connected` ones are not looked at), and removes those that
-    /// have been gone for `ttl_ms`; gives how many were removed.
+    /// Detaches sessions whose shims are gone without a word (`connected` ones are not looked at), and
+    /// removes those that have been gone for `ttl_ms`; returns how many were removed.
     ///
     /// # Errors
     /// The file cannot be used.

@@ -299,7 +299,7 @@ fn a_build_makes_room_for_another_once_in_a_while() {
 
 #[test]
 fn what_is_of_no_use_is_set_aside_and_kept() {
-    for damage in ["no database at all, but text that somebody put here", ""] {
+    for damage in ["no database at all, but text", ""] {
         let fixture = fixture();
         let (path, id) = (fixture.store.path().to_owned(), fixture.store.id());
         drop(fixture.store);

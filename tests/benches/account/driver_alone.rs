@@ -1,4 +1,5 @@
-//! The wire client that the gateway has inside, and nothing around it: one session, one statement after the other.
+//! The wire client that the gateway has inside, and nothing around it: one session, one statement after the
+//! other.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -1,8 +1,9 @@
-//! The benchmark of the Snowflake backend: what a statement costs through shim and gateway, over the driver alone.
+//! The benchmark of the Snowflake backend: what a statement costs through shim and gateway, over the driver
+//! alone.
 //!
-//! `cargo bench -p snowgate-benches --bench account [-- --quick]` prints tables and the target, reached or not. The server is
-//! fakesnow, real SQL over the real protocol: it takes most of the time, as the warehouse does. Linux only: processes are
-//! looked at through `/proc`. Python is needed, see `tests/clients/fakesnow`.
+//! `cargo bench -p snowgate-benches --bench account [-- --quick]` prints tables and the target, reached or
+//! not. The server is fakesnow, real SQL over the real protocol: it takes most of the time, as the warehouse
+//! does. Linux only: processes are looked at through `/proc`. Python is needed, see `tests/clients/fakesnow`.
 //!
 //! The three ways take turns, round after round; a ratio is the median of the rounds' ratios.
 

@@ -53,7 +53,8 @@ impl Subjects {
     /// Starts everything, each with a session of its own.
     pub(crate) fn start() -> Result<Self> {
         let server = Fakesnow::start().context("starting fakesnow")?;
-        // It is up to Snowgate that nothing but the statement goes over the wire: the log-in goes where the session is.
+        // It is up to Snowgate that nothing but the statement goes over the wire: the log-in goes where the
+        // session is.
         server.run(&["create database ONE".to_owned()]);
         let driver = DriverAlone::log_in(server.address())?;
         let home = Home::bare();

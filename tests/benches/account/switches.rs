@@ -1,4 +1,5 @@
-//! Context switches of processes, as the kernel counts them: how often a thread gave up its processor to wait.
+//! Context switches of processes, as the kernel counts them: how often a thread gave up its processor to
+//! wait.
 
 use std::fs;
 

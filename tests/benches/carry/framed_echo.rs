@@ -1,5 +1,5 @@
-//! The least a gateway can do: says welcome to every shim and answers each line with itself, a thread a connection. So
-//! what a shim costs is measured without what a gateway costs.
+//! The least a gateway can do: says welcome to every shim and answers each line with itself, a thread a
+//! connection. So what a shim costs is measured without what a gateway costs.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -1,8 +1,9 @@
-//! The benchmark of what is carried over a gateway's end: what retained lines and the journal cost while nothing happens,
-//! and how long clients wait when a gateway is killed or restarted.
+//! The benchmark of what is carried over a gateway's end: what retained lines and the journal cost while
+//! nothing happens, and how long clients wait when a gateway is killed or restarted.
 //!
-//! `cargo bench -p snowgate-benches --bench carry [-- --quick] [--only NAME]` prints tables and the targets, reached or not.
-//! `docs/benchmarks.md` explains the rows. Linux only: processes are looked at through `/proc`.
+//! `cargo bench -p snowgate-benches --bench carry [-- --quick] [--only NAME]` prints tables and the targets,
+//! reached or not. `docs/benchmarks.md` explains the rows. Linux only: processes are looked at through
+//! `/proc`.
 //!
 //! What is compared takes turns, round after round; differences and ratios are medians of the rounds' own.
 
@@ -38,7 +39,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Every part that was asked for. A missed target is no failure: figures are this program's business, verdicts are not.
+/// Every part that was asked for. A missed target is no failure: figures are this program's business,
+/// verdicts are not.
 fn run() -> Result<()> {
     let args = Args::parse(args::HELP)?;
     if args.help {

@@ -1,7 +1,7 @@
 //! The gateway is killed, and every client asks at once: how long until they have their answers.
 //!
-//! In that time a shim notices, one of them starts a gateway, all present their sessions to it, and it restores each context
-//! and answers.
+//! In that time a shim notices, one of them starts a gateway, all present their sessions to it, and it
+//! restores each context and answers.
 
 use std::time::{Duration, Instant};
 

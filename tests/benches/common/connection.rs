@@ -177,8 +177,8 @@ impl AsFd for Connection {
     }
 }
 
-/// The message that answers request `id` with a result that is no tool's error. Answers that are the request itself, which
-/// the echo gives, pass too.
+/// The message that answers request `id` with a result that is no tool's error. Answers that are the request
+/// itself, which the echo gives, pass too.
 pub(crate) fn check_answer(line: &[u8], id: u64) -> Result<Value> {
     let shown = || String::from_utf8_lossy(line).into_owned();
     let message: Value =

@@ -58,7 +58,8 @@ impl Used {
     }
 }
 
-/// The time that the threads which a process has now have run. `/proc/PID/stat` has it in units too coarse for a turn.
+/// The time that the threads which a process has now have run. `/proc/PID/stat` has it in units too coarse
+/// for a turn.
 pub(crate) fn of_process(pid: u32) -> Result<Duration> {
     let threads = format!("/proc/{pid}/task");
     let entries = fs::read_dir(&threads).with_context(|| format!("reading {threads}"))?;

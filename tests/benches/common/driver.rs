@@ -1,7 +1,7 @@
 //! The closed loop: every connection has one request under way, and sends the next when the answer is there.
 //!
-//! One thread drives all connections with epoll, the same way for everything that is measured and for one connection as for
-//! fifty: so what the driver costs stands on both sides of every ratio.
+//! One thread drives all connections with epoll, the same way for everything that is measured and for one
+//! connection as for fifty: so what the driver costs stands on both sides of every ratio.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use super::connection::{Connection, Request, check_answer};
 use super::poller::Poller;
 use super::stats::{Sample, percentile};
 
-/// Drives `connections` for `duration` and gives what a call cost. Every answer that is under way at the end is waited
-/// for and its connection's last answer checked.
+/// Drives `connections` for `duration` and gives what a call cost. Every answer that is under way at the end
+/// is waited for and its connection's last answer checked.
 pub(crate) fn drive(connections: &mut [Connection], request: &Request, duration: Duration) -> Result<Sample> {
     let poller = Poller::of(connections)?;
     let mut latencies: Vec<Duration> = Vec::with_capacity(1 << 16);

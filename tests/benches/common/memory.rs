@@ -9,7 +9,8 @@ pub(crate) fn private_kb(pid: u32) -> Result<f64> {
     sum(pid, &["Private_Clean:", "Private_Dirty:"])
 }
 
-/// Kilobytes of a process where a shared page counts in proportion to its users: sums over processes are true.
+/// Kilobytes of a process where a shared page counts in proportion to its users: sums over processes are
+/// true.
 pub(crate) fn proportional_kb(pid: u32) -> Result<f64> {
     sum(pid, &["Pss:"])
 }

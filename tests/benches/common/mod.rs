@@ -1,5 +1,5 @@
-//! What the benchmark programs share: clients and the closed loop they run in, the things that Snowgate is compared with,
-//! clocks, figures and tables.
+//! What the benchmark programs share: clients and the closed loop they run in, the things that Snowgate is
+//! compared with, clocks, figures and tables.
 
 // Each program uses a part of it.
 #![allow(dead_code)]

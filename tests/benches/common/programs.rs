@@ -16,8 +16,8 @@ const FOLDER: &str = "SNOWGATE_TEST_BIN_DIR";
 /// What makes the programs.
 const BUILD: &str = "run `cargo build --release` first";
 
-/// The programs in the folder that `SNOWGATE_TEST_BIN_DIR` names, as they are; without it those beside this benchmark,
-/// which must not be older than their sources.
+/// The programs in the folder that `SNOWGATE_TEST_BIN_DIR` names, as they are; without it those beside this
+/// benchmark, which must not be older than their sources.
 pub(crate) fn find() -> Result<Binaries> {
     if env::var_os(FOLDER).is_some() {
         return Ok(binaries().clone());
@@ -28,8 +28,8 @@ pub(crate) fn find() -> Result<Binaries> {
     for name in ["snowgate", "snowgate-shim"] {
         check_fresh(folder, name)?;
     }
-    // The support builds what the variable does not name, and a process does not change its own environment: so this
-    // program becomes itself again, with the variable.
+    // The support builds what the variable does not name, and a process does not change its own environment:
+    // so this program becomes itself again, with the variable.
     let error = Command::new(&own).args(env::args_os().skip(1)).env(FOLDER, folder).exec();
     Err(error).with_context(|| format!("running {} again", own.display()))
 }
@@ -56,7 +56,8 @@ fn modified(path: &Path) -> std::io::Result<SystemTime> {
     fs::metadata(path)?.modified()
 }
 
-/// The files after the colon of a dep-info line, as make writes them: blanks within a name have a backslash before them.
+/// The files after the colon of a dep-info line, as make writes them: blanks within a name have a backslash
+/// before them.
 fn sources_in(dep_info: &str) -> Vec<PathBuf> {
     let line = dep_info.lines().next().unwrap_or_default();
     let (_, files) = line.split_once(": ").unwrap_or_default();

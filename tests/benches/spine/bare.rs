@@ -1,4 +1,5 @@
-//! The least an MCP server can do: `rmcp` with its own transport and opening, and a tool that answers a constant.
+//! The least an MCP server can do: `rmcp` with its own transport and opening, and a tool that answers a
+//! constant.
 //!
 //! The runtime is the gateway's: multi-threaded, a worker a core.
 

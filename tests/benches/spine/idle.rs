@@ -1,6 +1,8 @@
-//! What an idle session costs the gateway: a thousand connections from this process, each with `initialize` answered.
+//! What an idle session costs the gateway: a thousand connections from this process, each with `initialize`
+//! answered.
 //!
-//! The gateway is fresh but for one session, so that no memory which earlier sessions gave back flatters the figure.
+//! The gateway is fresh but for one session, so that no memory which earlier sessions gave back flatters the
+//! figure.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};

@@ -1,10 +1,11 @@
 //! The benchmark of the spine: what a call through shim and gateway costs, and what shim and gateway weigh.
 //!
-//! `cargo bench -p snowgate-benches --bench spine [-- --quick] [--peers] [--only NAME]` prints one table a question and the
-//! targets, reached or not. `docs/benchmarks.md` explains the rows. Linux only: memory comes from `/proc`.
+//! `cargo bench -p snowgate-benches --bench spine [-- --quick] [--peers] [--only NAME]` prints one table a
+//! question and the targets, reached or not. `docs/benchmarks.md` explains the rows. Linux only: memory comes
+//! from `/proc`.
 //!
-//! Everything that is compared is measured in turns, round after round, and a ratio is the median of the rounds' ratios:
-//! a machine that is busy for a second slows both sides of it.
+//! Everything that is compared is measured in turns, round after round, and a ratio is the median of the
+//! rounds' ratios: a machine that is busy for a second slows both sides of it.
 
 #![allow(clippy::disallowed_macros)]
 
@@ -39,7 +40,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Every part that was asked for. A missed target is no failure: figures are this program's business, verdicts are not.
+/// Every part that was asked for. A missed target is no failure: figures are this program's business,
+/// verdicts are not.
 fn run() -> Result<()> {
     let args = Args::parse(args::HELP)?;
     if args.help {

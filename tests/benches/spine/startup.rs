@@ -1,4 +1,5 @@
-//! How long a client waits for its first answer: from just before the shim is started to the answer to `initialize`.
+//! How long a client waits for its first answer: from just before the shim is started to the answer to
+//! `initialize`.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -35,7 +36,8 @@ pub(crate) fn measure(args: &Args, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Launches of the forwarder and of the shim, in turns. The forwarder is the floor: a process that does nothing.
+/// Launches of the forwarder and of the shim, in turns. The forwarder is the floor: a process that does
+/// nothing.
 fn warm(home: &Home, launches: usize) -> Result<(Vec<Duration>, Vec<Duration>)> {
     let sockets = roles::socket_folder()?;
     let (socket, _server) = roles::start(sockets.path(), roles::ECHO)?;

@@ -1,4 +1,5 @@
-//! One client at work: asks by its script, cancels, listens, and starts over with a new shim where its own was killed.
+//! One client at work: asks by its script, cancels, listens, and starts over with a new shim where its own
+//! was killed.
 
 use std::process::ExitStatus;
 use std::time::Duration;

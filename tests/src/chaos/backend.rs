@@ -21,8 +21,8 @@ impl Backend {
         }
     }
 
-    /// Between two requests of one client, at most, for each client there is, in ms: so that the load does not depend on
-    /// their number, and leaves a machine of two cores time to start gateways.
+    /// Between two requests of one client, at most, for each client there is, in ms: so that the load does
+    /// not depend on their number, and leaves a machine of two cores time to start gateways.
     pub(super) fn think_ms_max_each(self) -> u64 {
         match self {
             Self::Sqlite => 4,
@@ -48,7 +48,8 @@ impl Backend {
         }
     }
 
-    /// The statement that counts so many rows, which cost time and no memory; without an end where none are named.
+    /// The statement that counts so many rows, which cost time and no memory; without an end where none are
+    /// named.
     pub(super) fn counting(self, rows: Option<u64>) -> String {
         let end = match (self, rows) {
             (_, None) => String::new(),

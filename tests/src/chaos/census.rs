@@ -8,16 +8,16 @@ use crate::harness::Home;
 use crate::harness::descriptors;
 use warehouse::support::{last_within, patience};
 
-/// Descriptors that a shim may have more of at the end than the one that had most at the start: none. It holds its
-/// pipes, the pipe of its signals and its connection, before and after.
+/// Descriptors that a shim may have more of at the end than the one that had most at the start: none. It
+/// holds its pipes, the pipe of its signals and its connection, before and after.
 const SHIM_GROWTH_MAX: usize = 0;
 
-/// Descriptors that a backend connection has at most: a database, its write-ahead log and its index, and the same of a
-/// second one that is attached.
+/// Descriptors that a backend connection has at most: a database, its write-ahead log and its index, and the
+/// same of a second one that is attached.
 const CONNECTION_DESCRIPTORS_MAX: usize = 6;
 
-/// Descriptors that the gateway may have more of at the end than the first one at the start, besides those of its
-/// connections.
+/// Descriptors that the gateway may have more of at the end than the first one at the start, besides those of
+/// its connections.
 const GATEWAY_GROWTH_MAX: usize = 4;
 
 /// The files that a run may leave besides those that were there when it began to go wrong.

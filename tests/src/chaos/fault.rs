@@ -21,8 +21,8 @@ pub(super) enum Fault {
     Stop,
     /// The gateway does nothing for this long.
     Freeze(Duration),
-    /// The shims of the clients with these numbers, which speak the same era, are killed at once: each client must find its
-    /// own context again.
+    /// The shims of the clients with these numbers, which speak the same era, are killed at once: each client
+    /// must find its own context again.
     KillShims([u64; 2]),
     /// The socket's file is deleted.
     DeleteSocket,

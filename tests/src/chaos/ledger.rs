@@ -54,8 +54,8 @@ pub(super) struct Ledger {
     cancelled: BTreeMap<u64, VecDeque<Sent>>,
     /// What the next request finds as its current database.
     contexts: Vec<Database>,
-    /// The context that is written down for the next shim: the last that was set while the disk had room, or any that was
-    /// set since.
+    /// The context that is written down for the next shim: the last that was set while the disk had room, or
+    /// any that was set since.
     written: Vec<Database>,
     writes: Writes,
 }
@@ -188,8 +188,8 @@ impl Ledger {
 
     /// The shim is gone, and with it every answer; gives how many requests were open.
     ///
-    /// The next shim's session begins in the default database, or where this one's was at its end, as far as that was
-    /// written down: which of the last changes of context came about is not known.
+    /// The next shim's session begins in the default database, or where this one's was at its end, as far as
+    /// that was written down: which of the last changes of context came about is not known.
     pub(super) fn abandon(&mut self) -> usize {
         self.cancelled.clear();
         self.reusable.clear();

@@ -1,10 +1,12 @@
-//! Clients at work while gateways and shims are killed, stopped and frozen, and socket and disk taken away: is every
-//! request answered once and rightly, and is every write there once?
+//! Clients at work while gateways and shims are killed, stopped and frozen, and socket and disk taken away:
+//! is every request answered once and rightly, and is every write there once?
 //!
-//! Pure, with tests of their own: what clients ask (`script`, `step`, `era`) and what is done to them (`fault`), both
-//! drawn from a seed, and how the backend wants to be asked (`backend`); the judges of answers (`judge`, `ledger`) and of the rows that are left (`writes`). The I/O: `actor`
-//! is one client at work, `saboteur` does the damage, `stage` is what they share, `world` where they are, and `census` counts what must not grow.
-//! [`run()`] puts them together, and [`Report`] says what came of it, with the log as `evidence`.
+//! Pure, with tests of their own: what clients ask (`script`, `step`, `era`) and what is done to them
+//! (`fault`), both drawn from a seed, and how the backend wants to be asked (`backend`); the judges of
+//! answers (`judge`, `ledger`) and of the rows that are left (`writes`). The I/O: `actor` is one client at
+//! work, `saboteur` does the damage, `stage` is what they share, `world` where they are, and `census` counts
+//! what must not grow. [`run()`] puts them together, and [`Report`] says what came of it, with the log as
+//! `evidence`.
 
 mod actor;
 mod backend;

@@ -26,8 +26,8 @@ pub struct Plan {
 
 impl Plan {
     /// As the variables `SNOWGATE_TEST_SEED`, `SNOWGATE_TEST_CLIENTS`, `SNOWGATE_TEST_KILLS` and
-    /// `SNOWGATE_TEST_PAUSE_MS` say; without them a short run with a new seed. In front of fakesnow the second and the third
-    /// are `SNOWGATE_TEST_FAKESNOW_CLIENTS` and `SNOWGATE_TEST_FAKESNOW_KILLS`.
+    /// `SNOWGATE_TEST_PAUSE_MS` say; without them a short run with a new seed. In front of fakesnow the
+    /// second and the third are `SNOWGATE_TEST_FAKESNOW_CLIENTS` and `SNOWGATE_TEST_FAKESNOW_KILLS`.
     ///
     /// # Panics
     /// A variable holds no number.

@@ -14,9 +14,9 @@ use crate::harness::clients::Counts;
 const LISTED_MAX: usize = 20;
 const FAULTS_LISTED: usize = 6;
 
-/// Errors of the shims' own, at most: one in so many pairs of a client and a killed gateway. A shim gives up after
-/// five gateways that are gone without an answer to its client. The saboteur spares a client that has seen three, but
-/// not every gateway leaves by a fault: one whose socket was deleted leaves later.
+/// Errors of the shims' own, at most: one in so many pairs of a client and a killed gateway. A shim gives up
+/// after five gateways that are gone without an answer to its client. The saboteur spares a client that has
+/// seen three, but not every gateway leaves by a fault: one whose socket was deleted leaves later.
 const SHIM_ERROR_EVERY: u64 = 1000;
 
 /// What came of a run.

@@ -14,11 +14,13 @@ use crate::harness::binaries;
 use crate::harness::{Signal, kill, send_signal};
 use warehouse::support::{last_within, patience, until};
 
-/// Faults in a row that a client may see without an answer in between before the next one waits for it: its shim gives up
-/// after five gateways. Not fewer, because shims that have lost a few in a row are to be tried, too.
+/// Faults in a row that a client may see without an answer in between before the next one waits for it: its
+/// shim gives up after five gateways. Not fewer, because shims that have lost a few in a row are to be tried,
+/// too.
 const UNHEARD_MAX: u64 = 2;
 
-/// What `snowgate stop` and `snowgate restart` say where no gateway runs: its socket may just have been deleted.
+/// What `snowgate stop` and `snowgate restart` say where no gateway runs: its socket may just have been
+/// deleted.
 const NO_GATEWAY: i32 = 3;
 
 /// The one that does the damage.
@@ -75,8 +77,8 @@ impl<'a> Saboteur<'a> {
         self.done
     }
 
-    /// Waits until somebody is answered again after the last fault, and nobody has seen too many of them without an
-    /// answer; gives whether another fault may follow.
+    /// Waits until somebody is answered again after the last fault, and nobody has seen too many of them
+    /// without an answer; gives whether another fault may follow.
     fn is_going_on(&mut self) -> bool {
         let since = self.stage.now();
         let is_answered = self.comes("nobody is", Stage::is_answered);

@@ -54,7 +54,8 @@ const WEIGHTS: [(u64, Kind); 9] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Opening {
     Open,
-    /// A shim may be given the context of an earlier one of the same client, and of no other: so it looks where it is,
+    /// A shim may be given the context of an earlier one of the same client, and of no other: so it looks
+    /// where it is,
     Look,
     /// and goes where it wants to be.
     SetContext,

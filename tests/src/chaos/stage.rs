@@ -34,7 +34,8 @@ pub(super) struct Stage {
     disk: AtomicU64,
     /// The number of the last fault; written by the saboteur.
     epoch: AtomicU64,
-    /// The highest number of a fault after which a request was sent that is answered; written by every client.
+    /// The highest number of a fault after which a request was sent that is answered; written by every
+    /// client.
     answered: AtomicU64,
     /// For each client the number of the last fault when it was answered last; written by that client.
     heard: Vec<AtomicU64>,

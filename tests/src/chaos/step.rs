@@ -106,8 +106,8 @@ impl Step {
         })
     }
 
-    /// The text of the right answer in a session whose current database is `context`; `None` where the answer is told
-    /// by more than its text, or there is none.
+    /// The text of the right answer in a session whose current database is `context`; `None` where the answer
+    /// is told by more than its text, or there is none.
     pub(super) fn text(&self, backend: Backend, context: Database) -> Option<String> {
         let one = |column: &str, value: &dyn std::fmt::Display| {
             Some(format!("{}\n{value}\n(1 row)", backend.column(column)))

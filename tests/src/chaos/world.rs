@@ -15,7 +15,8 @@ pub(super) const CONNECTIONS_MAX: usize = 8;
 /// The disk of the state folder: more than all log files together may take.
 const STATE_BYTES: u64 = 256 << 20;
 
-/// A query that nobody waits for any more, because its gateway was killed and its client gave it up, ends after this.
+/// A query that nobody waits for any more, because its gateway was killed and its client gave it up, ends
+/// after this.
 const STATEMENT_TIMEOUT_MS: u64 = 15_000;
 
 /// Where a run takes place. In order: the gateways go before what is behind them.
@@ -25,8 +26,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A world with this backend: each database has an empty table `log`, and its own name in the table `whoami`. Also the
-    /// faults that it cannot have, with the reason.
+    /// A world with this backend: each database has an empty table `log`, and its own name in the table
+    /// `whoami`. Also the faults that it cannot have, with the reason.
     ///
     /// # Panics
     /// The backend cannot be had, or refuses.

@@ -30,8 +30,8 @@ static BINARIES: LazyLock<Binaries> = LazyLock::new(|| {
     Binaries { gateway: program("snowgate"), shim: program("snowgate-shim") }
 });
 
-/// The programs in the folder that `SNOWGATE_TEST_BIN_DIR` names; without it they are built first, once a run of
-/// cargo, with the profile and into the folder of the running test.
+/// The programs in the folder that `SNOWGATE_TEST_BIN_DIR` names; without it they are built first, once a run
+/// of cargo, with the profile and into the folder of the running test.
 ///
 /// # Panics
 /// They cannot be built, or are missing.
@@ -39,10 +39,10 @@ pub fn binaries() -> &'static Binaries {
     &BINARIES
 }
 
-/// What the programs are built with: the units of `cargo test --workspace`, features included, which it has just
-/// compiled, so that only the programs are linked. (With `--package`, cargo would leave the features of the tests' own
-/// dependencies out and compile tokio, and all that depends on it, a second time.) The example is what makes cargo
-/// count those features; it is linked in a moment.
+/// What the programs are built with: the units of `cargo test --workspace`, features included, which it has
+/// just compiled, so that only the programs are linked. (With `--package`, cargo would leave the features of
+/// the tests' own dependencies out and compile tokio, and all that depends on it, a second time.) The example
+/// is what makes cargo count those features; it is linked in a moment.
 const BUILD: [&str; 5] = ["--quiet", "--workspace", "--bins", "--example", "serve"];
 
 /// Says, in the programs' folder, which run of cargo they were built for.
@@ -72,8 +72,8 @@ fn run_build(folder: &Path) {
         None => panic!("{} is no profile's folder", folder.display()),
     };
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What cargo tells this test about its package is not for another cargo: the crate `ring` would be built anew because
-    // of it, and all that depends on it.
+    // What cargo tells this test about its package is not for another cargo: the crate `ring` would be built
+    // anew because of it, and all that depends on it.
     let told = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     env::vars_os().filter(|(name, _)| name.to_str().is_some_and(told)).for_each(|(name, _)| {
         cargo.env_remove(name);
@@ -83,15 +83,16 @@ fn run_build(folder: &Path) {
     assert!(built.status.success(), "building the programs: {}", String::from_utf8_lossy(&built.stderr));
 }
 
-/// The cargo that runs this test program, one of several perhaps: its process id and when it started. `None` where that
-/// cannot be known, or where it is another program, which may live on while sources change.
+/// The cargo that runs this test program, one of several perhaps: its process id and when it started. `None`
+/// where that cannot be known, or where it is another program, which may live on while sources change.
 fn run_of_cargo() -> Option<String> {
     let process = PathBuf::from(format!("/proc/{}", std::os::unix::process::parent_id()));
     if !fs::read_to_string(process.join("comm")).ok()?.starts_with("cargo") {
         return None;
     }
     let stat = fs::read_to_string(process.join("stat")).ok()?;
-    // The name, in parentheses, may hold spaces; the start time is the 20th field after it (proc_pid_stat(5)).
+    // The name, in parentheses, may hold spaces; the start time is the 20th field after it
+    // (proc_pid_stat(5)).
     let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
     Some(format!("{} {started}", process.display()))
 }

@@ -104,7 +104,8 @@ fn collect(pipe: impl Read, kept: &Mutex<String>) {
     }
 }
 
-/// A running client. Every line that the shim writes to stdout must be a JSON object, whatever the test looks at.
+/// A running client. Every line that the shim writes to stdout must be a JSON object, whatever the test looks
+/// at.
 #[derive(Debug)]
 pub struct Client {
     child: Child,

@@ -47,7 +47,8 @@ impl Home {
         Self { state_disk: None, folder: folder.expect("a temporary folder") }
     }
 
-    /// Puts the state folder on a disk of its own that has `bytes`, so that it can be filled. Before the first gateway.
+    /// Puts the state folder on a disk of its own that has `bytes`, so that it can be filled. Before the
+    /// first gateway.
     ///
     /// # Errors
     /// This user may not mount.
@@ -115,7 +116,8 @@ impl Home {
         home
     }
 
-    /// Writes the config file: `warehouse` is the backend, with these further lines of `[snowflake]`, and `toml` after it.
+    /// Writes the config file: `warehouse` is the backend, with these further lines of `[snowflake]`, and
+    /// `toml` after it.
     ///
     /// # Panics
     /// The file system refuses.
@@ -255,8 +257,8 @@ impl Home {
         self.processes().iter().any(|process| process.pid == pid)
     }
 
-    /// Runs `snowgate stop`, and waits until the process is gone too: the command returns once the next gateway may
-    /// start, when this one may still be on its way out.
+    /// Runs `snowgate stop`, and waits until the process is gone too: the command returns once the next
+    /// gateway may start, when this one may still be on its way out.
     ///
     /// # Panics
     /// No gateway runs, the command fails, or the process stays.

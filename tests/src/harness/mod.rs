@@ -1,8 +1,8 @@
 //! What every test needs: the programs, homes to run them in, and clients to ask them.
 //!
-//! `binaries` finds or builds the two programs, `home` is a `SNOWGATE_HOME` with its gateway, `client` a shim and who
-//! talks to it, `clients` the real MCP clients and fakesnow. How long anything may take is said once, in
-//! [`warehouse::support`].
+//! `binaries` finds or builds the two programs, `home` is a `SNOWGATE_HOME` with its gateway, `client` a shim
+//! and who talks to it, `clients` the real MCP clients and fakesnow. How long anything may take is said once,
+//! in [`warehouse::support`].
 
 mod binaries;
 mod client;

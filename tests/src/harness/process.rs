@@ -16,8 +16,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Every process whose environment holds exactly `variable` (as `NAME=value`). A process that has ended and was not
-    /// waited for has no environment and is not found.
+    /// Every process whose environment holds exactly `variable` (as `NAME=value`). A process that has ended
+    /// and was not waited for has no environment and is not found.
     pub fn with_variable(variable: &str) -> Vec<Self> {
         let entries = fs::read_dir("/proc").expect("reading /proc");
         let folders = entries.flatten().map(|entry| entry.path());

@@ -1,14 +1,14 @@
-//! Clients at work while gateways and shims are killed, stopped and frozen, and socket and disk taken away: every
-//! request is answered once and rightly, every session stays where it was, and no write is lost or there twice. Once with
-//! SQLite behind the gateways, once with fakesnow.
+//! Clients at work while gateways and shims are killed, stopped and frozen, and socket and disk taken away:
+//! every request is answered once and rightly, every session stays where it was, and no write is lost or
+//! there twice. Once with SQLite behind the gateways, once with fakesnow.
 //!
 //! Short runs by default; the full one, of 50 clients and 1,000 killed gateways on release binaries, is
 //! `cargo build --release` and then, with `SNOWGATE_TEST_BIN_DIR=$PWD/target/release`,
-//! `SNOWGATE_TEST_CLIENTS=50 SNOWGATE_TEST_KILLS=1000 cargo test -p snowgate-tests --test chaos -- --nocapture`. In front
-//! of fakesnow the counts are `SNOWGATE_TEST_FAKESNOW_CLIENTS` and `SNOWGATE_TEST_FAKESNOW_KILLS`.
-//! `SNOWGATE_TEST_PAUSE_MS` is the longest pause between faults. `SNOWGATE_TEST_SEED` repeats a run's scripts and
-//! faults, as far as the machine's timing allows; the seed stands in the output. `SNOWGATE_TEST_LOG` names a file for the
-//! gateways' log.
+//! `SNOWGATE_TEST_CLIENTS=50 SNOWGATE_TEST_KILLS=1000 cargo test -p snowgate-tests --test chaos --
+//! --nocapture`. In front of fakesnow the counts are `SNOWGATE_TEST_FAKESNOW_CLIENTS` and
+//! `SNOWGATE_TEST_FAKESNOW_KILLS`. `SNOWGATE_TEST_PAUSE_MS` is the longest pause between faults.
+//! `SNOWGATE_TEST_SEED` repeats a run's scripts and faults, as far as the machine's timing allows; the seed
+//! stands in the output. `SNOWGATE_TEST_LOG` names a file for the gateways' log.
 
 use snowgate_tests::chaos::{Backend, Plan, run};
 

@@ -1,5 +1,5 @@
-//! Real MCP clients whose gateway is killed, stopped and restarted under them: before a call, during one, and right
-//! after one was answered.
+//! Real MCP clients whose gateway is killed, stopped and restarted under them: before a call, during one, and
+//! right after one was answered.
 //!
 //! `tests/clients/README.md` says what the programs check and how to run one by hand.
 

@@ -1,4 +1,5 @@
-//! Real MCP clients: every tool, a client in each of three databases at the same time, errors, writes, cancels.
+//! Real MCP clients: every tool, a client in each of three databases at the same time, errors, writes,
+//! cancels.
 
 use snowgate_tests::clients::{NodeVersion, Plan, run_python, run_typescript};
 

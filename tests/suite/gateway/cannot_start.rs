@@ -1,5 +1,5 @@
-//! A gateway that cannot start: the client's first request is told why, and where the log is, without a wait for the shim's time-out; once
-//! the cause is gone the next request of the same shim works.
+//! A gateway that cannot start: the client's first request is told why, and where the log is, without a wait
+//! for the shim's time-out; once the cause is gone the next request of the same shim works.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use snowgate_tests::{Client, Home, Launch, binaries, error_text, tool_text};
 
-/// From the request to its answer, which takes no longer than the gateway's attempt to start. A shim that went on looking
-/// would do so for 20 s.
+/// From the request to its answer, which takes no longer than the gateway's attempt to start. A shim that
+/// went on looking would do so for 20 s.
 const TOLD_LIMIT: Duration = Duration::from_secs(15);
 
 /// A request's message, which must come in time and name the log; stderr must say the same.
@@ -134,7 +134,8 @@ fn a_wrong_variable_is_named() {
     let home = Home::new();
     let mut client = home.launch().env("SNOWGATE_LIMITS_ROWS_MAX", "many").start();
     refusal_with_log(&mut client, &["SNOWGATE_LIMITS_ROWS_MAX", "many"]);
-    // The environment cannot be repaired from outside, but another shim with a better one can start the gateway.
+    // The environment cannot be repaired from outside, but another shim with a better one can start the
+    // gateway.
     let mut other = home.client();
     works(&mut other);
     works(&mut client);

@@ -40,7 +40,8 @@ fn leaves(how: impl FnOnce(&mut Client)) {
     assert!(status.success(), "{status}; stderr: {}", client.stderr());
     nothing_runs(&home);
     until("only the gateway is left", || home.processes().len() == 1);
-    // Whoever leaves may have closed the other end already, and an SDK that reads on takes a late answer for a fault.
+    // Whoever leaves may have closed the other end already, and an SDK that reads on takes a late answer for
+    // a fault.
     let rest = client.rest();
     assert!(rest.is_empty(), "{rest:?}");
 }
@@ -100,8 +101,8 @@ fn a_killed_shim_s_statement_is_stopped() {
     nothing_runs(&home);
 }
 
-/// A client as a process between the test and the shim: it starts the shim and passes lines on to it. Only it holds
-/// the other end of the shim's stdin.
+/// A client as a process between the test and the shim: it starts the shim and passes lines on to it. Only it
+/// holds the other end of the shim's stdin.
 const CLIENT: &str = r#"
 mkfifo "$PIPE"
 "$SHIM" < "$PIPE" & exec 3> "$PIPE"
@@ -184,7 +185,8 @@ fn the_gateway_stays_when_its_starter_s_whole_process_group_is_killed() {
     assert_eq!(home.gateway_pid(), pid);
 }
 
-/// The statement of a stopped gateway is interrupted and answered once: by the next gateway, which runs it again.
+/// The statement of a stopped gateway is interrupted and answered once: by the next gateway, which runs it
+/// again.
 fn interrupted_by(end: impl FnOnce(&Home, u32)) {
     let home = Home::new();
     home.configure("[gateway]\ndrain_timeout_ms = 50\n[limits]\nstatement_timeout_ms = 3000\n");

@@ -1,5 +1,5 @@
-//! A hostile or broken endpoint: the error names the thing, nothing is connected to, and nothing that is not ours is
-//! touched.
+//! A hostile or broken endpoint: the error names the thing, nothing is connected to, and nothing that is not
+//! ours is touched.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};

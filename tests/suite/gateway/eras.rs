@@ -10,7 +10,8 @@ fn info(answer: &Value) -> &Value {
     &answer["result"]["structuredContent"]
 }
 
-/// A list, a call, a tool's error and a protocol error of the older era: no result carries the newer era's mark.
+/// A list, a call, a tool's error and a protocol error of the older era: no result carries the newer era's
+/// mark.
 #[track_caller]
 fn speaks_handshake(client: &mut Client) {
     let list = client.request("tools/list", &json!({}));

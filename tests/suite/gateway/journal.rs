@@ -1,4 +1,5 @@
-//! What is kept beyond a gateway and beyond a shim: the journal of writes, and the contexts that clients leave.
+//! What is kept beyond a gateway and beyond a shim: the journal of writes, and the contexts that clients
+//! leave.
 
 use serde_json::{Value, json};
 use snowgate_tests::{Client, Home, kill, stateless, tool_text, until};
@@ -115,7 +116,8 @@ fn a_write_that_a_leaving_gateway_stopped_runs_again_on_the_next() {
     assert_eq!(succeeds(&client.query("select count(*) as n from t")), "n\n3\n(1 row)");
 }
 
-/// A client that does not read, whose write is done and whose answer waits in the gateway; and the id of that write.
+/// A client that does not read, whose write is done and whose answer waits in the gateway; and the id of that
+/// write.
 fn stuck(home: &Home, write: &str) -> (Client, Value) {
     let mut deaf = home.launch().deaf().start();
     deaf.send("initialize", &json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "deaf", "version": "1"}}));

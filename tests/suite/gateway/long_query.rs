@@ -8,7 +8,8 @@ use snowgate_tests::{Client, Home, patience, tool_text};
 /// The variable that says how many seconds the read takes, about; without it a few.
 const SECONDS: &str = "SNOWGATE_TEST_QUERY_SECONDS";
 const SECONDS_DEFAULT: u64 = 3;
-/// The read has run for this part of its time when its gateway is killed: early, because the machine may be faster now.
+/// The read has run for this part of its time when its gateway is killed: early, because the machine may be
+/// faster now.
 const KILLED_AFTER: u32 = 4;
 /// The read that the machine's speed is measured with.
 const SAMPLE_COUNT: u64 = 500_000;

@@ -19,7 +19,8 @@ fn ready(home: &Home) -> Client {
     client
 }
 
-/// The next message must be an error of this code under this id, with these words; then the session must go on.
+/// The next message must be an error of this code under this id, with these words; then the session must go
+/// on.
 #[track_caller]
 fn refused(client: &mut Client, id: &Value, code: i32, words: &[&str]) {
     let answer = client.next_message();

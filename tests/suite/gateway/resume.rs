@@ -1,5 +1,5 @@
-//! What a session takes along from one gateway to the next, and what it must never take: a statement run in the wrong
-//! place, an answer of another request, a write run twice.
+//! What a session takes along from one gateway to the next, and what it must never take: a statement run in
+//! the wrong place, an answer of another request, a write run twice.
 
 use serde_json::{Value, json};
 use snowgate_tests::{Client, Home, error_text, request_line, tool_text, until};

@@ -1,8 +1,9 @@
 //! Kills at random moments: no request of a surviving shim fails, and there is never a second gateway.
 //!
 //! `SNOWGATE_TEST_ROUNDS` is the number of rounds, a few by default; the full run is
-//! `SNOWGATE_TEST_ROUNDS=300 cargo test --release -p snowgate-tests --test start_race`. `SNOWGATE_TEST_SEED` repeats the
-//! kills of a failed run, as far as the machine's timing allows; the seed stands in the output of a failed test.
+//! `SNOWGATE_TEST_ROUNDS=300 cargo test --release -p snowgate-tests --test start_race`. `SNOWGATE_TEST_SEED`
+//! repeats the kills of a failed run, as far as the machine's timing allows; the seed stands in the output of
+//! a failed test.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -45,8 +46,8 @@ impl Killed {
     }
 }
 
-/// The gateways that listen in `home`, as the kernel has it: each listens under the name `g.<its process id>` before it
-/// moves the socket into place.
+/// The gateways that listen in `home`, as the kernel has it: each listens under the name `g.<its process id>`
+/// before it moves the socket into place.
 fn listening(home: &Home) -> BTreeSet<u32> {
     const ACCEPTS: &str = "00010000";
     let prefix = format!("{}/g.", home.run_dir().display());

@@ -18,7 +18,8 @@ pub struct Page {
     pub text: String,
 }
 
-/// Goes to `url`, and on to wherever it is sent from there: what a user's browser does with the address of a log-in.
+/// Goes to `url`, and on to wherever it is sent from there: what a user's browser does with the address of a
+/// log-in.
 ///
 /// # Panics
 /// It is no `http` address, nobody answers there, or it is sent on and on.

@@ -58,8 +58,8 @@ impl Builder {
         self
     }
 
-    /// What log-ins and renewals say of how long session and master tokens are good. Nothing expires by itself, whatever
-    /// is said: see [`Warehouse::expire_tokens`].
+    /// What log-ins and renewals say of how long session and master tokens are good. Nothing expires by
+    /// itself, whatever is said: see [`Warehouse::expire_tokens`].
     #[must_use]
     pub fn stated_validity(mut self, session: Duration, master: Duration) -> Self {
         (self.settings.token_validity, self.settings.master_validity) = (session, master);
@@ -73,7 +73,8 @@ impl Builder {
         self
     }
 
-    /// Log-ins by browser and with a second factor give no token that replaces them later, whatever clients want.
+    /// Log-ins by browser and with a second factor give no token that replaces them later, whatever clients
+    /// want.
     #[must_use]
     pub fn remembers_nobody(mut self) -> Self {
         self.settings.remembers = false;

@@ -85,7 +85,8 @@ pub enum Strike {
     Always,
 }
 
-/// The rules in force. The first that strikes a request is its fault; those behind it do not count that request.
+/// The rules in force. The first that strikes a request is its fault; those behind it do not count that
+/// request.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     rules: Vec<Rule>,

@@ -1,11 +1,12 @@
-//! A warehouse that is none: a server on this machine that speaks the protocol of Snowflake's drivers, knows a handful of
-//! statements, fails where a test wants it to, and remembers all that it saw.
+//! A warehouse that is none: a server on this machine that speaks the protocol of Snowflake's drivers, knows
+//! a handful of statements, fails where a test wants it to, and remembers all that it saw.
 //!
-//! It is started in the test's own process, on a free port of 127.0.0.1, and is gone when its handle is dropped. It never
-//! looks at the clock for more than a statement asks for: tokens expire, links go stale and held queries go on when the
-//! test says so.
+//! It is started in the test's own process, on a free port of 127.0.0.1, and is gone when its handle is
+//! dropped. It never looks at the clock for more than a statement asks for: tokens expire, links go stale and
+//! held queries go on when the test says so.
 //!
-//! The README beside this crate lists its statements and says which clients that are not ours work against it.
+//! The README beside this crate lists its statements and says which clients that are not ours work against
+//! it.
 
 mod answers;
 mod browser;
@@ -174,7 +175,8 @@ impl Warehouse {
         self.shared.with(|state| state.links_epoch += 1);
     }
 
-    /// Every token and proof key that it ever gave to a client: of sessions, to renew them, to log in by later.
+    /// Every token and proof key that it ever gave to a client: of sessions, to renew them, to log in by
+    /// later.
     pub fn granted(&self) -> Vec<String> {
         self.shared.with(|state| state.granted.clone())
     }
@@ -207,7 +209,8 @@ impl Warehouse {
         });
     }
 
-    /// The rows of a table: of each value, its text or NULL. What a transaction has not committed is not among them.
+    /// The rows of a table: of each value, its text or NULL. What a transaction has not committed is not
+    /// among them.
     ///
     /// # Panics
     /// There is no such table.

@@ -1,5 +1,5 @@
-//! The secrets of the user that every stand-in knows. They are good for nothing else, and a test may search for them
-//! where none must be.
+//! The secrets of the user that every stand-in knows. They are good for nothing else, and a test may search
+//! for them where none must be.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,8 @@ pub const PASSPHRASE: &str = "sg-test-passphrase-04d6";
 /// What chunks are asked for with.
 pub const STORAGE_KEY: &str = "c2ctdGVzdC1zdG9yYWdlLWtleS05YjE3";
 
-/// The user's private key, PKCS#8 as PEM. Made with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`.
+/// The user's private key, PKCS#8 as PEM. Made with `openssl genpkey -algorithm RSA -pkeyopt
+/// rsa_keygen_bits:2048`.
 pub fn private_key() -> PathBuf {
     keys().join("rsa_key.p8")
 }

@@ -121,8 +121,8 @@ impl State {
         self.end(session, false);
     }
 
-    /// A client closes a session. That ends detached queries, too: the official Python connector does not close a session
-    /// while it has some.
+    /// A client closes a session. That ends detached queries, too: the official Python connector does not
+    /// close a session while it has some.
     pub(super) fn close_session(&mut self, session: u64) {
         self.end(session, true);
     }

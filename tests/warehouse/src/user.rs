@@ -45,8 +45,8 @@ pub enum SecondFactor {
 }
 
 impl User {
-    /// A user of this name that cannot log in in any way yet but by browser, whose sessions begin with role `ANALYST`,
-    /// warehouse `COMPUTE_WH` and schema `SALES.PUBLIC`.
+    /// A user of this name that cannot log in in any way yet but by browser, whose sessions begin with role
+    /// `ANALYST`, warehouse `COMPUTE_WH` and schema `SALES.PUBLIC`.
     pub fn new(name: &str) -> Self {
         let name_of = |name: &str| Some(name.to_owned());
         Self {

@@ -5,10 +5,8 @@
 //! session loses nothing: a new one is switched to the context of the next request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use snowflake_wire::Error;
-use tracing::{Instrument, info_span};
 
 use super::admission::admit;
 use super::class::Class;
@@ -24,8 +22,6 @@ use crate::backend::{
 
 /// A connection to Snowflake.
 pub(super) struct SnowflakeConnection {
-    /// Tells the connections of this process apart in the log.
-    id: u64,
     login_manager: Arc<LoginManager>,
     /// `None` after it was lost.
     session: Option<OpenSession>,
@@ -42,11 +38,8 @@ impl SnowflakeConnection {
         login_manager: Arc<LoginManager>,
         read_only: bool,
     ) -> Result<Self, BackendError> {
-        static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
-        let id = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-        let span = info_span!("connection", connection = id);
-        let session = Some(login_manager.log_in().instrument(span).await?);
-        Ok(Self { id, login_manager, session, read_only, running: Arc::default() })
+        let session = Some(login_manager.log_in().await?);
+        Ok(Self { login_manager, session, read_only, running: Arc::default() })
     }
 
     async fn answer(&mut self, request: &Request, stop: &StopSignals) -> Result<Completion, BackendError> {
@@ -82,7 +75,7 @@ impl SnowflakeConnection {
         class: Class,
         stop: &StopSignals,
     ) -> Result<Completion, RunError> {
-        tracing::info!(connection = self.id, "the session with the warehouse was lost; logging in again");
+        tracing::info!("the session with the warehouse was lost; logging in again");
         self.session = None;
         self.try_once(request, class, stop).await
     }
@@ -145,10 +138,9 @@ impl SnowflakeConnection {
 
     /// Logs in, unless the request is stopped. A log-in that was sent is completed in the background.
     async fn log_in(&self, stop: &StopSignals) -> Result<OpenSession, BackendError> {
-        let span = info_span!("connection", connection = self.id);
         tokio::select! {
             biased;
-            session = self.login_manager.log_in().instrument(span) => session,
+            session = self.login_manager.log_in() => session,
             () = stop.stopped() => Err(stopped_early()),
         }
     }

@@ -1,4 +1,5 @@
-//! What the journal adds to a write: its own two commits, and a write through shim and gateway with and without it.
+//! What the journal adds to a write: its own two commits, and a write through shim and gateway with and
+//! without it.
 
 mod statements;
 mod store;

@@ -1,8 +1,9 @@
 //! Statements through shim and gateway, with the journal and without.
 //!
-//! The journal cannot be turned off. But a statement that is rolled back is not journaled; and of a statement that finds no
-//! row, a commit costs the database nothing, just as its rollback. So (j) and (k) differ by the journal and nothing
-//! else, while (h) and (i) differ by the database's own commit as well, which waits for the disk.
+//! The journal cannot be turned off. But a statement that is rolled back is not journaled; and of a statement
+//! that finds no row, a commit costs the database nothing, just as its rollback. So (j) and (k) differ by the
+//! journal and nothing else, while (h) and (i) differ by the database's own commit as well, which waits for
+//! the disk.
 
 use std::time::Duration;
 

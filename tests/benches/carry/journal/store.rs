@@ -21,7 +21,8 @@ const SESSIONS: u64 = 50;
 /// Writes of each session that are measured.
 const WRITES: u64 = 1_000;
 const WRITES_QUICK: u64 = 200;
-/// Writes of each session before that: the journal then holds as much as it ever does, and removes the oldest.
+/// Writes of each session before that: the journal then holds as much as it ever does, and removes the
+/// oldest.
 const WRITES_BEFORE: u64 = 400;
 /// Requests of a session that a gateway runs at once, by default.
 const SESSION_REQUESTS: usize = 32;
@@ -84,7 +85,8 @@ fn write(store: &StateStore, session: &str, request: u64, times: Option<&mut Tim
     Ok(())
 }
 
-/// What the gateway does first with a statement that a shim sends again: one that finished, and one that never ran.
+/// What the gateway does first with a statement that a shim sends again: one that finished, and one that
+/// never ran.
 fn look_up(store: &StateStore, session: &str, finished: u64, unknown: u64, times: &mut Times) -> Result<()> {
     let since = Instant::now();
     let found = black_box(store.entry(session, finished)?);

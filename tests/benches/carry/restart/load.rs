@@ -1,4 +1,5 @@
-//! The closed loop again, but every single answer is looked at, and it goes on until somebody says that it is over.
+//! The closed loop again, but every single answer is looked at, and it goes on until somebody says that it is
+//! over.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -49,7 +49,8 @@ struct Run {
 }
 
 impl Run {
-    /// After how many restarts the process was another. None, if the gateway that was told to became the next one.
+    /// After how many restarts the process was another. None, if the gateway that was told to became the next
+    /// one.
     fn replaced(&self) -> usize {
         let after = self.times.iter().map(|times| times.pid);
         let before = std::iter::once(self.first).chain(after.clone());

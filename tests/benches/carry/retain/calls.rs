@@ -1,5 +1,5 @@
-//! Calls through the whole shim: beside a forwarder that retains nothing, with the same echo behind both, and for scale
-//! through the gateway.
+//! Calls through the whole shim: beside a forwarder that retains nothing, with the same echo behind both, and
+//! for scale through the gateway.
 
 use std::process::Command;
 use std::time::Duration;

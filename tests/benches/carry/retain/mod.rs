@@ -1,5 +1,5 @@
-//! What it costs the shim to number and retain lines: its state machine alone, and the whole shim beside a forwarder that
-//! retains nothing.
+//! What it costs the shim to number and retain lines: its state machine alone, and the whole shim beside a
+//! forwarder that retains nothing.
 
 mod calls;
 mod ways;

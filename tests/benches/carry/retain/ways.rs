@@ -1,7 +1,7 @@
 //! The state machine alone, without a system call: a line becomes a frame, the answer's frame becomes a line.
 //!
-//! Three ways to do that: frames and nothing else; frames, numbers and credit; the shim's own [`ShimLink`], which also
-//! retains every line until its answer is there. What the far end does is the same for all.
+//! Three ways to do that: frames and nothing else; frames, numbers and credit; the shim's own [`ShimLink`],
+//! which also retains every line until its answer is there. What the far end does is the same for all.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -215,7 +215,8 @@ fn opened() -> Result<(ShimLink, u64)> {
         link.received(&Frame::control(Kind::Pin, seq, b""))?;
         link.received(&Frame::control(Kind::Ack, seq, b""))?;
     }
-    // It takes credit like any line, and the far end's grants are of equal lines: so it is given back by itself.
+    // It takes credit like any line, and the far end's grants are of equal lines: so it is given back by
+    // itself.
     let bytes = handshake.iter().map(|line| line.trim_ascii_end().len() as u64).sum();
     let grant = Grant { frames: 2, bytes };
     link.received(&Frame::control(Kind::Credit, 0, &grant.to_payload()))?;

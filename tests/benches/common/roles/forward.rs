@@ -22,7 +22,8 @@ pub(super) fn serve(socket: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies until one side ends. Not `std::io::copy`, which would splice inside the kernel: a shim must see the bytes.
+/// Copies until one side ends. Not `std::io::copy`, which would splice inside the kernel: a shim must see the
+/// bytes.
 fn copy(mut from: impl Read, mut to: impl Write) {
     let mut bytes = vec![0; READ_BYTES];
     while let Ok(read @ 1..) = from.read(&mut bytes) {

@@ -1,4 +1,5 @@
-//! What a benchmark program is when it starts itself again: the servers and the forwarder that Snowgate is compared with.
+//! What a benchmark program is when it starts itself again: the servers and the forwarder that Snowgate is
+//! compared with.
 //!
 //! Each listens on the socket of its argument, or forwards to it, and ends when its stdin does.
 

@@ -1,6 +1,8 @@
-//! The peers' programs, installed once into the user's cache with the versions pinned in `tests/benches/peers`.
+//! The peers' programs, installed once into the user's cache with the versions pinned in
+//! `tests/benches/peers`.
 //!
-//! An environment carries a stamp of what it was made from, written last: one without the right stamp is made anew.
+//! An environment carries a stamp of what it was made from, written last: one without the right stamp is made
+//! anew.
 
 use std::env;
 use std::fs::{self, File};

@@ -1,7 +1,8 @@
 //! What people use on SQLite today, beside Snowgate, in the same run and on copies of the same database.
 //!
-//! The peers are used as they are meant to be: each client starts a process of its own, here without the package manager
-//! (`uvx`, `npx`) that would come on top. Snowgate: each client starts a shim; one gateway is running.
+//! The peers are used as they are meant to be: each client starts a process of its own, here without the
+//! package manager (`uvx`, `npx`) that would come on top. Snowgate: each client starts a shim; one gateway is
+//! running.
 
 mod contestant;
 mod environment;

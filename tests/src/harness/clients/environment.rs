@@ -1,7 +1,9 @@
-//! Client environments: Python virtual environments and a `node_modules`, installed once into the user's cache.
+//! Client environments: Python virtual environments and a `node_modules`, installed once into the user's
+//! cache.
 //!
-//! Invariant: a folder in the cache is whole. It is filled under another name and renamed, under a file lock, and its
-//! name carries a fingerprint of everything it was made from, so a changed pin or interpreter means a new folder.
+//! Invariant: a folder in the cache is whole. It is filled under another name and renamed, under a file lock,
+//! and its name carries a fingerprint of everything it was made from, so a changed pin or interpreter means a
+//! new folder.
 
 use std::env;
 use std::fs::{self, File, TryLockError};

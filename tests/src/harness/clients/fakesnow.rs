@@ -1,7 +1,7 @@
 //! fakesnow: real SQL over the real protocol, served by a program that is not ours.
 //!
-//! `tests/clients/fakesnow` holds the pins, and the server around fakesnow that speaks the parts of the protocol which its
-//! own leaves out.
+//! `tests/clients/fakesnow` holds the pins, and the server around fakesnow that speaks the parts of the
+//! protocol which its own leaves out.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Error, Read, Write};
@@ -32,7 +32,8 @@ pub struct Fakesnow {
 }
 
 impl Fakesnow {
-    /// Starts a server on a free port and waits until it serves. The first time on a machine, it is installed before.
+    /// Starts a server on a free port and waits until it serves. The first time on a machine, it is installed
+    /// before.
     ///
     /// # Errors
     /// Python is missing or too old, the installation failed, or the server did not start.
@@ -73,8 +74,8 @@ impl Fakesnow {
         &self.python
     }
 
-    /// The lines of a gateway's config file that make this server its backend: it logs in with a key, into `database`, and
-    /// may write.
+    /// The lines of a gateway's config file that make this server its backend: it logs in with a key, into
+    /// `database`, and may write.
     pub fn config(&self, database: &str) -> String {
         let (port, key) = (self.address.port(), secrets::private_key());
         let key = key.display().to_string();

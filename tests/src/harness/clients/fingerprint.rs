@@ -1,6 +1,7 @@
 //! A name for what an environment was made from.
 
-/// FNV-1a, 64 bits: the same on every machine and with every Rust release, which `DefaultHasher` does not promise.
+/// FNV-1a, 64 bits: the same on every machine and with every Rust release, which `DefaultHasher` does not
+/// promise.
 ///
 /// Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm" (IETF draft-eastlake-fnv).
 pub(super) fn fingerprint(parts: &[&[u8]]) -> u64 {

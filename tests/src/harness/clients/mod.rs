@@ -28,7 +28,8 @@ pub fn folder() -> PathBuf {
     tests_dir().join("clients")
 }
 
-/// A home as a new user has it, with the database `OTHER` beside the sample data that the first gateway writes.
+/// A home as a new user has it, with the database `OTHER` beside the sample data that the first gateway
+/// writes.
 ///
 /// # Errors
 /// Python, which fills the database, is missing.

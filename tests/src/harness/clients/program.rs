@@ -25,8 +25,8 @@ impl Finished {
 
 /// Runs `command` to its end, or kills it after `limit`.
 ///
-/// Output goes to a file, not a pipe: a process that outlives the program and still holds the pipe could otherwise
-/// make the wait endless.
+/// Output goes to a file, not a pipe: a process that outlives the program and still holds the pipe could
+/// otherwise make the wait endless.
 ///
 /// # Errors
 /// The program cannot be started.

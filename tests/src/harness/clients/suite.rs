@@ -35,8 +35,9 @@ pub enum Plan {
     CarriedOver,
 }
 
-/// The right to compute. Programs of [`Plan::CarriedOver`] do so all the time, one a core at most: the gateway gives a
-/// statement that is under way no more than its drain time-out, however slow the others make it.
+/// The right to compute. Programs of [`Plan::CarriedOver`] do so all the time, one a core at most: the
+/// gateway gives a statement that is under way no more than its drain time-out, however slow the others make
+/// it.
 struct Turn;
 
 static RUNNING: Mutex<usize> = Mutex::new(0);
@@ -143,8 +144,8 @@ pub fn available<T>(found: Result<T, Unavailable>) -> T {
     })
 }
 
-/// A folder with the programs of `source` and the `node_modules` of `environment`: Node looks for packages beside the
-/// importing file, wherever it was started.
+/// A folder with the programs of `source` and the `node_modules` of `environment`: Node looks for packages
+/// beside the importing file, wherever it was started.
 fn beside_their_modules(source: &Path, environment: &Path) -> std::io::Result<TempDir> {
     let folder = tempfile::tempdir()?;
     for entry in fs::read_dir(source)? {

@@ -10,7 +10,8 @@ use warehouse::secrets;
 
 use super::*;
 
-/// A proxy of one server. It passes bytes on and remembers the heads of the requests that connections begin with.
+/// A proxy of one server. It passes bytes on and remembers the heads of the requests that connections begin
+/// with.
 struct Proxy {
     address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,

@@ -1,5 +1,5 @@
-//! The connection cut in every phase, for a read and for a write: the right answer or a stated error, and what writes is
-//! carried out at most once; exactly once if it is acknowledged.
+//! The connection cut in every phase, for a read and for a write: the right answer or a stated error, and
+//! what writes is carried out at most once; exactly once if it is acknowledged.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

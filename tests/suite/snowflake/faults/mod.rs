@@ -1,5 +1,5 @@
-//! The Snowflake backend when things go wrong, and when results are large: through shim and gateway, in front of a warehouse
-//! that is none.
+//! The Snowflake backend when things go wrong, and when results are large: through shim and gateway, in front
+//! of a warehouse that is none.
 
 mod cancels;
 mod cuts;
@@ -117,7 +117,8 @@ fn submissions(warehouse: &Warehouse, sql: &str) -> (usize, usize) {
 
 /// Strikes `count` requests to `endpoint`, from the `nth` on.
 fn strike_from(warehouse: &Warehouse, endpoint: Endpoint, nth: usize, count: usize, fault: &Fault) {
-    // Of rules that are alike, the first one strikes the first, and what it strikes is not counted by the next.
+    // Of rules that are alike, the first one strikes the first, and what it strikes is not counted by the
+    // next.
     for _ in 0..count {
         warehouse.fault(endpoint, Strike::Nth(nth), fault.clone());
     }

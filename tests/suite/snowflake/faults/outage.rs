@@ -14,8 +14,8 @@ use super::*;
 
 const CLIENTS: usize = 20;
 
-/// Once an outage is known, most requests are refused within this. It takes no time at all, but for a machine that is
-/// busy; a request that tried for itself would take the 6 s of its pauses.
+/// Once an outage is known, most requests are refused within this. It takes no time at all, but for a machine
+/// that is busy; a request that tried for itself would take the 6 s of its pauses.
 const REFUSED_MAX: Duration = Duration::from_secs(4);
 
 /// How long the outage lasts, where it is to be long.
@@ -212,7 +212,8 @@ fn overload(endpoint: Option<Endpoint>) {
     println!(
         "in {seconds} s: {requests} requests, {log_ins} attempts to log in, {connections} new connections"
     );
-    // Ten connections fail at first, each with its retries, its aborts and its goodbye; then one at a time tries.
+    // Ten connections fail at first, each with its retries, its aborts and its goodbye; then one at a time
+    // tries.
     assert!(requests <= 10 * 4 * ATTEMPTS_MAX + 10 * seconds, "{requests}");
     assert!(log_ins <= 10 * ATTEMPTS_MAX + 5 * seconds, "{log_ins}");
     assert!(connections <= 60 + 5 * seconds, "{connections}");

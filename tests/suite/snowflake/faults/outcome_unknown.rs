@@ -1,4 +1,5 @@
-//! Sessions of which it is not known in which state they are, and statements under names that were used before.
+//! Sessions of which it is not known in which state they are, and statements under names that were used
+//! before.
 
 use super::*;
 

@@ -119,7 +119,8 @@ fn a_revoked_id_token_means_a_new_pop_up_and_no_error() {
         assert_eq!((browser.addresses().len(), challenges(&warehouse)), (pop_ups, pop_ups));
         assert_eq!(count_of(&warehouse, "EXTERNALBROWSER", None), pop_ups);
     }
-    // The token was tried before each: by one connection of the gateway that had none, by each of the five of the other.
+    // The token was tried before each: by one connection of the gateway that had none, by each of the five of
+    // the other.
     let refused = count_of(&warehouse, "ID_TOKEN", Some("390195"));
     assert!((2..=6).contains(&refused), "{refused}");
     assert_eq!(count_of(&warehouse, "EXTERNALBROWSER", Some("390191")), 0);

@@ -1,5 +1,5 @@
-//! Logging in to Snowflake through shim and gateway, in front of a warehouse that is none: every way, who is asked and how
-//! often, what is refused and how that is said, and that no secret comes out.
+//! Logging in to Snowflake through shim and gateway, in front of a warehouse that is none: every way, who is
+//! asked and how often, what is refused and how that is said, and that no secret comes out.
 
 mod browser;
 mod files;

@@ -87,7 +87,8 @@ fn files_below(folder: &Path, own: &[PathBuf]) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// The secrets of the test's user and those that the warehouse granted, in every form in which they may appear.
+/// The secrets of the test's user and those that the warehouse granted, in every form in which they may
+/// appear.
 fn all_secrets(warehouse: &Warehouse, more: &[&str]) -> Vec<String> {
     let fixed = [user::PASSWORD, user::OAUTH_TOKEN, user::ACCESS_TOKEN, user::PASSPHRASE, user::STORAGE_KEY];
     let mut secrets: Vec<String> = fixed.iter().chain(more).map(|secret| (*secret).to_owned()).collect();

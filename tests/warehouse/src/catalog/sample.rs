@@ -1,5 +1,5 @@
-//! The contents that every stand-in starts with: two databases that tell themselves apart, a table of every type, names
-//! that must be quoted, and a table that counts keys.
+//! The contents that every stand-in starts with: two databases that tell themselves apart, a table of every
+//! type, names that must be quoted, and a table that counts keys.
 
 use super::{Catalog, ColumnDefinition, Database, Relation, RelationKind, Row, Schema};
 

@@ -42,7 +42,8 @@ pub(super) fn grant(state: &mut State, asked: &Asked<'_>, user: &str) -> Result<
     Ok(Granted { session, reply: Reply::success(&data) })
 }
 
-/// The context to begin in. What was asked for and is not there is left out, but for a role, which is refused.
+/// The context to begin in. What was asked for and is not there is left out, but for a role, which is
+/// refused.
 fn context(state: &State, asked: &Asked<'_>, default: Context) -> Result<Context, Refusal> {
     let wanted =
         |name: &str| asked.request.query.get(name).filter(|name| !name.is_empty()).map(|name| stored(name));

@@ -1,7 +1,7 @@
 //! Why a log-in is refused, with the service's codes.
 //!
-//! Sources: the recorded answers in the repositories of the official drivers; "Key Pair Authentication: Troubleshooting" in
-//! Snowflake's documentation.
+//! Sources: the recorded answers in the repositories of the official drivers; "Key Pair Authentication:
+//! Troubleshooting" in Snowflake's documentation.
 
 use serde_json::json;
 use uuid::Uuid;

@@ -9,7 +9,8 @@ use crate::seen::SeenAbort;
 use crate::server::Received;
 use crate::state::State;
 
-/// `POST /queries/v1/abort-request` with the client's name for the query, or `POST /queries/ID/abort-request`.
+/// `POST /queries/v1/abort-request` with the client's name for the query, or `POST
+/// /queries/ID/abort-request`.
 pub(crate) fn abort(state: &mut State, request: &Received) -> Result<Reply, Refusal> {
     let session = state.sessions.of_token(request.token())?;
     let (session, user) = (session.id, session.user.clone());

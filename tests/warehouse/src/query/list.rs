@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::session::Context;
 use crate::sql::{Outcome, Plan, SqlError};
 
-/// A query. Written when it is submitted and when it is settled; what tests see of it is kept beside, at `seen`.
+/// A query. Written when it is submitted and when it is settled; what tests see of it is kept beside, at
+/// `seen`.
 pub(crate) struct Query {
     pub(crate) session: u64,
     pub(crate) user: String,

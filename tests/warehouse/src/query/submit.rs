@@ -25,7 +25,8 @@ struct Submission {
     describe_only: bool,
 }
 
-/// `POST /queries/v1/query-request`. The same request id is the same query, whichever session of the user asks.
+/// `POST /queries/v1/query-request`. The same request id is the same query, whichever session of the user
+/// asks.
 pub(crate) async fn submit(shared: &Arc<Shared>, request: &Received) -> Result<Reply, Refusal> {
     let submission = Submission::read(request);
     let detached = submission.detached;

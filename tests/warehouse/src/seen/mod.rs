@@ -118,7 +118,8 @@ impl Seen {
         self.log_ins.iter().filter(|log_in| log_in.outcome.is_ok()).count()
     }
 
-    /// Whether `text` stands anywhere in a request: in its path, a header or its body. For secrets that must not.
+    /// Whether `text` stands anywhere in a request: in its path, a header or its body. For secrets that must
+    /// not.
     pub fn mentions(&self, text: &str) -> bool {
         self.requests.iter().any(|request| {
             request.path.contains(text)

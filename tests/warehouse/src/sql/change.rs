@@ -7,8 +7,8 @@ use super::{Outcome, Plan, SqlError, World};
 use crate::catalog::{ColumnDefinition, Relation, RelationKind, Row};
 use crate::result::{Column, ResultSet, StatementType};
 
-/// `INSERT INTO table [(columns)] VALUES (...), ...`. Nothing keeps a key out that is there already: a statement that is
-/// carried out twice leaves two rows.
+/// `INSERT INTO table [(columns)] VALUES (...), ...`. Nothing keeps a key out that is there already: a
+/// statement that is carried out twice leaves two rows.
 pub(super) fn insert(words: &mut Words<'_>) -> Result<Plan, SqlError> {
     let into = words.parts()?;
     if words.accept("(") {

@@ -1,5 +1,5 @@
-//! The SQL that the stand-in understands: a few forms of each statement that a test needs, told apart by their first
-//! words. Everything else is a compilation error, as it is for the service.
+//! The SQL that the stand-in understands: a few forms of each statement that a test needs, told apart by
+//! their first words. Everything else is a compilation error, as it is for the service.
 
 mod change;
 mod describe;

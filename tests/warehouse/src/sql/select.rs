@@ -75,8 +75,9 @@ fn from_function(words: &mut Words<'_>) -> Result<Plan, SqlError> {
     }
 }
 
-/// `generator(rowcount => N [, chunks => K, inline => ROWS, text => CHARACTERS, encoding => 'gzip' | 'bare_gzip' |
-/// 'plain', key => 'headers' | 'qrmk' | 'both'])`: the column `N` from 0, and a column `TEXT` if it has characters.
+/// `generator(rowcount => N [, chunks => K, inline => ROWS, text => CHARACTERS, encoding => 'gzip' |
+/// 'bare_gzip' | 'plain', key => 'headers' | 'qrmk' | 'both'])`: the column `N` from 0, and a column `TEXT`
+/// if it has characters.
 fn generator(call: &Call) -> Result<Plan, SqlError> {
     let number = |name, usual| match call.named(name) {
         Some(text) => text.parse().map_err(|_| SqlError::arguments(&call.name)),

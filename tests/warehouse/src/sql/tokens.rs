@@ -110,8 +110,8 @@ impl Scanner<'_> {
         number
     }
 
-    /// What stands between two `quote`s. A doubled quote is one; in texts a backslash takes the next character as it is,
-    /// but for `n` and `t`.
+    /// What stands between two `quote`s. A doubled quote is one; in texts a backslash takes the next
+    /// character as it is, but for `n` and `t`.
     fn enclosed(&mut self, quote: char) -> Result<String, SqlError> {
         let mut found = String::new();
         let mut rest = self.rest().char_indices().skip(1).peekable();

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 /// What the folder has, and none of its packages.
 const MARK: &str = "clients/contract.json";
 
-/// The folder `tests` of the repository. `cargo` says at run time which package runs, which may be one in that folder:
-/// a target folder that several clones share may hold a test that was compiled in another one.
+/// The folder `tests` of the repository. `cargo` says at run time which package runs, which may be one in
+/// that folder: a target folder that several clones share may hold a test that was compiled in another one.
 ///
 /// # Panics
 /// The package does not lie in that folder.

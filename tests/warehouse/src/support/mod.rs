@@ -1,5 +1,5 @@
-//! What the stand-in shares with the tests that use it: how long anything may take, and where the files of the tests
-//! are. It lives here because this is the lowest of their packages.
+//! What the stand-in shares with the tests that use it: how long anything may take, and where the files of
+//! the tests are. It lives here because this is the lowest of their packages.
 
 mod folder;
 mod wait;

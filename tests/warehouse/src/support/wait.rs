@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 /// instrumented ones).
 const PATIENCE: &str = "SNOWGATE_TEST_PATIENCE_SECONDS";
 
-/// Far more than anything takes on a machine that is busy with something else, so that a test that fails has found a
-/// mistake and not a slow machine.
+/// Far more than anything takes on a machine that is busy with something else, so that a test that fails has
+/// found a mistake and not a slow machine.
 const PATIENCE_SECONDS: u64 = 60;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Everything that a test waits for comes within this; what does not come, does not come at all. It says nothing about
-/// speed, which the benchmarks measure.
+/// Everything that a test waits for comes within this; what does not come, does not come at all. It says
+/// nothing about speed, which the benchmarks measure.
 ///
 /// # Panics
 /// The variable `SNOWGATE_TEST_PATIENCE_SECONDS` holds no whole number.

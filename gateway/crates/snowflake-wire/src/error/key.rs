@@ -15,8 +15,8 @@ pub enum KeyError {
     PassphraseMissing,
     /// The passphrase is wrong, or the encryption is not supported.
     #[error(
-        "the private key cannot be decrypted: wrong passphrase, or unsupported encryption (supported: \
-         PBES2 with AES or 3DES)"
+        "the private key cannot be decrypted: the passphrase is wrong, or its encryption is not supported \
+         (supported: PBES2 with AES or 3DES)"
     )]
     Undecipherable,
     /// Not an RSA key, or one too small, too large or inconsistent.

@@ -1,4 +1,5 @@
-//! The crates `snowflake-connector-rs` and `snowflake-api` against the stand-in warehouse: what they can do works.
+//! The crates `snowflake-connector-rs` and `snowflake-api` against the stand-in warehouse: what they can do
+//! works.
 //!
 //! Usage: `warehouse-crates http://127.0.0.1:PORT PRIVATE_KEY_FILE`
 

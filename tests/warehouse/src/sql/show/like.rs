@@ -1,5 +1,5 @@
-//! Patterns of `LIKE` after `SHOW`: `%` is any text, `_` any character, a backslash takes the next as it is; case does
-//! not count.
+//! Patterns of `LIKE` after `SHOW`: `%` is any text, `_` any character, a backslash takes the next as it is;
+//! case does not count.
 
 /// A pattern.
 #[derive(Debug)]
