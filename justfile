@@ -24,7 +24,7 @@ test *arguments="--workspace":
 
 # Run only the unit and property tests (no processes, no network).
 quick:
-    cargo test --locked -p snowgate -p snowgate-shim
+    cargo test --locked -p snowgate -p snowgate-shim -p snowflake-wire
 
 # Build release binaries and run the demo.
 demo:

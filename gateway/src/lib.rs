@@ -1,6 +1,6 @@
 //! The Snowgate gateway: many MCP clients on one machine, one login, one pool of connections.
 //!
-//! `ARCHITECTURE.md` has the bird's-eye view. A room may use the rooms below it:
+//! `ARCHITECTURE.md` has the bird's-eye view. A folder may use those below it:
 //!
 //! ```text
 //! cli

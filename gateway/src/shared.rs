@@ -1,4 +1,4 @@
-//! What the rooms of the gateway share: plain data, made once by `process` and used by every room above this
+//! What the gateway's folders share: made once by `process` and used by every one above this
 //! one.
 
 mod newer_build;

@@ -109,8 +109,8 @@ struct Received {
 impl Received {
     fn decode(&mut self, decoder: &mut Decoder, state: &mut State) -> Result<(), ProtocolError> {
         while let Some(frame) = decoder.frame()? {
-            let verdict = state.link.received(&frame)?;
-            if verdict == Inbound::Deliver {
+            let inbound = state.link.received(&frame)?;
+            if inbound == Inbound::Deliver {
                 self.to_client.extend_from_slice(frame.payload);
                 self.to_client.push(b'\n');
             }
@@ -120,7 +120,7 @@ impl Received {
                 state.control.extend(credit);
             }
             self.has_credit |= frame.kind == Kind::Credit;
-            self.gateway_done |= verdict == Inbound::Bye;
+            self.gateway_done |= inbound == Inbound::Bye;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ pub mod harness;
 
 pub use harness::{
     Binaries, Client, Full, Home, Launch, Output, Process, Random, Received, Signal, SmallDisk, binaries,
-    clients, descriptors, error_text, eventually, eventually_within, is_answer_to, kill, patience,
-    request_line, resident_kb, send_signal, stateless, stateless_as, tool_text, until,
+    clients, copy_program, descriptors, error_text, eventually, eventually_within, is_answer_to, kill,
+    patience, request_line, resident_kb, send_signal, stateless, stateless_as, tool_text, until,
+    write_script,
 };

@@ -47,6 +47,14 @@ impl BackendError {
         Self { kind, message: message.into(), next_step: None, code: None, query_id: None }
     }
 
+    /// The gateway shuts down, and the query `query_id` keeps running: the next gateway fetches its result.
+    pub fn detached(query_id: &str) -> Self {
+        let mut error =
+            Self::new(ErrorKind::Detached, "the gateway is shutting down; the query keeps running");
+        error.query_id = Some(query_id.to_owned());
+        error
+    }
+
     /// Whether the statement may have taken effect in spite of the error, or may still.
     pub fn leaves_outcome_open(&self) -> bool {
         matches!(self.kind, ErrorKind::Unavailable | ErrorKind::OutcomeUnknown | ErrorKind::Detached)

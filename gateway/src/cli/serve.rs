@@ -11,17 +11,16 @@ use snowgate_link::start::Readiness;
 use super::{Cli, ServeArgs};
 use crate::backend::BackendError;
 use crate::config::{Environment, ProcessEnvironment};
-use crate::process::{self, BindError, Ending, Events};
+use crate::process::{self, BindError, Events, Outcome};
 
 /// Runs the gateway until it is told to shut down.
 pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
     let mut starter = Starter { wants_line: args.ready_stdout, log: None };
     match process::start(|| endpoint(cli), args.lock_fd, &mut starter) {
-        Ok(Ending::AlreadyRunning | Ending::Stopped) => Ok(ExitCode::SUCCESS),
-        Ok(Ending::Restarting(program, lock)) => Err(process::restart(&program, &lock)),
+        Ok(Outcome::AlreadyRunning | Outcome::Stopped) => Ok(ExitCode::SUCCESS),
+        Ok(Outcome::Restarting(program, lock)) => Err(process::restart(&program, &lock)),
         Err(error) => {
             let next_step = next_step(&error);
-            tracing::error!(error = format!("{error:#}"), "cannot serve");
             let log = starter.log.take();
             starter.tell(&Readiness::Error { message: format!("{error:#}"), next_step, log });
             Err(error)

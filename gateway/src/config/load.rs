@@ -112,15 +112,10 @@ impl Config {
     ///
     /// [`UnknownProfile`], with the nearest known name.
     pub fn profile(&self, name: &str) -> Result<&ProfileConfig, UnknownProfile> {
-        self.profiles.get(name).ok_or_else(|| self.unknown_profile(name))
-    }
-
-    /// The error about the profile `name`, which the configuration does not have.
-    pub fn unknown_profile(&self, name: &str) -> UnknownProfile {
-        UnknownProfile {
+        self.profiles.get(name).ok_or_else(|| UnknownProfile {
             name: name.to_owned(),
             nearest: suggest::nearest(name, self.profiles.keys().map(String::as_str)).map(str::to_owned),
             known: self.profiles.keys().cloned().collect(),
-        }
+        })
     }
 }

@@ -6,6 +6,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// Our own targets: `snowgate` and, by its prefix, `snowgate_link`; and the crates that log on our behalf.
 const OURS: [&str; 2] = ["snowgate", "snowflake_wire"];
 
+/// The target of the spans that tell what an event is about (process, connection, session, request, backend). They
+/// are there whatever is logged, so that every event that is logged names them.
+pub const SPANS: &str = "snowgate_spans";
+
 /// The level of all other targets by default.
 const OTHERS_LEVEL: LevelFilter = LevelFilter::WARN;
 
@@ -40,6 +44,10 @@ pub fn parse(text: &str) -> Result<Targets, TargetsError> {
     }
     parts.into_iter().try_fold(standard(LevelFilter::INFO), |targets, part| match part.split_once('=') {
         None => level(part).map(|level| with_ours(targets, level)).map_err(wrong),
+        // The gateway as a whole.
+        Some((target, word)) if target == OURS[0] => {
+            level(word).map(|level| with_ours(targets, level)).map_err(wrong)
+        }
         Some((target, word)) if is_target(target) => {
             level(word).map(|level| targets.with_target(target, level)).map_err(wrong)
         }
@@ -83,6 +91,8 @@ mod tests {
         assert!(!enables(list, "snowgate::mcp", Level::DEBUG));
         assert!(enables(list, "snowgate::mcp", Level::INFO));
         assert!(enables(list, "tokio", Level::INFO));
+        assert!(enables("snowgate=debug", "snowflake_wire::session", Level::DEBUG));
+        assert!(!enables("snowgate=debug,snowflake_wire=warn", "snowflake_wire::session", Level::INFO));
     }
 
     #[test]

@@ -219,8 +219,8 @@ impl<S: LinkStream> Channel<S> {
 
     /// Gives the session's state to the shim, with whatever is written next.
     pub(super) fn give_state(&self) {
-        let state = self.session.resume_state().to_text();
-        self.with_outbox(|outbox| outbox.state(&state));
+        // Read under the lock: the last STATE frame is the newest state.
+        self.with_outbox(|outbox| outbox.state(&self.session.resume_state().to_text()));
     }
 
     /// Tells the shim that this gateway is about to shut down, and how far it got. What has not started is
@@ -384,6 +384,7 @@ impl<S: LinkStream> Channel<S> {
             self.flush().await
         };
         if let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, last_words).await {
+            let _entered = self.session.span.enter();
             tracing::debug!(%error, "the shim disconnected before the goodbye");
         }
         self.closed.cancel();

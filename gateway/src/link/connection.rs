@@ -14,52 +14,84 @@ use snowgate_link::hello::{
 };
 use snowgate_link::{BUILD, GatewayLink, os};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::channel::Channel;
 use super::control;
 use super::handshake::{Peer, open_session, refusal};
 use super::transport::LinkTransport;
 use crate::mcp::Mcp;
-use crate::session::Session;
+use crate::session::SessionGuard;
 use crate::state::ShimProcess;
 
-/// Serves a connection from its first byte to its last.
-pub async fn serve_connection(mcp: Arc<Mcp>, stream: Stream) {
-    let Some(peer) = trusted_peer(&stream) else { return };
-    let (shared, stream) = (&mcp.shared, Arc::new(stream));
+/// A session that is open, and what its first bytes said.
+struct Opened {
+    guard: SessionGuard,
+    resume: Resume,
+    hello: ClientHello,
+    /// The bytes behind the hello.
+    decoder: Decoder,
+}
+
+/// Serves a connection from its first byte to its last; `span`: the connection's.
+pub async fn serve_connection(mcp: Arc<Mcp>, stream: Stream, span: Span) {
+    let stream = Arc::new(stream);
+    // The span is left behind here: it would be entered with every message. The session's events name their session.
+    if let Some(opened) = open(&mcp, &stream).instrument(span).await {
+        serve_session(&mcp, &stream, opened).await;
+    }
+}
+
+/// Takes a connection through its hello. One that only asks (`snowgate status`) is answered here.
+async fn open(mcp: &Mcp, stream: &Stream) -> Option<Opened> {
+    let (peer, shared) = (trusted_peer(stream)?, &mcp.shared);
     let timeout = shared.config.gateway.hello_timeout;
     let hello = tokio::select! {
-        hello = tokio::time::timeout(timeout, read_hello(&stream)) => hello,
+        hello = tokio::time::timeout(timeout, read_hello(stream)) => hello,
         // A peer that has not said what it wants finds the next gateway.
-        () = shared.shutdown.drain.cancelled() => return,
+        () = shared.shutdown.drain.cancelled() => return None,
     };
-    let hello = match hello {
-        Ok(Ok(Some(hello))) => hello,
-        Ok(Ok(None)) => return,
-        Ok(Err(error)) => return refuse(&stream, refusal(format!("no hello: {error}"), None)).await,
-        Err(_) => return refuse(&stream, refusal("no hello came in time".into(), None)).await,
+    let opened = match hello {
+        Ok(Ok(None)) => return None,
+        Ok(Ok(Some((hello, rest)))) => {
+            let mut decoder = Decoder::new();
+            decoder.push(&rest);
+            open_as(mcp, stream, peer, hello, decoder).await
+        }
+        Ok(Err(error)) => Err(refusal(format!("no hello: {error}"), None)),
+        Err(_) => Err(refusal("no hello came in time".into(), None)),
     };
-    let (hello, rest) = hello;
+    match opened {
+        Ok(opened) => opened,
+        Err(refusal) => {
+            refuse(stream, refusal).await;
+            None
+        }
+    }
+}
+
+/// Does what `hello` asks for: opens a session, or answers questions.
+async fn open_as(
+    mcp: &Mcp,
+    stream: &Stream,
+    peer: Peer,
+    hello: ClientHello,
+    decoder: Decoder,
+) -> Result<Option<Opened>, Refusal> {
     if hello.role == Role::Client {
-        shared.newer_build.note(&hello.build, BUILD);
+        mcp.shared.newer_build.note(&hello.build, BUILD);
     }
-    if let Err(refusal) = check_version(&hello) {
-        return refuse(&stream, refusal).await;
-    }
-    let mut decoder = Decoder::new();
-    decoder.push(&rest);
+    check_version(&hello)?;
     match hello.role {
-        Role::Control => control::serve(shared, &stream, decoder).await,
-        Role::Client => match open_session(&mcp, &hello, peer).await {
-            Ok((guard, resume)) => {
-                let span = guard.session.span.clone();
-                let serving = serve_session(&mcp, &stream, decoder, &hello, &guard.session, resume);
-                serving.instrument(span).await;
-            }
+        Role::Control => {
+            control::serve(&mcp.shared, stream, decoder).await;
+            Ok(None)
+        }
+        Role::Client => match open_session(mcp, &hello, peer).await {
+            Ok((guard, resume)) => Ok(Some(Opened { guard, resume, hello, decoder })),
             Err(refusal) => {
                 tracing::warn!(pid = hello.origin.pid, reason = refusal.message, "refused a session");
-                refuse(&stream, refusal).await;
+                Err(refusal)
             }
         },
     }
@@ -116,15 +148,9 @@ async fn refuse(mut stream: &Stream, refusal: Refusal) {
     let _ = stream.write_all(&ServerHello::Refused(refusal).to_line()).await;
 }
 
-async fn serve_session(
-    mcp: &Arc<Mcp>,
-    stream: &Arc<Stream>,
-    decoder: Decoder,
-    hello: &ClientHello,
-    session: &Arc<Session>,
-    resume: Resume,
-) {
-    let window = Window::default();
+async fn serve_session(mcp: &Arc<Mcp>, stream: &Arc<Stream>, opened: Opened) {
+    let Opened { guard, resume, hello, decoder } = opened;
+    let (session, window) = (&guard.session, Window::default());
     let welcome = Welcome {
         proto: PROTO.common(hello.snowgate).unwrap_or(PROTO.max),
         build: BUILD.to_owned(),
@@ -136,9 +162,10 @@ async fn serve_session(
     if (&**stream).write_all(&ServerHello::Welcome(welcome).to_line()).await.is_err() {
         return;
     }
-    tracing::info!(
-        pid = session.origin.pid, parent = session.origin.parent_exe, resume = ?resume, "session opened"
-    );
+    session.span.in_scope(|| {
+        let (pid, parent) = (session.origin.pid, session.origin.parent_exe.as_deref());
+        tracing::info!(pid, parent, resume = ?resume, "session opened");
+    });
     // Never more on the way than the journal keeps the results of.
     let shim_window = Window {
         frames: hello.window.frames.min(window.frames),
@@ -153,9 +180,11 @@ async fn serve_session(
         LinkTransport::new(Arc::clone(shared), Arc::clone(stream), decoder, channel, Arc::clone(session));
     let service = mcp.service(Arc::clone(session));
     let ended = serve_directly(service, transport, None).waiting().await;
-    if let Err(error) = ended {
-        tracing::error!(%error, "a session's task failed");
-    }
     shared.keeper.persist_ended(session).await;
-    tracing::info!("session closed");
+    session.span.in_scope(|| {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a session's task failed");
+        }
+        tracing::info!("session closed");
+    });
 }

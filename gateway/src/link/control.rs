@@ -31,7 +31,7 @@ pub enum Command {
     Status,
     /// Who is connected?
     Sessions,
-    /// Finish what runs and leave.
+    /// Finish what runs and shut down.
     Stop,
     /// Finish what runs, and have the program that is then on disk go on.
     Restart,
@@ -116,22 +116,31 @@ pub fn ask(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>, Start
     loop {
         match connect(endpoint, &ClientHello::new(Role::Control), deadline)? {
             Attempt::Connected(connected) => {
-                let failed = |source| StartError::Io {
-                    what: "ask the gateway on",
-                    path: endpoint.socket.clone(),
-                    source,
-                };
-                return exchange(&connected.stream, &connected.rest, command).map(Some).map_err(failed);
+                match exchange(&connected.stream, &connected.rest, command) {
+                    Ok(reply) => return Ok(Some(reply)),
+                    // It began to shut down before it answered.
+                    Err(error) if is_hang_up(&error) => {}
+                    Err(source) => {
+                        let (what, path) = ("ask the gateway on", endpoint.socket.clone());
+                        return Err(StartError::Io { what, path, source });
+                    }
+                }
             }
             Attempt::Absent => return Ok(None),
-            Attempt::Dying if Instant::now() < deadline => std::thread::sleep(ASK_PAUSE),
-            Attempt::Dying => {
-                let (socket, step) =
-                    (endpoint.socket.clone(), "an answer from a gateway that keeps hanging up");
-                return Err(StartError::Deadline { socket, step });
-            }
+            Attempt::Dying => {}
         }
+        if Instant::now() >= deadline {
+            let (socket, step) = (endpoint.socket.clone(), "an answer from a gateway that keeps hanging up");
+            return Err(StartError::Deadline { socket, step });
+        }
+        std::thread::sleep(ASK_PAUSE);
     }
+}
+
+/// Whether the gateway has closed the connection without an answer.
+fn is_hang_up(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe)
 }
 
 fn exchange(

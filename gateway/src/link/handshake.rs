@@ -141,7 +141,9 @@ async fn look_up(shared: &Shared, claim: Claim, peer: Peer) -> (Claim, Past) {
         Claim::Resumed(key) => Some(key.clone()),
         Claim::New(_) | Claim::Lost(_) => None,
     };
+    let span = tracing::Span::current();
     let asking = spawn_blocking(move || {
+        let _entered = span.entered();
         let found = presented.map_or(Ok(SessionLookup::Unknown), |key| state.resume(&key, peer.shim));
         let found = found.inspect_err(|error| {
             tracing::warn!(%error, "cannot look up a session that comes back");

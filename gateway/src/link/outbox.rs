@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_nobody_reads_are_noticed() {
+    fn frames_that_are_not_read_are_noticed() {
         let mut outbox = outbox(9);
         while !outbox.is_overrun() {
             outbox.acknowledge(1);

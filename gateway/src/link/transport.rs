@@ -144,7 +144,9 @@ impl<S: LinkStream> LinkTransport<S> {
         match self.classify_frames() {
             Ok(events) => events.into_iter().for_each(|event| self.handle(event)),
             Err(error) => {
-                tracing::warn!(%error, "closing a connection that breaks the protocol");
+                self.session.span.in_scope(|| {
+                    tracing::warn!(%error, "closing a connection that breaks the protocol");
+                });
                 self.end();
             }
         }
@@ -228,7 +230,7 @@ impl<S: LinkStream> Transport<RoleServer> for LinkTransport<S> {
         loop {
             self.channel.flush_soon();
             if self.channel.with_outbox(|outbox| outbox.is_overrun()) {
-                tracing::warn!("closing a connection that does not read");
+                self.session.span.in_scope(|| tracing::warn!("closing a connection that does not read"));
                 self.end();
             }
             if let Some(message) = self.next_message() {

@@ -271,7 +271,13 @@ impl Call<'_> {
             journal,
         };
         let pool = self.shared.pool(&self.session.profile).await?;
-        let done = pool.run(request, self.wait_for_stop()).await?;
+        let done = pool.run(request, self.wait_for_stop()).await;
+        let query_id = done.as_ref().map_or_else(|error| &error.query_id, |done| &done.query_id);
+        if let Some(query_id) = query_id {
+            // The request's span: what is logged about it from here on names the query.
+            tracing::Span::current().record("query_id", query_id);
+        }
+        let done = done?;
         self.session.counters.rows.fetch_add(done.rows.rows().len() as u64, Ordering::Relaxed);
         Ok(done)
     }

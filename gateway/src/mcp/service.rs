@@ -23,6 +23,7 @@ use super::facts::RequestFacts;
 use super::shown;
 use super::tool_call::ToolCall;
 use super::tools::ToolList;
+use crate::config::log_targets::SPANS;
 use crate::session::{ClientIdentity, Era, Session};
 use crate::shared::Shared;
 
@@ -46,17 +47,12 @@ impl SqlService {
 
     /// The span of a request: every event on its behalf carries session, number and, once known, query id.
     fn request_span(&self, context: &RequestContext<RoleServer>) -> Span {
-        // Always on: whatever level is logged, an event names its request.
-        let span = tracing::error_span!(
-            parent: &self.session.span, "request", request = Empty, query_id = Empty, traceparent = Empty
-        );
-        if let Some(facts) = context.extensions.get::<RequestFacts>() {
-            span.record("request", facts.number);
-            if let Some(trace) = &facts.trace {
-                span.record("traceparent", tracing::field::display(trace));
-            }
-        }
-        span
+        let facts = context.extensions.get::<RequestFacts>();
+        let trace = facts.and_then(|facts| facts.trace.as_ref()).map(tracing::field::display);
+        tracing::error_span!(
+            target: SPANS, parent: &self.session.span, "request",
+            request = facts.map(|facts| facts.number), query_id = Empty, traceparent = trace
+        )
     }
 
     /// Answers `initialize`.

@@ -1,6 +1,6 @@
 //! Tool calls over the scriptable backend.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rmcp::ErrorData;
@@ -196,4 +196,40 @@ async fn the_session_tells_its_context_limits_and_counters() {
         (&json!("fake"), &json!("default"), &json!(1))
     );
     assert_eq!(info["limits"]["rows_max"], gateway.shared.config.limits.rows_max);
+}
+
+/// Bytes that a subscriber writes.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_after_a_statement_name_its_query() {
+    use tracing::Instrument as _;
+    // With a second subscriber, `tracing` asks this one too about what other tests' threads have met first.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    let _subscriber = tracing::subscriber::set_default(subscriber);
+    let gateway = TestGateway::new().await;
+    gateway.fake.script("select secret", Script::completes().with_query_id("01b"));
+    let session = &gateway.open_session().session;
+    let span = tracing::error_span!("request", query_id = tracing::field::Empty);
+    execute(&gateway, session, 1, "select secret").instrument(span.clone()).await;
+    span.in_scope(|| tracing::info!("after"));
+    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let line = log.lines().find(|line| line.contains("\"after\"")).unwrap();
+    assert!(line.contains("\"query_id\":\"01b\""), "{line}");
+    assert!(!log.contains("secret"), "{log}");
 }

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn every_tool_is_read_as_itself() {
         let arguments = json!({"database": "d", "table": "t", "view_name": "v", "query": "q"});
-        for tool in ToolName::ALL {
+        for &tool in ToolName::ALL {
             let takes: &[&str] = match tool {
                 ToolName::ListViews => &["database"],
                 ToolName::DescribeTable => &["table"],

@@ -8,73 +8,64 @@ use super::shown;
 /// How similar to a tool's name an unknown one must be (Jaro-Winkler) to be taken for a slip.
 const SIMILARITY_MIN: f64 = 0.8;
 
-/// A tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ToolName {
+/// Defines the tools, in the order they are listed: variant and name, once each.
+macro_rules! tools {
+    ($($(#[doc = $doc:literal])+ $tool:ident = $name:literal,)+) => {
+        /// A tool.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum ToolName {
+            $($(#[doc = $doc])+ $tool,)+
+        }
+
+        impl ToolName {
+            /// All tools, in the order they are listed.
+            pub const ALL: &[Self] = &[$(Self::$tool,)+];
+
+            /// The name as clients know it.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$tool => $name,)+
+                }
+            }
+        }
+    };
+}
+
+tools! {
     /// Lists databases.
-    ListDatabases,
+    ListDatabases = "list_databases",
     /// Lists the schemas of a database.
-    ListSchemas,
+    ListSchemas = "list_schemas",
     /// Lists tables.
-    ListTables,
+    ListTables = "list_tables",
     /// Lists views.
-    ListViews,
+    ListViews = "list_views",
     /// Shows a table's columns.
-    DescribeTable,
+    DescribeTable = "describe_table",
     /// Shows a view's columns and definition.
-    DescribeView,
+    DescribeView = "describe_view",
     /// Returns a view's rows.
-    QueryView,
+    QueryView = "query_view",
     /// Runs a statement.
-    ExecuteQuery,
+    ExecuteQuery = "execute_query",
     /// Changes the session's context: later requests depend on it.
-    SetContext,
+    SetContext = "set_context",
     /// Shows the session.
-    SessionInfo,
+    SessionInfo = "session_info",
 }
 
 impl ToolName {
-    /// All tools, in the order they are listed.
-    pub const ALL: [Self; 10] = [
-        Self::ListDatabases,
-        Self::ListSchemas,
-        Self::ListTables,
-        Self::ListViews,
-        Self::DescribeTable,
-        Self::DescribeView,
-        Self::QueryView,
-        Self::ExecuteQuery,
-        Self::SetContext,
-        Self::SessionInfo,
-    ];
-
-    /// The name as clients know it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ListDatabases => "list_databases",
-            Self::ListSchemas => "list_schemas",
-            Self::ListTables => "list_tables",
-            Self::ListViews => "list_views",
-            Self::DescribeTable => "describe_table",
-            Self::DescribeView => "describe_view",
-            Self::QueryView => "query_view",
-            Self::ExecuteQuery => "execute_query",
-            Self::SetContext => "set_context",
-            Self::SessionInfo => "session_info",
-        }
-    }
-
     /// The tool called `name`.
     ///
     /// # Errors
     /// There is none; the error names the nearest.
     pub(super) fn parse(name: &str) -> Result<Self, ErrorData> {
-        Self::ALL.into_iter().find(|known| known.as_str() == name).ok_or_else(|| unknown(name))
+        Self::ALL.iter().copied().find(|known| known.as_str() == name).ok_or_else(|| unknown(name))
     }
 }
 
 fn unknown(name: &str) -> ErrorData {
-    let names = ToolName::ALL.map(ToolName::as_str);
+    let names: Vec<&str> = ToolName::ALL.iter().map(|tool| tool.as_str()).collect();
     let similarity = |known: &&str| strsim::jaro_winkler(name, known);
     let near = names.iter().filter(|known| similarity(known) > SIMILARITY_MIN);
     let nearest = near.max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
@@ -89,7 +80,7 @@ mod tests {
 
     #[test]
     fn every_tool_is_found_by_its_name() {
-        for tool in ToolName::ALL {
+        for &tool in ToolName::ALL {
             assert_eq!(ToolName::parse(tool.as_str()).unwrap(), tool);
         }
     }

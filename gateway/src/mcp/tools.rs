@@ -49,66 +49,70 @@ impl ToolLists {
 
 impl ToolList {
     fn of(offer: Offer) -> Self {
-        let tools = build(offer.read_only);
+        let tools = ToolName::ALL.iter().map(|&tool| describe(tool, offer)).collect::<Vec<_>>();
         // A tool's definition holds nothing that JSON cannot express.
         let digest = Digest::of(&serde_json::to_string(&tools).unwrap_or_default()).short();
         Self { tools, digest }
     }
 }
 
-fn build(read_only: bool) -> Vec<Tool> {
-    let query = if read_only {
-        "Run one read-only SQL statement in the session's context and return its rows."
-    } else {
-        "Run one SQL statement in the session's context and return its rows or the number of rows changed."
-    };
-    vec![
-        reader::<args::Nothing>(
-            ToolName::ListDatabases,
-            "List databases",
-            "List the databases that can be queried.",
-        ),
-        reader::<args::ListSchemas>(ToolName::ListSchemas, "List schemas", "List the schemas of a database."),
-        reader::<args::ListTables>(
-            ToolName::ListTables,
+/// What clients are told of `tool`.
+fn describe(tool: ToolName, Offer { read_only }: Offer) -> Tool {
+    match tool {
+        ToolName::ListDatabases => {
+            reader::<args::Nothing>(tool, "List databases", "List the databases that can be queried.")
+        }
+        ToolName::ListSchemas => {
+            reader::<args::ListSchemas>(tool, "List schemas", "List the schemas of a database.")
+        }
+        ToolName::ListTables => reader::<args::ListTables>(
+            tool,
             "List tables",
             "List tables, with estimated row counts where known.",
         ),
-        reader::<args::ListViews>(ToolName::ListViews, "List views", "List the views of a database."),
-        reader::<args::DescribeTable>(
-            ToolName::DescribeTable,
+        ToolName::ListViews => reader::<args::ListViews>(tool, "List views", "List the views of a database."),
+        ToolName::DescribeTable => reader::<args::DescribeTable>(
+            tool,
             "Describe table",
             "Show the columns of a table or view: name, type, nullability, default, key.",
         ),
-        reader::<args::DescribeView>(
-            ToolName::DescribeView,
+        ToolName::DescribeView => reader::<args::DescribeView>(
+            tool,
             "Describe view",
             "Show the columns and the SQL definition of a view.",
         ),
-        reader::<args::QueryView>(ToolName::QueryView, "Query view", "Return rows of a view or table."),
-        tool::<args::ExecuteQuery>(ToolName::ExecuteQuery, "Execute query", query)
+        ToolName::QueryView => {
+            reader::<args::QueryView>(tool, "Query view", "Return rows of a view or table.")
+        }
+        ToolName::ExecuteQuery => new::<args::ExecuteQuery>(tool, "Execute query", execute_query(read_only))
             .with_annotations(annotations(read_only, !read_only, read_only)),
-        tool::<args::SetContext>(
-            ToolName::SetContext,
+        ToolName::SetContext => new::<args::SetContext>(
+            tool,
             "Set context",
             "Change this session's role, warehouse, database or schema; other clients are not affected.",
         )
         .with_annotations(annotations(false, false, true))
         .with_raw_output_schema(Arc::new(context_schema())),
-        reader::<args::Nothing>(
-            ToolName::SessionInfo,
-            "Session info",
-            "Show this session's context, limits and counters.",
-        )
-        .with_raw_output_schema(Arc::new(session_schema())),
-    ]
+        ToolName::SessionInfo => {
+            reader::<args::Nothing>(tool, "Session info", "Show this session's context, limits and counters.")
+                .with_raw_output_schema(Arc::new(session_schema()))
+        }
+    }
+}
+
+fn execute_query(read_only: bool) -> &'static str {
+    if read_only {
+        "Run one read-only SQL statement in the session's context and return its rows."
+    } else {
+        "Run one SQL statement in the session's context and return its rows or the number of rows changed."
+    }
 }
 
 fn reader<A: JsonSchema>(name: ToolName, title: &str, description: &'static str) -> Tool {
-    tool::<A>(name, title, description).with_annotations(annotations(true, false, true))
+    new::<A>(name, title, description).with_annotations(annotations(true, false, true))
 }
 
-fn tool<A: JsonSchema>(name: ToolName, title: &str, description: &'static str) -> Tool {
+fn new<A: JsonSchema>(name: ToolName, title: &str, description: &'static str) -> Tool {
     Tool::new(name.as_str(), description, Arc::new(input_schema::<A>())).with_title(title)
 }
 

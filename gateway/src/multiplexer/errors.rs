@@ -27,9 +27,7 @@ pub(super) fn connect_timed_out() -> BackendError {
 /// goes on where only this gateway stops.
 pub(super) fn stopped_while_waiting(stop: StopReason, earlier: Option<&str>) -> BackendError {
     match (stop, earlier) {
-        (StopReason::Detach, Some(_)) => {
-            BackendError::new(ErrorKind::Detached, "the gateway is shutting down; the query keeps running")
-        }
+        (StopReason::Detach, Some(query_id)) => BackendError::detached(query_id),
         _ => cancelled(),
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 use crate::backend::{Backend, BackendError, Connection};
+use crate::config::log_targets::SPANS;
 
 /// Opens and checks a backend's connections for `deadpool`.
 pub(super) struct Manager {
@@ -21,8 +22,6 @@ pub(super) struct Manager {
 /// An open connection, and what the pool records about it.
 pub(super) struct PooledConnection {
     pub(super) connection: Box<dyn Connection>,
-    /// Distinguishes it in the log from the others of its pool; counted from 1.
-    number: u64,
     /// Set at each lease. `deadpool` has a time like it, but reads the system's clock, which a test cannot
     /// set.
     leased_at: Instant,
@@ -33,15 +32,10 @@ impl Manager {
         Self { name: name.to_owned(), backend, opened: AtomicU64::new(0) }
     }
 
-    /// The span of one piece of work on a connection. It is made anew for each, so that its parent is the
-    /// request that the work is for. Its level is `error` so that it is there at every level of the log.
+    /// The span in which a connection is opened; its parent is the request that needs it. There is none for what
+    /// runs on the connection: its events are the request's own.
     fn span(&self, number: u64) -> Span {
-        tracing::error_span!("backend", backend = self.name, connection = number)
-    }
-
-    /// The span of a request that runs on `pooled`.
-    pub(super) fn span_of(&self, pooled: &PooledConnection) -> Span {
-        self.span(pooled.number)
+        tracing::error_span!(target: SPANS, "backend", backend = self.name, connection = number)
     }
 }
 
@@ -59,7 +53,7 @@ impl deadpool::managed::Manager for Manager {
     async fn create(&self) -> Result<PooledConnection, BackendError> {
         let number = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
         let connection = self.backend.connect().instrument(self.span(number)).await?;
-        Ok(PooledConnection { connection, number, leased_at: Instant::now() })
+        Ok(PooledConnection { connection, leased_at: Instant::now() })
     }
 
     async fn recycle(&self, pooled: &mut PooledConnection, _: &Metrics) -> RecycleResult<BackendError> {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use deadpool::managed::{self, Object, PoolError, TimeoutType, Timeouts};
 use tokio::time::Instant;
-use tracing::Instrument as _;
 
 use super::errors;
 use super::manager::Manager;
@@ -125,8 +124,7 @@ impl Pool {
             Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
             _ => error,
         })?;
-        let span = self.connections.manager().span_of(&lease.pooled);
-        lease.run(request, stop).instrument(span).await
+        lease.run(request, stop).await
     }
 
     /// Closes the connections that are not leased, and tells the backend that the gateway shuts down.

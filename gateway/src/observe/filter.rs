@@ -5,7 +5,7 @@ use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::Filter;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::config::log_targets::{TargetsError, parse, standard};
+use crate::config::log_targets::{SPANS, TargetsError, parse, standard};
 
 /// The MCP library's targets. It logs whole requests, SQL included, at every level below error.
 const RMCP: &str = "rmcp";
@@ -16,9 +16,13 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let chosen = targets.map_or_else(|| Ok(standard(level.into())), parse)?;
-    // A second filter, not an entry among the targets: a more specific target of the user's would override
-    // that.
-    Ok(chosen.and(filter_fn(may_be_logged)))
+    // Filters of their own, not entries among the targets: a more specific target of the user's would override
+    // those.
+    Ok(chosen.or(filter_fn(tells_what_events_are_about)).and(filter_fn(may_be_logged)))
+}
+
+fn tells_what_events_are_about(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.target() == SPANS
 }
 
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {

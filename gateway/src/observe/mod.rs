@@ -100,6 +100,7 @@ fn build(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::log_targets::SPANS;
 
     fn logged(targets: Option<&str>, body: impl FnOnce()) -> String {
         let dir = tempfile::tempdir().unwrap();
@@ -139,6 +140,18 @@ mod tests {
             assert!(!text.contains("secret"), "{targets:?}: {text}");
             assert!(text.contains("fail to send") && text.contains("ours"), "{targets:?}: {text}");
         }
+    }
+
+    #[test]
+    fn an_event_names_what_it_is_about_whatever_is_logged() {
+        let text = logged(Some("snowgate=off,snowgate::link=info"), || {
+            let span = tracing::error_span!(target: SPANS, "session", session = "s");
+            span.in_scope(|| {
+                tracing::info!(target: "snowgate::link", "logged");
+                tracing::error!(target: "snowgate::mcp", "not logged");
+            });
+        });
+        assert!(text.contains("\"session\":\"s\"") && !text.contains("not logged"), "{text}");
     }
 
     #[test]

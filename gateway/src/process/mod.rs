@@ -15,5 +15,5 @@ mod start;
 mod watchers;
 
 pub use listener::{BindError, GatewayLock, Listener};
-pub use restart::{LOCK_FD, READY_STDOUT, restart};
-pub use start::{Ending, Events, start};
+pub use restart::restart;
+pub use start::{Events, Outcome, start};

@@ -8,10 +8,10 @@ use std::process::Command;
 use super::listener::GatewayLock;
 
 /// The flag of `serve` by which a shim that starts a gateway asks for its readiness line.
-pub const READY_STDOUT: &str = "--ready-stdout";
+const READY_STDOUT: &str = "--ready-stdout";
 
 /// The flag of `serve` by which a gateway passes its lock to the one that takes its place.
-pub const LOCK_FD: &str = "--lock-fd";
+const LOCK_FD: &str = "--lock-fd";
 
 /// Becomes the program at `path`. Returns only if that fails.
 pub fn restart(path: &Path, lock: &GatewayLock) -> anyhow::Error {

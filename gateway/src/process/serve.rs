@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
 use super::drain::drain;
 use super::listener::{GatewayLock, Listener};
 use super::watchers;
+use crate::config::log_targets::SPANS;
 use crate::link::serve_connection;
 use crate::mcp::Mcp;
 
@@ -49,8 +49,8 @@ async fn accept(mcp: &Arc<Mcp>, listener: &Listener, connections: &TaskTracker) 
             }
             Ok(stream) => {
                 accepted += 1;
-                let span = tracing::error_span!("connection", connection = accepted);
-                connections.spawn(serve_connection(Arc::clone(mcp), stream).instrument(span));
+                let span = tracing::error_span!(target: SPANS, "connection", connection = accepted);
+                connections.spawn(serve_connection(Arc::clone(mcp), stream, span));
             }
             Err(error) => {
                 tracing::error!(%error, "cannot accept a connection");

@@ -14,6 +14,7 @@ use tracing::Instrument;
 use super::backends::registry;
 use super::listener::{BindError, GatewayLock, Listener};
 use super::serve::serve;
+use crate::config::log_targets::SPANS;
 use crate::config::{Config, Paths, ProcessEnvironment};
 use crate::mcp::Mcp;
 use crate::multiplexer::Multiplexer;
@@ -25,7 +26,7 @@ use crate::state::StateStore;
 const BLOCKING_THREADS_MAX: usize = 8;
 
 /// How a gateway ended that had no error.
-pub enum Ending {
+pub enum Outcome {
     /// It did not serve at all: another gateway does.
     AlreadyRunning,
     /// It has shut down.
@@ -53,7 +54,7 @@ pub fn start(
     find_endpoint: impl FnOnce() -> Result<Endpoint, EndpointError>,
     lock_fd: Option<RawFd>,
     events: &mut dyn Events,
-) -> Result<Ending> {
+) -> Result<Outcome> {
     let environment = ProcessEnvironment;
     let paths = Paths::discover(&environment)?;
     let config = Config::load(&paths, &environment)?;
@@ -72,14 +73,17 @@ pub fn start(
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    // Always on: whatever level is logged, an event names its process.
-    let span = tracing::error_span!("process", pid = std::process::id());
-    let ending = runtime.block_on(run(config, paths, endpoint, lock_fd, events).instrument(span))?;
+    let span = tracing::error_span!(target: SPANS, "process", pid = std::process::id());
+    let outcome = runtime.block_on(run(config, paths, endpoint, lock_fd, events).instrument(span.clone()));
+    let _entered = span.entered();
+    if let Err(error) = &outcome {
+        tracing::error!(error = format!("{error:#}"), "cannot serve");
+    }
     match log_guard.dropped_lines() {
         0 => {}
         lines => tracing::warn!(lines, "log lines were dropped: the disk was too slow"),
     }
-    Ok(ending)
+    outcome
 }
 
 async fn run(
@@ -88,7 +92,7 @@ async fn run(
     endpoint: Endpoint,
     lock_fd: Option<RawFd>,
     events: &mut dyn Events,
-) -> Result<Ending> {
+) -> Result<Outcome> {
     let lock = match lock_fd {
         Some(number) => GatewayLock::take_over(&endpoint, number),
         None => GatewayLock::take(&endpoint),
@@ -97,7 +101,7 @@ async fn run(
         Err(BindError::Taken(lock)) => {
             tracing::info!(lock = %lock.display(), "another gateway is already running");
             events.already_running();
-            return Ok(Ending::AlreadyRunning);
+            return Ok(Outcome::AlreadyRunning);
         }
         other => other?,
     };
@@ -115,9 +119,9 @@ async fn run(
     let lock = serve(&Mcp::new(Arc::clone(&shared)), listener).await;
     tracing::info!("stopped");
     Ok(if shared.shutdown.is_restart() {
-        Ending::Restarting(shared.program.clone(), lock)
+        Outcome::Restarting(shared.program.clone(), lock)
     } else {
-        Ending::Stopped
+        Outcome::Stopped
     })
 }
 

@@ -16,7 +16,7 @@ use crate::shared::{Shared, YIELD_PAUSE};
 /// How often the gateway looks whether its socket and lock are still there.
 const ENDPOINT_CHECK: Duration = Duration::from_secs(1);
 
-/// How often sessions are looked for whose shims are gone without a word, or which no client came back for.
+/// How often sessions are looked for whose shims ended without a goodbye, or which no client came back for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How often a gateway that makes room for a newer one looks whether nothing runs.

@@ -7,9 +7,9 @@ use crate::state::Counts;
 /// Counters of a session. Each only ever grows, except `running`.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Requests accepted; written by the front.
+    /// Requests started; written by the front.
     pub requests: AtomicU64,
-    /// Requests accepted and not answered yet; written by the front.
+    /// Requests started and not answered yet; written by the front.
     pub running: AtomicUsize,
     /// Rows sent to the client; written by tools.
     pub rows: AtomicU64,

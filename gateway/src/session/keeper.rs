@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use tracing::Instrument;
+use tracing::Span;
 
 use super::{Session, SessionTable};
 use crate::state::{Registered, StateError, StateStore};
@@ -42,9 +42,8 @@ impl Keeper {
     /// Registers `session`, whose client calls itself `client`; returns what it inherits if it follows an
     /// earlier session. Once that is applied, call [`Session::set_persisted`]: before, the session's context
     /// is not the one to be written down.
-    ///
-    /// # Errors
-    /// Logged already, and tried again with the next interval: the session works all the same.
+    /// `None` if it failed, which is logged: it is tried again with the next interval, and the session works all the
+    /// same.
     pub async fn register(&self, session: &Arc<Session>, client: Option<String>) -> Option<Registered> {
         let (record, follows) = (session.record(client), !session.is_registered());
         let (state, ttl_ms) = (Arc::clone(&self.state), self.ttl_ms);
@@ -65,17 +64,18 @@ impl Keeper {
 
     /// Writes down how these sessions are now; what fails is tried again.
     pub async fn persist(&self, sessions: Vec<Arc<Session>>) {
-        let keeper = self.clone();
+        let (keeper, span) = (self.clone(), Span::current());
         // A panic in there is in the log.
-        let _ = spawn_blocking(move || keeper.persist_now(&sessions)).await;
+        let _ = spawn_blocking(move || span.in_scope(|| keeper.persist_now(&sessions))).await;
     }
 
     /// Writes down those sessions of `table` that have changed, and once in a while, as `sweeps` says,
     /// forgets those that have been gone for too long.
     pub async fn persist_changed(&self, table: &Arc<SessionTable>, sweeps: bool) {
-        let (keeper, table) = (self.clone(), Arc::clone(table));
+        let (keeper, table, span) = (self.clone(), Arc::clone(table), Span::current());
         // A panic in there is in the log.
         let _ = spawn_blocking(move || {
+            let _entered = span.entered();
             keeper.state.reopen_if_replaced();
             let sessions = table.all();
             let changed = sessions.iter().filter(|session| session.is_registered() && session.is_dirty());
@@ -93,11 +93,14 @@ impl Keeper {
             return;
         }
         let (keeper, ended) = (self.clone(), Arc::clone(session));
-        let persisting = spawn_blocking(move || keeper.persist_last(&ended));
         // A panic in there is in the log.
-        if let Ok(Err(error)) = persisting.instrument(session.span.clone()).await {
-            tracing::warn!(%error, "cannot write down how the session ended");
-        }
+        let _ = spawn_blocking(move || {
+            let _entered = ended.span.enter();
+            if let Err(error) = keeper.persist_last(&ended) {
+                tracing::warn!(%error, "cannot write down how the session ended");
+            }
+        })
+        .await;
     }
 
     fn persist_last(&self, session: &Session) -> Result<(), StateError> {
@@ -206,6 +209,8 @@ mod tests {
         second.session.note_goodbye();
         second.session.replace();
         keeper.persist_ended(&second.session).await;
-        assert!(second.session.is_replaced() && !second.session.is_over());
+        let third = opened(&table);
+        let registered = keeper.register(&third.session, client()).await;
+        assert_ne!(registered.unwrap().inherited, Some(context("OLD")));
     }
 }

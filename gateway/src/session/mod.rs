@@ -32,6 +32,7 @@ use tracing::Span;
 pub use view::SessionView;
 
 use crate::backend::Context;
+use crate::config::log_targets::SPANS;
 use crate::state::{Identity, SessionRecord, SessionSnapshot, ShimProcess};
 
 /// The context of a session, or why it has none.
@@ -44,18 +45,11 @@ pub struct SessionContext {
     pub lost: Option<String>,
 }
 
-/// How a session's connection ends. The later ones count more: a session that was replaced is its successor's
-/// to write down, whatever its client said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-enum Ending {
-    /// It is connected, or the connection broke.
-    None,
-    /// The client said goodbye.
-    Goodbye,
-    /// A newer connection of the same shim has taken its place.
-    Replaced,
-}
+/// The client said goodbye: a bit of [`Session::ending`].
+const GOODBYE: u8 = 1;
+
+/// A newer connection of the same shim has taken its place: a bit of [`Session::ending`].
+const REPLACED: u8 = 2;
 
 /// One shim's session.
 #[derive(Debug)]
@@ -87,7 +81,7 @@ pub struct Session {
     is_registered: AtomicBool,
     /// Set by the keeper once the state file has the session.
     is_persisted: AtomicBool,
-    /// An [`Ending`]; raised by the front (goodbye) and by the table (replaced).
+    /// How the connection ends: [`GOODBYE`], set by the front, and [`REPLACED`], set by the table.
     ending: AtomicU8,
     /// Set by the registration when the context is the one that an earlier session of the client left.
     is_inherited: AtomicBool,
@@ -116,8 +110,7 @@ impl Session {
     /// A session with a new connection, in `context`.
     pub fn new(opening: Opening, context: SessionContext) -> Self {
         let began = |ms| UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default());
-        // Always on: whatever level is logged, an event names its session.
-        let span = tracing::error_span!("session", session = %opening.key.id, profile = opening.profile.name);
+        let span = tracing::error_span!(target: SPANS, "session", session = %opening.key.id, profile = opening.profile.name);
         Self {
             span,
             key: opening.key,
@@ -132,7 +125,7 @@ impl Session {
             revision: opening.revision,
             is_registered: AtomicBool::new(opening.is_registered),
             is_persisted: AtomicBool::new(opening.is_persisted),
-            ending: AtomicU8::new(Ending::None as u8),
+            ending: AtomicU8::new(0),
             is_inherited: AtomicBool::new(false),
             persisted_requests: AtomicU64::new(opening.counts.requests),
             journal: opening.journal,
@@ -260,18 +253,18 @@ impl Session {
 
     /// The client said goodbye: no shim comes back for the session.
     pub fn note_goodbye(&self) {
-        self.ending.fetch_max(Ending::Goodbye as u8, Ordering::Relaxed);
+        self.ending.fetch_or(GOODBYE, Ordering::Relaxed);
     }
 
     /// A newer connection of the same shim has taken its place.
     pub(super) fn replace(&self) {
-        self.ending.fetch_max(Ending::Replaced as u8, Ordering::Relaxed);
+        self.ending.fetch_or(REPLACED, Ordering::Relaxed);
         self.gone.cancel();
     }
 
     /// Whether a newer connection of the same shim has taken its place.
     pub fn is_replaced(&self) -> bool {
-        self.ending.load(Ordering::Relaxed) == Ending::Replaced as u8
+        self.ending.load(Ordering::Relaxed) & REPLACED != 0
     }
 
     /// What of it is written down again and again.
@@ -282,7 +275,7 @@ impl Session {
 
     /// Whether no shim will come back for it: the client has said goodbye, or its shim is gone.
     pub fn is_over(&self) -> bool {
-        let said_goodbye = self.ending.load(Ordering::Relaxed) == Ending::Goodbye as u8;
+        let said_goodbye = self.ending.load(Ordering::Relaxed) & GOODBYE != 0;
         said_goodbye || self.shim.is_some_and(|shim| !shim.is_alive())
     }
 

@@ -39,10 +39,9 @@ impl Profiles {
     /// # Errors
     /// There is none; the error names the nearest.
     pub fn find(&self, config: &Config, name: &str) -> Result<Arc<Profile>, UnknownProfile> {
-        match self.by_name.get(name) {
-            Some(profile) => Ok(Arc::clone(profile)),
-            None => Err(config.unknown_profile(name)),
-        }
+        let settings = config.profile(name)?;
+        let made = || Arc::new(Profile::of(config, name, settings));
+        Ok(self.by_name.get(name).map_or_else(made, Arc::clone))
     }
 }
 

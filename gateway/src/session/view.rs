@@ -35,7 +35,7 @@ pub struct SessionView {
     pub parent_exe: Option<String>,
     /// The shim's working directory.
     pub cwd: Option<String>,
-    /// Requests taken up.
+    /// Requests started.
     pub requests: u64,
     /// Requests under way.
     pub running: usize,

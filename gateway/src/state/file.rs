@@ -1,4 +1,4 @@
-//! The state file itself: made, opened, found to be of no use, set aside.
+//! The state file itself: created, opened, found to be unusable, set aside.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -159,8 +159,8 @@ fn make(connection: &mut Connection) -> Result<(), Unopened> {
 }
 
 fn check(connection: &Connection) -> Result<(), Unopened> {
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(()) } else { Err(Unopened::Unusable(verdict)) }
+    let report: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if report == "ok" { Ok(()) } else { Err(Unopened::Unusable(report)) }
 }
 
 /// Renames the file and what belongs to it; returns the new name.

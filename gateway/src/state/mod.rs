@@ -63,12 +63,12 @@ struct Problem {
 #[derive(Debug, Default)]
 struct Inner {
     open: Option<OpenFile>,
-    /// When opening was last tried in vain.
+    /// When opening last failed.
     tried_at: Option<Instant>,
 }
 
 impl StateStore {
-    /// The state file in `folder`; it is made where it is missing, and set aside where it is of no use. One
+    /// The state file in `folder`; it is created if it is missing, and set aside if it is unusable. One
     /// that cannot be opened is tried again later: this never fails.
     pub fn open(folder: &Path) -> Self {
         let store = Self { path: folder.join(FILE), inner: Mutex::default(), problem: Mutex::default() };
@@ -133,7 +133,7 @@ impl StateStore {
             Err(Unopened::Unusable(why)) => match file::set_aside(&self.path) {
                 Ok(aside) => {
                     let said = format!("{why}; it was set aside as {}", aside.display());
-                    tracing::error!(file = %self.path.display(), "the state file is of no use: {said}");
+                    tracing::error!(file = %self.path.display(), "the state file is unusable: {said}");
                     self.problems().set_aside = Some(said);
                     match OpenFile::open(&self.path) {
                         Ok(open) => return self.take(inner, open),

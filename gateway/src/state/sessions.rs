@@ -21,7 +21,7 @@ const DETACHED_MAX: i64 = 10_000;
 /// A session's counters, as they stood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Requests taken up.
+    /// Requests started.
     pub requests: u64,
     /// Rows sent.
     pub rows: u64,
@@ -217,7 +217,7 @@ impl StateStore {
         })
     }
 
-    /// Detaches sessions whose shims are gone without a word (`connected` ones are not looked at), and
+    /// Detaches sessions whose shims ended without a goodbye (`connected` ones are not looked at), and
     /// removes those that have been gone for `ttl_ms`; returns how many were removed.
     ///
     /// # Errors

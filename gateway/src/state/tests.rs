@@ -180,7 +180,7 @@ fn a_shim_that_was_killed_with_its_gateway_has_gone() {
 }
 
 #[test]
-fn nobody_follows_a_session_of_another_client_or_one_that_is_too_old() {
+fn a_session_of_another_client_or_one_that_is_too_old_is_not_followed() {
     let Fixture { store, .. } = fixture();
     store.register(&record("gone", "GONE", dead()), true, TTL_MS).unwrap();
     let change: [fn(&mut Identity); 5] = [
@@ -203,7 +203,7 @@ fn nobody_follows_a_session_of_another_client_or_one_that_is_too_old() {
 }
 
 #[test]
-fn a_name_belongs_to_one_session_at_a_time_whoever_the_client_is() {
+fn a_name_belongs_to_one_session_at_a_time_of_any_client() {
     let Fixture { store, .. } = fixture();
     let named = |id: &str, database: &str, shim| SessionRecord {
         name: Some("nightly".to_owned()),
@@ -220,7 +220,7 @@ fn a_name_belongs_to_one_session_at_a_time_whoever_the_client_is() {
 }
 
 #[test]
-fn nobody_follows_a_session_that_was_left_before_another_one_began_that_is_still_there() {
+fn a_session_left_before_another_one_that_is_still_there_began_is_not_followed() {
     let Fixture { store, .. } = fixture();
     let began = |ms_from_now: i64| now_ms() + ms_from_now;
     store.register(&record("old", "OLD", dead()), true, TTL_MS).unwrap();
@@ -271,7 +271,7 @@ fn a_file_that_was_removed_is_made_anew() {
 }
 
 #[test]
-fn sessions_that_nobody_comes_back_for_are_removed_in_time() {
+fn sessions_that_no_client_comes_back_for_are_removed_in_time() {
     let Fixture { store, .. } = fixture();
     for (id, shim) in [("here", alive()), ("gone", dead()), ("connected", dead())] {
         store.register(&record(id, "A", shim), false, TTL_MS).unwrap();

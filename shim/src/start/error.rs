@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::START_TIMEOUT;
 use crate::endpoint::EndpointError;
 use crate::hello::Refusal;
 use crate::os;
@@ -59,7 +58,7 @@ pub enum StartError {
         log: PathBuf,
     },
     /// The deadline passed.
-    #[error("timed out after {} s waiting for {step} (socket: {})", START_TIMEOUT.as_secs(), socket.display())]
+    #[error("timed out waiting for {step} (socket: {})", socket.display())]
     Deadline {
         /// The socket.
         socket: PathBuf,

@@ -65,7 +65,7 @@ impl Subjects {
         let mut program = Command::new(server.python());
         program
             .args(["-B", "-W", "ignore"])
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/account/connector.py"));
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/account/connector.py"));
         let mut connector = Connection::spawn(program.arg(server.address().to_string()))?;
         connector.ask(&select).context("the connector's first statement")?;
         let gateway = home.gateway_pid();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::era::Era;
 use super::judge::Outcome;
-use super::ledger::{Ledger, Sent, Verdict};
+use super::ledger::{Checked, Ledger, Sent};
 use super::plan::Plan;
 use super::script::Script;
 use super::stage::Stage;
@@ -193,15 +193,15 @@ impl<'a> Actor<'a> {
         }
         let now = self.stage.moment();
         match self.ledger.receive(line, now) {
-            Verdict::Answered(sent, outcome) => {
+            Checked::Answered(sent, outcome) => {
                 self.tally.answered(&sent, outcome, now.at);
                 self.stage.answered(self.number, sent.when.epoch);
                 if sent.step == Step::Open {
                     self.opened(outcome);
                 }
             }
-            Verdict::Late => self.tally.answered_late += 1,
-            Verdict::Wrong(sent, why) => self.violation(sent.as_ref(), why),
+            Checked::Late => self.tally.answered_late += 1,
+            Checked::Wrong(sent, why) => self.violation(sent.as_ref(), why),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What one client has asked and not heard of yet, and the verdict on every line that it hears. Pure.
+//! What one client has asked and not heard of yet, and the checked on every line that it hears. Pure.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) struct Sent {
 
 /// What a line means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Checked {
     /// A request is answered as it may be.
     Answered(Sent, Outcome),
     /// A cancelled request is answered all the same, which it may be, once.
@@ -118,9 +118,9 @@ impl Ledger {
     }
 
     /// Judges a line of the shim's.
-    pub(super) fn receive(&mut self, line: &[u8], now: Moment) -> Verdict {
+    pub(super) fn receive(&mut self, line: &[u8], now: Moment) -> Checked {
         let wrong =
-            |why: &str| Verdict::Wrong(None, format!("{why}: {}", String::from_utf8_lossy(line).trim_end()));
+            |why: &str| Checked::Wrong(None, format!("{why}: {}", String::from_utf8_lossy(line).trim_end()));
         let Some(answer) = parse(line) else { return wrong("no JSON-RPC message") };
         if answer.get("method").is_some() {
             return wrong("nobody asked for this");
@@ -135,14 +135,14 @@ impl Ledger {
                 None => wrong("no request"),
             },
             // The id was used again, and this is the answer to the request that had it before.
-            Err(_) if self.is_late(number, &answer) => Verdict::Late,
-            Err(why) => Verdict::Wrong(self.open.remove(&number), format!("{why}: {answer}")),
+            Err(_) if self.is_late(number, &answer) => Checked::Late,
+            Err(why) => Checked::Wrong(self.open.remove(&number), format!("{why}: {answer}")),
         }
     }
 
-    fn receive_late(&mut self, number: u64, wrong: &dyn Fn(&str) -> Verdict) -> Verdict {
+    fn receive_late(&mut self, number: u64, wrong: &dyn Fn(&str) -> Checked) -> Checked {
         match self.cancelled.get_mut(&number).and_then(VecDeque::pop_front) {
-            Some(_) => Verdict::Late,
+            Some(_) => Checked::Late,
             None if number <= self.number => wrong("answered before"),
             None => wrong("an id that no request had"),
         }
@@ -158,7 +158,7 @@ impl Ledger {
         cancelled.remove(at).is_some()
     }
 
-    fn settle(&mut self, sent: Sent, outcome: Outcome, now: Moment) -> Verdict {
+    fn settle(&mut self, sent: Sent, outcome: Outcome, now: Moment) -> Checked {
         if let Some(write) = sent.key.as_ref().and_then(|key| self.writes.get_mut(key)) {
             write.fate = outcome.into();
         }
@@ -171,7 +171,7 @@ impl Ledger {
             }
             self.written.push(database);
         }
-        Verdict::Answered(sent, outcome)
+        Checked::Answered(sent, outcome)
     }
 
     /// Nobody knows whether `unset` has changed the context: what was sent after it may find the one before.
@@ -248,7 +248,7 @@ mod tests {
         ledger.send(step, Moment::default()).0
     }
 
-    fn hear(ledger: &mut Ledger, message: &Value) -> Verdict {
+    fn hear(ledger: &mut Ledger, message: &Value) -> Checked {
         ledger.receive(format!("{message}\n").as_bytes(), Moment::default())
     }
 
@@ -261,12 +261,12 @@ mod tests {
         json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32603, "message": GIVEN_UP}})
     }
 
-    fn is_right(verdict: &Verdict) -> bool {
-        matches!(verdict, Verdict::Answered(_, Outcome::Right))
+    fn is_right(checked: &Checked) -> bool {
+        matches!(checked, Checked::Answered(_, Outcome::Right))
     }
 
-    fn is_wrong(verdict: &Verdict) -> bool {
-        matches!(verdict, Verdict::Wrong(..))
+    fn is_wrong(checked: &Checked) -> bool {
+        matches!(checked, Checked::Wrong(..))
     }
 
     #[test]
@@ -274,12 +274,12 @@ mod tests {
         let mut ledger = ledger();
         let id = send(&mut ledger, Step::Constant(7));
         assert!(is_right(&hear(&mut ledger, &result(id, "n\n7\n(1 row)"))));
-        let Verdict::Wrong(None, why) = hear(&mut ledger, &result(id, "n\n7\n(1 row)")) else { panic!() };
+        let Checked::Wrong(None, why) = hear(&mut ledger, &result(id, "n\n7\n(1 row)")) else { panic!() };
         assert!(why.starts_with("answered before"), "{why}");
     }
 
     #[test]
-    fn whatever_nobody_asked_for_is_wrong() {
+    fn an_answer_to_nothing_is_wrong() {
         let mut ledger = ledger();
         send(&mut ledger, Step::WhoAmI);
         for line in ["rubbish\n", "[]\n", "{}\n", "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"] {
@@ -296,7 +296,7 @@ mod tests {
     fn a_wrong_answer_ends_its_request() {
         let mut ledger = ledger();
         let id = send(&mut ledger, Step::WhoAmI);
-        let Verdict::Wrong(Some(sent), why) = hear(&mut ledger, &result(id, "name\nBRAVO\n(1 row)")) else {
+        let Checked::Wrong(Some(sent), why) = hear(&mut ledger, &result(id, "name\nBRAVO\n(1 row)")) else {
             panic!()
         };
         assert_eq!((sent.step, ledger.open()), (Step::WhoAmI, 0));
@@ -309,7 +309,7 @@ mod tests {
         let id = send(&mut ledger, WRITE);
         assert!(ledger.cancel(id, false).unwrap().contains("notifications/cancelled"));
         assert_eq!(ledger.cancel(id, false), None);
-        assert_eq!(hear(&mut ledger, &result(id, "1 row changed")), Verdict::Late);
+        assert_eq!(hear(&mut ledger, &result(id, "1 row changed")), Checked::Late);
         assert!(is_wrong(&hear(&mut ledger, &result(id, "1 row changed"))));
     }
 
@@ -345,7 +345,7 @@ mod tests {
         let mut ledger = ledger();
         let set = send(&mut ledger, Step::SetContext("BRAVO"));
         let (first, second) = (send(&mut ledger, Step::WhoAmI), send(&mut ledger, WRITE));
-        assert!(matches!(hear(&mut ledger, &given_up(set)), Verdict::Answered(_, Outcome::ShimError)));
+        assert!(matches!(hear(&mut ledger, &given_up(set)), Checked::Answered(_, Outcome::ShimError)));
         assert!(is_right(&hear(&mut ledger, &result(first, "name\nALPHA\n(1 row)"))));
         assert!(is_right(&hear(&mut ledger, &result(second, "1 row changed"))));
         let third = send(&mut ledger, Step::WhoAmI);

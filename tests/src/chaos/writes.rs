@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_in_another_database_or_of_nobody_s_is_wrong() {
+    fn a_row_in_another_database_or_of_no_client_is_wrong() {
         for fate in [Fate::There, Fate::Unknown] {
             assert_eq!(wrong(fate, &["BRAVO"]), 1);
             assert_eq!(wrong(fate, &["ALPHA", "BRAVO"]), 1);

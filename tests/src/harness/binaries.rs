@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -81,6 +82,30 @@ fn run_build(folder: &Path) {
     cargo.arg("build").args(BUILD).args(["--profile", profile, "--target-dir"]).arg(target);
     let built = cargo.current_dir(tests_dir()).output().expect("cargo starts");
     assert!(built.status.success(), "building the programs: {}", String::from_utf8_lossy(&built.stderr));
+}
+
+/// Copies a program to `to`, to be run from there.
+///
+/// Another process does the copying: a descriptor that writes to the copy, inherited by what another thread starts just
+/// then, would make the copy "busy" (ETXTBSY) for a moment.
+///
+/// # Panics
+/// It cannot be copied.
+pub fn copy_program(program: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(program).arg(to).status().expect("cp starts");
+    assert!(copied.success(), "copying {} to {}", program.display(), to.display());
+}
+
+/// Writes a script to `to`, to be run from there; see [`copy_program`].
+///
+/// # Panics
+/// It cannot be written.
+pub fn write_script(text: &str, to: &Path) {
+    let draft = to.with_extension("draft");
+    fs::write(&draft, text).expect("writing a script");
+    copy_program(&draft, to);
+    fs::set_permissions(to, PermissionsExt::from_mode(0o755)).expect("making it executable");
+    fs::remove_file(&draft).expect("removing the draft");
 }
 
 /// The cargo that runs this test program, one of several perhaps: its process id and when it started. `None`

@@ -16,7 +16,7 @@ mod random;
 
 pub use warehouse::support::{eventually, eventually_within, patience, until};
 
-pub use binaries::{Binaries, binaries};
+pub use binaries::{Binaries, binaries, copy_program, write_script};
 pub use client::{Client, Launch, Received};
 pub use disk::{Full, SmallDisk};
 pub use home::Home;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use snowgate_tests::{Client, Home, Launch, binaries, error_text, tool_text};
+use snowgate_tests::{Client, Home, Launch, binaries, error_text, tool_text, write_script};
 
 /// From the request to its answer, which takes no longer than the gateway's attempt to start. A shim that
 /// went on looking would do so for 20 s.
@@ -70,8 +70,7 @@ fn a_gateway_that_cannot_be_run_is_named() {
 fn a_program_that_is_no_gateway_is_reported_with_its_last_words() {
     let home = Home::new();
     let program = home.path().join("snowgate");
-    fs::write(&program, "#!/bin/sh\necho 'libfoo.so.3 is missing' >&2\nexit 7\n").expect("writing");
-    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("making it executable");
+    write_script("#!/bin/sh\necho 'libfoo.so.3 is missing' >&2\nexit 7\n", &program);
     let mut client = home.launch().env("SNOWGATE_GATEWAY", &program).start();
     refusal_with_log(
         &mut client,

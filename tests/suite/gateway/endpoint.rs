@@ -222,7 +222,7 @@ fn a_foreign_process_that_says_nothing_or_hangs_up_is_given_up_at_the_deadline()
     for ((client, id), home) in clients.iter_mut().zip(&ids).zip([&silent, &closing]) {
         let answer = client.answer_within(START_TIMEOUT + patience(), id);
         let message = error_text(&answer, -32603);
-        assert!(message.contains("timed out after 20 s waiting for"), "{message}");
+        assert!(message.contains("timed out waiting for"), "{message}");
         assert!(message.contains(&home.socket().display().to_string()), "{message}");
         assert!(
             since.elapsed() >= START_TIMEOUT - Duration::from_secs(1),

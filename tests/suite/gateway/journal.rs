@@ -350,7 +350,7 @@ fn a_state_file_that_is_of_no_use_is_set_aside_and_everybody_told() {
     let problem = status["state_problem"].as_str().unwrap();
     assert!(problem.contains("set aside as"), "{problem}");
     assert!(home.run(&["status"]).stdout.contains(problem));
-    until("the log says it", || home.log().contains("the state file is of no use"));
+    until("the log says it", || home.log().contains("the state file is unusable"));
     let aside: Vec<_> = std::fs::read_dir(&state).unwrap().flatten().map(|entry| entry.path()).collect();
     let aside = aside.iter().find(|path| path.to_string_lossy().contains("aside")).unwrap();
     assert_eq!(std::fs::read_to_string(aside).unwrap(), "rubbish");

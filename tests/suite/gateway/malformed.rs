@@ -51,7 +51,7 @@ fn what_is_not_json_gets_a_parse_error_without_an_id() {
 }
 
 #[test]
-fn json_that_nobody_should_parse_is_refused() {
+fn json_that_is_too_deep_or_odd_is_refused() {
     let home = Home::new();
     let mut client = ready(&home);
     let nested = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use snowgate_tests::{
-    Client, Home, Signal, binaries, error_text, kill, patience, request_line, send_signal, stateless,
-    tool_text, until,
+    Client, Home, Signal, binaries, copy_program, error_text, kill, patience, request_line, send_signal,
+    stateless, tool_text, until,
 };
 
 fn connected(home: &Home) -> Client {
@@ -63,11 +63,11 @@ fn a_restart_is_not_noticed() {
 fn a_restart_runs_the_program_that_is_on_disk_then() {
     let home = Home::new();
     let program = home.path().join("snowgate");
-    std::fs::copy(&binaries().gateway, &program).unwrap();
+    copy_program(&binaries().gateway, &program);
     let mut client = home.launch().env("SNOWGATE_GATEWAY", &program).start();
     client.initialize();
     let upgrade = home.path().join("snowgate.new");
-    std::fs::copy(&binaries().gateway, &upgrade).unwrap();
+    copy_program(&binaries().gateway, &upgrade);
     std::fs::rename(&upgrade, &program).unwrap();
     let inode = |path: &std::path::Path| std::fs::metadata(path).unwrap().ino();
     let running = || inode(format!("/proc/{}/exe", home.gateway_pid()).as_ref());
@@ -149,7 +149,7 @@ fn an_installation_behind_a_link_is_upgraded_by_changing_the_link() {
         let folder = home.path().join(name);
         std::fs::create_dir(&folder).unwrap();
         for program in [&binaries().gateway, &binaries().shim] {
-            std::fs::copy(program, folder.join(program.file_name().unwrap())).unwrap();
+            copy_program(program, &folder.join(program.file_name().unwrap()));
         }
         folder
     };
@@ -202,7 +202,7 @@ fn where_no_gateway_runs_a_restart_says_so() {
 fn a_program_that_does_not_start_again_is_named() {
     let home = Home::new();
     let program = home.path().join("snowgate");
-    std::fs::copy(&binaries().gateway, &program).unwrap();
+    copy_program(&binaries().gateway, &program);
     let mut client = home.launch().env("SNOWGATE_GATEWAY", &program).start();
     client.initialize();
     std::fs::remove_file(&program).unwrap();
@@ -215,7 +215,7 @@ fn a_program_that_does_not_start_again_is_named() {
     let message = answer["error"]["message"].as_str().unwrap();
     assert!(message.contains("cannot run"), "{message}");
     std::fs::remove_file(&program).unwrap();
-    std::fs::copy(&binaries().gateway, &program).unwrap();
+    copy_program(&binaries().gateway, &program);
     assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
 }
 

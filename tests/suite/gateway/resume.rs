@@ -152,7 +152,7 @@ fn a_read_runs_again_also_where_writing_is_allowed() {
 }
 
 #[test]
-fn a_gateway_that_nobody_can_find_makes_room_for_another() {
+fn a_gateway_that_cannot_be_found_makes_room_for_another() {
     for gone in ["gateway.sock", "gateway.lock"] {
         let home = Home::new();
         let mut client = connected(&home);

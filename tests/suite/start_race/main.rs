@@ -166,7 +166,7 @@ fn round(home: &Home, killed: &Killed, random: &mut Random) {
 }
 
 #[test]
-fn forty_shims_start_one_gateway_whoever_is_killed_meanwhile() {
+fn forty_shims_start_one_gateway_whichever_process_is_killed() {
     let mut random = Random::from_env("SNOWGATE_TEST_SEED");
     println!("SNOWGATE_TEST_SEED={}", random.seed);
     let (home, killed, done) = (Home::new(), Killed::default(), AtomicBool::new(false));

@@ -76,7 +76,7 @@ impl Builder {
     /// Log-ins by browser and with a second factor give no token that replaces them later, whatever clients
     /// want.
     #[must_use]
-    pub fn remembers_nobody(mut self) -> Self {
+    pub fn grants_no_tokens(mut self) -> Self {
         self.settings.remembers = false;
         self
     }

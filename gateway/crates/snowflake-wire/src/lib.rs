@@ -25,7 +25,7 @@
 //! binding of parameters, statements of several statements, Arrow, HTTP/2, telemetry, and any look at the
 //! environment (but the TLS library heeds `SSL_CERT_FILE` and `SSL_CERT_DIR`).
 //!
-//! With the feature `stand-in`, [`stand_in`] is a scripted server for tests.
+//! With the feature `stand-in`, the module `stand_in` is a scripted server for tests.
 
 mod answer;
 mod auth;

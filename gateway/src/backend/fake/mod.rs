@@ -6,7 +6,7 @@
 //! ```ignore
 //! let fake = FakeBackend::new();
 //! fake.script("slow", Script::completes().after(Duration::from_secs(3)));
-//! fake.next_opening(Opening::fails(ErrorKind::Unavailable));
+//! fake.next_opening(ConnectScript::fails(ErrorKind::Unavailable));
 //! let multiplexer = Multiplexer::new(fake.registry("fake"), pool_config);
 //! let done = multiplexer.pool("fake").await?.run(request("slow"), pending()).await?;
 //! assert_eq!(fake.events(), [Event::Opened(1), Event::Ran(1, "slow".to_owned())]);
@@ -25,7 +25,7 @@ use tokio::time::sleep;
 
 use self::connection::FakeConnection;
 pub(crate) use self::journal::FakeJournal;
-pub(crate) use self::script::{OnStop, Opening, Script};
+pub(crate) use self::script::{ConnectScript, OnStop, Script};
 use super::{
     Backend, BackendError, BoxFuture, Caps, Connection, Context, ErrorKind, Operation, Registry, Request,
     RequestOrigin, Transaction,
@@ -59,7 +59,7 @@ pub(crate) struct FakeBackend {
 struct Shared {
     scripts: BTreeMap<String, Script>,
     /// How the next connections open; after the last one they open at once.
-    openings: VecDeque<Opening>,
+    openings: VecDeque<ConnectScript>,
     events: Vec<Event>,
     requests: Vec<Request>,
     /// Connections opened so far.
@@ -79,7 +79,7 @@ impl FakeBackend {
     }
 
     /// Sets how the next connection opens, or, after earlier calls, the one after those.
-    pub(crate) fn next_opening(&self, opening: Opening) {
+    pub(crate) fn next_opening(&self, opening: ConnectScript) {
         self.lock().openings.push_back(opening);
     }
 
@@ -157,7 +157,7 @@ impl Backend for FakeBackend {
     fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>> {
         Box::pin(async move {
             let opening = self.lock().openings.pop_front();
-            if let Some(Opening { takes, error }) = opening {
+            if let Some(ConnectScript { takes, error }) = opening {
                 wait(takes).await;
                 error.map_or(Ok(()), Err)?;
             }

@@ -43,13 +43,13 @@ pub(crate) enum OnStop {
 
 /// How a connection opens.
 #[derive(Clone, Debug)]
-pub(crate) struct Opening {
+pub(crate) struct ConnectScript {
     pub(super) takes: Duration,
     /// `None`: it succeeds.
     pub(super) error: Option<BackendError>,
 }
 
-impl Opening {
+impl ConnectScript {
     /// It succeeds at once.
     pub(crate) fn succeeds() -> Self {
         Self { takes: Duration::ZERO, error: None }

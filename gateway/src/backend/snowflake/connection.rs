@@ -11,7 +11,7 @@ use snowflake_wire::Error;
 use super::admission::admit;
 use super::class::Class;
 use super::context_switch::{ContextSwitch, SwitchError, Switched};
-use super::failure::{detached, of_connection, stopped_early};
+use super::failure::{of_connection, stopped_early};
 use super::log_in::LoginManager;
 use super::run::{Run, RunError, sessions_lost};
 use super::session::{OpenSession, SessionHandle};
@@ -111,7 +111,7 @@ impl SnowflakeConnection {
         request: &Request,
         stop: &StopSignals,
     ) -> Result<SessionHandle, BackendError> {
-        let mut is_new = false;
+        let mut is_second_try = false;
         loop {
             if !self.is_logged_in() {
                 // Close the old one first: the account may allow only one.
@@ -122,7 +122,7 @@ impl SnowflakeConnection {
             let breaker = &self.login_manager.breaker;
             let switch = ContextSwitch { session, breaker, timeout: request.timeout };
             let switched = switch.run(&request.context, stop).await;
-            match after_switch(&switched, is_new) {
+            match after_switch(&switched, is_second_try) {
                 AfterSwitch::Ready => return Ok(session.handle().clone()),
                 AfterSwitch::NewSession => self.session = None,
                 AfterSwitch::Report { keeps_session } => {
@@ -132,7 +132,7 @@ impl SnowflakeConnection {
                     return Err(report_switch(switched));
                 }
             }
-            is_new = true;
+            is_second_try = true;
         }
     }
 
@@ -160,9 +160,10 @@ enum AfterSwitch {
     },
 }
 
-/// What follows from a context switch. `is_new`: the session was made for this request.
+/// What follows from a context switch. `is_second_try`: the first switch
+/// needed a new session, and this is it.
 ///
-/// | switch | session from before | new session |
+/// | switch | first try | second try |
 /// |---|---|---|
 /// | done | ready | ready |
 /// | needs a new session | new session | report |
@@ -170,13 +171,13 @@ enum AfterSwitch {
 /// | the server refused a statement | report | report |
 /// | not processed | report | report |
 /// | maybe processed, stopped | report, the session goes | report, the session goes |
-fn after_switch(switched: &Result<Switched, SwitchError>, is_new: bool) -> AfterSwitch {
+fn after_switch(switched: &Result<Switched, SwitchError>, is_second_try: bool) -> AfterSwitch {
     match switched {
         Ok(Switched::Done) => AfterSwitch::Ready,
-        Ok(Switched::NeedsNewSession) if is_new => AfterSwitch::Report { keeps_session: true },
+        Ok(Switched::NeedsNewSession) if is_second_try => AfterSwitch::Report { keeps_session: true },
         Ok(Switched::NeedsNewSession) => AfterSwitch::NewSession,
         // Nothing of the request was sent yet, so nothing is lost with the session.
-        Err(SwitchError::Wire(error)) if error.ends_session() && !is_new => AfterSwitch::NewSession,
+        Err(SwitchError::Wire(error)) if error.ends_session() && !is_second_try => AfterSwitch::NewSession,
         Err(SwitchError::Wire(Error::Statement(_))) => AfterSwitch::Report { keeps_session: true },
         Err(SwitchError::Wire(error)) => AfterSwitch::Report { keeps_session: error.was_not_processed() },
         Err(SwitchError::Stopped) => AfterSwitch::Report { keeps_session: false },
@@ -198,7 +199,7 @@ fn report_switch(switched: Result<Switched, SwitchError>) -> BackendError {
 /// of a query, that query was executed nonetheless.
 fn before_sending(request: &Request, class: Class, stop: &StopSignals, error: BackendError) -> BackendError {
     match &request.earlier {
-        Some(query) if stop.detach.is_cancelled() => detached(query),
+        Some(query) if stop.detach.is_cancelled() => BackendError::detached(query),
         Some(query) if class != Class::Read => error.of_unfetched(query),
         _ => error,
     }

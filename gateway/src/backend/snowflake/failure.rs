@@ -69,15 +69,6 @@ pub(super) fn of_connection(error: &Error) -> BackendError {
     }
 }
 
-/// A query that keeps running on the server while the gateway shuts down; the next gateway fetches its
-/// result.
-pub(super) fn detached(query: &str) -> BackendError {
-    let mut error =
-        BackendError::new(ErrorKind::Detached, "the gateway is shutting down; the query keeps running");
-    error.query_id = Some(query.to_owned());
-    error
-}
-
 /// A request that was stopped before anything of it reached the server.
 pub(super) fn stopped_early() -> BackendError {
     BackendError::new(ErrorKind::Cancelled, "the request was stopped before its statement was sent")

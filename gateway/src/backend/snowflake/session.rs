@@ -8,7 +8,7 @@ use snowflake_wire::{Session as WireSession, SessionContext};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at};
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, error_span};
 
 use super::context::of_session;
 use crate::backend::Context;
@@ -68,8 +68,8 @@ impl OpenSession {
         let base = wire.context();
         *tracker.base.lock().unwrap_or_else(PoisonError::into_inner) = of_session(&base);
         tracker.open.fetch_add(1, Ordering::Relaxed);
-        // The session outlives the request that logged in.
-        let span = info_span!(parent: None, "keep_alive", session_id = wire.id());
+        // The session outlives the request that logged in, and so do its events that request's spans.
+        let span = error_span!(parent: None, "keep_alive", session_id = wire.id());
         let heartbeat = tokio::spawn(keep_alive(wire.clone()).instrument(span));
         let handle = SessionHandle { wire, aborts: TaskTracker::new(), keep_open: Arc::default() };
         Self { handle, base, default_schema: Mutex::default(), heartbeat, tracker: Arc::clone(tracker) }

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::backend::ErrorKind;
-use crate::backend::fake::{Event, Opening, Script};
+use crate::backend::fake::{ConnectScript, Event, Script};
 use crate::multiplexer::stop::CONNECT_TIMEOUT;
 
 #[tokio::test(start_paused = true)]
 async fn an_opening_that_fails_is_reported_and_tried_again_by_the_next_request() {
     let fake = FakeBackend::new();
-    fake.next_opening(Opening::fails(ErrorKind::Unavailable));
+    fake.next_opening(ConnectScript::fails(ErrorKind::Unavailable));
     let pool = pool(&fake, 1);
     assert_eq!(run(&pool, "select 1").await.unwrap_err().message, "scripted: Unavailable");
     assert!(run(&pool, "select 1").await.is_ok());
@@ -18,8 +18,8 @@ async fn an_opening_that_fails_is_reported_and_tried_again_by_the_next_request()
 async fn an_opening_may_take_as_long_as_the_connect_timeout_and_no_longer() {
     let fake = FakeBackend::new();
     let just_in_time = CONNECT_TIMEOUT - Duration::from_millis(1);
-    fake.next_opening(Opening::succeeds().after(CONNECT_TIMEOUT * 2));
-    fake.next_opening(Opening::succeeds().after(just_in_time));
+    fake.next_opening(ConnectScript::succeeds().after(CONNECT_TIMEOUT * 2));
+    fake.next_opening(ConnectScript::succeeds().after(just_in_time));
     let pool = pool(&fake, 1);
     let start = Instant::now();
     let error = run(&pool, "select 1").await.unwrap_err();
@@ -32,7 +32,7 @@ async fn an_opening_may_take_as_long_as_the_connect_timeout_and_no_longer() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_cancelled_during_the_opening_does_not_run() {
     let fake = FakeBackend::new();
-    fake.next_opening(Opening::succeeds().after(seconds(3)));
+    fake.next_opening(ConnectScript::succeeds().after(seconds(3)));
     let pool = pool(&fake, 1);
     let (opening, stop) = spawn_stoppable(&pool, request("select 1"));
     settle().await;
@@ -46,8 +46,8 @@ async fn a_request_that_is_cancelled_during_the_opening_does_not_run() {
 async fn a_backend_that_opens_no_more_connections_has_requests_share_the_open_ones() {
     let fake = FakeBackend::new();
     fake.script("slow", Script::completes().after(seconds(3)));
-    fake.next_opening(Opening::succeeds());
-    fake.next_opening(Opening::fails(ErrorKind::Exhausted));
+    fake.next_opening(ConnectScript::succeeds());
+    fake.next_opening(ConnectScript::fails(ErrorKind::Exhausted));
     let pool = pool(&fake, 5);
     let start = Instant::now();
     let (first, second) = (spawn(&pool, "slow"), spawn(&pool, "second"));
@@ -62,10 +62,10 @@ async fn a_backend_that_opens_no_more_connections_has_requests_share_the_open_on
 async fn where_no_more_connections_open_a_request_still_waits_no_longer_than_the_wait_timeout() {
     let fake = FakeBackend::new();
     fake.script("endless", Script::endless());
-    fake.next_opening(Opening::succeeds());
+    fake.next_opening(ConnectScript::succeeds());
     // The first is told within the time, the second after it.
-    fake.next_opening(Opening::fails(ErrorKind::Exhausted).after(seconds(4)));
-    fake.next_opening(Opening::fails(ErrorKind::Exhausted).after(seconds(11)));
+    fake.next_opening(ConnectScript::fails(ErrorKind::Exhausted).after(seconds(4)));
+    fake.next_opening(ConnectScript::fails(ErrorKind::Exhausted).after(seconds(11)));
     let pool = pool(&fake, 3);
     let (_holder, _stop) = spawn_stoppable(&pool, request("endless"));
     settle().await;
@@ -92,8 +92,8 @@ async fn the_minimum_is_opened_before_the_first_request() {
 #[tokio::test(start_paused = true)]
 async fn a_minimum_that_cannot_be_opened_is_an_error() {
     let fake = FakeBackend::new();
-    fake.next_opening(Opening::succeeds());
-    fake.next_opening(Opening::fails(ErrorKind::Unavailable));
+    fake.next_opening(ConnectScript::succeeds());
+    fake.next_opening(ConnectScript::fails(ErrorKind::Unavailable));
     let pool = pool_with(&fake, PoolConfig { connections_min: 2, ..config(3) });
     assert_eq!(pool.open_minimum().await.unwrap_err().kind, ErrorKind::Unavailable);
 }

@@ -62,7 +62,7 @@ pub(super) fn dbhub() -> Result<(PathBuf, PathBuf)> {
 
 /// Where the pins stand.
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -4,7 +4,7 @@
 use super::*;
 
 #[test]
-fn a_change_of_context_whose_answer_is_lost_leads_nobody_astray() {
+fn a_change_of_context_whose_answer_is_lost_misleads_no_later_statement() {
     let warehouse = Warehouse::start();
     let home = home_with(&warehouse, "[pool]\nconnections_max = 1\n");
     let mut clients = [client(&home), client(&home)];

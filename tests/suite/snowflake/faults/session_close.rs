@@ -25,7 +25,7 @@ fn a_gateway_that_is_stopped_ends_its_sessions() {
 }
 
 #[test]
-fn sessions_that_nobody_uses_are_ended_but_for_the_minimum() {
+fn unused_sessions_are_closed_down_to_the_minimum() {
     let warehouse = Warehouse::start();
     let home = home_with(&warehouse, "[pool]\nconnections_min = 1\nidle_timeout_ms = 1000\n");
     open(&warehouse, &home, 4);

@@ -201,8 +201,8 @@ fn a_restart_while_somebody_waits_loses_no_request() {
 }
 
 #[test]
-fn an_account_that_remembers_nobody_means_one_connection_for_all() {
-    let warehouse = Warehouse::builder().remembers_nobody().start();
+fn an_account_that_grants_no_tokens_means_one_connection_for_all() {
+    let warehouse = Warehouse::builder().grants_no_tokens().start();
     let home = home_of(&warehouse, LINES);
     let browser = Browser::of(&home);
     let (mut clients, ids) = five_that_ask(&home, &browser);
@@ -226,8 +226,8 @@ fn an_account_that_remembers_nobody_means_one_connection_for_all() {
 }
 
 #[test]
-fn a_session_that_is_lost_where_nobody_is_remembered_means_one_more_pop_up_for_all() {
-    let warehouse = Warehouse::builder().remembers_nobody().start();
+fn a_lost_session_without_a_token_means_one_more_pop_up_for_all() {
+    let warehouse = Warehouse::builder().grants_no_tokens().start();
     let home = home_of(&warehouse, LINES);
     let browser = Browser::of(&home);
     let (mut clients, ids) = five_that_ask(&home, &browser);

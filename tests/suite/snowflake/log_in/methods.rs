@@ -91,7 +91,7 @@ fn a_password_with_a_passcode() {
 fn a_passcode_where_nothing_is_remembered_is_shown_once_and_one_connection_serves_all() {
     let factor = SecondFactor::Passcode("123456".into());
     let tester = User::new(user::USER).password(user::PASSWORD).second_factor(factor);
-    let warehouse = Warehouse::builder().user(tester).remembers_nobody().start();
+    let warehouse = Warehouse::builder().user(tester).grants_no_tokens().start();
     let home = home_of(&warehouse, "");
     let variables = [("SNOWFLAKE_PASSWORD", user::PASSWORD), ("SNOWFLAKE_PASSCODE", "123456")];
     let mut clients = [(); 5].map(|()| client_with(&home, &variables));

@@ -13,7 +13,7 @@ fn with_phone(gate: &Gate) -> User {
 }
 
 #[test]
-fn several_clients_wait_for_one_approval_and_the_next_gateway_asks_nobody() {
+fn several_clients_wait_for_one_approval_and_the_next_gateway_needs_none() {
     let gate = Gate::new();
     let warehouse = Warehouse::builder().user(with_phone(&gate)).start();
     let home = home_of(&warehouse, LINES);

@@ -24,7 +24,7 @@ fn all_refused(home: &Home, variables: Variables<'_>, words: &[&str]) -> [Client
 }
 
 #[test]
-fn a_wrong_password_is_shown_once_and_locks_nobody() {
+fn a_wrong_password_is_sent_once_and_locks_no_user() {
     let warehouse = Warehouse::start();
     let home = home_of(&warehouse, "");
     let words = [
@@ -216,7 +216,7 @@ fn a_role_that_does_not_exist() {
 }
 
 #[test]
-fn a_host_where_nobody_listens() {
+fn a_host_where_nothing_listens_is_named() {
     let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let warehouse = Warehouse::start();
     let home = Home::bare();
@@ -235,7 +235,7 @@ fn a_host_where_nobody_listens() {
 }
 
 #[test]
-fn an_account_that_nobody_knows() {
+fn an_unknown_account_is_named() {
     let warehouse = Warehouse::start();
     // What the service answers under the name of an account that does not exist.
     for status in [403, 404] {

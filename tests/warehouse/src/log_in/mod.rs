@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(super) use browser::{Challenges, challenge, page};
-use proof::Verdict;
+use proof::ProofCheck;
 use serde_json::Value;
 
 use super::answers::{Refusal, Reply};
@@ -29,11 +29,11 @@ struct Asked<'a> {
 /// `POST /session/v1/login-request`.
 pub(super) async fn log_in(shared: &Arc<Shared>, request: &Received) -> Result<Reply, Refusal> {
     let asked = Asked { data: &request.body["data"], request };
-    let verdict = shared.with(|state| proof::check(state, &asked));
-    let proven = match verdict {
-        Ok(Verdict::Proven(user)) => Ok(user),
+    let check = shared.with(|state| proof::check(state, &asked));
+    let proven = match check {
+        Ok(ProofCheck::Proven(user)) => Ok(user),
         // Somebody must tap on a phone first. No lock is held meanwhile.
-        Ok(Verdict::AfterPush(user, gate)) => {
+        Ok(ProofCheck::AfterPush(user, gate)) => {
             gate.pass().await;
             Ok(user)
         }

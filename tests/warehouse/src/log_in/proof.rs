@@ -6,17 +6,17 @@ use crate::answers::Refusal;
 use crate::state::State;
 
 /// What the proof is worth.
-pub(super) enum Verdict {
+pub(super) enum ProofCheck {
     /// It is this user.
     Proven(String),
     /// It is this user, when the gate opens.
     AfterPush(String, Gate),
 }
 
-pub(super) fn check(state: &mut State, asked: &Asked<'_>) -> Result<Verdict, Refusal> {
+pub(super) fn check(state: &mut State, asked: &Asked<'_>) -> Result<ProofCheck, Refusal> {
     let authenticator = asked.authenticator();
     if authenticator == "OAUTH" {
-        return oauth(state, asked).map(Verdict::Proven);
+        return oauth(state, asked).map(ProofCheck::Proven);
     }
     let name = asked.user();
     if user_of(state, &name)?.locked {
@@ -40,7 +40,7 @@ pub(super) fn check(state: &mut State, asked: &Asked<'_>) -> Result<Verdict, Ref
         }
         _ => return Err(refusals::unknown_authenticator()),
     }
-    Ok(Verdict::Proven(name))
+    Ok(ProofCheck::Proven(name))
 }
 
 /// The token says whose it is; a name beside it must be the same.

@@ -185,7 +185,7 @@ fn errors_say_what_where_and_which_query() {
 }
 
 #[test]
-fn a_file_transfer_is_told_to_whoever_asks() {
+fn every_client_is_told_of_a_file_transfer() {
     let (_warehouse, caller) = started();
     assert_eq!(caller.submit("put file:///etc/passwd @~")["data"]["command"], "UPLOAD");
     assert_eq!(caller.submit("GET @~/x file:///tmp/")["data"]["command"], "DOWNLOAD");

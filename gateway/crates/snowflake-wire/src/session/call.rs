@@ -78,7 +78,7 @@ fn is_uncertain(answer: &Result<Envelope, Error>) -> bool {
     }
 }
 
-/// What an answer says of the session. HTTP 401 without a code is maybe_processed for an expired token:
+/// What an answer says of the session. HTTP 401 without a code is taken for an expired token:
 /// renewing shows whether it is more than that.
 fn expiry(answer: &Result<Envelope, Error>) -> Meaning {
     match answer {

@@ -27,7 +27,7 @@ use super::catalog::{self, Question, Shown};
 use super::circuit_breaker::CircuitBreaker;
 use super::class::Class;
 use super::context::of_session;
-use super::failure::{Stage, UNKNOWN, detached, of_statement, stopped_early};
+use super::failure::{Stage, UNKNOWN, of_statement, stopped_early};
 use super::session::SessionHandle;
 use super::stop::StopSignals;
 use super::tag;
@@ -248,7 +248,7 @@ impl<'a> Run<'a> {
             done = &mut waiting => done,
             () = self.stop.detach.cancelled(), if self.autocommit => {
                 self.session.keep_open.store(true, Ordering::Release);
-                return Err(detached(query.as_str()).into());
+                return Err(BackendError::detached(query.as_str()).into());
             }
             () = self.stop.stopped() => {
                 let (wire, query) = (self.session.wire.clone(), query.clone());
