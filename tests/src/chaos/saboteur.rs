@@ -77,7 +77,7 @@ impl<'a> Saboteur<'a> {
         self.done
     }
 
-    /// Waits until somebody is answered again after the last fault, and nobody has seen too many of them
+    /// Waits until a client is answered again after the last fault, and none has seen too many of them
     /// without an answer; gives whether another fault may follow.
     fn is_going_on(&mut self) -> bool {
         let since = self.stage.now();

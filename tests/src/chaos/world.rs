@@ -15,7 +15,7 @@ pub(super) const CONNECTIONS_MAX: usize = 8;
 /// The disk of the state folder: more than all log files together may take.
 const STATE_BYTES: u64 = 256 << 20;
 
-/// A query that nobody waits for any more, because its gateway was killed and its client gave it up, ends
+/// A query that is not waited for any more, because its gateway was killed and its client gave it up, ends
 /// after this.
 const STATEMENT_TIMEOUT_MS: u64 = 15_000;
 

@@ -8,7 +8,7 @@
 //! --nocapture`. In front of fakesnow the counts are `SNOWGATE_TEST_FAKESNOW_CLIENTS` and
 //! `SNOWGATE_TEST_FAKESNOW_KILLS`. `SNOWGATE_TEST_PAUSE_MS` is the longest pause between faults.
 //! `SNOWGATE_TEST_SEED` repeats a run's scripts and faults, as far as the machine's timing allows; the seed
-//! stands in the output. `SNOWGATE_TEST_LOG` names a file for the gateways' log.
+//! is in the output. `SNOWGATE_TEST_LOG` names a file for the gateways' log.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -40,7 +40,7 @@ fn leaves(how: impl FnOnce(&mut Client)) {
     assert!(status.success(), "{status}; stderr: {}", client.stderr());
     nothing_runs(&home);
     until("only the gateway is left", || home.processes().len() == 1);
-    // Whoever leaves may have closed the other end already, and an SDK that reads on takes a late answer for
+    // A client that leaves may have closed the other end already, and an SDK that reads on takes a late answer for
     // a fault.
     let rest = client.rest();
     assert!(rest.is_empty(), "{rest:?}");

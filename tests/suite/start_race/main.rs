@@ -2,7 +2,7 @@
 //!
 //! `SNOWGATE_TEST_ROUNDS` is the number of rounds, a few by default; the full run is
 //! `SNOWGATE_TEST_ROUNDS=300 cargo test --release -p snowgate-tests --test start_race`. `SNOWGATE_TEST_SEED`
-//! repeats the kills of a failed run, as far as the machine's timing allows; the seed stands in the output of
+//! repeats the kills of a failed run, as far as the machine's timing allows; the seed is in the output of
 //! a failed test.
 
 use std::collections::BTreeSet;

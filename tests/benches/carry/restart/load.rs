@@ -1,4 +1,4 @@
-//! The closed loop again, but every single answer is looked at, and it goes on until somebody says that it is
+//! The closed loop again, but every single answer is looked at, and it goes on until it is told that it is
 //! over.
 
 use std::sync::atomic::{AtomicBool, Ordering};

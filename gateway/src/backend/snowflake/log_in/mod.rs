@@ -49,7 +49,7 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(600);
 /// The same for a log-in by browser: it locks no user, but every attempt opens a page.
 const BROWSER_REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
-/// The caller asks for a connection again as soon as it is told that there is none: this keeps it from a busy
+/// The caller asks for a connection again as soon as it hears that there is none: this keeps it from a busy
 /// loop.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(20);
 
