@@ -1,6 +1,7 @@
 //! What the gateway's folders share: made once by `process` and used by every one above this
 //! one.
 
+mod heavy_lane;
 mod newer_build;
 mod shutdown;
 #[cfg(test)]
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use heavy_lane::{HEAVY_BYTES, HeavyLane};
 pub use newer_build::{NewerBuild, YIELD_PAUSE};
 pub use shutdown::Shutdown;
 use snowgate_link::endpoint::Endpoint;
@@ -44,6 +46,8 @@ pub struct Shared {
     pub state: Arc<StateStore>,
     /// The statements that are in the journal and run now.
     pub writes: Arc<RunningWrites>,
+    /// Where large messages are read and written.
+    pub heavy: HeavyLane,
     /// Whether the gateway shuts down, and what follows.
     pub shutdown: Shutdown,
     /// The newest build that asks this gateway to make room.
@@ -78,6 +82,7 @@ impl Shared {
             default_pool,
             state,
             writes: Arc::default(),
+            heavy: HeavyLane::default(),
             shutdown: Shutdown::default(),
             newer_build: NewerBuild::default(),
             program: os::own_program().unwrap_or_else(|| PathBuf::from("snowgate")),
