@@ -32,13 +32,14 @@ pub struct RunningRequest {
 #[derive(Debug, Default)]
 pub(super) struct RunningRequests {
     by_number: BTreeMap<u64, RunningRequest>,
+    /// The highest number that was started: requests need not start in the order of their numbers.
     last_started: u64,
 }
 
 impl RunningRequests {
     /// Request `number` starts.
     pub(super) fn start(&mut self, number: u64, id: RequestId, kind: RequestKind, is_acknowledged: bool) {
-        self.last_started = number;
+        self.last_started = self.last_started.max(number);
         let request = RunningRequest { id, kind, is_acknowledged, is_cancelled: false, has_ended: false };
         self.by_number.insert(number, request);
     }
@@ -55,7 +56,7 @@ impl RunningRequests {
         self.by_number.values().filter(is_open).count()
     }
 
-    /// The request that was started last, or 0.
+    /// The highest number that was started, or 0: none above it was.
     pub(super) fn last_started(&self) -> u64 {
         self.last_started
     }
@@ -126,6 +127,16 @@ mod tests {
         assert!(requests.has_barrier());
         requests.end(1);
         assert_eq!(requests.len(), 0);
+    }
+
+    #[test]
+    fn the_highest_request_that_was_started_is_known_whatever_the_order() {
+        let mut requests = RunningRequests::default();
+        for (number, highest) in [(2, 2), (5, 5), (3, 5), (1, 5), (6, 6)] {
+            requests.start(number, id(7), RequestKind::Call, false);
+            requests.answer(number);
+            assert_eq!(requests.last_started(), highest, "after {number}");
+        }
     }
 
     #[test]

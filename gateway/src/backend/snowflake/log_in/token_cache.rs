@@ -4,10 +4,12 @@
 //! and renamed, with mode 0600.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use snowgate_link::os;
 
@@ -15,6 +17,11 @@ use snowflake_wire::Secret;
 
 /// The longest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// How long another gateway may hold the file's lock, and the pause between two attempts to take it. It holds
+/// it for as long as a small file takes to be written.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The token of one user of one account.
 pub(super) struct TokenCache {
@@ -70,11 +77,12 @@ impl TokenCache {
         tokens.remove(&self.name).map(Secret::new)
     }
 
-    /// Writes the file again if `change` returns that it changed the tokens.
+    /// Writes the file again if `change` returns that it changed the tokens. A file that cannot be read is
+    /// never written: what is in it would be lost.
     fn update_file(&self, change: impl FnOnce(&mut BTreeMap<String, String>) -> bool) {
         let Some(file) = &self.file else { return };
-        let updated = lock_file(file).and_then(|_lock| {
-            let mut tokens = read(file).unwrap_or_default();
+        let updated = lock_file(file, LOCK_TIMEOUT).and_then(|_lock| {
+            let mut tokens = read(file)?;
             if change(&mut tokens) { write(file, &tokens) } else { Ok(()) }
         });
         if let Err(error) = updated {
@@ -84,32 +92,52 @@ impl TokenCache {
     }
 }
 
-/// Locks the file against other gateways that share it, until the returned lock is dropped.
-fn lock_file(file: &Path) -> io::Result<File> {
+/// Locks the file against other gateways that share it, until the returned lock is dropped. Waits for it
+/// `timeout` at most.
+fn lock_file(file: &Path, timeout: Duration) -> io::Result<File> {
     if let Some(folder) = file.parent() {
         let mut builder = DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.recursive(true).create(folder)?;
     }
-    let lock = os::open_private(&file.with_extension("lock"), true)?;
-    lock.lock()?;
-    Ok(lock)
+    let path = file.with_extension("lock");
+    let (lock, deadline) = (os::open_private(&path, true)?, Instant::now() + timeout);
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                let why = format!("another process has held {} for {timeout:?}", path.display());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+            Err(TryLockError::WouldBlock) => sleep(LOCK_PAUSE),
+        }
+    }
 }
 
+/// The tokens in the file; none where there is no file.
+///
+/// # Errors
+/// There is one, and what is in it is not known.
 fn read(file: &Path) -> io::Result<BTreeMap<String, String>> {
-    match std::fs::metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error),
-        Ok(metadata) if metadata.len() > FILE_BYTES_MAX || is_accessible_to_others(&metadata) => {
-            return Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                "it is too large, or readable by other users",
-            ));
-        }
-        Ok(_) => {}
+    match read_existing(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        tokens => tokens,
     }
-    Ok(serde_json::from_str(&std::fs::read_to_string(file)?)?)
+}
+
+fn read_existing(file: &Path) -> io::Result<BTreeMap<String, String>> {
+    let metadata = std::fs::metadata(file)?;
+    if metadata.len() > FILE_BYTES_MAX || is_accessible_to_others(&metadata) {
+        let why =
+            "it is too large, or readable by other users; remove it, or make it yours alone (chmod 600)";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    serde_json::from_str(&std::fs::read_to_string(file)?).map_err(|error| {
+        let why = format!("it is damaged ({error}); remove it, and log in once more");
+        io::Error::new(io::ErrorKind::InvalidData, why)
+    })
 }
 
 #[cfg(unix)]
@@ -167,6 +195,40 @@ mod tests {
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(cache().token(), None);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_never_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tokens.json");
+        let cache = |user| TokenCache::new(Some(file.clone()), "host", user, "id");
+        cache("other").store(&Secret::new("precious"));
+        let whole = std::fs::read(&file).unwrap();
+        let damaged = [&whole[..], b"{"].concat();
+        std::fs::write(&file, &damaged).unwrap();
+        let mine = cache("me");
+        mine.store(&Secret::new("new"));
+        mine.remove(&Secret::new("new"));
+        assert_eq!(std::fs::read(&file).unwrap(), damaged);
+        std::fs::write(&file, whole).unwrap();
+        mine.store(&Secret::new("newer"));
+        assert_eq!(cache("other").token(), Some(Secret::new("precious")));
+        assert_eq!(cache("me").token(), Some(Secret::new("newer")));
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        mine.store(&Secret::new("newest"));
+        assert!(file.is_dir() && mine.token() == Some(Secret::new("newest")), "it is known all the same");
+    }
+
+    #[test]
+    fn the_lock_is_waited_for_with_a_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tokens.json");
+        let held = lock_file(&file, Duration::ZERO).unwrap();
+        let error = lock_file(&file, LOCK_PAUSE).unwrap_err();
+        assert!(error.to_string().contains("tokens.lock"), "{error}");
+        drop(held);
+        lock_file(&file, LOCK_PAUSE).unwrap();
     }
 
     #[test]
