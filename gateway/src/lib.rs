@@ -14,6 +14,7 @@
 //! multiplexer
 //! config
 //! backend
+//! os
 //! ```
 
 pub mod backend;
@@ -24,6 +25,7 @@ pub mod link;
 pub mod mcp;
 pub mod multiplexer;
 pub mod observe;
+pub mod os;
 pub mod process;
 pub mod session;
 pub mod shared;

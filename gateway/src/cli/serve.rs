@@ -17,7 +17,11 @@ use crate::process::{self, BindError, Events, Outcome};
 pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
     let mut starter = Starter { wants_line: args.ready_stdout, log: None };
     match process::start(|| endpoint(cli), args.lock_fd, &mut starter) {
-        Ok(Outcome::AlreadyRunning | Outcome::Stopped) => Ok(ExitCode::SUCCESS),
+        Ok(Outcome::AlreadyRunning | Outcome::Stopped) => {
+            // Stopped before it was ready: to the shim that waits, a gateway that shuts down.
+            starter.tell(&Readiness::Already);
+            Ok(ExitCode::SUCCESS)
+        }
         Ok(Outcome::Restarting(program, lock)) => Err(process::restart(&program, &lock)),
         Err(error) => {
             let next_step = next_step(&error);

@@ -2,7 +2,7 @@
 //! here.
 //!
 //! `start` takes the lock, opens the backend and the socket; `serve` accepts connections while `watchers`
-//! look for reasons to shut down; `drain` lets what runs finish; `restart` becomes the program that is on
+//! look for reasons to shut down and `signals` takes signals; `drain` lets what runs finish; `restart` becomes the program that is on
 //! disk. `listener` owns the socket and the lock that makes its owner the only gateway.
 
 mod backends;
@@ -11,6 +11,7 @@ mod inherited_fd;
 mod listener;
 mod restart;
 mod serve;
+mod signals;
 mod start;
 mod watchers;
 

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use snowgate_link::endpoint::{Endpoint, EndpointError};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::backends::registry;
 use super::listener::{BindError, GatewayLock, Listener};
 use super::serve::serve;
+use super::signals::StopSignals;
 use crate::config::log_targets::SPANS;
 use crate::config::{Config, Paths, ProcessEnvironment};
 use crate::mcp::Mcp;
@@ -55,6 +56,7 @@ pub fn start(
     lock_fd: Option<RawFd>,
     events: &mut dyn Events,
 ) -> Result<Outcome> {
+    let signals = StopSignals::listen().context("cannot listen for signals")?;
     let environment = ProcessEnvironment;
     let paths = Paths::discover(&environment)?;
     let config = Config::load(&paths, &environment)?;
@@ -74,7 +76,9 @@ pub fn start(
         .build()
         .context("cannot start the runtime")?;
     let span = tracing::error_span!(target: SPANS, "process", pid = std::process::id());
-    let outcome = runtime.block_on(run(config, paths, endpoint, lock_fd, events).instrument(span.clone()));
+    let outcome = runtime
+        .block_on(run(config, paths, endpoint, lock_fd, signals.stop(), events).instrument(span.clone()));
+    drop(runtime);
     let _entered = span.entered();
     if let Err(error) = &outcome {
         tracing::error!(error = format!("{error:#}"), "cannot serve");
@@ -83,7 +87,14 @@ pub fn start(
         0 => {}
         lines => tracing::warn!(lines, "log lines were dropped: the disk was too slow"),
     }
-    outcome
+    // The last look: what comes later stays pending, and the next program finds it.
+    match (outcome, signals.close()) {
+        (Ok(Outcome::Restarting(..)), true) => {
+            tracing::info!("not restarted: a signal came");
+            Ok(Outcome::Stopped)
+        }
+        (outcome, _) => outcome,
+    }
 }
 
 async fn run(
@@ -91,29 +102,26 @@ async fn run(
     paths: Paths,
     endpoint: Endpoint,
     lock_fd: Option<RawFd>,
+    stop: CancellationToken,
     events: &mut dyn Events,
 ) -> Result<Outcome> {
-    let lock = match lock_fd {
-        Some(number) => GatewayLock::take_over(&endpoint, number),
-        None => GatewayLock::take(&endpoint),
-    };
-    let lock = match lock {
-        Err(BindError::Taken(lock)) => {
-            tracing::info!(lock = %lock.display(), "another gateway is already running");
-            events.already_running();
-            return Ok(Outcome::AlreadyRunning);
+    let opened = tokio::select! {
+        biased;
+        () = stop.cancelled() => {
+            tracing::info!("stopped before it was ready");
+            return Ok(Outcome::Stopped);
         }
-        other => other?,
+        opened = open(config, paths, endpoint, lock_fd) => opened?,
     };
-    let multiplexer = Multiplexer::new(registry(&config), config.pool.clone());
-    let default_pool = multiplexer.pool(config.backend.connection()).await?;
-    if default_pool.backend().connects_early() {
-        default_pool.open_minimum().await?;
-    }
-    let listener = Listener::bind(lock)?;
-    let state = tokio::task::block_in_place(|| StateStore::open(&paths.state_dir));
-    let shared = Shared::new(config, paths, endpoint, multiplexer, default_pool, state);
-    stop_on_signals(&shared)?;
+    let Some((shared, listener)) = opened else {
+        events.already_running();
+        return Ok(Outcome::AlreadyRunning);
+    };
+    let stopping = Arc::clone(&shared);
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        stopping.shutdown.stop();
+    });
     tracing::info!(socket = %shared.endpoint.socket.display(), "ready");
     events.ready(&shared.endpoint.socket);
     let lock = serve(&Mcp::new(Arc::clone(&shared)), listener).await;
@@ -125,6 +133,34 @@ async fn run(
     })
 }
 
+/// Takes the lock, then opens everything, the socket last; `None` where another gateway has the lock.
+async fn open(
+    config: Config,
+    paths: Paths,
+    endpoint: Endpoint,
+    lock_fd: Option<RawFd>,
+) -> Result<Option<(Arc<Shared>, Listener)>> {
+    let lock = match lock_fd {
+        Some(number) => GatewayLock::take_over(&endpoint, number),
+        None => GatewayLock::take(&endpoint),
+    };
+    let lock = match lock {
+        Err(BindError::Taken(lock)) => {
+            tracing::info!(lock = %lock.display(), "another gateway is already running");
+            return Ok(None);
+        }
+        other => other?,
+    };
+    let multiplexer = Multiplexer::new(registry(&config), config.pool.clone());
+    let default_pool = multiplexer.pool(config.backend.connection()).await?;
+    if default_pool.backend().connects_early() {
+        default_pool.open_minimum().await?;
+    }
+    let listener = Listener::bind(lock)?;
+    let state = tokio::task::block_in_place(|| StateStore::open(&paths.state_dir));
+    Ok(Some((Shared::new(config, paths, endpoint, multiplexer, default_pool, state), listener)))
+}
+
 /// Every session is a descriptor: take as many as the system lets this user have.
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -133,16 +169,4 @@ fn raise_descriptor_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "cannot raise the limit of open files");
     }
-}
-
-fn stop_on_signals(shared: &Arc<Shared>) -> Result<()> {
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let mut signals = signal(kind).context("cannot listen for signals")?;
-        let shared = Arc::clone(shared);
-        tokio::spawn(async move {
-            signals.recv().await;
-            shared.shutdown.stop();
-        });
-    }
-    Ok(())
 }

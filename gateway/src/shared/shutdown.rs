@@ -12,12 +12,14 @@ pub struct Shutdown {
     pub drain: CancellationToken,
     /// Set before `drain` fires if the program that is on disk then is to take this one's place.
     restart: AtomicBool,
+    /// Set by what ends the gateway for good, which a restart does not undo.
+    stop: AtomicBool,
 }
 
 impl Shutdown {
-    /// Shuts down for good, also where a restart was under way.
+    /// Shuts down for good, also where a restart is under way or asked for later.
     pub fn stop(&self) {
-        self.restart.store(false, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
         self.drain.cancel();
     }
 
@@ -29,7 +31,7 @@ impl Shutdown {
 
     /// Whether another program is to take this one's place.
     pub fn is_restart(&self) -> bool {
-        self.restart.load(Ordering::Relaxed)
+        self.restart.load(Ordering::Relaxed) && !self.stop.load(Ordering::Relaxed)
     }
 }
 
@@ -44,5 +46,7 @@ mod tests {
         assert!(shutdown.is_restart() && shutdown.drain.is_cancelled());
         shutdown.stop();
         assert!(!shutdown.is_restart());
+        shutdown.restart();
+        assert!(!shutdown.is_restart(), "the order does not matter");
     }
 }

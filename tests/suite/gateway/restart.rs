@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use snowgate_tests::{
-    Client, Home, Signal, binaries, copy_program, error_text, kill, patience, request_line, send_signal,
-    stateless, tool_text, until,
+    Client, Home, Signal, binaries, copy_program, error_text, eventually, kill, patience, request_line,
+    send_signal, stateless, tool_text, until,
 };
 
 fn connected(home: &Home) -> Client {
@@ -127,6 +127,53 @@ fn a_stop_during_a_restart_is_a_stop() {
     until("it has left for good", || !home.is_running(pid));
     assert!(!restart.wait().expect("it ends").success());
     until("no gateway is there", || home.gateways().is_empty());
+}
+
+/// Of moments around a restart at which a stop may come: one after the other from the end of the socket on,
+/// which is when the gateway begins to leave, to well after the next program has begun.
+const STOP_TRIALS: u32 = 48;
+const STOP_STEP: Duration = Duration::from_micros(250);
+
+#[test]
+fn a_stop_at_any_moment_of_a_restart_is_a_stop() {
+    let home = Home::new();
+    for trial in 0..STOP_TRIALS {
+        let mut gateway = home.gateway().arg("serve").stderr(Stdio::null()).spawn().expect("it starts");
+        until("it serves", || home.socket().exists());
+        let mut restart = home.gateway();
+        restart.arg("restart").stdout(Stdio::null()).stderr(Stdio::null());
+        let mut restart = restart.spawn().expect("it starts");
+        while home.socket().exists() {
+            std::hint::spin_loop();
+        }
+        let left = std::time::Instant::now();
+        while left.elapsed() < STOP_STEP * trial {
+            std::hint::spin_loop();
+        }
+        send_signal(gateway.id(), Signal::TERM);
+        let what = format!("it has left, told {:?} after its socket was gone", STOP_STEP * trial);
+        let status = eventually(&what, || gateway.try_wait().expect("waiting for a child"));
+        assert!(status.success(), "{what}: {status}");
+        // It waits for the gateway to come back.
+        let _ = restart.kill();
+        restart.wait().expect("waiting for a child");
+    }
+    until("no gateway is there", || home.gateways().is_empty());
+}
+
+#[test]
+fn a_hang_up_ends_no_gateway_not_even_during_a_restart() {
+    let home = Home::new();
+    let mut client = connected(&home);
+    let pid = home.gateway_pid();
+    for _ in 0..5 {
+        send_signal(pid, Signal::HUP);
+        restart(&home);
+        send_signal(pid, Signal::HUP);
+    }
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+    assert_eq!(home.gateway_pid(), pid);
+    until("the log says so", || home.log().contains("SIGHUP: nothing to do"));
 }
 
 #[test]
