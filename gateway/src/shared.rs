@@ -1,18 +1,22 @@
 //! What the gateway's folders share: made once by `process` and used by every one above this
 //! one.
 
+mod descriptors;
 mod heavy_lane;
 mod newer_build;
+mod service;
 mod shutdown;
 #[cfg(test)]
 pub(crate) mod testing;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+pub use descriptors::{Budget, Descriptors, TooFewDescriptors};
 pub use heavy_lane::{HEAVY_BYTES, HeavyLane};
-pub use newer_build::{NewerBuild, YIELD_PAUSE};
+pub use newer_build::{NewerBuild, YIELD_PAUSE, is_newer};
+pub use service::Service;
 pub use shutdown::Shutdown;
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os;
@@ -23,6 +27,17 @@ use crate::config::{Config, Paths};
 use crate::multiplexer::{Multiplexer, Pool};
 use crate::session::{Keeper, Profile, Profiles, SessionTable};
 use crate::state::{RunningWrites, StateStore};
+
+/// What the process has found out about itself when the gateway starts.
+#[derive(Debug)]
+pub struct ProcessFacts {
+    /// What fits into the system's limits.
+    pub budget: Budget,
+    /// Why the log is not written to its files; kept up to date by the log's thread.
+    pub log_problem: Arc<Mutex<Option<String>>>,
+    /// What runs this gateway.
+    pub service: Option<Service>,
+}
 
 /// What all sessions share. Nothing in here is ever replaced.
 pub struct Shared {
@@ -46,6 +61,12 @@ pub struct Shared {
     pub state: Arc<StateStore>,
     /// The statements that are in the journal and run now.
     pub writes: Arc<RunningWrites>,
+    /// How many descriptors there are for whom.
+    pub descriptors: Descriptors,
+    /// Why the log is not written to its files.
+    pub log_problem: Arc<Mutex<Option<String>>>,
+    /// What runs this gateway.
+    pub service: Option<Service>,
     /// Where large messages are read and written.
     pub heavy: HeavyLane,
     /// Whether the gateway shuts down, and what follows.
@@ -69,11 +90,12 @@ impl Shared {
         multiplexer: Multiplexer,
         default_pool: Arc<Pool>,
         state: StateStore,
+        process: ProcessFacts,
     ) -> Arc<Self> {
         let state = Arc::new(state);
         Arc::new(Self {
             profiles: Profiles::of(&config),
-            sessions: SessionTable::new(config.gateway.sessions_max),
+            sessions: SessionTable::new(process.budget.sessions_max),
             keeper: Keeper::new(Arc::clone(&state), config.session.ttl),
             config,
             paths,
@@ -82,6 +104,9 @@ impl Shared {
             default_pool,
             state,
             writes: Arc::default(),
+            descriptors: Descriptors::new(process.budget),
+            log_problem: process.log_problem,
+            service: process.service,
             heavy: HeavyLane::default(),
             shutdown: Shutdown::default(),
             newer_build: NewerBuild::default(),

@@ -7,11 +7,12 @@ use tokio::task::spawn_blocking;
 
 use crate::backend::Context;
 use crate::mcp::Mcp;
+use crate::os::RAISE_LIMIT;
 use crate::session::{
     CONTEXT_BYTES_MAX, Claim, Opening, Profile, ResumeState, Session, SessionContext, SessionGuard,
     SessionTable,
 };
-use crate::shared::Shared;
+use crate::shared::{Descriptors, Shared};
 use crate::state::{Counts, SessionLookup, ShimProcess};
 
 /// The longest session name, in bytes.
@@ -69,6 +70,9 @@ pub(super) async fn open_session(
         let message = "the gateway is shutting down".into();
         return Err(Refusal { message, next_step: None, retry: true });
     }
+    if shared.descriptors.is_short() {
+        return Err(refusal(Descriptors::shortage(), Some(RAISE_LIMIT.into())));
+    }
     // Also for a session that comes back: the profile may be gone since.
     let profile = find_profile(shared, hello.profile.as_deref())?;
     let name = check_name(hello.session_name.as_deref())?;
@@ -109,7 +113,13 @@ pub(super) async fn open_session(
         started_ms,
     };
     let guard = shared.sessions.open(Session::new(opening, context)).map_err(|error| {
-        refusal(error.to_string(), Some("close a client, or raise `sessions_max` under [gateway]".into()))
+        match &shared.descriptors.budget.problem {
+            Some(problem) => refusal(format!("{error}: {problem}"), Some(RAISE_LIMIT.into())),
+            None => refusal(
+                error.to_string(),
+                Some("close a client, or raise `sessions_max` under [gateway]".into()),
+            ),
+        }
     })?;
     Ok((guard, resume))
 }

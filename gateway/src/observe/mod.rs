@@ -2,19 +2,25 @@
 //!
 //! JSON lines in `<log_dir>/gateway.<date>.log`, written by its own thread so that no request waits for the
 //! disk ([`init`]). `filter` decides what is logged and keeps request text out, whatever is configured;
-//! `files` writes the files and bounds them.
+//! `files` writes the files and bounds them, `repeats` counts what repeats. Where the files cannot be written,
+//! the lines go to stderr (`stderr`).
 //!
 //! Invariant: nothing here writes to stdout, which belongs to the readiness line.
 
 mod files;
 mod filter;
+mod repeats;
 mod status;
+mod stderr;
 
 use std::path::Path;
 
+use files::FILE_BYTES_MAX;
 pub use files::newest_log;
-use files::{FILE_BYTES_MAX, RollingFile};
+use repeats::WithoutRepeats;
 pub use status::{StatusView, snapshot};
+use stderr::LogFile;
+pub use stderr::LogProblem;
 use thiserror::Error;
 use tracing::{Level, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -32,6 +38,7 @@ const LINES_WAITING_MAX: usize = 8_192;
 #[must_use = "the log ends when the guard is dropped"]
 pub struct Guard {
     dropped: ErrorCounter,
+    problem: LogProblem,
     _worker: WorkerGuard,
 }
 
@@ -40,19 +47,16 @@ impl Guard {
     pub fn dropped_lines(&self) -> usize {
         self.dropped.dropped_lines()
     }
+
+    /// Why the lines go to stderr, while they do.
+    pub fn problem(&self) -> LogProblem {
+        LogProblem::clone(&self.problem)
+    }
 }
 
-/// Why the log cannot be written.
+/// Why there is no log.
 #[derive(Debug, Error)]
 pub enum ObserveError {
-    /// The folder or file cannot be created.
-    #[error("cannot open the log in {folder}; check that you own the folder and that the disk is not full")]
-    Files {
-        /// The log folder.
-        folder: std::path::PathBuf,
-        /// The system's error.
-        source: std::io::Error,
-    },
     /// The list of targets is invalid.
     #[error(transparent)]
     Targets(#[from] TargetsError),
@@ -79,8 +83,7 @@ fn build(
     targets: Option<&str>,
 ) -> Result<(impl Subscriber + Send + Sync + 'static, Guard), ObserveError> {
     let filter = filter::filter(level, targets)?;
-    let file = RollingFile::open(log_dir, FILE_BYTES_MAX)
-        .map_err(|source| ObserveError::Files { folder: log_dir.to_owned(), source })?;
+    let (file, problem) = LogFile::open(log_dir, FILE_BYTES_MAX);
     let (writer, worker) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(LINES_WAITING_MAX)
@@ -92,9 +95,10 @@ fn build(
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(true)
+        .map_event_format(WithoutRepeats::new)
         .with_writer(writer)
         .with_filter(filter);
-    Ok((tracing_subscriber::registry().with(layer), Guard { dropped, _worker: worker }))
+    Ok((tracing_subscriber::registry().with(layer), Guard { dropped, problem, _worker: worker }))
 }
 
 #[cfg(test)]
@@ -155,11 +159,23 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_created_is_an_error() {
+    fn a_fault_that_repeats_is_one_line() {
+        let text = logged(None, || {
+            for _ in 0..200 {
+                tracing::error!(error = "EMFILE", "cannot accept a connection");
+            }
+            tracing::info!("fine");
+        });
+        assert_eq!(text.lines().count(), 2, "{text}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_created_is_a_problem_and_no_error() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let error = build(&file.join("logs"), Level::INFO, None).err().unwrap();
-        assert!(error.to_string().contains("cannot open the log"), "{error}");
+        let (_, guard) = build(&file.join("logs"), Level::INFO, None).unwrap();
+        let problem = guard.problem().lock().unwrap().clone().unwrap();
+        assert!(problem.contains("cannot open the log in") && problem.contains("stderr"), "{problem}");
     }
 }

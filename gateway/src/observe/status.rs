@@ -1,12 +1,13 @@
 //! The snapshot of the gateway's state that `status` shows.
 
 use std::path::Path;
+use std::sync::PoisonError;
 
 use serde::{Deserialize, Serialize};
 use snowgate_link::BUILD;
 
 use super::newest_log;
-use crate::shared::Shared;
+use crate::shared::{Descriptors, Service, Shared};
 
 /// How a gateway is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,22 @@ pub struct StatusView {
     pub state_problem: Option<String>,
     /// The newest log file.
     pub log_file: Option<String>,
+    /// Why the log is not written there.
+    #[serde(default)]
+    pub log_problem: Option<String>,
+    /// Sessions open at once, at most.
+    #[serde(default)]
+    pub sessions_max: usize,
+    /// Why that is less than is configured, or why there is no room for another.
+    #[serde(default)]
+    pub limit_problem: Option<String>,
+    /// What runs this gateway and starts it again when it ends.
+    #[serde(default)]
+    pub service: Option<Service>,
+}
+
+fn limit_problem(descriptors: &Descriptors) -> Option<String> {
+    descriptors.is_short().then(Descriptors::shortage).or_else(|| descriptors.budget.problem.clone())
 }
 
 /// The gateway as it is now.
@@ -78,5 +95,9 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         state_file: shown(shared.state.path()),
         state_problem: shared.state.problem(),
         log_file: newest_log(&shared.paths.log_dir).as_deref().map(shown),
+        log_problem: shared.log_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        sessions_max: shared.descriptors.budget.sessions_max,
+        limit_problem: limit_problem(&shared.descriptors),
+        service: shared.service.clone(),
     }
 }

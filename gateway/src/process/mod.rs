@@ -1,7 +1,7 @@
 //! The gateway's process, from its lock to its last goodbye. The top floor: everything else is used from
 //! here.
 //!
-//! `start` takes the lock, opens the backend and the socket; `serve` accepts connections while `watchers`
+//! `start` takes the lock (`takeover` the one of a gateway that runs), opens the backend and the socket; `serve` accepts connections while `watchers`
 //! look for reasons to shut down and `signals` takes signals; `drain` lets what runs finish; `restart` becomes the program that is on
 //! disk. `listener` owns the socket and the lock that makes its owner the only gateway.
 
@@ -13,8 +13,9 @@ mod restart;
 mod serve;
 mod signals;
 mod start;
+mod takeover;
 mod watchers;
 
-pub use listener::{BindError, GatewayLock, Listener};
+pub use listener::{BindError, GatewayLock, Listener, lock_owner};
 pub use restart::restart;
-pub use start::{Events, Outcome, start};
+pub use start::{Events, Options, Outcome, start};

@@ -11,12 +11,10 @@ use super::watchers;
 use crate::config::log_targets::SPANS;
 use crate::link::serve_connection;
 use crate::mcp::Mcp;
+use crate::os::is_out_of_descriptors;
 
 /// Pause after a failed accept: what fails it (descriptors, memory) needs time to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Connections accepted beyond the session limit: for hellos under way and for `snowgate status`.
-const SPARE_CONNECTIONS: usize = 64;
 
 /// Serves connections until the gateway is to shut down; then lets what runs finish, within the drain
 /// time-out. Returns the lock: until it is dropped, no other gateway begins.
@@ -39,7 +37,8 @@ pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener) -> GatewayLock {
 
 /// Accepts for ever.
 async fn accept(mcp: &Arc<Mcp>, listener: &Listener, connections: &TaskTracker) {
-    let connections_max = mcp.shared.config.gateway.sessions_max + SPARE_CONNECTIONS;
+    let descriptors = &mcp.shared.descriptors;
+    let connections_max = descriptors.budget.sessions_max + descriptors.budget.spare;
     let mut accepted: u64 = 0;
     loop {
         match listener.accept().await {
@@ -54,7 +53,10 @@ async fn accept(mcp: &Arc<Mcp>, listener: &Listener, connections: &TaskTracker) 
             }
             Err(error) => {
                 tracing::error!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                // With one of the reserve, the next is accepted and told why it is refused.
+                if !is_out_of_descriptors(&error) || !descriptors.release() {
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }

@@ -28,7 +28,7 @@ impl StopSignals {
     /// # Errors
     /// The system's.
     pub(super) fn listen() -> io::Result<Self> {
-        os::block()?;
+        os::block_signals()?;
         let (stop, closing) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
         let (stopping, ends) = (stop.clone(), Arc::clone(&closing));
         let thread = std::thread::Builder::new()
@@ -54,7 +54,7 @@ impl StopSignals {
 
 fn take_signals(stop: &CancellationToken, closing: &AtomicBool) {
     loop {
-        match os::wait() {
+        match os::wait_for_signal() {
             Ok(Signal::Terminate | Signal::Interrupt) => stop.cancel(),
             Ok(Signal::HangUp) => {
                 tracing::info!("SIGHUP: nothing to do; `snowgate restart` applies a change of the config");

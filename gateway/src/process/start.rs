@@ -4,7 +4,7 @@
 
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use anyhow::{Context as _, Result};
 use snowgate_link::endpoint::{Endpoint, EndpointError};
@@ -15,16 +15,27 @@ use super::backends::registry;
 use super::listener::{BindError, GatewayLock, Listener};
 use super::serve::serve;
 use super::signals::StopSignals;
+use super::takeover;
 use crate::config::log_targets::SPANS;
 use crate::config::{Config, Paths, ProcessEnvironment};
 use crate::mcp::Mcp;
 use crate::multiplexer::Multiplexer;
 use crate::observe;
-use crate::shared::Shared;
+use crate::os::{descriptor_limit, open_descriptors, raise_descriptor_limit};
+use crate::shared::{Budget, ProcessFacts, Service, Shared, TooFewDescriptors};
 use crate::state::StateStore;
 
 /// Threads for short waits for files. Nearly all of them are for the state file, which one has at a time.
 const BLOCKING_THREADS_MAX: usize = 8;
+
+/// How a gateway begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The lock, from the gateway that ran as this process before.
+    pub lock_fd: Option<RawFd>,
+    /// Where another gateway runs, take its place. What a service manager starts always does.
+    pub replaces: bool,
+}
 
 /// How a gateway ended that had no error.
 pub enum Outcome {
@@ -46,27 +57,38 @@ pub trait Events {
     fn ready(&mut self, socket: &Path);
 }
 
-/// Runs a gateway at the endpoint that `find_endpoint` returns until it is told to shut down; `lock_fd`: the
-/// lock, from the gateway that ran as this process before.
+/// Runs a gateway at the endpoint that `find_endpoint` returns until it is told to shut down.
 ///
 /// # Errors
 /// Why it cannot serve.
 pub fn start(
     find_endpoint: impl FnOnce() -> Result<Endpoint, EndpointError>,
-    lock_fd: Option<RawFd>,
+    options: Options,
     events: &mut dyn Events,
 ) -> Result<Outcome> {
     let signals = StopSignals::listen().context("cannot listen for signals")?;
+    // Before anything is opened.
+    let (open_before, raised) = (open_descriptors(), raise_descriptor_limit());
     let environment = ProcessEnvironment;
     let paths = Paths::discover(&environment)?;
-    let config = Config::load(&paths, &environment)?;
+    let mut config = Config::load(&paths, &environment)?;
     let log_guard = observe::init(&paths.log_dir, config.gateway.log_level, config.log_targets.as_deref())
-        .context("cannot write the log")?;
-    events.logging(observe::newest_log(&paths.log_dir));
+        .context("cannot start the log")?;
+    let log_problem = log_guard.problem().lock().unwrap_or_else(PoisonError::into_inner).clone();
+    events.logging(observe::newest_log(&paths.log_dir).filter(|_| log_problem.is_none()));
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
     config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
+    if let Some(problem) = log_problem {
+        tracing::warn!("{problem}");
+    }
+    if let Err(error) = raised {
+        tracing::warn!(%error, "cannot raise the limit of open files to the hard limit");
+    }
+    let budget =
+        fit(&mut config, open_before).inspect_err(|error| tracing::error!(%error, "cannot serve"))?;
+    let process =
+        ProcessFacts { budget, log_problem: log_guard.problem(), service: Service::of_this_process() };
     let endpoint = find_endpoint()?;
-    raise_descriptor_limit();
     // One worker: the gateway moves messages, and a second would only pass each call back and forth.
     // Statements run on their connections' own threads.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -76,8 +98,8 @@ pub fn start(
         .build()
         .context("cannot start the runtime")?;
     let span = tracing::error_span!(target: SPANS, "process", pid = std::process::id());
-    let outcome = runtime
-        .block_on(run(config, paths, endpoint, lock_fd, signals.stop(), events).instrument(span.clone()));
+    let start = Start { config, paths, endpoint, process, options };
+    let outcome = runtime.block_on(run(start, signals.stop(), events).instrument(span.clone()));
     drop(runtime);
     let _entered = span.entered();
     if let Err(error) = &outcome {
@@ -97,21 +119,35 @@ pub fn start(
     }
 }
 
-async fn run(
+/// Lowers what is configured to what the system lets this process have.
+fn fit(config: &mut Config, open_before: u64) -> Result<Budget, TooFewDescriptors> {
+    let (sessions_max, connections_max) = (config.gateway.sessions_max, config.pool.connections_max);
+    let budget = Budget::of(descriptor_limit(), open_before, sessions_max, connections_max)?;
+    config.pool.connections_max = budget.connections_max;
+    config.pool.connections_min = config.pool.connections_min.min(budget.connections_max);
+    if let Some(problem) = &budget.problem {
+        tracing::warn!("{problem}");
+    }
+    Ok(budget)
+}
+
+/// What a gateway is made of.
+struct Start {
     config: Config,
     paths: Paths,
     endpoint: Endpoint,
-    lock_fd: Option<RawFd>,
-    stop: CancellationToken,
-    events: &mut dyn Events,
-) -> Result<Outcome> {
+    process: ProcessFacts,
+    options: Options,
+}
+
+async fn run(start: Start, stop: CancellationToken, events: &mut dyn Events) -> Result<Outcome> {
     let opened = tokio::select! {
         biased;
         () = stop.cancelled() => {
             tracing::info!("stopped before it was ready");
             return Ok(Outcome::Stopped);
         }
-        opened = open(config, paths, endpoint, lock_fd) => opened?,
+        opened = open(start) => opened?,
     };
     let Some((shared, listener)) = opened else {
         events.already_running();
@@ -134,14 +170,11 @@ async fn run(
 }
 
 /// Takes the lock, then opens everything, the socket last; `None` where another gateway has the lock.
-async fn open(
-    config: Config,
-    paths: Paths,
-    endpoint: Endpoint,
-    lock_fd: Option<RawFd>,
-) -> Result<Option<(Arc<Shared>, Listener)>> {
-    let lock = match lock_fd {
+async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
+    let Start { config, paths, endpoint, process, options } = start;
+    let lock = match options.lock_fd {
         Some(number) => GatewayLock::take_over(&endpoint, number),
+        None if options.replaces || process.service.is_some() => takeover::take_lock(&endpoint).await,
         None => GatewayLock::take(&endpoint),
     };
     let lock = match lock {
@@ -158,15 +191,5 @@ async fn open(
     }
     let listener = Listener::bind(lock)?;
     let state = tokio::task::block_in_place(|| StateStore::open(&paths.state_dir));
-    Ok(Some((Shared::new(config, paths, endpoint, multiplexer, default_pool, state), listener)))
-}
-
-/// Every session is a descriptor: take as many as the system lets this user have.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "cannot raise the limit of open files");
-    }
+    Ok(Some((Shared::new(config, paths, endpoint, multiplexer, default_pool, state, process), listener)))
 }

@@ -53,7 +53,7 @@ impl NewerBuild {
 
 /// Whether version `a` comes after `b`. Only MAJOR.MINOR.PATCH counts; what is none of that comes after
 /// nothing.
-fn is_newer(a: &str, b: &str) -> bool {
+pub fn is_newer(a: &str, b: &str) -> bool {
     let numbers = |version: &str| {
         let mut parts = version.split(['-', '+']).next()?.split('.').map(|part| part.parse::<u64>().ok());
         let numbers = [parts.next()??, parts.next()??, parts.next()??];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use snowgate_link::endpoint::Endpoint;
 
-use super::Shared;
+use super::{Budget, ProcessFacts, Shared};
 use crate::backend::fake::FakeBackend;
 use crate::config::{Config, Paths};
 use crate::multiplexer::Multiplexer;
@@ -37,7 +37,9 @@ impl TestGateway {
         let pool = multiplexer.pool(config.backend.connection()).await.unwrap();
         let endpoint = Endpoint::resolve(None, Some(home.path())).unwrap();
         let state = StateStore::open(&paths.state_dir);
-        let shared = Shared::new(config, paths, endpoint, multiplexer, pool, state);
+        let budget = Budget::of(None, 0, config.gateway.sessions_max, config.pool.connections_max).unwrap();
+        let process = ProcessFacts { budget, log_problem: Arc::default(), service: None };
+        let shared = Shared::new(config, paths, endpoint, multiplexer, pool, state, process);
         Self { shared, fake, _home: home }
     }
 

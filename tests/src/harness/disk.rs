@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 
 /// What takes up the space of a full disk.
 const FILLER: &str = "filler";
@@ -32,6 +32,14 @@ impl SmallDisk {
         let options = CString::new(format!("size={bytes},mode=0700")).expect("no NUL");
         mount("tmpfs", &folder, "tmpfs", MountFlags::empty(), &*options)?;
         Ok(Self { folder })
+    }
+
+    /// From here on nobody can write to it.
+    ///
+    /// # Panics
+    /// The system refuses.
+    pub fn set_read_only(&self) {
+        mount_remount(&self.folder, MountFlags::RDONLY, "").expect("mounting the disk anew");
     }
 
     /// Takes up all space that is left, until what is given back is dropped.

@@ -206,17 +206,6 @@ fn a_databases_folder_that_is_a_file_is_named() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_is_named() {
-    let home = Home::new();
-    let state = home.path().join("state");
-    fs::write(&state, "a file").expect("writing");
-    let mut client = home.client();
-    refusal_with_log(&mut client, &["log", &state.display().to_string()]);
-    fs::remove_file(&state).expect("removing");
-    works(&mut client);
-}
-
-#[test]
 fn a_request_that_a_gateway_may_have_run_says_so() {
     let home = Home::new();
     let mut client = home.client();

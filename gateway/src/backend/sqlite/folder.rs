@@ -11,6 +11,7 @@ use super::databases::{Database, Databases, Origin, fold};
 use super::names::objection;
 use super::settings::SqliteSettings;
 use crate::backend::{BackendError, ErrorKind};
+use crate::os;
 
 /// The extensions of database files in the folder.
 const EXTENSIONS: [&str; 3] = ["db", "sqlite", "sqlite3"];
@@ -138,9 +139,12 @@ fn config_error(name: &str, what: &str, next_step: &str) -> BackendError {
 
 fn unreadable(path: &Path, cause: &std::io::Error) -> BackendError {
     BackendError::new(ErrorKind::Unavailable, format!("cannot read {}: {cause}", path.display()))
-        .with_next_step(
-            "check that the path exists and that you can read it; it is sqlite.folder in config.toml",
-        )
+        .with_next_step(match os::is_out_of_descriptors(cause) {
+            true => os::RAISE_LIMIT,
+            false => {
+                "check that the path exists and that you can read it; it is sqlite.folder in config.toml"
+            }
+        })
 }
 
 #[cfg(test)]

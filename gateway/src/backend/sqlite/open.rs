@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, Error, OpenFlags};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
 use super::databases::Database;
 use super::failure::{cancelled, from_sqlite};
@@ -16,6 +16,7 @@ use super::functions;
 use super::guard::Guard;
 use super::interrupt::Interrupt;
 use crate::backend::{BackendError, ErrorKind};
+use crate::os;
 
 /// Steps of SQLite's virtual machine between two checks of the cancel flag: well under a millisecond.
 const PROGRESS_STEPS: i32 = 1000;
@@ -139,6 +140,12 @@ impl Opener {
         );
         if explained.kind == ErrorKind::Statement || explained.kind == ErrorKind::Refused {
             explained.kind = ErrorKind::Unavailable;
+        }
+        // SQLite does not say why; the connections that are open must do then.
+        if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && os::test_out_of_descriptors() {
+            explained.kind = ErrorKind::Exhausted;
+            explained.message.push_str(": no file descriptors are left");
+            explained.next_step = Some(os::RAISE_LIMIT.to_owned());
         }
         explained
     }

@@ -124,7 +124,7 @@ pub(super) fn open(address: &Url) -> bool {
         command.env_remove(name);
     }
     command.arg(address.as_str()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let opened = os::unblock_in_child(&mut command).spawn().and_then(|mut child| {
+    let opened = os::unblock_signals_in(&mut command).spawn().and_then(|mut child| {
         for _ in 0..STARTED_CHECKS {
             if let Some(status) = child.try_wait()? {
                 return Ok(status.success());

@@ -1,8 +1,7 @@
-//! System calls about signals. Below every folder: the process listens for signals, and what a backend starts
-//! must not inherit how it does that.
+//! Signals. The process waits for them, and what a backend starts must not inherit how it does that.
 //!
 //! The gateway's threads all *block* the signals in [`Signal`], so that none is ever delivered: a signal stays
-//! pending in the process until [`wait`] takes it, also over an `exec`. A handler would take it at once, and
+//! pending in the process until [`wait_for_signal`] takes it, also over an `exec`. A handler would take it at once, and
 //! what a handler has noted dies with the program that an `exec` replaces.
 #![allow(unsafe_code)]
 
@@ -22,7 +21,7 @@ pub enum Signal {
     Interrupt,
     /// SIGHUP: the terminal is gone, or, for many other daemons, "read the config again".
     HangUp,
-    /// SIGUSR1, by which a thread in [`wait`] is woken.
+    /// SIGUSR1, by which a thread in [`wait_for_signal`] is woken.
     User,
 }
 
@@ -58,7 +57,7 @@ fn change_mask(how: libc::c_int) -> io::Result<()> {
 ///
 /// # Errors
 /// The system's.
-pub fn block() -> io::Result<()> {
+pub fn block_signals() -> io::Result<()> {
     change_mask(libc::SIG_BLOCK)
 }
 
@@ -66,7 +65,7 @@ pub fn block() -> io::Result<()> {
 ///
 /// # Errors
 /// The system's.
-pub fn wait() -> io::Result<Signal> {
+pub fn wait_for_signal() -> io::Result<Signal> {
     let mut number = 0;
     // SAFETY: both are valid for the call.
     match unsafe { libc::sigwait(&set(), &raw mut number) } {
@@ -86,7 +85,7 @@ pub fn wake<T>(thread: &JoinHandle<T>) {
 }
 
 /// Lets the program of `command` be ended by signals as any other: a child inherits what is blocked.
-pub fn unblock_in_child(command: &mut Command) -> &mut Command {
+pub fn unblock_signals_in(command: &mut Command) -> &mut Command {
     // SAFETY: between fork and exec this calls nothing but sigemptyset, sigaddset and pthread_sigmask, which
     // are async-signal-safe.
     unsafe { command.pre_exec(|| change_mask(libc::SIG_UNBLOCK)) }

@@ -1,0 +1,10 @@
+//! System calls about the process itself: signals and descriptors. Below every folder.
+
+mod descriptors;
+mod signals;
+
+pub use descriptors::{
+    RAISE_LIMIT, descriptor_limit, is_out_of_descriptors, open_descriptors, raise_descriptor_limit,
+    test_out_of_descriptors,
+};
+pub use signals::{Signal, block_signals, unblock_signals_in, wait_for_signal, wake};

@@ -1,0 +1,55 @@
+//! The service manager that runs this gateway, if one does.
+
+use serde::{Deserialize, Serialize};
+
+/// The name of the unit in `packaging/`, where the system does not tell the name of ours.
+const DEFAULT_UNIT: &str = "snowgate.service";
+
+/// A service manager: it starts the gateway again when that ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name.
+    pub manager: String,
+    /// The command that stops the gateway for good.
+    pub stop: String,
+}
+
+impl Service {
+    /// That of this process.
+    pub fn of_this_process() -> Option<Self> {
+        let cgroups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        Self::systemd(std::process::id(), |name| std::env::var(name).ok(), &cgroups)
+    }
+
+    /// Only what systemd itself has executed counts, not what inherits its variables.
+    fn systemd(pid: u32, variable: impl Fn(&str) -> Option<String>, cgroups: &str) -> Option<Self> {
+        variable("SYSTEMD_EXEC_PID").filter(|executed| *executed == pid.to_string())?;
+        let units = cgroups.lines().filter_map(|line| line.rsplit('/').next());
+        let unit = units.into_iter().find(|unit| unit.ends_with(".service")).unwrap_or(DEFAULT_UNIT);
+        let is_user = cgroups.contains("/user@") || variable("MANAGERPID").is_some();
+        let user = if is_user { " --user" } else { "" };
+        Some(Self { manager: "systemd".to_owned(), stop: format!("systemctl{user} stop {unit}") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CGROUP: &str = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/gateway.service\n";
+
+    #[test]
+    fn only_the_process_that_systemd_has_executed_is_its_service() {
+        let of =
+            |pid| Service::systemd(pid, |name| (name == "SYSTEMD_EXEC_PID").then(|| "7".to_owned()), CGROUP);
+        assert_eq!(of(8), None);
+        assert_eq!(of(7).unwrap().stop, "systemctl --user stop gateway.service");
+        assert_eq!(Service::systemd(7, |_| None, CGROUP), None);
+    }
+
+    #[test]
+    fn a_unit_without_a_name_is_the_one_that_we_ship() {
+        let system = |name: &str| (name == "SYSTEMD_EXEC_PID").then(|| "7".to_owned());
+        assert_eq!(Service::systemd(7, system, "0::/\n").unwrap().stop, "systemctl stop snowgate.service");
+    }
+}
