@@ -1,4 +1,4 @@
-//! `snowgate status`, `sessions`, `stop` and `restart`: questions to the running gateway.
+//! `snowgate status`, `sessions` and `restart`: questions to the running gateway.
 
 use std::fs::TryLockError;
 use std::io::Write;
@@ -9,85 +9,92 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os;
+use snowgate_link::start::StartError;
 
+use super::errors::ErrorView;
 use super::serve::endpoint;
+use super::stop::ASKED_TIMEOUT;
 use super::{Cli, OutputArgs, exit};
 use crate::link::{Command, Reply, ask};
 use crate::observe::StatusView;
 use crate::session::SessionView;
 
-/// How long `stop` waits for the gateway to be gone: the longest drain time-out and a little more.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long `restart` waits for the new gateway: as long as `stop` does, and its start.
+const RESTART_TIMEOUT: Duration = ASKED_TIMEOUT;
 
 /// How long the lock may be free before a restart counts as failed.
 const START_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often `stop` and `restart` look.
-const STOP_CHECK: Duration = Duration::from_millis(5);
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Shows whether a gateway is running.
 pub(super) fn status(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
-    match ask(&endpoint, Command::Status)? {
+    match ask_now(&endpoint, Command::Status)? {
         Some(Reply::Status(status)) if args.json => print_json(&status),
         Some(Reply::Status(status)) => print_text(&status_text(&status)),
         Some(_) => bail!("the gateway sent an unexpected reply"),
-        None if args.json => {
-            print_json(&serde_json::json!({"running": false, "socket": endpoint.socket}))?;
-            Ok(ExitCode::from(exit::NO_GATEWAY))
-        }
-        None => no_gateway(&endpoint),
+        None => no_gateway(&endpoint, args.json),
     }
 }
 
 /// Lists the sessions.
 pub(super) fn sessions(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
-    match ask(&endpoint, Command::Sessions)? {
+    match ask_now(&endpoint, Command::Sessions)? {
         Some(Reply::Sessions(sessions)) if args.json => print_json(&sessions),
         Some(Reply::Sessions(sessions)) => print_text(&sessions_text(&sessions)),
         Some(_) => bail!("the gateway sent an unexpected reply"),
-        None => no_gateway(&endpoint),
+        None => no_gateway(&endpoint, args.json),
     }
 }
 
-/// Stops the gateway and waits until it is gone.
-pub(super) fn stop(cli: &Cli) -> Result<ExitCode> {
-    let endpoint = endpoint(cli)?;
-    let Some(Reply::Status(status)) = ask_one_that_restarts(&endpoint, Command::Stop)? else {
-        return no_gateway(&endpoint);
-    };
-    wait_until_gone(&endpoint, status.pid)?;
-    print_text(&format!("stopped the gateway (pid {}, {} open sessions)\n", status.pid, status.sessions))
-}
-
-/// Asks the gateway; where none listens and yet one holds the lock, it waits for that one to be gone, or
-/// back.
-fn ask_one_that_restarts(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>> {
-    let deadline = Instant::now() + STOP_TIMEOUT;
-    loop {
-        let reply = ask(endpoint, command)?;
-        if reply.is_some() || !is_locked(endpoint)? || Instant::now() >= deadline {
-            return Ok(reply);
+/// Asks the gateway.
+fn ask_now(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>> {
+    let began = Instant::now();
+    match ask(endpoint, command) {
+        Err(source @ (StartError::Deadline { .. } | StartError::Io { .. })) => {
+            Err(NoAnswer { waited: began.elapsed(), source }.into())
         }
-        std::thread::sleep(STOP_CHECK);
+        other => Ok(other?),
     }
 }
+
+/// There is a gateway, and it does not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the gateway does not answer: gave up after {:.1} s", waited.as_secs_f64())]
+pub(super) struct NoAnswer {
+    waited: Duration,
+    source: StartError,
+}
+
+impl NoAnswer {
+    /// What the user can do about it.
+    pub(super) fn next_step() -> String {
+        "try again, or run `snowgate stop`, which also ends a gateway that hangs".to_owned()
+    }
+}
+
+/// The config has errors, and a gateway that reads it could not start.
+#[derive(Debug, thiserror::Error)]
+#[error("not restarted: the config has errors; run `snowgate config check`\n{0}")]
+pub(super) struct InvalidConfig(String);
 
 /// Restarts the gateway and waits until the new one answers.
 pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
-    let Some(Reply::Status(before)) = ask(&endpoint, Command::Status)? else { return no_gateway(&endpoint) };
+    let Some(Reply::Status(before)) = ask_now(&endpoint, Command::Status)? else {
+        return no_gateway(&endpoint, false);
+    };
     if !Path::new(&before.program).is_file() {
         bail!("not restarted: {} no longer exists; install it again, or run `snowgate stop`", before.program);
     }
-    let before = match ask(&endpoint, Command::Restart)? {
+    let before = match ask_now(&endpoint, Command::Restart)? {
         Some(Reply::Status(before)) => before,
-        Some(Reply::Refused(why)) => {
-            bail!("not restarted: the config has errors; run `snowgate config check`\n{why}")
-        }
+        Some(Reply::Refused(why)) => return Err(InvalidConfig(why).into()),
         Some(Reply::Sessions(_)) => bail!("the gateway sent an unexpected reply"),
-        None => return no_gateway(&endpoint),
+        None => return no_gateway(&endpoint, false),
     };
     let after = wait_for_another(&endpoint, &before)?;
     let version = if after.version == before.version {
@@ -103,7 +110,7 @@ pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
 
 /// Waits until another gateway than `before` answers.
 fn wait_for_another(endpoint: &Endpoint, before: &StatusView) -> Result<StatusView> {
-    let deadline = Instant::now() + STOP_TIMEOUT;
+    let began = Instant::now();
     let mut absent_since = None;
     loop {
         match ask(endpoint, Command::Status) {
@@ -122,18 +129,18 @@ fn wait_for_another(endpoint: &Endpoint, before: &StatusView) -> Result<StatusVi
                 }
             }
         }
-        if Instant::now() >= deadline {
+        if began.elapsed() >= RESTART_TIMEOUT {
             bail!(
-                "the new gateway did not answer within {} s; check `snowgate status`",
-                STOP_TIMEOUT.as_secs()
+                "the new gateway did not answer within {:.1} s; check `snowgate status`",
+                began.elapsed().as_secs_f64()
             );
         }
-        std::thread::sleep(STOP_CHECK);
+        std::thread::sleep(CHECK_INTERVAL);
     }
 }
 
 /// Whether some gateway holds the lock.
-fn is_locked(endpoint: &Endpoint) -> Result<bool> {
+pub(super) fn is_locked(endpoint: &Endpoint) -> Result<bool> {
     let lock = os::open_private(&endpoint.gateway_lock, false).context("cannot open the gateway's lock")?;
     match lock.try_lock_shared() {
         Ok(()) => Ok(false),
@@ -142,28 +149,16 @@ fn is_locked(endpoint: &Endpoint) -> Result<bool> {
     }
 }
 
-/// Waits until the gateway with this process id is gone. It holds its lock until its last moment; a client
-/// that had a request open may have started the next one by then, which holds the lock too, and answers.
-fn wait_until_gone(endpoint: &Endpoint, pid: u32) -> Result<()> {
-    let deadline = Instant::now() + STOP_TIMEOUT;
-    while is_locked(endpoint)? && !another_answers(endpoint, pid) {
-        if Instant::now() >= deadline {
-            bail!(
-                "the gateway is still running after {} s; check its log with `snowgate status`",
-                STOP_TIMEOUT.as_secs()
-            );
-        }
-        std::thread::sleep(STOP_CHECK);
+/// Says that no gateway runs.
+pub(super) fn no_gateway(endpoint: &Endpoint, json: bool) -> Result<ExitCode> {
+    if json {
+        print_json(&serde_json::json!({
+            "running": false,
+            "socket": endpoint.socket,
+            "error": ErrorView::no_gateway(endpoint),
+        }))?;
+        return Ok(ExitCode::from(exit::NO_GATEWAY));
     }
-    Ok(())
-}
-
-/// Whether a gateway answers that is not the one with this process id.
-fn another_answers(endpoint: &Endpoint, pid: u32) -> bool {
-    matches!(ask(endpoint, Command::Status), Ok(Some(Reply::Status(status))) if status.pid != pid)
-}
-
-fn no_gateway(endpoint: &Endpoint) -> Result<ExitCode> {
     print_text(&format!(
         "no gateway is running (socket {})\nThe next MCP client that launches `snowgate-shim` starts one.\n",
         endpoint.socket.display()
@@ -175,17 +170,18 @@ fn status_text(status: &StatusView) -> String {
     let none = || "none".to_owned();
     format!(
         "snowgate {} is running (pid {}, up {})\n\
-         sessions     {}\n\
+         sessions     {}{}\n\
          backend      {}, {} of {} connections open, {} idle, {} requests waiting{}{}\n\
          socket       {}\n\
          config       {}\n\
          data         {}\n\
          state        {}{}\n\
-         log          {}\n",
+         log          {}{}\n{}",
         status.version,
         status.pid,
         duration(status.uptime_ms),
         status.sessions,
+        indented(status.limit_problem.as_deref()),
         status.backend,
         status.connections_open,
         status.connections_max,
@@ -203,7 +199,18 @@ fn status_text(status: &StatusView) -> String {
         status.state_file,
         status.state_problem.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default(),
         status.log_file.clone().unwrap_or_else(none),
+        indented(status.log_problem.as_deref()),
+        status
+            .service
+            .as_ref()
+            .map(|service| format!("service      {}; to stop it: {}\n", service.manager, service.stop))
+            .unwrap_or_default(),
     )
+}
+
+/// A line of its own, below the values.
+fn indented(text: Option<&str>) -> String {
+    text.map(|text| format!("\n             {text}")).unwrap_or_default()
 }
 
 fn sessions_text(sessions: &[SessionView]) -> String {
@@ -254,11 +261,11 @@ fn duration(ms: u64) -> String {
     }
 }
 
-fn print_json(value: &impl serde::Serialize) -> Result<ExitCode> {
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<ExitCode> {
     print_text(&format!("{}\n", serde_json::to_string_pretty(value)?))
 }
 
-fn print_text(text: &str) -> Result<ExitCode> {
+pub(super) fn print_text(text: &str) -> Result<ExitCode> {
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

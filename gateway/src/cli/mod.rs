@@ -1,24 +1,23 @@
 //! The command line: arguments in, exit code out. One file per command.
 //!
-//! Results go to stdout, everything else to stderr. Errors are printed only here: what failed, why and what
-//! to do, without a backtrace.
+//! Results go to stdout, everything else to stderr. Errors are printed in one place (`errors`): what failed,
+//! why and what to do, without a backtrace; with `--json`, they are results too.
 
 mod completions;
 mod config;
 mod control;
 mod demo;
+mod errors;
 mod serve;
+mod stop;
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-
-use crate::config::{ConfigErrors, PathsError, UnknownProfile};
 
 /// Exit codes: those of sysexits.h, and one of Snowgate's own.
 pub(crate) mod exit {
@@ -47,7 +46,11 @@ Examples:
 
 MCP clients launch `snowgate-shim`, which starts the gateway if none is running.
 
-Exit codes: 0 success, 3 no gateway is running, 64 wrong usage, 70 internal error, 78 invalid configuration.";
+Exit codes: 0 success (`stop`: the process is gone, whatever it took), 3 no gateway is running, 64 wrong usage,
+70 internal error, or the gateway does not answer, 78 invalid configuration (`restart`: the gateway goes on).
+
+With --json, errors are printed as JSON too, on stdout: {\"error\": {\"kind\", \"message\", \"causes\", \"next_step\",
+\"exit_code\"}}.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -68,6 +71,16 @@ impl Cli {
     pub(crate) fn socket(&self) -> Option<PathBuf> {
         self.socket.as_ref().filter(|path| !path.is_empty()).map(PathBuf::from)
     }
+
+    /// Whether the output is for a script.
+    fn wants_json(&self) -> bool {
+        match &self.command {
+            Command::Status(args) | Command::Sessions(args) | Command::Config(ConfigCommand::Show(args)) => {
+                args.json
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The commands.
@@ -79,7 +92,7 @@ pub(crate) enum Command {
     Status(OutputArgs),
     /// List the sessions of the running gateway
     Sessions(OutputArgs),
-    /// Stop the running gateway; waits up to drain_timeout_ms for statements
+    /// Stop the running gateway; waits up to drain_timeout_ms for statements, and ends one that hangs
     Stop,
     /// Restart the running gateway with the installed version; clients stay connected
     Restart,
@@ -101,6 +114,10 @@ pub(crate) struct ServeArgs {
     /// Write one JSON line to stdout when the gateway is ready, then close stdout
     #[arg(long, hide = true)]
     pub(crate) ready_stdout: bool,
+
+    /// Take the place of a gateway that is already running (a service manager's unit wants this)
+    #[arg(long)]
+    pub(crate) replace: bool,
 
     /// The descriptor of the lock, inherited from the gateway that ran in this process before
     #[arg(long, hide = true, value_name = "FD")]
@@ -134,11 +151,11 @@ pub(crate) enum ConfigCommand {
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return errors::usage(&error),
     };
     match dispatch(&cli) {
         Ok(code) => code,
-        Err(error) => report(&error),
+        Err(error) => errors::report(&error, cli.wants_json()),
     }
 }
 
@@ -147,51 +164,12 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Serve(args) => serve::run(cli, args),
         Command::Status(args) => control::status(cli, args),
         Command::Sessions(args) => control::sessions(cli, args),
-        Command::Stop => control::stop(cli),
+        Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
         Command::Demo => demo::run(),
         Command::Config(command) => config::run(command),
         Command::Completions { shell } => completions::run(*shell),
     }
-}
-
-/// Help and version are results, everything else from clap is a usage error.
-fn usage(error: &clap::Error) -> ExitCode {
-    let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
-    // If this cannot be printed, there is nothing left to do.
-    let _ = error.print();
-    ExitCode::from(code)
-}
-
-fn report(error: &anyhow::Error) -> ExitCode {
-    // The reader closed the pipe (`snowgate config show | head -1`): it has what it wanted.
-    if is_broken_pipe(error) {
-        return ExitCode::from(exit::OK);
-    }
-    let mut text = format!("snowgate: {error}\n");
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string().replace('\n', "\n    ");
-        text.push_str(&format!("  because: {cause}\n"));
-    }
-    if let Some(next_step) = serve::next_step(error) {
-        text.push_str(&format!("  next step: {next_step}\n"));
-    }
-    let _ = std::io::stderr().write_all(text.as_bytes());
-    ExitCode::from(exit_code(error))
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
-    };
-    error.chain().any(io)
-}
-
-fn exit_code(error: &anyhow::Error) -> u8 {
-    let is_config = error
-        .chain()
-        .any(|cause| cause.is::<ConfigErrors>() || cause.is::<PathsError>() || cause.is::<UnknownProfile>());
-    if is_config { exit::CONFIG } else { exit::INTERNAL }
 }
 
 #[cfg(test)]
@@ -200,6 +178,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::config::PathsError;
 
     #[test]
     fn the_definitions_are_consistent() {
@@ -238,7 +217,7 @@ mod tests {
     #[test]
     fn a_wrong_configuration_has_its_own_exit_code() {
         let error = Err::<(), _>(PathsError::NoHome).context("starting").unwrap_err();
-        assert_eq!(exit_code(&error), exit::CONFIG);
-        assert_eq!(exit_code(&anyhow::anyhow!("fault")), exit::INTERNAL);
+        assert_eq!(errors::exit_code(&error), exit::CONFIG);
+        assert_eq!(errors::exit_code(&anyhow::anyhow!("fault")), exit::INTERNAL);
     }
 }

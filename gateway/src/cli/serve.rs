@@ -8,15 +8,18 @@ use anyhow::Result;
 use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::start::Readiness;
 
+use super::control::NoAnswer;
 use super::{Cli, ServeArgs};
 use crate::backend::BackendError;
 use crate::config::{Environment, ProcessEnvironment};
-use crate::process::{self, BindError, Events, Outcome};
+use crate::process::{self, BindError, Events, Options, Outcome};
+use crate::shared::TooFewDescriptors;
 
 /// Runs the gateway until it is told to shut down.
 pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
     let mut starter = Starter { wants_line: args.ready_stdout, log: None };
-    match process::start(|| endpoint(cli), args.lock_fd, &mut starter) {
+    let options = Options { lock_fd: args.lock_fd, replaces: args.replace };
+    match process::start(|| endpoint(cli), options, &mut starter) {
         Ok(Outcome::AlreadyRunning | Outcome::Stopped) => {
             // Stopped before it was ready: to the shim that waits, a gateway that shuts down.
             starter.tell(&Readiness::Already);
@@ -41,6 +44,9 @@ pub(super) fn endpoint(cli: &Cli) -> Result<Endpoint, EndpointError> {
 /// What the user can do about `error`, where the part that failed knows.
 pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
+        if cause.is::<NoAnswer>() {
+            return Some(NoAnswer::next_step());
+        }
         if let Some(error) = cause.downcast_ref::<BackendError>() {
             return error.next_step.clone();
         }
@@ -52,6 +58,9 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
         }
         if let Some(error) = cause.downcast_ref::<snowgate_link::start::StartError>() {
             return error.next_step();
+        }
+        if let Some(error) = cause.downcast_ref::<TooFewDescriptors>() {
+            return Some(error.next_step());
         }
         if cause.downcast_ref::<crate::config::ConfigErrors>().is_some() {
             return Some("run `snowgate config check`".to_owned());

@@ -1,7 +1,7 @@
 //! The socket and the lock that makes its owner the only gateway.
 
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Seek, Write};
 use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::os;
 
 use super::inherited_fd;
+use crate::state::ShimProcess;
 
 /// How long the lock may be held by a process that only looks whether there is a gateway.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(30);
@@ -62,6 +63,7 @@ impl GatewayLock {
         match try_lock_for(&file, LOOK_TIMEOUT) {
             Ok(()) => {
                 let inode = file.metadata().map_err(|source| io_error("look at", source))?.ino();
+                note_owner(&file);
                 Ok(Self { endpoint: endpoint.clone(), inode, file })
             }
             Err(TryLockError::WouldBlock) => Err(BindError::Taken(path.to_owned())),
@@ -90,11 +92,33 @@ impl GatewayLock {
         let held = inherited_fd::take_over(number).and_then(|file| Ok((file.metadata()?.ino(), file)));
         match held {
             Ok((held, file)) if inode(&endpoint.gateway_lock).is_ok_and(|inode| inode == held) => {
+                note_owner(&file);
                 Ok(Self { endpoint: endpoint.clone(), inode: held, file })
             }
             _ => Self::take(endpoint),
         }
     }
+}
+
+/// Writes into the lock whose it is, for `snowgate stop`: a gateway that hangs cannot say so itself.
+fn note_owner(mut file: &File) {
+    let Some(own) = ShimProcess::running(std::process::id()) else { return };
+    // One that cannot be written (a full disk) locks all the same.
+    let _ = file
+        .set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(format!("{} {}\n", own.pid, own.born).as_bytes()));
+}
+
+/// The process that holds the endpoint's lock, as far as it is known and runs.
+pub fn lock_owner(endpoint: &Endpoint) -> Option<ShimProcess> {
+    let text = std::fs::read_to_string(&endpoint.gateway_lock).ok()?;
+    let (pid, born) = text.trim().split_once(' ')?;
+    let owner = ShimProcess { pid: pid.parse().ok()?, born: born.parse().ok()? };
+    // One that has let it go may still run, on its way out.
+    let holds = os::open_private(&endpoint.gateway_lock, false)
+        .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)));
+    (holds && owner.is_alive()).then_some(owner)
 }
 
 /// Takes the lock, unless another process holds it for longer than `timeout`.
@@ -193,7 +217,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let first = bind(&endpoint(&home)).unwrap();
         assert!(matches!(bind(&endpoint(&home)), Err(BindError::Taken(_))));
+        assert_eq!(lock_owner(&endpoint(&home)), ShimProcess::running(std::process::id()));
         drop(first.close());
+        assert_eq!(lock_owner(&endpoint(&home)), None, "nobody holds it");
         bind(&endpoint(&home)).unwrap();
     }
 

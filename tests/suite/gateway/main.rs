@@ -1,11 +1,13 @@
 //! Shim and gateway with SQLite behind them: starting, what clients may send and get, restarts and ends.
 
 mod cannot_start;
+mod commands;
 mod drain;
 mod endpoint;
 mod eras;
 mod flood;
 mod journal;
+mod limits;
 mod long_query;
 mod malformed;
 mod restart;

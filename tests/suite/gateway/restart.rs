@@ -183,7 +183,7 @@ fn a_mistake_in_the_config_keeps_the_gateway_as_it_is() {
     let before = instance(&home);
     home.configure("[limits]\nrows_maxx = 3\n");
     let output = home.run(&["restart"]);
-    assert_eq!(output.code, Some(70), "{output:?}");
+    assert_eq!(output.code, Some(78), "{output:?}");
     assert!(output.stderr.contains("rows_maxx") && output.stderr.contains("not restarted"), "{output:?}");
     assert_eq!(instance(&home), before);
     assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
