@@ -10,7 +10,10 @@ use snowgate_link::hello::PROTO;
 pub(crate) const EX_USAGE: u8 = 64;
 
 /// The first argument that makes this program the intermediate of a start; for the shim's own use.
-pub(crate) const LAUNCH: &str = "__launch";
+pub(crate) const LAUNCH: &str = "__start";
+
+/// The same for a shim of an earlier build, which does not expect a line with the gateway's process.
+const LAUNCH_QUIETLY: &str = "__launch";
 
 const HELP: &str = "\
 Connects one MCP client to the machine's Snowgate gateway, over stdin and stdout.
@@ -37,7 +40,12 @@ pub(crate) enum Command {
     /// Be a client's shim.
     Forward(Options),
     /// Be the intermediate that starts the given gateway command.
-    Launch(Vec<OsString>),
+    Launch {
+        /// The command.
+        program: Vec<OsString>,
+        /// Whether to say which process the gateway is.
+        says_pid: bool,
+    },
     /// Print a text and exit.
     Print(String),
 }
@@ -62,8 +70,8 @@ pub(crate) struct Options {
 /// Reads the command line and the environment.
 pub(crate) fn parse() -> Result<Command, String> {
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == LAUNCH) {
-        return Ok(Command::Launch(words.collect()));
+    if let Some(word) = words.next().filter(|word| word == LAUNCH || word == LAUNCH_QUIETLY) {
+        return Ok(Command::Launch { program: words.collect(), says_pid: word == LAUNCH });
     }
     parse_from(lexopt::Parser::from_env(), |name| std::env::var_os(name))
 }

@@ -12,14 +12,12 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use interprocess::local_socket::Stream;
-use interprocess::local_socket::prelude::*;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::frame::{Decoder, Kind};
 use snowgate_link::hello::{ClientHello, Origin, Role};
 use snowgate_link::lines::{Line, LineSplitter};
-use snowgate_link::start::{Connected, Launcher, StartError, connect_or_start};
+use snowgate_link::start::{Connected, Launcher, Past, StartError, connect_or_start};
 use snowgate_link::{GivenUp, Inbound, LINE_BYTES_MAX, ProtocolError, os};
 
 use crate::args::{LAUNCH, Options, gateway_program};
@@ -184,9 +182,9 @@ fn origin() -> Origin {
 impl Shim {
     /// The main thread: one connection after the other.
     fn serve(&self) -> ! {
-        let mut losses = 0;
+        let (mut losses, mut past) = (0, Past::default());
         loop {
-            let failure = match self.connect() {
+            let failure = match self.connect(&mut past) {
                 Ok(connected) => match self.read_gateway(connected) {
                     Disconnect::Closed { answered: true } => {
                         losses = 0;
@@ -218,18 +216,18 @@ impl Shim {
         }
     }
 
-    fn connect(&self) -> Result<Connected, StartError> {
+    fn connect(&self, past: &mut Past) -> Result<Connected, StartError> {
         let hello = self.shared.lock().hello();
         let endpoint = Endpoint::resolve(self.options.socket.as_deref(), self.options.home.as_deref())?;
         let launcher = (!self.options.no_autostart).then(|| launcher(&self.options));
-        connect_or_start(&endpoint, &hello, launcher.as_ref())
+        connect_or_start(&endpoint, &hello, launcher.as_ref(), past)
     }
 
     /// Reads one connection to its end.
     fn read_gateway(&self, connected: Connected) -> Disconnect {
         let stream = Arc::new(connected.stream);
         // A write that blocks for this long checks whether the client is still connected.
-        let _ = stream.set_send_timeout(Some(HANGUP_CHECK));
+        let _ = stream.set_write_timeout(Some(HANGUP_CHECK));
         let mut state = self.shared.lock();
         let given_up = state.link.connected(&connected.welcome);
         state.hello.session = connected.welcome.session;
@@ -366,7 +364,7 @@ impl Shim {
 }
 
 /// Reads what the gateway has sent; 0 at the end of the connection.
-fn read_some(mut stream: &Stream, bytes: &mut [u8]) -> usize {
+fn read_some(mut stream: &UnixStream, bytes: &mut [u8]) -> usize {
     loop {
         match stream.read(bytes) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -119,6 +119,8 @@ pub struct ClientHello {
     pub state: Option<String>,
     /// What the shim is ready to hold.
     pub window: Window,
+    /// Whether the shim understands [`ServerHello::Queued`].
+    pub understands_queued: bool,
 }
 
 impl ClientHello {
@@ -134,6 +136,7 @@ impl ClientHello {
             session_name: None,
             state: None,
             window: Window::default(),
+            understands_queued: true,
         }
     }
 
@@ -171,6 +174,7 @@ impl ClientHello {
             .text("state", self.state.as_deref())
             .number("window_frames", self.window.frames)
             .number("window_bytes", self.window.bytes)
+            .flag("queued", self.understands_queued)
             .into_line()
     }
 
@@ -191,6 +195,7 @@ impl ClientHello {
             session_name: read.text("session_name"),
             state: read.text("state"),
             window: read_window(&read),
+            understands_queued: read.flag("queued"),
         })
     }
 }
@@ -238,6 +243,9 @@ pub enum ServerHello {
     Welcome(Welcome),
     /// It is refused; the gateway closes it.
     Refused(Refusal),
+    /// The gateway has the hello, is busy with others, and will answer: another line follows. A sign of life
+    /// that is sent again while it takes long.
+    Queued,
 }
 
 impl ServerHello {
@@ -246,6 +254,7 @@ impl ServerHello {
         match self {
             Self::Welcome(welcome) => welcome.write(),
             Self::Refused(refusal) => refusal.write(),
+            Self::Queued => FlatWriter::new().flag("queued", true).into_line(),
         }
     }
 
@@ -255,6 +264,9 @@ impl ServerHello {
         if let Some(message) = read.text("refused") {
             let (next_step, retry) = (read.text("next_step"), read.flag("retry"));
             return Some(Self::Refused(Refusal { message, next_step, retry }));
+        }
+        if read.flag("queued") {
+            return Some(Self::Queued);
         }
         Some(Self::Welcome(Welcome {
             proto: read.number("welcome")?,

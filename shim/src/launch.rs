@@ -1,13 +1,14 @@
 //! The short-lived intermediate between a shim and the gateway it starts.
 //!
-//! It leaves the client's session, starts the gateway as its own child so that no process of the client waits
-//! for it, forwards the gateway's readiness line and exits. If the gateway exits first, its exit status is
-//! reported, which only a parent can read.
+//! It leaves behind what the client's processes left to the shim (session, descriptors, signals), starts the
+//! gateway as its own child so that no process of the client waits for it, says which process that is,
+//! forwards the gateway's readiness line and exits. If the gateway exits first, its exit status is reported,
+//! which only a parent can read.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ChildStdout, Command, ExitCode, Stdio};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use snowgate_link::os;
@@ -22,11 +23,13 @@ const TERMINATION_SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGKILL, SIGTERM];
 /// What to do about a gateway that exits.
 const RUN_SERVE: &str = "run `snowgate serve` to see why";
 
-/// Starts `program`, its arguments behind it.
-pub(crate) fn run(program: &[OsString]) -> ExitCode {
+/// Starts `program`, its arguments behind it; `says_pid`: whether the shim asked for the gateway's process.
+pub(crate) fn run(program: &[OsString], says_pid: bool) -> ExitCode {
+    os::close_inherited();
+    os::reset_signals();
     // Fails only for a process group leader, which a freshly spawned child never is.
     let _ = os::start_session();
-    let line = start(program).unwrap_or_else(|NotReady { message, next_step, .. }| {
+    let line = start(program, says_pid).unwrap_or_else(|NotReady { message, next_step, .. }| {
         Readiness::Died { message, next_step: next_step.to_owned() }.to_line()
     });
     match std::io::stdout().write_all(&line) {
@@ -50,17 +53,17 @@ impl NotReady {
 }
 
 /// Starts the gateway, again if it is killed before it is ready, and returns its readiness line.
-fn start(program: &[OsString]) -> Result<Vec<u8>, NotReady> {
+fn start(program: &[OsString], says_pid: bool) -> Result<Vec<u8>, NotReady> {
     for _ in 1..STARTS_MAX {
-        match start_once(program) {
+        match start_once(program, says_pid) {
             Err(NotReady { was_killed: true, .. }) => {}
             other => return other,
         }
     }
-    start_once(program)
+    start_once(program, says_pid)
 }
 
-fn start_once(program: &[OsString]) -> Result<Vec<u8>, NotReady> {
+fn start_once(program: &[OsString], says_pid: bool) -> Result<Vec<u8>, NotReady> {
     let (name, arguments) = program
         .split_first()
         .ok_or_else(|| NotReady::new("no gateway program given".to_owned(), INSTALL_GATEWAY))?;
@@ -68,10 +71,13 @@ fn start_once(program: &[OsString]) -> Result<Vec<u8>, NotReady> {
         Command::new(name).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(
             |error| NotReady::new(format!("cannot run {}: {error}", name.display()), INSTALL_GATEWAY),
         )?;
+    if says_pid {
+        // A shim that has gone meanwhile is noticed below.
+        let _ = std::io::stdout().write_all(&Readiness::Started { pid: gateway.id() }.to_line());
+    }
     let mut line = Vec::new();
     if let Some(pipe) = gateway.stdout.take() {
-        // A pipe that cannot be read says as much as one that ends: the exit status decides.
-        let _ = BufReader::new(pipe).read_until(b'\n', &mut line);
+        read_line(pipe, &mut line);
     }
     if line.trim_ascii().is_empty() {
         let status = gateway.wait().map_err(|error| NotReady::new(error.to_string(), RUN_SERVE))?;
@@ -80,4 +86,17 @@ fn start_once(program: &[OsString]) -> Result<Vec<u8>, NotReady> {
         return Err(NotReady { was_killed, ..NotReady::new(message, RUN_SERVE) });
     }
     Ok(line)
+}
+
+/// Reads up to the end of a line. A pipe that cannot be read says as much as one that ends: the exit status
+/// decides.
+fn read_line(mut pipe: ChildStdout, line: &mut Vec<u8>) {
+    let mut bytes = [0; 4096];
+    while !line.contains(&b'\n') {
+        match pipe.read(&mut bytes) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => return,
+            Ok(read) => line.extend_from_slice(&bytes[..read]),
+        }
+    }
 }

@@ -9,10 +9,14 @@ mod shared;
 use std::io::Write;
 use std::process::ExitCode;
 
+use snowgate_link::os;
+
 fn main() -> ExitCode {
+    // Folders and files that this process and its gateway make are private, whatever the client's mask says.
+    os::make_files_private();
     match args::parse() {
         Ok(args::Command::Forward(options)) => forward::run(options),
-        Ok(args::Command::Launch(program)) => launch::run(&program),
+        Ok(args::Command::Launch { program, says_pid }) => launch::run(&program, says_pid),
         Ok(args::Command::Print(text)) => {
             // A reader that left early (`--help | head -1`) has what it wanted.
             let _ = writeln!(std::io::stdout(), "{text}");

@@ -5,12 +5,11 @@
 //! reads slowly does not block the other threads. Neither is held while writing to the client.
 
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use interprocess::local_socket::Stream;
-use interprocess::local_socket::prelude::*;
 use snowgate_link::credit::Window;
 use snowgate_link::frame::{Frame, Kind};
 use snowgate_link::hello::ClientHello;
@@ -42,7 +41,7 @@ pub(crate) struct State {
     /// Numbers, retained lines, credit.
     pub(crate) link: ShimLink,
     /// The connection to write to; set and cleared by the main thread.
-    pub(crate) stream: Option<Arc<Stream>>,
+    pub(crate) stream: Option<Arc<UnixStream>>,
     /// The hello for the next connection; the main thread adds the session.
     pub(crate) hello: ClientHello,
     /// Whether the gateway has sent everything.
@@ -128,7 +127,7 @@ impl Shared {
     }
 
     /// Writes to the gateway. One that is gone is noticed by the main thread, which reads from it.
-    fn write_gateway(&self, mut stream: &Stream, mut bytes: &[u8]) {
+    fn write_gateway(&self, mut stream: &UnixStream, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             match stream.write(bytes) {
                 Ok(written) => bytes = &bytes[written..],
@@ -152,7 +151,7 @@ impl Shared {
         if let Some(writing) = lock_within(&self.writer, LOCK_TIMEOUT) {
             if let Some(stream) = &self.lock().stream {
                 // Refused only for a stream that is gone, which needs no time-out.
-                let _ = stream.set_send_timeout(Some(BYE_TIMEOUT));
+                let _ = stream.set_write_timeout(Some(BYE_TIMEOUT));
             }
             // The goodbye goes after the last line.
             self.write(&writing);

@@ -19,6 +19,7 @@ use tracing::{Instrument, Span};
 use super::channel::Channel;
 use super::control;
 use super::handshake::{Peer, open_session, refusal};
+use super::hellos::Hellos;
 use super::transport::LinkTransport;
 use crate::mcp::Mcp;
 use crate::session::SessionGuard;
@@ -34,16 +35,16 @@ struct Opened {
 }
 
 /// Serves a connection from its first byte to its last; `span`: the connection's.
-pub async fn serve_connection(mcp: Arc<Mcp>, stream: Stream, span: Span) {
+pub async fn serve_connection(mcp: Arc<Mcp>, hellos: Arc<Hellos>, stream: Stream, span: Span) {
     let stream = Arc::new(stream);
     // The span is left behind here: it would be entered with every message. The session's events name their session.
-    if let Some(opened) = open(&mcp, &stream).instrument(span).await {
+    if let Some(opened) = open(&mcp, &hellos, &stream).instrument(span).await {
         serve_session(&mcp, &stream, opened).await;
     }
 }
 
 /// Takes a connection through its hello. One that only asks (`snowgate status`) is answered here.
-async fn open(mcp: &Mcp, stream: &Stream) -> Option<Opened> {
+async fn open(mcp: &Mcp, hellos: &Hellos, stream: &Stream) -> Option<Opened> {
     let (peer, shared) = (trusted_peer(stream)?, &mcp.shared);
     let timeout = shared.config.gateway.hello_timeout;
     let hello = tokio::select! {
@@ -56,10 +57,11 @@ async fn open(mcp: &Mcp, stream: &Stream) -> Option<Opened> {
         Ok(Ok(Some((hello, rest)))) => {
             let mut decoder = Decoder::new();
             decoder.push(&rest);
-            open_as(mcp, stream, peer, hello, decoder).await
+            open_as(mcp, hellos, stream, peer, hello, decoder).await
         }
         Ok(Err(error)) => Err(refusal(format!("no hello: {error}"), None)),
-        Err(_) => Err(refusal("no hello came in time".into(), None)),
+        // On a busy machine a shim may be slow too: it comes again.
+        Err(_) => Err(Refusal { retry: true, ..refusal("no hello came in time".into(), None) }),
     };
     match opened {
         Ok(opened) => opened,
@@ -73,6 +75,7 @@ async fn open(mcp: &Mcp, stream: &Stream) -> Option<Opened> {
 /// Does what `hello` asks for: opens a session, or answers questions.
 async fn open_as(
     mcp: &Mcp,
+    hellos: &Hellos,
     stream: &Stream,
     peer: Peer,
     hello: ClientHello,
@@ -87,14 +90,31 @@ async fn open_as(
             control::serve(&mcp.shared, stream, decoder).await;
             Ok(None)
         }
-        Role::Client => match open_session(mcp, &hello, peer).await {
-            Ok((guard, resume)) => Ok(Some(Opened { guard, resume, hello, decoder })),
-            Err(refusal) => {
+        Role::Client => match open_in_turn(mcp, hellos, stream, peer, &hello).await {
+            None => {
+                tracing::debug!(pid = hello.origin.pid, "the shim left before its turn");
+                Ok(None)
+            }
+            Some(Ok((guard, resume))) => Ok(Some(Opened { guard, resume, hello, decoder })),
+            Some(Err(refusal)) => {
                 tracing::warn!(pid = hello.origin.pid, reason = refusal.message, "refused a session");
                 Err(refusal)
             }
         },
     }
+}
+
+/// Opens the session that `hello` asks for; `None` if its shim is gone.
+async fn open_in_turn(
+    mcp: &Mcp,
+    hellos: &Hellos,
+    stream: &Stream,
+    peer: Peer,
+    hello: &ClientHello,
+) -> Option<Result<(SessionGuard, Resume), Refusal>> {
+    let Stream::UdSocket(socket) = stream;
+    let is_gone = || os::has_hung_up(socket);
+    hellos.in_turn(stream, hello.understands_queued, is_gone, open_session(mcp, hello, peer)).await
 }
 
 /// The peer's user if it is ours; any other, or one that the system does not tell, is refused.

@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use interprocess::local_socket::tokio::Stream;
-use interprocess::local_socket::traits::Stream as _;
 use serde::{Deserialize, Serialize};
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::frame::{Decoder, Frame, Kind};
@@ -144,11 +143,11 @@ fn is_hang_up(error: &std::io::Error) -> bool {
 }
 
 fn exchange(
-    mut stream: &interprocess::local_socket::Stream,
+    mut stream: &std::os::unix::net::UnixStream,
     rest: &[u8],
     command: Command,
 ) -> std::io::Result<Reply> {
-    stream.set_recv_timeout(Some(ASK_TIMEOUT))?;
+    stream.set_read_timeout(Some(ASK_TIMEOUT))?;
     let payload = serde_json::to_vec(&command)?;
     stream.write_all(&Frame { kind: Kind::Line, flags: 0, seq: 1, re: 0, payload: &payload }.to_bytes())?;
     let mut decoder = Decoder::new();

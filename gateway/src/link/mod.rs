@@ -1,6 +1,7 @@
 //! The front for shims: frames over a local socket, and MCP messages over frames.
 //!
-//! `connection` serves one peer, from its hello on (`handshake`) to the end. `channel` holds a session's
+//! `connection` serves one peer, from its hello on (`handshake`) to the end; `hellos` bounds how many open
+//! their sessions at once. `channel` holds a session's
 //! requests and the writing side, `outbox` what waits to be written, `pins` which lines the shim keeps for
 //! the next gateway; `transport` reads, and carries messages between the intake and `rmcp`. `control` answers
 //! `status`, `sessions`, `stop` and `restart`.
@@ -9,6 +10,7 @@ mod channel;
 mod connection;
 mod control;
 mod handshake;
+mod hellos;
 mod outbox;
 mod pins;
 #[cfg(test)]
@@ -17,3 +19,4 @@ mod transport;
 
 pub use connection::serve_connection;
 pub use control::{Command, Reply, ask};
+pub use hellos::Hellos;

@@ -18,8 +18,12 @@ use snowgate_link::os;
 use super::inherited_fd;
 use crate::state::ShimProcess;
 
-/// How long the lock may be held by a process that only looks whether there is a gateway.
-const LOOK_TIMEOUT: Duration = Duration::from_millis(30);
+/// How long the lock may be held by a process that only looks whether there is a gateway, which programs of
+/// earlier builds do by taking it: a gateway marks it.
+const LOOK_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// The same for a lock that is marked: its holder may be about to let it go.
+const GATEWAY_TIMEOUT: Duration = Duration::from_millis(30);
 
 /// Why a gateway cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +61,14 @@ impl GatewayLock {
     /// Another gateway has it, or the endpoint cannot be trusted.
     pub fn take(endpoint: &Endpoint) -> Result<Self, BindError> {
         endpoint.prepare_dir()?;
+        // Before anything is made beside it: fails if something is in the socket's place that is not ours.
+        endpoint.socket_exists()?;
         let path = &endpoint.gateway_lock;
         let io_error = |what, source| BindError::Io { what, path: path.to_owned(), source };
         let file = os::open_private(path, false).map_err(|source| io_error("open", source))?;
-        match try_lock_for(&file, LOOK_TIMEOUT) {
+        match try_lock(&file) {
             Ok(()) => {
+                os::mark(&file);
                 let inode = file.metadata().map_err(|source| io_error("look at", source))?.ino();
                 note_owner(&file);
                 Ok(Self { endpoint: endpoint.clone(), inode, file })
@@ -92,6 +99,8 @@ impl GatewayLock {
         let held = inherited_fd::take_over(number).and_then(|file| Ok((file.metadata()?.ino(), file)));
         match held {
             Ok((held, file)) if inode(&endpoint.gateway_lock).is_ok_and(|inode| inode == held) => {
+                // An earlier build may not have.
+                os::mark(&file);
                 note_owner(&file);
                 Ok(Self { endpoint: endpoint.clone(), inode: held, file })
             }
@@ -117,20 +126,23 @@ pub fn lock_owner(endpoint: &Endpoint) -> Option<ShimProcess> {
     let owner = ShimProcess { pid: pid.parse().ok()?, born: born.parse().ok()? };
     // One that has let it go may still run, on its way out.
     let holds = os::open_private(&endpoint.gateway_lock, false)
-        .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)));
+        .is_ok_and(|lock| matches!(os::holder_of_mark(&lock), Ok(Some(_))));
     (holds && owner.is_alive()).then_some(owner)
 }
 
-/// Takes the lock, unless another process holds it for longer than `timeout`.
-fn try_lock_for(file: &File, timeout: Duration) -> Result<(), TryLockError> {
-    let deadline = Instant::now() + timeout;
+/// Takes the lock, unless another gateway holds it.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    let since = Instant::now();
     loop {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            Err(TryLockError::WouldBlock) => {}
             other => return other,
         }
+        let is_marked = matches!(os::holder_of_mark(file), Ok(Some(_)));
+        if since.elapsed() >= if is_marked { GATEWAY_TIMEOUT } else { LOOK_TIMEOUT } {
+            return Err(TryLockError::WouldBlock);
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -150,7 +162,7 @@ impl Listener {
     /// The endpoint cannot be trusted, or the system refuses.
     pub fn bind(lock: GatewayLock) -> Result<Self, BindError> {
         let endpoint = &lock.endpoint;
-        // Fails if something is in the socket's place that is not ours to replace.
+        // Again: opening the backend took its time.
         endpoint.socket_exists()?;
         let temporary = endpoint.dir().join(format!("g.{}", std::process::id()));
         let failed = |what| {

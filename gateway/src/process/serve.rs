@@ -9,7 +9,7 @@ use super::drain::drain;
 use super::listener::{GatewayLock, Listener};
 use super::watchers;
 use crate::config::log_targets::SPANS;
-use crate::link::serve_connection;
+use crate::link::{Hellos, serve_connection};
 use crate::mcp::Mcp;
 use crate::os::is_out_of_descriptors;
 
@@ -39,7 +39,7 @@ pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener) -> GatewayLock {
 async fn accept(mcp: &Arc<Mcp>, listener: &Listener, connections: &TaskTracker) {
     let descriptors = &mcp.shared.descriptors;
     let connections_max = descriptors.budget.sessions_max + descriptors.budget.spare;
-    let mut accepted: u64 = 0;
+    let (hellos, mut accepted) = (Arc::new(Hellos::default()), 0_u64);
     loop {
         match listener.accept().await {
             // Dropped: the shim tries again until its deadline.
@@ -49,7 +49,7 @@ async fn accept(mcp: &Arc<Mcp>, listener: &Listener, connections: &TaskTracker) 
             Ok(stream) => {
                 accepted += 1;
                 let span = tracing::error_span!(target: SPANS, "connection", connection = accepted);
-                connections.spawn(serve_connection(Arc::clone(mcp), stream, span));
+                connections.spawn(serve_connection(Arc::clone(mcp), Arc::clone(&hellos), stream, span));
             }
             Err(error) => {
                 tracing::error!(%error, "cannot accept a connection");

@@ -1,11 +1,10 @@
 //! One attempt: connect to the socket and exchange hellos.
 
 use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
 
-use interprocess::local_socket::prelude::*;
-use interprocess::local_socket::{GenericFilePath, Stream};
-
+use super::patience::Patience;
 use super::{StartError, io_error};
 use crate::endpoint::Endpoint;
 use crate::hello::{ClientHello, HELLO_BYTES_MAX, ServerHello, Welcome};
@@ -14,8 +13,8 @@ use crate::os;
 /// A connection after its hellos.
 #[derive(Debug)]
 pub struct Connected {
-    /// The stream; reading and writing through `&Stream` from two threads is fine.
-    pub stream: Stream,
+    /// The stream; reading and writing through `&UnixStream` from two threads is fine.
+    pub stream: UnixStream,
     /// The gateway's half of the hello.
     pub welcome: Welcome,
     /// Bytes that came after the hello: the first frames.
@@ -46,33 +45,42 @@ fn classify(error: &io::Error) -> Option<Attempt> {
     }
 }
 
-/// Tries once to connect and to exchange hellos.
+/// Tries once to connect and to exchange hellos, until `deadline`.
 ///
 /// # Errors
 /// Anything but absence and a dying listener.
 pub fn connect(endpoint: &Endpoint, hello: &ClientHello, deadline: Instant) -> Result<Attempt, StartError> {
+    attempt(endpoint, hello, &mut Patience::until(deadline))
+}
+
+/// As [`connect`], for as long as `patience` lasts; a gateway that says that it is busy renews it.
+pub(super) fn attempt(
+    endpoint: &Endpoint,
+    hello: &ClientHello,
+    patience: &mut Patience,
+) -> Result<Attempt, StartError> {
     endpoint.prepare_dir()?;
     if !endpoint.socket_exists()? {
         return Ok(Attempt::Absent);
     }
-    let name = endpoint.socket.as_path().to_fs_name::<GenericFilePath>();
-    let stream = match name.and_then(Stream::connect) {
+    let stream = match os::connect(&endpoint.socket, patience.left()) {
         Ok(stream) => stream,
+        Err(error) if is_timeout(&error) => {
+            return Err(deadline(endpoint, "a gateway that is frozen or very busy to take the connection"));
+        }
         Err(error) => return classify(&error).ok_or_else(|| io_error("connect to", &endpoint.socket, error)),
     };
-    let uid = stream.peer_creds().ok().and_then(|peer| peer.euid());
+    let uid = os::peer_uid(&stream);
     if uid != Some(os::euid()) {
         return Err(StartError::ForeignPeer { socket: endpoint.socket.clone(), uid });
     }
-    match exchange_hellos(&stream, hello, deadline) {
+    match exchange_hellos(&stream, hello, patience) {
         Ok((ServerHello::Welcome(welcome), rest)) => {
             Ok(Attempt::Connected(Box::new(Connected { stream, welcome, rest })))
         }
-        Ok((ServerHello::Refused(refusal), _)) if refusal.retry => Ok(Attempt::Dying),
-        Ok((ServerHello::Refused(refusal), _)) => Err(StartError::Refused(refusal)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-            Err(StartError::Deadline { socket: endpoint.socket.clone(), step: "the gateway's hello" })
-        }
+        Ok((ServerHello::Refused(refusal), _)) if !refusal.retry => Err(StartError::Refused(refusal)),
+        Ok(_) => Ok(Attempt::Dying),
+        Err(error) if is_timeout(&error) => Err(deadline(endpoint, "the gateway's hello")),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             Err(StartError::NotGateway { socket: endpoint.socket.clone(), why: error.to_string() })
         }
@@ -80,43 +88,60 @@ pub fn connect(endpoint: &Endpoint, hello: &ClientHello, deadline: Instant) -> R
     }
 }
 
+fn deadline(endpoint: &Endpoint, step: &'static str) -> StartError {
+    StartError::Deadline { socket: endpoint.socket.clone(), step }
+}
+
+/// The kinds of error of a socket's time-out.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
 fn exchange_hellos(
-    stream: &Stream,
+    mut stream: &UnixStream,
     hello: &ClientHello,
-    deadline: Instant,
+    patience: &mut Patience,
 ) -> io::Result<(ServerHello, Vec<u8>)> {
-    let mut stream_ref = stream;
-    stream_ref.write_all(&hello.to_line())?;
+    stream.write_all(&hello.to_line())?;
     let mut reply = Vec::new();
-    let end = loop {
-        if let Some(end) = reply.iter().position(|&byte| byte == b'\n') {
-            break end;
+    loop {
+        let Some(end) = reply.iter().position(|&byte| byte == b'\n') else {
+            if reply.len() > HELLO_BYTES_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "its hello is too long"));
+            }
+            let left = patience.left();
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            stream.set_read_timeout(Some(left))?;
+            let mut bytes = [0; HELLO_BYTES_MAX];
+            match stream.read(&mut bytes)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => reply.extend_from_slice(&bytes[..read]),
+            }
+            continue;
+        };
+        let rest = reply.split_off(end + 1);
+        match ServerHello::from_line(&reply[..end]) {
+            None => return Err(io::Error::new(io::ErrorKind::InvalidData, "its first line is not a hello")),
+            Some(ServerHello::Queued) => patience.renew(),
+            Some(hello) => {
+                stream.set_read_timeout(None)?;
+                return Ok((hello, rest));
+            }
         }
-        if reply.len() > HELLO_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "its hello is too long"));
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        stream.set_recv_timeout(Some(left.max(Duration::from_millis(1))))?;
-        let mut bytes = [0; HELLO_BYTES_MAX];
-        let read = stream_ref.read(&mut bytes)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        reply.extend_from_slice(&bytes[..read]);
-    };
-    stream.set_recv_timeout(None)?;
-    let hello = ServerHello::from_line(&reply[..end])
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "its first line is not a hello"))?;
-    Ok((hello, reply.split_off(end + 1)))
+        reply = rest;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader};
+    use std::time::Duration;
 
-    use interprocess::local_socket::ListenerOptions;
+    use std::os::unix::net::UnixListener;
 
-    use super::super::connect_or_start;
+    use super::super::{Past, connect_or_start};
     use super::*;
     use crate::hello::Role;
 
@@ -133,10 +158,9 @@ mod tests {
 
     /// Listens, and answers the first connection with `reply`.
     fn listen(endpoint: &Endpoint, reply: &'static [u8]) -> std::thread::JoinHandle<()> {
-        let name = endpoint.socket.as_path().to_fs_name::<GenericFilePath>().unwrap();
-        let listener = ListenerOptions::new().name(name).create_sync().unwrap();
+        let listener = UnixListener::bind(&endpoint.socket).unwrap();
         std::thread::spawn(move || {
-            let stream = listener.accept().unwrap();
+            let (stream, _) = listener.accept().unwrap();
             let mut line = String::new();
             BufReader::new(&stream).read_line(&mut line).unwrap();
             (&stream).write_all(reply).unwrap();
@@ -152,7 +176,7 @@ mod tests {
     #[test]
     fn with_a_stale_socket_the_gateway_is_absent() {
         let (_home, endpoint) = endpoint();
-        drop(std::os::unix::net::UnixListener::bind(&endpoint.socket).unwrap());
+        drop(UnixListener::bind(&endpoint.socket).unwrap());
         assert!(endpoint.socket_exists().unwrap());
         assert!(matches!(attempt(&endpoint), Ok(Attempt::Absent)));
     }
@@ -187,7 +211,8 @@ mod tests {
     #[test]
     fn without_a_launcher_an_absent_gateway_is_an_error() {
         let (_home, endpoint) = endpoint();
-        let error = connect_or_start(&endpoint, &ClientHello::new(Role::Control), None).unwrap_err();
+        let error = connect_or_start(&endpoint, &ClientHello::new(Role::Control), None, &mut Past::default())
+            .unwrap_err();
         assert!(matches!(error, StartError::Absent(_)));
     }
 }

@@ -57,6 +57,14 @@ pub enum StartError {
         /// Where it says more.
         log: PathBuf,
     },
+    /// A gateway's process lives, and does not listen.
+    #[error("the gateway was started (process {pid}) and has not become ready (log: {})", log.display())]
+    NotReady {
+        /// Its process.
+        pid: u32,
+        /// Where it may say more.
+        log: PathBuf,
+    },
     /// The deadline passed.
     #[error("timed out waiting for {step} (socket: {})", socket.display())]
     Deadline {
@@ -89,6 +97,9 @@ impl StartError {
             }
             Self::Launch { .. } => Some(INSTALL_GATEWAY.into()),
             Self::Failed { next_step, .. } => next_step.clone(),
+            Self::NotReady { pid, .. } => Some(format!(
+                "see the log and `snowgate config check`; one that hangs ends with `kill {pid}`"
+            )),
             Self::Deadline { .. } => Some("check `snowgate status` and the log".into()),
             Self::Io { path, .. } => Some(format!("check permissions and free space of {}", path.display())),
         }

@@ -1,9 +1,10 @@
 //! Starts a gateway and waits for its readiness line.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use super::{Readiness, StartError, io_error};
@@ -11,18 +12,25 @@ use crate::endpoint::Endpoint;
 use crate::os;
 
 /// How much of a dead gateway's stderr is shown, in bytes.
-const TAIL_BYTES: u64 = 2048;
+const TAIL_BYTES: usize = 2048;
 
 /// The longest readiness line, in bytes.
 const READINESS_BYTES_MAX: usize = 64 * 1024;
 
 /// The result of a launch that did not fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Launched {
     /// A gateway is listening now, or another one may be.
     Started,
     /// Another gateway holds the lock and is not listening: it is shutting down or starting.
     AlreadyRunning,
+    /// At the deadline it lives and is not ready. It is left alone: it may be slow.
+    NotReady {
+        /// Waits for it.
+        intermediate: Child,
+        /// Its process, 0 if unknown.
+        gateway: u32,
+    },
 }
 
 /// How to start a gateway.
@@ -50,20 +58,14 @@ impl Launcher {
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut intermediate = command.spawn().map_err(launch_error)?;
         let Some(pipe) = intermediate.stdout.take() else { return Ok(Launched::Started) };
-        let line = read_line(pipe, deadline);
-        match line {
+        let mut gateway = 0;
+        match read_line(pipe, deadline, &mut gateway) {
             Ok(Some(line)) => {
                 // It exits once it has written its line.
                 let _ = intermediate.wait();
                 self.classify(&line, endpoint)
             }
-            Ok(None) => {
-                // The gateway keeps starting; the intermediate is not needed any more.
-                let _ = intermediate.kill();
-                let _ = intermediate.wait();
-                let (socket, step) = (endpoint.socket.clone(), "the new gateway to be ready");
-                Err(StartError::Deadline { socket, step })
-            }
+            Ok(None) => Ok(Launched::NotReady { intermediate, gateway }),
             Err(source) => Err(launch_error(source)),
         }
     }
@@ -81,7 +83,7 @@ impl Launcher {
 
     fn classify(&self, line: &[u8], endpoint: &Endpoint) -> Result<Launched, StartError> {
         match Readiness::from_line(line) {
-            Some(Readiness::Ready) => Ok(Launched::Started),
+            Some(Readiness::Ready | Readiness::Started { .. }) => Ok(Launched::Started),
             Some(Readiness::Already) => Ok(Launched::AlreadyRunning),
             Some(Readiness::Error { message, next_step, log }) => Err(StartError::Failed {
                 message,
@@ -99,11 +101,18 @@ impl Launcher {
     }
 }
 
-/// Reads the pipe's first line, or all of it if it ends before; `None` at the deadline.
-fn read_line(mut pipe: ChildStdout, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
+/// Reads the line that says how the start went, or all there is if the pipe ends before; `None` at the deadline.
+/// The line before it says which process the gateway is.
+fn read_line(mut pipe: ChildStdout, deadline: Instant, gateway: &mut u32) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     let mut bytes = [0; 4096];
-    while !line.contains(&b'\n') && line.len() < READINESS_BYTES_MAX {
+    while line.len() < READINESS_BYTES_MAX {
+        if let Some(end) = line.iter().position(|&byte| byte == b'\n') {
+            let Some(Readiness::Started { pid }) = Readiness::from_line(&line[..end]) else { break };
+            *gateway = pid;
+            line.drain(..=end);
+            continue;
+        }
         if !os::wait_readable(&pipe, deadline.saturating_duration_since(Instant::now()))? {
             return Ok(None);
         }
@@ -123,10 +132,9 @@ fn add_tail(message: String, stderr: &Path) -> String {
 }
 
 fn read_tail(path: &Path) -> io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let file = std::fs::File::open(path)?;
+    let mut bytes = [0; TAIL_BYTES];
+    let from = file.metadata()?.len().saturating_sub(TAIL_BYTES as u64);
+    let read = file.read_at(&mut bytes, from)?;
+    Ok(String::from_utf8_lossy(&bytes[..read]).into_owned())
 }

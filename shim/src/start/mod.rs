@@ -2,39 +2,47 @@
 //!
 //! Connect; only if no gateway is listening take the start lock, connect *again*, and launch. The lock makes
 //! one shim the launcher, the second connect sees a gateway that came up meanwhile, and the gateway's own
-//! lock (see [`Endpoint::gateway_lock`]) makes a second gateway exit. Every wait ends at one deadline.
+//! lock (see [`Endpoint::gateway_lock`]) makes a second gateway exit. Who only waits takes neither lock: it
+//! looks at their marks (see [`os::mark`]), one system call a look. Every wait ends at one deadline, which only
+//! a gateway at work moves.
 
 mod connect;
 mod error;
 mod launcher;
+mod past;
+mod patience;
 mod readiness;
 
-use std::fs::TryLockError;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub use connect::{Attempt, Connected, connect};
 pub use error::{INSTALL_GATEWAY, StartError};
-use launcher::Launched;
 pub use launcher::Launcher;
+pub use past::Past;
+pub use patience::{START_TIMEOUT, START_TIMEOUT_MAX};
 pub use readiness::Readiness;
 
 use crate::endpoint::Endpoint;
 use crate::hello::ClientHello;
 use crate::os;
-
-/// How long finding or starting a gateway may take in all.
-pub const START_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The shortest and the longest pause between two attempts.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+use connect::attempt;
+use launcher::Launched;
+use past::Blocker;
+use patience::Patience;
 
 /// The pause before the next launch if another gateway was running already: a launch costs more than a
 /// connect.
 const ALREADY_RUNNING_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connects; starts a gateway through `launcher` if none is listening.
+/// How long a shim looks only at the start lock, before it looks for a gateway again: one may come up that the
+/// other shim did not start.
+const LOCK_LOOKS: Duration = Duration::from_secs(1);
+
+/// Connects; starts a gateway through `launcher` if none is listening. `past`: what earlier calls of this
+/// process have seen.
 ///
 /// # Errors
 /// No connection could be made; the error names the cause, or what it was waiting for at the deadline.
@@ -42,69 +50,126 @@ pub fn connect_or_start(
     endpoint: &Endpoint,
     hello: &ClientHello,
     launcher: Option<&Launcher>,
+    past: &mut Past,
 ) -> Result<Connected, StartError> {
-    let deadline = Instant::now() + START_TIMEOUT;
-    let mut pause = BACKOFF.0;
-    let mut wait = |step| {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(StartError::Deadline { socket: endpoint.socket.clone(), step });
-        }
-        std::thread::sleep(pause.min(left));
-        pause = (pause * 2).min(BACKOFF.1);
-        Ok(())
-    };
-    loop {
-        match connect(endpoint, hello, deadline)? {
-            Attempt::Connected(connected) => return Ok(*connected),
-            Attempt::Dying => {
-                wait("the old gateway to shut down")?;
+    let mut search = Search { endpoint, hello, patience: Patience::of_start(), holder: None };
+    let connected = search.run(launcher, past)?;
+    past.forget();
+    Ok(connected)
+}
+
+/// One search for a gateway.
+struct Search<'a> {
+    endpoint: &'a Endpoint,
+    hello: &'a ClientHello,
+    patience: Patience,
+    /// The process that was last seen to hold the gateway's lock.
+    holder: Option<i32>,
+}
+
+impl Search<'_> {
+    fn run(&mut self, launcher: Option<&Launcher>, past: &mut Past) -> Result<Connected, StartError> {
+        loop {
+            match attempt(self.endpoint, self.hello, &mut self.patience)? {
+                Attempt::Connected(connected) => return Ok(*connected),
+                Attempt::Dying => {
+                    self.wait("the old gateway to shut down")?;
+                    continue;
+                }
+                Attempt::Absent => {}
+            }
+            past.check(self.endpoint)?;
+            let lock = open_lock(&self.endpoint.start_lock)?;
+            if launcher.is_some() && self.wait_for_other_start(&lock, past)? {
                 continue;
             }
-            Attempt::Absent => {}
-        }
-        if probe_gateway_lock(endpoint)? {
-            wait("another gateway to start or shut down")?;
-            continue;
-        }
-        let launcher = launcher.ok_or_else(|| StartError::Absent(endpoint.socket.clone()))?;
-        let lock = os::open_private(&endpoint.start_lock, false)
-            .map_err(|source| io_error("open", &endpoint.start_lock, source))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                wait("another shim to start the gateway")?;
+            if self.wait_for_other_gateway(past)? {
                 continue;
             }
-            Err(TryLockError::Error(source)) => return Err(io_error("lock", &endpoint.start_lock, source)),
-        }
-        let launched = match connect(endpoint, hello, deadline)? {
-            Attempt::Connected(connected) => return Ok(*connected),
-            Attempt::Dying => Launched::AlreadyRunning,
-            Attempt::Absent => launcher.launch(endpoint, deadline)?,
-        };
-        drop(lock);
-        match launched {
-            Launched::Started => wait("the new gateway to accept a connection")?,
-            Launched::AlreadyRunning => {
-                std::thread::sleep(ALREADY_RUNNING_PAUSE);
-                wait("the old gateway to shut down")?;
+            let launcher = launcher.ok_or_else(|| StartError::Absent(self.endpoint.socket.clone()))?;
+            match lock.try_lock() {
+                Ok(()) => os::mark(&lock),
+                Err(TryLockError::WouldBlock) => {
+                    self.wait("another shim to start the gateway")?;
+                    continue;
+                }
+                Err(TryLockError::Error(source)) => {
+                    return Err(io_error("lock", &self.endpoint.start_lock, source));
+                }
+            }
+            let launched = match attempt(self.endpoint, self.hello, &mut self.patience)? {
+                Attempt::Connected(connected) => return Ok(*connected),
+                Attempt::Dying => Launched::AlreadyRunning,
+                Attempt::Absent => {
+                    past.end_launched();
+                    launcher.launch(self.endpoint, Instant::now() + self.patience.left())?
+                }
+            };
+            drop(lock);
+            match launched {
+                Launched::Started => {
+                    self.patience.renew();
+                    self.wait("the new gateway to accept a connection")?;
+                }
+                Launched::AlreadyRunning => {
+                    std::thread::sleep(ALREADY_RUNNING_PAUSE);
+                    self.wait("the old gateway to shut down")?;
+                }
+                Launched::NotReady { intermediate, gateway } => {
+                    return Err(past.block(self.endpoint, Blocker::Launched { intermediate, gateway }));
+                }
             }
         }
+    }
+
+    /// Pauses before the next look.
+    fn wait(&mut self, step: &'static str) -> Result<(), StartError> {
+        if self.patience.pause() {
+            return Ok(());
+        }
+        Err(StartError::Deadline { socket: self.endpoint.socket.clone(), step })
+    }
+
+    /// Waits while another shim starts a gateway; `false` if none does.
+    fn wait_for_other_start(&mut self, lock: &File, past: &mut Past) -> Result<bool, StartError> {
+        let path = &self.endpoint.start_lock;
+        let (since, mut found) = (Instant::now(), false);
+        while let Some(pid) = look(lock, path)? {
+            found = true;
+            if !self.patience.pause() {
+                return Err(past.block(self.endpoint, Blocker::Starter(pid)));
+            }
+            if since.elapsed() > LOCK_LOOKS {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Waits a little if a gateway holds the lock although none is listening: launching another would be
+    /// useless. `false` if none does.
+    fn wait_for_other_gateway(&mut self, past: &mut Past) -> Result<bool, StartError> {
+        let path = &self.endpoint.gateway_lock;
+        let holder = look(&open_lock(path)?, path)?;
+        if self.holder.is_some() && holder != self.holder {
+            self.patience.renew();
+        }
+        self.holder = holder;
+        let Some(pid) = holder else { return Ok(false) };
+        if self.patience.pause() {
+            return Ok(true);
+        }
+        Err(past.block(self.endpoint, Blocker::Gateway(pid)))
     }
 }
 
-/// Checks whether a gateway holds the lock although none is listening: launching another would be useless.
-/// The check itself holds the lock for a moment; a gateway that is about to take the lock retries for that
-/// reason.
-fn probe_gateway_lock(endpoint: &Endpoint) -> Result<bool, StartError> {
-    let path = &endpoint.gateway_lock;
-    let lock = os::open_private(path, false).map_err(|source| io_error("open", path, source))?;
-    match lock.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(source)) => Err(io_error("lock", path, source)),
-    }
+fn open_lock(path: &Path) -> Result<File, StartError> {
+    os::open_private(path, false).map_err(|source| io_error("open", path, source))
+}
+
+/// Who holds the lock.
+fn look(lock: &File, path: &Path) -> Result<Option<i32>, StartError> {
+    os::holder_of_mark(lock).map_err(|source| io_error("look at", path, source))
 }
 
 /// A system call that failed for another reason than a missing file.

@@ -7,6 +7,11 @@ use crate::flat::{FlatReader, FlatWriter};
 /// What a starting gateway writes to its readiness pipe, as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
+    /// Its process runs; another line follows.
+    Started {
+        /// The process.
+        pid: u32,
+    },
     /// It is listening.
     Ready,
     /// Another gateway holds the lock.
@@ -35,6 +40,7 @@ impl Readiness {
     pub fn to_line(&self) -> Vec<u8> {
         let line = FlatWriter::new();
         match self {
+            Self::Started { pid } => line.text("state", Some("started")).number("pid", *pid),
             Self::Ready => line.text("state", Some("ready")),
             Self::Already => line.text("state", Some("already")),
             Self::Error { message, next_step, log } => line
@@ -56,6 +62,7 @@ impl Readiness {
         let message = read.text("message").unwrap_or_default();
         let next_step = read.text("next_step");
         match read.text("state")?.as_str() {
+            "started" => Some(Self::Started { pid: read.number("pid").unwrap_or_default() }),
             "ready" => Some(Self::Ready),
             "already" => Some(Self::Already),
             "error" => Some(Self::Error { message, next_step, log: read.text("log").map(PathBuf::from) }),

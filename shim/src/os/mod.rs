@@ -1,15 +1,24 @@
-//! Operating system calls about users, files and descriptors, in one place.
+//! Operating system calls about users, files, descriptors and processes, in one place.
 //!
-//! Unix only so far. On Windows the crate fails at compile time, not at run time.
+//! Unix only so far. On Windows the crate fails at compile time, not at run time. `raw` has the calls that
+//! neither std nor rustix has, `marks` locks that can be looked at, `socket` the connection to the gateway.
 
 #[cfg(not(unix))]
 compile_error!("Snowgate runs on Linux and macOS; Windows is not supported yet (see ARCHITECTURE.md)");
+
+mod marks;
+mod raw;
+mod socket;
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+pub use marks::{holder_of_mark, mark};
+pub use raw::{close_inherited, reset_signals};
+pub use socket::{connect, peer_uid};
 
 /// The effective user of this process.
 pub fn euid() -> u32 {
@@ -87,6 +96,12 @@ pub fn open_private(path: &Path, truncate: bool) -> io::Result<File> {
         flags |= OFlags::TRUNC;
     }
     Ok(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Makes every folder and file that this process creates, and those it starts, private to the user.
+pub fn make_files_private() {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// Starts a session without the caller's terminal, so that signals to the client's group do not reach this
