@@ -3,6 +3,8 @@
 //! A connection pushes every row it gets; the collector keeps those within the row and byte caps, counts a
 //! bounded number more so that the result can say how many were cut, then asks the connection to stop.
 
+use std::fmt::{self, Write};
+
 /// One value as text; `None` is SQL NULL.
 pub type Cell = Option<String>;
 
@@ -43,15 +45,112 @@ pub enum Cut {
 }
 
 /// Columns and kept rows of one result.
+///
+/// The text of all cells is one buffer: a large result is a few large blocks of memory, which go back to the
+/// system, and not many small ones.
 #[derive(Debug)]
 pub struct Collector {
     caps: Caps,
     columns: Vec<String>,
-    rows: Vec<Vec<Cell>>,
+    text: String,
+    /// Where each cell of `text` ends, row by row.
+    ends: Vec<CellEnd>,
+    /// How many of `ends` are there after each row.
+    rows: Vec<u32>,
     bytes: u64,
     cut: Cut,
     bytes_hit: bool,
     shortened: u64,
+}
+
+/// The end of a cell's text; the highest bit marks NULL. Results stay far below 2 GiB.
+#[derive(Clone, Copy, Debug)]
+struct CellEnd(u32);
+
+impl CellEnd {
+    const NULL: u32 = 1 << 31;
+
+    fn new(at: usize, is_null: bool) -> Self {
+        let at = u32::try_from(at).unwrap_or(u32::MAX) & !Self::NULL;
+        Self(if is_null { at | Self::NULL } else { at })
+    }
+
+    fn at(self) -> usize {
+        (self.0 & !Self::NULL) as usize
+    }
+
+    fn is_null(self) -> bool {
+        self.0 & Self::NULL != 0
+    }
+}
+
+/// A row that is being written; one that is dropped before [`RowWriter::end`] leaves nothing.
+#[derive(Debug)]
+pub struct RowWriter<'a> {
+    collector: &'a mut Collector,
+    text_before: usize,
+    cells_before: usize,
+    is_kept: bool,
+}
+
+impl RowWriter<'_> {
+    /// NULL.
+    pub fn null(&mut self) {
+        self.end_cell(true);
+    }
+
+    /// A cell of this text.
+    pub fn text(&mut self, text: &str) {
+        self.collector.text.push_str(text);
+        self.end_cell(false);
+    }
+
+    /// A cell of formatted text; returns its bytes.
+    pub fn format(&mut self, text: fmt::Arguments<'_>) -> usize {
+        let before = self.collector.text.len();
+        // Writing to a string cannot fail.
+        let _ = self.collector.text.write_fmt(text);
+        self.end_cell(false);
+        self.collector.text.len() - before
+    }
+
+    fn end_cell(&mut self, is_null: bool) {
+        self.collector.ends.push(CellEnd::new(self.collector.text.len(), is_null));
+    }
+
+    /// The row is complete; `shortened` of its values were too long for [`Collector::room`]: a first row is
+    /// kept as it is, a later one is cut.
+    pub fn end(mut self, shortened: u64) -> Flow {
+        let collector = &mut *self.collector;
+        let text_bytes = (collector.text.len() - self.text_before) as u64;
+        let cells = &collector.ends[self.cells_before..];
+        let separators: u64 = cells.iter().map(|cell| if cell.is_null() { 4 } else { 1 }).sum();
+        let row_bytes = text_bytes + separators;
+        let over_rows = collector.rows.len() as u64 >= collector.caps.rows_max;
+        let too_long = shortened > 0 || collector.bytes + row_bytes > collector.caps.bytes_max;
+        let over_bytes = !collector.rows.is_empty() && too_long;
+        if collector.cut != Cut::Nothing || over_rows || over_bytes {
+            if collector.cut == Cut::Nothing {
+                collector.bytes_hit = over_bytes && !over_rows;
+            }
+            return collector.count(1);
+        }
+        collector.bytes += row_bytes;
+        collector.shortened += shortened;
+        collector.rows.push(u32::try_from(collector.ends.len()).unwrap_or(u32::MAX));
+        self.is_kept = true;
+        let collector = &*self.collector;
+        if collector.rows.len() as u64 >= collector.caps.rows_max { Flow::CountOnly } else { Flow::More }
+    }
+}
+
+impl Drop for RowWriter<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.collector.text.truncate(self.text_before);
+            self.collector.ends.truncate(self.cells_before);
+        }
+    }
 }
 
 impl Collector {
@@ -60,6 +159,8 @@ impl Collector {
         Self {
             caps,
             columns: Vec::new(),
+            text: String::new(),
+            ends: Vec::new(),
             rows: Vec::new(),
             bytes: 0,
             cut: Cut::Nothing,
@@ -71,6 +172,13 @@ impl Collector {
     /// Names the columns; called once, before the first row, also for an empty result.
     pub fn set_columns(&mut self, columns: Vec<String>) {
         self.columns = columns;
+    }
+
+    /// Begins the next row. What is written to it counts against the caps when it ends: the writer keeps
+    /// within [`Collector::room`], and a little for each column.
+    pub fn begin_row(&mut self) -> RowWriter<'_> {
+        let (text_before, cells_before) = (self.text.len(), self.ends.len());
+        RowWriter { collector: self, text_before, cells_before, is_kept: false }
     }
 
     /// Takes one row.
@@ -87,22 +195,14 @@ impl Collector {
     /// Takes one row, `shortened` of whose values were too long for [`Collector::room`]: a first row is kept
     /// as it is, a later one is cut.
     pub fn push_shortened(&mut self, row: Vec<Cell>, shortened: u64) -> Flow {
-        if self.cut != Cut::Nothing {
-            return self.count(1);
+        let mut writer = self.begin_row();
+        for cell in row {
+            match cell {
+                Some(text) => writer.text(&text),
+                None => writer.null(),
+            }
         }
-        let row_bytes: u64 =
-            row.iter().map(|cell| cell.as_ref().map_or(4, |text| text.len() as u64 + 1)).sum();
-        let over_rows = self.rows.len() as u64 >= self.caps.rows_max;
-        let too_long = shortened > 0 || self.bytes + row_bytes > self.caps.bytes_max;
-        let over_bytes = !self.rows.is_empty() && too_long;
-        if over_rows || over_bytes {
-            self.bytes_hit = over_bytes && !over_rows;
-            return self.count(1);
-        }
-        self.bytes += row_bytes;
-        self.shortened += shortened;
-        self.rows.push(row);
-        if self.rows.len() as u64 >= self.caps.rows_max { Flow::CountOnly } else { Flow::More }
+        writer.end(shortened)
     }
 
     /// Counts rows that are not kept.
@@ -134,9 +234,36 @@ impl Collector {
         &self.columns
     }
 
-    /// The kept rows.
-    pub fn rows(&self) -> &[Vec<Cell>] {
-        &self.rows
+    /// How many rows are kept.
+    pub fn row_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The kept rows: the cells of each, where `None` is NULL.
+    pub fn rows(&self) -> impl Iterator<Item = impl Iterator<Item = Option<&str>>> {
+        let mut before = 0;
+        self.rows.iter().map(move |&until| {
+            let cells = before..until as usize;
+            before = until as usize;
+            cells.map(|cell| self.cell(cell))
+        })
+    }
+
+    /// The first cell of the first row; `None` if there is none, or if it is NULL.
+    pub fn first_cell(&self) -> Option<&str> {
+        self.rows().next()?.next()?
+    }
+
+    fn cell(&self, at: usize) -> Option<&str> {
+        let end = self.ends[at];
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before].at());
+        (!end.is_null()).then(|| &self.text[start..end.at()])
+    }
+
+    /// The kept rows, for comparison.
+    #[cfg(test)]
+    pub(crate) fn to_rows(&self) -> Vec<Vec<Cell>> {
+        self.rows().map(|row| row.map(|cell| cell.map(str::to_owned)).collect()).collect()
     }
 
     /// Bytes of the kept rows' text, separators included.
@@ -181,14 +308,14 @@ mod tests {
     fn a_result_within_its_caps_is_whole() {
         let mut collector = Collector::new(caps(5, 1000, 10));
         feed(&mut collector, 5);
-        assert_eq!((collector.rows().len(), collector.cut()), (5, Cut::Nothing));
+        assert_eq!((collector.row_count(), collector.cut()), (5, Cut::Nothing));
     }
 
     #[test]
     fn rows_past_the_cap_are_counted_exactly() {
         let mut collector = Collector::new(caps(5, 1000, 10));
         feed(&mut collector, 12);
-        assert_eq!((collector.rows().len(), collector.cut()), (5, Cut::Rows(7)));
+        assert_eq!((collector.row_count(), collector.cut()), (5, Cut::Rows(7)));
         assert!(!collector.cut_by_bytes());
     }
 
@@ -216,7 +343,7 @@ mod tests {
         let mut collector = Collector::new(caps(100, 15, 10));
         collector.push(vec![Some("y".repeat(50))]);
         collector.push(vec![Some("z".into())]);
-        assert_eq!((collector.rows().len(), collector.cut()), (1, Cut::Rows(1)));
+        assert_eq!((collector.row_count(), collector.cut()), (1, Cut::Rows(1)));
         assert!(collector.cut_by_bytes());
     }
 
@@ -227,7 +354,7 @@ mod tests {
         collector.push_shortened(vec![Some("y".repeat(40))], 1);
         assert_eq!((collector.room(), collector.shortened(), collector.cut_by_bytes()), (59, 1, false));
         collector.push_shortened(vec![Some("z".repeat(10))], 1);
-        assert_eq!((collector.rows().len(), collector.cut(), collector.shortened()), (1, Cut::Rows(1), 1));
+        assert_eq!((collector.row_count(), collector.cut(), collector.shortened()), (1, Cut::Rows(1), 1));
         assert!(collector.cut_by_bytes());
     }
 
@@ -235,6 +362,32 @@ mod tests {
     fn a_cap_of_no_rows_keeps_none() {
         let mut collector = Collector::new(caps(0, 15, 10));
         feed(&mut collector, 1);
-        assert_eq!((collector.rows().len(), collector.cut()), (0, Cut::Rows(1)));
+        assert_eq!((collector.row_count(), collector.cut()), (0, Cut::Rows(1)));
+    }
+
+    #[test]
+    fn rows_come_back_as_they_were_written() {
+        let mut collector = Collector::new(caps(5, 1000, 10));
+        let rows = [
+            vec![Some("a".to_owned()), None, Some(String::new())],
+            vec![None, Some("é".to_owned()), Some("c d".to_owned())],
+        ];
+        for row in &rows {
+            collector.push(row.clone());
+        }
+        assert_eq!((collector.to_rows(), collector.first_cell()), (rows.to_vec(), Some("a")));
+        assert_eq!(collector.bytes(), (2 + 4 + 1) + (4 + 3 + 4));
+    }
+
+    #[test]
+    fn a_row_that_is_not_ended_or_is_cut_leaves_nothing() {
+        let mut collector = Collector::new(caps(1, 1000, 10));
+        let mut row = collector.begin_row();
+        row.text("half");
+        drop(row);
+        collector.push(vec![Some("whole".to_owned())]);
+        collector.push(vec![Some("one too many".to_owned())]);
+        assert_eq!(collector.to_rows(), [[Some("whole".to_owned())]]);
+        assert_eq!((collector.text.len(), collector.ends.len()), (5, 1));
     }
 }

@@ -20,7 +20,7 @@ pub mod sqlite;
 mod traits;
 
 pub use catalog::{Catalog, Relation, RelationKind};
-pub use collector::{Caps, Cell, Collector, Cut, Flow};
+pub use collector::{Caps, Cell, Collector, Cut, Flow, RowWriter};
 pub use context::Context;
 pub use error::{BackendError, ErrorKind};
 pub use journal::WriteJournal;

@@ -132,7 +132,7 @@ impl Call<'_> {
         let columns =
             self.catalog(Catalog::Describe { kind: RelationKind::View, relation: relation.clone() }).await?;
         let definition = self.catalog(Catalog::Definition(relation)).await?;
-        let definition = definition.rows.rows().first().and_then(|row| row.first()).cloned().flatten();
+        let definition = definition.rows.first_cell();
         let text = format!("{}\n\n{}", table::render(&columns), definition.unwrap_or_default());
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
     }
@@ -278,7 +278,7 @@ impl Call<'_> {
             tracing::Span::current().record("query_id", query_id);
         }
         let done = done?;
-        self.session.counters.rows.fetch_add(done.rows.rows().len() as u64, Ordering::Relaxed);
+        self.session.counters.rows.fetch_add(done.rows.row_count() as u64, Ordering::Relaxed);
         Ok(done)
     }
 

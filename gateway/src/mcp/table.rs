@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use crate::backend::{Cell, Collector, Completion, Cut};
+use crate::backend::{Collector, Completion, Cut};
 
 /// The text of a result.
 pub(super) fn render(done: &Completion) -> String {
@@ -22,7 +22,7 @@ pub(super) fn render(done: &Completion) -> String {
     join(&mut text, rows.columns().iter().map(|name| Some(name.as_str())));
     for row in rows.rows() {
         text.push('\n');
-        join(&mut text, row.iter().map(Cell::as_deref));
+        join(&mut text, row);
     }
     text.push('\n');
     text.push_str(&footer(rows, done.affected));
@@ -64,7 +64,7 @@ fn escape(text: &mut String, cell: &str) {
 /// How many rows there are, what was left out, and how to get it. `affected`: the rows that the statement
 /// changed, if it is one that returns rows of those: then it is not to be run again for the sake of the rest.
 fn footer(rows: &Collector, affected: Option<u64>) -> String {
-    let mut parts = vec![counted(rows.rows().len() as u64, "row", "rows")];
+    let mut parts = vec![counted(rows.row_count() as u64, "row", "rows")];
     if let Some(affected) = affected {
         parts
             .push(format!("{}: the statement took effect", counted(affected, "row changed", "rows changed")));

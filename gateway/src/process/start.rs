@@ -16,6 +16,7 @@ use super::listener::{BindError, GatewayLock, Listener};
 use super::serve::serve;
 use super::signals::StopSignals;
 use super::takeover;
+use crate::backend::sqlite::install_budgets;
 use crate::config::log_targets::SPANS;
 use crate::config::{Config, Paths, ProcessEnvironment};
 use crate::mcp::Mcp;
@@ -76,6 +77,8 @@ pub fn start(
         .context("cannot start the log")?;
     let log_problem = log_guard.problem().lock().unwrap_or_else(PoisonError::into_inner).clone();
     events.logging(observe::newest_log(&paths.log_dir).filter(|_| log_problem.is_none()));
+    // Whatever the backend is: the state file is SQLite's, too.
+    install_budgets();
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
     config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
     if let Some(problem) = log_problem {

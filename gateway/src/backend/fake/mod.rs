@@ -228,7 +228,7 @@ mod tests {
         for (request, expected) in [(catalog, "catalog"), (use_context, "use context"), (fetch, "fetch 01")] {
             assert_eq!(key(&request), expected);
             let done = connection.run(request).await.unwrap();
-            assert_eq!(done.rows.rows(), [[Some(expected.to_owned())]]);
+            assert_eq!(done.rows.to_rows(), [[Some(expected.to_owned())]]);
         }
     }
 }

@@ -2,17 +2,22 @@
 
 use rusqlite::{Error, ErrorCode, ffi};
 
+use super::budget::{self, Refusal};
 use crate::backend::{BackendError, ErrorKind};
+
+/// A message of SQLite's is cut to this, in bytes.
+const MESSAGE_BYTES_MAX: usize = 1000;
 
 /// The error with SQLite's message and code, and a next step if one is obvious.
 pub(super) fn from_sqlite(error: &Error) -> BackendError {
     match error {
         Error::SqliteFailure(failure, message) => {
             let text = message.clone().unwrap_or_else(|| ffi::code_to_str(failure.extended_code).to_owned());
-            with_code(*failure, text)
+            with_code(*failure, shortened(text))
         }
         Error::SqlInputError { error, msg, sql, offset } => {
-            with_code(*error, format!("{msg} ({})", position(sql, usize::try_from(*offset).unwrap_or(0))))
+            let position = position(sql, usize::try_from(*offset).unwrap_or(0));
+            with_code(*error, format!("{} ({position})", shortened(msg.clone())))
         }
         Error::MultipleStatement => several_statements(),
         other => BackendError::new(ErrorKind::Statement, other.to_string()),
@@ -29,7 +34,8 @@ pub(super) fn several_statements() -> BackendError {
 pub(super) fn breaks_connection(error: &Error) -> bool {
     use ErrorCode::{ApiMisuse, DatabaseCorrupt, InternalMalfunction, NotADatabase, SystemIoFailure};
     let broken = [ApiMisuse, DatabaseCorrupt, InternalMalfunction, NotADatabase, SystemIoFailure];
-    error.sqlite_error_code().is_some_and(|code| broken.contains(&code))
+    let refused = error.sqlite_error().is_some_and(|failure| refusal(failure).is_some());
+    !refused && error.sqlite_error_code().is_some_and(|code| broken.contains(&code))
 }
 
 /// The error for a cancelled statement.
@@ -37,7 +43,24 @@ pub(super) fn cancelled() -> BackendError {
     BackendError::new(ErrorKind::Cancelled, "the statement was cancelled")
 }
 
+/// The refusal of memory or disk that `failure` comes from.
+fn refusal(failure: &ffi::Error) -> Option<Refusal> {
+    let is_memory =
+        failure.code == ErrorCode::OutOfMemory || failure.extended_code == ffi::SQLITE_IOERR_NOMEM;
+    budget::refusal().filter(|refusal| match refusal {
+        Refusal::Memory | Refusal::Pot => is_memory,
+        Refusal::Temporary => failure.code == ErrorCode::DiskFull,
+    })
+}
+
 fn with_code(failure: ffi::Error, text: String) -> BackendError {
+    if let Some(refusal) = refusal(&failure) {
+        let kind = if refusal == Refusal::Pot { ErrorKind::Busy } else { ErrorKind::Statement };
+        let (message, next_step) = refusal.message();
+        return BackendError::new(kind, message)
+            .with_code(code_name(failure.extended_code))
+            .with_next_step(next_step);
+    }
     let (kind, next_step) = classify(failure.code);
     let next_step = next_step.or_else(|| hint_of(&text));
     let error = BackendError::new(kind, text).with_code(code_name(failure.extended_code));
@@ -69,7 +92,7 @@ fn classify(code: ErrorCode) -> (ErrorKind, Option<&'static str>) {
         }
         ErrorCode::OutOfMemory => (
             ErrorKind::Statement,
-            Some("the statement needs more memory than it may use; request less data at once"),
+            Some("the machine has no memory left for it; try again later, or request less data at once"),
         ),
         ErrorCode::TooBig => (
             ErrorKind::Statement,
@@ -91,6 +114,15 @@ fn hint_of(text: &str) -> Option<&'static str> {
     }
     let pattern = text.contains("pattern too complex");
     pattern.then_some("a pattern is limited to 128 bytes; shorten it, or search with instr(text, part) > 0")
+}
+
+/// SQLite repeats what it does not know, however long that is.
+fn shortened(mut text: String) -> String {
+    if text.len() > MESSAGE_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(MESSAGE_BYTES_MAX));
+        text.push_str("...");
+    }
+    text
 }
 
 fn position(sql: &str, offset: usize) -> String {

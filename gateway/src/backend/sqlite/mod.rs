@@ -4,6 +4,7 @@
 //! that a statement mentions (`tokens`) are attached to it. SQLite's authorizer (`guard`, `rules`) decides
 //! what a client's SQL may do, whether or not the files are writable.
 
+mod budget;
 mod catalog;
 mod connection;
 mod databases;
@@ -46,6 +47,12 @@ use super::{Backend, BackendError, BoxFuture, Connection, Context, ErrorKind};
 /// locks on files in the folder.
 const START_LOCKS_MAX: Duration = Duration::from_millis(500);
 
+/// Bounds what statements take of memory and disk. Call it before anything in the process uses SQLite, the state
+/// file included; further calls do nothing.
+pub fn install_budgets() {
+    ffi::install();
+}
+
 /// The SQLite files of one folder, and those the config names.
 pub struct SqliteBackend {
     folder: Arc<Folder>,
@@ -60,6 +67,7 @@ impl SqliteBackend {
     /// # Errors
     /// The problem with the folder or a file, the setting that named it, and what to do.
     pub fn open(settings: &SqliteSettings) -> Result<Self, BackendError> {
+        install_budgets();
         let folder = Folder::new(settings)?;
         sample::create_folder(folder.path())?;
         if settings.sample_data {

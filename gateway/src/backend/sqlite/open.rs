@@ -30,9 +30,6 @@ const SQL_BYTES_MAX: i32 = 1 << 20;
 const PATTERN_BYTES_MAX: i32 = 128;
 /// The deepest nesting of triggers.
 const TRIGGER_DEPTH_MAX: i32 = 100;
-/// Memory that all SQLite connections of the process may use together, in bytes; a statement that needs more
-/// fails.
-const HEAP_BYTES_MAX: u64 = 1 << 30;
 /// Longest pause between two attempts to get a lock.
 const BUSY_PAUSE_MAX: Duration = Duration::from_millis(25);
 /// The most databases attached at once, not counting the main one: SQLite's SQLITE_MAX_ATTACHED.
@@ -236,7 +233,7 @@ fn harden(connection: &Connection) -> Result<(), Error> {
     // error.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
-    connection.query_row(&format!("PRAGMA hard_heap_limit = {HEAP_BYTES_MAX}"), [], |_| Ok(()))
+    Ok(())
 }
 
 /// Switches a writable file to WAL mode, so that its readers and its writer do not block each other. The mode

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Error, Statement};
 
+use super::budget;
 use super::failure::{breaks_connection, cancelled, from_sqlite, several_statements};
 use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
@@ -143,7 +144,7 @@ impl Runner<'_> {
     /// Runs a statement of ours.
     fn control(&self, sql: &str) -> Result<(), Failure> {
         self.guard.enter(Phase::Internal);
-        self.connection.execute_batch(sql).map_err(|error| {
+        budget::leniently(|| self.connection.execute_batch(sql)).map_err(|error| {
             // A COMMIT that failed for its own reason while a cancel arrived is not a cancelled statement.
             if is_interruption(&error) {
                 return self.failure(&error);
@@ -239,7 +240,8 @@ impl Runner<'_> {
 
     /// Rolls back a transaction that an error left open; if that fails, the connection is broken.
     fn roll_back(&self, result: Result<Completion, Failure>) -> Result<Completion, Failure> {
-        let ended = self.connection.execute_batch("ROLLBACK").is_ok() || self.connection.is_autocommit();
+        let rolled_back = budget::leniently(|| self.connection.execute_batch("ROLLBACK"));
+        let ended = rolled_back.is_ok() || self.connection.is_autocommit();
         result.map_err(|failure| Failure { breaks: failure.breaks || !ended, ..failure })
     }
 }

@@ -1,11 +1,12 @@
 //! Values as text.
 
-use std::fmt::Write;
+use std::fmt;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Error, Row};
+use rusqlite::{Error, Row, ffi};
 
-use crate::backend::{Cell, Collector, Flow};
+use super::budget;
+use crate::backend::{Collector, Flow, RowWriter};
 
 /// Bytes of a blob that are shown; a longer one is cut, and its length is added.
 const BLOB_BYTES_SHOWN: usize = 64;
@@ -15,44 +16,72 @@ const TEXT_BYTES_MIN: usize = 24;
 /// Adds the first `columns` values of `row` to `collector`. No more is copied than the collector has room
 /// for, plus less than 200 bytes per column.
 pub(super) fn push(collector: &mut Collector, row: &Row<'_>, columns: usize) -> Result<Flow, Error> {
-    let mut shortener =
-        Shortener { room: usize::try_from(collector.room()).unwrap_or(usize::MAX), shortened: 0 };
-    let cells: Result<Vec<Cell>, Error> =
-        (0..columns).map(|column| Ok(shortener.cell(row.get_ref(column)?))).collect();
-    Ok(collector.push_shortened(cells?, shortener.shortened))
+    let room = usize::try_from(collector.room()).unwrap_or(usize::MAX);
+    let mut cells = Shortener { row: collector.begin_row(), room, shortened: 0 };
+    for column in 0..columns {
+        // To read a value SQLite may have to copy it, and rusqlite cannot say that it did not.
+        let value = budget::leniently(|| row.get_ref(column))?;
+        if budget::is_over() {
+            return Err(no_memory());
+        }
+        cells.add(value);
+    }
+    let Shortener { row, shortened, .. } = cells;
+    Ok(row.end(shortened))
 }
 
-/// Turns the values of one row to text within a number of bytes.
-struct Shortener {
+/// What SQLite says when it gets no memory.
+pub(super) fn no_memory() -> Error {
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_NOMEM), None)
+}
+
+/// Writes the values of one row as text within a number of bytes.
+struct Shortener<'a> {
+    row: RowWriter<'a>,
     /// Bytes left.
     room: usize,
     /// Values that were cut.
     shortened: u64,
 }
 
-impl Shortener {
-    fn cell(&mut self, value: ValueRef<'_>) -> Cell {
-        let text = match value {
+impl Shortener<'_> {
+    /// Adds a value as the text of a cell.
+    ///
+    /// - NULL is NULL; an INTEGER its digits; TEXT as it is, bytes that are not UTF-8 replaced by U+FFFD.
+    /// - REAL is the shortest text that reads back as the same number, `1.0` for a whole one, `Inf` and
+    ///   `-Inf`.
+    /// - BLOB is SQLite's literal, `X'00FF'`; of one longer than 64 bytes the first 64, as `X'00FF..' (1000
+    ///   bytes)`.
+    fn add(&mut self, value: ValueRef<'_>) {
+        match value {
+            ValueRef::Null => self.row.null(),
+            ValueRef::Integer(number) => self.format(format_args!("{number}")),
+            ValueRef::Real(number) => self.format(format_args!("{}", Real(number))),
             ValueRef::Text(bytes) => self.text(bytes),
-            other => cell(other)?,
-        };
-        self.room = self.room.saturating_sub(text.len() + 1);
-        Some(text)
+            ValueRef::Blob(bytes) => self.format(format_args!("{}", Blob(bytes))),
+        }
+    }
+
+    fn format(&mut self, text: fmt::Arguments<'_>) {
+        let bytes = self.row.format(text);
+        self.room = self.room.saturating_sub(bytes + 1);
     }
 
     /// A text that does not fit is cut between two characters and ends with its full length; of later ones
     /// that do not fit, only the length is kept.
-    fn text(&mut self, bytes: &[u8]) -> String {
+    fn text(&mut self, bytes: &[u8]) {
         let room = self.room.max(TEXT_BYTES_MIN);
         // U+FFFD is longer than what it replaces: a text may outgrow its room only once it is text.
         let text = String::from_utf8_lossy(&bytes[..bytes.len().min(room)]);
         if bytes.len() <= room && text.len() <= room {
-            return text.into_owned();
+            self.row.text(&text);
+            self.room = self.room.saturating_sub(text.len() + 1);
+            return;
         }
         self.shortened += 1;
         let shown = whole_characters(&text, bytes.len() > room, self.room);
         self.room = 0;
-        format!("{shown}... ({} bytes)", bytes.len())
+        self.format(format_args!("{shown}... ({} bytes)", bytes.len()));
     }
 }
 
@@ -63,49 +92,45 @@ fn whole_characters(text: &str, cut: bool, room: usize) -> &str {
     if cut { shown.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { shown }
 }
 
-/// A value as the text of a cell.
-///
-/// - NULL is `None`; an INTEGER its digits; TEXT as it is, bytes that are not UTF-8 replaced by U+FFFD.
-/// - REAL is the shortest text that reads back as the same number, `1.0` for a whole one, `Inf` and `-Inf`.
-/// - BLOB is SQLite's literal, `X'00FF'`; of one longer than 64 bytes the first 64, as `X'00FF..' (1000
-///   bytes)`.
-pub(super) fn cell(value: ValueRef<'_>) -> Cell {
-    match value {
-        ValueRef::Null => None,
-        ValueRef::Integer(number) => Some(number.to_string()),
-        ValueRef::Real(number) => Some(real(number)),
-        ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        ValueRef::Blob(bytes) => Some(blob(bytes)),
+struct Real(f64);
+
+impl fmt::Display for Real {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            f64::INFINITY => f.write_str("Inf"),
+            f64::NEG_INFINITY => f.write_str("-Inf"),
+            number => write!(f, "{number:?}"),
+        }
     }
 }
 
-fn real(number: f64) -> String {
-    if number.is_infinite() {
-        return if number > 0.0 { "Inf".into() } else { "-Inf".into() };
-    }
-    format!("{number:?}")
-}
+struct Blob<'a>(&'a [u8]);
 
-fn blob(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(BLOB_BYTES_SHOWN)];
-    let mut text = String::with_capacity(shown.len() * 2 + 24);
-    text.push_str("X'");
-    for byte in shown {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02X}");
+impl fmt::Display for Blob<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.0[..self.0.len().min(BLOB_BYTES_SHOWN)];
+        f.write_str("X'")?;
+        for byte in shown {
+            write!(f, "{byte:02X}")?;
+        }
+        if shown.len() == self.0.len() {
+            f.write_str("'")
+        } else {
+            write!(f, "..' ({} bytes)", self.0.len())
+        }
     }
-    if shown.len() == bytes.len() {
-        text.push('\'');
-    } else {
-        let _ = write!(text, "..' ({} bytes)", bytes.len());
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::backend::{Caps, Cell};
+
+    fn cell(value: ValueRef<'_>) -> Cell {
+        shortened(1000, &[value]).0.remove(0)
+    }
 
     fn text(value: ValueRef<'_>) -> String {
         cell(value).unwrap()
@@ -131,8 +156,16 @@ mod tests {
     }
 
     fn shortened(room: usize, values: &[ValueRef<'_>]) -> (Vec<Cell>, u64) {
-        let mut shortener = Shortener { room, shortened: 0 };
-        (values.iter().map(|value| shortener.cell(*value)).collect(), shortener.shortened)
+        let caps = Caps { rows_max: 1, bytes_max: u64::MAX, count_rows_max: 1 };
+        let mut collector = Collector::new(caps);
+        let shortened = {
+            let mut cells = Shortener { row: collector.begin_row(), room, shortened: 0 };
+            values.iter().for_each(|value| cells.add(*value));
+            let Shortener { row, shortened, .. } = cells;
+            row.end(shortened);
+            shortened
+        };
+        (collector.to_rows().remove(0), shortened)
     }
 
     #[test]
@@ -173,7 +206,7 @@ mod tests {
 
         #[test]
         fn reals_read_back_as_themselves(number in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
-            prop_assert_eq!(real(number).parse::<f64>().unwrap().to_bits(), number.to_bits());
+            prop_assert_eq!(Real(number).to_string().parse::<f64>().unwrap().to_bits(), number.to_bits());
         }
     }
 }

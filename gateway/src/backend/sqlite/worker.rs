@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 
 use tokio::sync::oneshot;
 
+use super::budget;
 use super::catalog::{self, Reader};
 use super::databases::{Database, Databases, check_schema};
 use super::failure::cancelled;
@@ -44,8 +45,11 @@ impl Worker {
 
     /// Serves jobs until the connection's handle is dropped.
     pub(super) fn serve(mut self, jobs: &Receiver<Job>) {
+        budget::open_account();
         while let Ok(job) = jobs.recv() {
+            budget::begin();
             let answer = self.answer(&job.request);
+            self.release_memory();
             self.opener.interrupt.end();
             // The caller may have dropped its future.
             let _ = job.answer.send(answer);
@@ -67,6 +71,14 @@ impl Worker {
             self.open = None;
         }
         Err(failure.error)
+    }
+
+    /// What is cached beyond a little is not kept for as long as the connection is idle.
+    fn release_memory(&self) {
+        if let Some(open) = self.open.as_ref().filter(|_| budget::is_large()) {
+            // It frees what it can, and has no failure to speak of.
+            let _ = open.connection().release_memory();
+        }
     }
 
     fn run(&mut self, request: &Request) -> Result<Completion, Failure> {

@@ -72,7 +72,7 @@ async fn timed(start: Instant, outcome: impl Future<Output = Outcome>) -> (Outco
 
 /// The text of the result's only value.
 fn value(outcome: &Outcome) -> &str {
-    outcome.as_ref().expect("a result").rows.rows()[0][0].as_deref().expect("a value")
+    outcome.as_ref().expect("a result").rows.first_cell().expect("a value")
 }
 
 fn status(open: usize, idle: usize, waiting: usize, limit: usize) -> PoolStatus {

@@ -112,7 +112,7 @@ async fn a_read_takes_one_exchange_and_no_journal_entry() {
     let (server, mut connection) = connected(|_, _| done(&["1", "2"])).await;
     let (journal, request) = request("select n from t", Transaction::None);
     let completion = connection.run(request).await.unwrap();
-    assert_eq!(completion.rows.rows().len(), 2);
+    assert_eq!(completion.rows.row_count(), 2);
     assert_eq!(completion.query_id.as_deref(), Some("01-a"));
     assert_eq!((server.seen(SUBMIT).len(), journal.entries().len()), (1, 0));
     assert_eq!(server.seen(SUBMIT)[0].body["asyncExec"], false);

@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
             Some(second) if is_refused => self.ask(&second).await.or(done),
             // SHOW returns a limited number of rows, so there may be more than were counted.
             _ => done.map(|mut done| {
-                if question.is_cut(done.rows.rows().len()) {
+                if question.is_cut(done.rows.row_count()) {
                     done.rows.stop_counting();
                 }
                 done

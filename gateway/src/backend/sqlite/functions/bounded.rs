@@ -7,6 +7,8 @@ use rusqlite::functions::{Context, FunctionFlags, SubType};
 use rusqlite::types::{FromSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Error, Params};
 
+use super::within_budget;
+
 /// The largest product of two arguments' lengths, for functions whose time grows with it: about a second.
 const PRODUCT_MAX: u64 = 1 << 30;
 /// The subtype of JSON text: without it another JSON function takes the text for a string.
@@ -25,7 +27,9 @@ pub(super) fn replace_slow(connection: &Connection, flags: FunctionFlags) -> Res
     ] {
         let flags = flags | FunctionFlags::SQLITE_RESULT_SUBTYPE;
         connection
-            .create_scalar_function(name, 2, flags, move |context| bounded(context, name, sql, subtype))?;
+            .create_scalar_function(name, 2, flags, move |context| {
+                within_budget(|| bounded(context, name, sql, subtype))
+            })?;
     }
     Ok(())
 }

@@ -17,6 +17,8 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, ToSql, ffi};
 
 use self::bounded::builtin;
+use super::budget;
+use super::value::no_memory;
 
 /// Largest value, and largest row that is sorted or written, in bytes. SQLite's functions on one value cannot
 /// be interrupted: the bound keeps each short.
@@ -30,12 +32,21 @@ pub(super) fn replace_slow(connection: &Connection) -> Result<(), Error> {
     // Innocuous, as the originals are: views, indexes and generated columns may use them.
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-    connection.create_scalar_function("instr", 2, flags, |context| instr(context))?;
-    connection.create_scalar_function("replace", 3, flags, |context| replace(context))?;
+    connection.create_scalar_function("instr", 2, flags, |context| within_budget(|| instr(context)))?;
+    connection.create_scalar_function("replace", 3, flags, |context| within_budget(|| replace(context)))?;
     for (name, left, right) in [("trim", true, true), ("ltrim", true, false), ("rtrim", false, true)] {
-        connection.create_scalar_function(name, 2, flags, move |context| trim(context, left, right))?;
+        connection.create_scalar_function(name, 2, flags, move |context| {
+            within_budget(|| trim(context, left, right))
+        })?;
     }
     bounded::replace_slow(connection, flags)
+}
+
+/// Calls a function. To read its arguments SQLite may have to copy them, and rusqlite cannot say that it did
+/// not: so they are always read, and too much is an error afterwards.
+fn within_budget<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let result = budget::leniently(call);
+    if budget::is_over() { Err(no_memory()) } else { result }
 }
 
 /// Text that may not be UTF-8, as a result.

@@ -119,7 +119,7 @@ async fn rows_of_a_view_are_capped() {
     assert_eq!(flat(&all), "1|Ann;2|Bo");
     let caps = Caps { rows_max: 1, ..CAPS };
     let cut = client.run(Operation::Catalog(Catalog::Rows(relation(None, "items"))), caps).await.unwrap();
-    assert_eq!((cut.rows.rows().len(), cut.rows.cut()), (1, Cut::Rows(2)));
+    assert_eq!((cut.rows.row_count(), cut.rows.cut()), (1, Cut::Rows(2)));
 }
 
 #[tokio::test]

@@ -157,7 +157,7 @@ impl Client {
     }
 
     async fn rows(&mut self, sql: &str) -> Vec<Vec<Cell>> {
-        self.sql(sql).await.unwrap().rows.rows().to_vec()
+        self.sql(sql).await.unwrap().rows.to_rows()
     }
 
     /// The rows as `a|b;c|d`.
@@ -182,5 +182,5 @@ fn flat(completion: &Completion) -> String {
     let row = |row: &Vec<Cell>| {
         row.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join("|")
     };
-    completion.rows.rows().iter().map(row).collect::<Vec<_>>().join(";")
+    completion.rows.to_rows().iter().map(row).collect::<Vec<_>>().join(";")
 }

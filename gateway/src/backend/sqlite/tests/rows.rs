@@ -19,7 +19,7 @@ async fn an_empty_result_has_columns_and_no_affected_rows() {
     let mut client = Fixture::shop().client("shop").await;
     let none = client.sql("SELECT id, name AS title FROM items WHERE 0").await.unwrap();
     assert_eq!(none.rows.columns(), ["id", "title"]);
-    assert_eq!((none.rows.rows().len(), none.rows.cut(), none.affected), (0, Cut::Nothing, None));
+    assert_eq!((none.rows.row_count(), none.rows.cut(), none.affected), (0, Cut::Nothing, None));
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn rows_past_the_cap_are_counted() {
     };
     for (count, cut) in [(10, Cut::Nothing), (11, Cut::Rows(1)), (5000, Cut::Rows(4990))] {
         let result = capped(&mut client, &numbers(count), caps).await;
-        assert_eq!((result.rows.rows().len(), result.rows.cut()), (10, cut), "{count}");
+        assert_eq!((result.rows.row_count(), result.rows.cut()), (10, cut), "{count}");
     }
     let caps = Caps { count_rows_max: 100, ..caps };
     assert_eq!(capped(&mut client, &numbers(5000), caps).await.rows.cut(), Cut::AtLeast(100));
@@ -44,7 +44,7 @@ async fn bytes_past_the_cap_are_cut() {
     let mut client = Fixture::shop().client("shop").await;
     let caps = Caps { bytes_max: 10, ..CAPS };
     let result = capped(&mut client, "SELECT name FROM items", caps).await;
-    assert_eq!((result.rows.rows().len(), result.rows.cut()), (2, Cut::Rows(1)));
+    assert_eq!((result.rows.row_count(), result.rows.cut()), (2, Cut::Rows(1)));
     assert!(result.rows.cut_by_bytes());
 }
 
@@ -58,7 +58,7 @@ async fn counting_stops_in_time_even_if_no_further_row_arrives() {
     assert!(matches!(result.rows.cut(), Cut::AtLeast(counted) if counted > 0), "{:?}", result.rows.cut());
     // Two rows, then an endless search for the third.
     let result = capped(&mut client, &format!("{endless} WHERE i < 3"), caps).await;
-    assert_eq!((result.rows.rows().len(), result.rows.cut()), (2, Cut::AtLeast(0)));
+    assert_eq!((result.rows.row_count(), result.rows.cut()), (2, Cut::AtLeast(0)));
     assert!(client.connection.is_usable());
     assert_eq!(client.text("SELECT 1").await, "1");
 }
@@ -68,7 +68,7 @@ async fn caps_do_not_limit_what_a_statement_writes() {
     let mut client = Fixture::shop().writable().client("shop").await;
     let caps = Caps { rows_max: 1, bytes_max: 1, count_rows_max: 1 };
     let result = capped(&mut client, "UPDATE items SET price = 9 RETURNING id", caps).await;
-    assert_eq!((result.rows.rows().len(), result.rows.cut(), result.affected), (1, Cut::AtLeast(1), Some(3)));
+    assert_eq!((result.rows.row_count(), result.rows.cut(), result.affected), (1, Cut::AtLeast(1), Some(3)));
     assert_eq!(client.text("SELECT count(*) FROM items WHERE price = 9").await, "3");
 }
 

@@ -54,7 +54,7 @@ async fn values_are_plausible_and_foreign_keys_hold() {
     assert_eq!(client.text("SELECT count(*), sum(orders) FROM customer_orders").await, "1500|15000");
     let relation = Relation { database: None, schema: None, name: "REVENUE_BY_NATION".into() };
     let described = Catalog::Describe { kind: RelationKind::View, relation };
-    assert_eq!(client.catalog(described).await.unwrap().rows.rows().len(), 4);
+    assert_eq!(client.catalog(described).await.unwrap().rows.row_count(), 4);
     assert!(flat(&client.catalog(Catalog::Databases).await.unwrap()).contains("|sample|sample data: TPC-H"));
 }
 

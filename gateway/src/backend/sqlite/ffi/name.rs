@@ -1,5 +1,4 @@
-//! The only call for which rusqlite has no safe function: naming a connection's main database.
-#![allow(unsafe_code)]
+//! Naming a connection's main database.
 
 use std::ffi::{CString, c_char};
 
@@ -9,7 +8,7 @@ use rusqlite::{Connection, Error, ffi};
 ///
 /// Invariant: SQLite keeps the pointer to `_name` for as long as the connection is open, so the connection is
 /// declared (and therefore dropped) first, and only lent by shared reference: it cannot be moved out of here.
-pub(super) struct NamedConnection {
+pub(in super::super) struct NamedConnection {
     connection: Connection,
     _name: CString,
 }
@@ -19,7 +18,7 @@ impl NamedConnection {
     ///
     /// # Errors
     /// SQLite's, which documents none for this option.
-    pub(super) fn new(connection: Connection, name: CString) -> Result<Self, Error> {
+    pub(in super::super) fn new(connection: Connection, name: CString) -> Result<Self, Error> {
         let pointer: *const c_char = name.as_ptr();
         // SAFETY: the handle is open, owned by `connection`, and used by this thread alone; MAINDBNAME takes
         // exactly one variadic argument, a `const char *` that must outlive the connection. `_name` owns that
@@ -35,7 +34,7 @@ impl NamedConnection {
     }
 
     /// The connection.
-    pub(super) fn get(&self) -> &Connection {
+    pub(in super::super) fn get(&self) -> &Connection {
         &self.connection
     }
 }
