@@ -51,6 +51,12 @@ chaos clients="50" kills="200" fakesnow_kills="50":
 start-race rounds="300":
     SNOWGATE_TEST_ROUNDS={{ rounds }} cargo test --locked --release -p snowgate-tests --test start_race
 
+# Show how long others wait, and what memory the gateway takes, while one client does its worst.
+stall attacks="":
+    cargo build --release
+    SNOWGATE_TEST_BIN_DIR="{{ justfile_directory() }}/target/release" SNOWGATE_TEST_STALL="{{ attacks }}" \
+        cargo test --locked -p snowgate-tests --test stall -- --nocapture
+
 # Fuzz a target (hello, frames, shim_link, gateway_link or lines); needs cargo-fuzz and a nightly compiler.
 fuzz target="frames" seconds="300":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }} -max_len=600

@@ -13,6 +13,6 @@ pub mod harness;
 pub use harness::{
     Binaries, Client, Full, Home, Launch, Output, Process, Random, Received, Signal, SmallDisk, binaries,
     clients, copy_program, descriptors, error_text, eventually, eventually_within, is_answer_to, kill,
-    patience, request_line, resident_kb, send_signal, stateless, stateless_as, tool_text, until,
-    write_script,
+    patience, peak_kb, request_line, reset_peak, resident_kb, send_signal, stateless, stateless_as,
+    tool_text, until, write_script,
 };

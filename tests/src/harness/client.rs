@@ -224,11 +224,17 @@ impl Client {
         self.call("execute_query", &json!({"query": sql}))
     }
 
+    /// Sends a statement and does not wait; gives the request's id.
+    #[track_caller]
+    pub fn send_query(&mut self, sql: &str) -> Value {
+        self.send_call("execute_query", &json!({"query": sql}))
+    }
+
     /// Starts a statement that never ends; gives the request's id.
     #[track_caller]
     pub fn send_endless_query(&mut self) -> Value {
         let sql = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n";
-        self.send_call("execute_query", &json!({"query": sql}))
+        self.send_query(sql)
     }
 
     /// The handshake of the older era, in its newest revision; gives the answer to `initialize`.

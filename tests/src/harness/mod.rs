@@ -22,5 +22,5 @@ pub use disk::{Full, SmallDisk};
 pub use home::Home;
 pub use messages::{error_text, is_answer_to, request_line, stateless, stateless_as, tool_text};
 pub use output::Output;
-pub use process::{Process, Signal, descriptors, kill, resident_kb, send_signal};
+pub use process::{Process, Signal, descriptors, kill, peak_kb, reset_peak, resident_kb, send_signal};
 pub use random::Random;

@@ -61,14 +61,35 @@ pub fn kill(pid: u32) {
     send_signal(pid, Signal::KILL);
 }
 
-/// The memory that a process holds, in kB: its resident set, the greatest it ever was.
+/// The memory that a process holds, in kB: its resident set, the greatest since [`reset_peak`] or its start.
+///
+/// # Panics
+/// There is no such process.
+pub fn peak_kb(pid: u32) -> u64 {
+    memory_kb(pid, "VmHWM:")
+}
+
+/// The memory that a process holds now, in kB: its resident set.
 ///
 /// # Panics
 /// There is no such process.
 pub fn resident_kb(pid: u32) -> u64 {
+    memory_kb(pid, "VmRSS:")
+}
+
+fn memory_kb(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-    peak.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+    let held = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of this name");
+    held.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+}
+
+/// Has [`peak_kb`] count from now.
+///
+/// # Panics
+/// There is no such process.
+pub fn reset_peak(pid: u32) {
+    // proc_pid_clear_refs(5): "5" resets the peak to what is resident.
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a running process");
 }
 
 /// How many descriptors a process has open; `None` where there is no such process.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
-use snowgate_tests::{Client, Home, kill, request_line, resident_kb, tool_text, until};
+use snowgate_tests::{Client, Home, kill, peak_kb, request_line, tool_text, until};
 
 const REQUESTS: usize = 100_000;
 
@@ -55,7 +55,7 @@ fn a_hundred_thousand_requests_without_a_reader_cost_no_memory_and_are_all_answe
     let mut client = home.launch().deaf().start();
     until("both have a session", || home.sessions().len() == 2);
     let pids = [client.pid(), home.gateway_pid()];
-    let before = pids.map(resident_kb);
+    let before = pids.map(peak_kb);
 
     let (taken, writer) = flood(&mut client, REQUESTS);
     let (mut seen, mut still) = (0, 0);
@@ -76,9 +76,7 @@ fn a_hundred_thousand_requests_without_a_reader_cost_no_memory_and_are_all_answe
     each_once(&mut client, REQUESTS, |_| {});
     let stdin = writer.join().expect("the writer ends well");
     client.return_stdin(stdin);
-    for (name, (before, after)) in
-        ["shim", "gateway"].iter().zip(before.into_iter().zip(pids.map(resident_kb)))
-    {
+    for (name, (before, after)) in ["shim", "gateway"].iter().zip(before.into_iter().zip(pids.map(peak_kb))) {
         let growth = after.saturating_sub(before);
         println!("{name}: {before} kB before, at most {after} kB");
         assert!(growth < GROWTH_KB_MAX, "{name} grew by {growth} kB");

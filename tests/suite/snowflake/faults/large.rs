@@ -7,7 +7,7 @@ use snowflake_wire::{
     Account, Client as WireClient, Credentials, Identity, LogIn, Progress, Protocol, RequestId, Rows, Secret,
     Session, Settings, Statement,
 };
-use snowgate_tests::resident_kb;
+use snowgate_tests::peak_kb;
 use warehouse::Gate;
 
 use super::*;
@@ -42,7 +42,7 @@ fn a_result_that_is_cut_is_downloaded_no_further_and_counted_exactly() {
     let home = home_with(&warehouse, "[limits]\nrows_max = 1_000_000\nbytes_max = 7_340_032\n");
     let mut client = client(&home);
     works_again(&mut client);
-    let before_kb = resident_kb(home.gateway_pid());
+    let before_kb = peak_kb(home.gateway_pid());
     let sql = format!("SELECT * FROM TABLE(GENERATOR(rowcount => {ROWS}, chunks => {CHUNKS}, text => 200))");
     let text = all_of(&mut client, ROWS, &sql);
     let kept = numbers(&text);
@@ -53,7 +53,7 @@ fn a_result_that_is_cut_is_downloaded_no_further_and_counted_exactly() {
     assert!(footer.starts_with(&expected), "{footer}");
     // Two chunks hold what is kept; two more may be on their way.
     let chunks = warehouse.seen(|seen| seen.count(Endpoint::Chunk));
-    let growth_kb = resident_kb(home.gateway_pid()).saturating_sub(before_kb);
+    let growth_kb = peak_kb(home.gateway_pid()).saturating_sub(before_kb);
     println!(
         "{} rows kept, {chunks} of {CHUNKS} chunks asked for, the gateway's memory grew by {growth_kb} kB",
         kept.len()
@@ -165,9 +165,9 @@ fn reads_all_rows() {
         let session = log_in(port).await;
         // What any first query needs.
         assert_eq!(count(&mut rows(&session, 10, 1).await).await, 10);
-        let (before_kb, since) = (resident_kb(std::process::id()), Instant::now());
+        let (before_kb, since) = (peak_kb(std::process::id()), Instant::now());
         assert_eq!(count(&mut rows(&session, ROWS, CHUNKS).await).await, ROWS);
-        let growth_kb = resident_kb(std::process::id()) - before_kb;
+        let growth_kb = peak_kb(std::process::id()) - before_kb;
         println!(
             "{ROWS} rows in order, from {CHUNKS} chunks, in {:?}: memory grew by {growth_kb} kB at most",
             since.elapsed()
