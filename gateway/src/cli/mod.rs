@@ -98,7 +98,7 @@ pub(crate) enum Command {
     /// Restart the running gateway with the installed version; clients stay connected
     Restart,
     /// Show three clients at work on the sample data, in a temporary home that is removed at the end
-    Demo,
+    Demo(DemoArgs),
     /// Check, show and describe the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -123,6 +123,14 @@ pub(crate) struct ServeArgs {
     /// The descriptor of the lock, inherited from the gateway that ran in this process before
     #[arg(long, hide = true, value_name = "FD")]
     pub(crate) lock_fd: Option<i32>,
+}
+
+/// What `demo` does.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Wait for the end of the demo whose home this is, then remove it
+    #[arg(long, hide = true, value_name = "PATH")]
+    pub(crate) guard: Option<PathBuf>,
 }
 
 /// How a result is printed.
@@ -169,7 +177,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Sessions(args) => control::sessions(cli, args),
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
-        Command::Demo => demo::run(),
+        Command::Demo(args) => demo::run(args),
         Command::Config(command) => config::run(command),
         Command::Completions { shell } => completions::run(*shell),
     }

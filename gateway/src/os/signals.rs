@@ -32,6 +32,13 @@ const NUMBERS: [(Signal, libc::c_int); 4] = [
     (Signal::User, libc::SIGUSR1),
 ];
 
+impl Signal {
+    /// The system's number.
+    pub fn number(self) -> i32 {
+        NUMBERS.iter().find(|(signal, _)| *signal == self).map_or(0, |(_, number)| *number)
+    }
+}
+
 /// The set of all [`Signal`]s.
 fn set() -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();

@@ -2,6 +2,7 @@
 
 mod cannot_start;
 mod commands;
+mod demo;
 mod drain;
 mod endpoint;
 mod eras;

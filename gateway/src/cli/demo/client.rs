@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
+use crate::os::unblock_signals_in;
+
 /// How long one answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -34,7 +36,8 @@ pub(super) struct Client {
 impl Client {
     /// Launches a shim in `home` and opens the connection as client `name`.
     pub(super) fn launch(shim: &Path, home: &Path, name: &str, version: &str, era: Era) -> Result<Self> {
-        let mut child = Command::new(shim)
+        let mut command = Command::new(shim);
+        command
             .env("SNOWGATE_HOME", home)
             .env("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "1")
             .env("SNOWGATE_BACKEND_KIND", "sqlite")
@@ -43,7 +46,8 @@ impl Client {
             .env_remove("SNOWGATE_PROFILE")
             .current_dir(home)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = unblock_signals_in(&mut command)
             .spawn()
             .with_context(|| format!("cannot run {}", shim.display()))?;
         let stdout = child.stdout.take().context("the shim has no stdout")?;

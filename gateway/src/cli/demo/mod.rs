@@ -3,6 +3,7 @@
 mod client;
 mod home;
 mod snippet;
+mod sweep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use serde_json::json;
 
 use self::client::{Client, Era};
 use self::home::DemoHome;
+use super::DemoArgs;
 use super::control::columns;
 use crate::link::{Command, Reply, ask};
 
@@ -82,8 +84,11 @@ struct Call {
     took: Duration,
 }
 
-/// Runs three clients.
-pub(super) fn run() -> Result<ExitCode> {
+/// Runs three clients; with `guard`, waits for the end of the demo whose home that is.
+pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
+    if let Some(home) = &args.guard {
+        return home::guard(home);
+    }
     let shim = shim()?;
     let mut home = DemoHome::create()?;
     println!(

@@ -1,0 +1,116 @@
+//! Removing what a demo leaves: its processes and its folder.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use snowgate_link::endpoint::Endpoint;
+use snowgate_link::os;
+
+use super::home::{LOCK, PREFIX};
+use crate::process::lock_owner;
+use crate::state::ShimProcess;
+
+/// How long the demo's processes may take to end by themselves, and then altogether.
+const TERM_TIMEOUT: Duration = Duration::from_millis(500);
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Ends every process of the demo in `home` and removes it.
+///
+/// # Errors
+/// It is no demo's home, or something of it cannot be removed.
+pub(super) fn sweep(home: &Path) -> Result<()> {
+    let name = home.file_name().and_then(|name| name.to_str());
+    let is_demo_s =
+        name.is_some_and(|name| name.starts_with(PREFIX)) && home.parent() == Some(&std::env::temp_dir());
+    ensure!(is_demo_s, "{} is no demo's folder", home.display());
+    let began = Instant::now();
+    loop {
+        let processes = processes_in(home);
+        if processes.is_empty() {
+            match std::fs::remove_dir_all(home) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                // Something was written meanwhile.
+                Err(_) if began.elapsed() < SWEEP_TIMEOUT => {}
+                Err(error) => return Err(error).with_context(|| format!("cannot remove {}", home.display())),
+            }
+        } else if began.elapsed() >= SWEEP_TIMEOUT {
+            bail!(
+                "the demo's processes {processes:?} did not end; its files are still in {}",
+                home.display()
+            );
+        }
+        let signal = if began.elapsed() < TERM_TIMEOUT { Signal::TERM } else { Signal::KILL };
+        for pid in processes.into_iter().filter_map(Pid::from_raw) {
+            // It may have ended by now.
+            let _ = kill_process(pid, signal);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// The processes that run in `home`: those that have it as their `SNOWGATE_HOME`. Where the system does not
+/// tell, the gateway.
+fn processes_in(home: &Path) -> Vec<i32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return gateway_of(home).into_iter().collect() };
+    let variable = [b"SNOWGATE_HOME=", home.as_os_str().as_encoded_bytes()].concat();
+    let runs_there = |folder: &Path| {
+        let environment = std::fs::read(folder.join("environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|part| part == variable)
+    };
+    let folders = entries.flatten().map(|entry| entry.path());
+    let pid = |folder: &Path| folder.file_name()?.to_str()?.parse().ok();
+    folders.filter_map(|folder| pid(&folder).filter(|_| runs_there(&folder))).collect()
+}
+
+fn gateway_of(home: &Path) -> Option<i32> {
+    let endpoint = Endpoint::resolve(None, Some(home)).ok()?;
+    i32::try_from(lock_owner(&endpoint)?.pid).ok()
+}
+
+/// Removes what demos have left that were killed together with their guards.
+pub(super) fn sweep_dead() {
+    for home in homes().unwrap_or_default() {
+        // What cannot be removed is none of this demo's business.
+        let _ = sweep_if_dead(&home);
+    }
+}
+
+/// This user's folders of demos.
+fn homes() -> io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(std::env::temp_dir())?.flatten();
+    let is_demo_s = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with(PREFIX))
+            && path.symlink_metadata().is_ok_and(|found| found.is_dir() && found.uid() == os::euid())
+    };
+    Ok(entries.map(|entry| entry.path()).filter(|path| is_demo_s(path)).collect())
+}
+
+fn sweep_if_dead(home: &Path) -> Result<()> {
+    match std::fs::File::options().read(true).write(true).open(home.join(LOCK)) {
+        Ok(lock) => {
+            // Held until the end: another demo that starts now leaves it to this one.
+            if lock.try_lock().is_ok() {
+                sweep(home)?;
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // It is about to be locked, or was killed just then.
+            let name = home.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let pid = name.strip_prefix(PREFIX).and_then(|pid| pid.parse().ok());
+            if pid.and_then(ShimProcess::running).is_none() {
+                sweep(home)?;
+            }
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
