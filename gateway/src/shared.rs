@@ -92,11 +92,11 @@ impl Shared {
         state: StateStore,
         process: ProcessFacts,
     ) -> Arc<Self> {
-        let state = Arc::new(state);
+        let (state, sessions) = (Arc::new(state), SessionTable::new(process.budget.sessions_max));
         Arc::new(Self {
             profiles: Profiles::of(&config),
-            sessions: SessionTable::new(process.budget.sessions_max),
-            keeper: Keeper::new(Arc::clone(&state), config.session.ttl),
+            keeper: Keeper::new(Arc::clone(&state), Arc::clone(&sessions), config.session.ttl),
+            sessions,
             config,
             paths,
             endpoint,

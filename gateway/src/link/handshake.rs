@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use snowgate_link::hello::{ClientHello, Refusal, Resume};
-use tokio::task::spawn_blocking;
 
 use crate::backend::Context;
 use crate::mcp::Mcp;
@@ -77,7 +76,7 @@ pub(super) async fn open_session(
     let profile = find_profile(shared, hello.profile.as_deref())?;
     let name = check_name(hello.session_name.as_deref())?;
     let claim = shared.sessions.claim(hello.session.as_ref());
-    let (claim, past) = look_up(shared, claim, peer).await;
+    let (claim, past) = look_up(shared, claim).await;
     let state = hello.state.as_deref().map(ResumeState::read);
     let context = match &state {
         Some(state) => restore_context(shared, &profile, state.as_ref()).await,
@@ -144,23 +143,17 @@ fn check_name(name: Option<&str>) -> Result<Option<String>, Refusal> {
     Err(refusal(message, Some(next_step)))
 }
 
-/// Asks the state file about a session. Without an answer, nothing is known of it.
-async fn look_up(shared: &Shared, claim: Claim, peer: Peer) -> (Claim, Past) {
-    let state = Arc::clone(&shared.state);
-    let presented = match &claim {
-        Claim::Resumed(key) => Some(key.clone()),
-        Claim::New(_) | Claim::Lost(_) => None,
+/// Asks the state file about a session that comes back. Without an answer, nothing is known of it. A new
+/// session needs nothing but the journal's name, which is known without asking.
+async fn look_up(shared: &Shared, claim: Claim) -> (Claim, Past) {
+    let Claim::Resumed(key) = &claim else {
+        let past = Past { journal: shared.state.id_or_open().await, found: Some(SessionLookup::Unknown) };
+        return (claim, past);
     };
-    let span = tracing::Span::current();
-    let asking = spawn_blocking(move || {
-        let _entered = span.entered();
-        let found = presented.map_or(Ok(SessionLookup::Unknown), |key| state.resume(&key, peer.shim));
-        let found = found.inspect_err(|error| {
-            tracing::warn!(%error, "cannot look up a session that comes back");
-        });
-        Past { journal: state.id(), found: found.ok() }
+    let found = shared.state.find(key).await.inspect_err(|error| {
+        tracing::warn!(%error, "cannot look up a session that comes back");
     });
-    let past = asking.await.unwrap_or(Past { journal: None, found: None });
+    let past = Past { journal: shared.state.id(), found: found.ok() };
     let is_foreign = past.found == Some(SessionLookup::ForeignSecret);
     (if is_foreign { Claim::Lost(SessionTable::fresh_key()) } else { claim }, past)
 }

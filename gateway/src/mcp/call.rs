@@ -1,5 +1,6 @@
 //! A tool call on its way through the backend: operations in, text out.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,8 +16,8 @@ use super::tool_call::ToolCall;
 use super::tool_name::ToolName;
 use super::{failure, session_info, table};
 use crate::backend::{
-    BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind, Request,
-    RequestOrigin, Transaction, WriteJournal,
+    BackendError, BoxFuture, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation,
+    RelationKind, Request, RequestOrigin, Transaction, WriteJournal,
 };
 use crate::multiplexer::StopReason;
 use crate::session::{CONTEXT_BYTES_MAX, Session, SessionContext};
@@ -55,13 +56,15 @@ impl Work {
 struct NoWrites;
 
 impl WriteJournal for NoWrites {
-    fn begin(&self, _: Option<&str>) -> Result<(), BackendError> {
+    fn begin<'a>(&'a self, _: Option<&'a str>) -> BoxFuture<'a, Result<(), BackendError>> {
         let message = "a question about the catalog would have changed something";
-        Err(BackendError::new(ErrorKind::Refused, message))
+        Box::pin(ready(Err(BackendError::new(ErrorKind::Refused, message))))
     }
 
     // It is asked again.
-    fn record_query_id(&self, _: &str) {}
+    fn record_query_id<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(ready(()))
+    }
 }
 
 /// Why a call has no result.

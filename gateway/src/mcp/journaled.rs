@@ -16,14 +16,16 @@ use std::time::Duration;
 
 use rmcp::model::{CallToolResult, ContentBlock};
 use snowgate_link::credit::Window;
-use tokio::task::spawn_blocking;
+use tracing::Instrument;
 
 use super::facts::RequestFacts;
 use super::failure;
-use crate::backend::{BackendError, ErrorKind, WriteJournal};
+use crate::backend::{BackendError, BoxFuture, ErrorKind, WriteJournal};
 use crate::session::Session;
 use crate::shared::Shared;
-use crate::state::{Digest, Entry, RESULT_BYTES_MAX, RequestKey, RunningWrites, StateStore};
+use crate::state::{
+    Begin, Digest, Entry, FAILED, RAN, RESULT_BYTES_MAX, RequestKey, RunningWrites, StateError, StateStore,
+};
 
 /// How long a replayed statement waits for the same one, which still runs for a connection that broke.
 const RUNNING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -105,22 +107,22 @@ impl JournaledStatement {
     }
 
     async fn read_entry(&self) -> Result<Option<Entry>, ()> {
-        let (state, key) = (Arc::clone(&self.state), self.key.clone());
-        let read = spawn_blocking(move || state.entry(&key.session, key.number)).await;
-        match read {
-            Ok(Ok(entry)) => Ok(entry),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "cannot look up a replayed statement in the journal");
-                Err(())
-            }
-            Err(_) => Err(()),
-        }
+        self.state.entry(&self.key.session, self.key.number).await.map_err(|error| {
+            tracing::warn!(%error, "cannot look up a replayed statement in the journal");
+        })
     }
 
     /// The answer to a statement that reached the backend before.
     fn answer(&self, entry: &Entry) -> CallToolResult {
         let result = entry.result.as_deref().filter(|_| entry.digest == self.digest);
-        match result.and_then(|result| serde_json::from_str(result).ok()) {
+        let result = match result {
+            Some(RAN) => Some(ran()),
+            Some(FAILED) => Some(CallToolResult::error(vec![ContentBlock::text(
+                "The statement ran once and failed. Its error was not kept when the gateway that ran it went away.",
+            )])),
+            other => other.and_then(|result| serde_json::from_str(result).ok()),
+        };
+        match result {
             Some(result) => {
                 tracing::info!("answered from the journal");
                 result
@@ -144,22 +146,61 @@ impl JournaledStatement {
             Err(error) => Ending::Result(to_text(&failure::result(error))),
             Ok(result) => Ending::Result(to_text(result)),
         };
-        let span = tracing::Span::current();
+        // On a task of its own: it is written down even if the caller is dropped.
+        let writing = async move { self.write_ending(ending).await }.in_current_span();
         // A panic in there is in the log, and leaves the outcome unknown.
-        let _ = spawn_blocking(move || span.in_scope(|| self.write_ending(&ending))).await;
+        let _ = tokio::spawn(writing).await;
     }
 
-    fn write_ending(&self, ending: &Ending) {
+    async fn write_ending(&self, ending: Ending) {
         let (session, request) = (self.key.session.as_str(), self.key.number);
         let noted = match ending {
             Ending::Detached => Ok(()),
-            Ending::Forgotten => self.state.forget(session, request),
-            Ending::Result(text) => self.state.finish(session, request, text, self.keep),
+            Ending::Forgotten => self.state.forget(session, request).await,
+            Ending::Result(text) => self.state.finish(session, request, text, self.keep).await,
         };
         if let Err(error) = noted {
             tracing::warn!(%error, "cannot write to the journal how a statement ended");
         }
         self.running.remove(&self.key);
+    }
+
+    async fn try_begin(&self, query_id: Option<&str>) -> Result<(), BackendError> {
+        if self.may_have_run {
+            return Err(unknown(None));
+        }
+        // Asked again: the backend was refused before anything was carried out.
+        if self.is_begun.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let (session, request) = (&self.key.session, self.key.number);
+        match self
+            .state
+            .begin(session, request, self.digest, query_id)
+            .await
+            .map_err(|error| refused(&error))?
+        {
+            Begin::Begun(begun) => {
+                begun.keep();
+                self.set_begun();
+                Ok(())
+            }
+            // Of the same request: for a connection that broke, or by an earlier gateway.
+            Begin::Conflict(entry) => {
+                Err(unknown_because("another run of this statement was begun", Some(&entry)))
+            }
+        }
+    }
+
+    async fn try_record(&self, query_id: &str) {
+        let (session, request) = (&self.key.session, self.key.number);
+        if let Err(error) = self.state.record_query_id(session, request, self.digest, query_id).await {
+            // A later gateway runs a read again, and answers "outcome unknown" to a write.
+            tracing::warn!(query_id, %error, "cannot write a query id to the journal");
+        } else if !self.is_begun.load(Ordering::Acquire) {
+            self.is_read.store(true, Ordering::Release);
+            self.set_begun();
+        }
     }
 }
 
@@ -180,42 +221,35 @@ enum Ending {
 }
 
 impl WriteJournal for JournaledStatement {
-    fn begin(&self, query_id: Option<&str>) -> Result<(), BackendError> {
-        if self.may_have_run {
-            return Err(unknown(None));
-        }
-        // Asked again: the backend was refused before anything was carried out.
-        if self.is_begun.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let (session, request) = (&self.key.session, self.key.number);
-        self.state.begin(session, request, self.digest, query_id).map_err(|error| {
-            let message = format!("the write journal is unavailable: {error}");
-            let next_step = "make the state folder writable, or free space there; nothing was run";
-            BackendError::new(ErrorKind::Refused, message).with_next_step(next_step)
-        })?;
-        self.set_begun();
-        Ok(())
+    fn begin<'a>(&'a self, query_id: Option<&'a str>) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(self.try_begin(query_id))
     }
 
-    fn record_query_id(&self, query_id: &str) {
-        let (session, request) = (&self.key.session, self.key.number);
-        if let Err(error) = self.state.record_query_id(session, request, self.digest, query_id) {
-            // A later gateway runs a read again, and answers "outcome unknown" to a write.
-            tracing::warn!(query_id, %error, "cannot write a query id to the journal");
-        } else if !self.is_begun.load(Ordering::Acquire) {
-            self.is_read.store(true, Ordering::Release);
-            self.set_begun();
-        }
+    fn record_query_id<'a>(&'a self, query_id: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(self.try_record(query_id))
     }
+}
+
+/// The answer to a statement that cannot be journaled.
+fn refused(error: &StateError) -> BackendError {
+    let message = format!("the write journal is unavailable: {error}");
+    let next_step = if error.is_busy() {
+        "end the program that holds that file, or try again in a moment; nothing was run"
+    } else {
+        "make the state folder writable, or free space there; nothing was run"
+    };
+    BackendError::new(ErrorKind::Refused, message).with_next_step(next_step)
 }
 
 /// The answer to a statement that may have run, with all that is known.
 fn unknown(entry: Option<&Entry>) -> BackendError {
-    let message =
-        "outcome unknown: the gateway that ran this statement is gone, and it may have taken effect";
+    unknown_because("the gateway that ran this statement is gone", entry)
+}
+
+fn unknown_because(why: &str, entry: Option<&Entry>) -> BackendError {
+    let message = format!("outcome unknown: {why}, and it may have taken effect");
     let (message, query_id) = match entry {
-        None => (message.to_owned(), None),
+        None => (message, None),
         Some(entry) => {
             let message =
                 format!("{message} (it began {} ago, SHA-256 {}...)", entry.age(), entry.digest.short());
@@ -237,9 +271,14 @@ fn to_text(result: &CallToolResult) -> String {
     if result.is_error == Some(true) {
         return cut_error(result);
     }
+    serde_json::to_string(&ran()).unwrap_or_default()
+}
+
+/// Stands for a result that was not kept.
+fn ran() -> CallToolResult {
     let note = "The statement ran once and succeeded. Its result was too long to be kept when the gateway that ran it \
                 went away: read the rows with a query, and do not run the statement again.";
-    serde_json::to_string(&CallToolResult::success(vec![ContentBlock::text(note)])).unwrap_or_default()
+    CallToolResult::success(vec![ContentBlock::text(note)])
 }
 
 /// An error that is too long for the journal: its beginning.

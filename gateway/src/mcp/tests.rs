@@ -151,7 +151,7 @@ async fn a_cancelled_statement_stops_and_leaves_nothing_in_the_journal() {
     };
     let (result, ()) = tokio::join!(running, stop);
     assert!(text(&result.unwrap()).0.starts_with("Cancelled"));
-    assert_eq!(gateway.shared.state.entry(&session.key.id, 1), Ok(None));
+    assert_eq!(gateway.shared.state.entry(&session.key.id, 1).await, Ok(None));
 }
 
 #[tokio::test(start_paused = true)]

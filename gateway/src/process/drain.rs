@@ -6,7 +6,8 @@
 //!    stop.
 //! 2. The statements that are in the journal get [`GOODBYE_TIMEOUT`] to write down how they ended. The next
 //!    gateway runs again what is known to have changed nothing.
-//! 3. The backends say goodbye, within bounds of their own.
+//! 3. What the state file was asked is written, or refused, within two seconds and a half.
+//! 4. The backends say goodbye, within bounds of their own.
 
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ pub(super) async fn drain(shared: &Shared, connections: &TaskTracker) {
     match shared.writes.wait_for_all(GOODBYE_TIMEOUT).await {
         0 => {}
         statements => tracing::warn!(statements, "the outcome of some statements is not known"),
+    }
+    if !shared.state.drain().await {
+        tracing::warn!("the state file could not be given everything that it should have");
     }
     shared.multiplexer.close().await;
 }

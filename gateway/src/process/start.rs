@@ -26,7 +26,7 @@ use crate::os::{descriptor_limit, open_descriptors, raise_descriptor_limit};
 use crate::shared::{Budget, ProcessFacts, Service, Shared, TooFewDescriptors};
 use crate::state::StateStore;
 
-/// Threads for short waits for files. Nearly all of them are for the state file, which one has at a time.
+/// Threads for short waits for files, and for what would hold up the runtime's one thread.
 const BLOCKING_THREADS_MAX: usize = 8;
 
 /// How a gateway begins.
@@ -193,6 +193,6 @@ async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
         default_pool.open_minimum().await?;
     }
     let listener = Listener::bind(lock)?;
-    let state = tokio::task::block_in_place(|| StateStore::open(&paths.state_dir));
+    let state = StateStore::open(&paths.state_dir).await;
     Ok(Some((Shared::new(config, paths, endpoint, multiplexer, default_pool, state, process), listener)))
 }

@@ -1,12 +1,10 @@
 //! What the gateway looks at while it serves: its sessions, and the reasons to shut down. Each runs until the
 //! gateway shuts down, or returns because it is the reason.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use snowgate_link::BUILD;
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::listener::Listener;
@@ -33,7 +31,7 @@ pub(super) async fn keep_sessions(shared: &Shared) {
         if sweeps {
             swept_at = Instant::now();
         }
-        shared.keeper.persist_changed(&shared.sessions, sweeps).await;
+        shared.keeper.persist_changed(sweeps).await;
     }
 }
 
@@ -60,9 +58,7 @@ pub(super) async fn watch_for_newer_build(shared: &Shared) {
             tokio::time::sleep(YIELD_CHECK).await;
             continue;
         }
-        let (state, asked) = (Arc::clone(&shared.state), build.clone());
-        let may_yield = spawn_blocking(move || state.yields_to(&asked, YIELD_PAUSE)).await;
-        if matches!(may_yield, Ok(Ok(true))) {
+        if shared.state.yields_to(&build, YIELD_PAUSE).await == Ok(true) {
             tracing::info!(build, own = BUILD, "making room for a newer build");
             return;
         }

@@ -9,34 +9,37 @@
 //! | every [`KEEP_INTERVAL`] | contexts and counters that have changed ([`Keeper::persist_changed`]) |
 //! | the end of a connection | the last of them; detached if no shim will come back ([`Keeper::persist_ended`]) |
 //!
-//! Everything here blocks for as long as a few system calls take; the async functions do that on a thread
-//! that may.
+//! Nothing here blocks: the state file has a thread of its own, and processes are looked at on others.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use tracing::Span;
 
 use super::{Session, SessionTable};
-use crate::state::{Registered, StateError, StateStore};
+use crate::state::{
+    Candidates, Choice, IsConnected, Registered, SessionRecord, ShimProcess, StateError, StateStore,
+};
 
 /// How often changed sessions are written down: a gateway that is killed loses the counters of this time.
 pub const KEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Sessions that are written down in one transaction, at most: others wait for the file meanwhile.
+const PERSIST_STEP: usize = 256;
 
 /// Writes sessions down.
 #[derive(Clone, Debug)]
 pub struct Keeper {
     state: Arc<StateStore>,
+    table: Arc<SessionTable>,
     /// How long a session is kept whose client is gone, in milliseconds.
     ttl_ms: i64,
 }
 
 impl Keeper {
-    /// Writes to `state`; sessions whose clients are gone are kept for `ttl`.
-    pub fn new(state: Arc<StateStore>, ttl: Duration) -> Self {
-        Self { state, ttl_ms: i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX) }
+    /// Writes those of `table` to `state`; sessions whose clients are gone are kept for `ttl`.
+    pub fn new(state: Arc<StateStore>, table: Arc<SessionTable>, ttl: Duration) -> Self {
+        Self { state, table, ttl_ms: i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX) }
     }
 
     /// Registers `session`, whose client calls itself `client`; returns what it inherits if it follows an
@@ -46,83 +49,104 @@ impl Keeper {
     /// same.
     pub async fn register(&self, session: &Arc<Session>, client: Option<String>) -> Option<Registered> {
         let (record, follows) = (session.record(client), !session.is_registered());
-        let (state, ttl_ms) = (Arc::clone(&self.state), self.ttl_ms);
-        let registered = spawn_blocking(move || state.register(&record, follows, ttl_ms)).await;
-        match registered {
-            Ok(Ok(registered)) => Some(registered),
-            Ok(Err(error)) => {
+        match self.try_register(record, follows).await {
+            Ok(registered) => Some(registered),
+            Err(error) => {
                 tracing::warn!(%error, "cannot register the session; trying again later");
                 None
             }
-            // The panic itself is in the log.
-            Err(error) => {
-                tracing::error!(%error, "cannot register the session");
-                None
-            }
         }
+    }
+
+    async fn try_register(&self, record: SessionRecord, follows: bool) -> Result<Registered, StateError> {
+        let choice = if follows {
+            self.choose(self.state.candidates(&record).await?).await
+        } else {
+            Choice::default()
+        };
+        self.state.register(record, choice, self.is_connected()).await
+    }
+
+    /// Looks which of the candidates are gone.
+    async fn choose(&self, candidates: Candidates) -> Choice {
+        let (is_connected, ttl_ms) = (self.is_connected(), self.ttl_ms);
+        let candidates_are_none = candidates.is_empty();
+        let look = move || {
+            let may_return = |shim: Option<ShimProcess>| shim.is_none_or(ShimProcess::is_alive);
+            candidates.choose(ttl_ms, &*is_connected, &may_return)
+        };
+        if candidates_are_none {
+            return look();
+        }
+        // A panic in there is in the log; then nothing is inherited.
+        spawn_blocking(look).await.unwrap_or_default()
+    }
+
+    fn is_connected(&self) -> IsConnected {
+        let table = Arc::clone(&self.table);
+        Arc::new(move |id| table.is_connected(id))
     }
 
     /// Writes down how these sessions are now; what fails is tried again.
     pub async fn persist(&self, sessions: Vec<Arc<Session>>) {
-        let (keeper, span) = (self.clone(), Span::current());
-        // A panic in there is in the log.
-        let _ = spawn_blocking(move || span.in_scope(|| keeper.persist_now(&sessions))).await;
+        for step in sessions.chunks(PERSIST_STEP) {
+            self.persist_step(step.to_vec()).await;
+        }
     }
 
-    /// Writes down those sessions of `table` that have changed, and once in a while, as `sweeps` says,
-    /// forgets those that have been gone for too long.
-    pub async fn persist_changed(&self, table: &Arc<SessionTable>, sweeps: bool) {
-        let (keeper, table, span) = (self.clone(), Arc::clone(table), Span::current());
-        // A panic in there is in the log.
-        let _ = spawn_blocking(move || {
-            let _entered = span.entered();
-            keeper.state.reopen_if_replaced();
-            let sessions = table.all();
-            let changed = sessions.iter().filter(|session| session.is_registered() && session.is_dirty());
-            keeper.persist_now(&changed.cloned().collect::<Vec<_>>());
-            if sweeps {
-                keeper.sweep(&sessions);
-            }
-        })
-        .await;
+    /// Writes down those sessions that have changed, and gives back space that the file does not need; once
+    /// in a while, as `sweeps` says, forgets sessions that have been gone for too long.
+    pub async fn persist_changed(&self, sweeps: bool) {
+        self.state.reopen_if_replaced().await;
+        let mut changed = self.table.all();
+        changed.retain(|session| session.is_registered() && session.is_dirty());
+        self.persist(changed).await;
+        if sweeps && let Err(error) = self.sweep().await {
+            tracing::warn!(%error, "cannot look for old sessions");
+        }
+        if let Err(error) = self.state.give_back_space().await {
+            tracing::debug!(%error, "cannot give back space");
+        }
     }
 
     /// The connection of `session` has ended: writes down what the next one is to find.
     pub async fn persist_ended(&self, session: &Arc<Session>) {
+        session.note_end();
         if !session.is_persisted() || session.is_replaced() {
             return;
         }
-        let (keeper, ended) = (self.clone(), Arc::clone(session));
-        // A panic in there is in the log.
-        let _ = spawn_blocking(move || {
-            let _entered = ended.span.enter();
-            if let Err(error) = keeper.persist_last(&ended) {
-                tracing::warn!(%error, "cannot write down how the session ended");
-            }
-        })
-        .await;
-    }
-
-    fn persist_last(&self, session: &Session) -> Result<(), StateError> {
-        let (id, snapshot) = (session.key.id.as_str(), session.snapshot());
-        if session.is_over() {
-            self.state.detach(id, &snapshot)
-        } else {
-            self.state.persist([(id, snapshot)].into_iter()).map(drop)
+        if let Err(error) = self.persist_last(session).await {
+            let _entered = session.span.enter();
+            tracing::warn!(%error, "cannot write down how the session ended");
         }
     }
 
-    fn persist_now(&self, sessions: &[Arc<Session>]) {
-        if sessions.is_empty() {
-            return;
+    async fn persist_last(&self, session: &Arc<Session>) -> Result<(), StateError> {
+        let (looked_at, id) = (Arc::clone(session), session.key.id.as_str());
+        // What cannot be looked at counts as there.
+        if spawn_blocking(move || looked_at.is_over()).await.unwrap_or(false) {
+            return self.state.detach(id, session.snapshot()).await;
         }
+        let row = (id.to_owned(), session.snapshot());
+        self.state.persist(move || vec![row.clone()]).await.map(drop)
+    }
+
+    async fn persist_step(&self, sessions: Vec<Arc<Session>>) {
+        let looked_at = sessions.clone();
         // Looked at in the order of writing: so an older context is never written over a newer one.
-        let rows = sessions.iter().map(|session| {
-            session.mark_clean();
-            (session.key.id.as_str(), session.snapshot())
-        });
-        match self.state.persist(rows) {
-            Ok(missing) => missing.into_iter().for_each(|at| self.register_again(&sessions[at])),
+        let rows = move || {
+            let row = |session: &Arc<Session>| {
+                session.mark_clean();
+                (session.key.id.clone(), session.snapshot())
+            };
+            looked_at.iter().map(row).collect()
+        };
+        match self.state.persist(rows).await {
+            Ok(missing) => {
+                for at in missing {
+                    self.register_again(&sessions[at]).await;
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot write down contexts and counters; trying again later");
                 sessions.iter().for_each(|session| session.mark_dirty());
@@ -131,8 +155,8 @@ impl Keeper {
     }
 
     /// Registers a session that the state file does not have, or no longer.
-    fn register_again(&self, session: &Session) {
-        match self.state.register(&session.record(session.client().name), false, self.ttl_ms) {
+    async fn register_again(&self, session: &Session) {
+        match self.try_register(session.record(session.client().name), false).await {
             Ok(_) => session.set_persisted(),
             Err(error) => {
                 session.span.in_scope(|| {
@@ -143,13 +167,21 @@ impl Keeper {
         }
     }
 
-    fn sweep(&self, sessions: &[Arc<Session>]) {
-        let connected: HashSet<String> = sessions.iter().map(|session| session.key.id.clone()).collect();
-        match self.state.sweep(&connected, self.ttl_ms) {
-            Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "removed old sessions that no client came back for"),
-            Err(error) => tracing::warn!(%error, "cannot look for old sessions"),
+    async fn sweep(&self) -> Result<(), StateError> {
+        let is_connected = self.is_connected();
+        let mut absent = self.state.absent(&is_connected).await?;
+        let look = move || {
+            absent.retain(|(_, shim)| !shim.is_alive());
+            absent
+        };
+        // A panic in there is in the log.
+        let gone = spawn_blocking(look).await.unwrap_or_default();
+        self.state.detach_gone(&gone, &is_connected).await?;
+        match self.state.remove_expired(&is_connected, self.ttl_ms).await? {
+            0 => {}
+            removed => tracing::info!(removed, "removed old sessions that no client came back for"),
         }
+        Ok(())
     }
 }
 
@@ -173,8 +205,8 @@ mod tests {
     #[tokio::test]
     async fn a_session_is_written_down_only_when_it_has_changed() {
         let folder = tempfile::tempdir().unwrap();
-        let state = Arc::new(StateStore::open(folder.path()));
-        let (keeper, table) = (Keeper::new(Arc::clone(&state), TTL), SessionTable::new(9));
+        let (state, table) = (Arc::new(StateStore::open(folder.path()).await), SessionTable::new(9));
+        let keeper = Keeper::new(Arc::clone(&state), Arc::clone(&table), TTL);
         let guard = opened(&table);
         let session = &guard.session;
         let registered = keeper.register(session, Some("editor".to_owned())).await;
@@ -183,17 +215,17 @@ mod tests {
         session.set_registered();
         session.counters.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         assert!(session.is_dirty());
-        keeper.persist_changed(&table, true).await;
+        keeper.persist_changed(true).await;
         assert!(!session.is_dirty());
-        let found = state.resume(&session.key, None).unwrap();
+        let found = state.find(&session.key).await.unwrap();
         assert!(matches!(found, crate::state::SessionLookup::Found { counts, .. } if counts.requests == 1));
     }
 
     #[tokio::test]
     async fn a_client_finds_the_context_it_left_and_a_replaced_connection_writes_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let state = Arc::new(StateStore::open(folder.path()));
-        let (keeper, table) = (Keeper::new(state, TTL), SessionTable::new(9));
+        let (state, table) = (Arc::new(StateStore::open(folder.path()).await), SessionTable::new(9));
+        let keeper = Keeper::new(state, Arc::clone(&table), TTL);
         let client = || Some("editor".to_owned());
         let first = opened(&table);
         keeper.register(&first.session, client()).await;

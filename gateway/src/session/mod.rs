@@ -51,6 +51,9 @@ const GOODBYE: u8 = 1;
 /// A newer connection of the same shim has taken its place: a bit of [`Session::ending`].
 const REPLACED: u8 = 2;
 
+/// Its connection has ended: a bit of [`Session::ending`].
+const ENDED: u8 = 4;
+
 /// One shim's session.
 #[derive(Debug)]
 pub struct Session {
@@ -81,7 +84,8 @@ pub struct Session {
     is_registered: AtomicBool,
     /// Set by the keeper once the state file has the session.
     is_persisted: AtomicBool,
-    /// How the connection ends: [`GOODBYE`], set by the front, and [`REPLACED`], set by the table.
+    /// How the connection ends: [`GOODBYE`], set by the front, [`REPLACED`], set by the table, and [`ENDED`],
+    /// set by the keeper before it writes that down.
     ending: AtomicU8,
     /// Set by the registration when the context is the one that an earlier session of the client left.
     is_inherited: AtomicBool,
@@ -127,7 +131,12 @@ impl Session {
             is_persisted: AtomicBool::new(opening.is_persisted),
             ending: AtomicU8::new(0),
             is_inherited: AtomicBool::new(false),
-            persisted_requests: AtomicU64::new(opening.counts.requests),
+            // That a session is back is still to be written down.
+            persisted_requests: AtomicU64::new(if opening.is_persisted {
+                u64::MAX
+            } else {
+                opening.counts.requests
+            }),
             journal: opening.journal,
             tools: opening.tools,
             tools_before: Mutex::new(opening.tools_before),
@@ -267,10 +276,21 @@ impl Session {
         self.ending.load(Ordering::Relaxed) & REPLACED != 0
     }
 
+    /// Its connection has ended.
+    pub(super) fn note_end(&self) {
+        self.ending.fetch_or(ENDED, Ordering::Relaxed);
+    }
+
+    /// Whether it has a connection, and the client has not said goodbye.
+    pub fn is_connected(&self) -> bool {
+        self.ending.load(Ordering::Relaxed) == 0
+    }
+
     /// What of it is written down again and again.
     pub fn snapshot(&self) -> SessionSnapshot {
         let (context, counts) = (self.context().context, self.counters.counts());
-        SessionSnapshot { context, counts, idle_ms: self.idle_ms() }
+        let returned = (self.is_resumed && self.is_connected()).then_some(self.shim);
+        SessionSnapshot { context, counts, idle_ms: self.idle_ms(), returned }
     }
 
     /// Whether no shim will come back for it: the client has said goodbye, or its shim is gone.

@@ -99,6 +99,11 @@ impl SessionTable {
         self.lock().is_empty()
     }
 
+    /// Whether the session of this id has a connection, and its client has not left.
+    pub fn is_connected(&self, id: &str) -> bool {
+        self.lock().get(id).is_some_and(|session| session.is_connected())
+    }
+
     /// The open sessions.
     pub fn all(&self) -> Vec<Arc<Session>> {
         self.lock().values().cloned().collect()

@@ -36,7 +36,7 @@ impl TestGateway {
         let multiplexer = Multiplexer::new(fake.registry(config.backend.connection()), config.pool.clone());
         let pool = multiplexer.pool(config.backend.connection()).await.unwrap();
         let endpoint = Endpoint::resolve(None, Some(home.path())).unwrap();
-        let state = StateStore::open(&paths.state_dir);
+        let state = StateStore::open(&paths.state_dir).await;
         let budget = Budget::of(None, 0, config.gateway.sessions_max, config.pool.connections_max).unwrap();
         let process = ProcessFacts { budget, log_problem: Arc::default(), service: None };
         let shared = Shared::new(config, paths, endpoint, multiplexer, pool, state, process);

@@ -1,4 +1,4 @@
-//! The state file itself: created, opened, found to be unusable, set aside.
+//! The state file itself: created, opened, changed, found to be unusable, set aside.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -10,12 +10,21 @@ use snowgate_link::os;
 use uuid::Uuid;
 
 use super::now_ms;
+use super::results::Results;
 
 /// The layout that this build reads and writes; any other is set aside.
 const LAYOUT: i32 = 1;
 
-/// How long another process may hold the file. Only a gateway that leaves can.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long another process may hold the file while it is opened. Later SQLite does not wait at all: see
+/// `thread`.
+const OPENING_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Memory for pages, in KiB, and statements that stay prepared: more than there are.
+const CACHE_KIB: i64 = 1024;
+const STATEMENTS_MAX: usize = 64;
+
+/// Bytes of the write-ahead log that stay when it was written back.
+const WAL_BYTES_MAX: i64 = 4 << 20;
 
 /// Files set aside that are kept; the oldest go first.
 const ASIDE_MAX: usize = 5;
@@ -42,7 +51,6 @@ CREATE TABLE session (
     seen_ms INTEGER NOT NULL,
     detached_ms INTEGER
 ) WITHOUT ROWID;
-CREATE INDEX session_identity ON session (cwd, client, profile);
 CREATE INDEX session_name ON session (name) WHERE name IS NOT NULL;
 CREATE TABLE journal (
     session TEXT NOT NULL,
@@ -57,10 +65,38 @@ CREATE TABLE journal (
 CREATE INDEX journal_finished ON journal (session, finished) WHERE finished IS NOT NULL;
 ";
 
+/// Files of this layout may lack these, and have an index less useful. An older build does without.
+const INDEXES: &str = "
+CREATE INDEX IF NOT EXISTS session_attached ON session (cwd, client, profile, uid, parent_exe, started_ms)
+    WHERE detached_ms IS NULL;
+CREATE INDEX IF NOT EXISTS session_detached ON session (cwd, client, profile, uid, parent_exe, started_ms)
+    WHERE detached_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS session_detached_ms ON session (detached_ms) WHERE detached_ms IS NOT NULL;
+DROP INDEX IF EXISTS session_identity;
+";
+
+/// How something is done with the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It reads.
+    Read,
+    /// It reads and writes, in a transaction.
+    Write,
+    /// It cannot be done in a transaction.
+    Bare,
+}
+
+/// What a job may use of the open file.
+pub(super) struct Access<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) results: &'a mut Results,
+}
+
 /// An open state file.
 #[derive(Debug)]
 pub(super) struct OpenFile {
-    pub(super) connection: Connection,
+    connection: Connection,
+    results: Results,
     /// Drawn when the file was made.
     pub(super) id: String,
     inode: u64,
@@ -92,14 +128,14 @@ impl OpenFile {
         prepare(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        // A transaction that reads before it writes must wait for its turn at the beginning: later there is
-        // no waiting.
-        connection.set_transaction_behavior(TransactionBehavior::Immediate);
-        // NORMAL: a commit is handed to the system; only checkpoints wait for the disk.
-        connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;",
-        )?;
+        connection.busy_timeout(OPENING_TIMEOUT)?;
+        // NORMAL: a commit is handed to the system; only checkpoints wait for the disk. INCREMENTAL has an
+        // effect on a file that is made here; others are converted once they have much to give back.
+        connection.execute_batch(&format!(
+            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+            PRAGMA secure_delete = ON; PRAGMA cache_size = -{CACHE_KIB};
+            PRAGMA journal_size_limit = {WAL_BYTES_MAX};"
+        ))?;
         match connection.query_row("PRAGMA user_version", [], |row| row.get(0))? {
             0 => make(&mut connection)?,
             LAYOUT => check(&connection)?,
@@ -107,9 +143,48 @@ impl OpenFile {
                 return Err(Unopened::Unusable(format!("it has layout {other}, this build knows {LAYOUT}")));
             }
         }
+        // Without them it works, too, and the next gateway tries again.
+        if let Err(error) = connection.execute_batch(INDEXES) {
+            tracing::warn!(%error, "cannot add indexes to the state file");
+        }
         let id = connection.query_row("SELECT value FROM meta WHERE key = 'id'", [], |row| row.get(0))?;
         let inode = inode(path).map_err(|error| Unopened::Later(error.to_string()))?;
-        Ok(Self { connection, id, inode })
+        let results = Results::of(&connection)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.busy_timeout(Duration::ZERO)?;
+        Ok(Self { connection, results, id, inode })
+    }
+
+    /// Has `run` done; a change is committed only if `is_wanted` says so afterwards, else `None` is returned
+    /// and nothing is changed. After an error nothing is changed, either.
+    pub(super) fn attempt<T>(
+        &mut self,
+        mode: Mode,
+        run: &mut impl FnMut(&mut Access<'_>) -> rusqlite::Result<T>,
+        is_wanted: impl Fn() -> bool,
+    ) -> rusqlite::Result<Option<T>> {
+        let Self { connection, results, .. } = self;
+        let control = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
+        if mode != Mode::Write {
+            return run(&mut Access { connection, results }).map(Some);
+        }
+        // At once: a transaction that reads before it writes could find that others have written meanwhile.
+        control("BEGIN IMMEDIATE")?;
+        let done = run(&mut Access { connection, results }).and_then(|done| {
+            if !is_wanted() {
+                return Ok(None);
+            }
+            control("COMMIT").map(|()| Some(done))
+        });
+        if matches!(done, Ok(Some(_))) {
+            results.commit();
+        } else {
+            results.roll_back();
+            if !connection.is_autocommit() {
+                control("ROLLBACK")?;
+            }
+        }
+        done
     }
 
     /// Whether it is still the file at `path`.
@@ -147,7 +222,7 @@ fn is_of_file(error: &io::Error) -> bool {
 }
 
 fn make(connection: &mut Connection) -> Result<(), Unopened> {
-    let making = connection.transaction()?;
+    let making = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let tables: u32 = making.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables > 0 {
         return Err(Unopened::Unusable("it is another program's".to_owned()));

@@ -10,9 +10,13 @@
 //! | begun, with a query id | the backend knows | fetches the query's result |
 //! | finished | its result | answers with that |
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
+use super::begun::{Begin, Undo};
+use super::file::Access;
+use super::jobs::Ask;
+use super::results::{FAILED, RAN, bytes_of};
 use super::{StateError, StateStore, now_ms};
 
 /// The longest result that is kept, in bytes.
@@ -47,7 +51,8 @@ pub struct Entry {
     pub started_ms: i64,
     /// The backend's id of the query, where it is known.
     pub query_id: Option<String>,
-    /// Its result; `None`: unknown. JSON, as written by [`StateStore::finish`].
+    /// Its result; `None`: unknown. JSON, as written by [`StateStore::finish`]; or [`RAN`] or [`FAILED`] if
+    /// there was no room for it any more.
     pub result: Option<String>,
     /// Whether it is here for its query id alone: it changes nothing, and could run again.
     pub is_read: bool,
@@ -70,39 +75,35 @@ impl StateStore {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn entry(&self, session: &str, request: u64) -> Result<Option<Entry>, StateError> {
-        self.with("read", |connection| {
-            let sql = "SELECT digest, started_ms, query_id, result, finished IS 0 FROM journal WHERE session = ?1 AND request = ?2";
-            let mut found = connection.prepare_cached(sql)?;
-            let entry = found.query_row(params![session, request], |row| {
-                Ok(Entry {
-                    digest: Digest(row.get(0)?),
-                    started_ms: row.get(1)?,
-                    query_id: row.get(2)?,
-                    result: row.get(3)?,
-                    is_read: row.get(4)?,
-                })
-            });
-            entry.optional()
-        })
+    pub async fn entry(&self, session: &str, request: u64) -> Result<Option<Entry>, StateError> {
+        let session = session.to_owned();
+        self.ask(Ask::READ, move |access| entry(access.connection, &session, request)).await
     }
 
-    /// `request` of `session` is about to reach the backend.
+    /// `request` of `session` is about to reach the backend. If the caller is dropped before it has
+    /// [kept](super::Begun::keep) the answer, the journal forgets it again.
     ///
     /// # Errors
     /// It could not be written down; then it must not run.
-    pub fn begin(
+    pub async fn begin(
         &self,
         session: &str,
         request: u64,
         digest: Digest,
         query_id: Option<&str>,
-    ) -> Result<(), StateError> {
-        self.with("write to", |connection| {
-            let sql = "INSERT INTO journal (session, request, digest, started_ms, query_id) VALUES (?1, ?2, ?3, ?4, ?5)";
-            let mut insert = connection.prepare_cached(sql)?;
-            insert.execute(params![session, request, digest.0, now_ms(), query_id]).map(drop)
-        })
+    ) -> Result<Begin, StateError> {
+        let mut undo = Some(Undo::new(self, session, request));
+        let (session, query_id) = (session.to_owned(), query_id.map(str::to_owned));
+        let insert = move |access: &mut Access<'_>| {
+            let sql = "INSERT INTO journal (session, request, digest, started_ms, query_id) VALUES (?1, ?2, ?3, ?4, ?5)
+                ON CONFLICT (session, request) DO NOTHING";
+            let mut insert = access.connection.prepare_cached(sql)?;
+            match insert.execute(params![session, request, digest.0, now_ms(), query_id])? {
+                0 => entry(access.connection, &session, request),
+                _ => Ok(None),
+            }
+        };
+        self.ask_then(Ask::OF_CALLER, insert, move |entry| Begin::of(entry, undo.take())).await
     }
 
     /// The backend runs `request` of `session` as `query_id`. A request that is not in the journal yet, a
@@ -110,54 +111,103 @@ impl StateStore {
     ///
     /// # Errors
     /// It could not be written down.
-    pub fn record_query_id(
+    pub async fn record_query_id(
         &self,
         session: &str,
         request: u64,
         digest: Digest,
         query_id: &str,
     ) -> Result<(), StateError> {
-        self.with("write to", |connection| {
+        let (session, query_id) = (session.to_owned(), query_id.to_owned());
+        let record = move |access: &mut Access<'_>| {
             let sql = "INSERT INTO journal (session, request, digest, started_ms, query_id, finished)
                 VALUES (?1, ?2, ?3, ?4, ?5, 0)
                 ON CONFLICT (session, request) DO UPDATE SET query_id = excluded.query_id";
-            let mut recording = connection.prepare_cached(sql)?;
+            let mut recording = access.connection.prepare_cached(sql)?;
             recording.execute(params![session, request, digest.0, now_ms(), query_id]).map(drop)
-        })
+        };
+        self.ask(Ask::FOR_GOOD, record).await
     }
 
     /// `request` of `session` has ended with `result`, of [`RESULT_BYTES_MAX`] bytes at most. At least the
-    /// newest `keep` finished statements of the session are kept.
+    /// newest `keep` finished statements of the session are kept, and as many of their results as its share
+    /// of [`Results`](super::results::Results) allows.
     ///
     /// # Errors
     /// It could not be written down: a later gateway will answer "outcome unknown".
-    pub fn finish(&self, session: &str, request: u64, result: &str, keep: usize) -> Result<(), StateError> {
+    pub async fn finish(
+        &self,
+        session: &str,
+        request: u64,
+        result: String,
+        keep: usize,
+    ) -> Result<(), StateError> {
         let keep = i64::try_from(keep).unwrap_or(i64::MAX - SPARE);
-        self.with("write to", |connection| {
-            let finishing = connection.transaction()?;
-            let number: i64 = finishing
-                .prepare_cached("SELECT coalesce(max(finished), 0) + 1 FROM journal WHERE session = ?1 AND finished IS NOT NULL")?
-                .query_row([session], |row| row.get(0))?;
-            finishing
-                .prepare_cached("UPDATE journal SET finished = ?3, result = ?4 WHERE session = ?1 AND request = ?2")?
-                .execute(params![session, request, number, result])?;
-            if number % SPARE == 0 {
-                finishing
-                    .prepare_cached("DELETE FROM journal WHERE session = ?1 AND finished <= ?2")?
-                    .execute(params![session, number - keep])?;
-            }
-            finishing.commit()
-        })
+        let session = session.to_owned();
+        self.ask(Ask::FOR_GOOD, move |access| finish(access, &session, request, &result, keep)).await
     }
 
     /// `request` of `session` is known to have changed nothing: it may run again.
     ///
     /// # Errors
     /// The file cannot be written to.
-    pub fn forget(&self, session: &str, request: u64) -> Result<(), StateError> {
-        self.with("write to", |connection| {
-            let sql = "DELETE FROM journal WHERE session = ?1 AND request = ?2";
-            connection.prepare_cached(sql)?.execute(params![session, request]).map(drop)
-        })
+    pub async fn forget(&self, session: &str, request: u64) -> Result<(), StateError> {
+        let session = session.to_owned();
+        self.ask(Ask::FOR_GOOD, move |access| forget(access, &session, request)).await
     }
+}
+
+fn entry(connection: &Connection, session: &str, request: u64) -> rusqlite::Result<Option<Entry>> {
+    let sql = "SELECT digest, started_ms, query_id, result, finished IS 0 FROM journal WHERE session = ?1 AND request = ?2";
+    let mut found = connection.prepare_cached(sql)?;
+    let entry = found.query_row(params![session, request], |row| {
+        Ok(Entry {
+            digest: Digest(row.get(0)?),
+            started_ms: row.get(1)?,
+            query_id: row.get(2)?,
+            result: row.get(3)?,
+            is_read: row.get(4)?,
+        })
+    });
+    entry.optional()
+}
+
+fn finish(
+    access: &mut Access<'_>,
+    session: &str,
+    request: u64,
+    result: &str,
+    keep: i64,
+) -> rusqlite::Result<()> {
+    let connection = access.connection;
+    let number: i64 = connection
+        .prepare_cached(
+            "SELECT coalesce(max(finished), 0) + 1 FROM journal WHERE session = ?1 AND finished IS NOT NULL",
+        )?
+        .query_row([session], |row| row.get(0))?;
+    if access.results.are_too_many(result.len() as u64) {
+        access.results.cut_largest(connection)?;
+    }
+    let has_room = !access.results.are_too_many(result.len() as u64);
+    let sql = "UPDATE journal SET finished = ?3, result = CASE WHEN ?5 THEN ?4
+            WHEN json_valid(?4) AND ?4 ->> 'isError' THEN ?6 ELSE ?7 END
+        WHERE session = ?1 AND request = ?2";
+    let changed = connection
+        .prepare_cached(sql)?
+        .execute(params![session, request, number, result, has_room, FAILED, RAN])?;
+    if changed > 0 {
+        access.results.add(session, if has_room { result.len() } else { FAILED.len() });
+    }
+    if number % SPARE == 0 {
+        connection
+            .prepare_cached("DELETE FROM journal WHERE session = ?1 AND finished <= ?2")?
+            .execute(params![session, number - keep])?;
+        access.results.set(session, bytes_of(connection, session)?);
+    }
+    access.results.cut_session(connection, session)
+}
+
+pub(super) fn forget(access: &mut Access<'_>, session: &str, request: u64) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM journal WHERE session = ?1 AND request = ?2";
+    access.connection.prepare_cached(sql)?.execute(params![session, request]).map(drop)
 }

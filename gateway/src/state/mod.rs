@@ -4,75 +4,87 @@
 //! survives a gateway that is killed. After a power failure the file is sound and may lack the last moments;
 //! the shims that could replay something are gone then, too. A file that cannot be used is set aside, never
 //! repaired or overwritten; a disk that is full stops what needs the file and nothing else.
+//!
+//! The file has a thread of its own (`thread`); everyone else asks it (`jobs`) and waits without blocking.
 
+mod begun;
+mod error;
 mod file;
+mod following;
 mod identity;
+mod jobs;
 mod journal;
+mod reserve;
+mod results;
 mod running_writes;
 mod sessions;
+mod space;
+mod state_file;
+mod sweep;
 #[cfg(test)]
 mod tests;
+mod thread;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use file::{OpenFile, Unopened};
+pub use begun::{Begin, Begun};
+pub use error::StateError;
+use file::Access;
+pub use following::{Candidates, Choice};
 pub use identity::{Identity, ShimProcess};
+use jobs::{Ask, Asked, Job, Place};
 pub use journal::{Digest, Entry, RESULT_BYTES_MAX};
+pub use results::{FAILED, RAN};
 pub use running_writes::{RequestKey, RunningWrites};
-use rusqlite::Connection;
-pub use sessions::{Counts, Registered, SessionLookup, SessionRecord, SessionSnapshot};
-use thiserror::Error;
+pub use sessions::{Counts, IsConnected, Registered, SessionLookup, SessionRecord, SessionSnapshot};
+use state_file::{Known, StateFile};
+use thread::Worker;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 /// The file's name in the state folder.
 const FILE: &str = "state.db";
 
-/// The pause between two attempts to open a file that cannot be opened.
-const REOPEN_PAUSE: Duration = Duration::from_secs(1);
+/// Requests that wait for the file, at most; more are refused.
+const REQUESTS_MAX: usize = 4096;
 
-/// The state file cannot be used just now.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("cannot {what} {}: {cause}", file.display())]
-pub struct StateError {
-    what: &'static str,
-    file: PathBuf,
-    cause: String,
-}
+/// How much longer than the time of a request its caller waits for the thread to say so: the thread may be
+/// waiting for a disk.
+const ANSWER_GRACE: Duration = Duration::from_millis(500);
 
-/// The state file of one home. Its methods block for as long as a few system calls take: call them from a
-/// thread that may.
+/// The state file of one home. None of its methods blocks; each has an answer within two seconds and a half.
 #[derive(Debug)]
 pub struct StateStore {
-    path: PathBuf,
-    inner: Mutex<Inner>,
-    /// What a person should know; apart, so that `status` never waits for the file.
-    problem: Mutex<Problem>,
-}
-
-/// What went wrong.
-#[derive(Debug, Default)]
-struct Problem {
-    /// What went wrong last, until something goes right again.
-    now: Option<String>,
-    /// What this process set aside last, and why.
-    set_aside: Option<String>,
-}
-
-/// Guarded by [`StateStore::inner`].
-#[derive(Debug, Default)]
-struct Inner {
-    open: Option<OpenFile>,
-    /// When opening last failed.
-    tried_at: Option<Instant>,
+    known: Arc<Known>,
+    /// `None` where the thread could not be started.
+    jobs: Option<Sender<Box<dyn Job>>>,
+    /// Requests that wait.
+    waiting: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl StateStore {
     /// The state file in `folder`; it is created if it is missing, and set aside if it is unusable. One
     /// that cannot be opened is tried again later: this never fails.
-    pub fn open(folder: &Path) -> Self {
-        let store = Self { path: folder.join(FILE), inner: Mutex::default(), problem: Mutex::default() };
-        if let Err(error) = store.with("open", |_| Ok(())) {
+    pub async fn open(folder: &Path) -> Self {
+        let known = Known::of(folder.join(FILE));
+        let (jobs, received) = channel();
+        let worker = Worker::new(StateFile::new(Arc::clone(&known)), received);
+        let thread = std::thread::Builder::new().name("state".to_owned()).spawn(move || worker.serve());
+        let (jobs, thread) = match thread {
+            Ok(thread) => (Some(jobs), Some(thread)),
+            Err(error) => {
+                tracing::error!(%error, "cannot start the state file's thread");
+                (None, None)
+            }
+        };
+        let store = Self { known, jobs, waiting: Arc::default(), thread };
+        if let Err(error) = store.ask(Ask::OPEN, |_| Ok(())).await {
             tracing::error!(%error, "no state is kept, and statements that write are refused, until it can be");
         }
         store
@@ -80,95 +92,89 @@ impl StateStore {
 
     /// The file.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.known.path
     }
 
-    /// What tells this journal from every other; `None` while there is none.
+    /// What tells this journal from every other, as far as that is known without asking; `None` while there
+    /// is none.
     pub fn id(&self) -> Option<String> {
-        self.with("open", |_| Ok(())).ok()?;
-        self.lock().open.as_ref().map(|open| open.id.clone())
+        self.known.id()
+    }
+
+    /// As [`StateStore::id`]; a file that is not open is opened, if that is possible now.
+    pub async fn id_or_open(&self) -> Option<String> {
+        if self.id().is_none() {
+            self.ask(Ask::OPEN, |_| Ok(())).await.ok()?;
+        }
+        self.id()
     }
 
     /// What a person should know: what is wrong now, or what was set aside.
     pub fn problem(&self) -> Option<String> {
-        let problem = self.problems();
-        problem.now.clone().or_else(|| problem.set_aside.clone())
-    }
-
-    /// Runs `run` on the file, opening it first where that has not worked yet.
-    fn with<T>(
-        &self,
-        what: &'static str,
-        run: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StateError> {
-        let mut inner = self.lock();
-        let failed = |cause| StateError { what, file: self.path.clone(), cause };
-        self.open_again(&mut inner).map_err(failed)?;
-        let Some(open) = &mut inner.open else {
-            return Err(failed(self.problems().now.clone().unwrap_or_default()));
-        };
-        match run(&mut open.connection) {
-            Ok(done) => {
-                self.problems().now = None;
-                Ok(done)
-            }
-            Err(error) => {
-                if file::is_unusable(&error) {
-                    // Opened anew, it is set aside.
-                    inner.open = None;
-                }
-                self.problems().now = Some(format!("cannot {what} {}: {error}", self.path.display()));
-                Err(failed(error.to_string()))
-            }
-        }
-    }
-
-    fn open_again(&self, inner: &mut Inner) -> Result<(), String> {
-        if inner.open.is_some() || inner.tried_at.is_some_and(|at| at.elapsed() < REOPEN_PAUSE) {
-            return Ok(());
-        }
-        let cause = match OpenFile::open(&self.path) {
-            Ok(open) => return self.take(inner, open),
-            Err(Unopened::Later(cause)) => cause,
-            Err(Unopened::Unusable(why)) => match file::set_aside(&self.path) {
-                Ok(aside) => {
-                    let said = format!("{why}; it was set aside as {}", aside.display());
-                    tracing::error!(file = %self.path.display(), "the state file is unusable: {said}");
-                    self.problems().set_aside = Some(said);
-                    match OpenFile::open(&self.path) {
-                        Ok(open) => return self.take(inner, open),
-                        Err(Unopened::Later(cause) | Unopened::Unusable(cause)) => cause,
-                    }
-                }
-                Err(error) => format!("{why}, and it cannot be set aside: {error}"),
-            },
-        };
-        inner.tried_at = Some(Instant::now());
-        self.problems().now = Some(cause.clone());
-        Err(cause)
-    }
-
-    fn take(&self, inner: &mut Inner, open: OpenFile) -> Result<(), String> {
-        (inner.open, inner.tried_at) = (Some(open), None);
-        self.problems().now = None;
-        Ok(())
-    }
-
-    fn problems(&self) -> MutexGuard<'_, Problem> {
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.problem()
     }
 
     /// Opens the file anew if it is no longer the one at its path.
-    pub fn reopen_if_replaced(&self) {
-        let mut inner = self.lock();
-        if inner.open.as_ref().is_some_and(|open| !open.is_in_place(&self.path)) {
-            tracing::error!(file = %self.path.display(), "the state file was removed or replaced; another is used from here on");
-            inner.open = None;
-        }
+    pub async fn reopen_if_replaced(&self) {
+        self.known.look_at_place.store(true, Ordering::Relaxed);
+        // What is wrong with the file is known to those who need it.
+        let _ = self.ask(Ask::OPEN, |_| Ok(())).await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until everything that was asked before is done or refused; returns whether it is.
+    pub async fn drain(&self) -> bool {
+        // Changes are made in the order in which they were asked.
+        self.ask(Ask::FOR_GOOD, |_| Ok(())).await.is_ok()
+    }
+
+    /// Has the thread do `run`, perhaps more than once: every time but the last without an effect.
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: Ask,
+        run: impl FnMut(&mut Access<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StateError> {
+        self.ask_then(ask, run, |done| done).await
+    }
+
+    /// As [`StateStore::ask`]; `tell` makes the answer of what was done and committed.
+    async fn ask_then<U: 'static, T: Send + 'static>(
+        &self,
+        ask: Ask,
+        run: impl FnMut(&mut Access<'_>) -> rusqlite::Result<U> + Send + 'static,
+        tell: impl FnMut(U) -> T + Send + 'static,
+    ) -> Result<T, StateError> {
+        let failed = |cause: String| StateError::new(ask.what, &self.known.path, cause);
+        let Some(jobs) = &self.jobs else { return Err(failed("its thread could not be started".into())) };
+        let Some(place) = Place::take(&self.waiting, REQUESTS_MAX) else {
+            return Err(failed(format!("{REQUESTS_MAX} requests wait for it already")).busy());
+        };
+        let (answer, answered) = oneshot::channel();
+        let job = Asked { ask, at: Instant::now(), run, tell, answer: Some(answer), _place: Some(place) };
+        if jobs.send(Box::new(job)).is_err() {
+            return Err(failed("its thread has ended".into()));
+        }
+        #[cfg(test)]
+        let _clock = tests::hold_clock();
+        let answered = async { answered.await.unwrap_or_else(|_| Err(failed("an internal error".into()))) };
+        // A thread without a runtime has no timer, and looks itself whether it has waited enough.
+        if Handle::try_current().is_err() {
+            return answered.await;
+        }
+        let timeout = ask.timeout + ANSWER_GRACE;
+        tokio::time::timeout(timeout, answered).await.unwrap_or_else(|_| {
+            Err(failed(format!("there was no answer for {timeout:?}: is its disk stuck?")).busy())
+        })
+    }
+}
+
+impl Drop for StateStore {
+    /// What was asked is done; then the file is closed.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in there is in the log.
+            let _ = thread.join();
+        }
     }
 }
 

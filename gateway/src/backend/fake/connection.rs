@@ -25,10 +25,10 @@ impl FakeConnection {
 
     async fn play(&self, request: &Request, script: Script) -> Result<Completion, BackendError> {
         if script.writes {
-            request.journal.begin(None)?;
+            request.journal.begin(None).await?;
         }
         if let Some(query_id) = &script.query_id {
-            request.journal.record_query_id(query_id);
+            request.journal.record_query_id(query_id).await;
         }
         let mut work = pin!(async {
             match script.takes {

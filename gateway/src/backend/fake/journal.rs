@@ -1,8 +1,9 @@
 //! A journal of writes in memory.
 
+use std::future::ready;
 use std::sync::{Mutex, PoisonError};
 
-use crate::backend::{BackendError, WriteJournal};
+use crate::backend::{BackendError, BoxFuture, WriteJournal};
 
 /// Records what it is asked, and refuses it if told to.
 #[derive(Debug, Default)]
@@ -28,12 +29,13 @@ impl FakeJournal {
 }
 
 impl WriteJournal for FakeJournal {
-    fn begin(&self, query_id: Option<&str>) -> Result<(), BackendError> {
+    fn begin<'a>(&'a self, query_id: Option<&'a str>) -> BoxFuture<'a, Result<(), BackendError>> {
         self.record(query_id.map_or_else(|| "begin".to_owned(), |query_id| format!("begin {query_id}")));
-        self.refusal.clone().map_or(Ok(()), Err)
+        Box::pin(ready(self.refusal.clone().map_or(Ok(()), Err)))
     }
 
-    fn record_query_id(&self, query_id: &str) {
+    fn record_query_id<'a>(&'a self, query_id: &'a str) -> BoxFuture<'a, ()> {
         self.record(format!("query {query_id}"));
+        Box::pin(ready(()))
     }
 }

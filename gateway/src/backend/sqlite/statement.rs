@@ -10,6 +10,7 @@ use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
 use super::rules::Denial;
 use super::value;
+use crate::backend::journal::wait_unless;
 use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction, WriteJournal};
 
 /// The most time spent on counting rows that are not returned.
@@ -75,7 +76,9 @@ impl Runner<'_> {
         if transaction == Transaction::Rollback || !self.writes(statement) {
             return Ok(());
         }
-        Ok(self.journal.begin(None)?)
+        // It waits for another thread. A statement that is stopped meanwhile is not in the journal.
+        let asked = wait_unless(self.journal.begin(None), || self.interrupt.is_cancelled());
+        Ok(asked.unwrap_or_else(|| Err(cancelled()))?)
     }
 
     /// Whether running `statement` may change a file. SQLite counts some pragmas that only read among the

@@ -1,5 +1,6 @@
 //! A connection, against the scripted server.
 
+use std::future::ready;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tracing::Instrument;
 
 use super::*;
 use crate::backend::snowflake::settings::{Authenticator, SnowflakeSettings, Token};
-use crate::backend::{Caps, Context, RequestOrigin, Transaction, WriteJournal};
+use crate::backend::{BoxFuture, Caps, Context, RequestOrigin, Transaction, WriteJournal};
 
 const SUBMIT: &str = "/queries/v1/query-request";
 const ABORT_QUERY: &str = "/queries/01-a/abort-request";
@@ -23,13 +24,14 @@ const LOG_IN: &str = "/session/v1/login-request";
 struct TestJournal(Mutex<Vec<String>>);
 
 impl WriteJournal for TestJournal {
-    fn begin(&self, _query_id: Option<&str>) -> Result<(), BackendError> {
+    fn begin<'a>(&'a self, _query_id: Option<&'a str>) -> BoxFuture<'a, Result<(), BackendError>> {
         self.0.lock().unwrap().push("begin".to_owned());
-        Ok(())
+        Box::pin(ready(Ok(())))
     }
 
-    fn record_query_id(&self, query_id: &str) {
+    fn record_query_id<'a>(&'a self, query_id: &'a str) -> BoxFuture<'a, ()> {
         self.0.lock().unwrap().push(query_id.to_owned());
+        Box::pin(ready(()))
     }
 }
 

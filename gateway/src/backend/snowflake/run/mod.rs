@@ -17,7 +17,6 @@ mod transaction;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use snowflake_wire::{Error, Progress, QueryId, QueryState, RequestId, Statement};
-use tokio::task::block_in_place;
 use tracing::Span;
 
 use self::abort::AbortOnDrop;
@@ -136,7 +135,7 @@ impl<'a> Run<'a> {
         }
         // What is always rolled back changes nothing, however often it runs.
         if self.writes() && transaction != Transaction::Rollback {
-            self.request.journal.begin(None)?;
+            self.request.journal.begin(None).await?;
         }
         self.run_statement(sql, transaction).await
     }
@@ -223,8 +222,7 @@ impl<'a> Run<'a> {
             Progress::Running(running) => {
                 let query = running.query_id().clone();
                 if self.autocommit {
-                    // A short append to a file; this worker thread serves other tasks, too.
-                    block_in_place(|| self.request.journal.record_query_id(query.as_str()));
+                    self.request.journal.record_query_id(query.as_str()).await;
                 }
                 let finishing = self.session.wire.finish(Progress::Running(running), self.request.timeout);
                 self.wait_for(&query, finishing).await?

@@ -11,14 +11,15 @@ mod sample;
 mod writing;
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{SqliteBackend, SqliteSettings};
 use crate::backend::{
-    Backend, BackendError, Caps, Catalog, Cell, Completion, Connection, Context, ErrorKind, Operation,
-    Request, RequestOrigin, Transaction, WriteJournal,
+    Backend, BackendError, BoxFuture, Caps, Catalog, Cell, Completion, Connection, Context, ErrorKind,
+    Operation, Request, RequestOrigin, Transaction, WriteJournal,
 };
 
 /// Long enough that reaching it means a hang.
@@ -113,14 +114,14 @@ enum TestJournal {
 }
 
 impl WriteJournal for TestJournal {
-    fn begin(&self, _: Option<&str>) -> Result<(), BackendError> {
-        match self {
+    fn begin<'a>(&'a self, _: Option<&'a str>) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(ready(match self {
             Self::Accepts => Ok(()),
             Self::Refuses => Err(BackendError::new(ErrorKind::OutcomeUnknown, "closed")),
-        }
+        }))
     }
 
-    fn record_query_id(&self, _: &str) {
+    fn record_query_id<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
         unreachable!("SQLite has no names for queries");
     }
 }

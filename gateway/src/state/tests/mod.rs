@@ -1,0 +1,143 @@
+//! The state file, through its store.
+
+mod busy;
+mod files;
+mod journal;
+mod sessions;
+mod space;
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use snowgate_link::hello::SessionKey;
+use tokio::runtime::Handle;
+
+use super::*;
+use crate::backend::Context;
+
+const TTL_MS: i64 = 60_000;
+
+/// Keeps a paused clock from running ahead while the thread of the file, which the runtime knows nothing of,
+/// is at work.
+pub(super) fn hold_clock() -> Sender<()> {
+    let (release, released) = channel();
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn_blocking(move || released.recv());
+    }
+    release
+}
+
+struct Fixture {
+    store: StateStore,
+    folder: tempfile::TempDir,
+}
+
+async fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let store = StateStore::open(folder.path()).await;
+    assert_eq!(store.problem(), None);
+    Fixture { store, folder }
+}
+
+impl Fixture {
+    /// As a gateway does that starts after this one was killed.
+    async fn reopened(&self) -> StateStore {
+        StateStore::open(self.folder.path()).await
+    }
+
+    /// Another program's connection to the file.
+    fn other_program(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.store.path()).unwrap()
+    }
+}
+
+/// Writes down that a request is about to run; returns whether it may.
+async fn begin(store: &StateStore, session: &str, request: u64) -> bool {
+    match store.begin(session, request, Digest::of("x"), None).await.unwrap() {
+        Begin::Begun(begun) => {
+            begun.keep();
+            true
+        }
+        Begin::Conflict(_) => false,
+    }
+}
+
+async fn finish(store: &StateStore, session: &str, request: u64, result: &str, keep: usize) {
+    store.finish(session, request, result.to_owned(), keep).await.unwrap();
+}
+
+async fn has(store: &StateStore, session: &str, request: u64) -> bool {
+    store.entry(session, request).await.unwrap().is_some()
+}
+
+/// A process that is gone, and one that is not.
+fn dead() -> Option<ShimProcess> {
+    Some(ShimProcess { pid: std::process::id(), born: 1 })
+}
+
+fn alive() -> Option<ShimProcess> {
+    ShimProcess::running(std::process::id())
+}
+
+fn record(id: &str, database: &str, shim: Option<ShimProcess>) -> SessionRecord {
+    SessionRecord {
+        key: SessionKey { id: id.to_owned(), secret: format!("secret of {id}") },
+        name: None,
+        identity: Identity {
+            uid: 1,
+            parent_exe: Some("/bin/editor".to_owned()),
+            cwd: Some("/work".to_owned()),
+            client: Some("editor".to_owned()),
+            profile: "default".to_owned(),
+        },
+        shim,
+        context: context(database),
+        counts: Counts { requests: 1, rows: 2, bytes: 3, errors: 4 },
+        started_ms: 5,
+    }
+}
+
+fn context(database: &str) -> Context {
+    Context { database: Some(database.to_owned()), ..Context::default() }
+}
+
+fn snapshot(database: &str) -> SessionSnapshot {
+    SessionSnapshot { context: context(database), ..SessionSnapshot::default() }
+}
+
+/// The sessions of these ids have connections.
+fn connected(ids: &[&str]) -> IsConnected {
+    let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+    Arc::new(move |id| ids.iter().any(|connected| connected == id))
+}
+
+/// Registers a session that may follow another, and returns the context that it inherits.
+async fn register_within(store: &StateStore, record: SessionRecord, ttl_ms: i64) -> Option<Context> {
+    let may_return = |shim: Option<ShimProcess>| shim.is_none_or(ShimProcess::is_alive);
+    let candidates = store.candidates(&record).await.unwrap();
+    let choice = candidates.choose(ttl_ms, &|_| false, &may_return);
+    store.register(record, choice, connected(&[])).await.unwrap().inherited
+}
+
+async fn register(store: &StateStore, record: SessionRecord) -> Option<Context> {
+    register_within(store, record, TTL_MS).await
+}
+
+/// Registers a session that follows no other.
+async fn register_alone(store: &StateStore, record: SessionRecord) {
+    let registered = store.register(record, Choice::default(), connected(&[])).await.unwrap();
+    assert_eq!(registered.inherited, None);
+}
+
+/// The context that a session `id` without one of its own finds.
+async fn found(store: &StateStore, id: &str) -> Option<Context> {
+    register(store, record(id, "FRESH", alive())).await
+}
+
+/// Sweeps as the keeper does.
+async fn sweep(store: &StateStore, connected: &IsConnected, ttl_ms: i64) -> usize {
+    let mut gone = store.absent(connected).await.unwrap();
+    gone.retain(|(_, shim)| !shim.is_alive());
+    store.detach_gone(&gone, connected).await.unwrap();
+    store.remove_expired(connected, ttl_ms).await.unwrap()
+}
