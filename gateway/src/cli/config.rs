@@ -10,37 +10,44 @@ use super::{ConfigCommand, OutputArgs, exit};
 use crate::config::{Config, ConfigErrors, Paths, ProcessEnvironment, reference};
 
 /// Runs one of the commands about the configuration.
-pub(super) fn run(command: &ConfigCommand) -> Result<ExitCode> {
+pub(super) fn run(command: &ConfigCommand, system_file: Option<PathBuf>) -> Result<ExitCode> {
+    let paths = |file| paths(file, system_file);
     match command {
-        ConfigCommand::Check { file } => check(file.as_deref()),
-        ConfigCommand::Show(args) => show(*args),
+        ConfigCommand::Check { file } => check(&paths(file.as_deref())?),
+        ConfigCommand::Show(args) => show(&paths(None)?, *args),
         ConfigCommand::Reference => print(&reference()),
     }
 }
 
-fn check(file: Option<&Path>) -> Result<ExitCode> {
-    let paths = paths(file)?;
-    match Config::load(&paths, &ProcessEnvironment) {
+fn check(paths: &Paths) -> Result<ExitCode> {
+    match Config::load(paths, &ProcessEnvironment) {
         Ok(config) => {
             print_warnings(&config)?;
-            print(&summary(&paths, &config))
+            print(&summary(paths, &config))
         }
         Err(errors) => list(&errors),
     }
 }
 
-fn paths(file: Option<&Path>) -> Result<Paths> {
-    let paths = Paths::discover(&ProcessEnvironment)?;
+fn paths(file: Option<&Path>, system_file: Option<PathBuf>) -> Result<Paths> {
+    let paths = Paths::discover(&ProcessEnvironment)?.with_system_file(system_file);
     let Some(file) = file else { return Ok(paths) };
     let file: PathBuf = std::path::absolute(file).context("cannot resolve the path of --file")?;
     Ok(paths.with_config_file(file))
 }
 
 fn summary(paths: &Paths, config: &Config) -> String {
-    match &config.file {
+    let mut text = match &config.file {
         Some(file) => format!("ok: {}\n", file.display()),
         None => format!("ok: {} does not exist, the defaults apply\n", paths.config_file.display()),
+    };
+    if let Some(file) = &config.system_file {
+        text.push_str(&format!("system's file, which it can only narrow: {}\n", file.display()));
     }
+    let reason =
+        config.origins.origin("backend.kind").map_or_else(String::new, |origin| format!(" ({origin})"));
+    text.push_str(&format!("backend: {}{reason}\n", config.backend.connection()));
+    text
 }
 
 /// The errors are the requested result, so they are printed one per line, without the program's name.
@@ -49,8 +56,8 @@ fn list(errors: &ConfigErrors) -> Result<ExitCode> {
     Ok(ExitCode::from(exit::CONFIG))
 }
 
-fn show(args: OutputArgs) -> Result<ExitCode> {
-    let config = Config::load(&paths(None)?, &ProcessEnvironment).context("the configuration has errors")?;
+fn show(paths: &Paths, args: OutputArgs) -> Result<ExitCode> {
+    let config = Config::load(paths, &ProcessEnvironment).context("the configuration has errors")?;
     print_warnings(&config)?;
     match args.json {
         true => print(&format!("{:#}\n", config.to_json())),

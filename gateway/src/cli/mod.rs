@@ -62,6 +62,11 @@ pub(crate) struct Cli {
     #[arg(long, global = true, env = "SNOWGATE_SOCKET", value_name = "PATH", hide_env_values = true)]
     socket: Option<OsString>,
 
+    /// The system's config file, instead of the built-in path: for tests
+    // Not a variable: those of the gateway come from a client, which this file is to bind.
+    #[arg(long, global = true, value_name = "PATH", hide = true)]
+    system_config: Option<PathBuf>,
+
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -178,7 +183,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
         Command::Demo(args) => demo::run(args),
-        Command::Config(command) => config::run(command),
+        Command::Config(command) => config::run(command, cli.system_config.clone()),
         Command::Completions { shell } => completions::run(*shell),
     }
 }

@@ -18,7 +18,11 @@ use crate::shared::TooFewDescriptors;
 /// Runs the gateway until it is told to shut down.
 pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
     let mut starter = Starter { wants_line: args.ready_stdout, log: None };
-    let options = Options { lock_fd: args.lock_fd, replaces: args.replace };
+    let options = Options {
+        lock_fd: args.lock_fd,
+        replaces: args.replace,
+        system_config: cli.system_config.clone(),
+    };
     match process::start(|| endpoint(cli), options, &mut starter) {
         Ok(Outcome::AlreadyRunning | Outcome::Stopped) => {
             // Stopped before it was ready: to the shim that waits, a gateway that shuts down.
@@ -62,8 +66,8 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
         if let Some(error) = cause.downcast_ref::<TooFewDescriptors>() {
             return Some(error.next_step());
         }
-        if cause.downcast_ref::<crate::config::ConfigErrors>().is_some() {
-            return Some("run `snowgate config check`".to_owned());
+        if let Some(errors) = cause.downcast_ref::<crate::config::ConfigErrors>() {
+            return Some(errors.next_step());
         }
         cause.downcast_ref::<EndpointError>().map(EndpointError::next_step)
     })

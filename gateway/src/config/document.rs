@@ -3,26 +3,39 @@
 //! It works on the parsed document with its positions, not on derived types, because those stop at the first
 //! error and do not report its position.
 
+use std::path::Path;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Paths;
 use super::error::{ConfigError, InvalidValue, Place};
 use super::hints;
-use super::keys::{self, DATABASES, PROFILE_KEYS, PROFILES, SECTIONS};
+use super::keys::{self, DATABASES, Key, PROFILE_KEYS, PROFILES, SECTIONS};
 use super::kind::{Kind, RawValue, Value};
 use super::lines::Lines;
 use super::resolver::Resolver;
-use super::settings::{Origin, ProfileSettings, Setting, Settings};
+use super::settings::{Layer, Origin, ProfileSettings, Refused, SectionUse, Setting, Settings};
 use super::snowflake::SECRET_NAMES;
 use super::suggest;
 use crate::backend::sqlite::{DATABASE_NAME, database_name_objection};
 
-/// Reads `text` into `settings`; returns its errors, in file order.
-pub(super) fn apply(text: &str, paths: &Paths, settings: &mut Settings) -> Vec<ConfigError> {
-    let resolver = Resolver { base: paths.config_file.parent(), home: paths.home_dir.as_deref() };
+/// One file of the configuration.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) text: &'a str,
+    pub(super) file: &'a Path,
+    pub(super) layer: Layer,
+}
+
+/// Reads `source` into `settings`; returns its errors, in file order.
+pub(super) fn apply(source: Source<'_>, paths: &Paths, settings: &mut Settings) -> Vec<ConfigError> {
+    // Some editors write a byte order mark; positions are counted behind it.
+    let text = source.text.strip_prefix('\u{feff}').unwrap_or(source.text);
+    let resolver = Resolver { base: source.file.parent(), home: paths.home_dir.as_deref() };
+    let source = Source { text, ..source };
     let mut reader =
-        DocumentReader { lines: Lines::new(text), paths, resolver, settings, errors: Vec::new() };
+        DocumentReader { lines: Lines::new(text), source, resolver, settings, errors: Vec::new() };
     let (document, syntax_errors) = DeTable::parse_recoverable(text);
     if syntax_errors.is_empty() {
         reader.document(document.get_ref());
@@ -41,7 +54,7 @@ type SpannedValue<'i> = Spanned<DeValue<'i>>;
 
 struct DocumentReader<'a> {
     lines: Lines<'a>,
-    paths: &'a Paths,
+    source: Source<'a>,
     resolver: Resolver<'a>,
     settings: &'a mut Settings,
     errors: Vec<ConfigError>,
@@ -65,7 +78,7 @@ impl DocumentReader<'_> {
         for (name, value) in document {
             let known = SECTIONS.iter().find(|section| section.name == name.get_ref().as_ref());
             match known {
-                Some(section) => self.section(section.name, value),
+                Some(section) => self.section(section.name, name.span().start, value),
                 None if name.get_ref() == PROFILES => self.profiles(value),
                 None => {
                     let hint = hints::for_section(name.get_ref());
@@ -76,17 +89,22 @@ impl DocumentReader<'_> {
         }
     }
 
-    fn section(&mut self, section: &str, value: &SpannedValue<'_>) {
+    fn section(&mut self, section: &'static str, start: usize, value: &SpannedValue<'_>) {
+        let origin = self.origin(start);
         let Some(table) = self.table(section, value) else { return };
+        let mut is_filled = false;
         for (name, value) in table {
             let path = format!("{section}.{}", name.get_ref());
             match keys::find(section, name.get_ref()) {
                 Some(key) => {
-                    if let Some(Setting { value, origin }) = self.value(&path, key.kind, value) {
-                        self.settings.set(key, value, origin);
-                    }
+                    let only_protects = key.protection.guards_default();
+                    is_filled |= !(only_protects && self.source.layer == Layer::System);
+                    self.key(key, &path, value);
                 }
-                None if section == "sqlite" && name.get_ref() == DATABASES => self.databases(&path, value),
+                None if section == "sqlite" && name.get_ref() == DATABASES => {
+                    is_filled |= value.get_ref().as_table().is_some_and(|table| !table.is_empty());
+                    self.databases(&path, value);
+                }
                 None => {
                     let is_secret = section == "snowflake" && SECRET_NAMES.contains(&name.get_ref().as_ref());
                     let hint = if is_secret {
@@ -100,19 +118,58 @@ impl DocumentReader<'_> {
                 }
             }
         }
+        if self.source.layer != Layer::Usual {
+            self.settings.sections.push(SectionUse { name: section, origin, is_filled });
+        }
+    }
+
+    fn key(&mut self, key: &Key, path: &str, value: &SpannedValue<'_>) {
+        let Some(Setting { value, origin }) = self.value(path, key.kind, value) else { return };
+        if self.source.layer != Layer::Usual || key.protection.guards_default() {
+            self.settings.offer(key, value, origin);
+        }
+    }
+
+    /// Notes that a list or profile of the system's file stays as it is there.
+    fn refuse(&mut self, path: String, Setting { value, origin }: Setting, by: Origin) {
+        self.settings.refused.push(Refused { path, value, origin, by, why: "change what is set by" });
     }
 
     fn databases(&mut self, path: &str, value: &SpannedValue<'_>) {
         let Some(table) = self.table(path, value) else { return };
+        if self.source.layer == Layer::System {
+            self.settings.databases_of_system = Some(self.origin(value.span().start));
+        }
         for (name, value) in table {
             let path = format!("{path}.{}", name.get_ref());
-            let refusal = check_database_name(name.get_ref(), self.settings);
+            let refusal = self.check_database_name(name.get_ref());
             if let Some(refusal) = refusal {
                 self.report(name.span().start, Some(&path), refusal);
             } else if let Some(setting) = self.value(&path, Kind::Path, value) {
-                self.settings.databases.insert(name.get_ref().to_string(), setting);
+                match &self.settings.databases_of_system {
+                    _ if self.source.layer == Layer::Usual => {}
+                    Some(by) if self.source.layer == Layer::User => {
+                        let by = by.clone();
+                        self.refuse(path, setting, by);
+                    }
+                    _ => drop(self.settings.databases.insert(name.get_ref().to_string(), setting)),
+                }
             }
         }
+    }
+
+    /// Applies the backend's own rule, so that every name accepted here works there. SQL ignores case in names
+    /// (ASCII letters).
+    fn check_database_name(&self, name: &str) -> Option<InvalidValue> {
+        if let Some(objection) = database_name_objection(name) {
+            let hint = format!("choose another name: {DATABASE_NAME}");
+            return Some(InvalidValue::with_hint(format!("not a valid database name: {objection}"), hint));
+        }
+        if self.settings.databases_of_system.is_some() && self.source.layer != Layer::System {
+            return None;
+        }
+        let twin = self.settings.databases.keys().find(|other| other.eq_ignore_ascii_case(name))?;
+        Some(InvalidValue::with_hint(format!("differs from `{twin}` only in case"), "rename one of them"))
     }
 
     fn profiles(&mut self, value: &SpannedValue<'_>) {
@@ -123,8 +180,19 @@ impl DocumentReader<'_> {
             {
                 self.report(name.span().start, Some(&path), refusal);
             }
-            if let Some(profile) = self.profile(&path, value) {
-                self.settings.profiles.insert(name.get_ref().to_string(), profile);
+            let Some(profile) = self.profile(&path, value) else { continue };
+            match self.settings.profiles_of_system.get(name.get_ref().as_ref()).cloned() {
+                _ if self.source.layer == Layer::Usual => {}
+                Some(by) if self.source.layer == Layer::User => {
+                    for (key, setting) in profile {
+                        self.refuse(format!("{path}.{key}"), setting, by.clone());
+                    }
+                }
+                _ => drop(self.settings.profiles.insert(name.get_ref().to_string(), profile)),
+            }
+            if self.source.layer == Layer::System {
+                let origin = self.origin(name.span().start);
+                self.settings.profiles_of_system.insert(name.get_ref().to_string(), origin);
             }
         }
     }
@@ -170,14 +238,21 @@ impl DocumentReader<'_> {
     }
 
     fn setting(&self, offset: usize, value: Value) -> Setting {
+        Setting { value, origin: self.origin(offset) }
+    }
+
+    fn origin(&self, offset: usize) -> Origin {
         let (line, column) = self.lines.at(offset);
-        Setting { value, origin: Origin::File { line, column } }
+        match self.source.layer {
+            Layer::User => Origin::File { line, column },
+            layer => Origin::EarlierFile { file: self.source.file.to_owned(), layer, line, column },
+        }
     }
 
     fn report(&mut self, offset: usize, key: Option<&str>, refusal: InvalidValue) {
         let (line, column) = self.lines.at(offset);
         self.errors.push(ConfigError {
-            place: Place::Position { file: self.paths.config_file.clone(), line, column },
+            place: Place::Position { file: self.source.file.to_owned(), line, column },
             key: key.map(str::to_owned),
             message: refusal.message,
             hint: refusal.hint,
@@ -196,15 +271,4 @@ fn written(value: &DeValue<'_>) -> RawValue {
         DeValue::Array(_) => RawValue::Other("an array"),
         DeValue::Table(_) => RawValue::Other("a table"),
     }
-}
-
-/// Applies the backend's own rule, so that every name accepted here works there. SQL ignores case in names
-/// (ASCII letters).
-fn check_database_name(name: &str, settings: &Settings) -> Option<InvalidValue> {
-    if let Some(objection) = database_name_objection(name) {
-        let hint = format!("choose another name: {DATABASE_NAME}");
-        return Some(InvalidValue::with_hint(format!("not a valid database name: {objection}"), hint));
-    }
-    let twin = settings.databases.keys().find(|other| other.eq_ignore_ascii_case(name))?;
-    Some(InvalidValue::with_hint(format!("differs from `{twin}` only in case"), "rename one of them"))
 }

@@ -68,23 +68,59 @@ impl fmt::Display for HintPart<'_> {
 
 /// Every error of one configuration; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigErrors(Vec<ConfigError>);
+pub struct ConfigErrors {
+    errors: Vec<ConfigError>,
+    /// What to do; see [`Self::next_step`].
+    command: CheckCommand,
+}
+
+/// How to check the configuration that was read: with these variables, which only one client may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct CheckCommand {
+    /// Variables that name files, as `NAME=value`.
+    pub(super) places: Vec<String>,
+    /// The names of the other variables that are set. Their values may be secret.
+    pub(super) names: Vec<String>,
+}
 
 impl ConfigErrors {
     /// `Err` with the errors, `Ok` if there are none.
     pub(super) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
-        if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
+        if errors.is_empty() { Ok(()) } else { Err(Self { errors, command: CheckCommand::default() }) }
+    }
+
+    /// The same, found with the variables of `command`.
+    pub(super) fn found_with(self, command: CheckCommand) -> Self {
+        Self { command, ..self }
+    }
+
+    /// What the user can do. A gateway has the environment of the client that happened to start it, so the
+    /// command that checks the configuration in a terminal may see another one.
+    pub fn next_step(&self) -> String {
+        let CheckCommand { places, names } = &self.command;
+        let all: Vec<String> =
+            places.iter().cloned().chain(names.iter().map(|name| format!("{name}=..."))).collect();
+        if names.is_empty() {
+            let with = if all.is_empty() { String::new() } else { format!(" with {}", all.join(" ")) };
+            return format!("run `snowgate config check`{with}");
+        }
+        format!(
+            "these variables come from the client that started the gateway: {}; correct them in that client's \
+             configuration, or run `snowgate config check` with the same variables: {} snowgate config check",
+            names.join(", "),
+            all.join(" ")
+        )
     }
 
     /// The errors: those of the file in its order, then those of the environment.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
-        self.0.iter()
+        self.errors.iter()
     }
 }
 
 impl From<ConfigError> for ConfigErrors {
     fn from(error: ConfigError) -> Self {
-        Self(vec![error])
+        Self { errors: vec![error], command: CheckCommand::default() }
     }
 }
 
@@ -101,31 +137,33 @@ impl std::error::Error for ConfigErrors {}
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().take(ERRORS_SHOWN_MAX).enumerate() {
+        for (index, error) in self.errors.iter().take(ERRORS_SHOWN_MAX).enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             write!(f, "{error}")?;
         }
-        match self.0.len().saturating_sub(ERRORS_SHOWN_MAX) {
+        match self.errors.len().saturating_sub(ERRORS_SHOWN_MAX) {
             0 => Ok(()),
             more => write!(f, "\nand {more} more"),
         }
     }
 }
 
-/// A likely mistake that does not stop the gateway: a variable that nothing reads.
+/// A likely mistake that does not stop the gateway: a variable that nothing reads, a value that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// The variable.
-    pub variable: String,
+    /// Its place.
+    pub place: Place,
+    /// The key with its section, if it is about one.
+    pub key: Option<String>,
     /// The problem, and what was probably meant.
     pub message: String,
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.variable, self.message)
+        write!(f, "{}: {}{}", self.place, KeyPart(self.key.as_deref()), self.message)
     }
 }
 
@@ -191,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_long_list_of_errors_is_cut_and_counted() {
-        let errors = ConfigErrors((1..=ERRORS_SHOWN_MAX + 2).map(error).collect());
+        let errors = ConfigErrors::check((1..=ERRORS_SHOWN_MAX + 2).map(error).collect()).unwrap_err();
         assert!(errors.to_string().ends_with("\nand 2 more"));
         assert_eq!(errors.iter().count(), ERRORS_SHOWN_MAX + 2);
     }

@@ -7,36 +7,45 @@ use std::path::Path;
 use super::Paths;
 use super::error::{ConfigError, Place};
 use super::lines::Lines;
+use super::paths::SystemFile;
 
 /// The largest config file, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Reads the config file; `None` if there is none and none was named.
 pub(super) fn read(paths: &Paths) -> Result<Option<String>, ConfigError> {
-    let path = &paths.config_file;
+    read_checked(&paths.config_file, paths.config_named, check_owner)
+}
+
+/// Reads the user's usual config file; `None` if there is none.
+pub(super) fn read_usual(path: &Path) -> Result<Option<String>, ConfigError> {
+    read_checked(path, false, check_owner)
+}
+
+/// Reads the system's config file; `None` if there is none. Only root may write it, or it would protect
+/// nothing.
+pub(super) fn read_system(file: &SystemFile) -> Result<Option<String>, ConfigError> {
+    read_checked(&file.path, file.is_named, if file.is_named { check_owner } else { check_root })
+}
+
+type Check = fn(&Path, &Metadata) -> Result<(), ConfigError>;
+
+fn read_checked(path: &Path, must_exist: bool, check: Check) -> Result<Option<String>, ConfigError> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if is_absent(&error) && !paths.config_named => return Ok(None),
+        Err(error) if is_absent(&error) && !must_exist => return Ok(None),
         Err(error) => return Err(read_error(path, &error)),
     };
     check_type(path, &metadata)?;
     let file = File::open(path).map_err(|error| read_error(path, &error))?;
-    check_owner(path, &file.metadata().map_err(|error| read_error(path, &error))?)?;
+    check(path, &file.metadata().map_err(|error| read_error(path, &error))?)?;
     decode(path, read_bounded(path, file)?).map(Some)
 }
 
 /// Reads a file that may contain secrets; `None` if there is none. Only its user may have access, as
 /// Snowflake's own tools require.
 pub(super) fn read_private(path: &Path) -> Result<Option<String>, ConfigError> {
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(read_error(path, &error)),
-    };
-    check_type(path, &metadata)?;
-    let file = File::open(path).map_err(|error| read_error(path, &error))?;
-    check_private(path, &file.metadata().map_err(|error| read_error(path, &error))?)?;
-    decode(path, read_bounded(path, file)?).map(Some)
+    read_checked(path, false, check_private)
 }
 
 fn is_absent(error: &std::io::Error) -> bool {
@@ -70,6 +79,33 @@ fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
         let hint = format!("run: chmod o-w {}", path.display());
         return Err(file_error(path, "is world-writable", Some(hint)));
     }
+    Ok(())
+}
+
+/// The system's file holds for every user, so only root may write it.
+#[cfg(unix)]
+fn check_root(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
+    use std::os::unix::fs::MetadataExt;
+
+    const WRITABLE_BY_GROUP_OR_OTHERS: u32 = 0o022;
+    let owner = metadata.uid();
+    if owner != 0 {
+        let message = format!("is owned by user id {owner}, not by root, but holds for every user");
+        return Err(file_error(path, &message, Some(format!("run as root: chown root {}", path.display()))));
+    }
+    if metadata.mode() & WRITABLE_BY_GROUP_OR_OTHERS != 0 {
+        let hint = format!("run as root: chmod go-w {}", path.display());
+        return Err(file_error(
+            path,
+            "is writable by others than root, but holds for every user",
+            Some(hint),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_root(_: &Path, _: &Metadata) -> Result<(), ConfigError> {
     Ok(())
 }
 
@@ -110,6 +146,11 @@ fn read_bounded(path: &Path, file: File) -> Result<Vec<u8>, ConfigError> {
 }
 
 fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
+    if is_utf16(&bytes) {
+        let hint =
+            "save the file in UTF-8, without a byte order mark; Windows Notepad: Save As, Encoding UTF-8";
+        return Err(file_error(path, "is UTF-16, not UTF-8", Some(hint.to_owned())));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let readable = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
@@ -121,6 +162,12 @@ fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
             hint: Some("save the file in UTF-8".to_owned()),
         }
     })
+}
+
+/// With a byte order mark, or without one: every second byte of ASCII text is zero then, and TOML allows none.
+fn is_utf16(bytes: &[u8]) -> bool {
+    let has_mark = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    has_mark || bytes.iter().take(2).filter(|byte| **byte == 0).count() == 1
 }
 
 fn read_error(path: &Path, error: &std::io::Error) -> ConfigError {
@@ -162,6 +209,18 @@ mod tests {
     fn text_that_is_not_utf8_is_reported_with_its_position() {
         let error = read_bytes(b"[gateway]\nx = \"\xff\"\n").unwrap_err();
         assert!(error.to_string().contains("config.toml:2:6: is not valid UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn text_in_utf16_is_named_with_and_without_its_mark() {
+        let text = "[gateway]\n";
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [[&[0xff, 0xfe][..], &little].concat(), [&[0xfe, 0xff][..], &big].concat(), big, little]
+        {
+            let error = read_bytes(&bytes).unwrap_err().to_string();
+            assert!(error.contains("is UTF-16") && error.contains("save the file in UTF-8"), "{error}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! The one table of settings. A new key is a row here, a field in `sections` and nothing else.
+//! The one table of settings. A new key is a row here, a field in `sections` and nothing else. A row says what
+//! a later layer may do with it ([`Protection`]); without a word on that, the later value is used.
 
 use super::environment::PREFIX;
 use super::kind::Kind;
+use super::protection::Protection;
 
 /// The value of a key that is not set.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,8 @@ pub(super) struct Key {
     pub(super) kind: Kind,
     /// Its value if it is not set.
     pub(super) fallback: Fallback,
+    /// How a later layer may change it.
+    pub(super) protection: Protection,
     /// What it does: one or more sentences.
     pub(super) doc: &'static str,
 }
@@ -94,19 +98,22 @@ pub(super) const AUTHENTICATORS: &[&str] = &[
 
 macro_rules! keys {
     ($($(#[doc = $doc:literal])+ $id:ident = $section:ident.$name:ident: $kind:expr,
-        default $fallback:expr;)+) => {
+        default $fallback:expr $(, narrows $protection:ident)?;)+) => {
         $($(#[doc = $doc])+ pub(super) const $id: Key = Key {
             section: stringify!($section),
             name: stringify!($name),
             path: concat!(stringify!($section), ".", stringify!($name)),
             kind: $kind,
             fallback: $fallback,
+            protection: keys!(@protection $($protection)?),
             doc: concat!($($doc),+),
         };)+
 
         /// Every scalar key, section by section.
         pub(super) const KEYS: &[Key] = &[$($id),+];
     };
+    (@protection) => { Protection::Free };
+    (@protection $protection:ident) => { Protection::$protection };
 }
 
 keys! {
@@ -115,12 +122,12 @@ keys! {
     /// Milliseconds that running statements get to finish when the gateway stops.
     DRAIN_TIMEOUT = gateway.drain_timeout_ms: Kind::integer(0, 15_000), default Fallback::Integer(5_000);
     /// Sessions open at once; further clients are refused with a message.
-    SESSIONS_MAX = gateway.sessions_max: Kind::integer(1, 100_000), default Fallback::Integer(2_000);
+    SESSIONS_MAX = gateway.sessions_max: Kind::integer(1, 100_000), default Fallback::Integer(2_000), narrows AtMost;
     /// Requests of one session that run at once; further ones wait.
     SESSION_REQUESTS_MAX = gateway.session_requests_max: Kind::integer(1, 1_024),
-        default Fallback::Integer(32);
+        default Fallback::Integer(32), narrows AtMost;
     /// Milliseconds that a new connection has to send its hello before it is closed.
-    HELLO_TIMEOUT = gateway.hello_timeout_ms: Kind::integer(100, 60_000), default Fallback::Integer(5_000);
+    HELLO_TIMEOUT = gateway.hello_timeout_ms: Kind::integer(100, 60_000), default Fallback::Integer(5_000), narrows AtMost;
     /// How much is logged; `SNOWGATE_LOG` overrides it.
     LOG_LEVEL = gateway.log_level: Kind::choice(&["error", "warn", "info", "debug", "trace"]),
         default Fallback::Text("info");
@@ -128,33 +135,35 @@ keys! {
     /// How long (minutes) to keep a disconnected client's context for its next session; 0: not at all.
     SESSION_TTL = session.ttl_minutes: Kind::integer(0, 43_200), default Fallback::Integer(1_440);
 
-    /// The backend. If it is not set but the variable `SNOWFLAKE_ACCOUNT` is, it is `snowflake`.
-    BACKEND_KIND = backend.kind: Kind::choice(&["sqlite", "snowflake"]), default Fallback::Text("sqlite");
+    /// The backend. If it is not set, it follows from the one section of `[sqlite]` and `[snowflake]` that is;
+    /// the variable `SNOWFLAKE_ACCOUNT` counts as `[snowflake]`. If both are set, it must be set.
+    BACKEND_KIND = backend.kind: Kind::choice(&["sqlite", "snowflake"]), default Fallback::Text("sqlite"), narrows Fixed;
 
     /// The folder of database files. A relative path is relative to the config file's folder; `~/` is the
-    /// home folder.
-    SQLITE_FOLDER = sqlite.folder: Kind::Path, default Fallback::DataFolder("databases");
-    /// Whether the first start creates the sample database `SNOWFLAKE_SAMPLE_DATA` in the folder.
+    /// home folder. Only the default folder is created; one that is set must exist.
+    SQLITE_FOLDER = sqlite.folder: Kind::Path, default Fallback::DataFolder("databases"), narrows Fixed;
+    /// Whether the sample database `SNOWFLAKE_SAMPLE_DATA` exists. The first start writes it (13 MB) to the
+    /// folder `sample` in the data folder; it is the default database only if there is no other.
     SAMPLE_DATA = sqlite.sample_data: Kind::Boolean, default Fallback::Boolean(true);
     /// Whether statements that write are refused.
-    READ_ONLY = sqlite.read_only: Kind::Boolean, default Fallback::Boolean(true);
+    READ_ONLY = sqlite.read_only: Kind::Boolean, default Fallback::Boolean(true), narrows True;
     /// Milliseconds that a statement waits for another process's lock on a file.
     BUSY_TIMEOUT = sqlite.busy_timeout_ms: Kind::integer(0, 600_000), default Fallback::Integer(5_000);
 
     /// The connection in Snowflake's `connections.toml` that supplies every value not set elsewhere. If
     /// neither it nor an account is set, the default connection is used.
-    SNOWFLAKE_CONNECTION = snowflake.connection: Kind::Name, default Fallback::Unset;
+    SNOWFLAKE_CONNECTION = snowflake.connection: Kind::Name, default Fallback::Unset, narrows Account;
     /// The account identifier: `organization-account`.
-    SNOWFLAKE_ACCOUNT = snowflake.account: Kind::Name, default Fallback::Unset;
+    SNOWFLAKE_ACCOUNT = snowflake.account: Kind::Name, default Fallback::Unset, narrows Account;
     /// The user.
-    SNOWFLAKE_USER = snowflake.user: Kind::Name, default Fallback::Unset;
+    SNOWFLAKE_USER = snowflake.user: Kind::Name, default Fallback::Unset, narrows Fixed;
     /// How to log in. If it is not set, it follows from the one credential that is set: a private key or a
     /// password. A token needs it, because there are two kinds of tokens.
-    AUTHENTICATOR = snowflake.authenticator: Kind::choice(AUTHENTICATORS), default Fallback::Unset;
+    AUTHENTICATOR = snowflake.authenticator: Kind::choice(AUTHENTICATORS), default Fallback::Unset, narrows Fixed;
     /// The private key, a PEM file (PKCS#8, plain or encrypted).
-    PRIVATE_KEY_FILE = snowflake.private_key_file: Kind::Path, default Fallback::Unset;
+    PRIVATE_KEY_FILE = snowflake.private_key_file: Kind::Path, default Fallback::Unset, narrows Fixed;
     /// A file that contains the token. It is read at every log-in, so a renewed token is picked up.
-    TOKEN_FILE_PATH = snowflake.token_file_path: Kind::Path, default Fallback::Unset;
+    TOKEN_FILE_PATH = snowflake.token_file_path: Kind::Path, default Fallback::Unset, narrows Fixed;
     /// The role that sessions start with, unless their profile sets another.
     SNOWFLAKE_ROLE = snowflake.role: Kind::Name, default Fallback::Unset;
     /// The warehouse that sessions start with, unless their profile sets another.
@@ -164,42 +173,42 @@ keys! {
     /// The schema that sessions start with, unless their profile sets another.
     SNOWFLAKE_SCHEMA = snowflake.schema: Kind::Name, default Fallback::Unset;
     /// The host to use instead of the account's own: a private link, or a test server.
-    SNOWFLAKE_HOST = snowflake.host: Kind::Name, default Fallback::Unset;
+    SNOWFLAKE_HOST = snowflake.host: Kind::Name, default Fallback::Unset, narrows Account;
     /// The port to use instead of the protocol's default.
-    SNOWFLAKE_PORT = snowflake.port: Kind::integer(1, 65_535), default Fallback::Unset;
+    SNOWFLAKE_PORT = snowflake.port: Kind::integer(1, 65_535), default Fallback::Unset, narrows Account;
     /// The protocol. `http` sends everything unencrypted, credentials included: only for test servers.
-    SNOWFLAKE_PROTOCOL = snowflake.protocol: Kind::choice(&["https", "http"]), default Fallback::Text("https");
+    SNOWFLAKE_PROTOCOL = snowflake.protocol: Kind::choice(&["https", "http"]), default Fallback::Text("https"), narrows Account;
     /// The proxy, as `http://host:port`. If it is not set, `HTTPS_PROXY` and `NO_PROXY` are used; put a proxy
     /// with a password there.
-    SNOWFLAKE_PROXY = snowflake.proxy: Kind::Name, default Fallback::Unset;
+    SNOWFLAKE_PROXY = snowflake.proxy: Kind::Name, default Fallback::Unset, narrows Fixed;
     /// Whether statements that may change something are refused.
-    SNOWFLAKE_READ_ONLY = snowflake.read_only: Kind::Boolean, default Fallback::Boolean(true);
+    SNOWFLAKE_READ_ONLY = snowflake.read_only: Kind::Boolean, default Fallback::Boolean(true), narrows True;
     /// Whether a log-in by browser or with a second factor is remembered, if the account allows it: in a file
     /// that only you can read, so you are not asked again.
-    TOKEN_CACHE = snowflake.token_cache: Kind::Boolean, default Fallback::Boolean(true);
+    TOKEN_CACHE = snowflake.token_cache: Kind::Boolean, default Fallback::Boolean(true), narrows False;
 
     /// Connections kept open while nothing runs. If it is not set, it is lowered to `pool.connections_max`
     /// where needed.
     CONNECTIONS_MIN = pool.connections_min: Kind::integer(0, 256), default Fallback::Integer(2);
     /// Connections open at once.
-    CONNECTIONS_MAX = pool.connections_max: Kind::integer(1, 256), default Fallback::Integer(10);
+    CONNECTIONS_MAX = pool.connections_max: Kind::integer(1, 256), default Fallback::Integer(10), narrows AtMost;
     /// Milliseconds that a statement waits for a connection before it is refused.
     WAIT_TIMEOUT = pool.wait_timeout_ms: Kind::integer(1, 3_600_000), default Fallback::Integer(30_000);
     /// Milliseconds after which an unused connection above the minimum is closed.
     IDLE_TIMEOUT = pool.idle_timeout_ms: Kind::integer(1_000, 86_400_000), default Fallback::Integer(300_000);
 
     /// The most rows in one result, even if the client asks for more.
-    ROWS_MAX = limits.rows_max: Kind::integer(1, 1_000_000), default Fallback::Integer(10_000);
+    ROWS_MAX = limits.rows_max: Kind::integer(1, 1_000_000), default Fallback::Integer(10_000), narrows AtMost;
     /// The most bytes of cell text in one result. The upper bound is 7 MiB, because TypeScript clients close
     /// the connection on a message over 10 MiB.
-    BYTES_MAX = limits.bytes_max: Kind::integer(1_024, 7_340_032), default Fallback::Integer(1_048_576);
+    BYTES_MAX = limits.bytes_max: Kind::integer(1_024, 7_340_032), default Fallback::Integer(1_048_576), narrows AtMost;
     /// Milliseconds after which a running statement is cancelled.
     STATEMENT_TIMEOUT = limits.statement_timeout_ms: Kind::integer(1, 86_400_000),
-        default Fallback::Integer(300_000);
+        default Fallback::Integer(300_000), narrows AtMost;
     /// Rows to count past the end of a cut result, to report how many are missing; beyond that the count is
     /// "at least".
     COUNT_ROWS_MAX = limits.count_rows_max: Kind::integer(0, 1_000_000_000),
-        default Fallback::Integer(100_000);
+        default Fallback::Integer(100_000), narrows AtMost;
 }
 
 /// The key at `section.name`.

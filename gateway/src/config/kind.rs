@@ -45,6 +45,18 @@ pub(super) enum Value {
     Path(PathBuf),
 }
 
+impl Value {
+    /// The value as it is written in the file.
+    pub(super) fn to_toml(&self) -> String {
+        match self {
+            Self::Integer(number) => number.to_string(),
+            Self::Boolean(truth) => truth.to_string(),
+            Self::Text(text) => toml::Value::from(text.as_str()).to_string(),
+            Self::Path(path) => toml::Value::from(path.to_string_lossy().as_ref()).to_string(),
+        }
+    }
+}
+
 /// A value as written, before any check.
 #[derive(Clone, Debug)]
 pub(super) enum RawValue {

@@ -1,14 +1,17 @@
 //! Builds the immutable [`Config`] from file and environment.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::error::{ConfigErrors, UnknownProfile, Warning};
+use super::document::Source;
+use super::error::{ConfigError, ConfigErrors, UnknownProfile, Warning};
 use super::sections::{
     BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
 };
-use super::settings::Settings;
-use super::{Environment, Paths, checks, document, file, overrides, snowflake, suggest};
+use super::settings::{Layer, Settings};
+use super::{
+    Environment, Paths, backend_kind, checks, document, file, inspect, overrides, snowflake, suggest,
+};
 use crate::backend::snowflake::SnowflakeSettings;
 
 /// The whole configuration, checked. Built once by [`Config::load`]; nothing writes it afterwards.
@@ -34,6 +37,8 @@ pub struct Config {
     pub log_targets: Option<String>,
     /// The file that was read; `None` if there is none.
     pub file: Option<PathBuf>,
+    /// The system's file, if there is one.
+    pub system_file: Option<PathBuf>,
     /// Every value as `config show` prints it, with its origin.
     pub origins: Settings,
     /// Likely mistakes that do not stop the gateway.
@@ -45,6 +50,7 @@ struct Merged {
     settings: Settings,
     account: Option<SnowflakeSettings>,
     file: Option<PathBuf>,
+    system_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -53,46 +59,73 @@ impl Config {
         self.snowflake.as_ref().map_or(self.sqlite.read_only, |snowflake| snowflake.read_only)
     }
 
-    /// Reads the config file, if there is one, and the environment's overrides.
+    /// Reads the config files that exist, and the environment's overrides.
     ///
     /// # Errors
     ///
-    /// Every error in file and environment. Of a file that is not valid TOML only the syntax errors are
+    /// Every error in files and environment. Of a file that is not valid TOML only the syntax errors are
     /// reported.
     pub fn load(paths: &Paths, env: &dyn Environment) -> Result<Self, ConfigErrors> {
+        Self::read(paths, env).map_err(|errors| errors.found_with(overrides::check_command(env)))
+    }
+
+    fn read(paths: &Paths, env: &dyn Environment) -> Result<Self, ConfigErrors> {
         let mut settings = Settings::defaults(&paths.data_dir);
         let mut errors = Vec::new();
-        let text = file::read(paths).unwrap_or_else(|error| {
-            errors.push(error);
-            None
-        });
-        if let Some(text) = &text {
-            errors.extend(document::apply(text, paths, &mut settings));
+        let mut apply = |file: &Path, layer, text: Result<Option<String>, ConfigError>| {
+            let text = text.unwrap_or_else(|error| {
+                errors.push(error);
+                None
+            });
+            if let Some(text) = &text {
+                errors.extend(document::apply(Source { text, file, layer }, paths, &mut settings));
+            }
+            text.is_some()
+        };
+        let system_file = paths
+            .system_file
+            .as_ref()
+            .filter(|system| apply(&system.path, Layer::System, file::read_system(system)));
+        if let Some(usual) = &paths.usual_file {
+            apply(usual, Layer::Usual, file::read_usual(usual));
         }
+        let has_file = apply(&paths.config_file, Layer::User, file::read(paths));
         let overridden = overrides::apply(env, paths, &mut settings);
         errors.extend(overridden.errors);
-        let secrets = snowflake::apply_variables(env, paths, &mut settings, &mut errors);
+        let (secrets, account_errors) = snowflake::apply_variables(env, paths, &mut settings);
+        errors.extend(backend_kind::decide(env, paths, &mut settings));
+        if snowflake::is_backend(&settings) {
+            errors.extend(account_errors);
+        }
         if errors.is_empty() {
             errors.extend(checks::run(&mut settings, &paths.config_file));
+            errors.extend(checks::folders(&settings, &paths.config_file));
         }
         ConfigErrors::check(errors)?;
         let account = snowflake::assemble(env, paths, &mut settings, secrets).or_else(|errors| {
             // Never empty here.
             ConfigErrors::check(errors).map(|()| None)
         })?;
-        let file = text.map(|_| paths.config_file.clone());
-        let merged = Merged { settings, account, file };
-        Ok(Self::assemble(merged, overridden.log_targets, overridden.warnings))
+        let mut warnings = overridden.warnings;
+        warnings.extend(settings.refused.iter().map(|refused| refused.warning(paths)));
+        warnings.extend(inspect::warnings(env, paths, &settings));
+        let merged = Merged {
+            settings,
+            account,
+            file: has_file.then(|| paths.config_file.clone()),
+            system_file: system_file.map(|system| system.path.clone()),
+        };
+        Ok(Self::assemble(merged, paths, overridden.log_targets, warnings))
     }
 
-    fn assemble(merged: Merged, log_targets: Option<String>, warnings: Vec<Warning>) -> Self {
-        let Merged { settings, account, file } = merged;
+    fn assemble(merged: Merged, paths: &Paths, log_targets: Option<String>, warnings: Vec<Warning>) -> Self {
+        let Merged { settings, account, file, system_file } = merged;
         let profiles = settings.profiles.iter();
         Self {
             gateway: GatewayConfig::from_settings(&settings),
             session: SessionConfig::from_settings(&settings),
             backend: if account.is_some() { BackendKind::Snowflake } else { BackendKind::Sqlite },
-            sqlite: SqliteConfig::from_settings(&settings),
+            sqlite: SqliteConfig::from_settings(&settings, paths),
             snowflake: account,
             pool: PoolConfig::from_settings(&settings),
             limits: LimitsConfig::from_settings(&settings),
@@ -101,6 +134,7 @@ impl Config {
                 .collect(),
             log_targets,
             file,
+            system_file,
             origins: settings,
             warnings,
         }

@@ -1,7 +1,7 @@
 //! Configuration: read once at the start of the gateway and never changed afterwards.
 //!
-//! Three layers, each overriding the one before: the defaults of the table in `keys`, the TOML file, the
-//! `SNOWGATE_*` variables. Every value is checked when it is read (`kind`), kept with its origin
+//! Four layers, each overriding the one before: the defaults of the table in `keys`, the system's TOML file, the
+//! user's, the `SNOWGATE_*` variables. What protects can only be narrowed (`protection`). Every value is checked when it is read (`kind`), kept with its origin
 //! ([`Settings`]), checked against the others and returned in the typed, immutable [`Config`]. Errors are
 //! collected, so that one run reports all of them ([`ConfigErrors`]).
 //!
@@ -9,12 +9,14 @@
 //! `docs/configuration.md` are all derived from it. Nothing outside [`ProcessEnvironment`] reads the
 //! environment.
 
+mod backend_kind;
 mod checks;
 mod document;
 mod environment;
 mod error;
 mod file;
 mod hints;
+mod inspect;
 mod keys;
 mod kind;
 mod lines;
@@ -22,6 +24,7 @@ mod load;
 pub mod log_targets;
 mod overrides;
 mod paths;
+mod protection;
 mod reference;
 mod resolver;
 mod sections;
@@ -31,6 +34,7 @@ mod snowflake;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod unexpanded;
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, ConfigErrors, Place, UnknownProfile, Warning};

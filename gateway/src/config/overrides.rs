@@ -1,12 +1,12 @@
 //! The environment layer: one variable per key, and warnings about variables that nothing reads.
 
 use super::environment::{PREFIX, VARIABLES};
-use super::error::{ConfigError, Place, Warning};
+use super::error::{CheckCommand, ConfigError, Place, Warning};
 use super::keys::{DATABASES, KEYS, PROFILES};
 use super::kind::RawValue;
 use super::resolver::Resolver;
 use super::settings::{Origin, Settings};
-use super::{Environment, Paths, log_targets, suggest};
+use super::{Environment, Paths, log_targets, snowflake, suggest};
 
 const LOG_VARIABLE: &str = "SNOWGATE_LOG";
 
@@ -29,7 +29,7 @@ pub(super) fn apply(env: &dyn Environment, paths: &Paths, settings: &mut Setting
         let variable = key.variable();
         let Some(text) = env.get(&variable) else { continue };
         match key.kind.check(RawValue::from_variable(key.kind, &text), &resolver) {
-            Ok(value) => settings.set(key, value, Origin::Environment { variable }),
+            Ok(value) => settings.offer(key, value, Origin::Environment { variable }),
             Err(refusal) => found.errors.push(ConfigError {
                 place: Place::Variable(variable),
                 key: Some(key.path.to_owned()),
@@ -41,6 +41,27 @@ pub(super) fn apply(env: &dyn Environment, paths: &Paths, settings: &mut Setting
     found.log_targets = env.get(LOG_VARIABLE);
     found.errors.extend(found.log_targets.as_deref().and_then(log_error));
     found
+}
+
+/// The command that checks what this environment makes of the configuration: the variables that are set.
+pub(super) fn check_command(env: &dyn Environment) -> CheckCommand {
+    let places = ["SNOWGATE_HOME", "SNOWGATE_CONFIG"]
+        .into_iter()
+        .filter_map(|name| Some(format!("{name}={}", quoted(&env.get(name)?))));
+    let keys = KEYS.iter().map(super::keys::Key::variable);
+    let theirs = snowflake::variables().map(|(name, _)| name.to_owned());
+    let more = snowflake::CONNECTION_VARIABLES.into_iter().chain([LOG_VARIABLE]).map(str::to_owned);
+    let names = keys.chain(theirs).chain(more).filter(|name| env.get(name).is_some());
+    CheckCommand { places: places.collect(), names: names.collect() }
+}
+
+/// `text` as one word of a shell's command line.
+fn quoted(text: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "/._-+:@%".contains(char);
+    if text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn log_error(targets: &str) -> Option<ConfigError> {
@@ -58,7 +79,12 @@ fn warnings(env: &dyn Environment) -> Vec<Warning> {
     let known: Vec<String> =
         VARIABLES.iter().map(|variable| variable.name.to_owned()).chain(overrides).collect();
     let unknown = env.names().into_iter().filter(|name| !known.contains(name));
-    unknown.map(|variable| Warning { message: explain(&variable, &known), variable }).collect()
+    let warning = |variable: String| Warning {
+        message: explain(&variable, &known),
+        place: Place::Variable(variable),
+        key: None,
+    };
+    unknown.map(warning).collect()
 }
 
 fn explain(variable: &str, known: &[String]) -> String {

@@ -21,6 +21,10 @@ pub struct Paths {
     /// Whether the user named the config file (`SNOWGATE_CONFIG`, `--file`): then it is an error if it is
     /// missing.
     pub config_named: bool,
+    /// The user's usual config file, if `SNOWGATE_CONFIG` names another: what protects in it still does.
+    pub usual_file: Option<PathBuf>,
+    /// The system's config file.
+    pub system_file: Option<SystemFile>,
     /// Databases and remembered log-ins.
     pub data_dir: PathBuf,
     /// What the gateway remembers between runs.
@@ -29,7 +33,27 @@ pub struct Paths {
     pub log_dir: PathBuf,
     /// The value of `~/`; `None` if the user has no home folder.
     pub home_dir: Option<PathBuf>,
+    /// The variable that moves these locations: `SNOWGATE_HOME` if it is set, otherwise `HOME`.
+    pub home_variable: &'static str,
 }
+
+/// The config file of the system: its settings hold for every user. No variable moves it, because a variable
+/// comes from a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemFile {
+    /// The file. It need not exist, unless it was named.
+    pub path: PathBuf,
+    /// Whether it was named on the command line of `serve` or `config`, for a test: then it must exist, and
+    /// need not be root's.
+    pub is_named: bool,
+}
+
+/// The system's config file.
+#[cfg(not(target_os = "macos"))]
+const SYSTEM_FILE: &str = "/etc/snowgate/config.toml";
+/// The system's config file.
+#[cfg(target_os = "macos")]
+const SYSTEM_FILE: &str = "/Library/Application Support/snowgate/config.toml";
 
 /// The locations cannot be determined.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -37,6 +61,11 @@ pub enum PathsError {
     /// The user has no home folder and `SNOWGATE_HOME` is not set.
     #[error("this user has no home folder; set HOME, or set SNOWGATE_HOME to a folder for Snowgate")]
     NoHome,
+    /// The home folder is not an absolute path.
+    #[error(
+        "HOME: expected an absolute path, got {0:?}; correct it, or set SNOWGATE_HOME to a folder for Snowgate"
+    )]
+    RelativeHome(PathBuf),
     /// A variable does not hold a usable path.
     #[error("{variable}: {message}")]
     Variable {
@@ -65,18 +94,40 @@ impl Paths {
         home_dir: Option<PathBuf>,
         platform: Option<&ProjectDirs>,
     ) -> Result<Self, PathsError> {
-        let variable = |name| variable_path(env, name, home_dir.as_deref());
-        let (moved, named) = (variable(HOME_VARIABLE)?, variable(CONFIG_VARIABLE)?);
+        // The shim reads it too, and expands nothing.
+        let moved = variable_path(env, HOME_VARIABLE, None)?;
+        let named = variable_path(env, CONFIG_VARIABLE, home_dir.as_deref())?;
         let mut paths = match (moved, platform) {
             (Some(root), _) => Self::below(&root),
-            (None, Some(dirs)) => Self::of_platform(dirs),
+            (None, Some(dirs)) => match &home_dir {
+                Some(home) if home.is_relative() => return Err(PathsError::RelativeHome(home.clone())),
+                _ => Self::of_platform(dirs),
+            },
             (None, None) => return Err(PathsError::NoHome),
         };
-        paths.home_dir = home_dir;
+        paths.home_dir = home_dir.filter(|home| home.is_absolute());
+        paths.system_file = cfg!(unix).then(|| SystemFile { path: SYSTEM_FILE.into(), is_named: false });
         Ok(match named {
+            Some(file) if file != paths.config_file => {
+                let usual_file = Some(paths.config_file.clone());
+                Self { usual_file, ..paths.with_config_file(file) }
+            }
             Some(file) => paths.with_config_file(file),
             None => paths,
         })
+    }
+
+    /// The same locations with another system file, which must exist: for tests. Only a command line can
+    /// name it, and whoever writes the gateway's command line can run another program as well.
+    #[must_use]
+    pub fn with_system_file(self, file: Option<PathBuf>) -> Self {
+        match file {
+            Some(path) => {
+                let path = std::path::absolute(&path).unwrap_or(path);
+                Self { system_file: Some(SystemFile { path, is_named: true }), ..self }
+            }
+            None => self,
+        }
     }
 
     /// The locations inside `root`, as for `SNOWGATE_HOME=root`.
@@ -84,17 +135,20 @@ impl Paths {
         Self {
             config_file: root.join(CONFIG_FILE),
             config_named: false,
+            usual_file: None,
+            system_file: None,
             data_dir: root.join("data"),
             state_dir: root.join("state"),
             log_dir: root.join("state").join("logs"),
             home_dir: None,
+            home_variable: HOME_VARIABLE,
         }
     }
 
     /// The same locations with another config file, which must exist.
     #[must_use]
     pub fn with_config_file(self, config_file: PathBuf) -> Self {
-        Self { config_file, config_named: true, ..self }
+        Self { config_file, config_named: true, usual_file: None, ..self }
     }
 
     /// Data is local to the machine, never roaming: databases are large and locked. macOS and Windows have no
@@ -104,10 +158,13 @@ impl Paths {
         Self {
             config_file: dirs.config_dir().join(CONFIG_FILE),
             config_named: false,
+            usual_file: None,
+            system_file: None,
             data_dir: dirs.data_local_dir().to_owned(),
             log_dir: state_dir.join("logs"),
             state_dir,
             home_dir: None,
+            home_variable: "HOME",
         }
     }
 }
@@ -118,6 +175,12 @@ fn variable_path(
     home: Option<&Path>,
 ) -> Result<Option<PathBuf>, PathsError> {
     let Some(text) = env.get(variable) else { return Ok(None) };
+    if variable == HOME_VARIABLE && !Path::new(&text).is_absolute() {
+        let message = format!(
+            "expected an absolute path, got {text:?}; write the whole path: `~` and variables are not expanded"
+        );
+        return Err(PathsError::Variable { variable, message });
+    }
     let refused = |InvalidValue { message, hint }| {
         let message = hint.map_or_else(|| message.clone(), |hint| format!("{message} ({hint})"));
         PathsError::Variable { variable, message }

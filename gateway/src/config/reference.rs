@@ -8,6 +8,7 @@ use super::keys::{
     DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILE_KEYS, PROFILES, SECTIONS, Section,
 };
 use super::kind::Kind;
+use super::protection::Protection;
 use super::snowflake;
 use crate::backend::sqlite::DATABASE_NAME;
 
@@ -25,18 +26,47 @@ Snowgate runs without any configuration. All settings live in one TOML file:
 | Windows | `%APPDATA%\\snowgate\\config\\config.toml` |
 | if `SNOWGATE_HOME` is set | `$SNOWGATE_HOME/config.toml` |
 
-Each key can also be set by its environment variable, which overrides the file; the file overrides the default. An
-empty variable counts as not set. Names of times end in their unit. A relative path is relative to the config file's
-folder, and `~/` is the home folder; in a variable, a path must be absolute or start with `~/`. The file must be owned
-by you or root and must not be world-writable.
+Each key can also be set by its environment variable. The default is overridden by the file, and the file by the
+environment, with one exception: **what protects is decided by the file**. All clients share one gateway, and it has
+the environment of the one client that happened to start it, so a variable can only narrow such a setting. The
+column *narrows* says how:
 
-`snowgate config check` reports every error with its line; `snowgate config show` prints every effective value and
-where it came from. The gateway reads the configuration when it starts: apply a change with `snowgate restart`.
+@NARROWS@
+
+A value that would widen is not taken: the one in force stays, and `snowgate config check`, `snowgate config show` and
+the log say which value was not taken and which file decided.
+
+Another file may come before the user's: the system's, for those who roll Snowgate out. It has the same keys. The
+user's file, too, can only narrow what protects in it. A profile in it cannot be changed; if it has the table
+`[sqlite.databases]`, even an empty one, no others can be added. It must be owned by root and not be writable by
+others. No variable moves it, `SNOWGATE_HOME` and `SNOWGATE_CONFIG` included.
+
+| system | the system's file |
+|---|---|
+| Linux | `/etc/snowgate/config.toml` |
+| macOS | `/Library/Application Support/snowgate/config.toml` |
+
+This guards against settings, not against the user: who can choose the program of the gateway (`SNOWGATE_GATEWAY`) or
+its user's files can do what that user can. Roles and permissions in the database are the last word.
+
+If `SNOWGATE_CONFIG` names another file than the usual one, the bounds and switches of the usual one (lower, `true`,
+`false`) still hold.
+
+An empty variable counts as not set. Names of times end in their unit. A relative path is relative to the config
+file's folder, and `~/` is the home folder; in a variable, a path must be absolute or start with `~/`. Variables such
+as `$HOME` in a path are not expanded. The user's file must be owned by the user or root and must not be
+world-writable.
+
+`snowgate config check` reports every error with its line, and what is likely wrong: a missing file, a section that is
+not used, a secret that others can read. `snowgate config show` prints every effective value and
+where it came from. A variable that only one client sets is not seen by a command in a terminal: run it with the same
+variables. The gateway reads the configuration when it starts: apply a change with `snowgate restart`.
 ";
 
 /// The reference page, in Markdown.
 pub fn reference() -> String {
-    let mut out = HEAD.to_owned();
+    let narrows = Protection::ALL.map(|kind| format!("| {} | {} |", kind.mark(), kind.meaning())).join("\n");
+    let mut out = HEAD.replace("@NARROWS@", &format!("| narrows | meaning |\n|---|---|\n{narrows}"));
     // Writing to a string cannot fail.
     let _ = write_page(&mut out);
     out
@@ -55,10 +85,14 @@ fn write_page(out: &mut String) -> fmt::Result {
 
 fn write_section(out: &mut String, section: &Section) -> fmt::Result {
     writeln!(out, "\n## [{}]\n\n{}\n", section.name, section.doc)?;
-    writeln!(out, "| key | value | default | variable | what it does |\n|---|---|---|---|---|")?;
+    writeln!(
+        out,
+        "| key | value | default | variable | narrows | what it does |\n|---|---|---|---|---|---|"
+    )?;
     for key in KEYS.iter().filter(|key| key.section == section.name) {
         let (kind, fallback, variable) = (key.kind.describe(), default(key), key.variable());
-        writeln!(out, "| `{}` | {kind} | {fallback} | `{variable}` | {} |", key.name, sentence(key.doc))?;
+        let (narrows, doc) = (key.protection.mark(), sentence(key.doc));
+        writeln!(out, "| `{}` | {kind} | {fallback} | `{variable}` | {narrows} | {doc} |", key.name)?;
     }
     Ok(())
 }
@@ -91,7 +125,7 @@ fn write_variables(out: &mut String) -> fmt::Result {
     writeln!(
         out,
         "\n## Variables of Snowflake's own tools\n\n\
-         They override the config file; `SNOWGATE_SNOWFLAKE_*` overrides them. `SNOWFLAKE_HOME` is the folder of\n\
+         They set the same keys as `SNOWGATE_SNOWFLAKE_*`, which override them, and narrow as those do. `SNOWFLAKE_HOME` is the folder of\n\
          `connections.toml`, which must be readable only by you (`chmod 0600`); `SNOWFLAKE_DEFAULT_CONNECTION_NAME` is the\n\
          connection to use. The default connection is used only if no account is set.\n\n\
          | variable | what it sets |\n|---|---|"

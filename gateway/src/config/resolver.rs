@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::InvalidValue;
+use super::unexpanded::Unexpanded;
 
 /// The folders that a path can be relative to.
 #[derive(Clone, Copy, Debug)]
@@ -50,10 +51,20 @@ impl Resolver<'_> {
         match self.base {
             _ if path.is_absolute() => Ok(path.to_owned()),
             Some(base) => Ok(base.join(path.strip_prefix("./").unwrap_or(path))),
-            None => Err(InvalidValue::with_hint(
-                format!("expected an absolute path or one that starts with `~/`, got {text:?}"),
-                "the gateway runs in the folder `/`, where a relative path would mean another file",
-            )),
+            None => {
+                let hint = match Unexpanded::find(path) {
+                    Some(Unexpanded { instead: Some(instead), .. }) => {
+                        format!("variables are not expanded here: write {instead:?}")
+                    }
+                    Some(_) => "variables are not expanded here: write the whole path".to_owned(),
+                    None => {
+                        "the gateway runs in the folder `/`, where a relative path would mean another file"
+                            .to_owned()
+                    }
+                };
+                let what = format!("expected an absolute path or one that starts with `~/`, got {text:?}");
+                Err(InvalidValue::with_hint(what, hint))
+            }
         }
     }
 }

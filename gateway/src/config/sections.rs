@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use super::Paths;
 use super::keys;
 use super::keys::Key;
 use super::kind::Value;
 use super::settings::{ProfileSettings, Settings};
 
 const SECONDS_PER_MINUTE: u64 = 60;
+
+/// The folder of the sample data in the data folder.
+const SAMPLE_FOLDER: &str = "sample";
 
 /// `[gateway]`: the process and its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +58,12 @@ pub enum BackendKind {
 pub struct SqliteConfig {
     /// The folder of database files, absolute.
     pub folder: PathBuf,
-    /// Whether the first start fills the folder with the sample database.
-    pub sample_data: bool,
+    /// Whether it is the default folder, which is created if it is missing.
+    pub creates_folder: bool,
+    /// The folder that the first start fills with the sample database; `None` if there is to be none.
+    pub sample_folder: Option<PathBuf>,
+    /// The variable that moves the default folders: what to correct if they cannot be created.
+    pub home_variable: &'static str,
     /// Whether statements that write are refused.
     pub read_only: bool,
     /// Wait for another process's lock. In milliseconds: `sqlite.busy_timeout_ms`, 0 to 600000.
@@ -137,11 +145,14 @@ impl SessionConfig {
 }
 
 impl SqliteConfig {
-    pub(super) fn from_settings(settings: &Settings) -> Self {
+    pub(super) fn from_settings(settings: &Settings, paths: &Paths) -> Self {
         let databases = settings.databases.iter();
+        let has_sample = settings.boolean(&keys::SAMPLE_DATA);
         Self {
             folder: settings.path(&keys::SQLITE_FOLDER),
-            sample_data: settings.boolean(&keys::SAMPLE_DATA),
+            creates_folder: settings.has_default_value(&keys::SQLITE_FOLDER, paths),
+            sample_folder: has_sample.then(|| paths.data_dir.join(SAMPLE_FOLDER)),
+            home_variable: paths.home_variable,
             read_only: settings.boolean(&keys::READ_ONLY),
             busy_timeout: milliseconds(settings, &keys::BUSY_TIMEOUT),
             databases: databases.map(|(name, file)| (name.clone(), file.value.to_path())).collect(),

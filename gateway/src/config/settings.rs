@@ -4,17 +4,49 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::error::Place;
-use super::keys::{DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES};
+use super::Paths;
+use super::error::{Place, Warning};
+use super::keys::{
+    DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, SNOWFLAKE_ACCOUNT, SNOWFLAKE_CONNECTION,
+};
 use super::kind::Value;
+use super::protection::Protection;
+
+/// The layers, in the order in which they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// Nothing is set.
+    Default,
+    /// The system's file.
+    System,
+    /// The user's usual file, if the variable `SNOWGATE_CONFIG` names another: only what protects is read.
+    Usual,
+    /// The user's file.
+    User,
+    /// A connection of Snowflake's own files: it sets only what no other layer sets.
+    Connection,
+    /// The environment.
+    Environment,
+}
 
 /// Where an effective value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// It is not set.
     Default,
-    /// The config file.
+    /// The user's config file.
     File {
+        /// The line of the value, from 1.
+        line: usize,
+        /// Its column, from 1, in characters.
+        column: usize,
+    },
+    /// A file read before it, whose settings the user's file can only narrow.
+    EarlierFile {
+        /// The file.
+        file: PathBuf,
+        /// Which one.
+        layer: Layer,
         /// The line of the value, from 1.
         line: usize,
         /// Its column, from 1, in characters.
@@ -39,8 +71,37 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::File { line, .. } => write!(f, "line {line} of the config file"),
+            Self::EarlierFile { file, line, .. } => write!(f, "line {line} of {}", file.display()),
             Self::Environment { variable } => f.write_str(variable),
             Self::Connection { name, file } => write!(f, "connection {name} of {}", file.display()),
+        }
+    }
+}
+
+impl Origin {
+    /// Its layer.
+    pub fn layer(&self) -> Layer {
+        match self {
+            Self::Default => Layer::Default,
+            Self::File { .. } => Layer::User,
+            Self::EarlierFile { layer, .. } => *layer,
+            Self::Environment { .. } => Layer::Environment,
+            Self::Connection { .. } => Layer::Connection,
+        }
+    }
+
+    /// The place of a value with this origin; if it is not set, `file`, the config file.
+    pub(super) fn place(&self, file: &Path) -> Place {
+        match self {
+            Self::File { line, column } => {
+                Place::Position { file: file.to_owned(), line: *line, column: *column }
+            }
+            Self::EarlierFile { file, line, column, .. } => {
+                Place::Position { file: file.clone(), line: *line, column: *column }
+            }
+            Self::Environment { variable } => Place::Variable(variable.clone()),
+            Self::Connection { file, .. } => Place::File(file.clone()),
+            Self::Default => Place::File(file.to_owned()),
         }
     }
 }
@@ -67,6 +128,63 @@ pub struct Settings {
     pub(super) databases: BTreeMap<String, Setting>,
     /// `[profiles.*]`, by name.
     pub(super) profiles: BTreeMap<String, ProfileSettings>,
+    /// The tables with fixed keys that files contain.
+    pub(super) sections: Vec<SectionUse>,
+    /// `[sqlite.databases]` in the system's file: the list is complete then.
+    pub(super) databases_of_system: Option<Origin>,
+    /// The profiles in the system's file, which stay as they are there.
+    pub(super) profiles_of_system: BTreeMap<String, Origin>,
+    /// Values that were not taken, because an earlier layer protects against them.
+    pub(super) refused: Vec<Refused>,
+}
+
+/// A table with fixed keys in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SectionUse {
+    pub(super) name: &'static str,
+    /// Its name in the file.
+    pub(super) origin: Origin,
+    /// Whether it has a key; in the system's file, one that does more than to protect.
+    pub(super) is_filled: bool,
+}
+
+/// A value that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// Its key with the section.
+    pub(super) path: String,
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+    /// What decided instead.
+    pub(super) by: Origin,
+    pub(super) why: &'static str,
+}
+
+impl Refused {
+    /// What a user should know: which value was not taken, and what decided instead.
+    pub(super) fn warning(&self, paths: &Paths) -> Warning {
+        Warning {
+            place: self.origin.place(&paths.config_file),
+            key: Some(self.path.clone()),
+            message: self.reason(paths),
+        }
+    }
+
+    fn reason(&self, paths: &Paths) -> String {
+        let Self { value, why, .. } = self;
+        let value = value.to_toml();
+        match &self.by {
+            Origin::Default => {
+                let (section, key) = self.path.split_once('.').unwrap_or_default();
+                let file = paths.config_file.display();
+                format!(
+                    "the value {value} was not taken: it would widen the default, which only a config file can; \
+                     write `{key} = {value}` under [{section}] in {file}"
+                )
+            }
+            by => format!("the value {value} was not taken: it would {why} {}", by.place(&paths.config_file)),
+        }
+    }
 }
 
 impl Settings {
@@ -74,7 +192,15 @@ impl Settings {
     pub(super) fn defaults(data_dir: &Path) -> Self {
         let scalars = KEYS.iter().filter_map(|key| Some((key.path, fallback(key, data_dir)?))).collect();
         let profiles = BTreeMap::from([(PROFILE_DEFAULT.to_owned(), ProfileSettings::new())]);
-        Self { scalars, databases: BTreeMap::new(), profiles }
+        Self {
+            scalars,
+            databases: BTreeMap::new(),
+            profiles,
+            sections: Vec::new(),
+            databases_of_system: None,
+            profiles_of_system: BTreeMap::new(),
+            refused: Vec::new(),
+        }
     }
 
     /// Where the value of `path` came from: `pool.connections_max`, `sqlite.databases.NAME` or
@@ -91,6 +217,49 @@ impl Settings {
             return self.profiles.get(profile)?.get(key);
         }
         self.databases.get(rest.strip_prefix(DATABASES)?.strip_prefix('.')?)
+    }
+
+    /// Sets `key` as the layer of `origin` wants, unless an earlier layer protects against that.
+    pub(super) fn offer(&mut self, key: &Key, value: Value, origin: Origin) {
+        let Some((by, why)) = self.objection(key, &value, origin.layer()) else {
+            self.set(key, value, origin);
+            return;
+        };
+        if self.find(key).is_none_or(|setting| setting.value != value) {
+            self.refused.push(Refused { path: key.path.to_owned(), value, origin, by, why });
+        }
+    }
+
+    /// What protects `key` from `value`, and why. An equal value keeps its earlier origin.
+    fn objection(&self, key: &Key, value: &Value, layer: Layer) -> Option<(Origin, &'static str)> {
+        let protection = key.protection;
+        if protection == Protection::Free {
+            return None;
+        }
+        if protection == Protection::Account
+            && let Some(origin) = self.account_origin(layer)
+        {
+            return Some((origin.clone(), "change how the account is reached, which is set by"));
+        }
+        let current = self.find(key)?;
+        let is_guarded = match current.origin.layer() {
+            Layer::Default => layer == Layer::Environment && protection.guards_default(),
+            Layer::Connection | Layer::Environment => false,
+            file => file < layer,
+        };
+        let is_narrower = current.value != *value && protection.narrows(&current.value, value);
+        if !is_guarded || is_narrower {
+            return None;
+        }
+        let why = if protection.guards_default() { "widen what is set by" } else { "change what is set by" };
+        Some((current.origin.clone(), why))
+    }
+
+    /// The account or connection that a file before `layer` has set.
+    fn account_origin(&self, layer: Layer) -> Option<&Origin> {
+        let set = [&SNOWFLAKE_ACCOUNT, &SNOWFLAKE_CONNECTION].into_iter().filter_map(|key| self.find(key));
+        set.map(|setting| &setting.origin)
+            .find(|origin| matches!(origin.layer(), Layer::System | Layer::User) && origin.layer() < layer)
     }
 
     pub(super) fn set(&mut self, key: &Key, value: Value, origin: Origin) {
@@ -111,16 +280,15 @@ impl Settings {
         self.find(key).is_none_or(|setting| setting.origin == Origin::Default)
     }
 
+    /// Whether `key` has the value that it has if it is not set.
+    pub(super) fn has_default_value(&self, key: &Key, paths: &Paths) -> bool {
+        let default = fallback(key, &paths.data_dir).map(|setting| setting.value);
+        self.find(key).map(|setting| &setting.value) == default.as_ref()
+    }
+
     /// The place of the value of `key`; if it is not set, `file`, the config file.
     pub(super) fn place(&self, key: &Key, file: &Path) -> Place {
-        match self.find(key).map(|setting| &setting.origin) {
-            Some(Origin::File { line, column }) => {
-                Place::Position { file: file.to_owned(), line: *line, column: *column }
-            }
-            Some(Origin::Environment { variable }) => Place::Variable(variable.clone()),
-            Some(Origin::Connection { file, .. }) => Place::File(file.clone()),
-            Some(Origin::Default) | None => Place::File(file.to_owned()),
-        }
+        self.find(key).map_or(&Origin::Default, |setting| &setting.origin).place(file)
     }
 
     /// The text of a key that may have none.

@@ -1,13 +1,14 @@
 //! The effective configuration as text: the output of `config show`.
 
 use std::fmt::{self, Write};
+use std::path::PathBuf;
 
 use serde_json::{Map, json};
 
 use super::Config;
 use super::keys::{DATABASES, KEYS, PROFILES, SECTIONS};
 use super::kind::Value;
-use super::settings::{Origin, Setting};
+use super::settings::{Layer, Origin, Refused, Setting};
 
 impl Config {
     /// Every effective value as TOML that [`Config::load`] reads back, each with its origin in a comment.
@@ -23,9 +24,13 @@ impl Config {
             Some(file) => writeln!(out, "# file: {}", file.display())?,
             None => writeln!(out, "# no config file")?,
         }
+        if let Some(file) = &self.system_file {
+            writeln!(out, "# system's file, which the others can only narrow: {}", file.display())?;
+        }
         for section in SECTIONS {
             writeln!(out, "\n[{}]", section.name)?;
             for key in KEYS.iter().filter(|key| key.section == section.name) {
+                self.write_refused(out, key.path)?;
                 match self.origins.find(key) {
                     Some(setting) => line(out, key.name, setting)?,
                     None => writeln!(out, "# {} is not set", key.name)?,
@@ -33,17 +38,34 @@ impl Config {
             }
             if section.name == "sqlite" && !self.origins.databases.is_empty() {
                 writeln!(out, "\n[sqlite.{DATABASES}]")?;
+                self.write_refused_below(out, &format!("sqlite.{DATABASES}."))?;
                 self.origins.databases.iter().try_for_each(|(name, file)| line(out, name, file))?;
             }
         }
         for (name, profile) in &self.origins.profiles {
             writeln!(out, "\n[{PROFILES}.{}]", quoted_key(name))?;
+            self.write_refused_below(out, &format!("{PROFILES}.{name}."))?;
             profile.iter().try_for_each(|(key, setting)| line(out, key, setting))?;
         }
         Ok(())
     }
 
-    /// The same as JSON: `file`, and under `settings` the tables of the file, each value with its origin.
+    /// The values of `path` that were not taken, as comments before the one that applies.
+    fn write_refused(&self, out: &mut String, path: &str) -> fmt::Result {
+        let refused = self.origins.refused.iter().filter(|refused| refused.path == path);
+        refused.into_iter().try_for_each(|Refused { value, origin, why, by, .. }| {
+            let by = if *by == Origin::Default { "the default".to_owned() } else { by.to_string() };
+            writeln!(out, "# {} from {origin} was not taken: it would {why} {by}", value.to_toml())
+        })
+    }
+
+    /// As [`Self::write_refused`], for every path that begins with `prefix`.
+    fn write_refused_below(&self, out: &mut String, prefix: &str) -> fmt::Result {
+        let paths = self.origins.refused.iter().map(|refused| &refused.path);
+        paths.filter(|path| path.starts_with(prefix)).try_for_each(|path| self.write_refused(out, path))
+    }
+
+    /// The same as JSON: `file`, `system_file`, `not_taken` (values against which another protects), and under `settings` the tables of the file, each value with its origin.
     pub fn to_json(&self) -> serde_json::Value {
         let mut settings = Map::new();
         for section in SECTIONS {
@@ -60,21 +82,19 @@ impl Config {
             (name.clone(), values.collect::<serde_json::Value>())
         });
         settings.insert(PROFILES.to_owned(), profiles.collect());
-        json!({ "file": self.file.as_ref().map(|file| file.to_string_lossy()), "settings": settings })
+        let not_taken: Vec<_> = self.origins.refused.iter().map(json_refused).collect();
+        let shown = |file: &Option<PathBuf>| file.as_ref().map(|file| file.to_string_lossy().into_owned());
+        json!({
+            "file": shown(&self.file),
+            "system_file": shown(&self.system_file),
+            "not_taken": not_taken,
+            "settings": settings,
+        })
     }
 }
 
 fn line(out: &mut String, key: &str, setting: &Setting) -> fmt::Result {
-    writeln!(out, "{} = {}  # {}", quoted_key(key), toml_value(&setting.value), setting.origin)
-}
-
-fn toml_value(value: &Value) -> String {
-    match value {
-        Value::Integer(number) => number.to_string(),
-        Value::Boolean(truth) => truth.to_string(),
-        Value::Text(text) => toml::Value::from(text.as_str()).to_string(),
-        Value::Path(path) => toml::Value::from(path.to_string_lossy().as_ref()).to_string(),
-    }
+    writeln!(out, "{} = {}  # {}", quoted_key(key), setting.value.to_toml(), setting.origin)
 }
 
 fn quoted_key(key: &str) -> String {
@@ -87,20 +107,43 @@ fn quoted_key(key: &str) -> String {
 }
 
 fn json_setting(setting: &Setting) -> serde_json::Value {
-    let value = match &setting.value {
+    let mut fields = json_origin(&setting.origin);
+    fields.insert("value".to_owned(), json_value(&setting.value));
+    fields.into()
+}
+
+fn json_refused(refused: &Refused) -> serde_json::Value {
+    let mut fields = json_origin(&refused.origin);
+    fields.insert("key".to_owned(), json!(refused.path));
+    fields.insert("value".to_owned(), json_value(&refused.value));
+    fields.insert("because_of".to_owned(), json_origin(&refused.by).into());
+    fields.into()
+}
+
+fn json_value(value: &Value) -> serde_json::Value {
+    match value {
         Value::Integer(number) => json!(number),
         Value::Boolean(truth) => json!(truth),
         Value::Text(text) => json!(text),
         Value::Path(path) => json!(path.to_string_lossy()),
-    };
-    match &setting.origin {
-        Origin::Default => json!({ "value": value, "origin": "default" }),
-        Origin::File { line, .. } => json!({ "value": value, "origin": "file", "line": line }),
-        Origin::Environment { variable } => {
-            json!({ "value": value, "origin": "environment", "variable": variable })
+    }
+}
+
+fn json_origin(origin: &Origin) -> Map<String, serde_json::Value> {
+    let fields = match origin {
+        Origin::Default => json!({ "origin": "default" }),
+        Origin::File { line, .. } => json!({ "origin": "file", "line": line }),
+        Origin::EarlierFile { file, layer, line, .. } => {
+            let origin = if *layer == Layer::System { "system file" } else { "usual file" };
+            json!({ "origin": origin, "line": line, "file": file.to_string_lossy() })
         }
+        Origin::Environment { variable } => json!({ "origin": "environment", "variable": variable }),
         Origin::Connection { name, file } => {
-            json!({ "value": value, "origin": "connection", "connection": name, "file": file.to_string_lossy() })
+            json!({ "origin": "connection", "connection": name, "file": file.to_string_lossy() })
         }
+    };
+    match fields {
+        serde_json::Value::Object(fields) => fields,
+        _ => Map::new(),
     }
 }

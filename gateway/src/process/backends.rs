@@ -16,7 +16,9 @@ pub(super) fn registry(config: &Config) -> Registry {
             folder: sqlite.folder.clone(),
             databases: sqlite.databases.clone(),
             read_only: sqlite.read_only,
-            sample_data: sqlite.sample_data,
+            creates_folder: sqlite.creates_folder,
+            sample_folder: sqlite.sample_folder.clone(),
+            home_variable: sqlite.home_variable,
             busy_timeout: sqlite.busy_timeout,
         })?;
         Ok(Arc::new(backend) as Arc<dyn Backend>)

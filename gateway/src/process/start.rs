@@ -30,8 +30,10 @@ use crate::state::StateStore;
 const BLOCKING_THREADS_MAX: usize = 8;
 
 /// How a gateway begins.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// The system's config file, instead of the built-in path.
+    pub system_config: Option<PathBuf>,
     /// The lock, from the gateway that ran as this process before.
     pub lock_fd: Option<RawFd>,
     /// Where another gateway runs, take its place. What a service manager starts always does.
@@ -71,7 +73,7 @@ pub fn start(
     // Before anything is opened.
     let (open_before, raised) = (open_descriptors(), raise_descriptor_limit());
     let environment = ProcessEnvironment;
-    let paths = Paths::discover(&environment)?;
+    let paths = Paths::discover(&environment)?.with_system_file(options.system_config.clone());
     let mut config = Config::load(&paths, &environment)?;
     let log_guard = observe::init(&paths.log_dir, config.gateway.log_level, config.log_targets.as_deref())
         .context("cannot start the log")?;

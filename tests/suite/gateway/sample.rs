@@ -25,7 +25,7 @@ fn is_whole(client: &mut Client) {
 }
 
 fn files(home: &Home) -> Vec<String> {
-    let entries = fs::read_dir(home.databases()).expect("the databases' folder").flatten();
+    let entries = fs::read_dir(home.path().join("data/sample")).expect("the sample data's folder").flatten();
     let mut names: Vec<String> =
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
@@ -45,6 +45,28 @@ fn a_new_user_s_first_gateway_writes_it_with_two_views() {
 }
 
 #[test]
+fn it_stays_out_of_the_user_s_folder_and_is_the_default_only_where_there_is_nothing_else() {
+    let home = Home::bare();
+    let folder = home.path().join("mine");
+    fs::create_dir(&folder).expect("making a folder");
+    fs::write(home.config_file(), format!("[sqlite]\nfolder = {folder:?}\n")).expect("writing");
+    let default = |client: &mut Client| {
+        let info = client.call("session_info", &json!({}));
+        info["result"]["structuredContent"]["context"]["database"].as_str().map(str::to_owned)
+    };
+    let mut first = home.client();
+    first.initialize();
+    is_whole(&mut first);
+    assert_eq!(fs::read_dir(&folder).expect("the folder").count(), 0, "the user's folder stays empty");
+    assert_eq!(default(&mut first).as_deref(), Some("SNOWFLAKE_SAMPLE_DATA"));
+    fs::write(folder.join("zoo.db"), "").expect("writing a database");
+    let mut second = home.launch().arg("--session").arg("second").start();
+    second.initialize();
+    assert_eq!(default(&mut second).as_deref(), Some("zoo"));
+    assert_eq!(counted(&mut second, "snowflake_sample_data.region"), "5");
+}
+
+#[test]
 fn a_kill_while_it_is_written_leaves_no_half_database() {
     let mut random = Random::from_env("SNOWGATE_TEST_SEED");
     println!("SNOWGATE_TEST_SEED={}", random.seed);
@@ -57,7 +79,9 @@ fn a_kill_while_it_is_written_leaves_no_half_database() {
         }),
     );
     for _ in 0..KILLS {
-        until("a gateway has begun", || !home.gateways().is_empty() && home.databases().is_dir());
+        until("a gateway has begun", || {
+            !home.gateways().is_empty() && home.path().join("data/sample").is_dir()
+        });
         // No wait for anything: the moment is what is random here.
         std::thread::sleep(Duration::from_micros(random.below(FILL_MS * 1000 / 2)));
         home.gateways().iter().for_each(|gateway| kill(gateway.pid));

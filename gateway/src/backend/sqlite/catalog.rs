@@ -51,6 +51,8 @@ pub(super) fn databases(all: &Databases, caps: Caps) -> Completion {
 fn kind_and_comment(database: &Database) -> (&'static str, String) {
     let path = database.path.display();
     match database.origin {
+        Origin::Sample => ("sample", SAMPLE_COMMENT.into()),
+        // As earlier versions wrote it.
         Origin::Folder if database.name == SAMPLE_DATABASE => ("sample", SAMPLE_COMMENT.into()),
         Origin::Folder => ("folder", format!("file {path}")),
         Origin::Config => ("config", format!("file {path}")),

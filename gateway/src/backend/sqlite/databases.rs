@@ -17,6 +17,7 @@ pub(super) const SCHEMA: &str = "main";
 pub(super) enum Origin {
     Folder,
     Config,
+    Sample,
 }
 
 /// One database: a name and its file.
@@ -46,9 +47,10 @@ impl Databases {
         self.0.get(&fold(name)).ok_or_else(|| self.unknown(name))
     }
 
-    /// The default database: the sample data if it exists, otherwise the first by name.
+    /// The default database: the first by name; the sample data only if there is nothing else.
     pub(super) fn default_database(&self) -> Result<&Database, BackendError> {
-        self.0.get(&fold(SAMPLE_DATABASE)).or_else(|| self.0.values().next()).ok_or_else(|| {
+        let is_own = |database: &&Database| !database.name.eq_ignore_ascii_case(SAMPLE_DATABASE);
+        self.0.values().find(is_own).or_else(|| self.0.values().next()).ok_or_else(|| {
             BackendError::new(ErrorKind::Statement, "there is no database").with_next_step(
                 "put a SQLite file (NAME.db) in the folder, or set sample_data = true under [sqlite] in config.toml",
             )
@@ -123,9 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_data_is_the_default() {
-        let list = databases(&["a", "SNOWFLAKE_SAMPLE_DATA"]);
-        assert_eq!(list.default_database().unwrap().name, "SNOWFLAKE_SAMPLE_DATA");
+    fn the_sample_data_is_the_default_only_if_there_is_nothing_else() {
+        let default = |names: &[&str]| databases(names).default_database().unwrap().name.clone();
+        assert_eq!(default(&["SNOWFLAKE_SAMPLE_DATA"]), "SNOWFLAKE_SAMPLE_DATA");
+        assert_eq!(default(&["SNOWFLAKE_SAMPLE_DATA", "zoo"]), "zoo");
+        assert_eq!(default(&["b", "snowflake_sample_data", "a"]), "a");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::databases::{Database, Databases, Origin, fold};
+use super::databases::{Database, Databases, Origin, SAMPLE_DATABASE, fold};
 use super::names::objection;
 use super::settings::SqliteSettings;
 use crate::backend::{BackendError, ErrorKind};
@@ -16,11 +16,16 @@ use crate::os;
 /// The extensions of database files in the folder.
 const EXTENSIONS: [&str; 3] = ["db", "sqlite", "sqlite3"];
 
+/// The name of the sample data's file.
+pub(super) const SAMPLE_FILE: &str = "SNOWFLAKE_SAMPLE_DATA.db";
+
 /// The folder and the config's files.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
     configured: Vec<Database>,
+    /// The sample data's file, if it is to be served.
+    sample: Option<PathBuf>,
     /// Files that were already logged: one line per file, not one per statement.
     warned: Mutex<BTreeSet<PathBuf>>,
 }
@@ -41,12 +46,32 @@ impl Folder {
             }
             configured.push(database);
         }
-        Ok(Self { path: absolute(&settings.folder)?, configured, warned: Mutex::default() })
+        let sample = settings.sample_folder.as_deref().map(|folder| absolute(&folder.join(SAMPLE_FILE)));
+        let (path, sample) = (absolute(&settings.folder)?, sample.transpose()?);
+        Ok(Self { path, configured, sample, warned: Mutex::default() })
     }
 
-    /// The folder.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Creates the folder if it is the default one.
+    ///
+    /// # Errors
+    /// It cannot be created, or it is missing: a folder that the config names is not made, because its name
+    /// may be misspelt. Then files that the config names beside it do not help either: what was meant to be
+    /// served is not there.
+    pub(super) fn prepare(&self, settings: &SqliteSettings) -> Result<(), BackendError> {
+        if settings.creates_folder {
+            return create(&self.path, settings.home_variable);
+        }
+        match std::fs::metadata(&self.path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                let path = self.path.display();
+                let what = format!("sqlite.folder: the folder {path} does not exist");
+                Err(BackendError::new(ErrorKind::Unavailable, what).with_next_step(format!(
+                    "create it (mkdir -p {path}), or correct sqlite.folder in config.toml"
+                )))
+            }
+            // Every other problem is reported when the folder is read.
+            _ => Ok(()),
+        }
     }
 
     /// The files the config names.
@@ -68,6 +93,11 @@ impl Folder {
                 }
                 None => drop(found.insert(key, database)),
             }
+        }
+        if let Some(path) = self.sample.as_ref().filter(|path| path.is_file()) {
+            let sample =
+                Database { name: SAMPLE_DATABASE.into(), path: path.clone(), origin: Origin::Sample };
+            found.entry(fold(SAMPLE_DATABASE)).or_insert(sample);
         }
         Ok(Databases::new(found))
     }
@@ -104,6 +134,27 @@ impl Folder {
             tracing::warn!(file = %path.display(), why, "file is not served as a database");
         }
     }
+}
+
+/// Creates a folder of Snowgate's own, only for its owner, if it is missing.
+pub(super) fn create(path: &Path, home_variable: &str) -> Result<(), BackendError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|cause| {
+        BackendError::new(
+            ErrorKind::Unavailable,
+            format!("cannot create the folder {}: {cause}", path.display()),
+        )
+        .with_next_step(format!(
+            "set {home_variable} to a folder that you can write to; or set sqlite.folder in config.toml to one that \
+             exists, and sample_data = false"
+        ))
+    })
 }
 
 fn is_database_file(path: &Path) -> bool {
@@ -156,8 +207,10 @@ mod tests {
         SqliteSettings {
             folder: folder.to_owned(),
             databases: databases.iter().map(|(name, path)| ((*name).into(), (*path).to_owned())).collect(),
+            creates_folder: true,
             read_only: true,
-            sample_data: false,
+            sample_folder: None,
+            home_variable: "HOME",
             busy_timeout: Duration::ZERO,
         }
     }
@@ -218,6 +271,23 @@ mod tests {
         let other = dir.path().join("elsewhere");
         let folder = Folder::new(&settings(dir.path(), &[("Sales", &other)])).unwrap();
         assert_eq!(folder.list().unwrap().find("sales").unwrap().path, other);
+    }
+
+    #[test]
+    fn only_the_default_folder_is_created() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("missing");
+        let named = SqliteSettings { creates_folder: false, ..settings(&missing, &[]) };
+        let error = Folder::new(&named).unwrap().prepare(&named).unwrap_err();
+        assert!(error.message.contains("does not exist") && !missing.exists(), "{error}");
+        assert!(error.next_step.unwrap().starts_with("create it (mkdir -p "));
+        let default = settings(&missing, &[]);
+        Folder::new(&default).unwrap().prepare(&default).unwrap();
+        assert!(missing.is_dir());
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        let default = settings(&dir.path().join("file/below"), &[]);
+        let error = Folder::new(&default).unwrap().prepare(&default).unwrap_err();
+        assert!(error.next_step.unwrap().starts_with("set HOME to a folder"));
     }
 
     #[test]

@@ -61,17 +61,17 @@ pub struct SqliteBackend {
 }
 
 impl SqliteBackend {
-    /// Creates the folder, creates the sample data if it is enabled and missing, and tries to open every file
-    /// that the config names. Blocks: it reads and may write files.
+    /// Creates the default folder and the sample data if they are missing, and tries to open every file that the
+    /// config names. Blocks: it reads and may write files.
     ///
     /// # Errors
     /// The problem with the folder or a file, the setting that named it, and what to do.
     pub fn open(settings: &SqliteSettings) -> Result<Self, BackendError> {
         install_budgets();
         let folder = Folder::new(settings)?;
-        sample::create_folder(folder.path())?;
-        if settings.sample_data {
-            sample::fill(&folder)?;
+        folder.prepare(settings)?;
+        if let Some(place) = &settings.sample_folder {
+            sample::fill(&folder, place, settings.home_variable)?;
         }
         let backend = Self {
             folder: Arc::new(folder),

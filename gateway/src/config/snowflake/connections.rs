@@ -23,6 +23,9 @@ const HOME: &str = "SNOWFLAKE_HOME";
 /// The variable that names the default connection.
 const DEFAULT_NAME: &str = "SNOWFLAKE_DEFAULT_CONNECTION_NAME";
 
+/// Both.
+pub(in crate::config) const VARIABLES: [&str; 2] = [HOME, DEFAULT_NAME];
+
 /// Sets values that are not set yet from a connection, if one is to be used.
 pub(super) fn apply(
     env: &dyn Environment,

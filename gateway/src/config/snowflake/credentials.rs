@@ -90,7 +90,7 @@ fn file_unless(settings: &Settings, key: &Key, given: Option<&(Secret, Origin)>)
 fn precedence(origin: &Origin) -> u8 {
     match origin {
         Origin::Environment { .. } => 0,
-        Origin::File { .. } => 1,
+        Origin::File { .. } | Origin::EarlierFile { .. } => 1,
         Origin::Connection { .. } => 2,
         Origin::Default => 3,
     }

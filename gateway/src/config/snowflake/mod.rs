@@ -1,9 +1,9 @@
 //! Where a Snowflake account and its credentials come from.
 //!
 //! Besides our own file and variables, the configuration of Snowflake's own tools and other servers is used:
-//! the `SNOWFLAKE_*` variables, and the named connections of `connections.toml` and `config.toml`. Each value
-//! comes from the first of these that sets it: `SNOWGATE_SNOWFLAKE_*`, `SNOWFLAKE_*`, our file, the
-//! connection.
+//! the `SNOWFLAKE_*` variables, and the named connections of `connections.toml` and `config.toml`. A connection
+//! sets what nothing else sets. `SNOWGATE_SNOWFLAKE_*` overrides `SNOWFLAKE_*`; neither changes where a file
+//! lets credentials go (`Protection::Account`).
 //!
 //! The default connection is not used once an account is set elsewhere: a password must not be sent to
 //! another account than the one it is stored with.
@@ -17,12 +17,12 @@ mod variables;
 
 use snowflake_wire::{Account, Protocol, Proxy, Secret, SettingsError};
 
+pub(super) use connections::VARIABLES as CONNECTION_VARIABLES;
 pub(super) use fields::SECRET_NAMES;
-pub(super) use variables::names as variables;
+pub(super) use variables::{ACCOUNT as ACCOUNT_VARIABLE, names as variables};
 
 use super::error::{ConfigError, Place};
 use super::keys::{self, Key};
-use super::kind::Value;
 use super::settings::{Origin, Settings};
 use super::{Environment, Paths};
 use crate::backend::snowflake::SnowflakeSettings;
@@ -37,24 +37,16 @@ pub(super) struct Secrets {
     token: Option<(Secret, Origin)>,
 }
 
-/// Reads the variables of Snowflake's tools; they also decide `backend.kind` if it is not set.
+/// Reads the variables of Snowflake's tools. Their errors count only if Snowflake is the backend; otherwise the
+/// variables are for other programs.
 pub(super) fn apply_variables(
     env: &dyn Environment,
     paths: &Paths,
     settings: &mut Settings,
-    errors: &mut Vec<ConfigError>,
-) -> Secrets {
-    let mut account_errors = Vec::new();
-    let secrets = variables::apply(env, paths, settings, &mut account_errors);
-    if settings.is_default(&keys::BACKEND_KIND) && env.get(variables::ACCOUNT).is_some() {
-        let origin = Origin::Environment { variable: variables::ACCOUNT.to_owned() };
-        settings.set(&keys::BACKEND_KIND, Value::Text("snowflake".to_owned()), origin);
-    }
-    // Otherwise the variables are for other programs.
-    if is_backend(settings) {
-        errors.extend(account_errors);
-    }
-    secrets
+) -> (Secrets, Vec<ConfigError>) {
+    let mut errors = Vec::new();
+    let secrets = variables::apply(env, paths, settings, &mut errors);
+    (secrets, errors)
 }
 
 /// The settings of the account; `None` if it is not the backend.
@@ -102,7 +94,8 @@ pub(super) fn assemble(
     }))
 }
 
-fn is_backend(settings: &Settings) -> bool {
+/// Whether Snowflake is the backend.
+pub(super) fn is_backend(settings: &Settings) -> bool {
     settings.text(&keys::BACKEND_KIND) == "snowflake"
 }
 

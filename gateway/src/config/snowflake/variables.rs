@@ -12,7 +12,7 @@ use crate::config::settings::{Origin, Settings};
 use crate::config::{Environment, Paths};
 
 /// The variable that names the account.
-pub(super) const ACCOUNT: &str = "SNOWFLAKE_ACCOUNT";
+pub(in crate::config) const ACCOUNT: &str = "SNOWFLAKE_ACCOUNT";
 
 /// Reads them into `settings`, overriding the file but not our own variables; returns the secrets.
 pub(super) fn apply(
@@ -34,7 +34,7 @@ pub(super) fn apply(
                 let text =
                     if key.path == keys::AUTHENTICATOR.path { normalize_authenticator(&text) } else { text };
                 match key.kind.check(RawValue::from_variable(key.kind, &text), &resolver) {
-                    Ok(value) => settings.set(key, value, origin),
+                    Ok(value) => settings.offer(key, value, origin),
                     Err(refusal) => errors.push(ConfigError {
                         place: Place::Variable(variable.to_owned()),
                         key: Some(key.path.to_owned()),

@@ -1,9 +1,9 @@
 //! The sample data: TPC-H as database `SNOWFLAKE_SAMPLE_DATA`, which every Snowflake account has too.
 //!
-//! It is written to a hidden file in the same folder, synced, and renamed, all under a lock: a process killed
-//! halfway leaves a file that is never served and that the next start removes, and of two starts at once the
-//! second finds it done. The file is in rollback-journal mode, which needs no other file: it can be read from
-//! a write-protected folder.
+//! It has a folder of its own, away from the user's files. It is written to a hidden file there, synced, and
+//! renamed, all under a lock: a process killed halfway leaves a file that is never served and that the next
+//! start removes, and of two starts at once the second finds it done. The file is in rollback-journal mode,
+//! which needs no other file: it can be read from a write-protected folder.
 
 mod rows;
 
@@ -14,55 +14,37 @@ use std::path::Path;
 use rusqlite::{Connection, Error};
 
 use super::databases::SAMPLE_DATABASE;
-use super::folder::Folder;
+use super::folder::{self, Folder, SAMPLE_FILE};
 use crate::backend::{BackendError, ErrorKind};
 
 /// Its comment in the list of databases.
 pub(super) const SAMPLE_COMMENT: &str = "sample data: TPC-H at scale factor 0.01";
 
-const FILE: &str = "SNOWFLAKE_SAMPLE_DATA.db";
 /// At most one exists, and only the process that holds the lock touches it.
 const UNFINISHED: &str = ".SNOWFLAKE_SAMPLE_DATA.unfinished";
 const LOCK: &str = ".SNOWFLAKE_SAMPLE_DATA.lock";
 
-/// Creates the folder, only for its owner, if it is missing.
-pub(super) fn create_folder(path: &Path) -> Result<(), BackendError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|cause| {
-        BackendError::new(
-            ErrorKind::Unavailable,
-            format!("cannot create the folder {}: {cause}", path.display()),
-        )
-        .with_next_step("set sqlite.folder in config.toml to a folder that can be created")
-    })
-}
-
-/// Creates the sample data if no database has its name. A failure is only a warning if there are other
-/// databases.
-pub(super) fn fill(folder: &Folder) -> Result<(), BackendError> {
+/// Creates the sample data in the folder `place` if no database has its name. A failure is only a warning if
+/// there are other databases.
+pub(super) fn fill(folder: &Folder, place: &Path, home_variable: &str) -> Result<(), BackendError> {
     let databases = folder.list()?;
     if databases.find(SAMPLE_DATABASE).is_ok() {
         return Ok(());
     }
-    match create(folder.path()) {
-        Ok(()) => Ok(()),
-        Err(cause) if databases.iter().next().is_some() => {
-            tracing::warn!(folder = %folder.path().display(), %cause, "cannot write the sample data");
+    let written = folder::create(place, home_variable).and_then(|()| {
+        create(place).map_err(|cause| {
+            let what = format!("cannot write the sample data to {}: {cause}", place.display());
+            BackendError::new(ErrorKind::Unavailable, what).with_next_step(
+                "make the folder writable, or set sample_data = false under [sqlite] in config.toml",
+            )
+        })
+    });
+    match written {
+        Err(error) if databases.iter().next().is_some() => {
+            tracing::warn!(folder = %place.display(), %error, "cannot write the sample data");
             Ok(())
         }
-        Err(cause) => Err(BackendError::new(
-            ErrorKind::Unavailable,
-            format!("cannot write the sample data to {}: {cause}", folder.path().display()),
-        )
-        .with_next_step(
-            "make the folder writable, or set sample_data = false under [sqlite] in config.toml",
-        )),
+        other => other,
     }
 }
 
@@ -70,7 +52,7 @@ fn create(folder: &Path) -> io::Result<()> {
     // Released when the file is closed, also by a kill.
     let lock = File::options().create(true).append(true).open(folder.join(LOCK))?;
     lock.lock()?;
-    let (unfinished, place) = (folder.join(UNFINISHED), folder.join(FILE));
+    let (unfinished, place) = (folder.join(UNFINISHED), folder.join(SAMPLE_FILE));
     if place.exists() {
         return Ok(());
     }

@@ -43,8 +43,10 @@ impl Fixture {
         let settings = SqliteSettings {
             folder: dir.path().to_owned(),
             databases: BTreeMap::new(),
+            creates_folder: true,
             read_only: true,
-            sample_data: false,
+            sample_folder: None,
+            home_variable: "HOME",
             busy_timeout: PATIENCE,
         };
         Self { dir, settings }

@@ -7,15 +7,19 @@ const NAME: &str = "SNOWFLAKE_SAMPLE_DATA";
 
 fn empty() -> Fixture {
     let mut fixture = Fixture::new();
-    fixture.settings.sample_data = true;
+    fixture.settings.sample_folder = Some(fixture.path("sample"));
     fixture
 }
 
+/// The files of the sample data's folder; the user's folder has none but `sample`.
 fn files(fixture: &Fixture) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(fixture.dir.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    names(&fixture.path("sample"))
+}
+
+fn names(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -64,16 +68,18 @@ fn the_sample_data_is_deterministic_and_leaves_no_other_files() {
     for fixture in [&one, &two] {
         fixture.open();
         assert_eq!(files(fixture), [".SNOWFLAKE_SAMPLE_DATA.lock", "SNOWFLAKE_SAMPLE_DATA.db"]);
+        assert_eq!(names(fixture.dir.path()), ["sample"], "the user's folder stays as it is");
     }
-    let read = |fixture: &Fixture| std::fs::read(fixture.path("SNOWFLAKE_SAMPLE_DATA.db")).unwrap();
+    let read = |fixture: &Fixture| std::fs::read(fixture.path("sample/SNOWFLAKE_SAMPLE_DATA.db")).unwrap();
     assert!(read(&one) == read(&two));
 }
 
 #[test]
 fn the_leftover_of_a_killed_start_is_replaced() {
     let fixture = empty();
-    std::fs::write(fixture.path(".SNOWFLAKE_SAMPLE_DATA.unfinished"), "half a datab").unwrap();
-    std::fs::write(fixture.path(".SNOWFLAKE_SAMPLE_DATA.lock"), "").unwrap();
+    std::fs::create_dir_all(fixture.path("sample")).unwrap();
+    std::fs::write(fixture.path("sample/.SNOWFLAKE_SAMPLE_DATA.unfinished"), "half a datab").unwrap();
+    std::fs::write(fixture.path("sample/.SNOWFLAKE_SAMPLE_DATA.lock"), "").unwrap();
     fixture.open();
     assert_eq!(files(&fixture), [".SNOWFLAKE_SAMPLE_DATA.lock", "SNOWFLAKE_SAMPLE_DATA.db"]);
 }
@@ -82,8 +88,9 @@ fn the_leftover_of_a_killed_start_is_replaced() {
 fn a_second_start_changes_nothing() {
     let fixture = empty();
     fixture.open();
-    let made =
-        |fixture: &Fixture| std::fs::metadata(fixture.path("SNOWFLAKE_SAMPLE_DATA.db")).unwrap().modified();
+    let made = |fixture: &Fixture| {
+        std::fs::metadata(fixture.path("sample/SNOWFLAKE_SAMPLE_DATA.db")).unwrap().modified()
+    };
     let before = made(&fixture).unwrap();
     fixture.open();
     assert_eq!(made(&fixture).unwrap(), before);
@@ -105,7 +112,20 @@ fn an_existing_database_of_that_name_is_not_changed() {
     let fixture = empty();
     fixture.file("snowflake_sample_data.sqlite", "CREATE TABLE mine(x)");
     fixture.open();
-    assert_eq!(files(&fixture), ["snowflake_sample_data.sqlite"]);
+    assert_eq!(names(fixture.dir.path()), ["snowflake_sample_data.sqlite"]);
+}
+
+#[tokio::test]
+async fn the_sample_data_is_served_beside_the_users_databases_and_is_not_the_default() {
+    let fixture = empty();
+    fixture.file("zoo.db", "CREATE TABLE animals(x)");
+    let backend = fixture.open();
+    let context = backend.resolve(&Context::default()).await.unwrap();
+    assert_eq!(context.database.as_deref(), Some("zoo"));
+    let mut client = fixture.client("zoo").await;
+    assert_eq!(client.text("SELECT count(*) FROM snowflake_sample_data.nation").await, "25");
+    let databases = flat(&client.catalog(Catalog::Databases).await.unwrap());
+    assert!(databases.contains("SNOWFLAKE_SAMPLE_DATA|sample|"), "{databases}");
 }
 
 #[test]

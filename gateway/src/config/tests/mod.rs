@@ -1,5 +1,8 @@
 //! The layers together: files and variables as users write them.
 
+mod protection;
+mod warnings;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,6 +35,21 @@ impl Home {
         self
     }
 
+    /// With a system's file.
+    fn with_system_file(mut self, text: &str) -> Self {
+        let path = self.dir.path().join("system.toml");
+        std::fs::write(&path, text).unwrap();
+        self.paths = self.paths.with_system_file(Some(path));
+        self
+    }
+
+    /// The warnings, without the folder.
+    fn warnings(&self) -> Vec<String> {
+        let folder = format!("{}/", self.dir.path().display());
+        let warnings = self.load().unwrap_or_else(|errors| panic!("{errors}")).warnings;
+        warnings.iter().map(|warning| warning.to_string().replace(&folder, "")).collect()
+    }
+
     fn load(&self) -> Result<Config, ConfigErrors> {
         Config::load(&self.paths, &self.env)
     }
@@ -52,7 +70,8 @@ fn without_any_configuration_the_defaults_apply() {
     assert_eq!(config.gateway.idle_exit, Some(Duration::from_secs(900)));
     assert_eq!(config.gateway.log_level, Level::INFO);
     assert_eq!(config.sqlite.folder, home.dir.path().join("data/databases"));
-    assert!(config.sqlite.read_only && config.sqlite.sample_data);
+    assert!(config.sqlite.read_only && config.sqlite.creates_folder);
+    assert_eq!(config.sqlite.sample_folder, Some(home.dir.path().join("data/sample")));
     assert_eq!(config.pool.connections_min, 2);
     assert_eq!(config.pool.connections_max, 10);
     assert_eq!(config.limits.rows_max, 10_000);
@@ -61,15 +80,15 @@ fn without_any_configuration_the_defaults_apply() {
 
 #[test]
 fn the_file_overrides_the_default_and_the_environment_overrides_the_file() {
-    let text = "[pool]\nconnections_max = 6\nwait_timeout_ms = 7_000\n[sqlite]\nread_only = true\n";
+    let text = "[pool]\nconnections_max = 6\nwait_timeout_ms = 7_000\n[sqlite]\nbusy_timeout_ms = 1\n";
     let home = Home::with_file(text)
         .with_variable("SNOWGATE_POOL_CONNECTIONS_MAX", "4")
-        .with_variable("SNOWGATE_SQLITE_READ_ONLY", "false")
+        .with_variable("SNOWGATE_SQLITE_BUSY_TIMEOUT_MS", "2")
         .with_variable("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "0");
     let config = home.load().unwrap();
     assert_eq!(config.pool.connections_max, 4);
     assert_eq!(config.pool.wait_timeout, Duration::from_secs(7));
-    assert!(!config.sqlite.read_only);
+    assert_eq!(config.sqlite.busy_timeout, Duration::from_millis(2));
     assert_eq!(config.gateway.idle_exit, None);
     let variable = "SNOWGATE_POOL_CONNECTIONS_MAX".to_owned();
     assert_eq!(config.origins.origin("pool.connections_max"), Some(&Origin::Environment { variable }));
@@ -111,7 +130,7 @@ fn every_number_is_accepted_up_to_its_bounds_only() {
     for key in KEYS {
         let kind::Kind::Integer { min, max } = key.kind else { continue };
         let load = |number: i128| {
-            let text = format!("[{}]\n{} = {number}\n", key.section, key.name);
+            let text = format!("[backend]\nkind = 'sqlite'\n[{}]\n{} = {number}\n", key.section, key.name);
             // What is checked against another key has room here.
             Home::with_file(&text).with_variable("SNOWGATE_POOL_CONNECTIONS_MIN", "0").load()
         };
@@ -207,7 +226,7 @@ fn a_misspelt_variable_is_a_warning() {
         .with_variable("SNOWGATE_SOKET", "/s")
         .with_variable("SNOWGATE_PROFILES_A_ROLE", "r")
         .with_variable("SNOWGATE_COLOUR", "blue")
-        .with_variable("SNOWGATE_PROFILE", "known");
+        .with_variable("SNOWGATE_PROFILE", "default");
     let warnings: Vec<String> = home.load().unwrap().warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
@@ -242,11 +261,14 @@ fn an_unknown_profile_names_the_nearest() {
 fn the_output_of_show_can_be_loaded_again() {
     let text = "[gateway]\nlog_level = 'debug'\n[sqlite.databases]\n'my \\db' = \"a\\\\b.db\"\n\
                 [profiles.\"a.b\"]\nrole = \"R\\\"x\"\n";
-    let shown = Home::with_file(text).with_variable("SNOWGATE_LIMITS_ROWS_MAX", "9").load().unwrap();
+    let mut home = Home::with_file(text).with_variable("SNOWGATE_LIMITS_ROWS_MAX", "9");
+    let shown = home.load().unwrap();
     let toml = shown.to_toml();
     assert!(toml.contains("log_level = \"debug\"  # line 2 of the config file"), "{toml}");
     assert!(toml.contains("rows_max = 9  # SNOWGATE_LIMITS_ROWS_MAX"), "{toml}");
-    let again = Home::with_file(&toml).load().unwrap();
+    std::fs::write(&home.paths.config_file, toml).unwrap();
+    home.env.clear();
+    let again = home.load().unwrap();
     assert_eq!(
         (again.gateway, again.sqlite, again.limits, again.profiles),
         (shown.gateway, shown.sqlite, shown.limits, shown.profiles)

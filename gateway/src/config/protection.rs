@@ -1,0 +1,112 @@
+//! How a layer may change a value that an earlier one has set.
+//!
+//! The layers, in the order in which they are read: the defaults, the system's file, the user's file, the
+//! environment. The gateway serves all clients of a user, but its environment is that of the one client that
+//! happened to start it. So what protects is decided by the files, and a later layer can only narrow it; of
+//! everything else the later layer's value is used.
+
+use super::kind::Value;
+
+/// How a later layer may change a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protection {
+    /// It protects nothing: the later value is used.
+    Free,
+    /// A bound: it may be lowered. The default is a bound as well, which only a file can raise.
+    AtMost,
+    /// It may become `true`. If that is its default, only a file can set `false`.
+    True,
+    /// It may become `false`. If that is its default, only a file can set `true`.
+    False,
+    /// A choice for all clients, which stays as the first file made it.
+    Fixed,
+    /// As [`Self::Fixed`], and also if a file has set the account or the connection: credentials are sent
+    /// only where the file that names the account wants them.
+    Account,
+}
+
+impl Protection {
+    /// Every kind that protects, for the reference page.
+    pub(super) const ALL: [Self; 5] = [Self::AtMost, Self::True, Self::False, Self::Fixed, Self::Account];
+
+    /// Whether `new` is no wider than `current`.
+    pub(super) fn narrows(self, current: &Value, new: &Value) -> bool {
+        match (self, current, new) {
+            (Self::Free, ..) => true,
+            (Self::AtMost, Value::Integer(current), Value::Integer(new)) => new <= current,
+            (Self::True, _, Value::Boolean(new)) => *new || current == &Value::Boolean(false),
+            (Self::False, _, Value::Boolean(new)) => !*new || current == &Value::Boolean(true),
+            _ => current == new,
+        }
+    }
+
+    /// Whether the default is a protection too.
+    pub(super) fn guards_default(self) -> bool {
+        matches!(self, Self::AtMost | Self::True | Self::False)
+    }
+
+    /// The mark in the reference page.
+    pub(super) fn mark(self) -> &'static str {
+        match self {
+            Self::Free => "",
+            Self::AtMost => "lower",
+            Self::True => "`true`",
+            Self::False => "`false`",
+            Self::Fixed => "fixed",
+            Self::Account => "fixed with the account",
+        }
+    }
+
+    /// The mark's meaning, for the reference page.
+    pub(super) fn meaning(self) -> &'static str {
+        match self {
+            Self::Free => "the later value is used",
+            Self::AtMost => "can be lowered, but not raised; a variable cannot raise the default either",
+            Self::True => {
+                "can become `true`, but not `false`; a variable cannot turn off a default of `true` either"
+            }
+            Self::False => {
+                "can become `false`, but not `true`; a variable cannot turn on a default of `false` either"
+            }
+            Self::Fixed => "stays as the first file that sets it says; a variable is used if no file sets it",
+            Self::Account => {
+                "as fixed, and a variable is not used either if a file sets `account` or `connection`"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_can_be_lowered_only() {
+        let narrows = |new| Protection::AtMost.narrows(&Value::Integer(5), &Value::Integer(new));
+        assert!(narrows(4) && narrows(5) && !narrows(6));
+    }
+
+    #[test]
+    fn a_switch_can_be_turned_to_its_safe_side_only() {
+        for (protection, safe) in [(Protection::True, true), (Protection::False, false)] {
+            for (current, new) in [(true, true), (true, false), (false, true), (false, false)] {
+                let expected = new == safe || current == new;
+                let (current, new) = (Value::Boolean(current), Value::Boolean(new));
+                assert_eq!(
+                    protection.narrows(&current, &new),
+                    expected,
+                    "{protection:?} {current:?} {new:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_choice_stays_and_what_protects_nothing_can_change() {
+        let (one, two) = (Value::Text("one".to_owned()), Value::Text("two".to_owned()));
+        for fixed in [Protection::Fixed, Protection::Account] {
+            assert!(fixed.narrows(&one, &one) && !fixed.narrows(&one, &two));
+        }
+        assert!(Protection::Free.narrows(&one, &two));
+    }
+}
