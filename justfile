@@ -57,6 +57,13 @@ stall attacks="":
     SNOWGATE_TEST_BIN_DIR="{{ justfile_directory() }}/target/release" SNOWGATE_TEST_STALL="{{ attacks }}" \
         cargo test --locked -p snowgate-tests --test stall -- --nocapture
 
+# Kill the gateway of very many shims, again and again, on release binaries; prints how long they take to come back.
+storm shims="10000" kills="10":
+    cargo build --release
+    SNOWGATE_TEST_BIN_DIR="{{ justfile_directory() }}/target/release" SNOWGATE_TEST_SHIMS={{ shims }} \
+        SNOWGATE_TEST_STORM_KILLS={{ kills }} \
+        cargo test --locked -p snowgate-tests --test storm -- --nocapture
+
 # Fuzz a target (hello, frames, shim_link, gateway_link or lines); needs cargo-fuzz and a nightly compiler.
 fuzz target="frames" seconds="300":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }} -max_len=600

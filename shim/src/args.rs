@@ -27,7 +27,8 @@ Options:
                         (default: by client, folder and profile)
       --socket PATH     Socket of the gateway                       [SNOWGATE_SOCKET]
       --gateway PATH    Gateway program to start                    [SNOWGATE_GATEWAY]
-                        (default: `snowgate` next to this program, then PATH)
+                        (default: `snowgate` next to this program, links
+                        followed, then PATH)
       --no-autostart    Fail if no gateway is running               [SNOWGATE_NO_AUTOSTART=1]
       --version         Print the version
   -h, --help            Print this help
@@ -120,19 +121,24 @@ fn is_on(value: &OsStr) -> bool {
     !["", "0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off))
 }
 
-/// The gateway's program: as named, or next to this program, or on PATH.
+/// The gateway's program: as named; or next to this program, as it was launched and then, if that was a link,
+/// where the link leads (an installation keeps its programs together); or on PATH.
 pub(crate) fn gateway_program(named: Option<&Path>, own: &Path) -> PathBuf {
     const NAME: &str = "snowgate";
     if let Some(named) = named {
         return std::path::absolute(named).unwrap_or_else(|_| named.to_owned());
     }
     let beside = own.with_file_name(NAME);
-    let on_path = || {
-        std::env::split_paths(&std::env::var_os("PATH")?)
-            .map(|dir| dir.join(NAME))
-            .find(|path| path.is_file())
-    };
-    if beside.is_file() { beside } else { on_path().unwrap_or(beside) }
+    if beside.is_file() {
+        return beside;
+    }
+    let real = own.canonicalize().unwrap_or_default().with_file_name(NAME);
+    if real.is_file() {
+        return real;
+    }
+    let on_path = std::env::var_os("PATH")
+        .and_then(|path| std::env::split_paths(&path).map(|dir| dir.join(NAME)).find(|path| path.is_file()));
+    on_path.unwrap_or(beside)
 }
 
 #[cfg(test)]
@@ -170,5 +176,29 @@ mod tests {
     fn an_unknown_argument_is_named_in_the_error() {
         assert!(options(&["--porfile", "x"], &[]).unwrap_err().contains("--porfile"));
         assert!(options(&["stray"], &[]).unwrap_err().contains("stray"));
+    }
+
+    #[test]
+    fn a_link_finds_the_gateway_beside_it_and_else_where_it_leads() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = dir.path().canonicalize().unwrap().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            folder
+        };
+        let (opt, local, bin) = (folder("opt"), folder("local"), folder("bin"));
+        std::fs::write(opt.join("snowgate-shim"), "").unwrap();
+        let link = |from: &Path, to: &Path| {
+            let link = from.join("snowgate-shim");
+            std::os::unix::fs::symlink(to.join("snowgate-shim"), &link).unwrap();
+            link
+        };
+        // A link to a link.
+        let (_, shim) = (link(&local, &opt), link(&bin, &local));
+        std::fs::write(opt.join("snowgate"), "").unwrap();
+        assert_eq!(gateway_program(None, &shim), opt.join("snowgate"));
+        std::fs::write(bin.join("snowgate"), "").unwrap();
+        assert_eq!(gateway_program(None, &shim), bin.join("snowgate"));
+        assert_eq!(gateway_program(Some(Path::new("/x/y")), &shim), Path::new("/x/y"));
     }
 }

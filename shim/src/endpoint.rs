@@ -64,6 +64,8 @@ pub enum EndpointError {
         path: PathBuf,
         /// Its mode.
         mode: u32,
+        /// Whether the user named it: then it is not ours.
+        named: bool,
     },
     /// The entry at the socket's path is not a socket.
     #[error("{path} is {kind}, not a socket", path = .0.display(), kind = .1)]
@@ -86,12 +88,13 @@ impl EndpointError {
         match self {
             Self::NoHome(_) => "set HOME or SNOWGATE_SOCKET".into(),
             Self::TooLong(_) => "set SNOWGATE_SOCKET (or --socket) to a shorter path".into(),
-            Self::NotDirectory(path, _) | Self::NotSocket(path, _) => {
-                format!("check and remove {}, or set SNOWGATE_SOCKET to another path", path.display())
-            }
-            Self::Foreign { .. } => "have its owner remove it, or set SNOWGATE_SOCKET to another path".into(),
-            Self::Open { path, .. } => {
+            Self::Open { path, named: false, .. } => {
                 format!("chmod 700 {}, or set SNOWGATE_SOCKET to another path", path.display())
+            }
+            // Whatever it is, it is not ours: nothing that changes or removes it is to be suggested.
+            Self::NotSocket(..) => "set SNOWGATE_SOCKET (or --socket) to another path".into(),
+            Self::NotDirectory(..) | Self::Foreign { .. } | Self::Open { .. } => {
+                "set SNOWGATE_SOCKET (or --socket) to a path in a folder that only you can write to".into()
             }
             Self::Io { .. } => "check the path and its permissions, or set SNOWGATE_SOCKET".into(),
         }
@@ -181,7 +184,7 @@ impl Endpoint {
         }
         let forbidden = if self.named { OTHERS_WRITE } else { OTHERS };
         if entry.mode & forbidden != 0 {
-            return Err(EndpointError::Open { path, mode: entry.mode });
+            return Err(EndpointError::Open { path, mode: entry.mode, named: self.named });
         }
         Ok(())
     }
@@ -226,7 +229,8 @@ fn describe(kind: EntryKind) -> &'static str {
         EntryKind::Directory => "a directory",
         EntryKind::Socket => "a socket",
         EntryKind::Link => "a symbolic link",
-        EntryKind::Other => "a file",
+        EntryKind::File => "a file",
+        EntryKind::Other => "a device or a pipe",
     }
 }
 
@@ -289,8 +293,32 @@ mod tests {
         let (_home, endpoint) = home();
         endpoint.prepare_dir().unwrap();
         std::fs::write(&endpoint.socket, "precious").unwrap();
-        assert!(matches!(endpoint.socket_exists(), Err(EndpointError::NotSocket(_, "a file"))));
+        let error = endpoint.socket_exists().unwrap_err();
+        assert!(matches!(error, EndpointError::NotSocket(_, "a file")), "{error}");
+        assert_eq!(error.next_step(), "set SNOWGATE_SOCKET (or --socket) to another path");
         assert_eq!(std::fs::read_to_string(&endpoint.socket).unwrap(), "precious");
+    }
+
+    #[test]
+    fn nothing_is_suggested_that_changes_what_is_not_ours() {
+        let home = tempfile::tempdir().unwrap();
+        let named = |path: &str| Endpoint::resolve(Some(Path::new(path)), None).unwrap();
+        let inside = |name: &str| named(home.path().join(name).to_str().unwrap());
+        std::fs::create_dir(home.path().join("folder")).unwrap();
+        std::fs::set_permissions(home.path().join("folder"), PermissionsExt::from_mode(0o777)).unwrap();
+        std::fs::write(home.path().join("file"), "").unwrap();
+        let errors = [
+            inside("folder").socket_exists().unwrap_err(),
+            inside("folder/socket").prepare_dir().unwrap_err(),
+            inside("file").socket_exists().unwrap_err(),
+            inside("file/socket").prepare_dir().unwrap_err(),
+            named("/dev/null").socket_exists().unwrap_err(),
+            EndpointError::Foreign { path: "/etc".into(), uid: 0, ours: 1000 },
+        ];
+        for error in errors {
+            let next_step = error.next_step();
+            assert!(next_step.starts_with("set SNOWGATE_SOCKET (or --socket) to"), "{error}: {next_step}");
+        }
     }
 
     #[test]

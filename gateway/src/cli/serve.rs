@@ -57,6 +57,7 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
         if let Some(error) = cause.downcast_ref::<BindError>() {
             return match error {
                 BindError::Endpoint(error) => Some(error.next_step()),
+                BindError::Foreign(error) => error.next_step(),
                 BindError::Taken(_) | BindError::Io { .. } => None,
             };
         }

@@ -13,7 +13,9 @@ use interprocess::local_socket::traits::tokio::Listener as _;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use snowgate_link::endpoint::{Endpoint, EndpointError};
+use snowgate_link::hello::{ClientHello, Role};
 use snowgate_link::os;
+use snowgate_link::start::{Attempt, StartError, connect};
 
 use super::inherited_fd;
 use crate::state::ShimProcess;
@@ -25,6 +27,11 @@ const LOOK_TIMEOUT: Duration = Duration::from_millis(300);
 /// The same for a lock that is marked: its holder may be about to let it go.
 const GATEWAY_TIMEOUT: Duration = Duration::from_millis(30);
 
+/// How long a process that listens in the socket's place has to show that it is a gateway, and how often it is
+/// asked.
+const LISTENER_TIMEOUT: Duration = Duration::from_secs(1);
+const LISTENER_CHECK: Duration = Duration::from_millis(20);
+
 /// Why a gateway cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -34,6 +41,9 @@ pub enum BindError {
     /// The place is not to be trusted.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// A process that is no gateway listens in the socket's place.
+    #[error(transparent)]
+    Foreign(StartError),
     /// The system refused.
     #[error("cannot {what} {}", path.display())]
     Io {
@@ -69,6 +79,7 @@ impl GatewayLock {
         match try_lock(&file) {
             Ok(()) => {
                 os::mark(&file);
+                refuse_foreign_listener(endpoint)?;
                 let inode = file.metadata().map_err(|source| io_error("look at", source))?.ino();
                 note_owner(&file);
                 Ok(Self { endpoint: endpoint.clone(), inode, file })
@@ -143,6 +154,27 @@ fn try_lock(file: &File) -> Result<(), TryLockError> {
             return Err(TryLockError::WouldBlock);
         }
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Fails if a process listens on the socket that is no gateway: a socket that was named by mistake is not
+/// replaced. (A gateway may listen whose lock was removed; it makes room.)
+fn refuse_foreign_listener(endpoint: &Endpoint) -> Result<(), BindError> {
+    let deadline = Instant::now() + LISTENER_TIMEOUT;
+    loop {
+        let why = match connect(endpoint, &ClientHello::new(Role::Control), deadline) {
+            Ok(Attempt::Absent | Attempt::Connected(_)) | Err(StartError::Refused(_)) => return Ok(()),
+            // Also a gateway that ends at this moment: the next look finds none.
+            Ok(Attempt::Dying) if Instant::now() < deadline => {
+                std::thread::sleep(LISTENER_CHECK);
+                continue;
+            }
+            Ok(Attempt::Dying) => "it hangs up",
+            Err(StartError::Deadline { .. }) => "it does not answer",
+            Err(error) => return Err(BindError::Foreign(error)),
+        };
+        let (socket, why) = (endpoint.socket.clone(), why.to_owned());
+        return Err(BindError::Foreign(StartError::NotGateway { socket, why }));
     }
 }
 
@@ -246,6 +278,36 @@ mod tests {
         std::fs::write(&endpoint.socket, "precious").unwrap();
         assert!(matches!(bind(&endpoint), Err(BindError::Endpoint(_))));
         assert_eq!(std::fs::read_to_string(&endpoint.socket).unwrap(), "precious");
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_another_program_listens_on_is_not_replaced() {
+        let home = tempfile::tempdir().unwrap();
+        let endpoint = endpoint(&home);
+        endpoint.prepare_dir().unwrap();
+        let foreign = std::os::unix::net::UnixListener::bind(&endpoint.socket).unwrap();
+        let before = inode(&endpoint.socket).unwrap();
+        // Silent, and one that hangs up.
+        assert!(bind(&endpoint).err().unwrap().to_string().contains("is not a Snowgate gateway"));
+        std::thread::spawn(move || foreign.incoming().for_each(drop));
+        assert!(bind(&endpoint).err().unwrap().to_string().contains("is not a Snowgate gateway"));
+        assert_eq!(inode(&endpoint.socket).unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_lock_can_be_taken_while_others_look_at_it() {
+        let home = tempfile::tempdir().unwrap();
+        let endpoint = endpoint(&home);
+        endpoint.prepare_dir().unwrap();
+        // As programs of earlier builds look: by taking it.
+        let looker = os::open_private(&endpoint.gateway_lock, false).unwrap();
+        looker.lock_shared().unwrap();
+        let looking = std::thread::spawn(move || {
+            std::thread::sleep(2 * GATEWAY_TIMEOUT);
+            drop(looker);
+        });
+        bind(&endpoint).unwrap();
+        looking.join().unwrap();
     }
 
     #[tokio::test]

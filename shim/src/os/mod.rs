@@ -45,6 +45,8 @@ pub enum EntryKind {
     Socket,
     /// A symbolic link.
     Link,
+    /// A file.
+    File,
     /// Anything else.
     Other,
 }
@@ -55,6 +57,7 @@ impl From<&Metadata> for Entry {
             kind if kind.is_dir() => EntryKind::Directory,
             kind if kind.is_socket() => EntryKind::Socket,
             kind if kind.is_symlink() => EntryKind::Link,
+            kind if kind.is_file() => EntryKind::File,
             _ => EntryKind::Other,
         };
         Self { kind, uid: metadata.uid(), mode: metadata.mode() & 0o7777 }

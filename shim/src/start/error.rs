@@ -93,7 +93,7 @@ impl StartError {
             Self::Absent(_) => Some("start a client, or run `snowgate serve`".into()),
             Self::Refused(refusal) => refusal.next_step.clone(),
             Self::ForeignPeer { .. } | Self::NotGateway { .. } => {
-                Some("stop that process, or set SNOWGATE_SOCKET to another path".into())
+                Some("set SNOWGATE_SOCKET (or --socket) to another path".into())
             }
             Self::Launch { .. } => Some(INSTALL_GATEWAY.into()),
             Self::Failed { next_step, .. } => next_step.clone(),

@@ -120,6 +120,47 @@ fn a_file_in_place_of_the_socket_is_neither_used_nor_deleted() {
 }
 
 #[test]
+fn a_socket_path_that_is_not_ours_is_left_alone() {
+    let home = Home::new();
+    let folder = home.path().join("theirs");
+    fs::create_dir(&folder).expect("making a folder");
+    fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).expect("as users' folders are");
+    let [file, inner, socket] = ["file", "folder", "socket"].map(|name| folder.join(name));
+    fs::write(&file, "precious").expect("writing");
+    fs::create_dir(&inner).expect("making a folder");
+    let listener = UnixListener::bind(&socket).expect("listening");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            read_hello(&mut stream);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    for (path, what) in [
+        (&file, "a file"),
+        (&inner, "a directory"),
+        (&socket, "is not a Snowgate gateway"),
+        (&"/dev/null".into(), ""),
+    ] {
+        let mut client = home.launch().arg("--socket").arg(path).start();
+        let mut messages = vec![refusal(&mut client)];
+        for command in ["serve", "status", "stop"] {
+            let output = home.run(&["--socket", path.to_str().expect("UTF-8"), command]);
+            assert!(!matches!(output.code, Some(0 | 3)), "{output:?}");
+            messages.push(output.stderr);
+        }
+        for message in messages {
+            assert!(message.contains(what) && message.contains("set SNOWGATE_SOCKET (or --socket) to"), "{message}");
+            assert!(!message.contains("remove"), "{message}");
+        }
+    }
+    let mut left: Vec<_> =
+        fs::read_dir(&folder).expect("reading").flatten().map(|entry| entry.file_name()).collect();
+    left.sort();
+    // The lock is ours: `serve` asks the listener only once it holds it.
+    assert_eq!(left, ["file", "folder", "socket", "socket.lock"]);
+}
+
+#[test]
 fn a_planted_link_in_place_of_a_lock_is_not_followed() {
     for lock in ["start.lock", "gateway.lock", "gateway.stderr"] {
         let home = Home::new();
