@@ -14,6 +14,7 @@ use crate::backend::fake::{Event, Script};
 use crate::backend::{Context, ErrorKind, Operation, Transaction};
 use crate::session::{Session, SessionContext};
 use crate::shared::testing::TestGateway;
+use crate::state::{FAILED, RAN};
 
 /// The facts of request `number` of `session`, which starts now.
 fn facts(session: &Session, number: u64) -> RequestFacts {
@@ -111,6 +112,46 @@ async fn a_replayed_write_that_the_journal_cannot_tell_about_is_not_run() {
     assert!(text(&write).0.contains("outcome unknown") && text(&write).1, "{write:?}");
     let read = answer(&gateway, session, &replayed(2), "execute_query", json!({"query": "select"})).await;
     assert!(!text(&read.unwrap()).1, "what only reads runs again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_another_run_has_begun_is_of_unknown_outcome() {
+    let gateway = TestGateway::new().await;
+    gateway.fake.script("insert", Script::endless().writing());
+    let session = &gateway.open_session().session;
+    let (sent, cancel) = (facts(session, 1), CancellationToken::new());
+    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel };
+    let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
+    let again = async {
+        while gateway.shared.writes.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // As of a connection that broke, and a look into the journal that came too early.
+        let again = execute(&gateway, session, 1, "insert").await;
+        cancel.cancel();
+        again
+    };
+    let (_, again) = tokio::join!(running, again);
+    let (text, is_error) = text(&again);
+    assert!(is_error && text.contains("outcome unknown: another run"), "{text}");
+    assert!(text.contains("check the data") && !text.contains("nothing was run"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_is_told_that_it_ran_though_there_was_no_room_for_its_result() {
+    let gateway = TestGateway::new().await;
+    gateway.fake.script("insert", Script::completes().writing());
+    let session = &gateway.open_session().session;
+    for (number, kept, expected) in [(1, RAN, "ran once and succeeded"), (2, FAILED, "ran once and failed")] {
+        execute(&gateway, session, number, "insert").await;
+        gateway.shared.state.finish(&session.key.id, number, kept.to_owned(), 10).await.unwrap();
+        let replayed = RequestFacts { replayed: true, ..facts(session, number) };
+        let again = answer(&gateway, session, &replayed, "execute_query", json!({"query": "insert"})).await;
+        let again = again.unwrap();
+        let (text, is_error) = text(&again);
+        assert!(text.contains(expected) && is_error == (kept == FAILED), "{text}");
+    }
+    assert_eq!(gateway.fake.requests().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

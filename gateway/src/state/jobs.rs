@@ -119,8 +119,9 @@ where
     }
 
     fn refuse(&mut self, error: StateError) {
-        if let Some(answer) = self.answer.take() {
-            let _ = answer.send(Err(error));
+        let Some(answer) = self.answer.take() else { return };
+        if let Err(Err(error)) = answer.send(Err(error)) {
+            tracing::warn!(%error, "a change that nobody waits for is not made");
         }
     }
 }

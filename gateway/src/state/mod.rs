@@ -50,8 +50,9 @@ use tokio::sync::oneshot;
 /// The file's name in the state folder.
 const FILE: &str = "state.db";
 
-/// Requests that wait for the file, at most; more are refused.
-const REQUESTS_MAX: usize = 4096;
+/// Requests that wait for the file, at most; more are refused. Thousands of shims come back at once when their
+/// gateway was killed.
+const REQUESTS_MAX: usize = 16_384;
 
 /// How much longer than the time of a request its caller waits for the thread to say so: the thread may be
 /// waiting for a disk.

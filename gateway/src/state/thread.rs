@@ -10,6 +10,9 @@
 //! | locked | [`Ask::timeout`](super::jobs::Ask) after it was asked |
 //! | locked, and a change has been refused for it | [`BUSY_GRACE`] after that, or after it was asked |
 //! | free again | never: the first change that succeeds says so |
+//!
+//! What undoes a change has longer than others and is not refused early; when the gateway is about to end, it
+//! has [`ASK_TIMEOUT`].
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +21,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::file::Mode;
-use super::jobs::Job;
+use super::jobs::{ASK_TIMEOUT, Job};
 use super::state_file::{Failure, StateFile};
 
 /// How long a change waits for a file that is known to be locked.
@@ -41,12 +44,22 @@ pub(super) struct Worker {
     busy_since: Option<Instant>,
     /// Why the last attempt failed.
     cause: String,
+    /// Since when no one can ask any more.
+    closing_since: Option<Instant>,
 }
 
 impl Worker {
     pub(super) fn new(file: StateFile, jobs: Receiver<Box<dyn Job>>) -> Self {
-        let (retry_at, cause) = (Instant::now(), String::new());
-        Self { file, jobs, waiting: VecDeque::new(), retry_at, pause: PAUSE_MIN, busy_since: None, cause }
+        Self {
+            file,
+            jobs,
+            waiting: VecDeque::new(),
+            retry_at: Instant::now(),
+            pause: PAUSE_MIN,
+            busy_since: None,
+            cause: String::new(),
+            closing_since: None,
+        }
     }
 
     /// Serves until no one can ask any more, and everything that was asked is done or refused.
@@ -62,7 +75,7 @@ impl Worker {
     }
 
     /// What is asked next; `Some(None)`: nothing until the next attempt; `None`: nothing for ever.
-    fn next(&self) -> Option<Option<Box<dyn Job>>> {
+    fn next(&mut self) -> Option<Option<Box<dyn Job>>> {
         if self.waiting.is_empty() {
             return self.jobs.recv().ok().map(Some);
         }
@@ -71,6 +84,7 @@ impl Worker {
             Ok(job) => Some(Some(job)),
             Err(RecvTimeoutError::Timeout) => Some(None),
             Err(RecvTimeoutError::Disconnected) => {
+                self.closing_since.get_or_insert_with(Instant::now);
                 sleep(pause);
                 Some(None)
             }
@@ -141,9 +155,12 @@ impl Worker {
     }
 
     fn is_late(&self, job: &dyn Job) -> bool {
-        let (now, asked_at) = (Instant::now(), job.asked_at());
-        let known_late = self.busy_since.is_some_and(|since| now >= since.max(asked_at) + BUSY_GRACE);
-        now >= asked_at + job.ask().timeout || (known_late && job.ask().mode != Mode::Read)
+        let (now, asked_at, ask) = (Instant::now(), job.asked_at(), job.ask());
+        let is_past = |since: Instant, time| now >= since.max(asked_at) + time;
+        let is_refused_early = ask.mode != Mode::Read && ask.timeout <= ASK_TIMEOUT;
+        is_past(asked_at, ask.timeout)
+            || (is_refused_early && self.busy_since.is_some_and(|since| is_past(since, BUSY_GRACE)))
+            || self.closing_since.is_some_and(|since| is_past(since, ASK_TIMEOUT))
     }
 
     fn refuse_late(&mut self, mut job: Box<dyn Job>) {

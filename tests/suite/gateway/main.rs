@@ -20,3 +20,4 @@ mod sample;
 mod service;
 mod sessions;
 mod start;
+mod state_file;

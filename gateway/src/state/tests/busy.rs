@@ -81,7 +81,7 @@ async fn more_requests_than_there_are_places_are_refused_with_the_number() {
     let take = || Place::take(&fixture.store.waiting, REQUESTS_MAX);
     let places: Vec<_> = std::iter::from_fn(take).collect();
     let error = fixture.store.entry("s", 1).await.unwrap_err();
-    assert!(error.is_busy() && error.to_string().contains("4096 requests wait"), "{error}");
+    assert!(error.is_busy() && error.to_string().contains("16384 requests wait"), "{error}");
     drop(places);
     assert!(!has(&fixture.store, "s", 1).await);
 }
@@ -93,4 +93,44 @@ async fn a_panic_costs_one_request_its_answer_and_nothing_else() {
     let asked = store.ask(Ask::READ, |_| -> rusqlite::Result<()> { panic!("a mistake") }).await;
     assert!(asked.unwrap_err().to_string().contains("internal error"));
     assert!(begin(&store, "s", 1).await && store.id() == id);
+}
+
+/// What SQLite says when it gets no memory.
+fn out_of_memory() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOMEM), None)
+}
+
+#[tokio::test]
+async fn what_lacks_memory_is_done_with_the_reserve_or_when_others_have_given_some_back() {
+    let Fixture { store, folder: _folder } = fixture().await;
+    for failures in [1, 4] {
+        let mut attempts = 0;
+        let run = move |access: &mut Access<'_>| {
+            attempts += 1;
+            access.connection.execute("INSERT INTO meta VALUES (?1, '')", [failures])?;
+            if attempts <= failures { Err(out_of_memory()) } else { Ok(attempts) }
+        };
+        assert_eq!(store.ask(Ask::OF_CALLER, run).await, Ok(failures + 1));
+    }
+    assert!(begin(&store, "s", 1).await && store.problem().is_none());
+}
+
+#[tokio::test]
+async fn what_undoes_a_change_waits_longer_than_others_and_not_beyond_the_end() {
+    let fixture = fixture().await;
+    let path = fixture.store.path().to_owned();
+    let begun = fixture.store.begin("s", 1, Digest::of("x"), None).await.unwrap();
+    let other = hold(&fixture);
+    drop(begun);
+    assert!(!fixture.store.drain().await, "the file is known to be held from here on");
+    assert!(has(&fixture.store, "s", 1).await);
+    drop(other);
+    assert!(fixture.store.drain().await && !has(&fixture.store, "s", 1).await);
+    let begun = fixture.store.begin("s", 2, Digest::of("x"), None).await.unwrap();
+    let other = hold(&fixture);
+    drop((begun, fixture.store));
+    drop(other);
+    let next = rusqlite::Connection::open(path).unwrap();
+    let left: u32 = next.query_row("SELECT count(*) FROM journal", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 1, "a replay is told that its outcome is unknown");
 }

@@ -9,6 +9,7 @@ mod outcome_unknown;
 mod retries;
 mod session_close;
 mod sessions;
+mod state_file;
 mod transactions;
 mod types;
 
