@@ -129,14 +129,18 @@ impl OpenFile {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(OPENING_TIMEOUT)?;
-        // NORMAL: a commit is handed to the system; only checkpoints wait for the disk. INCREMENTAL has an
-        // effect on a file that is made here; others are converted once they have much to give back.
+        let layout = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if layout == 0 {
+            // Before anything is in it. Other files are converted once they have much to give back; for them
+            // this would have to wait for whoever holds the file.
+            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+        }
+        // NORMAL: a commit is handed to the system; only checkpoints wait for the disk.
         connection.execute_batch(&format!(
-            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-            PRAGMA secure_delete = ON; PRAGMA cache_size = -{CACHE_KIB};
-            PRAGMA journal_size_limit = {WAL_BYTES_MAX};"
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;
+            PRAGMA cache_size = -{CACHE_KIB}; PRAGMA journal_size_limit = {WAL_BYTES_MAX};"
         ))?;
-        match connection.query_row("PRAGMA user_version", [], |row| row.get(0))? {
+        match layout {
             0 => make(&mut connection)?,
             LAYOUT => check(&connection)?,
             other => {

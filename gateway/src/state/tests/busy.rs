@@ -42,6 +42,16 @@ async fn changes_of_a_held_file_are_refused_together_and_reads_pass_them() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_held_can_be_opened_and_read() {
+    let fixture = fixture().await;
+    assert!(begin(&fixture.store, "s", 1).await);
+    let _other = hold(&fixture);
+    let next = fixture.reopened().await;
+    assert!(next.id().is_some() && next.id() == fixture.store.id() && has(&next, "s", 1).await);
+    assert_eq!(next.problem(), None);
+}
+
+#[tokio::test]
 async fn a_change_waits_for_a_file_that_is_held_for_a_moment() {
     let fixture = fixture().await;
     let other = hold(&fixture);
