@@ -3,6 +3,7 @@
 
 mod descriptors;
 mod heavy_lane;
+mod line_budget;
 mod newer_build;
 mod service;
 mod shutdown;
@@ -17,6 +18,7 @@ pub use descriptors::{Budget, Descriptors, TooFewDescriptors};
 pub use heavy_lane::{HEAVY_BYTES, HeavyLane};
 pub use newer_build::{NewerBuild, YIELD_PAUSE, is_newer};
 pub use service::Service;
+pub use line_budget::{HoldPermit, LineBudget, ReadPermit};
 pub use shutdown::Shutdown;
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os;
@@ -69,6 +71,8 @@ pub struct Shared {
     pub service: Option<Service>,
     /// Where large messages are read and written.
     pub heavy: HeavyLane,
+    /// The memory for long lines.
+    pub lines: LineBudget,
     /// Whether the gateway shuts down, and what follows.
     pub shutdown: Shutdown,
     /// The newest build that asks this gateway to make room.
@@ -108,6 +112,7 @@ impl Shared {
             log_problem: process.log_problem,
             service: process.service,
             heavy: HeavyLane::default(),
+            lines: LineBudget::default(),
             shutdown: Shutdown::default(),
             newer_build: NewerBuild::default(),
             program: os::own_program().unwrap_or_else(|| PathBuf::from("snowgate")),

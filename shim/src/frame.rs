@@ -119,6 +119,26 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// A payload that is owned: the buffer that it was received in.
+#[derive(Debug, Default)]
+pub struct Payload {
+    buffer: Vec<u8>,
+    /// Offset of its first byte.
+    start: usize,
+}
+
+impl From<&[u8]> for Payload {
+    fn from(bytes: &[u8]) -> Self {
+        Self { buffer: bytes.to_vec(), start: 0 }
+    }
+}
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+}
+
 /// Cuts a byte stream into frames. Its memory grows with the bytes that arrived, never with what a header
 /// claims.
 #[derive(Debug, Default)]
@@ -173,6 +193,25 @@ impl Decoder {
         }))
     }
 
+    /// Bytes that are still to come of the frame that has begun to arrive, and those of its whole payload;
+    /// `None` where its header is not there yet. Call it after [`Decoder::frame`] returned `None`.
+    pub fn announced(&self) -> Option<(usize, usize)> {
+        let (header, body) = self.buffer[self.start..].split_at_checked(HEADER_BYTES)?;
+        let payload = u32::from_le_bytes(array(header, 0)) as usize;
+        Some((payload.saturating_sub(body.len()), payload))
+    }
+
+    /// Takes the payload of the frame that [`Decoder::frame`] returned last, of `bytes`. It is copied only
+    /// where more bytes have arrived behind it.
+    pub fn take_payload(&mut self, bytes: usize) -> Payload {
+        let start = self.start - bytes;
+        if self.start < self.buffer.len() {
+            return Payload { buffer: self.buffer[start..self.start].to_vec(), start: 0 };
+        }
+        self.start = 0;
+        Payload { buffer: std::mem::take(&mut self.buffer), start }
+    }
+
     /// Drops decoded bytes, and memory that only one large frame needed.
     fn compact(&mut self) {
         self.buffer.drain(..self.start);
@@ -223,6 +262,29 @@ mod tests {
         decoder.push(&Frame::control(Kind::Line, 0, &payload).to_bytes());
         assert!(decoder.frame().unwrap().is_some());
         assert!(decoder.buffer().capacity() <= 2 * IDLE_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_payload_that_is_taken_is_not_copied_unless_more_follows_it() {
+        let frame = Frame::control(Kind::Line, 0, &[b'x'; 1000]).to_bytes();
+        let mut decoder = Decoder::new();
+        decoder.push(&frame[..100]);
+        assert!(decoder.frame().unwrap().is_none());
+        assert_eq!(decoder.announced(), Some((924, 1000)));
+        decoder.push(&frame[100..]);
+        assert!(decoder.frame().unwrap().is_some());
+        let place = decoder.buffer[HEADER_BYTES..].as_ptr();
+        let payload = decoder.take_payload(1000);
+        assert_eq!((payload.as_ref(), payload.as_ref().as_ptr()), (&[b'x'; 1000][..], place));
+        assert_eq!((decoder.buffer.capacity(), decoder.announced()), (0, None));
+
+        decoder.push(&frame);
+        decoder.push(&frame);
+        for _ in 0..2 {
+            assert!(decoder.frame().unwrap().is_some());
+            assert_eq!(decoder.take_payload(1000).as_ref(), [b'x'; 1000]);
+        }
+        assert_eq!(decoder.announced(), None);
     }
 
     proptest! {

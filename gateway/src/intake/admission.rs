@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use rmcp::model::RequestId;
 
 use super::RequestKind;
-use super::classify::{Rejection, duplicate, too_many_subscriptions};
+use super::rejection::{Rejection, duplicate, too_many_subscriptions};
 use super::running::{RunningRequest, RunningRequests};
 
 /// The bounds of one session.

@@ -1,20 +1,23 @@
-//! Classifies a client's message before `rmcp` sees it: what is not a valid request is answered by name,
-//! never dropped.
+//! Classifies a client's message before it is parsed: what is not a valid request is answered by name, never
+//! dropped.
+//!
+//! Only the outside is read here: id, method, the tool's name, the request that a cancel names, and what the
+//! client says of itself. The rest stays text until the request starts ([`super::parse_request`]).
 //!
 //! Error codes are JSON-RPC 2.0's. `rmcp` alone ignores unparsable lines and answers others without an id.
 
 use std::borrow::Cow;
 
-use rmcp::RoleServer;
-use rmcp::model::{ClientNotification, ClientRequest, ErrorCode, ErrorData, JsonRpcMessage, RequestId};
-use rmcp::service::RxJsonRpcMessage;
+use rmcp::model::RequestId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::bounds::{Outline, excess};
+use super::envelope::{Envelope, read_id};
+use super::extent::Extent;
+use super::meta::Meta;
+use super::rejection::{MISFIT, Rejection, invalid, unfit};
 use crate::mcp::ToolName;
-
-/// A message as `rmcp` takes it.
-pub type Incoming = RxJsonRpcMessage<RoleServer>;
 
 /// What a request does beyond its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,151 +50,131 @@ impl RequestKind {
 #[derive(Debug)]
 pub enum Message {
     /// Expects an answer.
-    Request {
-        /// Under this id.
-        id: RequestId,
-        /// What it does beyond that.
-        kind: RequestKind,
-        /// For `rmcp`.
-        message: Box<Incoming>,
-    },
-    /// Expects none.
-    Notification {
-        /// The request it cancels, if it does.
-        cancels: Option<RequestId>,
-        /// Whether it is `notifications/initialized`.
-        is_initialized: bool,
-        /// For `rmcp`.
-        message: Box<Incoming>,
-    },
-    /// Answers a request of ours; we have none under way, so it is late.
-    Response,
+    Request(RequestHead),
+    /// `notifications/cancelled`: the client wants no answer to this request any more.
+    Cancel(RequestId),
+    /// `notifications/initialized`
+    Initialized,
+    /// Needs no answer and changes nothing: any other notification, or the answer to a request of ours. We have
+    /// none under way, so it is late.
+    Ignored,
 }
 
-/// A message that is refused, and the error that says why.
-#[derive(Debug)]
-pub struct Rejection {
-    /// The id to answer under, where the message has a valid one.
-    pub id: Option<RequestId>,
-    /// The answer.
-    pub error: ErrorData,
-}
-
-/// A message's outside. `params` and results are only located here, not parsed.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    jsonrpc: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    method: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    result: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-/// Keeps `null` apart from a missing field.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+/// What is known of a request before it is parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestHead {
+    /// The id that it is answered under.
+    pub id: RequestId,
+    /// What it does beyond that.
+    pub kind: RequestKind,
+    /// What a call of the stateless era says that its client is called.
+    pub client: Option<String>,
+    /// The bytes that it takes, as text and parsed, at most.
+    pub memory_bytes: usize,
 }
 
 /// Classifies `line`, one JSON-RPC message.
 ///
 /// # Errors
-/// It is not one, or the params of a known method do not fit.
+/// It is not one, or it is over a bound.
 pub fn classify_line(line: &[u8]) -> Result<Message, Rejection> {
-    let text = str::from_utf8(line).map_err(|error| {
-        parse_error(format!("Parse error: the message is not UTF-8 (byte {})", error.valid_up_to()))
-    })?;
-    if text.trim_start().starts_with('[') {
-        return Err(invalid(None, "JSON-RPC batches are not supported; send one message a line"));
-    }
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => invalid(None, &format!("not a JSON-RPC message ({error})")),
-        _ => parse_error(format!("Parse error: the message is not JSON ({error})")),
-    })?;
+    let envelope = Envelope::read(line)?;
     let id = envelope.id.map(read_id).transpose()?;
     if envelope.jsonrpc.as_deref() != Some("2.0") {
         return Err(invalid(id, "`jsonrpc` must be \"2.0\""));
     }
-    let Some(method) = envelope.method else {
+    let Some(method) = &envelope.method else {
         let answers = id.is_some() && (envelope.result.is_some() || envelope.error.is_some());
-        return if answers { Ok(Message::Response) } else { Err(invalid(id, "there is no `method`")) };
+        return if answers { Ok(Message::Ignored) } else { Err(invalid(id, "there is no `method`")) };
     };
     match id {
-        Some(id) => classify_request(text, id, &method),
-        None => classify_notification(text, &method),
+        Some(id) => classify_request(line, id, method, envelope.params).map(Message::Request),
+        None => Ok(classify_notification(method, envelope.params)),
     }
 }
 
-fn read_id(raw: &RawValue) -> Result<RequestId, Rejection> {
-    serde_json::from_str(raw.get()).map_err(|_| invalid(None, "`id` must be a string or an integer"))
+/// What is read of a request's params.
+#[derive(Default, Deserialize)]
+struct ParamsHead<'a> {
+    /// Of a tool.
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, rename = "clientInfo")]
+    client: Option<&'a RawValue>,
+    #[serde(borrow, rename = "_meta")]
+    meta: Option<&'a RawValue>,
 }
 
-fn classify_request(text: &str, id: RequestId, method: &str) -> Result<Message, Rejection> {
-    let malformed = |id| Rejection {
-        id: Some(id),
-        error: ErrorData::invalid_params(format!("the params of {method} do not fit its schema"), None),
-    };
-    let Ok(message) = serde_json::from_str::<Incoming>(text) else { return Err(malformed(id)) };
-    let JsonRpcMessage::Request(request) = &message else { return Err(malformed(id)) };
-    let kind = match &request.request {
-        // What `rmcp` cannot read as the method it knows becomes a custom request, and then an unknown
-        // method.
-        ClientRequest::CustomRequest(_) if is_known(method) => return Err(malformed(id)),
-        ClientRequest::InitializeRequest(_) => RequestKind::Initialize,
-        ClientRequest::CallToolRequest(call) if call.params.name == ToolName::SetContext.as_str() => {
-            RequestKind::SetContext
+impl<'a> ParamsHead<'a> {
+    /// That of `params`; one without members if they are no object.
+    fn read(params: Option<&'a RawValue>) -> Option<Self> {
+        match params.map(RawValue::get) {
+            Some(params) if params.starts_with('{') => serde_json::from_str(params).ok(),
+            _ => Some(Self::default()),
         }
-        ClientRequest::CallToolRequest(_) => RequestKind::Call,
-        ClientRequest::SubscriptionsListenRequest(_) => RequestKind::Subscribe,
-        _ => RequestKind::Plain,
-    };
-    Ok(Message::Request { id, kind, message: Box::new(message) })
+    }
 }
 
-/// The methods whose malformed params are worth naming.
-fn is_known(method: &str) -> bool {
-    matches!(
+fn classify_request(
+    line: &[u8],
+    id: RequestId,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<RequestHead, Rejection> {
+    let known = ParamsHead::read(params).and_then(|head| Some((kind_of(method, head.name)?, head)));
+    let Some((kind, head)) = known else { return Err(unfit(id, method, MISFIT)) };
+    let meta = head.meta.map(Meta::read).unwrap_or_default();
+    let extent = Extent::of(line);
+    let outline = Outline {
         method,
-        "initialize" | "server/discover" | "ping" | "subscriptions/listen" | "tools/call" | "tools/list"
-    )
-}
-
-fn classify_notification(text: &str, method: &str) -> Result<Message, Rejection> {
-    let Ok(message @ JsonRpcMessage::Notification(_)) = serde_json::from_str::<Incoming>(text) else {
-        return Err(invalid(None, &format!("the params of {method} do not fit its schema")));
+        line_bytes: line.len(),
+        extent,
+        is_lasting: matches!(kind, RequestKind::Initialize | RequestKind::Subscribe),
+        meta_bytes: head.meta.map_or(0, |meta| meta.get().len()),
+        words: meta.words(head.client),
     };
-    let JsonRpcMessage::Notification(notification) = &message else { unreachable!("matched above") };
-    let cancels = match &notification.notification {
-        ClientNotification::CancelledNotification(cancelled) => cancelled.params.request_id.clone(),
-        _ => None,
-    };
-    let is_initialized = matches!(notification.notification, ClientNotification::InitializedNotification(_));
-    Ok(Message::Notification { cancels, is_initialized, message: Box::new(message) })
+    if let Some(why) = excess(&outline) {
+        return Err(unfit(id, method, &format!("are refused: {why}")));
+    }
+    let client = meta.client_name().filter(|_| kind.is_call());
+    Ok(RequestHead { id, kind, client, memory_bytes: extent.bytes(line.len()) })
 }
 
-/// The refusal of a second request under the id of one that still runs. It carries no id of its own: an
-/// answer under that id would end the first request in the client's eyes.
-pub(super) fn duplicate(id: &RequestId) -> Rejection {
-    invalid(None, &format!("id {} is in use by a request that still runs", serde_json::json!(id)))
+/// What a request of `method` does; `None` if it calls a tool without saying which.
+fn kind_of(method: &str, tool: Option<&RawValue>) -> Option<RequestKind> {
+    Some(match method {
+        "initialize" => RequestKind::Initialize,
+        "subscriptions/listen" => RequestKind::Subscribe,
+        "tools/call" => {
+            let tool: ToolWord<'_> = serde_json::from_str(tool?.get()).ok()?;
+            let is_set_context = tool.0 == ToolName::SetContext.as_str();
+            if is_set_context { RequestKind::SetContext } else { RequestKind::Call }
+        }
+        _ => RequestKind::Plain,
+    })
 }
 
-/// The refusal of a subscription beyond `limit`.
-pub(super) fn too_many_subscriptions(id: RequestId, limit: usize) -> Rejection {
-    invalid(Some(id), &format!("{limit} subscriptions are open, which is the limit; cancel one"))
+/// A tool's name, not copied where it has no escapes.
+#[derive(Deserialize)]
+struct ToolWord<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+struct CancelHead<'a> {
+    #[serde(borrow, rename = "requestId")]
+    request_id: &'a RawValue,
 }
 
-fn parse_error(message: String) -> Rejection {
-    Rejection { id: None, error: ErrorData::new(ErrorCode::PARSE_ERROR, message, None) }
-}
-
-fn invalid(id: Option<RequestId>, why: &str) -> Rejection {
-    Rejection {
-        id,
-        error: ErrorData::new(ErrorCode::INVALID_REQUEST, format!("Invalid request: {why}"), None),
+fn classify_notification(method: &str, params: Option<&RawValue>) -> Message {
+    match method {
+        "notifications/initialized" => Message::Initialized,
+        "notifications/cancelled" => {
+            let cancelled =
+                params.and_then(|params| serde_json::from_str::<CancelHead<'_>>(params.get()).ok());
+            // What is no id, or too long for one, is no request's.
+            let id = cancelled.and_then(|cancelled| read_id(cancelled.request_id).ok());
+            id.map_or(Message::Ignored, Message::Cancel)
+        }
+        _ => Message::Ignored,
     }
 }
 
@@ -239,24 +222,112 @@ mod tests {
     #[test]
     fn requests_notifications_and_late_answers_are_told_apart() {
         let classified = |line: &str| classify_line(line.as_bytes()).unwrap();
-        assert!(matches!(
-            classified(
-                r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"set_context","arguments":{}}}"#
+        let kind = |line: &str| match classified(line) {
+            Message::Request(head) => head.kind,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            kind(
+                r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"set\u005fcontext","arguments":{}}}"#
             ),
-            Message::Request { kind: RequestKind::SetContext, .. }
-        ));
+            RequestKind::SetContext
+        );
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":3,"method":"x/y"}"#), RequestKind::Plain);
         assert!(matches!(
             classified(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}"#),
-            Message::Notification { cancels: Some(RequestId::Number(3)), .. }
+            Message::Cancel(RequestId::Number(3))
         ));
         assert!(matches!(
             classified(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#),
-            Message::Notification { is_initialized: true, .. }
+            Message::Initialized
         ));
-        assert!(matches!(classified(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#), Message::Response));
-        assert!(matches!(
-            classified(r#"{"jsonrpc":"2.0","id":3,"method":"x/y"}"#),
-            Message::Request { kind: RequestKind::Plain, .. }
-        ));
+        for ignored in [
+            r#"{"jsonrpc":"2.0","id":3,"result":{}}"#,
+            r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#,
+            r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":[]}}"#,
+            r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"x":1}}"#,
+        ] {
+            assert!(matches!(classified(ignored), Message::Ignored), "{ignored}");
+        }
+    }
+
+    #[test]
+    fn a_call_tells_what_its_client_is_called() {
+        let line = |meta: &str| {
+            let params = format!(r#"{{"name":"session_info","_meta":{meta}}}"#);
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#)
+        };
+        for (meta, client) in [
+            ("{}", None),
+            (r#"{"io.modelcontextprotocol/clientInfo":{"name":"a\"b","version":"1"}}"#, Some("a\"b")),
+            (r#"{"io.modelcontextprotocol/clientInfo":{"name":"a"}}"#, None),
+            (r#"{"io.modelcontextprotocol/clientInfo":7}"#, None),
+        ] {
+            let Message::Request(head) = classify_line(line(meta).as_bytes()).unwrap() else { panic!() };
+            assert_eq!((head.kind, head.client.as_deref()), (RequestKind::Call, client), "{meta}");
+        }
+    }
+
+    /// A request in whose params `long` stands in some place.
+    fn with_long(long: &str) -> [String; 4] {
+        let params = [
+            format!(r#"{{"name":"execute_query","arguments":{{"query":"select 1","x":{long}}}}}"#),
+            format!(r#"{{"name":"session_info","x":{long}}}"#),
+            format!(r#"{{"name":"session_info","arguments":{long}}}"#),
+            format!(r#"{{"name":{long}}}"#),
+        ];
+        params
+            .map(|params| format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#))
+    }
+
+    #[test]
+    fn too_many_values_are_refused_under_the_id_with_the_bound() {
+        for long in [
+            format!("[{}0]", "0,".repeat(100_000)),
+            format!("[{}0]", "{},".repeat(100_000)),
+            format!(r#"{{{}"k":0}}"#, r#""k":0,"#.repeat(60_000)),
+            format!("{}{}", "[".repeat(200), "]".repeat(200)),
+        ] {
+            for line in with_long(&long) {
+                let (id, code, message) = refused(&line);
+                let is_misfit = line.contains(r#"{"name":{"#) || line.contains(r#"{"name":["#);
+                assert_eq!((id.as_deref(), code), (Some("x"), -32602), "{message}");
+                let is_named = message.contains("100000") || message.contains("100 levels");
+                assert!(is_named || is_misfit, "{message}");
+                assert!(message.len() < 300, "{message}");
+            }
+        }
+        for line in &with_long(&format!("\"{}\"", "[,".repeat(1_000_000)))[..2] {
+            assert!(classify_line(line.as_bytes()).is_ok(), "a long text is one value");
+        }
+    }
+
+    #[test]
+    fn words_that_are_repeated_or_kept_have_bounds() {
+        let long = "x".repeat(300);
+        let request = |method: &str, params: &str| {
+            format!(r#"{{"jsonrpc":"2.0","id":"x","method":"{method}","params":{params}}}"#)
+        };
+        for (line, word) in [
+            (request(&long, "{}"), "`method` has 300 bytes"),
+            (request("ping", &format!(r#"{{"_meta":{{"progressToken":"{long}"}}}}"#)), "`progressToken`"),
+            (request("initialize", &format!(r#"{{"clientInfo":{{"name":"{long}"}}}}"#)), "client's name"),
+            (request("initialize", &format!(r#"{{"x":"{}"}}"#, "x".repeat(70_000))), "65536"),
+            (request("initialize", &format!(r#"{{"x":[{}0]}}"#, "0,".repeat(3_000))), "2000"),
+            (request("ping", &format!(r#"{{"_meta":{{"x":"{}"}}}}"#, "x".repeat(70_000))), "`_meta`"),
+        ] {
+            let (id, _, message) = refused(&line);
+            assert_eq!(id.as_deref(), Some("x"));
+            assert!(message.contains(word) && message.len() < 500, "{message}");
+        }
+        let id = |id: &str| format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"ping"}}"#);
+        assert!(classify_line(id(&long[..256]).as_bytes()).is_ok());
+        for long in [&long[..257], &"\\u0041".repeat(257), &"x".repeat(1_000_000)] {
+            let (no_id, code, message) = refused(&id(long));
+            assert_eq!((no_id, code), (None, -32600));
+            assert!(message.contains("256 bytes") && message.len() < 100, "{message}");
+        }
+        let (_, _, message) = refused(&format!("\"{}\"", "x".repeat(100_000)));
+        assert!(message.len() < 300, "{message}");
     }
 }

@@ -1,6 +1,9 @@
 //! What goes on to `rmcp`: a request under its number in place of the client's id, with its facts.
 
-use rmcp::model::{ClientNotification, GetExtensions, GetMeta, JsonRpcMessage, RequestId};
+use rmcp::model::{
+    CancelledNotification, CancelledNotificationParam, ClientNotification, GetExtensions, GetMeta,
+    InitializedNotification, JsonRpcMessage, RequestId,
+};
 
 use super::Incoming;
 use super::admission::Arrival;
@@ -34,13 +37,17 @@ pub fn forward<G: Clone + Send + Sync + 'static>(message: &mut Incoming, facts: 
     }
 }
 
-/// Has a cancel notification name request `number` as `rmcp` knows it.
-pub fn redirect_cancel(notification: &mut Incoming, number: u64) {
-    if let JsonRpcMessage::Notification(notification) = notification
-        && let ClientNotification::CancelledNotification(cancelled) = &mut notification.notification
-    {
-        cancelled.params.request_id = Some(private_id(number));
-    }
+/// The cancel of request `number`, as `rmcp` knows it.
+pub fn cancel_of(number: u64) -> Incoming {
+    let params = CancelledNotificationParam::new(Some(private_id(number)), None);
+    let cancelled = CancelledNotification::new(params);
+    JsonRpcMessage::notification(ClientNotification::CancelledNotification(cancelled))
+}
+
+/// `notifications/initialized`
+pub fn initialized() -> Incoming {
+    let initialized = InitializedNotification::default();
+    JsonRpcMessage::notification(ClientNotification::InitializedNotification(initialized))
 }
 
 /// The number of the request that `rmcp` knows by `id`.
@@ -58,15 +65,15 @@ fn private_id(number: u64) -> RequestId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intake::{Message, RequestKind, classify_line};
+    use crate::intake::{RequestKind, parse_request};
     use crate::session::{Opening, SessionContext, SessionTable};
 
     #[test]
     fn a_request_goes_on_under_its_number_with_its_facts() {
         let line = br#"{"jsonrpc":"2.0","id":"a","method":"tools/list","params":{"_meta":
             {"traceparent":"00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"}}}"#;
-        let Message::Request { id, kind, mut message } = classify_line(line).unwrap() else { panic!() };
-        assert_eq!(kind, RequestKind::Plain);
+        let (id, kind) = (RequestId::String("a".into()), RequestKind::Plain);
+        let mut message = parse_request(line, &id).unwrap();
         let session = Session::new(Opening::of(SessionTable::fresh_key()), SessionContext::default());
         let arrival = Arrival { number: 7, id, kind, replayed: true, is_acknowledged: false, parcel: () };
         let facts = facts_of(&arrival, &message, &session);

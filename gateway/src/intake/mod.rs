@@ -2,17 +2,25 @@
 //! `registration`.
 //!
 //! A front (`link`, later `http`) classifies what it received ([`classify_line`]), hands requests to its
-//! session's [`Admission`], starts what that lets start, and tells it of ends, answers and cancels. What goes
-//! on to MCP carries its [`RequestFacts`](crate::mcp::RequestFacts).
+//! session's [`Admission`], parses what that lets start ([`parse_request`]), and tells it of ends, answers and
+//! cancels. What goes on to MCP carries its [`RequestFacts`](crate::mcp::RequestFacts).
 
 mod admission;
+mod bounds;
 mod classify;
+mod envelope;
+mod extent;
 mod forward;
+mod meta;
+mod parse;
 mod registration;
+mod rejection;
 mod running;
 
 pub use admission::{Admission, Arrival, Backlog, Cancelled, Limits, Next};
-pub use classify::{Incoming, Message, Rejection, RequestKind, classify_line};
-pub use forward::{facts_of, forward, number_of, redirect_cancel};
-pub use registration::{register, stated_client};
+pub use classify::{Message, RequestHead, RequestKind, classify_line};
+pub use forward::{cancel_of, facts_of, forward, initialized, number_of};
+pub use parse::{Incoming, parse_request};
+pub use registration::register;
+pub use rejection::{Rejection, no_room};
 pub use running::RunningRequest;

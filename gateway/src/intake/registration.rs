@@ -6,9 +6,6 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{GetMeta, JsonRpcMessage};
-
-use super::Incoming;
 use crate::backend::Context;
 use crate::session::{Session, SessionContext};
 use crate::shared::Shared;
@@ -24,16 +21,6 @@ pub async fn register(shared: &Shared, session: &Arc<Session>, client: Option<St
         session.set_persisted();
     }
     session.set_registered();
-}
-
-/// What a stateless request says that its client is called.
-pub fn stated_client(message: &Incoming) -> Option<String> {
-    match message {
-        JsonRpcMessage::Request(request) => {
-            request.request.get_meta().client_info().map(|client| client.name)
-        }
-        _ => None,
-    }
 }
 
 /// Takes over the context that an earlier session left, if it still exists.

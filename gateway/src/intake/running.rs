@@ -28,6 +28,13 @@ pub struct RunningRequest {
     has_ended: bool,
 }
 
+impl RunningRequest {
+    /// Whether the client still wants its answer.
+    pub fn is_wanted(&self) -> bool {
+        !self.is_cancelled
+    }
+}
+
 /// All requests that run, by number.
 #[derive(Debug, Default)]
 pub(super) struct RunningRequests {

@@ -20,6 +20,7 @@ use rmcp::model::{
 };
 use rmcp::service::TxJsonRpcMessage;
 use serde::Serialize;
+use snowgate_link::frame::Payload;
 use snowgate_link::{GatewayLink, MESSAGE_BYTES_MAX};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -28,9 +29,10 @@ use tokio_util::sync::CancellationToken;
 use super::outbox::Outbox;
 use super::pins::PinSlot;
 use crate::intake::{
-    Admission, Arrival, Cancelled, Incoming, Limits, Next, Rejection, RequestKind, RunningRequest, number_of,
+    Admission, Arrival, Cancelled, Limits, Next, Rejection, RequestKind, RunningRequest, number_of,
 };
 use crate::session::Session;
+use crate::shared::HoldPermit;
 
 /// How long the last words to a shim may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -59,10 +61,14 @@ impl LinkStream for interprocess::local_socket::tokio::Stream {
 /// What the link keeps with a request that waits.
 #[derive(Debug)]
 pub(super) struct Parcel {
-    /// For `rmcp`.
-    pub(super) message: Box<Incoming>,
+    /// Its line, which is parsed when it starts.
+    pub(super) line: Payload,
     /// Bytes of its line: their credit is given back when it starts.
     pub(super) bytes: usize,
+    /// What a call of the stateless era says that its client is called.
+    pub(super) client: Option<String>,
+    /// Memory for a long one, held to its end.
+    pub(super) held: Option<HoldPermit>,
 }
 
 /// One connection's requests and writing side.
@@ -155,6 +161,20 @@ impl<S: LinkStream> Channel<S> {
         self.session.counters.errors.fetch_add(1, Ordering::Relaxed);
         let line = error_line(rejection.id.as_ref(), &rejection.error);
         self.with_outbox(|outbox| outbox.push(line, seq, Some(bytes)));
+    }
+
+    /// Request `number`, which has started, is refused: its params do not fit.
+    pub(super) fn refuse_started(&self, number: u64, rejection: &Rejection) {
+        if self.change(|state| state.admission.answer(number)).is_some() {
+            self.session.counters.errors.fetch_add(1, Ordering::Relaxed);
+            self.push_line(error_line(rejection.id.as_ref(), &rejection.error), number);
+        }
+        self.freed.notify_one();
+    }
+
+    /// Whether the client still wants an answer to request `number`, which has started.
+    pub(super) fn is_wanted(&self, number: u64) -> bool {
+        self.lock().admission.get(number).is_some_and(RunningRequest::is_wanted)
     }
 
     /// What may happen next; a request that starts runs from here on.
@@ -395,8 +415,8 @@ impl<S: LinkStream> Channel<S> {
 pub(super) struct HandlerGuard<S: LinkStream>(Arc<EndOnDrop<S>>);
 
 impl<S: LinkStream> HandlerGuard<S> {
-    pub(super) fn new(channel: &Arc<Channel<S>>, number: u64) -> Self {
-        Self(Arc::new(EndOnDrop { channel: Arc::downgrade(channel), number }))
+    pub(super) fn new(channel: &Arc<Channel<S>>, number: u64, held: Option<HoldPermit>) -> Self {
+        Self(Arc::new(EndOnDrop { channel: Arc::downgrade(channel), number, _held: held }))
     }
 }
 
@@ -409,6 +429,7 @@ impl<S: LinkStream> Clone for HandlerGuard<S> {
 struct EndOnDrop<S: LinkStream> {
     channel: Weak<Channel<S>>,
     number: u64,
+    _held: Option<HoldPermit>,
 }
 
 impl<S: LinkStream> Drop for EndOnDrop<S> {

@@ -11,6 +11,7 @@ mod connection;
 mod control;
 mod handshake;
 mod hellos;
+mod inbound;
 mod outbox;
 mod pins;
 #[cfg(test)]

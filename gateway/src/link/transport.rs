@@ -10,7 +10,9 @@
 //! `receive` is called in a `select!` of `rmcp`'s, so everything it knows lives in `self`.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,38 +20,42 @@ use rmcp::RoleServer;
 use rmcp::service::TxJsonRpcMessage;
 use rmcp::transport::Transport;
 use snowgate_link::frame::Decoder;
-use snowgate_link::{Incoming as LinkEvent, ProtocolError};
-use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::channel::{Channel, HandlerGuard, LinkStream, Parcel};
+use super::inbound::{Closed, Event, Inbound, Line, Stamp};
 use super::pins::PinSlot;
 use crate::intake::{
-    Arrival, Incoming, Message, Next, Rejection, classify_line, facts_of, forward, redirect_cancel, register,
-    stated_client,
+    Arrival, Incoming, Message, Next, Rejection, cancel_of, facts_of, forward, initialized, parse_request,
+    register,
 };
 use crate::session::Session;
-use crate::shared::Shared;
+use crate::shared::{HEAVY_BYTES, Shared};
 
 /// How long requests may go on after the client's goodbye. The shim waits a little longer.
 const BYE_GRACE: Duration = Duration::from_millis(50);
 
-/// A frame, classified.
-enum Event {
-    Line { seq: u64, bytes: usize, replayed: bool, pinned: bool, message: Result<Message, Rejection> },
-    Bye,
+/// A request that has started and is being parsed.
+struct Starting<S: LinkStream> {
+    /// Without its line.
+    arrival: Arrival<Parcel>,
+    guard: HandlerGuard<S>,
+    parsing: Pin<Box<dyn Future<Output = Parsed> + Send>>,
 }
 
+type Parsed = Result<Box<Incoming>, Rejection>;
+
 /// The transport of one connection.
-pub(super) struct LinkTransport<S> {
+pub(super) struct LinkTransport<S: LinkStream> {
     shared: Arc<Shared>,
-    stream: Arc<S>,
-    decoder: Decoder,
+    inbound: Inbound<S>,
     channel: Arc<Channel<S>>,
     session: Arc<Session>,
     /// Notifications on their way to `rmcp`.
     ready: VecDeque<Incoming>,
+    /// A long request; nothing else starts meanwhile, so that all start in order.
+    starting: Option<Starting<S>>,
     phase: Phase,
 }
 
@@ -70,8 +76,9 @@ impl<S: LinkStream> LinkTransport<S> {
         channel: Arc<Channel<S>>,
         session: Arc<Session>,
     ) -> Self {
-        let (ready, phase) = (VecDeque::new(), Phase::Open);
-        Self { shared, stream, decoder, channel, session, ready, phase }
+        let inbound = Inbound::new(Arc::clone(&shared), stream, decoder);
+        let (ready, starting, phase) = (VecDeque::new(), None, Phase::Open);
+        Self { shared, inbound, channel, session, ready, starting, phase }
     }
 
     /// The next message for `rmcp` that can go now.
@@ -79,25 +86,55 @@ impl<S: LinkStream> LinkTransport<S> {
         if let Some(message) = self.ready.pop_front() {
             return Some(message);
         }
-        match self.channel.next() {
-            Next::Start(arrival) => {
-                let facts = facts_of(&arrival, &arrival.parcel.message, &self.session);
-                let guard = HandlerGuard::new(&self.channel, arrival.number);
-                let mut message = arrival.parcel.message;
+        while self.starting.is_none() {
+            match self.channel.next() {
+                Next::Start(arrival) => {
+                    if let Some(message) = self.start(arrival) {
+                        return Some(message);
+                    }
+                }
+                Next::Register => self.begin_registration(),
+                Next::Wait => break,
+            }
+        }
+        None
+    }
+
+    /// Parses a request that starts; a long one later, in the lane.
+    fn start(&mut self, mut arrival: Arrival<Parcel>) -> Option<Incoming> {
+        let guard = HandlerGuard::new(&self.channel, arrival.number, arrival.parcel.held.take());
+        let (line, id) = (std::mem::take(&mut arrival.parcel.line), arrival.id.clone());
+        if arrival.parcel.bytes <= HEAVY_BYTES {
+            let parsed = parse_request(line.as_ref(), &id);
+            return self.started(&arrival, guard, parsed);
+        }
+        let lane = self.shared.heavy.clone();
+        let parsing = Box::pin(async move { lane.run(move || parse_request(line.as_ref(), &id)).await });
+        self.starting = Some(Starting { arrival, guard, parsing });
+        None
+    }
+
+    /// What goes on to `rmcp` of a request that has started.
+    fn started(&self, arrival: &Arrival<Parcel>, guard: HandlerGuard<S>, parsed: Parsed) -> Option<Incoming> {
+        let number = arrival.number;
+        match parsed {
+            // Its end is told by the guard.
+            Ok(_) if !self.channel.is_wanted(number) => None,
+            Ok(mut message) => {
+                let facts = facts_of(arrival, &message, &self.session);
                 forward(&mut message, facts, guard);
                 Some(*message)
             }
-            Next::Register => {
-                self.begin_registration();
+            Err(rejection) => {
+                self.channel.refuse_started(number, &rejection);
                 None
             }
-            Next::Wait => None,
         }
     }
 
     /// Registers the session; the channel is woken once its calls may start.
     fn begin_registration(&self) {
-        let client = self.channel.look_at_first(|call| stated_client(&call.parcel.message)).flatten();
+        let client = self.channel.look_at_first(|call| call.parcel.client.clone()).flatten();
         let (shared, session) = (Arc::clone(&self.shared), Arc::clone(&self.session));
         let channel = Arc::clone(&self.channel);
         let registering = async move {
@@ -139,32 +176,22 @@ impl<S: LinkStream> LinkTransport<S> {
         }
     }
 
-    /// Takes the frames that are complete.
-    fn take_frames(&mut self) {
-        match self.classify_frames() {
-            Ok(events) => events.into_iter().for_each(|event| self.handle(event)),
-            Err(error) => {
-                self.session.span.in_scope(|| {
-                    tracing::warn!(%error, "closing a connection that breaks the protocol");
-                });
-                self.end();
+    /// Takes what is there; `came` says whether more may come.
+    fn take_events(&mut self, came: Result<(), Closed>) {
+        let mut came = came;
+        while came.is_ok() {
+            match self.inbound.next(&self.channel) {
+                Ok(Some(event)) => self.handle(event),
+                Ok(None) => return,
+                Err(closed) => came = Err(closed),
             }
         }
-    }
-
-    fn classify_frames(&mut self) -> Result<Vec<Event>, ProtocolError> {
-        let mut events = Vec::new();
-        while let Some(frame) = self.decoder.frame()? {
-            match self.channel.with_link(|link| link.received(&frame))? {
-                LinkEvent::Line { seq, replay, pinned, payload } => {
-                    let (bytes, message) = (payload.len(), classify_line(payload));
-                    events.push(Event::Line { seq, bytes, replayed: replay, pinned, message });
-                }
-                LinkEvent::Bye => events.push(Event::Bye),
-                LinkEvent::Credit => {}
-            }
+        if let Err(error @ (Closed::Protocol(_) | Closed::Slow)) = came {
+            self.session
+                .span
+                .in_scope(|| tracing::warn!(%error, "closing a connection that breaks the protocol"));
         }
-        Ok(events)
+        self.end();
     }
 
     fn handle(&mut self, event: Event) {
@@ -175,40 +202,43 @@ impl<S: LinkStream> LinkTransport<S> {
                 self.phase = Phase::Closing(Instant::now() + BYE_GRACE);
             }
             // Not acknowledged: the next gateway's.
-            Event::Line { .. } if matches!(self.phase, Phase::Draining(_)) => {}
-            Event::Line { seq, bytes, replayed, pinned, message } => match message {
-                Ok(Message::Request { id, kind, message }) => {
-                    let parcel = Parcel { message, bytes };
-                    let is_acknowledged = pinned;
-                    self.channel.admit(Arrival { number: seq, id, kind, replayed, is_acknowledged, parcel });
-                }
-                Ok(Message::Notification { cancels, is_initialized, message }) => {
-                    self.take_line(seq, bytes, is_initialized);
-                    match cancels {
-                        None => self.ready.push_back(*message),
-                        Some(id) => {
-                            let mut notification = *message;
-                            if let Some(number) = self.channel.cancel(&id) {
-                                redirect_cancel(&mut notification, number);
-                                self.ready.push_back(notification);
-                            }
-                        }
-                    }
-                }
-                Ok(Message::Response) => self.take_line(seq, bytes, false),
-                Err(rejection) => self.channel.reject(seq, bytes, &rejection),
-            },
+            Event::Line(_) if matches!(self.phase, Phase::Draining(_)) => {}
+            Event::Line(line) => self.take_line(line),
         }
     }
 
-    /// Line `seq` gets no answer.
-    fn take_line(&self, seq: u64, bytes: usize, is_initialized: bool) {
-        self.channel.with_outbox(|outbox| {
-            outbox.processed(bytes);
-            if is_initialized {
-                outbox.pin_in(PinSlot::Initialized, seq);
+    fn take_line(&mut self, line: Line) {
+        let Line { stamp, text, message, held } = line;
+        let Stamp { seq, bytes, replayed, pinned } = stamp;
+        match message {
+            Ok(Message::Request(head)) => {
+                let parcel = Parcel { line: text, bytes, client: head.client, held };
+                let (id, kind, is_acknowledged) = (head.id, head.kind, pinned);
+                self.channel.admit(Arrival { number: seq, id, kind, replayed, is_acknowledged, parcel });
             }
-            outbox.acknowledge(seq);
+            Ok(Message::Cancel(id)) => {
+                self.acknowledge(stamp, false);
+                if let Some(number) = self.channel.cancel(&id) {
+                    self.ready.push_back(cancel_of(number));
+                }
+            }
+            Ok(Message::Initialized) => {
+                self.acknowledge(stamp, true);
+                self.ready.push_back(initialized());
+            }
+            Ok(Message::Ignored) => self.acknowledge(stamp, false),
+            Err(rejection) => self.channel.reject(seq, bytes, &rejection),
+        }
+    }
+
+    /// A line gets no answer.
+    fn acknowledge(&self, line: Stamp, is_initialized: bool) {
+        self.channel.with_outbox(|outbox| {
+            outbox.processed(line.bytes);
+            if is_initialized {
+                outbox.pin_in(PinSlot::Initialized, line.seq);
+            }
+            outbox.acknowledge(line.seq);
         });
     }
 }
@@ -244,10 +274,14 @@ impl<S: LinkStream> Transport<RoleServer> for LinkTransport<S> {
             let deadline = self.deadline();
             let channel = Arc::clone(&self.channel);
             tokio::select! {
-                read = read_some(&*self.stream, &mut self.decoder) => match read {
-                    Ok(0) | Err(_) => self.end(),
-                    Ok(_) => self.take_frames(),
-                },
+                came = self.inbound.ready() => self.take_events(came),
+                parsed = parsed(&mut self.starting) => {
+                    if let Some(Starting { arrival, guard, .. }) = self.starting.take()
+                        && let Some(message) = self.started(&arrival, guard, parsed)
+                    {
+                        return Some(message);
+                    }
+                }
                 () = channel.freed.notified() => {}
                 () = self.session.gone.cancelled() => self.end(),
                 () = self.shared.shutdown.drain.cancelled(), if self.phase == Phase::Open => self.begin_drain(),
@@ -262,12 +296,12 @@ impl<S: LinkStream> Transport<RoleServer> for LinkTransport<S> {
     }
 }
 
-/// Reads once; nothing is lost if the future is dropped.
-async fn read_some<S: LinkStream>(stream: &S, decoder: &mut Decoder) -> io::Result<usize> {
-    const READ_BYTES: usize = 16 * 1024;
-    let buffer = decoder.buffer();
-    buffer.reserve(READ_BYTES);
-    stream.half().read_buf(buffer).await
+/// Waits for a request that is being parsed; nothing is lost if the future is dropped.
+async fn parsed<S: LinkStream>(starting: &mut Option<Starting<S>>) -> Parsed {
+    match starting {
+        Some(starting) => starting.parsing.as_mut().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

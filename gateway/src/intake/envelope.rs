@@ -1,0 +1,81 @@
+//! The outside of a JSON-RPC message. What is inside `params` and results is only located, never parsed.
+
+use std::borrow::Cow;
+
+use rmcp::model::RequestId;
+use serde::Deserialize;
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use super::rejection::{Rejection, invalid, parse_error};
+
+/// An id's bytes, at most: every answer repeats it, and so does what is known of a request.
+pub(super) const ID_BYTES_MAX: usize = 256;
+
+/// A message's members.
+#[derive(Deserialize)]
+pub(super) struct Envelope<'a> {
+    #[serde(borrow)]
+    pub(super) jsonrpc: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(super) id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) method: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) params: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+/// Keeps `null` apart from a missing field.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl<'a> Envelope<'a> {
+    /// The members of the message in `line`.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(super) fn read(line: &'a [u8]) -> Result<Self, Rejection> {
+        let text = str::from_utf8(line).map_err(|error| {
+            parse_error(format!("Parse error: the message is not UTF-8 (byte {})", error.valid_up_to()))
+        })?;
+        if text.trim_start().starts_with('[') {
+            return Err(invalid(None, "JSON-RPC batches are not supported; send one message a line"));
+        }
+        serde_json::from_str(text).map_err(|error| match error.classify() {
+            Category::Data => invalid(None, &format!("not a JSON-RPC message ({})", shortened(&error))),
+            _ => parse_error(format!("Parse error: the message is not JSON ({})", shortened(&error))),
+        })
+    }
+}
+
+/// The parser's words, which may repeat a text as long as the line.
+fn shortened(error: &serde_json::Error) -> String {
+    const SHOWN_CHARS_MAX: usize = 200;
+    error.to_string().chars().take(SHOWN_CHARS_MAX).collect()
+}
+
+/// `raw` as a request's id.
+///
+/// # Errors
+/// It is none, or too long.
+pub(super) fn read_id(raw: &RawValue) -> Result<RequestId, Rejection> {
+    let too_long = |bytes: usize| {
+        invalid(None, &format!("`id` has {bytes} bytes, over the limit of {ID_BYTES_MAX} bytes"))
+    };
+    let (text, is_string) = (raw.get(), raw.get().starts_with('"'));
+    // An escape has six characters at most, and there are two quotes.
+    if text.len() > 6 * ID_BYTES_MAX + 2 {
+        let no_id = || invalid(None, "`id` must be a string or an integer");
+        return Err(if is_string { too_long(text.len() - 2) } else { no_id() });
+    }
+    match serde_json::from_str(text) {
+        Ok(RequestId::String(id)) if id.len() > ID_BYTES_MAX => Err(too_long(id.len())),
+        Ok(id) => Ok(id),
+        Err(_) => Err(invalid(None, "`id` must be a string or an integer")),
+    }
+}

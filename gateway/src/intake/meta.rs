@@ -1,0 +1,59 @@
+//! What a client says of itself with a request.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A request's `_meta`, as far as it is kept or repeated.
+#[derive(Clone, Copy, Default, Deserialize)]
+pub(super) struct Meta<'a> {
+    #[serde(borrow, rename = "progressToken")]
+    progress_token: Option<&'a RawValue>,
+    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
+    revision: Option<&'a RawValue>,
+    #[serde(borrow, rename = "io.modelcontextprotocol/clientInfo")]
+    client: Option<&'a RawValue>,
+}
+
+/// A client's own words on itself.
+#[derive(Clone, Copy, Default, Deserialize)]
+struct ClientWords<'a> {
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    version: Option<&'a RawValue>,
+}
+
+impl<'a> ClientWords<'a> {
+    fn read(raw: Option<&'a RawValue>) -> Self {
+        raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    }
+}
+
+impl<'a> Meta<'a> {
+    /// That in `raw`; what is none is without members, and is found when the request is parsed.
+    pub(super) fn read(raw: &'a RawValue) -> Self {
+        serde_json::from_str(raw.get()).unwrap_or_default()
+    }
+
+    /// What is kept or repeated, with its bytes; `opening`: the client's words in `initialize`.
+    pub(super) fn words(self, opening: Option<&RawValue>) -> [(&'static str, usize); 6] {
+        // A text's quotes do not count.
+        let bytes = |raw: Option<&RawValue>| raw.map_or(0, |raw| raw.get().trim_matches('"').len());
+        let (stated, opening) = (ClientWords::read(self.client), ClientWords::read(opening));
+        [
+            ("`progressToken`", bytes(self.progress_token)),
+            ("the protocol's version", bytes(self.revision)),
+            ("the client's name", bytes(stated.name)),
+            ("the client's version", bytes(stated.version)),
+            ("the client's name", bytes(opening.name)),
+            ("the client's version", bytes(opening.version)),
+        ]
+    }
+
+    /// What the client is called; as `rmcp`, only if it states its version too.
+    pub(super) fn client_name(self) -> Option<String> {
+        let client = ClientWords::read(self.client);
+        let text = |raw: Option<&RawValue>| serde_json::from_str::<String>(raw?.get()).ok();
+        text(client.version).and_then(|_| text(client.name))
+    }
+}
