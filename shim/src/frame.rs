@@ -102,13 +102,18 @@ impl<'a> Frame<'a> {
     /// # Panics
     /// If the payload does not fit in 32 bits; callers bound lines long before.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let len = u32::try_from(self.payload.len()).expect("payloads are bounded by LINE_BYTES_MAX");
         out.reserve(HEADER_BYTES + self.payload.len());
+        self.encode_header(self.payload.len(), out);
+        out.extend_from_slice(self.payload);
+    }
+
+    /// Appends what comes before a payload of `bytes`.
+    pub(crate) fn encode_header(&self, bytes: usize, out: &mut Vec<u8>) {
+        let len = u32::try_from(bytes).expect("payloads are bounded by LINE_BYTES_MAX");
         out.extend_from_slice(&len.to_le_bytes());
         out.extend_from_slice(&[self.kind as u8, self.flags, 0, 0]);
         out.extend_from_slice(&self.seq.to_le_bytes());
         out.extend_from_slice(&self.re.to_le_bytes());
-        out.extend_from_slice(self.payload);
     }
 
     /// The frame's bytes.

@@ -9,30 +9,30 @@
 use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ErrorData, GetExtensions, JsonRpcMessage, NotificationMetaObject, RequestId, ServerNotification,
+    GetExtensions, JsonRpcMessage, JsonRpcResponse, NotificationMetaObject, RequestId, ServerNotification,
     ServerResult,
 };
 use rmcp::service::TxJsonRpcMessage;
-use serde::Serialize;
 use snowgate_link::frame::Payload;
 use snowgate_link::{GatewayLink, MESSAGE_BYTES_MAX};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::outbox::Outbox;
+use super::lines::{error_line, is_failure, oversize_error, text_bytes, to_large_line, to_line};
+use super::outbox::{Outbox, Unwritten};
 use super::pins::PinSlot;
 use crate::intake::{
     Admission, Arrival, Cancelled, Limits, Next, Rejection, RequestKind, RunningRequest, number_of,
 };
-use crate::session::Session;
-use crate::shared::HoldPermit;
+use crate::session::{Reservation, Session};
+use crate::shared::{HEAVY_BYTES, HeavyLane, HoldPermit};
 
 /// How long the last words to a shim may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -75,6 +75,8 @@ pub(super) struct Parcel {
 pub(super) struct Channel<S> {
     session: Arc<Session>,
     stream: Arc<S>,
+    /// Where large answers are written as JSON.
+    heavy: HeavyLane,
     /// Held while writing. What it holds has left the outbox and not reached the stream yet.
     writer: tokio::sync::Mutex<Unwritten>,
     /// Whether a task of [`Channel::flush_soon`] is at work: one is enough.
@@ -84,14 +86,6 @@ pub(super) struct Channel<S> {
     /// Signalled when another request may be able to start.
     pub(super) freed: Notify,
     state: Mutex<State>,
-}
-
-/// Bytes on their way to the stream.
-#[derive(Default)]
-struct Unwritten {
-    bytes: Vec<u8>,
-    /// How many of them the stream has.
-    written: usize,
 }
 
 /// Guarded by [`Channel::state`].
@@ -106,6 +100,7 @@ impl<S: LinkStream> Channel<S> {
         session: Arc<Session>,
         stream: Arc<S>,
         link: GatewayLink,
+        heavy: HeavyLane,
         requests_max: usize,
     ) -> Arc<Self> {
         let limits = Limits {
@@ -118,6 +113,7 @@ impl<S: LinkStream> Channel<S> {
         Arc::new(Self {
             session,
             stream,
+            heavy,
             writer: tokio::sync::Mutex::default(),
             is_flushing: AtomicBool::new(false),
             closed: CancellationToken::new(),
@@ -213,6 +209,9 @@ impl<S: LinkStream> Channel<S> {
             Cancelled::Running { number, ended } => {
                 // It may be a subscription, which the shim would open again with the next gateway.
                 outbox.unpin(number);
+                if ended.is_some() {
+                    drop(self.session.results.take(number));
+                }
                 self.keep_state(outbox, ended.as_ref());
                 outbox.acknowledge(number);
                 Some(number)
@@ -222,9 +221,12 @@ impl<S: LinkStream> Channel<S> {
     }
 
     /// The handler of request `number` has ended.
-    fn end(&self, number: u64) {
+    pub(super) fn end(&self, number: u64) {
         self.change(|State { outbox, admission }| {
             let cancelled = admission.end(number);
+            if cancelled.is_some() {
+                drop(self.session.results.take(number));
+            }
             self.keep_state(outbox, cancelled.as_ref());
         });
         self.freed.notify_one();
@@ -256,6 +258,7 @@ impl<S: LinkStream> Channel<S> {
         let State { outbox, admission } = &mut *self.lock();
         outbox.seal();
         admission.drop_waiting();
+        self.session.results.close();
     }
 
     /// Whether nothing waits, runs or is to be written.
@@ -264,38 +267,83 @@ impl<S: LinkStream> Channel<S> {
         admission.has_none_waiting() && admission.running() == 0 && outbox.backlog().answers == 0
     }
 
-    /// Whether nothing runs. Answers that the client does not make room for may be left.
+    /// Whether nothing runs but what waits for the client to read. Answers that it does not make room for may
+    /// be left.
     pub(super) fn is_drained(&self) -> bool {
-        self.lock().admission.running() == 0
+        self.lock().admission.running() <= self.session.results.waiting()
     }
 
     /// Takes a message of `rmcp` for writing; an answer that the client does not want any more is dropped.
-    pub(super) fn enqueue(&self, mut message: Outgoing) {
-        let (id, failed) = match &mut message {
-            JsonRpcMessage::Response(response) => (Some(&mut response.id), is_failure(&response.result)),
-            JsonRpcMessage::Error(error) => (error.id.as_mut(), true),
-            JsonRpcMessage::Notification(notification) => {
+    pub(super) fn enqueue(self: &Arc<Self>, message: Outgoing) {
+        match message {
+            JsonRpcMessage::Response(response) => self.enqueue_response(response),
+            JsonRpcMessage::Error(mut error) => match error.id.as_ref().map(number_of) {
+                None => self.push_line(to_line(&error), 0),
+                Some(None) => {}
+                Some(Some(number)) => self.answer(number, true, |id| {
+                    error.id = Some(id.clone());
+                    to_line(&error)
+                }),
+            },
+            JsonRpcMessage::Notification(mut notification) => {
                 if self.prepare_notification(&mut notification.notification) {
-                    self.push_line(to_line(&message), 0);
+                    self.push_line(to_line(&notification), 0);
                 }
-                return;
             }
-            JsonRpcMessage::Request(_) => (None, false),
-        };
-        let Some(id) = id else { return self.push_line(to_line(&message), 0) };
-        let Some(number) = number_of(id) else { return };
+            JsonRpcMessage::Request(request) => self.push_line(to_line(&request), 0),
+        }
+    }
+
+    fn enqueue_response(self: &Arc<Self>, mut response: JsonRpcResponse<ServerResult>) {
+        let Some(number) = number_of(&response.id) else { return };
+        let failed = is_failure(&response.result);
+        if text_bytes(&response.result) > HEAVY_BYTES {
+            return self.enqueue_large(number, failed, response);
+        }
+        self.answer(number, failed, |id| {
+            response.id = id.clone();
+            to_line(&response)
+        });
+    }
+
+    /// Writes a large answer as JSON in the lane; its request counts as running until then.
+    fn enqueue_large(
+        self: &Arc<Self>,
+        number: u64,
+        failed: bool,
+        mut response: JsonRpcResponse<ServerResult>,
+    ) {
+        let id = self.lock().admission.get(number).map(|request| request.id.clone());
+        // Without an id it is not wanted any more.
+        response.id = id.unwrap_or(response.id);
+        let channel = Arc::clone(self);
+        tokio::spawn(async move {
+            let writing = channel.heavy.run(move || {
+                let bytes = text_bytes(&response.result);
+                to_large_line(&response, bytes)
+            });
+            tokio::select! {
+                line = writing => channel.answer(number, failed, |_| line),
+                () = channel.closed.cancelled() => return,
+            }
+            channel.flush_soon();
+        });
+    }
+
+    /// Request `number` is answered with what `line` makes of the client's id.
+    fn answer(&self, number: u64, failed: bool, line: impl FnOnce(&RequestId) -> Vec<u8>) {
+        let reservation = self.session.results.take(number);
         let Some(request) = self.change(|state| state.admission.answer(number)) else { return };
-        *id = request.id.clone();
         if failed {
             self.session.counters.errors.fetch_add(1, Ordering::Relaxed);
         } else {
             self.keep_result(number, request.kind);
         }
-        let mut line = to_line(&message);
+        let mut line = line(&request.id);
         if line.len() > MESSAGE_BYTES_MAX {
             line = error_line(Some(&request.id), &oversize_error(line.len()));
         }
-        self.push_line(line, number);
+        self.push_answer(line, number, reservation);
         self.freed.notify_one();
     }
 
@@ -319,10 +367,14 @@ impl<S: LinkStream> Channel<S> {
     }
 
     fn push_line(&self, line: Vec<u8>, re: u64) {
+        self.push_answer(line, re, None);
+    }
+
+    fn push_answer(&self, line: Vec<u8>, re: u64, reservation: Option<Reservation>) {
         self.with_outbox(|outbox| {
             if !outbox.is_sealed() {
                 self.session.counters.bytes.fetch_add(line.len() as u64, Ordering::Relaxed);
-                outbox.push(line, re, None);
+                outbox.push_reserved(line, re, None, reservation);
             }
         });
     }
@@ -352,16 +404,18 @@ impl<S: LinkStream> Channel<S> {
     pub(super) async fn flush(&self) -> io::Result<()> {
         let mut unwritten = self.writer.lock().await;
         loop {
-            if unwritten.written == unwritten.bytes.len() {
-                let bytes = self.with_outbox(Outbox::take_writable);
-                *unwritten = Unwritten { bytes, written: 0 };
-                if unwritten.bytes.is_empty() {
+            if unwritten.rest().is_empty() {
+                // What is written goes first: the next is taken when this has given its memory back.
+                *unwritten = Unwritten::default();
+                *unwritten = Unwritten::of(self.with_outbox(Outbox::take_writable));
+                if unwritten.rest().is_empty() {
                     return Ok(());
                 }
                 self.freed.notify_one();
             }
-            let rest = &unwritten.bytes[unwritten.written..];
-            unwritten.written += self.stream.half().write(rest).await?;
+            let written = self.stream.half().write(unwritten.rest()).await?;
+            unwritten.note_written(written);
+            self.session.results.note_read();
         }
     }
 
@@ -392,7 +446,7 @@ impl<S: LinkStream> Channel<S> {
     fn has_nothing_to_write(&self) -> bool {
         // If another task holds the writer, it goes on by itself.
         let is_written =
-            self.writer.try_lock().map_or(true, |unwritten| unwritten.written == unwritten.bytes.len());
+            self.writer.try_lock().map_or(true, |unwritten| unwritten.rest().is_empty());
         is_written && self.lock().outbox.is_empty()
     }
 
@@ -409,56 +463,4 @@ impl<S: LinkStream> Channel<S> {
         }
         self.closed.cancel();
     }
-}
-
-/// Rides with a request through `rmcp`, and tells the channel when its handler has ended.
-pub(super) struct HandlerGuard<S: LinkStream>(Arc<EndOnDrop<S>>);
-
-impl<S: LinkStream> HandlerGuard<S> {
-    pub(super) fn new(channel: &Arc<Channel<S>>, number: u64, held: Option<HoldPermit>) -> Self {
-        Self(Arc::new(EndOnDrop { channel: Arc::downgrade(channel), number, _held: held }))
-    }
-}
-
-impl<S: LinkStream> Clone for HandlerGuard<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-struct EndOnDrop<S: LinkStream> {
-    channel: Weak<Channel<S>>,
-    number: u64,
-    _held: Option<HoldPermit>,
-}
-
-impl<S: LinkStream> Drop for EndOnDrop<S> {
-    fn drop(&mut self) {
-        if let Some(channel) = self.channel.upgrade() {
-            channel.end(self.number);
-        }
-    }
-}
-
-/// Whether a result is a tool's error.
-fn is_failure(result: &ServerResult) -> bool {
-    matches!(result, ServerResult::CallToolResult(result) if result.is_error == Some(true))
-}
-
-fn oversize_error(bytes: usize) -> ErrorData {
-    ErrorData::internal_error(
-        format!(
-            "the answer of {bytes} bytes is over the limit of {MESSAGE_BYTES_MAX} bytes; ask for fewer rows or columns"
-        ),
-        None,
-    )
-}
-
-fn error_line(id: Option<&RequestId>, error: &ErrorData) -> Vec<u8> {
-    to_line(&serde_json::json!({"jsonrpc": "2.0", "id": id, "error": error}))
-}
-
-fn to_line(message: &impl Serialize) -> Vec<u8> {
-    // MCP's messages hold nothing that JSON cannot express.
-    serde_json::to_vec(message).unwrap_or_default()
 }

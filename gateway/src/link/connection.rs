@@ -193,7 +193,8 @@ async fn serve_session(mcp: &Arc<Mcp>, stream: &Arc<Stream>, opened: Opened) {
     };
     let (shared, link) = (&mcp.shared, GatewayLink::new(window, shim_window));
     let requests_max = shared.config.gateway.session_requests_max;
-    let channel = Channel::new(Arc::clone(session), Arc::clone(stream), link, requests_max);
+    let heavy = shared.heavy.clone();
+    let channel = Channel::new(Arc::clone(session), Arc::clone(stream), link, heavy, requests_max);
     // Before anything runs: the next gateway must know which journal to look into.
     channel.give_state();
     let transport =

@@ -3,15 +3,17 @@
 //! `connection` serves one peer, from its hello on (`handshake`) to the end; `hellos` bounds how many open
 //! their sessions at once. `channel` holds a session's
 //! requests and the writing side, `outbox` what waits to be written, `pins` which lines the shim keeps for
-//! the next gateway; `transport` reads, and carries messages between the intake and `rmcp`. `control` answers
+//! the next gateway, `lines` messages as text; `transport` reads, and carries messages between the intake and `rmcp`. `control` answers
 //! `status`, `sessions`, `stop` and `restart`.
 
 mod channel;
 mod connection;
 mod control;
+mod handler_guard;
 mod handshake;
 mod hellos;
 mod inbound;
+mod lines;
 mod outbox;
 mod pins;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What waits to be written to one connection: frames, answers under credit, and the lines that the shim
 //! keeps. Pure.
 //!
-//! Memory is bounded: answers by the requests that may run and by the bytes that may wait (`intake`), frames
-//! without credit by [`CONTROL_BYTES_MAX`].
+//! Memory is bounded: answers by the requests that may run, by the bytes that may wait (`intake`) and by the
+//! session's share of memory for results, frames without credit by [`CONTROL_BYTES_MAX`].
 
 use std::collections::VecDeque;
 
@@ -11,6 +11,8 @@ use snowgate_link::frame::{Frame, Kind};
 
 use super::pins::{PinSlot, Pins};
 use crate::intake::Backlog;
+use crate::session::Reservation;
+use crate::shared::HEAVY_BYTES;
 
 /// Bytes of frames without credit that may wait. A shim that reads never gets near it: its window bounds
 /// them.
@@ -23,6 +25,17 @@ struct WaitingLine {
     re: u64,
     /// Bytes of a client's line whose credit is given back with this answer.
     gives_back: Option<usize>,
+    /// The memory of a large result, given back once it is written.
+    reservation: Option<Reservation>,
+}
+
+/// What may be written now: frames, then the payload of the last of them if it is large, which is not copied.
+#[derive(Default)]
+pub(super) struct Writable {
+    pub(super) frames: Vec<u8>,
+    pub(super) large: Vec<u8>,
+    /// Of `large`.
+    pub(super) _reservation: Option<Reservation>,
 }
 
 /// What waits to be written.
@@ -102,21 +115,40 @@ impl Outbox {
     /// A message for the client; one that answers line `re` may give back the credit of that line's bytes
     /// with it.
     pub(super) fn push(&mut self, line: Vec<u8>, re: u64, gives_back: Option<usize>) {
-        self.waiting_bytes += line.len();
-        self.waiting.push_back(WaitingLine { line, re, gives_back });
+        self.push_reserved(line, re, gives_back, None);
     }
 
-    /// Takes what may be written now: all frames, and the lines that there is credit for.
-    pub(super) fn take_writable(&mut self) -> Vec<u8> {
+    /// The answer to line `re`, and the memory that is reserved for it.
+    pub(super) fn push_reserved(
+        &mut self,
+        line: Vec<u8>,
+        re: u64,
+        gives_back: Option<usize>,
+        reservation: Option<Reservation>,
+    ) {
+        self.waiting_bytes += line.len();
+        self.waiting.push_back(WaitingLine { line, re, gives_back, reservation });
+    }
+
+    /// Takes what may be written now: all frames, and the lines that there is credit for, up to a large one.
+    pub(super) fn take_writable(&mut self) -> Writable {
         let mut bytes = std::mem::take(&mut self.control);
         while let Some(next) = self.waiting.pop_front_if(|next| self.link.allows(next.line.len())) {
             self.waiting_bytes -= next.line.len();
+            if next.line.len() > HEAVY_BYTES {
+                self.link.line_header(next.line.len(), next.re, &mut bytes);
+                if let Some(taken) = next.gives_back {
+                    self.link.processed(taken, &mut self.control);
+                }
+                let _reservation = next.reservation;
+                return Writable { frames: bytes, large: next.line, _reservation };
+            }
             self.link.line(&next.line, next.re, &mut bytes);
             if let Some(taken) = next.gives_back {
                 self.link.processed(taken, &mut bytes);
             }
         }
-        bytes
+        Writable { frames: bytes, ..Writable::default() }
     }
 
     /// From here on answers are dropped.
@@ -143,6 +175,34 @@ impl Outbox {
     }
 }
 
+/// Bytes on their way to the stream.
+#[derive(Default)]
+pub(super) struct Unwritten {
+    bytes: Writable,
+    /// How many of them the stream has.
+    written: usize,
+}
+
+impl Unwritten {
+    pub(super) fn of(bytes: Writable) -> Self {
+        Self { bytes, written: 0 }
+    }
+
+    /// What the stream is to take next; empty if it has everything.
+    pub(super) fn rest(&self) -> &[u8] {
+        let Writable { frames, large, .. } = &self.bytes;
+        match self.written.checked_sub(frames.len()) {
+            None => &frames[self.written..],
+            Some(written) => &large[written..],
+        }
+    }
+
+    /// The stream has taken so many bytes more.
+    pub(super) fn note_written(&mut self, bytes: usize) {
+        self.written += bytes;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use snowgate_link::credit::Window;
@@ -155,9 +215,10 @@ mod tests {
     }
 
     /// Kinds of the frames in `bytes`, and the lines they are about.
-    fn frames(bytes: &[u8]) -> Vec<(Kind, u64)> {
+    fn frames(writable: &Writable) -> Vec<(Kind, u64)> {
         let mut decoder = Decoder::new();
-        decoder.push(bytes);
+        decoder.push(&writable.frames);
+        decoder.push(&writable.large);
         let mut frames = Vec::new();
         while let Some(frame) = decoder.frame().unwrap() {
             frames.push((frame.kind, frame.re));
@@ -174,7 +235,7 @@ mod tests {
         outbox.acknowledge(4);
         assert_eq!(frames(&outbox.take_writable()), [(Kind::Ack, 4), (Kind::Line, 1), (Kind::Line, 2)]);
         assert_eq!((outbox.backlog().answers, outbox.backlog().bytes), (1, 4));
-        assert!(outbox.take_writable().is_empty() && !outbox.is_empty());
+        assert!(frames(&outbox.take_writable()).is_empty() && !outbox.is_empty());
     }
 
     #[test]
@@ -183,6 +244,20 @@ mod tests {
         outbox.pin_in(PinSlot::Initialize, 1);
         outbox.pin_in(PinSlot::Initialize, 5);
         assert_eq!(frames(&outbox.take_writable()), [(Kind::Pin, 1), (Kind::Pin, 5), (Kind::Unpin, 1)]);
+    }
+
+    #[test]
+    fn a_large_line_is_not_copied_and_comes_in_its_turn() {
+        let mut outbox = outbox(9);
+        let large = vec![b'x'; HEAVY_BYTES + 1];
+        let address = large.as_ptr();
+        outbox.push(b"line".to_vec(), 1, None);
+        outbox.push(large, 2, Some(9));
+        outbox.push(b"line".to_vec(), 3, None);
+        let first = outbox.take_writable();
+        assert_eq!((frames(&first), first.large.as_ptr()), (vec![(Kind::Line, 1), (Kind::Line, 2)], address));
+        assert_eq!(frames(&outbox.take_writable()).last(), Some(&(Kind::Line, 3)));
+        assert!(outbox.is_empty());
     }
 
     #[test]

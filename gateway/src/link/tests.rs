@@ -94,7 +94,13 @@ impl Shim {
         let other_end = Arc::new(TestStream(Mutex::new(other_end)));
         let link = GatewayLink::new(Window::default(), Window::default());
         let requests_max = shared.config.gateway.session_requests_max;
-        let channel = Channel::new(Arc::clone(&session), Arc::clone(&other_end), link, requests_max);
+        let channel = Channel::new(
+            Arc::clone(&session),
+            Arc::clone(&other_end),
+            link,
+            shared.heavy.clone(),
+            requests_max,
+        );
         let transport =
             LinkTransport::new(Arc::clone(&shared), other_end, Decoder::new(), channel, Arc::clone(&session));
         let service = Mcp::new(shared).service(session);

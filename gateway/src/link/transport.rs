@@ -23,7 +23,8 @@ use snowgate_link::frame::Decoder;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::channel::{Channel, HandlerGuard, LinkStream, Parcel};
+use super::channel::{Channel, LinkStream, Parcel};
+use super::handler_guard::HandlerGuard;
 use super::inbound::{Closed, Event, Inbound, Line, Stamp};
 use super::pins::PinSlot;
 use crate::intake::{

@@ -9,11 +9,15 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Number, Value, json};
 
 use super::tool_name::ToolName;
+use super::{NAME_BYTES_MAX, shown};
 
 /// Rows of `execute_query` where no limit is given.
 pub(super) const QUERY_LIMIT: u64 = 100;
 /// Rows of `query_view` where no limit is given.
 pub(super) const VIEW_LIMIT: u64 = 10;
+
+/// An error about arguments is cut to this, in characters.
+const ERROR_CHARS_MAX: usize = 300;
 
 /// Of `list_databases` and `session_info`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -140,10 +144,31 @@ pub(super) fn read<T: DeserializeOwned + JsonSchema>(
     tool: ToolName,
     arguments: Option<JsonObject>,
 ) -> Result<T, ErrorData> {
-    serde_json::from_value(Value::Object(arguments.unwrap_or_default())).map_err(|error| {
+    let arguments = arguments.unwrap_or_default();
+    check_names(tool, &arguments)?;
+    serde_json::from_value(Value::Object(arguments)).map_err(|error| {
         let expected = expected(schemars::schema_for!(T).as_value());
+        // It may repeat what the client wrote.
+        let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
         invalid(tool, &format!("{error}; it takes {expected}"), Some(json!({"tool": tool.as_str()})))
     })
+}
+
+/// Names are compared, repeated in errors, kept and carried from gateway to gateway: so they are bounded. Every
+/// text is a name or a pattern for names, but for a statement.
+fn check_names(tool: ToolName, arguments: &JsonObject) -> Result<(), ErrorData> {
+    let texts = arguments.iter().filter_map(|(key, value)| Some((key, value.as_str()?)));
+    for (key, text) in texts.filter(|(key, _)| *key != "query") {
+        if text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
+            let why = format!(
+                "{} has {} bytes; a name has at most {NAME_BYTES_MAX}, and no control characters",
+                shown(key),
+                text.len()
+            );
+            return Err(invalid(tool, &why, None));
+        }
+    }
+    Ok(())
 }
 
 /// The arguments that a schema describes, in one line.
@@ -204,6 +229,20 @@ mod tests {
         let wrong = message(&json!({"database": "d", "view_name": "v", "limit": "many"}));
         assert!(wrong.contains("invalid type") && wrong.contains("limit (integer)"), "{wrong}");
         assert!(message(&json!({})).contains("database (string, required)"));
+    }
+
+    #[test]
+    fn names_are_bounded_in_every_argument_and_never_repeated_whole() {
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        for (database, view_name) in [(long.as_str(), "v"), ("d", long.as_str()), ("d\n", "v")] {
+            let message = message(&json!({"database": database, "view_name": view_name}));
+            assert!(message.contains("at most 255") && message.len() < 300, "{message}");
+        }
+        let unknown = message(&json!({"database": "d", "view_name": "v", &*long: true}));
+        assert!(unknown.len() < 600, "{unknown}");
+        let fits = "x".repeat(NAME_BYTES_MAX);
+        let arguments = json!({"query": "x".repeat(1000), "database": fits});
+        read::<ExecuteQuery>(ToolName::ExecuteQuery, arguments.as_object().cloned()).unwrap();
     }
 
     #[test]

@@ -14,17 +14,14 @@ use super::facts::RequestFacts;
 use super::journaled::{JournalDecision, JournaledStatement};
 use super::tool_call::ToolCall;
 use super::tool_name::ToolName;
-use super::{failure, session_info, table};
+use super::{NAME_BYTES_MAX, failure, session_info, table};
 use crate::backend::{
     BackendError, BoxFuture, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation,
     RelationKind, Request, RequestOrigin, Transaction, WriteJournal,
 };
-use crate::multiplexer::StopReason;
-use crate::session::{CONTEXT_BYTES_MAX, Session, SessionContext};
-use crate::shared::Shared;
-
-/// The longest name of a role, warehouse, database or schema, in bytes: Snowflake's bound.
-const NAME_BYTES_MAX: usize = 255;
+use crate::multiplexer::{StopReason, stopped_while_waiting};
+use crate::session::{CONTEXT_BYTES_MAX, NoRoom, Reservation, Session, SessionContext};
+use crate::shared::{HEAVY_BYTES, Shared};
 
 /// A call that runs: whose it is and how it is stopped.
 pub(super) struct Call<'a> {
@@ -126,7 +123,7 @@ impl Call<'_> {
     }
 
     async fn list(&self, catalog: Catalog) -> Result<CallToolResult, CallError> {
-        Ok(self.text(&self.catalog(catalog).await?))
+        Ok(self.text(self.catalog(catalog).await?).await)
     }
 
     async fn describe_view(&self, arguments: args::DescribeView) -> Result<CallToolResult, CallError> {
@@ -149,7 +146,7 @@ impl Call<'_> {
         let rows_max = limit(tool, given, args::VIEW_LIMIT, self.rows_max())?;
         let relation = Relation { database: Some(database), schema, name: view_name };
         let work = Work::reading(Operation::Catalog(Catalog::Rows(relation)), rows_max);
-        Ok(self.text(&self.run(self.context()?, work).await?))
+        Ok(self.text(self.run(self.context()?, work).await?).await)
     }
 
     async fn execute_query(
@@ -178,7 +175,10 @@ impl Call<'_> {
         let operation = Operation::Statement { sql: query, transaction };
         let work =
             Work { operation, rows_max, earlier, journal: Arc::clone(&statement) as Arc<dyn WriteJournal> };
-        let result = self.run(context, work).await.map(|done| self.text(&done));
+        let result = match self.run(context, work).await {
+            Ok(done) => Ok(self.text(done).await),
+            Err(error) => Err(error),
+        };
         statement.settle(&result).await;
         Ok(result?)
     }
@@ -274,6 +274,8 @@ impl Call<'_> {
             journal,
         };
         let pool = self.shared.pool(&self.session.profile).await?;
+        // Before a connection is asked for: a client that does not read holds none while it waits.
+        let reservation = self.reserve(&request).await?;
         let done = pool.run(request, self.wait_for_stop()).await;
         let query_id = done.as_ref().map_or_else(|error| &error.query_id, |done| &done.query_id);
         if let Some(query_id) = query_id {
@@ -281,8 +283,28 @@ impl Call<'_> {
             tracing::Span::current().record("query_id", query_id);
         }
         let done = done?;
+        self.keep(reservation, &done)?;
         self.session.counters.rows.fetch_add(done.rows.row_count() as u64, Ordering::Relaxed);
         Ok(done)
+    }
+
+    /// Memory for the result of `request`, at its largest.
+    async fn reserve(&self, request: &Request) -> Result<Reservation, BackendError> {
+        tokio::select! {
+            biased;
+            reservation = self.session.results.reserve(request.caps.bytes_max) => Ok(reservation),
+            stop = self.wait_for_stop() => Err(stopped_while_waiting(stop, request.earlier.as_deref())),
+        }
+    }
+
+    /// The result is there: its memory is given back once its answer is written.
+    fn keep(&self, reservation: Reservation, done: &Completion) -> Result<(), BackendError> {
+        match reservation.keep(done.rows.bytes()) {
+            Ok(Some(kept)) => self.session.results.put(self.facts.number, kept),
+            Ok(None) => {}
+            Err(full) => return Err(no_room(&full, done)),
+        }
+        Ok(())
     }
 
     /// Waits until the request is to stop.
@@ -299,13 +321,28 @@ impl Call<'_> {
         if is_asked_again { StopReason::Detach } else { StopReason::Cancel }
     }
 
-    fn text(&self, done: &Completion) -> CallToolResult {
-        CallToolResult::success(vec![ContentBlock::text(table::render(done))])
+    async fn text(&self, done: Completion) -> CallToolResult {
+        let text = if done.rows.bytes() > HEAVY_BYTES as u64 {
+            self.shared.heavy.run(move || table::render(&done)).await
+        } else {
+            table::render(&done)
+        };
+        CallToolResult::success(vec![ContentBlock::text(text)])
     }
 
     fn rows_max(&self) -> u64 {
         self.shared.config.limits.rows_max
     }
+}
+
+/// The result of a statement that ran cannot be kept.
+fn no_room(full: &NoRoom, done: &Completion) -> BackendError {
+    let (what, next_step) = if done.affected.is_some() {
+        ("the statement took effect", "do not run it again; read its rows with a query later")
+    } else {
+        ("the result was dropped", "try again in a moment, or request less data at once")
+    };
+    BackendError::new(ErrorKind::Busy, format!("{what}, but {full}")).with_next_step(next_step)
 }
 
 /// Names are kept, shown and carried from gateway to gateway: so they are bounded.

@@ -263,10 +263,14 @@ fn unknown_because(why: &str, entry: Option<&Entry>) -> BackendError {
 
 /// A result as the journal keeps it. One that is too long is cut, and says so.
 fn to_text(result: &CallToolResult) -> String {
-    // A result holds nothing that JSON cannot say.
-    let text = serde_json::to_string(result).unwrap_or_default();
-    if text.len() <= RESULT_BYTES_MAX {
-        return text;
+    let texts = result.content.iter().filter_map(|content| content.as_text());
+    // JSON makes it no shorter: a long one need not be written to see that.
+    if texts.map(|text| text.text.len()).sum::<usize>() <= RESULT_BYTES_MAX {
+        // A result holds nothing that JSON cannot say.
+        let text = serde_json::to_string(result).unwrap_or_default();
+        if text.len() <= RESULT_BYTES_MAX {
+            return text;
+        }
     }
     if result.is_error == Some(true) {
         return cut_error(result);

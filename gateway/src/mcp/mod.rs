@@ -33,6 +33,9 @@ pub use tools::ToolList;
 use crate::session::{Profile, Session};
 use crate::shared::Shared;
 
+/// The longest name of a role, warehouse, database, schema, table, view or tool, in bytes: Snowflake's bound.
+const NAME_BYTES_MAX: usize = 255;
+
 /// The name of an unknown method or tool is repeated up to this many characters.
 const SHOWN_CHARS_MAX: usize = 100;
 

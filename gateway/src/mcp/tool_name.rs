@@ -3,7 +3,7 @@
 use rmcp::ErrorData;
 use serde_json::json;
 
-use super::shown;
+use super::{NAME_BYTES_MAX, shown};
 
 /// How similar to a tool's name an unknown one must be (Jaro-Winkler) to be taken for a slip.
 const SIMILARITY_MIN: f64 = 0.8;
@@ -66,7 +66,9 @@ impl ToolName {
 
 fn unknown(name: &str) -> ErrorData {
     let names: Vec<&str> = ToolName::ALL.iter().map(|tool| tool.as_str()).collect();
-    let similarity = |known: &&str| strsim::jaro_winkler(name, known);
+    // Comparing takes the product of two lengths; what is this long is no slip.
+    let compared = if name.len() > NAME_BYTES_MAX { "" } else { name };
+    let similarity = |known: &&str| strsim::jaro_winkler(compared, known);
     let near = names.iter().filter(|known| similarity(known) > SIMILARITY_MIN);
     let nearest = near.max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
     let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
@@ -89,5 +91,8 @@ mod tests {
     fn an_unknown_tool_names_the_nearest() {
         assert!(unknown("execute_querry").message.contains("did you mean execute_query?"));
         assert!(!unknown("x").message.contains("did you mean"));
+        let long = format!("execute_query{}", "y".repeat(NAME_BYTES_MAX));
+        let message = unknown(&long).message;
+        assert!(!message.contains("did you mean") && message.len() < 200, "{message}");
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn connect_timed_out() -> BackendError {
 
 /// The request was stopped before it had a connection. The query `earlier`, which an earlier gateway started,
 /// goes on where only this gateway stops.
-pub(super) fn stopped_while_waiting(stop: StopReason, earlier: Option<&str>) -> BackendError {
+pub(crate) fn stopped_while_waiting(stop: StopReason, earlier: Option<&str>) -> BackendError {
     match (stop, earlier) {
         (StopReason::Detach, Some(query_id)) => BackendError::detached(query_id),
         _ => cancelled(),

@@ -13,6 +13,7 @@ mod stop;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(crate) use errors::stopped_while_waiting;
 pub use pool::{Pool, PoolStatus};
 pub use stop::StopReason;
 use tokio::task::JoinSet;

@@ -10,6 +10,7 @@ mod counters;
 mod keeper;
 mod opening;
 mod profile;
+mod results;
 mod resume_state;
 mod table;
 mod view;
@@ -24,6 +25,7 @@ pub use counters::Counters;
 pub use keeper::{KEEP_INTERVAL, Keeper};
 pub use opening::Opening;
 pub use profile::{Profile, Profiles};
+pub use results::{NoRoom, Reservation, ResultMemory, ResultShare};
 pub use resume_state::{CONTEXT_BYTES_MAX, ResumeState};
 use snowgate_link::hello::{Origin, SessionKey};
 pub use table::{Claim, SessionGuard, SessionTable, TableError};
@@ -99,6 +101,8 @@ pub struct Session {
     tools_before: Mutex<Option<String>>,
     /// Cancelled when the client is gone: everything that runs for it stops.
     pub gone: CancellationToken,
+    /// The memory of its results.
+    pub results: Arc<ResultShare>,
     /// What was counted; written by the transport and by tools.
     pub counters: Counters,
     /// Written by `set_context` and by the registration, read when a request starts.
@@ -115,6 +119,7 @@ impl Session {
     pub fn new(opening: Opening, context: SessionContext) -> Self {
         let began = |ms| UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default());
         let span = tracing::error_span!(target: SPANS, "session", session = %opening.key.id, profile = opening.profile.name);
+        let gone = CancellationToken::new();
         Self {
             span,
             key: opening.key,
@@ -140,7 +145,8 @@ impl Session {
             journal: opening.journal,
             tools: opening.tools,
             tools_before: Mutex::new(opening.tools_before),
-            gone: CancellationToken::new(),
+            results: Arc::new(ResultMemory::default()).share(gone.clone()),
+            gone,
             counters: Counters::from(opening.counts),
             context: RwLock::new(context),
             client: Mutex::default(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use snowgate_link::hello::SessionKey;
 use uuid::Uuid;
 
-use super::{Session, SessionView};
+use super::{ResultMemory, Session, SessionView};
 
 /// The longest session id a shim may present, in bytes: ours have 36.
 const ID_BYTES_MAX: usize = 64;
@@ -36,6 +36,8 @@ pub struct SessionTable {
     sessions_max: usize,
     /// Written when a session opens and when its guard is dropped.
     sessions: Mutex<HashMap<String, Arc<Session>>>,
+    /// What all sessions share.
+    results: Arc<ResultMemory>,
 }
 
 /// An open session; dropping it takes the session out of the table.
@@ -49,7 +51,7 @@ pub struct SessionGuard {
 impl SessionTable {
     /// An empty table.
     pub fn new(sessions_max: usize) -> Arc<Self> {
-        Arc::new(Self { sessions_max, sessions: Mutex::default() })
+        Arc::new(Self { sessions_max, sessions: Mutex::default(), results: Arc::default() })
     }
 
     /// A new key.
@@ -77,13 +79,14 @@ impl SessionTable {
     ///
     /// # Errors
     /// The table is full.
-    pub fn open(self: &Arc<Self>, session: Session) -> Result<SessionGuard, TableError> {
+    pub fn open(self: &Arc<Self>, mut session: Session) -> Result<SessionGuard, TableError> {
         let mut sessions = self.lock();
         if let Some(open) = sessions.get(&session.key.id) {
             open.replace();
         } else if sessions.len() >= self.sessions_max {
             return Err(TableError::Full(self.sessions_max));
         }
+        session.results = self.results.share(session.gone.clone());
         let session = Arc::new(session);
         sessions.insert(session.key.id.clone(), Arc::clone(&session));
         Ok(SessionGuard { table: Arc::clone(self), session })
@@ -124,6 +127,7 @@ impl SessionTable {
 impl Drop for SessionGuard {
     fn drop(&mut self) {
         self.session.gone.cancel();
+        self.session.results.close();
         let mut sessions = self.table.lock();
         // A newer connection of the same shim may have taken the place already.
         if sessions.get(&self.session.key.id).is_some_and(|open| Arc::ptr_eq(open, &self.session)) {

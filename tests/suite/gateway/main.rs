@@ -8,6 +8,7 @@ mod endpoint;
 mod eras;
 mod flood;
 mod hanging;
+mod greedy;
 mod journal;
 mod limits;
 mod leftovers;

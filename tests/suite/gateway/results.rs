@@ -1,7 +1,7 @@
 //! Results: cut where they are too long, and never without a word.
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, error_text, tool_text};
+use snowgate_tests::{Client, Home, error_text, resident_kb, tool_text, until};
 
 /// What the gateway sends in one message, at most: TypeScript clients close the connection at 10 MiB.
 const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -95,4 +95,39 @@ fn many_large_results_at_once_all_come() {
             text.len()
         );
     }
+}
+
+/// The most memory that the gateway may have had.
+const PEAK_KB_MAX: u64 = 200 * 1024;
+
+#[test]
+fn clients_that_do_not_read_wait_for_themselves_and_get_everything_in_the_end() {
+    const CLIENTS: usize = 5;
+    const REQUESTS: usize = 32;
+    let home = Home::new();
+    home.configure(BYTES_MAX);
+    let mut witness = ready(&home);
+    let sql = json!({"query": "select hex(zeroblob(3000000)) as zeros"});
+    let mut deaf: Vec<Client> = (0..CLIENTS).map(|_| home.launch().deaf().start()).collect();
+    let ids: Vec<Vec<Value>> = deaf
+        .iter_mut()
+        .map(|client| (0..REQUESTS).map(|_| client.send_call("execute_query", &sql)).collect())
+        .collect();
+    until("the deaf clients' requests are waiting", || {
+        let running = |session: &Value| session["running"].as_u64().unwrap_or(0);
+        home.sessions().iter().filter(|session| running(session) > 0).count() == CLIENTS
+    });
+    for _ in 0..20 {
+        let answer = witness.query("select hex(zeroblob(100000)) as zeros");
+        assert_eq!(tool_text(&answer).len(), "zeros\n".len() + 200_000 + "\n(1 row)".len());
+    }
+    for (client, ids) in deaf.iter_mut().zip(&ids) {
+        client.listen();
+        for id in ids {
+            assert_eq!(tool_text(&client.answer(id)).len(), "zeros\n".len() + 6_000_000 + "\n(1 row)".len());
+        }
+    }
+    let peak = resident_kb(home.gateway_pid());
+    println!("peak: {peak} kB");
+    assert!(peak < PEAK_KB_MAX, "{peak} kB");
 }

@@ -17,7 +17,7 @@ const SHARE_BYTES: usize = 12 << 20;
 /// and both are there in a few copies.
 pub(super) const MEMORY_BYTES_MAX: usize = 32 << 20;
 /// What all connections together may use beyond their shares, in bytes.
-const POT_BYTES: usize = 40 << 20;
+const POT_BYTES: usize = 24 << 20;
 /// The most that a connection may have in temporary files, in bytes: sorted rows and intermediate results
 /// that do not fit in its caches.
 const TEMPORARY_BYTES_MAX: u64 = 1 << 30;

@@ -29,6 +29,9 @@ pub(super) struct Database {
     pub(super) origin: Origin,
 }
 
+/// The most databases that an error lists.
+const LISTED_MAX: usize = 50;
+
 /// The databases at one moment, by name in lower case.
 #[derive(Debug, Default)]
 pub(super) struct Databases(BTreeMap<String, Database>);
@@ -80,7 +83,9 @@ impl Databases {
         let existing = if names.is_empty() {
             "there is no database".into()
         } else {
-            format!("databases: {}", names.join(", "))
+            let listed = names.iter().take(LISTED_MAX).copied().collect::<Vec<_>>().join(", ");
+            let more = if names.len() > LISTED_MAX { ", ... (list_databases shows all)" } else { "" };
+            format!("databases: {listed}{more}")
         };
         BackendError::new(ErrorKind::Statement, format!("no such database: {name}"))
             .with_next_step(format!("{hint}{existing}"))

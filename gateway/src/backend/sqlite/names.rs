@@ -4,6 +4,10 @@
 const NAME_BYTES_MAX: usize = 128;
 /// The most names suggested for a misspelled one.
 const NEAREST_MAX: usize = 3;
+/// The longest name that hints are about, in bytes: comparing takes the product of two lengths.
+const COMPARED_BYTES_MAX: usize = 255;
+/// The most names that one is compared with.
+const COMPARED_NAMES_MAX: usize = 2000;
 /// How similar two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const SIMILARITY_MIN: f64 = 0.7;
 
@@ -34,11 +38,17 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The names in `known` most similar to `wanted`, best first; empty if none is similar enough.
+/// The names in `known` most similar to `wanted`, best first; empty if none is similar enough, or if `wanted`
+/// is longer than any name should be.
 pub(super) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    if wanted.len() > COMPARED_BYTES_MAX {
+        return Vec::new();
+    }
     let wanted = wanted.to_lowercase();
     let mut scored: Vec<(f64, &str)> = known
         .into_iter()
+        .filter(|name| name.len() <= COMPARED_BYTES_MAX)
+        .take(COMPARED_NAMES_MAX)
         .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name))
         .filter(|(score, _)| *score >= SIMILARITY_MIN)
         .collect();
@@ -83,5 +93,13 @@ mod tests {
         assert!(nearest("zzz", known).is_empty());
         assert_eq!(did_you_mean("order", known), "did you mean ORDERS? ");
         assert_eq!(did_you_mean("zzz", known), "");
+    }
+
+    #[test]
+    fn names_that_are_too_long_are_not_compared() {
+        let long = "x".repeat(COMPARED_BYTES_MAX + 1);
+        assert!(nearest(&long, [long.as_str()]).is_empty());
+        assert_eq!(nearest("x", [long.as_str(), "xx"]), ["xx"]);
+        assert_eq!(nearest("x", std::iter::repeat_n("y", COMPARED_NAMES_MAX).chain(["x"])), [""; 0]);
     }
 }

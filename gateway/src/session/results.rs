@@ -1,0 +1,398 @@
+//! The memory of results: reserved before a statement runs, given back when its answer is written.
+//!
+//! Each session has a share. A request that would exceed it waits, without a connection of the pool, until
+//! its client has read: so a client that does not read waits for itself, and for nobody else.
+//!
+//! What is kept counts against a total, too, and nobody waits for that:
+//!
+//! | all sessions together keep | what happens |
+//! |---|---|
+//! | up to [`PRESSURE_BYTES`] | nothing |
+//! | more | connections that have not read for [`STALLED`] are closed, those that keep most first |
+//! | [`TOTAL_BYTES_MAX`] | a further large result is not kept: its request is refused |
+//!
+//! Closing loses nothing: the shim has the lines that are not answered, and sends them again once its client
+//! reads.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Results up to this size do not count: with `session_requests_max` they are bounded well enough.
+const SMALL_BYTES_MAX: usize = 64 * 1024;
+/// The share of a session, in bytes, if [`SHARE_RESULTS_MIN`] results fit in it.
+const SHARE_BYTES: usize = 16 << 20;
+/// As many results of the largest size always fit in a session's share.
+const SHARE_RESULTS_MIN: usize = 4;
+/// See the table above.
+const PRESSURE_BYTES: usize = 160 << 20;
+/// See the table above.
+const TOTAL_BYTES_MAX: usize = 224 << 20;
+/// A client that has read nothing for so long does not read.
+const STALLED: Duration = Duration::from_secs(2);
+
+/// No memory is left for a large result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {} MiB for results that clients have not read yet are in use", TOTAL_BYTES_MAX >> 20)]
+pub struct NoRoom;
+
+/// What all sessions keep.
+#[derive(Debug, Default)]
+pub struct ResultMemory {
+    total: Mutex<Total>,
+}
+
+/// Pure.
+#[derive(Debug, Default)]
+struct Total {
+    bytes: usize,
+    next: u64,
+    sessions: BTreeMap<u64, Kept>,
+}
+
+/// What one session keeps.
+#[derive(Debug)]
+struct Kept {
+    bytes: usize,
+    /// When its client last read, or had nothing to read.
+    read_at: Instant,
+    /// Closes its connection.
+    gone: CancellationToken,
+}
+
+impl Total {
+    /// Session `id` keeps `bytes` more; closes connections that do not read if that is needed.
+    fn keep(&mut self, id: u64, bytes: usize, now: Instant) -> Result<(), NoRoom> {
+        self.relieve(bytes, now);
+        if self.bytes + bytes > TOTAL_BYTES_MAX {
+            return Err(NoRoom);
+        }
+        self.add(id, bytes, now);
+        Ok(())
+    }
+
+    fn add(&mut self, id: u64, bytes: usize, now: Instant) {
+        if let Some(kept) = self.sessions.get_mut(&id) {
+            if kept.bytes == 0 {
+                kept.read_at = now;
+            }
+            kept.bytes += bytes;
+            self.bytes += bytes;
+        }
+    }
+
+    fn release(&mut self, id: u64, bytes: usize) {
+        if let Some(kept) = self.sessions.get_mut(&id) {
+            kept.bytes -= bytes;
+            self.bytes -= bytes;
+        }
+    }
+
+    fn relieve(&mut self, bytes: usize, now: Instant) {
+        let mut excess = (self.bytes + bytes).saturating_sub(PRESSURE_BYTES);
+        if excess == 0 {
+            return;
+        }
+        let stalled = |kept: &&Kept| {
+            kept.bytes > 0 && now.duration_since(kept.read_at) >= STALLED && !kept.gone.is_cancelled()
+        };
+        let mut stalled: Vec<&Kept> = self.sessions.values().filter(stalled).collect();
+        stalled.sort_by_key(|kept| std::cmp::Reverse(kept.bytes));
+        for kept in stalled {
+            if excess == 0 {
+                return;
+            }
+            tracing::warn!(bytes = kept.bytes, "closing a connection that does not read its results");
+            kept.gone.cancel();
+            excess = excess.saturating_sub(kept.bytes);
+        }
+    }
+}
+
+impl ResultMemory {
+    /// The share of a session whose connection `gone` closes.
+    pub(super) fn share(self: &Arc<Self>, gone: CancellationToken) -> Arc<ResultShare> {
+        let mut total = self.lock();
+        let id = total.next;
+        total.next += 1;
+        total.sessions.insert(id, Kept { bytes: 0, read_at: Instant::now(), gone });
+        Arc::new(ResultShare {
+            memory: Arc::clone(self),
+            id,
+            reserved: Mutex::default(),
+            kept: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            room: Notify::new(),
+            answers: Mutex::new(Some(BTreeMap::new())),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Total> {
+        self.total.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The results of one session.
+#[derive(Debug)]
+pub struct ResultShare {
+    memory: Arc<ResultMemory>,
+    id: u64,
+    /// Bytes of running requests, at their largest, and of results that are not written.
+    reserved: Mutex<usize>,
+    /// Bytes of results that are not written: what `memory` has of it.
+    kept: AtomicUsize,
+    /// Requests in [`ResultShare::reserve`].
+    waiting: AtomicUsize,
+    /// Signalled when something is given back.
+    room: Notify,
+    /// Results on their way through `rmcp`, by the numbers of their requests.
+    /// None once nothing is answered any more.
+    answers: Mutex<Option<BTreeMap<u64, Reservation>>>,
+}
+
+impl ResultShare {
+    /// Waits until the session's share has room for a result of up to `bytes`. One that is alone always has.
+    pub async fn reserve(self: &Arc<Self>, bytes: u64) -> Reservation {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.waiting);
+        loop {
+            // Before the look: a notification in between is not missed.
+            let room = self.room.notified();
+            if let Some(reservation) = self.try_reserve(bytes) {
+                return reservation;
+            }
+            room.await;
+        }
+    }
+
+    fn try_reserve(self: &Arc<Self>, bytes: usize) -> Option<Reservation> {
+        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = SHARE_BYTES.max(bytes.saturating_mul(SHARE_RESULTS_MIN));
+        if *reserved > 0 && reserved.saturating_add(bytes) > share {
+            return None;
+        }
+        *reserved += bytes;
+        Some(Reservation { share: Arc::clone(self), bytes, kept: 0 })
+    }
+
+    /// Requests that wait for their client to read.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The client has read something.
+    pub fn note_read(&self) {
+        if self.kept.load(Ordering::Relaxed) > 0
+            && let Some(kept) = self.memory.lock().sessions.get_mut(&self.id)
+        {
+            kept.read_at = Instant::now();
+        }
+    }
+
+    /// The result of request `number` is on its way.
+    pub fn put(&self, number: u64, reservation: Reservation) {
+        // Whatever is dropped here gives back what it has, and needs no lock of this session's answers.
+        let before = match &mut *self.answers() {
+            Some(answers) => answers.insert(number, reservation),
+            None => Some(reservation),
+        };
+        drop(before);
+    }
+
+    /// The answer to request `number` is there, or not wanted any more.
+    pub fn take(&self, number: u64) -> Option<Reservation> {
+        self.answers().as_mut()?.remove(&number)
+    }
+
+    /// Nothing is answered any more.
+    pub fn close(&self) {
+        let answers = self.answers().take();
+        drop(answers);
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Option<BTreeMap<u64, Reservation>>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        *self.reserved.lock().unwrap_or_else(PoisonError::into_inner) -= bytes;
+        self.room.notify_waiters();
+    }
+
+    fn release(&self, kept: usize) {
+        if kept > 0 {
+            self.kept.fetch_sub(kept, Ordering::Relaxed);
+            self.memory.lock().release(self.id, kept);
+        }
+    }
+}
+
+impl Drop for ResultShare {
+    fn drop(&mut self) {
+        self.memory.lock().sessions.remove(&self.id);
+    }
+}
+
+/// Counts a waiting request, until dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Memory for one result, until dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    share: Arc<ResultShare>,
+    bytes: usize,
+    kept: usize,
+}
+
+impl Reservation {
+    /// The result is there and has `bytes`; `None`: it is small, and does not count.
+    ///
+    /// # Errors
+    /// All sessions together keep too much.
+    pub fn keep(mut self, bytes: u64) -> Result<Option<Self>, NoRoom> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if bytes <= SMALL_BYTES_MAX {
+            return Ok(None);
+        }
+        self.share.memory.lock().keep(self.share.id, bytes, Instant::now())?;
+        self.share.kept.fetch_add(bytes, Ordering::Relaxed);
+        self.kept = bytes;
+        self.shrink(bytes);
+        Ok(Some(self))
+    }
+
+    fn shrink(&mut self, bytes: usize) {
+        let less = self.bytes.saturating_sub(bytes);
+        self.bytes -= less;
+        self.share.give_back(less);
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.share.release(self.kept);
+        self.share.give_back(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn share(memory: &Arc<ResultMemory>) -> (Arc<ResultShare>, CancellationToken) {
+        let gone = CancellationToken::new();
+        (memory.share(gone.clone()), gone)
+    }
+
+    async fn is_pending(waiting: &mut std::pin::Pin<&mut impl Future<Output = Reservation>>) -> bool {
+        poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_pending())).await
+    }
+
+    /// Has a session keep `count` results of `bytes` each.
+    async fn kept(share: &Arc<ResultShare>, count: usize, bytes: u64) -> Vec<Reservation> {
+        let mut kept = Vec::new();
+        for _ in 0..count {
+            kept.push(share.reserve(bytes).await.keep(bytes).unwrap().unwrap());
+        }
+        kept
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_over_its_share_waits_until_its_client_reads() {
+        let memory = Arc::default();
+        let (one, _) = share(&memory);
+        let mut results = kept(&one, 4, 7 * MIB).await;
+        let mut fifth = pin!(one.reserve(7 * MIB));
+        assert!(is_pending(&mut fifth).await);
+        assert_eq!(one.waiting(), 1);
+        let (other, _) = share(&memory);
+        other.reserve(7 * MIB).await;
+        results.pop();
+        fifth.await;
+        assert_eq!(one.waiting(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_result_does_not_need_is_given_back_at_once() {
+        let (one, _) = share(&Arc::default());
+        let mut small = Vec::new();
+        for _ in 0..100 {
+            small.push(one.reserve(MIB).await.keep(1000).unwrap());
+        }
+        assert!(small.iter().all(Option::is_none));
+        let large = one.reserve(7 * MIB).await.keep(100_000).unwrap().unwrap();
+        assert_eq!(*one.reserved.lock().unwrap(), 100_000);
+        drop(large);
+        assert_eq!((*one.reserved.lock().unwrap(), one.memory.lock().bytes), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn under_pressure_connections_that_do_not_read_are_closed_and_no_others() {
+        let memory = Arc::default();
+        let sessions: Vec<_> = (0..6).map(|_| share(&memory)).collect();
+        let mut results = Vec::new();
+        for (one, _) in &sessions {
+            results.push(kept(one, 3, 7 * MIB).await);
+        }
+        tokio::time::advance(STALLED).await;
+        sessions[0].0.note_read();
+        let closed = || sessions.iter().filter(|(_, gone)| gone.is_cancelled()).count();
+        assert_eq!((memory.lock().bytes >> 20, closed()), (126, 0));
+        let (seventh, _) = share(&memory);
+        let more = kept(&seventh, 4, 7 * MIB).await;
+        assert_eq!(closed(), 0);
+        let (eighth, _) = share(&memory);
+        let last = kept(&eighth, 1, 7 * MIB).await;
+        assert_eq!((closed(), sessions[0].1.is_cancelled()), (1, false));
+        drop((results, more, last));
+        assert_eq!(memory.lock().bytes, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_nothing_can_be_closed_a_large_result_is_refused_and_a_small_one_is_not() {
+        let memory = Arc::default();
+        let sessions: Vec<_> = (0..8).map(|_| share(&memory).0).collect();
+        let mut results = Vec::new();
+        for one in &sessions {
+            results.push(kept(one, 4, 7 * MIB).await);
+        }
+        let (ninth, _) = share(&memory);
+        assert_eq!(ninth.reserve(7 * MIB).await.keep(7 * MIB).unwrap_err(), NoRoom);
+        assert!(ninth.reserve(7 * MIB).await.keep(1000).unwrap().is_none());
+        results.pop();
+        assert!(ninth.reserve(7 * MIB).await.keep(7 * MIB).unwrap().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_result_that_is_on_its_way_is_counted_until_it_is_taken() {
+        let (one, _) = share(&Arc::default());
+        let result = kept(&one, 1, MIB).await.remove(0);
+        one.put(7, result);
+        assert_eq!(one.memory.lock().bytes, 1 << 20);
+        assert!(one.take(8).is_none());
+        drop(one.take(7));
+        assert_eq!(one.memory.lock().bytes, 0);
+        one.put(9, kept(&one, 1, MIB).await.remove(0));
+        one.close();
+        one.put(10, kept(&one, 1, MIB).await.remove(0));
+        assert_eq!(one.memory.lock().bytes, 0);
+    }
+}
