@@ -41,6 +41,9 @@ pub enum EndpointError {
     /// No directory could be derived.
     #[error("user {0} has no home directory for the gateway's socket")]
     NoHome(u32),
+    /// The gateway, which runs in `/`, would look for it elsewhere.
+    #[error("SNOWGATE_HOME is not an absolute path: {}", .0.display())]
+    RelativeHome(PathBuf),
     /// The path does not fit into a socket address.
     #[error("socket path {} is {} bytes long; the limit is {SOCKET_PATH_BYTES_MAX}", .0.display(), .0.as_os_str().len())]
     TooLong(PathBuf),
@@ -96,6 +99,11 @@ impl EndpointError {
             Self::NotDirectory(..) | Self::Foreign { .. } | Self::Open { .. } => {
                 "set SNOWGATE_SOCKET (or --socket) to a path in a folder that only you can write to".into()
             }
+            Self::RelativeHome(_) => "write the whole path; `~` and variables are not expanded".into(),
+            // In a home: see `Endpoint::resolve`.
+            Self::Io { path, .. } if path.ends_with("run") => {
+                "set SNOWGATE_HOME or HOME to a folder that you can write to".into()
+            }
             Self::Io { .. } => "check the path and its permissions, or set SNOWGATE_SOCKET".into(),
         }
     }
@@ -106,11 +114,14 @@ impl Endpoint {
     /// `SNOWGATE_HOME`.
     ///
     /// # Errors
-    /// The user has no home directory, or the path is too long for a socket.
+    /// The user has no home directory, `home` is relative, or the path is too long for a socket.
     pub fn resolve(socket: Option<&Path>, home: Option<&Path>) -> Result<Self, EndpointError> {
+        if let Some(home) = home.filter(|home| home.is_relative()) {
+            return Err(EndpointError::RelativeHome(home.to_owned()));
+        }
         let endpoint = match (socket, home) {
             (Some(socket), _) => Self::named(&absolute(socket)),
-            (None, Some(home)) => Self::in_dir(absolute(home).join("run")),
+            (None, Some(home)) => Self::in_dir(home.join("run")),
             (None, None) => Self::in_dir(user_dir(os::euid())?),
         };
         if endpoint.socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
@@ -319,6 +330,25 @@ mod tests {
             let next_step = error.next_step();
             assert!(next_step.starts_with("set SNOWGATE_SOCKET (or --socket) to"), "{error}: {next_step}");
         }
+    }
+
+    #[test]
+    fn a_relative_home_is_refused_with_or_without_a_socket() {
+        for socket in [None, Some(Path::new("/x/y.sock"))] {
+            for home in ["here", "~/here", "./here"] {
+                let error = Endpoint::resolve(socket, Some(Path::new(home))).unwrap_err();
+                assert_eq!(error.to_string(), format!("SNOWGATE_HOME is not an absolute path: {home}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_home_that_cannot_be_written_is_named_by_its_variable() {
+        let (home, _) = home();
+        std::fs::write(home.path().join("file"), "").unwrap();
+        let endpoint = Endpoint::resolve(None, Some(&home.path().join("file"))).unwrap();
+        let error = endpoint.prepare_dir().unwrap_err();
+        assert!(error.next_step().contains("SNOWGATE_HOME"), "{error}");
     }
 
     #[test]

@@ -74,9 +74,6 @@ const PER_CLIENT: [&str; 4] =
 /// (Measured: 10 MB instead of 470 MB after a client with 60 unread answers of 7 MB had died.)
 const MALLOC: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
 
-/// Variables whose paths must be absolute, because the gateway runs in `/`.
-const PATHS: [&str; 2] = ["SNOWGATE_HOME", "SNOWGATE_CONFIG"];
-
 /// A shim: what its threads share, and how it was launched.
 struct Shim {
     shared: Shared,
@@ -409,7 +406,6 @@ fn launcher(options: &Options) -> Launcher {
         if PER_CLIENT.contains(&text) || !(family || INHERITED.contains(&text)) {
             return None;
         }
-        let value = if PATHS.contains(&text) { std::path::absolute(&value).ok()?.into() } else { value };
         Some((name, value))
     });
     let malloc = MALLOC.map(|(name, value)| (name.into(), value.into()));

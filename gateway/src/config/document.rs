@@ -9,11 +9,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Paths;
+use super::corrections;
 use super::error::{ConfigError, InvalidValue, Place};
 use super::hints;
 use super::keys::{self, DATABASES, Key, PROFILE_KEYS, PROFILES, SECTIONS};
-use super::kind::{Kind, RawValue, Value};
+use super::kind::{Kind, RawValue, Value, written};
 use super::lines::Lines;
+use super::repair;
 use super::resolver::Resolver;
 use super::settings::{Layer, Origin, ProfileSettings, Refused, SectionUse, Setting, Settings};
 use super::snowflake::SECRET_NAMES;
@@ -68,10 +70,25 @@ impl DocumentReader<'_> {
             let offset = error.span().map_or(0, |span| span.start);
             let (line, _) = self.lines.at(offset);
             if line != line_last {
-                self.report(offset, None, InvalidValue::new(format!("invalid TOML: {}", error.message())));
+                let message = format!("invalid TOML: {}", error.message());
+                let hint = self.syntax_hint(line, error.message());
+                self.report(offset, None, InvalidValue { message, hint });
             }
             line_last = line;
         }
+    }
+
+    /// What to write instead of a line with a syntax error.
+    fn syntax_hint(&self, line: usize, message: &str) -> Option<String> {
+        if repair::has_old_line_ends(self.source.text) {
+            return Some(
+                "lines end with CR only: save the file with the line ends of Unix or Windows".to_owned(),
+            );
+        }
+        if message.contains("duplicate") {
+            return Some(repair::duplicate(self.source.text, line));
+        }
+        repair::hint(self.source.text.lines().nth(line.checked_sub(1)?)?)
     }
 
     fn document(&mut self, document: &DeTable<'_>) {
@@ -228,13 +245,41 @@ impl DocumentReader<'_> {
 
     fn value(&mut self, path: &str, kind: Kind, value: &SpannedValue<'_>) -> Option<Setting> {
         let start = value.span().start;
-        match kind.check(written(value.get_ref()), &self.resolver) {
+        let raw = written(value.get_ref());
+        if let Some(refusal) = self.escape_in_path(path, kind, &raw, value) {
+            self.report(start, Some(path), refusal);
+            return None;
+        }
+        match kind.check(raw.clone(), &self.resolver) {
             Ok(value) => Some(self.setting(start, value)),
-            Err(refusal) => {
+            Err(mut refusal) => {
+                let name = path.rsplit('.').next().unwrap_or(path);
+                if let Some(better) = corrections::suggest(name, kind, &raw) {
+                    refusal.hint = Some(format!("write `{name} = {better}`"));
+                }
                 self.report(start, Some(path), refusal);
                 None
             }
         }
+    }
+
+    /// A Windows path in double quotes whose backslashes happen to be escapes: `"C:\temp"` has a tab.
+    fn escape_in_path(
+        &self,
+        path: &str,
+        kind: Kind,
+        raw: &RawValue,
+        value: &SpannedValue<'_>,
+    ) -> Option<InvalidValue> {
+        let (Kind::Path, RawValue::Text(text)) = (kind, raw) else { return None };
+        if !text.contains(char::is_control) || text.contains('\0') {
+            return None;
+        }
+        let name = path.rsplit('.').next().unwrap_or(path);
+        let inner = self.source.text.get(value.span()).unwrap_or_default().trim_matches('"');
+        let what = "the path contains a control character: a backslash in double quotes starts an escape";
+        let hint = format!("use single quotes: write `{name} = '{inner}'`");
+        Some(InvalidValue::with_hint(what, hint))
     }
 
     fn setting(&self, offset: usize, value: Value) -> Setting {
@@ -257,18 +302,5 @@ impl DocumentReader<'_> {
             message: refusal.message,
             hint: refusal.hint,
         });
-    }
-}
-
-fn written(value: &DeValue<'_>) -> RawValue {
-    match value {
-        DeValue::String(text) => RawValue::Text(text.to_string()),
-        DeValue::Boolean(truth) => RawValue::Boolean(*truth),
-        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
-            .map_or(RawValue::Other("a number that is too large"), RawValue::Integer),
-        DeValue::Float(_) => RawValue::Other("a decimal number"),
-        DeValue::Datetime(_) => RawValue::Other("a date or time"),
-        DeValue::Array(_) => RawValue::Other("an array"),
-        DeValue::Table(_) => RawValue::Other("a table"),
     }
 }

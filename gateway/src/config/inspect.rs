@@ -20,6 +20,7 @@ pub(super) fn warnings(env: &dyn Environment, paths: &Paths, settings: &Settings
     inspector.unused(env);
     inspector.files();
     inspector.profile(env);
+    inspector.warnings.extend(snowflake::unusual_account(settings, paths));
     inspector.warnings
 }
 

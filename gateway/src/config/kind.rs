@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use toml::de::DeValue;
+
 use super::error::InvalidValue;
 use super::resolver::Resolver;
 use super::suggest;
@@ -66,6 +68,8 @@ pub(super) enum RawValue {
     Boolean(bool),
     /// Text.
     Text(String),
+    /// A decimal number, as written.
+    Decimal(String),
     /// A value of a type that no key accepts; the text names the type.
     Other(&'static str),
 }
@@ -93,8 +97,23 @@ impl RawValue {
             Self::Integer(number) => number.to_string(),
             Self::Boolean(truth) => truth.to_string(),
             Self::Text(text) => format!("{text:?}"),
+            Self::Decimal(text) => format!("the decimal number {text}"),
             Self::Other(what) => (*what).to_owned(),
         }
+    }
+}
+
+/// A value of a TOML document.
+pub(super) fn written(value: &DeValue<'_>) -> RawValue {
+    match value {
+        DeValue::String(text) => RawValue::Text(text.to_string()),
+        DeValue::Boolean(truth) => RawValue::Boolean(*truth),
+        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+            .map_or(RawValue::Other("a number that is too large"), RawValue::Integer),
+        DeValue::Float(number) => RawValue::Decimal(number.as_str().to_owned()),
+        DeValue::Datetime(_) => RawValue::Other("a date or time"),
+        DeValue::Array(_) => RawValue::Other("an array"),
+        DeValue::Table(_) => RawValue::Other("a table"),
     }
 }
 

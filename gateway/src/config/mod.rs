@@ -11,6 +11,7 @@
 
 mod backend_kind;
 mod checks;
+mod corrections;
 mod document;
 mod environment;
 mod error;
@@ -26,6 +27,7 @@ mod overrides;
 mod paths;
 mod protection;
 mod reference;
+mod repair;
 mod resolver;
 mod sections;
 mod settings;

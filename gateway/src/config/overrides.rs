@@ -6,7 +6,7 @@ use super::keys::{DATABASES, KEYS, PROFILES};
 use super::kind::RawValue;
 use super::resolver::Resolver;
 use super::settings::{Origin, Settings};
-use super::{Environment, Paths, log_targets, snowflake, suggest};
+use super::{Environment, Paths, corrections, log_targets, snowflake, suggest};
 
 const LOG_VARIABLE: &str = "SNOWGATE_LOG";
 
@@ -28,14 +28,19 @@ pub(super) fn apply(env: &dyn Environment, paths: &Paths, settings: &mut Setting
     for key in KEYS {
         let variable = key.variable();
         let Some(text) = env.get(&variable) else { continue };
-        match key.kind.check(RawValue::from_variable(key.kind, &text), &resolver) {
+        let raw = RawValue::from_variable(key.kind, &text);
+        match key.kind.check(raw.clone(), &resolver) {
             Ok(value) => settings.offer(key, value, Origin::Environment { variable }),
-            Err(refusal) => found.errors.push(ConfigError {
-                place: Place::Variable(variable),
-                key: Some(key.path.to_owned()),
-                message: refusal.message,
-                hint: refusal.hint,
-            }),
+            Err(refusal) => {
+                let better = corrections::suggest(key.name, key.kind, &raw);
+                let hint = better.map(|better| format!("write {variable}={}", better.replace('"', "")));
+                found.errors.push(ConfigError {
+                    place: Place::Variable(variable),
+                    key: Some(key.path.to_owned()),
+                    message: refusal.message,
+                    hint: hint.or(refusal.hint),
+                });
+            }
         }
     }
     found.log_targets = env.get(LOG_VARIABLE);

@@ -33,7 +33,8 @@ pub struct Paths {
     pub log_dir: PathBuf,
     /// The value of `~/`; `None` if the user has no home folder.
     pub home_dir: Option<PathBuf>,
-    /// The variable that moves these locations: `SNOWGATE_HOME` if it is set, otherwise `HOME`.
+    /// The variable that moves these locations: `SNOWGATE_HOME` if it is set, otherwise `XDG_DATA_HOME` if that
+    /// leads out of the home folder, otherwise `HOME`.
     pub home_variable: &'static str,
 }
 
@@ -106,6 +107,11 @@ impl Paths {
             (None, None) => return Err(PathsError::NoHome),
         };
         paths.home_dir = home_dir.filter(|home| home.is_absolute());
+        if !paths.home_dir.as_ref().is_none_or(|home| paths.data_dir.starts_with(home))
+            && paths.home_variable == "HOME"
+        {
+            paths.home_variable = "XDG_DATA_HOME";
+        }
         paths.system_file = cfg!(unix).then(|| SystemFile { path: SYSTEM_FILE.into(), is_named: false });
         Ok(match named {
             Some(file) if file != paths.config_file => {
@@ -228,8 +234,20 @@ mod tests {
     }
 
     #[test]
+    fn the_variable_that_moves_everything_is_known() {
+        assert_eq!(discover(&[("SNOWGATE_HOME", "/tmp/h")], true).unwrap().home_variable, "SNOWGATE_HOME");
+        let dirs = ProjectDirs::from_path("snowgate".into()).unwrap();
+        let from = |home: &Path| Paths::discover_from(&BTreeMap::new(), Some(home.to_owned()), Some(&dirs));
+        let inside = dirs.data_local_dir().parent().unwrap();
+        assert_eq!(from(inside).unwrap().home_variable, "HOME");
+        assert_eq!(from(Path::new("/other")).unwrap().home_variable, "XDG_DATA_HOME");
+        assert_eq!(from(Path::new("here")), Err(PathsError::RelativeHome("here".into())));
+    }
+
+    #[test]
     fn a_missing_or_relative_home_is_an_error() {
         assert_eq!(discover(&[], false), Err(PathsError::NoHome));
+        assert!(discover(&[("SNOWGATE_HOME", "~/here")], true).is_err(), "the shim does not expand it");
         let error = discover(&[("SNOWGATE_HOME", "here")], true).unwrap_err().to_string();
         assert!(
             error.starts_with("SNOWGATE_HOME: expected an absolute path") && error.contains("got \"here\""),

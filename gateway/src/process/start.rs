@@ -84,7 +84,8 @@ pub fn start(
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
     config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
     if let Some(problem) = log_problem {
-        tracing::warn!("{problem}");
+        let variable = paths.home_variable;
+        tracing::warn!("{problem}; set {variable} to a folder that you can write to");
     }
     if let Err(error) = raised {
         tracing::warn!(%error, "cannot raise the limit of open files to the hard limit");

@@ -3,6 +3,7 @@
 mod cannot_start;
 mod commands;
 mod demo;
+mod config;
 mod drain;
 mod endpoint;
 mod eras;

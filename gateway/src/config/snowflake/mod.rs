@@ -11,6 +11,7 @@
 mod connections;
 mod credentials;
 mod fields;
+mod place;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -21,7 +22,7 @@ pub(super) use connections::VARIABLES as CONNECTION_VARIABLES;
 pub(super) use fields::SECRET_NAMES;
 pub(super) use variables::{ACCOUNT as ACCOUNT_VARIABLE, names as variables};
 
-use super::error::{ConfigError, Place};
+use super::error::{ConfigError, Place, Warning};
 use super::keys::{self, Key};
 use super::settings::{Origin, Settings};
 use super::{Environment, Paths};
@@ -63,11 +64,16 @@ pub(super) fn assemble(
     }
     connections::apply(env, paths, settings, &mut secrets)?;
     let mut errors = Vec::new();
+    if let Err(error) = check_host(settings, paths) {
+        errors.push(error);
+    }
     let account = account(settings, paths).map_err(|error| errors.push(error));
     let proxy = proxy(env, settings, paths).map_err(|error| errors.push(error));
     let authenticator =
         credentials::authenticator(settings, secrets, paths).map_err(|error| errors.push(error));
-    let (Ok(account), Ok(proxy), Ok(authenticator)) = (account, proxy, authenticator) else {
+    let (Ok(account), Ok(proxy), Ok(authenticator), true) =
+        (account, proxy, authenticator, errors.is_empty())
+    else {
         return Err(errors);
     };
     let text = |key| settings.text_if_set(key);
@@ -110,7 +116,57 @@ fn account(settings: &Settings, paths: &Paths) -> Result<Account, ConfigError> {
             hint,
         ));
     };
-    Account::parse(&text).map_err(|error| invalid_value(settings, paths, &keys::SNOWFLAKE_ACCOUNT, &error))
+    let key = &keys::SNOWFLAKE_ACCOUNT;
+    if let Some(account) = place::account_of_address(&text) {
+        let shown = text.rsplit('@').next().unwrap_or(&text);
+        let message = format!("expected an account identifier, got the address {shown:?}");
+        return Err(written_otherwise(settings, paths, key, message, &account));
+    }
+    Account::parse(&text).map_err(|error| invalid_value(settings, paths, key, &error))
+}
+
+/// A warning about an account identifier that is valid, but in no usual form.
+pub(super) fn unusual_account(settings: &Settings, paths: &Paths) -> Option<Warning> {
+    let key = &keys::SNOWFLAKE_ACCOUNT;
+    let text = settings.text_if_set(key).filter(|_| is_backend(settings))?;
+    let likely = place::likely_account(&text)?;
+    let message = format!(
+        "the account identifier {text:?} is unusual: `organization-account` has a dash, and a region is behind a dot; \
+         did you mean {likely:?}?"
+    );
+    let place = settings.place(key, &paths.config_file);
+    Some(Warning { place, key: Some(key.path.to_owned()), message })
+}
+
+/// Refuses an address in place of a host.
+fn check_host(settings: &Settings, paths: &Paths) -> Result<(), ConfigError> {
+    let key = &keys::SNOWFLAKE_HOST;
+    let Some(text) = settings.text_if_set(key) else { return Ok(()) };
+    let Some((host, port)) = place::host_of_address(&text) else { return Ok(()) };
+    // A user and a password before the host are not repeated.
+    let shown = text.rsplit('@').next().unwrap_or(&text);
+    let message = format!("expected a host, got the address {shown:?}");
+    let mut error = written_otherwise(settings, paths, key, message, &host);
+    if let (Some(port), Some(hint)) = (port, &mut error.hint) {
+        hint.push_str(&format!(", and `port = {port}`"));
+    }
+    Err(error)
+}
+
+/// An error about the value of `key`, at its place, with the value to write.
+fn written_otherwise(
+    settings: &Settings,
+    paths: &Paths,
+    key: &Key,
+    message: String,
+    better: &str,
+) -> ConfigError {
+    let place = settings.place(key, &paths.config_file);
+    let hint = match &place {
+        Place::Variable(variable) => format!("write {variable}={better}"),
+        _ => format!("write `{} = {better:?}`", key.name),
+    };
+    ConfigError { place, key: Some(key.path.to_owned()), message, hint: Some(hint) }
 }
 
 fn proxy(env: &dyn Environment, settings: &Settings, paths: &Paths) -> Result<Option<Proxy>, ConfigError> {

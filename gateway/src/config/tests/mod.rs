@@ -2,6 +2,7 @@
 
 mod protection;
 mod warnings;
+mod wrong_values;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -108,16 +109,23 @@ fn every_error_is_reported_with_its_place_and_a_hint() {
     assert_eq!(
         home.errors(),
         [
-            format!("config.toml:2:16: gateway.sessions_max: {expected} 1 to 100000, got 0"),
+            format!(
+                "config.toml:2:16: gateway.sessions_max: {expected} 1 to 100000, got 0\n  hint: write `sessions_max = 1`"
+            ),
             "config.toml:3:1: gateway.log_levl: unknown key\n  hint: did you mean `log_level`?".to_owned(),
             format!("config.toml:6:19: pool.connections_max: {expected} 1 to 256, got \"many\""),
             "config.toml:7:1: pool.rows_max: unknown key\n  hint: `rows_max` belongs in [limits]".to_owned(),
             "config.toml:9:2: limit: unknown key or table\n  hint: did you mean [limits]?".to_owned(),
-            format!("config.toml:12:13: limits.bytes_max: {expected} 1024 to 7340032, got 8388608"),
+            format!(
+                "config.toml:12:13: limits.bytes_max: {expected} 1024 to 7340032, got 8388608\n  \
+                 hint: write `bytes_max = 7340032`"
+            ),
             "config.toml:14:8: backend.kind: expected one of \"sqlite\", \"snowflake\", got \"snowflak\"\n  \
          hint: did you mean \"snowflake\"?"
                 .to_owned(),
-            "config.toml:16:8: profiles.a.role: expected a name of 1 to 255 characters, got 1".to_owned(),
+            "config.toml:16:8: profiles.a.role: expected a name of 1 to 255 characters, got 1\n  \
+             hint: write `role = \"1\"`"
+                .to_owned(),
             "config.toml:17:1: profiles.a.wharehouse: unknown key\n  hint: did you mean `warehouse`?"
                 .to_owned(),
             format!("SNOWGATE_LIMITS_ROWS_MAX: limits.rows_max: {expected} 1 to 1000000, got \"lots\""),
