@@ -70,12 +70,12 @@ impl Keeper {
     /// Looks which of the candidates are gone.
     async fn choose(&self, candidates: Candidates) -> Choice {
         let (is_connected, ttl_ms) = (self.is_connected(), self.ttl_ms);
-        let candidates_are_none = candidates.is_empty();
+        let asks_system = candidates.have_unknown(&*is_connected);
         let look = move || {
             let may_return = |shim: Option<ShimProcess>| shim.is_none_or(ShimProcess::is_alive);
             candidates.choose(ttl_ms, &*is_connected, &may_return)
         };
-        if candidates_are_none {
+        if !asks_system {
             return look();
         }
         // A panic in there is in the log; then nothing is inherited.

@@ -54,13 +54,14 @@ pub struct Choice {
 
 impl Candidates {
     /// How many there are.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether the system has to be asked about a process to choose one.
+    pub fn have_unknown(&self, is_connected: &dyn Fn(&str) -> bool) -> bool {
+        self.0.iter().any(|candidate| !candidate.is_detached && !is_connected(&candidate.id))
     }
 
     /// Chooses the session to follow from those that were there within `ttl_ms`. `may_return` says of a shim

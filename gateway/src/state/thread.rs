@@ -135,6 +135,7 @@ impl Worker {
             Ok(Ok(())) => {
                 if is_change {
                     (self.busy_since, self.pause) = (None, PAUSE_MIN);
+                    self.cause.clear();
                 }
                 None
             }
