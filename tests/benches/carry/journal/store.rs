@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
-use snowgate::state::{Digest, StateStore};
+use snowgate::state::{Begin, Digest, StateStore};
 use snowgate_link::credit::Window;
 use snowgate_tests::Home;
 
@@ -38,9 +38,13 @@ struct Times {
 }
 
 pub(super) fn measure(args: &Args) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(run(args))
+}
+
+async fn run(args: &Args) -> Result<()> {
     let home = Home::bare();
     let folder = home.path().join("state");
-    let store = StateStore::open(&folder);
+    let store = StateStore::open(&folder).await;
     let sessions: Vec<String> = (0..SESSIONS).map(session_id).collect();
     let writes = args.pick(WRITES, WRITES_QUICK);
     let mut times = Times::default();
@@ -48,13 +52,14 @@ pub(super) fn measure(args: &Args) -> Result<()> {
         interrupt::check()?;
         for session in &sessions {
             let is_measured = request > WRITES_BEFORE;
-            write(&store, session, request, is_measured.then_some(&mut times))?;
+            write(&store, session, request, is_measured.then_some(&mut times)).await?;
         }
     }
     let newest = WRITES_BEFORE + writes;
     for back in 0..writes {
         for session in &sessions {
-            look_up(&store, session, newest - back % SESSION_REQUESTS as u64, newest + 1 + back, &mut times)?;
+            let (finished, unknown) = (newest - back % SESSION_REQUESTS as u64, newest + 1 + back);
+            look_up(&store, session, finished, unknown, &mut times).await?;
         }
     }
     print(times, &file_system(home.path())?);
@@ -67,15 +72,18 @@ fn session_id(number: u64) -> String {
 }
 
 /// What the gateway does around a statement that writes.
-fn write(store: &StateStore, session: &str, request: u64, times: Option<&mut Times>) -> Result<()> {
+async fn write(store: &StateStore, session: &str, request: u64, times: Option<&mut Times>) -> Result<()> {
     let keep = Window::default().frames as usize + SESSION_REQUESTS;
     let result =
         json!({"content": [{"type": "text", "text": "1 row changed"}], "isError": false}).to_string();
     let since = Instant::now();
     let digest = Digest::of("insert into journey (a, b) values (1, 'a text as people write it')");
-    store.begin(session, request, digest, None)?;
+    match store.begin(session, request, digest, None).await? {
+        Begin::Begun(begun) => begun.keep(),
+        Begin::Conflict(_) => bail!("the journal has a request that is new"),
+    }
     let begun = Instant::now();
-    store.finish(session, request, &result, keep)?;
+    store.finish(session, request, result, keep).await?;
     let finished = Instant::now();
     if let Some(times) = times {
         times.begin.push(begun - since);
@@ -87,11 +95,17 @@ fn write(store: &StateStore, session: &str, request: u64, times: Option<&mut Tim
 
 /// What the gateway does first with a statement that a shim sends again: one that finished, and one that
 /// never ran.
-fn look_up(store: &StateStore, session: &str, finished: u64, unknown: u64, times: &mut Times) -> Result<()> {
+async fn look_up(
+    store: &StateStore,
+    session: &str,
+    finished: u64,
+    unknown: u64,
+    times: &mut Times,
+) -> Result<()> {
     let since = Instant::now();
-    let found = black_box(store.entry(session, finished)?);
+    let found = black_box(store.entry(session, finished).await?);
     let between = Instant::now();
-    let not_there = black_box(store.entry(session, unknown)?);
+    let not_there = black_box(store.entry(session, unknown).await?);
     times.not_there.push(between.elapsed());
     times.found.push(between - since);
     let is_whole = found.is_some_and(|entry| entry.result.is_some());
