@@ -9,7 +9,7 @@ const TOKENS_MAX: usize = 100_000;
 /// other faults.
 const DEPTH_MAX: usize = 100;
 
-/// Bytes of a method's name, of a progress token and of each word of a client on itself, at most.
+/// Bytes of a method's name, of a tool's, of a progress token and of each word of a client on itself, at most.
 const WORD_BYTES_MAX: usize = 256;
 
 /// Bytes of `_meta`, at most: it is copied with its request.
@@ -27,6 +27,8 @@ pub(super) struct Outline<'a> {
     /// Whether it is kept for as long as its session.
     pub(super) is_lasting: bool,
     pub(super) meta_bytes: usize,
+    /// Of the tool's name.
+    pub(super) tool_bytes: usize,
     /// What the client says that is repeated or kept: what it is, and its bytes.
     pub(super) words: [(&'static str, usize); 6],
 }
@@ -43,8 +45,8 @@ pub(super) fn excess(request: &Outline<'_>) -> Option<String> {
     if depth > DEPTH_MAX {
         return Some(format!("the message is nested over {DEPTH_MAX} levels deep, which is the limit"));
     }
-    let method = ("`method`", request.method.len());
-    let words = [method].into_iter().chain(request.words).map(|(what, bytes)| (what, bytes, WORD_BYTES_MAX));
+    let names = [("`method`", request.method.len()), ("the tool's name", request.tool_bytes)];
+    let words = names.into_iter().chain(request.words).map(|(what, bytes)| (what, bytes, WORD_BYTES_MAX));
     let meta = ("`_meta`", request.meta_bytes, META_BYTES_MAX);
     let lasting = ("the message", request.line_bytes, LASTING_BYTES_MAX);
     let mut sizes = words.chain([meta]).chain(request.is_lasting.then_some(lasting));

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::bounds::{Outline, excess};
 use super::envelope::{Envelope, read_id};
 use super::extent::Extent;
-use super::meta::Meta;
+use super::meta::{Meta, bytes_of_text};
 use super::rejection::{MISFIT, Rejection, invalid, unfit};
 use crate::mcp::ToolName;
 
@@ -131,6 +131,7 @@ fn classify_request(
         extent,
         is_lasting: matches!(kind, RequestKind::Initialize | RequestKind::Subscribe),
         meta_bytes: head.meta.map_or(0, |meta| meta.get().len()),
+        tool_bytes: head.name.map_or(0, bytes_of_text),
         words: meta.words(head.client),
     };
     if let Some(why) = excess(&outline) {
@@ -310,6 +311,7 @@ mod tests {
         };
         for (line, word) in [
             (request(&long, "{}"), "`method` has 300 bytes"),
+            (request("tools/call", &format!(r#"{{"name":"{long}"}}"#)), "the tool's name"),
             (request("ping", &format!(r#"{{"_meta":{{"progressToken":"{long}"}}}}"#)), "`progressToken`"),
             (request("initialize", &format!(r#"{{"clientInfo":{{"name":"{long}"}}}}"#)), "client's name"),
             (request("initialize", &format!(r#"{{"x":"{}"}}"#, "x".repeat(70_000))), "65536"),

@@ -14,6 +14,11 @@ pub(super) struct Meta<'a> {
     client: Option<&'a RawValue>,
 }
 
+/// Bytes of a text as it is written, without its quotes.
+pub(super) fn bytes_of_text(raw: &RawValue) -> usize {
+    raw.get().trim_matches('"').len()
+}
+
 /// A client's own words on itself.
 #[derive(Clone, Copy, Default, Deserialize)]
 struct ClientWords<'a> {
@@ -37,8 +42,7 @@ impl<'a> Meta<'a> {
 
     /// What is kept or repeated, with its bytes; `opening`: the client's words in `initialize`.
     pub(super) fn words(self, opening: Option<&RawValue>) -> [(&'static str, usize); 6] {
-        // A text's quotes do not count.
-        let bytes = |raw: Option<&RawValue>| raw.map_or(0, |raw| raw.get().trim_matches('"').len());
+        let bytes = |raw: Option<&RawValue>| raw.map_or(0, bytes_of_text);
         let (stated, opening) = (ClientWords::read(self.client), ClientWords::read(opening));
         [
             ("`progressToken`", bytes(self.progress_token)),

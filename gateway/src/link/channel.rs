@@ -19,7 +19,6 @@ use rmcp::model::{
     ServerResult,
 };
 use rmcp::service::TxJsonRpcMessage;
-use snowgate_link::frame::Payload;
 use snowgate_link::{GatewayLink, MESSAGE_BYTES_MAX};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -27,12 +26,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::lines::{error_line, is_failure, oversize_error, text_bytes, to_large_line, to_line};
 use super::outbox::{Outbox, Unwritten};
+use super::parcel::Parcel;
 use super::pins::PinSlot;
 use crate::intake::{
     Admission, Arrival, Cancelled, Limits, Next, Rejection, RequestKind, RunningRequest, number_of,
 };
 use crate::session::{Reservation, Session};
-use crate::shared::{HEAVY_BYTES, HeavyLane, HoldPermit};
+use crate::shared::{HEAVY_BYTES, HeavyLane};
 
 /// How long the last words to a shim may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -56,19 +56,6 @@ impl LinkStream for interprocess::local_socket::tokio::Stream {
     fn half(&self) -> impl AsyncRead + AsyncWrite + Unpin + Send + '_ {
         self
     }
-}
-
-/// What the link keeps with a request that waits.
-#[derive(Debug)]
-pub(super) struct Parcel {
-    /// Its line, which is parsed when it starts.
-    pub(super) line: Payload,
-    /// Bytes of its line: their credit is given back when it starts.
-    pub(super) bytes: usize,
-    /// What a call of the stateless era says that its client is called.
-    pub(super) client: Option<String>,
-    /// Memory for a long one, held to its end.
-    pub(super) held: Option<HoldPermit>,
 }
 
 /// One connection's requests and writing side.

@@ -22,6 +22,9 @@ use crate::shared::Shared;
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 const ASK_PAUSE: Duration = Duration::from_millis(50);
 
+/// Bytes of a question, at most.
+const COMMAND_BYTES_MAX: usize = 4 * 1024;
+
 /// What can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,6 +86,9 @@ pub(super) async fn serve(shared: &Shared, mut stream: &Stream, mut decoder: Dec
             if written.is_err() {
                 return;
             }
+        }
+        if decoder.announced().is_some_and(|(_, bytes)| bytes > COMMAND_BYTES_MAX) {
+            return;
         }
         tokio::select! {
             read = stream.read_buf(decoder.buffer()) => match read {

@@ -15,6 +15,7 @@ mod hellos;
 mod inbound;
 mod lines;
 mod outbox;
+mod parcel;
 mod pins;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! A session behind the link, driven frame by frame: `rmcp`, the tools and the scriptable backend on a paused
 //! clock, with an in-memory stream in place of the socket.
 
+mod long_lines;
+
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};

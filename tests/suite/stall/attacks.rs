@@ -27,6 +27,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
     plain("long lines: arguments of a call", lines::in_arguments),
     plain("long lines: a statement", lines::as_statement),
     plain("long lines: a tool's name", lines::as_tool_name),
+    plain("long lines: a number, and an argument's name", lines::as_limit),
+    plain("long lines: as many values as a message may have", lines::many_values),
     plain("long lines: _meta of a call", lines::in_meta),
     plain("long lines: params that ping does not have", lines::in_unknown_params),
     plain("long lines: params of an unknown method", lines::in_unknown_method),

@@ -185,6 +185,29 @@ pub(crate) fn as_tool_name(home: &Home, _: &Witnesses) {
     each_shape(home, |long| request("tools/call", &format!(r#"{{"name":{long},"arguments":{{}}}}"#)));
 }
 
+/// Where a number belongs, and as the name of an argument.
+pub(crate) fn as_limit(home: &Home, _: &Witnesses) {
+    each_shape(home, |long| call("execute_query", &format!(r#"{{"query":"select 1","limit":{long}}}"#)));
+    each_shape(home, |long| {
+        let name = if long.starts_with('"') { long } else { "\"x\"" };
+        call("execute_query", &format!(r#"{{"query":"select 1",{name}:1}}"#))
+    });
+}
+
+/// As many values as a message may have, in requests that each take many times their size.
+pub(crate) fn many_values(home: &Home, _: &Witnesses) {
+    let mut client = home.client();
+    client.initialize();
+    for part in [r#"{"a":0}"#, "{}", "[]", "0"] {
+        let per_part = part.matches(['{', '[', ':']).count() + 1;
+        let values = vec![part; 99_000 / per_part].join(",");
+        for _ in 0..20 {
+            client.line(&call("execute_query", &format!(r#"{{"query":"select 1","x":[{values}]}}"#)));
+        }
+        answered(&mut client);
+    }
+}
+
 fn request(method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":"long","method":"{method}","params":{params}}}"#)
 }
