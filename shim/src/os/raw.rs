@@ -23,8 +23,8 @@ const SET_MASK: c_int = if cfg!(target_os = "linux") { 2 } else { 3 };
 /// Descriptors above this are left alone where each is a call of its own.
 const DESCRIPTORS_MAX: u64 = 65_536;
 
-/// The number of the highest signal that is not a real-time one.
-const SIGNALS_MAX: c_int = 31;
+/// The number of the highest signal.
+const SIGNALS_MAX: c_int = 64;
 
 /// SIGPIPE, the same number everywhere: std ignores it in every program and resets it in those it starts.
 const SIGPIPE: c_int = 13;

@@ -149,7 +149,10 @@ fn a_socket_path_that_is_not_ours_is_left_alone() {
             messages.push(output.stderr);
         }
         for message in messages {
-            assert!(message.contains(what) && message.contains("set SNOWGATE_SOCKET (or --socket) to"), "{message}");
+            assert!(
+                message.contains(what) && message.contains("set SNOWGATE_SOCKET (or --socket) to"),
+                "{message}"
+            );
             assert!(!message.contains("remove"), "{message}");
         }
     }
