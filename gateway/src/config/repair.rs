@@ -114,7 +114,7 @@ fn header(line: &str) -> Option<String> {
 fn comment(line: &str) -> Option<String> {
     let at = [" //", " --", " ;"].iter().find_map(|mark| line.find(mark))?;
     // Inside quotes it is text.
-    (line[..at].matches(['"', '\'']).count() % 2 == 0).then(|| line[..at].trim_end().to_owned())
+    line[..at].matches(['"', '\'']).count().is_multiple_of(2).then(|| line[..at].trim_end().to_owned())
 }
 
 fn trailing(line: &str) -> Option<String> {
