@@ -10,6 +10,7 @@ mod shutdown;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -27,7 +28,7 @@ use uuid::Uuid;
 use crate::backend::{BackendError, Context};
 use crate::config::{Config, Paths};
 use crate::multiplexer::{Multiplexer, Pool};
-use crate::session::{Keeper, Profile, Profiles, SessionTable};
+use crate::session::{Keeper, Profile, Profiles, Session, SessionTable, SessionView};
 use crate::state::{RunningWrites, StateStore};
 
 /// What the process has found out about itself when the gateway starts.
@@ -127,6 +128,20 @@ impl Shared {
     /// The backend cannot be opened.
     pub async fn pool(&self, profile: &Profile) -> Result<Arc<Pool>, BackendError> {
         self.multiplexer.pool(&profile.connection).await
+    }
+
+    /// The open sessions for people: their contexts completed by their backends, as far as those are open and
+    /// know.
+    pub fn session_views(&self) -> Vec<SessionView> {
+        let pools: BTreeMap<String, Arc<Pool>> = self.multiplexer.opened().into_iter().collect();
+        let completed = |session: &Session| {
+            let mut view = SessionView::of(session);
+            if let Some(pool) = pools.get(&session.profile.connection) {
+                view.context = pool.backend().completed(&view.context);
+            }
+            view
+        };
+        self.sessions.sorted().iter().map(|session| completed(session)).collect()
     }
 
     /// `wanted` as the backend of `profile` completes and spells it.

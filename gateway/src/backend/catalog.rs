@@ -39,6 +39,21 @@ pub enum Catalog {
     Rows(Relation),
 }
 
+impl Catalog {
+    /// Whether the answer is about the same objects in every context, because the question says where they
+    /// are. (A role still decides which of them are seen.) The rows of a view are no question about the catalog.
+    pub fn is_context_free(&self) -> bool {
+        match self {
+            Self::Databases | Self::Views { .. } => true,
+            Self::Schemas { database } | Self::Tables { database, .. } => database.is_some(),
+            Self::Describe { relation, .. } | Self::Definition(relation) => {
+                relation.database.is_some() && relation.schema.is_some()
+            }
+            Self::Rows(_) => false,
+        }
+    }
+}
+
 /// What [`Catalog::Describe`] asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RelationKind {

@@ -1,5 +1,7 @@
 //! Where statements run.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Where a session's statements run. A name is kept as the backend spells it (see [`Backend::resolve`]).
@@ -19,4 +21,36 @@ pub struct Context {
     /// The current schema of that database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+}
+
+/// "role R, database D": the parts that are set.
+impl fmt::Display for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            ("role", &self.role),
+            ("warehouse", &self.warehouse),
+            ("database", &self.database),
+            ("schema", &self.schema),
+        ];
+        let mut separator = "";
+        for (what, name) in parts {
+            if let Some(name) = name {
+                write!(f, "{separator}{what} {name}")?;
+                separator = ", ";
+            }
+        }
+        if separator.is_empty() { f.write_str("what the log-in selects") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_is_told_by_the_parts_that_are_set() {
+        let context = Context { role: Some("R".into()), schema: Some("S".into()), ..Context::default() };
+        assert_eq!(context.to_string(), "role R, schema S");
+        assert_eq!(Context::default().to_string(), "what the log-in selects");
+    }
 }

@@ -7,6 +7,9 @@ use thiserror::Error;
 pub enum ErrorKind {
     /// The statement or a name in it is wrong; running it again gives the same answer.
     Statement,
+    /// The context that it was to run in cannot be used: a name in it is gone, or must not be used. Nothing of
+    /// it ran.
+    NoContext,
     /// Policy refuses it: read-only, or a class of statement that is not allowed.
     Refused,
     /// The caller cancelled it.

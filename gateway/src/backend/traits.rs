@@ -23,6 +23,11 @@ pub trait Backend: Send + Sync + 'static {
     /// The backend's kind as config names it: `sqlite`, `snowflake`.
     fn kind(&self) -> &'static str;
 
+    /// The account at the other end, in the one form that tells it from others, where the backend has accounts.
+    fn account(&self) -> Option<&str> {
+        None
+    }
+
     /// Fills what `wanted` leaves open (a database, its schema) and spells each name as the backend does.
     ///
     /// # Errors

@@ -218,14 +218,18 @@ fn sessions_text(sessions: &[SessionView]) -> String {
         return "no sessions\n".to_owned();
     }
     let mut rows = vec![
-        ["CLIENT", "PID", "PROFILE", "DATABASE", "STATE", "REQUESTS", "ROWS", "ERRORS", "IDLE", "CWD"]
-            .map(str::to_owned),
+        [
+            "SESSION", "CLIENT", "PID", "PROFILE", "DATABASE", "STATE", "REQUESTS", "ROWS", "ERRORS", "IDLE",
+            "CWD",
+        ]
+        .map(str::to_owned),
     ];
     rows.extend(sessions.iter().map(|session| {
         let client = session.client.clone().unwrap_or_else(|| "-".to_owned());
         let version =
             session.client_version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         [
+            session.id.clone(),
             format!("{client}{version}"),
             session.pid.to_string(),
             session.profile.clone(),

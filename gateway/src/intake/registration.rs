@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::backend::Context;
-use crate::session::{Session, SessionContext};
+use crate::session::{ContextOrigin, INHERITED, Session, SessionContext, fallback_notice};
 use crate::shared::Shared;
+use crate::state::KeptContext;
 
 /// Registers `session`, whose first call states that its client is called `client`. Where that fails the
 /// session goes on all the same.
@@ -23,15 +23,26 @@ pub async fn register(shared: &Shared, session: &Arc<Session>, client: Option<St
     session.set_registered();
 }
 
-/// Takes over the context that an earlier session left, if it still exists.
-async fn inherit(shared: &Shared, session: &Session, context: &Context) {
-    // The client that left it is gone, and this one knows nothing of it: if it is gone too, the profile's
-    // stays.
-    match shared.resolve(&session.profile, context).await {
+/// Takes over the context that an earlier session left, if it still exists. The client that left it is gone,
+/// and this one knows nothing of it: if it is gone too, the profile's stays, and the client's first result
+/// says so.
+async fn inherit(shared: &Shared, session: &Session, left: &KeptContext) {
+    let Ok(pool) = shared.pool(&session.profile).await else { return };
+    if left.is_foreign_to(pool.place()) {
+        return;
+    }
+    match pool.backend().resolve(&left.context).await {
         Ok(context) => {
-            session.inherit(SessionContext { context, lost: None });
+            // Where only the server knows whether it exists, its first use shows that.
+            let is_tentative = pool.backend().tells_contexts();
+            let origin = if is_tentative { ContextOrigin::Inherited } else { ContextOrigin::Set };
+            session.inherit(SessionContext { context, lost: None, origin, at: Some(pool.place().clone()) });
             tracing::info!("restored this client's previous context");
         }
-        Err(error) => tracing::warn!(%error, "cannot restore this client's previous context"),
+        Err(error) => {
+            let (gone, now) = (&left.context, session.context().context);
+            tracing::warn!(%gone, %error, %now, "cannot restore this client's previous context");
+            session.set_notice(fallback_notice(INHERITED, gone, &error.to_string(), &now));
+        }
     }
 }

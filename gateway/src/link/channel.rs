@@ -326,6 +326,9 @@ impl<S: LinkStream> Channel<S> {
         } else {
             self.keep_result(number, request.kind);
         }
+        if self.session.take_stale_state() {
+            self.give_state();
+        }
         let mut line = line(&request.id);
         if line.len() > MESSAGE_BYTES_MAX {
             line = error_line(Some(&request.id), &oversize_error(line.len()));

@@ -108,7 +108,7 @@ fn answer(shared: &Shared, command: Command) -> Reply {
             Ok(_) => Reply::Status(Box::new(snapshot(shared))),
             Err(errors) => Reply::Refused(errors.to_string()),
         },
-        Command::Sessions => Reply::Sessions(shared.sessions.views()),
+        Command::Sessions => Reply::Sessions(shared.session_views()),
     }
 }
 

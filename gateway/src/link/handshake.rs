@@ -4,13 +4,10 @@ use std::sync::Arc;
 
 use snowgate_link::hello::{ClientHello, Refusal, Resume};
 
-use crate::backend::Context;
+use super::restore::{self, Restored};
 use crate::mcp::Mcp;
 use crate::os::RAISE_LIMIT;
-use crate::session::{
-    CONTEXT_BYTES_MAX, Claim, Opening, Profile, ResumeState, Session, SessionContext, SessionGuard,
-    SessionTable,
-};
+use crate::session::{Claim, Opening, Profile, ResumeState, Session, SessionGuard, SessionTable};
 use crate::shared::{Descriptors, Shared};
 use crate::state::{Counts, SessionLookup, ShimProcess};
 
@@ -78,9 +75,9 @@ pub(super) async fn open_session(
     let claim = shared.sessions.claim(hello.session.as_ref());
     let (claim, past) = look_up(shared, claim).await;
     let state = hello.state.as_deref().map(ResumeState::read);
-    let context = match &state {
-        Some(state) => restore_context(shared, &profile, state.as_ref()).await,
-        None => SessionContext { context: initial_context(shared, &profile).await?, lost: None },
+    let Restored { context, notice } = match &state {
+        Some(state) => restore::of_shim(shared, &profile, state.as_ref()).await,
+        None => restore::of_profile(shared, &profile).await?.into(),
     };
     let (key, resume) = match claim {
         Claim::New(key) => (key, Resume::New),
@@ -111,7 +108,11 @@ pub(super) async fn open_session(
         counts,
         started_ms,
     };
-    let guard = shared.sessions.open(Session::new(opening, context)).map_err(|error| {
+    let session = Session::new(opening, context);
+    if let Some(notice) = notice {
+        session.set_notice(notice);
+    }
+    let guard = shared.sessions.open(session).map_err(|error| {
         match &shared.descriptors.budget.problem {
             Some(problem) => refusal(format!("{error}: {problem}"), Some(RAISE_LIMIT.into())),
             None => refusal(
@@ -156,29 +157,4 @@ async fn look_up(shared: &Shared, claim: Claim) -> (Claim, Past) {
     let past = Past { journal: shared.state.id(), found: found.ok() };
     let is_foreign = past.found == Some(SessionLookup::ForeignSecret);
     (if is_foreign { Claim::Lost(SessionTable::fresh_key()) } else { claim }, past)
-}
-
-/// The context that sessions of `profile` start in.
-async fn initial_context(shared: &Shared, profile: &Profile) -> Result<Context, Refusal> {
-    shared.resolve(profile, &profile.context).await.map_err(|error| {
-        let next_step = error.next_step.clone();
-        refusal(format!("profile `{}`: {error}", profile.name), next_step)
-    })
-}
-
-/// The context that an earlier gateway left with the shim.
-async fn restore_context(shared: &Shared, profile: &Profile, state: Option<&ResumeState>) -> SessionContext {
-    let lost = |context, why: String| SessionContext { context, lost: Some(why) };
-    let Some(ResumeState { context, lost: lost_before, .. }) = state else {
-        return lost(Context::default(), "it cannot be read".into());
-    };
-    if serde_json::to_vec(context).map_or(0, |context| context.len()) > CONTEXT_BYTES_MAX {
-        return lost(Context::default(), "it is too long".into());
-    }
-    match (lost_before, shared.resolve(profile, context).await) {
-        // There is nothing that could be found again.
-        (Some(why), _) if *context == Context::default() => lost(Context::default(), why.clone()),
-        (_, Ok(context)) => SessionContext { context, lost: None },
-        (_, Err(error)) => lost(context.clone(), error.to_string()),
-    }
 }

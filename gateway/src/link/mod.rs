@@ -17,6 +17,7 @@ mod lines;
 mod outbox;
 mod parcel;
 mod pins;
+mod restore;
 #[cfg(test)]
 mod tests;
 mod transport;

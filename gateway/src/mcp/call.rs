@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{self as args, invalid, limit};
+use super::context_free::is_context_free;
 use super::facts::RequestFacts;
 use super::journaled::{JournalDecision, JournaledStatement};
 use super::tool_call::ToolCall;
@@ -20,7 +21,7 @@ use crate::backend::{
     RelationKind, Request, RequestOrigin, Transaction, WriteJournal,
 };
 use crate::multiplexer::{StopReason, stopped_while_waiting};
-use crate::session::{CONTEXT_BYTES_MAX, NoRoom, Reservation, Session, SessionContext};
+use crate::session::{CONTEXT_BYTES_MAX, NoRoom, Reservation, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
 /// A call that runs: whose it is and how it is stopped.
@@ -33,7 +34,8 @@ pub(super) struct Call<'a> {
 }
 
 /// What a call has the backend do.
-struct Work {
+#[derive(Clone)]
+pub(super) struct Work {
     operation: Operation,
     rows_max: u64,
     /// The id of the query that an earlier gateway ran for it.
@@ -43,7 +45,7 @@ struct Work {
 
 impl Work {
     /// Something that changes nothing.
-    fn reading(operation: Operation, rows_max: u64) -> Self {
+    pub(super) fn reading(operation: Operation, rows_max: u64) -> Self {
         Self { operation, rows_max, earlier: None, journal: Arc::new(NoWrites) }
     }
 }
@@ -90,11 +92,15 @@ impl Call<'_> {
     /// # Errors
     /// Arguments that are wrong beyond what their schema says; everything else is a result.
     pub(super) async fn answer(&self, call: ToolCall) -> Result<CallToolResult, ErrorData> {
-        match self.dispatch(call).await {
-            Ok(result) => Ok(result),
-            Err(CallError::Backend(error)) => Ok(failure::result(&error)),
-            Err(CallError::Protocol(error)) => Err(error),
-        }
+        let result = match self.dispatch(call).await {
+            Ok(result) => result,
+            Err(CallError::Backend(error)) => failure::result(&error),
+            Err(CallError::Protocol(error)) => return Err(error),
+        };
+        Ok(match self.session.take_notice() {
+            Some(notice) => noting(result, notice),
+            None => result,
+        })
     }
 
     async fn dispatch(&self, call: ToolCall) -> Result<CallToolResult, CallError> {
@@ -146,7 +152,8 @@ impl Call<'_> {
         let rows_max = limit(tool, given, args::VIEW_LIMIT, self.rows_max())?;
         let relation = Relation { database: Some(database), schema, name: view_name };
         let work = Work::reading(Operation::Catalog(Catalog::Rows(relation)), rows_max);
-        Ok(self.text(self.run(self.context()?, work).await?).await)
+        let context = self.call_context(Context::default()).await?;
+        Ok(self.text(self.run_in(context, work).await?).await)
     }
 
     async fn execute_query(
@@ -164,18 +171,26 @@ impl Call<'_> {
             JournalDecision::Fetch(statement, query_id) => (statement, Some(query_id)),
             JournalDecision::Answer(result) => return Ok(result),
         };
-        // Before any change for this call: a context that is lost stops that, too.
-        let now = self.context()?;
-        let context = self.apply(now, Context { database, schema, ..Context::default() }).await?;
+        let change = Context { database, schema, ..Context::default() };
         let transaction = match (use_transaction.unwrap_or(false), auto_commit.unwrap_or(true)) {
             (_, false) => Transaction::Rollback,
             (true, true) => Transaction::Commit,
             (false, true) => Transaction::None,
         };
+        let context = if change == Context::default() && earlier.is_none() && is_context_free(&query) {
+            None
+        } else {
+            // Before any change for this call: a context that is lost stops that, too.
+            Some(self.call_context(change).await?)
+        };
         let operation = Operation::Statement { sql: query, transaction };
         let work =
             Work { operation, rows_max, earlier, journal: Arc::clone(&statement) as Arc<dyn WriteJournal> };
-        let result = match self.run(context, work).await {
+        let done = match context {
+            Some(context) => self.run_in(context, work).await,
+            None => self.run_anywhere(work).await,
+        };
+        let result = match done {
             Ok(done) => Ok(self.text(done).await),
             Err(error) => Err(error),
         };
@@ -195,15 +210,15 @@ impl Call<'_> {
             return Err(invalid(tool, why, None).into());
         }
         check_names(tool, &wanted)?;
-        let context = self.apply(self.facts.context.context.clone(), wanted).await?;
-        let context = self.verify(context).await?;
+        let context = self.changed_context(&wanted).await?;
         if serde_json::to_vec(&context).map_or(0, |context| context.len()) > CONTEXT_BYTES_MAX {
             return Err(invalid(tool, "these names are too long together", None).into());
         }
         if self.cancel.is_cancelled() {
             return Err(BackendError::new(ErrorKind::Cancelled, "the context was not changed").into());
         }
-        self.session.set_context(context.clone());
+        let pool = self.shared.pool(&self.session.profile).await?;
+        self.session.set_context(context.clone(), pool.place().clone());
         // For the next session of this client. This one's shim carries it in any case.
         self.shared.keeper.persist(vec![Arc::clone(self.session)]).await;
         tracing::info!("context changed");
@@ -215,49 +230,16 @@ impl Call<'_> {
         Ok(session_info::render(self.session, &self.facts.context, pool.backend(), &self.shared.config))
     }
 
-    /// The context `now` with `change` applied. A database without a schema means that database's default
-    /// schema.
-    async fn apply(&self, now: Context, change: Context) -> Result<Context, BackendError> {
-        if change == Context::default() {
-            return Ok(now);
-        }
-        let schema = if change.database.is_some() { change.schema } else { change.schema.or(now.schema) };
-        let wanted = Context {
-            role: change.role.or(now.role),
-            warehouse: change.warehouse.or(now.warehouse),
-            database: change.database.or(now.database),
-            schema,
-        };
-        self.shared.resolve(&self.session.profile, &wanted).await
-    }
-
-    /// `context` as the backend has it, where only the backend knows whether it exists.
-    async fn verify(&self, context: Context) -> Result<Context, BackendError> {
-        if !self.shared.pool(&self.session.profile).await?.backend().tells_contexts() {
-            return Ok(context);
-        }
-        let done = self.run(context.clone(), Work::reading(Operation::UseContext, 0)).await?;
-        Ok(done.context.unwrap_or(context))
-    }
-
-    /// The context to run a statement in.
-    fn context(&self) -> Result<Context, BackendError> {
-        let SessionContext { context, lost } = &self.facts.context;
-        match lost {
-            None => Ok(context.clone()),
-            Some(why) => {
-                let message = format!("the context of this session could not be restored: {why}");
-                let next_step = "call set_context with the database to work in; nothing runs until then";
-                Err(BackendError::new(ErrorKind::Refused, message).with_next_step(next_step))
-            }
-        }
-    }
-
     async fn catalog(&self, catalog: Catalog) -> Result<Completion, BackendError> {
-        self.run(self.context()?, Work::reading(Operation::Catalog(catalog), self.rows_max())).await
+        let is_context_free = catalog.is_context_free();
+        let work = Work::reading(Operation::Catalog(catalog), self.rows_max());
+        if is_context_free {
+            return self.run_anywhere(work).await;
+        }
+        self.run_in(self.call_context(Context::default()).await?, work).await
     }
 
-    async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
+    pub(super) async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
         let limits = &self.shared.config.limits;
         let Work { operation, rows_max, earlier, journal } = work;
         let request = Request {
@@ -343,6 +325,20 @@ fn no_room(full: &NoRoom, done: &Completion) -> BackendError {
         ("the result was dropped", "try again in a moment, or request less data at once")
     };
     BackendError::new(ErrorKind::Busy, format!("{what}, but {full}")).with_next_step(next_step)
+}
+
+/// The result, which says `notice` too.
+fn noting(mut result: CallToolResult, notice: String) -> CallToolResult {
+    match &mut result.structured_content {
+        Some(serde_json::Value::Object(content)) => {
+            content.insert("note".to_owned(), notice.into());
+            CallToolResult::structured(result.structured_content.take().unwrap_or_default())
+        }
+        _ => {
+            result.content.push(ContentBlock::text(notice));
+            result
+        }
+    }
 }
 
 /// Names are kept, shown and carried from gateway to gateway: so they are bounded.

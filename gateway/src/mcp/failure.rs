@@ -29,6 +29,7 @@ fn text(error: &BackendError) -> String {
 fn heading(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Statement => "SQL error",
+        ErrorKind::NoContext => "Context unavailable",
         ErrorKind::Refused => "Refused",
         ErrorKind::Cancelled => "Cancelled",
         ErrorKind::TimedOut => "Timed out",

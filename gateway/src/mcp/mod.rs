@@ -10,6 +10,8 @@
 
 mod arguments;
 mod call;
+mod context_free;
+mod contexts;
 mod facts;
 mod failure;
 mod journaled;

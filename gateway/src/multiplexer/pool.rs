@@ -13,7 +13,7 @@ use super::errors;
 use super::manager::Manager;
 use super::slots::{SlotPermit, Slots};
 use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
-use crate::backend::{Backend, BackendError, Completion, ErrorKind, Request};
+use crate::backend::{Backend, BackendError, Completion, ErrorKind, Place, Request};
 use crate::config::PoolConfig;
 
 /// How the pool is used, for `status`.
@@ -31,6 +31,7 @@ pub struct PoolStatus {
 
 /// The open connections of one backend.
 pub struct Pool {
+    place: Place,
     backend: Arc<dyn Backend>,
     connections: managed::Pool<Manager>,
     slots: Slots,
@@ -61,7 +62,13 @@ impl Pool {
             .build()
             .expect("a runtime is given");
         let slots = Slots::new(config.connections_max);
-        Self { backend, connections, slots, config }
+        let place = Place::of(name, &*backend);
+        Self { place, backend, connections, slots, config }
+    }
+
+    /// Where contexts of its requests belong to.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The backend behind it.

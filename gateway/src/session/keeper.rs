@@ -188,7 +188,7 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Context;
+    use crate::backend::{Context, Place};
     use crate::session::{Opening, SessionContext};
 
     const TTL: Duration = Duration::from_secs(60);
@@ -196,6 +196,10 @@ mod tests {
     fn opened(table: &Arc<SessionTable>) -> crate::session::SessionGuard {
         let session = Session::new(Opening::of(SessionTable::fresh_key()), SessionContext::default());
         table.open(session).unwrap()
+    }
+
+    fn here() -> Place {
+        Place::from("fake:0".to_owned())
     }
 
     fn context(database: &str) -> Context {
@@ -230,19 +234,21 @@ mod tests {
         let first = opened(&table);
         keeper.register(&first.session, client()).await;
         first.session.set_persisted();
-        first.session.set_context(context("LEFT"));
+        first.session.set_context(context("LEFT"), here());
         first.session.note_goodbye();
         keeper.persist_ended(&first.session).await;
         let second = opened(&table);
         let registered = keeper.register(&second.session, client()).await;
-        assert_eq!(registered.unwrap().inherited, Some(context("LEFT")));
+        let inherited = registered.unwrap().inherited.unwrap();
+        assert_eq!((inherited.context, inherited.at), (context("LEFT"), Some(here())));
         second.session.set_persisted();
-        second.session.set_context(context("OLD"));
+        second.session.set_context(context("OLD"), here());
         second.session.note_goodbye();
         second.session.replace();
         keeper.persist_ended(&second.session).await;
         let third = opened(&table);
         let registered = keeper.register(&third.session, client()).await;
-        assert_ne!(registered.unwrap().inherited, Some(context("OLD")));
+        let inherited = registered.unwrap().inherited;
+        assert_ne!(inherited.map(|inherited| inherited.context), Some(context("OLD")));
     }
 }

@@ -6,6 +6,7 @@
 //! `state`.
 
 mod client;
+mod context;
 mod counters;
 mod keeper;
 mod opening;
@@ -16,11 +17,12 @@ mod table;
 mod view;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use client::presentable;
 pub use client::{ClientIdentity, Era};
+pub use context::{ContextOrigin, INHERITED, SessionContext, fallback_notice};
 pub use counters::Counters;
 pub use keeper::{KEEP_INTERVAL, Keeper};
 pub use opening::Opening;
@@ -33,19 +35,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 pub use view::SessionView;
 
-use crate::backend::Context;
+use crate::backend::{Context, Place};
 use crate::config::log_targets::SPANS;
 use crate::state::{Identity, SessionRecord, SessionSnapshot, ShimProcess};
-
-/// The context of a session, or why it has none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SessionContext {
-    /// Where statements run.
-    pub context: Context,
-    /// Set where the context that the session had cannot be restored: then no statement runs, because it
-    /// would run somewhere else.
-    pub lost: Option<String>,
-}
 
 /// The client said goodbye: a bit of [`Session::ending`].
 const GOODBYE: u8 = 1;
@@ -89,6 +81,12 @@ pub struct Session {
     /// How the connection ends: [`GOODBYE`], set by the front, [`REPLACED`], set by the table, and [`ENDED`],
     /// set by the keeper before it writes that down.
     ending: AtomicU8,
+    /// What the client's next result is to say: written when the context falls back, taken by that result.
+    notice: Mutex<Option<String>>,
+    /// Whether there is a notice: looked at with every result.
+    has_notice: AtomicBool,
+    /// Set where the context has changed without `set_context`: the front gives the state to the shim again.
+    is_state_stale: AtomicBool,
     /// Set by the registration when the context is the one that an earlier session of the client left.
     is_inherited: AtomicBool,
     /// The requests that were counted when the session was last written down, or [`u64::MAX`]; written by the
@@ -105,7 +103,8 @@ pub struct Session {
     pub results: Arc<ResultShare>,
     /// What was counted; written by the transport and by tools.
     pub counters: Counters,
-    /// Written by `set_context` and by the registration, read when a request starts.
+    /// Written by `set_context`, by the registration, and by the first use of what it inherits; read when a
+    /// request starts.
     context: RwLock<SessionContext>,
     /// Written by the service when the client names itself.
     client: Mutex<ClientIdentity>,
@@ -135,6 +134,9 @@ impl Session {
             is_registered: AtomicBool::new(opening.is_registered),
             is_persisted: AtomicBool::new(opening.is_persisted),
             ending: AtomicU8::new(0),
+            notice: Mutex::default(),
+            has_notice: AtomicBool::new(false),
+            is_state_stale: AtomicBool::new(false),
             is_inherited: AtomicBool::new(false),
             // That a session is back is still to be written down.
             persisted_requests: AtomicU64::new(if opening.is_persisted {
@@ -160,10 +162,56 @@ impl Session {
         self.context.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn context_mut(&self) -> RwLockWriteGuard<'_, SessionContext> {
+        self.context.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes over the context that an earlier session of the client left.
     pub fn inherit(&self, context: SessionContext) {
-        *self.context.write().unwrap_or_else(PoisonError::into_inner) = context;
+        *self.context_mut() = context;
         self.is_inherited.store(true, Ordering::Relaxed);
+    }
+
+    /// A request has run in `used`, which the session has inherited: from here on it is the session's own.
+    pub fn confirm_inherited(&self, used: &Context) {
+        let mut now = self.context_mut();
+        if now.origin == ContextOrigin::Inherited && now.context == *used {
+            now.origin = ContextOrigin::Set;
+        }
+    }
+
+    /// Puts `profile`, the profile's context, in the place of `gone`, which the session has inherited and
+    /// cannot use; the client's next result says `notice`. Returns whether it did: another request may have
+    /// come before.
+    pub fn fall_back(&self, gone: &Context, profile: Context, notice: String) -> bool {
+        let mut now = self.context_mut();
+        if now.origin != ContextOrigin::Inherited || now.context != *gone {
+            return false;
+        }
+        *now = SessionContext { context: profile, origin: ContextOrigin::Fallback, ..now.clone() };
+        self.is_inherited.store(false, Ordering::Relaxed);
+        self.is_state_stale.store(true, Ordering::Relaxed);
+        self.set_notice(notice);
+        true
+    }
+
+    /// The client's next result is to say this, too.
+    pub fn set_notice(&self, notice: String) {
+        *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
+        self.has_notice.store(true, Ordering::Release);
+    }
+
+    /// What the client's next result is to say beside what it is asked for.
+    pub fn take_notice(&self) -> Option<String> {
+        if !self.has_notice.swap(false, Ordering::AcqRel) {
+            return None;
+        }
+        self.notice.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether the context has changed without `set_context` since this was asked last.
+    pub fn take_stale_state(&self) -> bool {
+        self.is_state_stale.load(Ordering::Relaxed) && self.is_state_stale.swap(false, Ordering::Relaxed)
     }
 
     /// Whether the context is the one that an earlier session of the client left.
@@ -172,14 +220,15 @@ impl Session {
     }
 
     /// Changes the context; a loss is forgotten with it.
-    pub fn set_context(&self, context: Context) {
-        *self.context.write().unwrap_or_else(PoisonError::into_inner) =
-            SessionContext { context, lost: None };
+    pub fn set_context(&self, context: Context, at: Place) {
+        let origin = ContextOrigin::Set;
+        *self.context_mut() = SessionContext { context, lost: None, origin, at: Some(at) };
     }
 
     /// What the shim is to carry to the next gateway.
     pub fn resume_state(&self) -> ResumeState {
-        let SessionContext { context, lost } = self.context();
+        let mut context = self.context();
+        let lost = context.lost.take();
         let revision = match self.client().era {
             Era::Handshake(revision) => Some(revision),
             Era::Stateless(_) | Era::Unknown => self.revision.clone(),
@@ -188,7 +237,7 @@ impl Session {
         let journal = self.journal.clone().filter(|_| self.journal_is_whole);
         let tools = self.tools_before().unwrap_or_else(|| self.tools.clone());
         let registered = self.is_registered();
-        ResumeState { context, lost, journal, registered, tools: Some(tools), revision }
+        ResumeState { context: context.kept(), lost, journal, registered, tools: Some(tools), revision }
     }
 
     fn tools_before(&self) -> Option<String> {
@@ -224,7 +273,7 @@ impl Session {
             name: self.name.clone(),
             identity: self.identity(client),
             shim: self.shim,
-            context: self.context().context,
+            context: self.context().kept(),
             counts: self.counters.counts(),
             started_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX),
         }
@@ -294,7 +343,7 @@ impl Session {
 
     /// What of it is written down again and again.
     pub fn snapshot(&self) -> SessionSnapshot {
-        let (context, counts) = (self.context().context, self.counters.counts());
+        let (context, counts) = (self.context().kept(), self.counters.counts());
         let returned = (self.is_resumed && self.is_connected()).then_some(self.shim);
         SessionSnapshot { context, counts, idle_ms: self.idle_ms(), returned }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use snowgate_link::hello::STATE_BYTES_MAX;
 
-use crate::backend::Context;
+use crate::state::KeptContext;
 
 /// The longest context a session may have, in bytes of JSON: what is carried beside it fits into the rest.
 pub const CONTEXT_BYTES_MAX: usize = STATE_BYTES_MAX - 320;
@@ -16,7 +16,7 @@ const LOST_BYTES_MAX: usize = 120;
 pub struct ResumeState {
     /// The context, or what it was before it was lost.
     #[serde(default)]
-    pub context: Context,
+    pub context: KeptContext,
     /// Why the context could not be restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
@@ -55,6 +55,7 @@ impl ResumeState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::{Context, Place};
 
     #[test]
     fn it_stays_under_its_bound() {
@@ -63,8 +64,9 @@ mod tests {
             serde_json::to_string(&Context { database: text(0), ..Context::default() }).unwrap().len();
         let context = Context { database: text(CONTEXT_BYTES_MAX - empty), ..Context::default() };
         assert!(serde_json::to_string(&context).unwrap().len() <= CONTEXT_BYTES_MAX);
+        let at = Some(Place::from("snowflake:0123456789ab".to_owned()));
         let state = ResumeState {
-            context,
+            context: KeptContext { context, at, is_set: Some(false) },
             lost: Some("\"\n".repeat(9000)),
             journal: Some("0123456789abcdef-0123456789abcdef-01".into()),
             registered: true,

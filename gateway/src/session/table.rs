@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use snowgate_link::hello::SessionKey;
 use uuid::Uuid;
 
-use super::{ResultMemory, Session, SessionView};
+use super::{ResultMemory, Session};
 
 /// The longest session id a shim may present, in bytes: ours have 36.
 const ID_BYTES_MAX: usize = 64;
@@ -113,10 +113,10 @@ impl SessionTable {
     }
 
     /// The open sessions, oldest first.
-    pub fn views(&self) -> Vec<SessionView> {
+    pub fn sorted(&self) -> Vec<Arc<Session>> {
         let mut sessions = self.all();
         sessions.sort_by_key(|session| session.started_at);
-        sessions.iter().map(|session| SessionView::of(session)).collect()
+        sessions
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {

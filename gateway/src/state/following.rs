@@ -16,8 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use super::file::Access;
 use super::jobs::Ask;
 use super::sessions::{IsConnected, Registered, SessionRecord, insert, remove, shim};
-use super::{Identity, ShimProcess, StateError, StateStore, now_ms};
-use crate::backend::Context;
+use super::{Identity, KeptContext, ShimProcess, StateError, StateStore, now_ms};
 
 /// Attached sessions of a client that are looked at, and detached ones: the latest of each. The sweep finds out
 /// about the rest.
@@ -182,7 +181,7 @@ fn take_over(
     access: &mut Access<'_>,
     left: &Candidate,
     is_connected: &dyn Fn(&str) -> bool,
-) -> rusqlite::Result<Option<Context>> {
+) -> rusqlite::Result<Option<KeptContext>> {
     let sql = "SELECT context FROM session WHERE id = ?1 AND (detached_ms IS NOT NULL OR shim_pid IS ?2)";
     let context: Option<String> = access
         .connection
@@ -191,7 +190,9 @@ fn take_over(
         .optional()?;
     let Some(context) = context.filter(|_| !is_connected(&left.id)) else { return Ok(None) };
     remove(access, &left.id)?;
-    Ok(serde_json::from_str(&context).ok())
+    let left = serde_json::from_str::<KeptContext>(&context).ok();
+    // Its profile's context is not what it left: the profile may say otherwise by now.
+    Ok(left.filter(|context| context.is_set != Some(false)))
 }
 
 fn candidates(connection: &Connection, record: &SessionRecord) -> rusqlite::Result<Candidates> {
@@ -232,21 +233,24 @@ fn latest<T>(
     let Identity { uid, parent_exe, cwd, client, profile } = &record.identity;
     let sql = latest_sql(record.name.is_some(), which);
     let (id, name) = (&record.key.id, &record.name);
-    let named: [&dyn ToSql; 5] = [profile, uid, id, &started_from, name];
-    let unnamed: [&dyn ToSql; 7] = [profile, uid, id, &started_from, cwd, client, parent_exe];
+    // A context is of use on its own connection only, and stays for the sessions there.
+    let at = record.context.at.clone().map(String::from);
+    let named: [&dyn ToSql; 6] = [profile, uid, id, &started_from, &at, name];
+    let unnamed: [&dyn ToSql; 8] = [profile, uid, id, &started_from, &at, cwd, client, parent_exe];
     let parameters: &[&dyn ToSql] = if record.name.is_some() { &named } else { &unnamed };
     connection.prepare_cached(&sql)?.query_map(parameters, read)?.collect()
 }
 
 fn latest_sql(has_name: bool, which: &str) -> String {
     let whose = if has_name {
-        "name = ?5"
+        "name = ?6"
     } else {
-        "cwd IS ?5 AND client IS ?6 AND parent_exe IS ?7 AND name IS NULL"
+        "cwd IS ?6 AND client IS ?7 AND parent_exe IS ?8 AND name IS NULL"
     };
     format!(
         "SELECT id, shim_pid, shim_born, started_ms, seen_ms, detached_ms FROM session
         WHERE {whose} AND profile = ?1 AND uid = ?2 AND {which} AND id <> ?3 AND started_ms >= ?4
+            AND (?5 IS NULL OR coalesce(json_extract(context, '$.at'), ?5) = ?5)
         ORDER BY started_ms DESC LIMIT {CANDIDATES_MAX}"
     )
 }

@@ -14,8 +14,7 @@ use snowgate_link::hello::SessionKey;
 
 use super::file::Access;
 use super::jobs::Ask;
-use super::{Identity, ShimProcess, StateError, StateStore, now_ms};
-use crate::backend::Context;
+use super::{Identity, KeptContext, ShimProcess, StateError, StateStore, now_ms};
 
 /// Whether the session of an id has a connection to this gateway, and its client has not left.
 pub type IsConnected = Arc<dyn Fn(&str) -> bool + Send + Sync>;
@@ -37,7 +36,7 @@ pub struct Counts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionSnapshot {
     /// Where its statements run.
-    pub context: Context,
+    pub context: KeptContext,
     /// Its counters.
     pub counts: Counts,
     /// Milliseconds since its client last said something.
@@ -58,7 +57,7 @@ pub struct SessionRecord {
     /// The shim's process, where the system tells.
     pub shim: Option<ShimProcess>,
     /// Where its statements run.
-    pub context: Context,
+    pub context: KeptContext,
     /// Its counters.
     pub counts: Counts,
     /// When it began, in milliseconds since 1970.
@@ -86,8 +85,8 @@ pub enum SessionLookup {
 /// The result of registering a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Registered {
-    /// The context that a session of the same client left.
-    pub inherited: Option<Context>,
+    /// The context that a session of the same client has set, and left.
+    pub inherited: Option<KeptContext>,
 }
 
 fn digest(secret: &str) -> [u8; 32] {
@@ -194,7 +193,7 @@ fn counts(row: &Row<'_>, at: usize) -> rusqlite::Result<Counts> {
 pub(super) fn insert(
     connection: &Connection,
     record: &SessionRecord,
-    context: &Context,
+    context: &KeptContext,
     name: Option<&str>,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO session (id, secret, name, uid, parent_exe, cwd, client, profile, shim_pid, shim_born,
@@ -247,7 +246,7 @@ fn update(connection: &Connection, id: &str, snapshot: &SessionSnapshot) -> rusq
     Ok(changed > 0)
 }
 
-fn json(context: &Context) -> String {
+fn json(context: &KeptContext) -> String {
     // Names are all that is in it.
     serde_json::to_string(context).unwrap_or_default()
 }

@@ -75,6 +75,7 @@ fn completion(request: &Request, script: &Script) -> Completion {
 impl Connection for FakeConnection {
     fn run(&mut self, request: Request) -> BoxFuture<'_, Result<Completion, BackendError>> {
         Box::pin(async move {
+            self.backend.check(&request.context)?;
             let script = self.backend.begin(self.number, &request);
             // Before the script is played: it may panic.
             self.usable = !script.breaks_connection;

@@ -17,7 +17,7 @@ mod journal;
 mod script;
 mod signal;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -62,6 +62,10 @@ struct Shared {
     openings: VecDeque<ConnectScript>,
     events: Vec<Event>,
     requests: Vec<Request>,
+    /// Databases that there are not. All others exist.
+    missing: BTreeSet<String>,
+    /// Whether only a connection knows which databases there are.
+    tells_contexts: bool,
     /// Connections opened so far.
     opened: u64,
     /// Those that are open now.
@@ -81,6 +85,24 @@ impl FakeBackend {
     /// Sets how the next connection opens, or, after earlier calls, the one after those.
     pub(crate) fn next_opening(&self, opening: ConnectScript) {
         self.lock().openings.push_back(opening);
+    }
+
+    /// From here on there is no database of this name.
+    pub(crate) fn drop_database(&self, name: &str) {
+        self.lock().missing.insert(name.to_owned());
+    }
+
+    /// From here on only a connection knows which databases there are.
+    pub(crate) fn tell_contexts(&self) {
+        self.lock().tells_contexts = true;
+    }
+
+    fn check(&self, context: &Context) -> Result<(), BackendError> {
+        let database = context.database.as_deref().unwrap_or_default();
+        if self.lock().missing.contains(database) {
+            return Err(BackendError::new(ErrorKind::NoContext, format!("no such database: {database}")));
+        }
+        Ok(())
     }
 
     /// A registry in which this backend is the only connection.
@@ -144,9 +166,14 @@ impl Backend for FakeBackend {
         "fake"
     }
 
-    /// Every context exists, just as it is spelled.
+    /// Every context exists, just as it is spelled, but for the databases that were dropped.
     fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>> {
-        Box::pin(std::future::ready(Ok(wanted.clone())))
+        let found = if self.tells_contexts() { Ok(()) } else { self.check(wanted) };
+        Box::pin(std::future::ready(found.map(|()| wanted.clone())))
+    }
+
+    fn tells_contexts(&self) -> bool {
+        self.lock().tells_contexts
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

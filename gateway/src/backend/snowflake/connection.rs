@@ -186,11 +186,17 @@ fn after_switch(switched: &Result<Switched, SwitchError>, is_second_try: bool) -
 
 fn report_switch(switched: Result<Switched, SwitchError>) -> BackendError {
     match switched {
-        Ok(_) => BackendError::new(ErrorKind::Statement, "the new session could not switch to this context")
+        Ok(_) => BackendError::new(ErrorKind::NoContext, "the new session could not switch to it")
             .with_next_step("call set_context with all of role, warehouse, database and schema"),
-        Err(SwitchError::Wire(error @ Error::Statement(_))) => of_connection(&error).with_next_step(
-            "use list_databases and list_schemas to see what exists; set_context changes the context",
-        ),
+        // The server looked at it: a name in it does not exist, or this user must not use it.
+        Err(SwitchError::Wire(Error::Statement(failure)))
+            if !failure.is_timed_out() && !failure.is_aborted() =>
+        {
+            let error = of_connection(&Error::Statement(failure));
+            BackendError { kind: ErrorKind::NoContext, ..error }.with_next_step(
+                "use list_databases and list_schemas to see what exists; set_context changes the context",
+            )
+        }
         Err(error) => error.into(),
     }
 }

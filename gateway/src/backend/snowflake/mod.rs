@@ -55,6 +55,9 @@ const RETRY: RetryPolicy = RetryPolicy {
 /// An account of Snowflake.
 pub struct SnowflakeBackend {
     login_manager: Arc<LoginManager>,
+    /// The account as its host has it, without case and underscores: in the config it may be written in other
+    /// ways.
+    account: String,
     target: String,
     read_only: bool,
 }
@@ -74,14 +77,20 @@ impl SnowflakeBackend {
         let client = Client::new(&wire).map_err(|error| of_connection(&error))?;
         let host = client.host().to_owned();
         let target = format!("account {}, user {} at {host}", settings.account.as_str(), settings.user);
+        let account = settings.account.as_str().to_ascii_lowercase().replace('_', "-");
         let read_only = settings.read_only;
-        Ok(Self { login_manager: Arc::new(LoginManager::new(client, &host, settings)), target, read_only })
+        let login_manager = Arc::new(LoginManager::new(client, &host, settings));
+        Ok(Self { login_manager, account, target, read_only })
     }
 }
 
 impl Backend for SnowflakeBackend {
     fn kind(&self) -> &'static str {
         "snowflake"
+    }
+
+    fn account(&self) -> Option<&str> {
+        Some(&self.account)
     }
 
     /// Spells the names; whether they exist is known once a connection switches to the context.

@@ -70,10 +70,19 @@ impl Databases {
         self.0.values()
     }
 
+    /// The database that requests of `context` run in.
+    ///
+    /// # Errors
+    /// A name in it does not exist.
+    pub(super) fn main_of(&self, context: &Context) -> Result<&Database, BackendError> {
+        let found = check_schema(context.schema.as_deref())
+            .and_then(|()| self.find_or_default(context.database.as_deref()));
+        found.map_err(|error| BackendError { kind: ErrorKind::NoContext, ..error })
+    }
+
     /// `wanted` with missing parts filled in and names spelled as on disk.
     pub(super) fn resolve(&self, wanted: &Context) -> Result<Context, BackendError> {
-        check_schema(wanted.schema.as_deref())?;
-        let database = self.find_or_default(wanted.database.as_deref())?;
+        let database = self.main_of(wanted)?;
         Ok(Context { database: Some(database.name.clone()), schema: Some(SCHEMA.into()), ..wanted.clone() })
     }
 

@@ -82,9 +82,11 @@ impl Worker {
     }
 
     fn run(&mut self, request: &Request) -> Result<Completion, Failure> {
-        check_schema(request.context.schema.as_deref())?;
         let databases = self.folder.list()?;
-        let main = databases.find_or_default(request.context.database.as_deref())?;
+        if request.operation == Operation::Catalog(Catalog::Databases) {
+            return Ok(catalog::databases(&databases, request.caps));
+        }
+        let main = databases.main_of(&request.context)?;
         match &request.operation {
             Operation::Statement { sql, transaction } => {
                 self.statement(&databases, main, sql, *transaction, request)

@@ -88,7 +88,7 @@ async fn what_must_be_written_is_written_whoever_waits_for_it() {
 #[tokio::test]
 async fn more_requests_than_there_are_places_are_refused_with_the_number() {
     let fixture = fixture().await;
-    let take = || Place::take(&fixture.store.waiting, REQUESTS_MAX);
+    let take = || super::super::jobs::Place::take(&fixture.store.waiting, REQUESTS_MAX);
     let places: Vec<_> = std::iter::from_fn(take).collect();
     let error = fixture.store.entry("s", 1).await.unwrap_err();
     assert!(error.is_busy() && error.to_string().contains("16384 requests wait"), "{error}");

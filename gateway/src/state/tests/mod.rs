@@ -13,7 +13,7 @@ use snowgate_link::hello::SessionKey;
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::backend::Context;
+use crate::backend::{Context, Place};
 
 const TTL_MS: i64 = 60_000;
 
@@ -97,8 +97,13 @@ fn record(id: &str, database: &str, shim: Option<ShimProcess>) -> SessionRecord 
     }
 }
 
-fn context(database: &str) -> Context {
-    Context { database: Some(database.to_owned()), ..Context::default() }
+fn context(database: &str) -> KeptContext {
+    let context = Context { database: Some(database.to_owned()), ..Context::default() };
+    KeptContext { context, at: Some(here("here")), is_set: Some(true) }
+}
+
+fn here(name: &str) -> Place {
+    Place::from(format!("fake:{name}"))
 }
 
 fn snapshot(database: &str) -> SessionSnapshot {
@@ -112,14 +117,14 @@ fn connected(ids: &[&str]) -> IsConnected {
 }
 
 /// Registers a session that may follow another, and returns the context that it inherits.
-async fn register_within(store: &StateStore, record: SessionRecord, ttl_ms: i64) -> Option<Context> {
+async fn register_within(store: &StateStore, record: SessionRecord, ttl_ms: i64) -> Option<KeptContext> {
     let may_return = |shim: Option<ShimProcess>| shim.is_none_or(ShimProcess::is_alive);
     let candidates = store.candidates(&record).await.unwrap();
     let choice = candidates.choose(ttl_ms, &|_| false, &may_return);
     store.register(record, choice, connected(&[])).await.unwrap().inherited
 }
 
-async fn register(store: &StateStore, record: SessionRecord) -> Option<Context> {
+async fn register(store: &StateStore, record: SessionRecord) -> Option<KeptContext> {
     register_within(store, record, TTL_MS).await
 }
 
@@ -130,7 +135,7 @@ async fn register_alone(store: &StateStore, record: SessionRecord) {
 }
 
 /// The context that a session `id` without one of its own finds.
-async fn found(store: &StateStore, id: &str) -> Option<Context> {
+async fn found(store: &StateStore, id: &str) -> Option<KeptContext> {
     register(store, record(id, "FRESH", alive())).await
 }
 

@@ -214,3 +214,31 @@ async fn a_build_makes_room_for_another_once_in_a_while() {
     assert_eq!(store.yields_to("9.0.1", hour).await, Ok(true));
     assert_eq!(store.yields_to("9.0.0", Duration::ZERO).await, Ok(true));
 }
+
+#[tokio::test]
+async fn a_context_stays_for_the_sessions_of_its_own_connection() {
+    let Fixture { store, .. } = fixture().await;
+    register(&store, record("gone", "GONE", dead())).await;
+    let mut elsewhere = record("elsewhere", "ELSEWHERE", dead());
+    elsewhere.context.at = Some(here("there"));
+    assert_eq!(register(&store, elsewhere).await, None);
+    assert_eq!(found(&store, "next").await, Some(context("GONE")), "the other connection's is the later one");
+    let mut back = record("back", "BACK", alive());
+    back.context.at = Some(here("there"));
+    let left = register(&store, back).await.unwrap();
+    assert_eq!(left.context.database.as_deref(), Some("ELSEWHERE"));
+}
+
+#[tokio::test]
+async fn a_context_of_an_older_build_is_found_and_one_that_nobody_set_is_not() {
+    let Fixture { store, .. } = fixture().await;
+    let mut old = record("old", "OLD", dead());
+    (old.context.at, old.context.is_set) = (None, None);
+    register(&store, old.clone()).await;
+    assert_eq!(found(&store, "next").await, Some(old.context));
+    let Fixture { store, .. } = fixture().await;
+    let mut unset = record("unset", "UNSET", dead());
+    unset.context.is_set = Some(false);
+    register_alone(&store, unset).await;
+    assert_eq!(found(&store, "last").await, None, "it is its profile's");
+}

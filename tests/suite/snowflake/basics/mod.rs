@@ -1,5 +1,6 @@
 //! The Snowflake backend through shim and gateway, in front of a warehouse that is none.
 
+mod contexts;
 mod proxy;
 mod queries;
 mod tools;

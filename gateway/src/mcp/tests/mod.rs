@@ -1,5 +1,7 @@
 //! Tool calls over the scriptable backend.
 
+mod contexts;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,7 +56,8 @@ async fn a_statement_runs_in_the_context_the_request_was_sent_in() {
     let gateway = TestGateway::new().await;
     let session = &gateway.open_session().session;
     let sent = facts(session, 1);
-    session.set_context(Context { database: Some("LATER".to_owned()), ..Context::default() });
+    let later = Context { database: Some("LATER".to_owned()), ..Context::default() };
+    session.set_context(later, gateway.shared.default_pool.place().clone());
     let arguments = json!({"query": "select 1", "limit": 7, "auto_commit": false});
     let result = answer(&gateway, session, &sent, "execute_query", arguments).await.unwrap();
     assert_eq!(text(&result), ("ran\nselect 1\n(1 row)", false));
@@ -69,10 +72,10 @@ async fn a_statement_runs_in_the_context_the_request_was_sent_in() {
 async fn a_lost_context_stops_every_tool_that_needs_one() {
     let gateway = TestGateway::new().await;
     let session = &gateway.open_session().session;
-    let lost = SessionContext { context: Context::default(), lost: Some("it is gone".to_owned()) };
+    let lost = SessionContext { lost: Some("it is gone".to_owned()), ..SessionContext::default() };
     let facts = RequestFacts { context: lost, ..facts(session, 1) };
     for (tool, arguments) in [
-        ("list_databases", json!({})),
+        ("list_tables", json!({})),
         ("describe_table", json!({"table": "t"})),
         ("query_view", json!({"database": "d", "view_name": "v"})),
         ("execute_query", json!({"query": "select 1", "database": "d"})),
