@@ -130,8 +130,8 @@ impl StateStore {
     }
 
     /// `request` of `session` has ended with `result`, of [`RESULT_BYTES_MAX`] bytes at most. At least the
-    /// newest `keep` finished statements of the session are kept, and as many of their results as its share
-    /// of [`Results`](super::results::Results) allows.
+    /// newest `keep` finished statements of the session are kept, and as many of their results as fit into its
+    /// share (see `results`).
     ///
     /// # Errors
     /// It could not be written down: a later gateway will answer "outcome unknown".
