@@ -17,9 +17,9 @@ use std::time::Instant;
 
 pub use descriptors::{Budget, Descriptors, TooFewDescriptors};
 pub use heavy_lane::{HEAVY_BYTES, HeavyLane};
+pub use line_budget::{HoldPermit, LineBudget, ReadPermit};
 pub use newer_build::{NewerBuild, YIELD_PAUSE, is_newer};
 pub use service::Service;
-pub use line_budget::{HoldPermit, LineBudget, ReadPermit};
 pub use shutdown::Shutdown;
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os;

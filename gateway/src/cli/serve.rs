@@ -18,11 +18,8 @@ use crate::shared::TooFewDescriptors;
 /// Runs the gateway until it is told to shut down.
 pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
     let mut starter = Starter { wants_line: args.ready_stdout, log: None };
-    let options = Options {
-        lock_fd: args.lock_fd,
-        replaces: args.replace,
-        system_config: cli.system_config.clone(),
-    };
+    let options =
+        Options { lock_fd: args.lock_fd, replaces: args.replace, system_config: cli.system_config.clone() };
     match process::start(|| endpoint(cli), options, &mut starter) {
         Ok(Outcome::AlreadyRunning | Outcome::Stopped) => {
             // Stopped before it was ready: to the shim that waits, a gateway that shuts down.

@@ -41,7 +41,7 @@ impl RequestKind {
     }
 
     /// Whether the session must be registered before it runs.
-    pub(super) fn is_call(self) -> bool {
+    pub fn is_call(self) -> bool {
         matches!(self, Self::Call | Self::SetContext)
     }
 }

@@ -31,6 +31,7 @@ use super::pins::PinSlot;
 use crate::intake::{
     Admission, Arrival, Cancelled, Limits, Next, Rejection, RequestKind, RunningRequest, number_of,
 };
+use crate::mcp::log_unstarted;
 use crate::session::{Reservation, Session};
 use crate::shared::{HEAVY_BYTES, HeavyLane};
 
@@ -142,6 +143,7 @@ impl<S: LinkStream> Channel<S> {
     /// Line `seq` of `bytes` is answered with an error here and now.
     pub(super) fn reject(&self, seq: u64, bytes: usize, rejection: &Rejection) {
         self.session.counters.errors.fetch_add(1, Ordering::Relaxed);
+        log_unstarted(&self.session, seq, "unknown", Some(rejection.error.code.0));
         let line = error_line(rejection.id.as_ref(), &rejection.error);
         self.with_outbox(|outbox| outbox.push(line, seq, Some(bytes)));
     }
@@ -189,6 +191,8 @@ impl<S: LinkStream> Channel<S> {
     pub(super) fn cancel(&self, id: &RequestId) -> Option<u64> {
         self.change(|State { outbox, admission }| match admission.cancel(id) {
             Cancelled::Waiting(arrival) => {
+                let method = if arrival.kind.is_call() { "tools/call" } else { "unknown" };
+                log_unstarted(&self.session, arrival.number, method, None);
                 outbox.processed(arrival.parcel.bytes);
                 outbox.acknowledge(arrival.number);
                 None
@@ -435,8 +439,7 @@ impl<S: LinkStream> Channel<S> {
 
     fn has_nothing_to_write(&self) -> bool {
         // If another task holds the writer, it goes on by itself.
-        let is_written =
-            self.writer.try_lock().map_or(true, |unwritten| unwritten.rest().is_empty());
+        let is_written = self.writer.try_lock().map_or(true, |unwritten| unwritten.rest().is_empty());
         is_written && self.lock().outbox.is_empty()
     }
 

@@ -112,13 +112,10 @@ pub(super) async fn open_session(
     if let Some(notice) = notice {
         session.set_notice(notice);
     }
-    let guard = shared.sessions.open(session).map_err(|error| {
-        match &shared.descriptors.budget.problem {
-            Some(problem) => refusal(format!("{error}: {problem}"), Some(RAISE_LIMIT.into())),
-            None => refusal(
-                error.to_string(),
-                Some("close a client, or raise `sessions_max` under [gateway]".into()),
-            ),
+    let guard = shared.sessions.open(session).map_err(|error| match &shared.descriptors.budget.problem {
+        Some(problem) => refusal(format!("{error}: {problem}"), Some(RAISE_LIMIT.into())),
+        None => {
+            refusal(error.to_string(), Some("close a client, or raise `sessions_max` under [gateway]".into()))
         }
     })?;
     Ok((guard, resume))

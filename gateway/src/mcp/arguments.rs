@@ -1,13 +1,16 @@
-//! The arguments of each tool: what the schema promises is what is accepted. The doc comments of the fields
-//! are the schema's descriptions.
+//! The arguments of each tool. The doc comments of the fields are the schema's descriptions; what else is
+//! accepted is in `given`.
 
-use rmcp::ErrorData;
-use rmcp::model::JsonObject;
-use schemars::JsonSchema;
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
-use serde_json::{Number, Value, json};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::given::{self, text_of, whole};
 use super::tool_name::ToolName;
 use super::{NAME_BYTES_MAX, shown};
 
@@ -89,9 +92,8 @@ pub struct QueryView {
     /// Schema; default: the session's.
     pub schema: Option<String>,
     /// Rows to return, at most.
-    #[serde(default, deserialize_with = "whole")]
-    #[schemars(range(min = 1), extend("default" = VIEW_LIMIT))]
-    pub limit: Option<u64>,
+    #[schemars(with = "Option<u64>", range(min = 1), extend("default" = VIEW_LIMIT))]
+    pub limit: Option<Value>,
 }
 
 /// Of `execute_query`.
@@ -105,9 +107,8 @@ pub struct ExecuteQuery {
     /// Schema for this call only.
     pub schema: Option<String>,
     /// Rows to return, at most; the statement itself is not changed.
-    #[serde(default, deserialize_with = "whole")]
-    #[schemars(range(min = 1), extend("default" = QUERY_LIMIT))]
-    pub limit: Option<u64>,
+    #[schemars(with = "Option<u64>", range(min = 1), extend("default" = QUERY_LIMIT))]
+    pub limit: Option<Value>,
     /// Run the statement in a transaction of its own.
     #[schemars(extend("default" = false))]
     pub use_transaction: Option<bool>,
@@ -130,42 +131,73 @@ pub struct SetContext {
     pub schema: Option<String>,
 }
 
-/// A whole number, also as JSON Schema means it: 10.0 is one.
-fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
-    // Written out, because a cast would round what is too large.
-    let text = number.to_string();
-    let digits = text.strip_suffix(".0").unwrap_or(&text);
-    digits.parse().map(Some).map_err(|_| D::Error::custom(format!("{number} is not a whole number from 0")))
+/// Why a call's arguments cannot be used: a result, so that the model sees it (SEP-1303).
+#[derive(Debug)]
+pub struct InvalidArguments {
+    tool: ToolName,
+    why: String,
 }
 
-/// Reads the arguments of `tool`.
-pub(super) fn read<T: DeserializeOwned + JsonSchema>(
+impl InvalidArguments {
+    /// Arguments that fit the schema of `tool`, and are wrong all the same.
+    pub(super) fn new(tool: ToolName, why: impl Into<String>) -> Self {
+        Self { tool, why: why.into() }
+    }
+
+    /// The tool that was called.
+    pub(super) fn tool(&self) -> ToolName {
+        self.tool
+    }
+
+    /// The result of the call.
+    pub(super) fn result(&self) -> CallToolResult {
+        let text = format!("Invalid arguments for {}: {}", self.tool.as_str(), self.why);
+        CallToolResult::error(vec![ContentBlock::text(text)])
+    }
+}
+
+/// The schema of the arguments of `tool`.
+fn schema(tool: ToolName) -> Schema {
+    match tool {
+        ToolName::ListDatabases | ToolName::SessionInfo => schema_for!(Nothing),
+        ToolName::ListSchemas => schema_for!(ListSchemas),
+        ToolName::ListTables => schema_for!(ListTables),
+        ToolName::ListViews => schema_for!(ListViews),
+        ToolName::DescribeTable => schema_for!(DescribeTable),
+        ToolName::DescribeView => schema_for!(DescribeView),
+        ToolName::QueryView => schema_for!(QueryView),
+        ToolName::ExecuteQuery => schema_for!(ExecuteQuery),
+        ToolName::SetContext => schema_for!(SetContext),
+    }
+}
+
+/// Reads the arguments of `tool`, which are a `T`.
+pub(super) fn read<T: DeserializeOwned>(
     tool: ToolName,
     arguments: Option<JsonObject>,
-) -> Result<T, ErrorData> {
-    let arguments = arguments.unwrap_or_default();
-    check_names(tool, &arguments)?;
-    serde_json::from_value(Value::Object(arguments)).map_err(|error| {
-        let expected = expected(schemars::schema_for!(T).as_value());
-        // It may repeat what the client wrote.
-        let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
-        invalid(tool, &format!("{error}; it takes {expected}"), Some(json!({"tool": tool.as_str()})))
-    })
+) -> Result<T, InvalidArguments> {
+    static SCHEMAS: LazyLock<BTreeMap<ToolName, Value>> =
+        LazyLock::new(|| ToolName::ALL.iter().map(|&tool| (tool, schema(tool).to_value())).collect());
+    let schema = &SCHEMAS[&tool];
+    let read = given::read(tool, arguments.unwrap_or_default(), schema).and_then(|arguments| {
+        check_names(&arguments)?;
+        serde_json::from_value(Value::Object(arguments))
+            .map_err(|error| error.to_string().chars().take(ERROR_CHARS_MAX).collect())
+    });
+    read.map_err(|why| InvalidArguments::new(tool, format!("{why}; it takes {}", expected(schema))))
 }
 
 /// Names are compared, repeated in errors, kept and carried from gateway to gateway: so they are bounded. Every
 /// text is a name or a pattern for names, but for a statement.
-fn check_names(tool: ToolName, arguments: &JsonObject) -> Result<(), ErrorData> {
+fn check_names(arguments: &JsonObject) -> Result<(), String> {
     let texts = arguments.iter().filter_map(|(key, value)| Some((key, value.as_str()?)));
     for (key, text) in texts.filter(|(key, _)| *key != "query") {
         if text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
-            let why = format!(
+            return Err(format!(
                 "{} has {} bytes; a name has at most {NAME_BYTES_MAX}, and no control characters",
                 shown(key),
                 text.len()
-            );
-            return Err(invalid(tool, &why, None));
+            ));
         }
     }
     Ok(())
@@ -188,47 +220,47 @@ fn expected(schema: &Value) -> String {
     properties.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
-/// The refusal of arguments that fit the schema of `tool`, and are wrong all the same.
-pub(super) fn invalid(tool: ToolName, why: &str, data: Option<Value>) -> ErrorData {
-    ErrorData::invalid_params(format!("Invalid arguments for {}: {why}", tool.as_str()), data)
-}
-
 /// A row limit within `rows_max`.
 pub(super) fn limit(
     tool: ToolName,
-    given: Option<u64>,
+    given: Option<&Value>,
     default: u64,
     rows_max: u64,
-) -> Result<u64, ErrorData> {
-    match given.unwrap_or(default.min(rows_max)) {
-        0 => Err(invalid(tool, "limit must be at least 1", None)),
-        limit if limit > rows_max => {
-            let why = format!(
-                "limit {limit} is over this gateway's {rows_max} (`rows_max` under [limits] in its config); page with \
-                 ORDER BY ... LIMIT ... OFFSET in the query"
+) -> Result<u64, InvalidArguments> {
+    let Some(given) = given else { return Ok(default.min(rows_max)) };
+    match whole(given) {
+        Some(limit) if (1..=rows_max).contains(&limit) => Ok(limit),
+        other => {
+            let mut why = format!(
+                "`limit` is a whole number from 1 to {rows_max} (`rows_max` under [limits] in the gateway's \
+                 config); {} was given",
+                text_of(given)
             );
-            Err(invalid(tool, &why, None))
+            if other.is_some_and(|limit| limit > rows_max) {
+                why.push_str("; page with ORDER BY ... LIMIT ... OFFSET in the query");
+            }
+            Err(InvalidArguments::new(tool, why))
         }
-        limit => Ok(limit),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn message(arguments: &Value) -> String {
         let arguments = arguments.as_object().cloned();
-        read::<QueryView>(ToolName::QueryView, arguments).unwrap_err().message.into_owned()
+        read::<ExecuteQuery>(ToolName::ExecuteQuery, arguments).unwrap_err().why
     }
 
     #[test]
     fn a_wrong_argument_is_answered_with_what_is_taken() {
-        let unknown = message(&json!({"database": "d", "view_name": "v", "rows": 3}));
-        assert!(unknown.contains("unknown field `rows`"), "{unknown}");
-        let wrong = message(&json!({"database": "d", "view_name": "v", "limit": "many"}));
-        assert!(wrong.contains("invalid type") && wrong.contains("limit (integer)"), "{wrong}");
-        assert!(message(&json!({})).contains("database (string, required)"));
+        let unknown = message(&json!({"query": "q", "commit": true}));
+        assert!(unknown.contains("unknown argument `commit`"), "{unknown}");
+        assert!(unknown.contains("; it takes ") && unknown.contains("limit (integer)"), "{unknown}");
+        assert!(message(&json!({})).contains("query (string, required)"));
     }
 
     #[test]
@@ -246,24 +278,30 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_may_be_written_as_a_fraction() {
-        let read = |limit: Value| {
-            let arguments = json!({"database": "d", "view_name": "v", "limit": limit});
-            read::<QueryView>(ToolName::QueryView, arguments.as_object().cloned())
-                .map(|arguments| arguments.limit)
-        };
-        assert_eq!(read(json!(10.0)).unwrap(), Some(10));
-        assert_eq!(read(json!(null)).unwrap(), None);
-        for wrong in [json!(1.5), json!(-1), json!("10")] {
-            assert!(read(wrong).is_err());
+    fn a_table_may_be_called_a_view_and_a_view_a_table() {
+        for name in ["table", "view_name", "view", "name", "table_name"] {
+            let arguments = json!({"database": "d", name: "t"}).as_object().cloned();
+            let table = read::<DescribeTable>(ToolName::DescribeTable, arguments.clone()).unwrap();
+            let view = read::<DescribeView>(ToolName::DescribeView, arguments.clone()).unwrap();
+            let rows = read::<QueryView>(ToolName::QueryView, arguments).unwrap();
+            assert_eq!([table.table, view.view_name, rows.view_name], ["t", "t", "t"], "{name}");
         }
+        let both = json!({"database": "d", "table": "t", "view_name": "v"}).as_object().cloned();
+        let refused = read::<DescribeTable>(ToolName::DescribeTable, both).unwrap_err().why;
+        assert!(refused.contains("`table` and `view_name` are the same argument"), "{refused}");
     }
 
     #[test]
     fn a_limit_is_at_least_one_and_at_most_the_gateways() {
-        assert_eq!(limit(ToolName::QueryView, None, 100, 50).unwrap(), 50);
-        assert_eq!(limit(ToolName::QueryView, Some(50), 100, 50).unwrap(), 50);
-        assert!(limit(ToolName::QueryView, Some(0), 100, 50).unwrap_err().message.contains("at least 1"));
-        assert!(limit(ToolName::QueryView, Some(51), 100, 50).unwrap_err().message.contains("rows_max"));
+        let limit = |given: Option<Value>| limit(ToolName::QueryView, given.as_ref(), 100, 50);
+        assert_eq!(limit(None).unwrap(), 50);
+        for (given, rows) in [(json!(50), 50), (json!(1.0), 1), (json!("7"), 7)] {
+            assert_eq!(limit(Some(given)).unwrap(), rows);
+        }
+        for given in [json!(0), json!(51), json!(-5), json!(1.5), json!(u64::MAX), json!("all"), json!(true)]
+        {
+            let why = limit(Some(given.clone())).unwrap_err().why;
+            assert!(why.contains("from 1 to 50") && why.contains(&format!("; {given} was given")), "{why}");
+        }
     }
 }

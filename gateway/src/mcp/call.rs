@@ -4,15 +4,15 @@ use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::arguments::{self as args, invalid, limit};
+use super::arguments::{self as args, InvalidArguments, limit};
 use super::context_free::is_context_free;
 use super::facts::RequestFacts;
 use super::journaled::{JournalDecision, JournaledStatement};
+use super::request_record::{Outcome, RequestRecord};
 use super::tool_call::ToolCall;
 use super::tool_name::ToolName;
 use super::{NAME_BYTES_MAX, failure, session_info, table};
@@ -20,7 +20,7 @@ use crate::backend::{
     BackendError, BoxFuture, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation,
     RelationKind, Request, RequestOrigin, Transaction, WriteJournal,
 };
-use crate::multiplexer::{StopReason, stopped_while_waiting};
+use crate::multiplexer::{RunTimes, StopReason, stopped_while_waiting};
 use crate::session::{CONTEXT_BYTES_MAX, NoRoom, Reservation, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
@@ -31,6 +31,8 @@ pub(super) struct Call<'a> {
     pub(super) facts: &'a RequestFacts,
     /// Fires when the client does not want the answer any more.
     pub(super) cancel: &'a CancellationToken,
+    /// What the log is to say of it.
+    pub(super) record: &'a RequestRecord,
 }
 
 /// What a call has the backend do.
@@ -66,17 +68,17 @@ impl WriteJournal for NoWrites {
     }
 }
 
-/// Why a call has no result.
+/// Why a call has no result but an error's.
 enum CallError {
-    /// The protocol's own error.
-    Protocol(ErrorData),
-    /// A tool's error.
+    /// The arguments are wrong beyond what their schema says.
+    Arguments(InvalidArguments),
+    /// The backend's error, or one of the gateway in its place.
     Backend(BackendError),
 }
 
-impl From<ErrorData> for CallError {
-    fn from(error: ErrorData) -> Self {
-        Self::Protocol(error)
+impl From<InvalidArguments> for CallError {
+    fn from(error: InvalidArguments) -> Self {
+        Self::Arguments(error)
     }
 }
 
@@ -87,20 +89,31 @@ impl From<BackendError> for CallError {
 }
 
 impl Call<'_> {
-    /// Runs `call`.
-    ///
-    /// # Errors
-    /// Arguments that are wrong beyond what their schema says; everything else is a result.
-    pub(super) async fn answer(&self, call: ToolCall) -> Result<CallToolResult, ErrorData> {
+    /// Runs `call`; its errors are results, too.
+    pub(super) async fn answer(&self, call: ToolCall) -> CallToolResult {
+        {
+            let mut seen = self.record.seen();
+            (seen.tool, seen.class) = (Some(call.tool()), Some(call.class()));
+        }
         let result = match self.dispatch(call).await {
             Ok(result) => result,
-            Err(CallError::Backend(error)) => failure::result(&error),
-            Err(CallError::Protocol(error)) => return Err(error),
+            Err(CallError::Backend(error)) => {
+                self.record.note_error(&error);
+                failure::result(&error)
+            }
+            Err(CallError::Arguments(error)) => self.refuse(&error),
         };
-        Ok(match self.session.take_notice() {
+        match self.session.take_notice() {
             Some(notice) => noting(result, notice),
             None => result,
-        })
+        }
+    }
+
+    /// The result of a call whose arguments cannot be used.
+    pub(super) fn refuse(&self, refusal: &InvalidArguments) -> CallToolResult {
+        self.record.seen().tool = Some(refusal.tool());
+        self.record.note_refusal("invalid_arguments");
+        refusal.result()
     }
 
     async fn dispatch(&self, call: ToolCall) -> Result<CallToolResult, CallError> {
@@ -139,8 +152,8 @@ impl Call<'_> {
             self.catalog(Catalog::Describe { kind: RelationKind::View, relation: relation.clone() }).await?;
         let definition = self.catalog(Catalog::Definition(relation)).await?;
         let definition = definition.rows.first_cell();
-        let text = format!("{}\n\n{}", table::render(&columns), definition.unwrap_or_default());
-        Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
+        let text = format!("{}\n\n{}", table::render(&columns, false), definition.unwrap_or_default());
+        Ok(text_result(text))
     }
 
     async fn query_view(
@@ -149,7 +162,7 @@ impl Call<'_> {
         arguments: args::QueryView,
     ) -> Result<CallToolResult, CallError> {
         let args::QueryView { database, view_name, schema, limit: given } = arguments;
-        let rows_max = limit(tool, given, args::VIEW_LIMIT, self.rows_max())?;
+        let rows_max = limit(tool, given.as_ref(), args::VIEW_LIMIT, self.rows_max())?;
         let relation = Relation { database: Some(database), schema, name: view_name };
         let work = Work::reading(Operation::Catalog(Catalog::Rows(relation)), rows_max);
         let context = self.call_context(Context::default()).await?;
@@ -163,13 +176,18 @@ impl Call<'_> {
     ) -> Result<CallToolResult, CallError> {
         let args::ExecuteQuery { query, database, schema, limit: given, use_transaction, auto_commit } =
             arguments;
-        let rows_max = limit(tool, given, args::QUERY_LIMIT, self.rows_max())?;
+        let rows_max = limit(tool, given.as_ref(), args::QUERY_LIMIT, self.rows_max())?;
         // First of all: what was run before has its answer, whatever has become of its context.
         let decision = JournaledStatement::look_up(self.shared, self.session, self.facts, &query).await;
         let (statement, earlier) = match decision {
             JournalDecision::Run(statement) => (statement, None),
             JournalDecision::Fetch(statement, query_id) => (statement, Some(query_id)),
-            JournalDecision::Answer(result) => return Ok(result),
+            JournalDecision::Answer(result) => {
+                let is_unknown = failure::says_unknown(&result);
+                let outcome = if is_unknown { Outcome::OutcomeUnknown } else { Outcome::AnsweredFromJournal };
+                self.record.seen().outcome = Some(outcome);
+                return Ok(result);
+            }
         };
         let change = Context { database, schema, ..Context::default() };
         let transaction = match (use_transaction.unwrap_or(false), auto_commit.unwrap_or(true)) {
@@ -190,8 +208,9 @@ impl Call<'_> {
             Some(context) => self.run_in(context, work).await,
             None => self.run_anywhere(work).await,
         };
+        let is_rolled_back = transaction == Transaction::Rollback;
         let result = match done {
-            Ok(done) => Ok(self.text(done).await),
+            Ok(done) => Ok(self.text_of(done, is_rolled_back).await),
             Err(error) => Err(error),
         };
         statement.settle(&result).await;
@@ -207,12 +226,12 @@ impl Call<'_> {
         let wanted = Context { role, warehouse, database, schema };
         if wanted == Context::default() {
             let why = "name a role, warehouse, database or schema to change to";
-            return Err(invalid(tool, why, None).into());
+            return Err(InvalidArguments::new(tool, why).into());
         }
         check_names(tool, &wanted)?;
         let context = self.changed_context(&wanted).await?;
         if serde_json::to_vec(&context).map_or(0, |context| context.len()) > CONTEXT_BYTES_MAX {
-            return Err(invalid(tool, "these names are too long together", None).into());
+            return Err(InvalidArguments::new(tool, "these names are too long together").into());
         }
         if self.cancel.is_cancelled() {
             return Err(BackendError::new(ErrorKind::Cancelled, "the context was not changed").into());
@@ -258,7 +277,9 @@ impl Call<'_> {
         let pool = self.shared.pool(&self.session.profile).await?;
         // Before a connection is asked for: a client that does not read holds none while it waits.
         let reservation = self.reserve(&request).await?;
-        let done = pool.run(request, self.wait_for_stop()).await;
+        let mut times = RunTimes::default();
+        let done = pool.run_timed(request, self.wait_for_stop(), &mut times).await;
+        self.note_run(&times, &done);
         let query_id = done.as_ref().map_or_else(|error| &error.query_id, |done| &done.query_id);
         if let Some(query_id) = query_id {
             // The request's span: what is logged about it from here on names the query.
@@ -289,6 +310,21 @@ impl Call<'_> {
         Ok(())
     }
 
+    /// Notes for the log what a run on a connection came to.
+    fn note_run(&self, times: &RunTimes, done: &Result<Completion, BackendError>) {
+        let mut seen = self.record.seen();
+        seen.waited = Some(seen.waited.unwrap_or_default() + times.waited);
+        seen.ran = times.ran.map(|ran| seen.ran.unwrap_or_default() + ran).or(seen.ran);
+        let Ok(done) = done else { return };
+        seen.rows = Some(done.rows.row_count() as u64);
+        seen.changed = done.affected;
+        // SQL may begin with WITH.
+        if done.affected.is_some() && seen.class == Some("read") {
+            seen.class = Some("write");
+        }
+        seen.query_id.clone_from(&done.query_id);
+    }
+
     /// Waits until the request is to stop.
     async fn wait_for_stop(&self) -> StopReason {
         tokio::select! {
@@ -304,12 +340,15 @@ impl Call<'_> {
     }
 
     async fn text(&self, done: Completion) -> CallToolResult {
-        let text = if done.rows.bytes() > HEAVY_BYTES as u64 {
-            self.shared.heavy.run(move || table::render(&done)).await
+        self.text_of(done, false).await
+    }
+
+    async fn text_of(&self, done: Completion, is_rolled_back: bool) -> CallToolResult {
+        text_result(if done.rows.bytes() > HEAVY_BYTES as u64 {
+            self.shared.heavy.run(move || table::render(&done, is_rolled_back)).await
         } else {
-            table::render(&done)
-        };
-        CallToolResult::success(vec![ContentBlock::text(text)])
+            table::render(&done, is_rolled_back)
+        })
     }
 
     fn rows_max(&self) -> u64 {
@@ -327,6 +366,10 @@ fn no_room(full: &NoRoom, done: &Completion) -> BackendError {
     BackendError::new(ErrorKind::Busy, format!("{what}, but {full}")).with_next_step(next_step)
 }
 
+fn text_result(text: String) -> CallToolResult {
+    CallToolResult::success(vec![ContentBlock::text(text)])
+}
+
 /// The result, which says `notice` too.
 fn noting(mut result: CallToolResult, notice: String) -> CallToolResult {
     match &mut result.structured_content {
@@ -342,7 +385,7 @@ fn noting(mut result: CallToolResult, notice: String) -> CallToolResult {
 }
 
 /// Names are kept, shown and carried from gateway to gateway: so they are bounded.
-fn check_names(tool: ToolName, context: &Context) -> Result<(), ErrorData> {
+fn check_names(tool: ToolName, context: &Context) -> Result<(), InvalidArguments> {
     let names = [&context.role, &context.warehouse, &context.database, &context.schema];
     let sound =
         |name: &String| (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control);
@@ -350,5 +393,5 @@ fn check_names(tool: ToolName, context: &Context) -> Result<(), ErrorData> {
         return Ok(());
     }
     let why = format!("a name has 1 to {NAME_BYTES_MAX} bytes and no control characters");
-    Err(invalid(tool, &why, None))
+    Err(InvalidArguments::new(tool, why))
 }

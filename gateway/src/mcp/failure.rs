@@ -9,6 +9,13 @@ pub(super) fn result(error: &BackendError) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text(error))])
 }
 
+/// Whether the result, which may be an earlier gateway's, says that the outcome is unknown.
+pub(super) fn says_unknown(result: &CallToolResult) -> bool {
+    let text = result.content.first().and_then(|content| content.as_text());
+    let heading = heading(ErrorKind::OutcomeUnknown);
+    result.is_error == Some(true) && text.is_some_and(|text| text.text.starts_with(heading))
+}
+
 fn text(error: &BackendError) -> String {
     let mut text = format!("{}: {}", heading(error.kind), error.message);
     let details = [("code", &error.code), ("query id", &error.query_id)];

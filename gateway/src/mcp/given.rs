@@ -33,8 +33,18 @@ const ALIASES: &[(&str, &[&str])] = &[
 
 /// What clients and models add to say why they call; it changes nothing.
 const REMARKS: [&str; 12] = [
-    "reason", "reasoning", "explanation", "description", "thought", "thoughts", "comment", "title", "note", "intent",
-    "purpose", "randomstring",
+    "reason",
+    "reasoning",
+    "explanation",
+    "description",
+    "thought",
+    "thoughts",
+    "comment",
+    "title",
+    "note",
+    "intent",
+    "purpose",
+    "randomstring",
 ];
 
 /// What the schema says of one argument.
@@ -62,7 +72,8 @@ pub(super) fn read(tool: ToolName, given: JsonObject, schema: &Value) -> Result<
         let value = typed(property, &value)?;
         match taken.get(property.name) {
             Some(other) if *other != value => {
-                let other = named.iter().find(|(of, _)| of == property.name).map_or("", |(_, as_name)| as_name);
+                let other =
+                    named.iter().find(|(of, _)| of == property.name).map_or("", |(_, as_name)| as_name);
                 return Err(format!(
                     "`{}` and `{}` are the same argument, and have different values",
                     shown(other),
@@ -248,7 +259,8 @@ mod tests {
         for (value, number) in [(json!(10.0), 10), (json!("10"), 10), (json!(" 7 "), 7), (json!(0), 0)] {
             assert_eq!(whole(&value), Some(number), "{value}");
         }
-        for value in [json!(1.5), json!(-1), json!("+1"), json!("1e3"), json!("ten"), json!(true), json!("")] {
+        for value in [json!(1.5), json!(-1), json!("+1"), json!("1e3"), json!("ten"), json!(true), json!("")]
+        {
             assert_eq!(whole(&value), None, "{value}");
         }
     }

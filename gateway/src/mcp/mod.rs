@@ -4,8 +4,8 @@
 //! eras are served on one connection: nothing here depends on how a client opened, or through which front it
 //! came.
 //!
-//! `service` answers `rmcp`; `tool_name`, `arguments` and `tool_call` read a call, `tools` describes them to
-//! clients; `call` runs one, `journaled` keeps a statement that writes from running twice; `table`, `failure`
+//! `service` answers `rmcp`, and `logged` writes a line for each request (`request_record`); `tool_name`, `arguments`, `given` and `tool_call` read a call, `tools` describes them to
+//! clients; `call` runs one, `contexts` and `context_free` decide in which context, `journaled` keeps a statement that writes from running twice; `table`, `failure`
 //! and `session_info` are results as text.
 
 mod arguments;
@@ -14,7 +14,10 @@ mod context_free;
 mod contexts;
 mod facts;
 mod failure;
+mod given;
 mod journaled;
+mod logged;
+mod request_record;
 mod service;
 mod session_info;
 mod table;
@@ -27,8 +30,10 @@ mod tools;
 use std::sync::Arc;
 
 pub use facts::{RequestFacts, Trace};
+pub use logged::LoggedService;
+pub use request_record::{REQUESTS, log_unstarted};
 pub use service::SqlService;
-pub use tool_call::ToolCall;
+pub use tool_call::{CallRefusal, ToolCall};
 pub use tool_name::ToolName;
 pub use tools::ToolList;
 
@@ -60,9 +65,9 @@ impl Mcp {
     }
 
     /// The service of `session`.
-    pub fn service(&self, session: Arc<Session>) -> SqlService {
+    pub fn service(&self, session: Arc<Session>) -> LoggedService {
         let tools = self.tools(&session.profile);
-        SqlService::new(Arc::clone(&self.shared), session, tools)
+        LoggedService::new(SqlService::new(Arc::clone(&self.shared), session, tools))
     }
 }
 

@@ -20,8 +20,9 @@ use tracing::{Instrument, Span};
 
 use super::call::Call;
 use super::facts::RequestFacts;
+use super::request_record::RequestRecord;
 use super::shown;
-use super::tool_call::ToolCall;
+use super::tool_call::{CallRefusal, ToolCall};
 use super::tools::ToolList;
 use crate::config::log_targets::SPANS;
 use crate::session::{ClientIdentity, Era, Session};
@@ -43,6 +44,11 @@ impl SqlService {
     /// The service of `session`, which is offered `tools`.
     pub(super) fn new(shared: Arc<Shared>, session: Arc<Session>, tools: Arc<ToolList>) -> Self {
         Self { shared, session, tools }
+    }
+
+    /// The session.
+    pub(super) fn session(&self) -> &Session {
+        &self.session
     }
 
     /// The span of a request: every event on its behalf carries session, number and, once known, query id.
@@ -198,8 +204,15 @@ impl ServerHandler for SqlService {
             let Some(facts) = context.extensions.get::<RequestFacts>() else {
                 return Err(ErrorData::internal_error("the request came past the intake", None));
             };
-            let call = Call { shared: &self.shared, session: &self.session, facts, cancel: &context.ct };
-            call.answer(ToolCall::parse(request)?).await
+            let unlogged = RequestRecord::new();
+            let record = context.extensions.get::<Arc<RequestRecord>>().map_or(&unlogged, |record| record);
+            let call =
+                Call { shared: &self.shared, session: &self.session, facts, cancel: &context.ct, record };
+            match ToolCall::parse(request) {
+                Ok(parsed) => Ok(call.answer(parsed).await),
+                Err(CallRefusal::InvalidArguments(refusal)) => Ok(call.refuse(&refusal)),
+                Err(CallRefusal::UnknownTool(error)) => Err(error),
+            }
         };
         without_panic(call).instrument(span).await.map(CallToolResponse::Complete)
     }

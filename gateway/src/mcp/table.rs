@@ -7,8 +7,11 @@ use std::fmt::Write;
 
 use crate::backend::{Collector, Completion, Cut};
 
-/// The text of a result.
-pub(super) fn render(done: &Completion) -> String {
+/// What is said of a change that was rolled back, behind what it would have changed.
+const ROLLED_BACK: &str = ", and rolled back because auto_commit is false: nothing is changed";
+
+/// The text of a result; `is_rolled_back`: what the statement changed does not last.
+pub(super) fn render(done: &Completion, is_rolled_back: bool) -> String {
     let rows = &done.rows;
     let mut text = String::with_capacity(usize::try_from(rows.bytes()).unwrap_or(0) + 128);
     if rows.columns().is_empty() {
@@ -17,6 +20,9 @@ pub(super) fn render(done: &Completion) -> String {
                 .affected
                 .map_or_else(|| "done".to_owned(), |count| counted(count, "row changed", "rows changed")),
         );
+        if is_rolled_back {
+            text.push_str(ROLLED_BACK);
+        }
         return text;
     }
     join(&mut text, rows.columns().iter().map(|name| Some(name.as_str())));
@@ -25,7 +31,7 @@ pub(super) fn render(done: &Completion) -> String {
         join(&mut text, row);
     }
     text.push('\n');
-    text.push_str(&footer(rows, done.affected));
+    text.push_str(&footer(rows, done.affected, is_rolled_back));
     if let Some(query_id) = &done.query_id {
         // Writing to a string cannot fail.
         let _ = write!(text, " query id {query_id}");
@@ -63,13 +69,13 @@ fn escape(text: &mut String, cell: &str) {
 
 /// How many rows there are, what was left out, and how to get it. `affected`: the rows that the statement
 /// changed, if it is one that returns rows of those: then it is not to be run again for the sake of the rest.
-fn footer(rows: &Collector, affected: Option<u64>) -> String {
+fn footer(rows: &Collector, affected: Option<u64>, is_rolled_back: bool) -> String {
     let mut parts = vec![counted(rows.row_count() as u64, "row", "rows")];
     if let Some(affected) = affected {
-        parts
-            .push(format!("{}: the statement took effect", counted(affected, "row changed", "rows changed")));
+        let end = if is_rolled_back { ROLLED_BACK } else { ": the statement took effect" };
+        parts.push(format!("{}{end}", counted(affected, "row changed", "rows changed")));
     }
-    parts.extend(cut(rows, affected.is_none()));
+    parts.extend(cut(rows, affected.is_none() || is_rolled_back));
     if rows.shortened() > 0 {
         let shortened = counted(rows.shortened(), "value was", "values were");
         parts.push(format!("{shortened} shortened to fit the size limit; select parts with substr()"));
@@ -117,26 +123,26 @@ mod tests {
 
     #[test]
     fn values_cannot_be_mistaken_for_structure() {
-        let text = render(&completion(9, &[&[None, Some("NULL")], &[Some("x|y\nz\\"), Some("")]]));
+        let text = render(&completion(9, &[&[None, Some("NULL")], &[Some("x|y\nz\\"), Some("")]]), false);
         assert_eq!(text, "a|b\nNULL|\"NULL\"\nx\\|y\\nz\\\\|\n(2 rows)");
     }
 
     #[test]
     fn an_empty_result_keeps_its_columns() {
-        assert_eq!(render(&completion(9, &[])), "a|b\n(0 rows)");
+        assert_eq!(render(&completion(9, &[]), false), "a|b\n(0 rows)");
     }
 
     #[test]
     fn what_was_cut_is_counted_and_the_way_to_it_named() {
         let row: &[Option<&str>] = &[Some("1"), Some("2")];
-        let text = render(&completion(1, &[row, row, row]));
+        let text = render(&completion(1, &[row, row, row]), false);
         assert!(
             text.ends_with(
                 "(1 row; 2 more rows cut: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET)"
             ),
             "{text}"
         );
-        let text = render(&completion(1, &[row; 9]));
+        let text = render(&completion(1, &[row; 9]), false);
         assert!(text.contains("at least 8 more rows cut"), "{text}");
     }
 
@@ -145,7 +151,7 @@ mod tests {
         let row: &[Option<&str>] = &[Some("1"), Some("2")];
         let mut done = completion(1, &[row, row]);
         done.affected = Some(2);
-        let text = render(&done);
+        let text = render(&done, false);
         assert!(
             text.ends_with("(1 row; 2 rows changed: the statement took effect; 1 more row cut)"),
             "{text}"
@@ -157,6 +163,21 @@ mod tests {
         let mut done = completion(9, &[]);
         done.rows = Collector::new(Caps { rows_max: 1, bytes_max: 1, count_rows_max: 1 });
         done.affected = Some(1);
-        assert_eq!(render(&done), "1 row changed");
+        assert_eq!(render(&done, false), "1 row changed");
+    }
+
+    #[test]
+    fn a_change_that_was_rolled_back_says_so() {
+        let mut done = completion(9, &[&[Some("1"), Some("2")]]);
+        assert!(render(&done, true).ends_with("(1 row)"), "it changed nothing");
+        done.affected = Some(1);
+        let footer =
+            "(1 row; 1 row changed, and rolled back because auto_commit is false: nothing is changed)";
+        assert!(render(&done, true).ends_with(footer), "{}", render(&done, true));
+        done.rows = Collector::new(Caps { rows_max: 1, bytes_max: 1, count_rows_max: 1 });
+        let text = "1 row changed, and rolled back because auto_commit is false: nothing is changed";
+        assert_eq!(render(&done, true), text);
+        done.affected = None;
+        assert!(render(&done, true).starts_with("done, and rolled back"));
     }
 }

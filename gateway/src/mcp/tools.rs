@@ -131,8 +131,19 @@ fn input_schema<A: JsonSchema>() -> JsonObject {
     schema.remove("title");
     schema.remove("description");
     let mut schema = schema.as_object().cloned().unwrap_or_default();
-    schema.entry("properties").or_insert_with(|| json!({}));
+    let properties = schema.entry("properties").or_insert_with(|| json!({}));
+    properties.as_object_mut().into_iter().flatten().for_each(|(_, property)| simplify(property));
     schema
+}
+
+/// Plain types and no `format`: some clients take nothing else. That `null` means absent is accepted all the
+/// same.
+fn simplify(property: &mut Value) {
+    let Some(property) = property.as_object_mut() else { return };
+    property.remove("format");
+    if let Some(kind) = property.get("type").and_then(|kind| kind.get(0)).cloned() {
+        property.insert("type".to_owned(), kind);
+    }
 }
 
 fn object_schema(properties: &Value, required: &[&str]) -> JsonObject {
@@ -206,6 +217,16 @@ mod tests {
             assert_eq!(tool.input_schema["type"], "object", "{}", tool.name);
             assert_eq!(tool.input_schema["additionalProperties"], false, "{}", tool.name);
             assert!(tool.description.is_some() && tool.annotations.is_some());
+        }
+    }
+
+    #[test]
+    fn types_are_plain() {
+        for tool in list(true) {
+            for (name, property) in tool.input_schema["properties"].as_object().unwrap() {
+                assert!(property["type"].is_string(), "{}: {name}: {property}", tool.name);
+                assert!(property.get("format").is_none(), "{}: {name}: {property}", tool.name);
+            }
         }
     }
 

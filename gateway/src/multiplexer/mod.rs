@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use errors::stopped_while_waiting;
-pub use pool::{Pool, PoolStatus};
+pub use pool::{Pool, PoolStatus, RunTimes};
 pub use stop::StopReason;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;

@@ -5,6 +5,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool::managed::{self, Object, PoolError, TimeoutType, Timeouts};
 use tokio::time::Instant;
@@ -15,6 +16,15 @@ use super::slots::{SlotPermit, Slots};
 use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
 use crate::backend::{Backend, BackendError, Completion, ErrorKind, Place, Request};
 use crate::config::PoolConfig;
+
+/// How long a request took, for the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunTimes {
+    /// Waiting for a connection: for a slot, and for one to be opened.
+    pub waited: Duration,
+    /// Running on it; `None`: it got none.
+    pub ran: Option<Duration>,
+}
 
 /// How the pool is used, for `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,17 +131,35 @@ impl Pool {
         request: Request,
         stop: impl Future<Output = StopReason> + Send,
     ) -> Result<Completion, BackendError> {
+        self.run_timed(request, stop, &mut RunTimes::default()).await
+    }
+
+    /// As [`Pool::run`], and fills in `times`.
+    ///
+    /// # Errors
+    /// Those of [`Pool::run`].
+    pub async fn run_timed(
+        &self,
+        request: Request,
+        stop: impl Future<Output = StopReason> + Send,
+        times: &mut RunTimes,
+    ) -> Result<Completion, BackendError> {
+        let began = Instant::now();
         let mut stop = pin!(stop);
         let leased = tokio::select! {
             biased;
             stop = &mut stop => Err(errors::stopped_while_waiting(stop, request.earlier.as_deref())),
             lease = self.lease() => lease,
         };
+        times.waited = began.elapsed();
         let lease = leased.map_err(|error| match &request.earlier {
             Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
             _ => error,
         })?;
-        lease.run(request, stop).await
+        let began = Instant::now();
+        let done = lease.run(request, stop).await;
+        times.ran = Some(began.elapsed());
+        done
     }
 
     /// Closes the connections that are not leased, and tells the backend that the gateway shuts down.

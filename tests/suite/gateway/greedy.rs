@@ -37,7 +37,10 @@ fn greedy() -> Vec<(&'static str, String)> {
         ("padding", format!("select {}", list("printf('%*c', 8000000, 'x')", 40))),
         ("random", format!("select {}", list("randomblob(8000000)", 40))),
         ("replaced", format!("select {}", list("replace(hex(zeroblob(1000000)), '0', 'abc')", 40))),
-        ("patched", format!("select {}", list("json_patch('{}', json_object('a', hex(zeroblob(3500000))))", 40))),
+        (
+            "patched",
+            format!("select {}", list("json_patch('{}', json_object('a', hex(zeroblob(3500000))))", 40)),
+        ),
         ("arrays", format!("select {}", list("json_array(hex(zeroblob(3900000)))", 40))),
         (
             "copies",

@@ -332,6 +332,11 @@ fn a_context_that_is_gone_is_no_burden_to_the_next_session() {
     leaves(&home, first);
     std::fs::remove_file(home.databases().join("TWO.db")).unwrap();
     let mut second = named(&home, "editor");
+    let answer = second.query("select 1 as one");
+    assert_eq!(succeeds(&answer), "one\n1\n(1 row)");
+    let note = answer["result"]["content"][1]["text"].as_str().expect("a note");
+    assert!(note.contains("database TWO") && note.contains("no such database"), "{note}");
+    assert_eq!(second.query("select 1")["result"]["content"].as_array().map(Vec::len), Some(1), "said once");
     assert_eq!(database(&mut second), "ONE");
     until("the log says it", || !home.log_lines("cannot restore this client's previous context").is_empty());
 }

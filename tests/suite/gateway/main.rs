@@ -2,19 +2,20 @@
 
 mod cannot_start;
 mod commands;
-mod demo;
 mod config;
+mod demo;
 mod drain;
 mod endpoint;
 mod eras;
 mod flood;
-mod hanging;
 mod greedy;
+mod hanging;
 mod journal;
-mod limits;
 mod leftovers;
+mod limits;
 mod long_query;
 mod malformed;
+mod request_log;
 mod restart;
 mod results;
 mod resume;

@@ -157,19 +157,24 @@ fn an_unknown_tool_is_named_with_the_nearest() {
 }
 
 #[test]
-fn wrong_arguments_are_named() {
+fn wrong_arguments_are_results_that_say_what_is_taken() {
     let home = Home::new();
     let mut client = ready(&home);
     for (arguments, words) in [
         (json!({}), ["execute_query", "query"]),
         (json!({"query": 7}), ["execute_query", "string"]),
         (json!({"query": "select 1", "limti": 5}), ["execute_query", "limti"]),
-        (json!({"query": "select 1", "limit": 0}), ["execute_query", "limit"]),
-        (json!({"query": "select 1", "limit": -1}), ["execute_query", "-1"]),
-        (json!({"query": "select 1", "limit": 1.5}), ["execute_query", "1.5"]),
+        (json!({"query": "select 1", "dry_run": true}), ["dry_run", "auto_commit"]),
+        (json!({"query": "select 1", "sql": "select 2"}), ["`query`", "`sql`"]),
+        (json!({"query": "select 1", "limit": 0}), ["from 1 to 10000", "; 0 was given"]),
+        (json!({"query": "select 1", "limit": -5}), ["from 1 to 10000", "; -5 was given"]),
+        (json!({"query": "select 1", "limit": 1.5}), ["from 1 to 10000", "; 1.5 was given"]),
+        (json!({"query": "select 1", "limit": "all"}), ["from 1 to 10000", "; \"all\" was given"]),
     ] {
         let answer = client.call("execute_query", &arguments);
-        let message = error_text(&answer, INVALID_PARAMS);
+        assert_eq!(answer["result"]["isError"], true, "{answer}");
+        let message = tool_text(&answer);
+        assert!(message.starts_with("Invalid arguments for execute_query: "), "{message}");
         assert!(words.iter().all(|word| message.contains(word)), "{arguments}: {message}");
     }
     for params in [json!({"name": 7}), json!([]), json!({}), json!({"name": "session_info", "arguments": 7})]
@@ -178,6 +183,66 @@ fn wrong_arguments_are_named() {
         error_text(&answer, INVALID_PARAMS);
     }
     goes_on(&mut client);
+}
+
+#[test]
+fn arguments_that_can_be_read_are_read() {
+    let home = Home::new();
+    home.configure("read_only = false\n");
+    let mut client = ready(&home);
+    client.query("create table t (i)");
+    for arguments in [
+        json!({"sql": "select 1 as one"}),
+        json!({"statement": "select 1 as one", "db": "two", "Limit": "5", "reason": "to see"}),
+        json!({"query": "select 1 as one", "database": "", "schema": null, "limit": null, "max_rows": 5.0}),
+        json!({"query": "select 1 as one", "useTransaction": "true", "autoCommit": "FALSE"}),
+    ] {
+        assert_eq!(tool_text(&client.call("execute_query", &arguments)), "one\n1\n(1 row)", "{arguments}");
+    }
+    for arguments in [json!({"table": "t"}), json!({"view_name": "t"}), json!({"name": "t", "verbose": 1})] {
+        let described = client.call("describe_table", &arguments);
+        assert!(tool_text(&described).starts_with("column|type"), "{arguments}: {described}");
+    }
+    let rows = client.call("query_view", &json!({"db": "one", "table": "t"}));
+    assert_eq!(tool_text(&rows), "i\n(0 rows)");
+    let dry = client.call("execute_query", &json!({"sql": "insert into t values (1)", "autocommit": false}));
+    assert!(tool_text(&dry).starts_with("1 row changed, and rolled back"), "{dry}");
+    let dry = json!({"query": "insert into t values (1) returning i", "auto_commit": false});
+    let dry = client.call("execute_query", &dry);
+    assert!(tool_text(&dry).contains("1 row changed, and rolled back"), "{dry}");
+    assert_eq!(tool_text(&client.query("select count(*) as n from t")), "n\n0\n(1 row)");
+}
+
+#[test]
+fn a_database_that_there_is_not_is_named_with_those_there_are() {
+    let home = Home::new();
+    home.configure("read_only = false\n");
+    let mut client = ready(&home);
+    client.query("create table nation (i)");
+    for sql in [
+        "select * from nosuch.nation",
+        "insert into nosuch.nation values (1)",
+        "create table nosuch.x (i)",
+        "select * from \"nosuch\".nation",
+    ] {
+        let answer = client.query(sql);
+        let text = tool_text(&answer);
+        assert!(text.contains("no such database: nosuch"), "{sql}: {text}");
+        assert!(
+            text.contains("databases: ONE, TWO") && !text.contains("did you mean nation"),
+            "{sql}: {text}"
+        );
+    }
+    assert!(tool_text(&client.query("select * from TWO.nosuch")).contains("no such table"));
+    for (tool, arguments) in [
+        ("list_tables", json!({"database": "nosuch"})),
+        ("query_view", json!({"database": "nosuch", "view_name": "v"})),
+        ("execute_query", json!({"query": "select 1", "database": "nosuch"})),
+        ("set_context", json!({"database": "nosuch"})),
+    ] {
+        let answer = client.call(tool, &arguments);
+        assert!(tool_text(&answer).contains("databases: ONE, TWO"), "{tool}: {answer}");
+    }
 }
 
 #[test]

@@ -31,7 +31,8 @@ fn a_cut_result_says_how_much_is_missing_and_how_to_get_it() {
     let answer = client.call("execute_query", &json!({"query": THOUSAND, "limit": 500}));
     assert_eq!(rows(tool_text(&answer)), 500);
     let answer = client.call("execute_query", &json!({"query": THOUSAND, "limit": 501}));
-    let message = error_text(&answer, -32602);
+    let message = tool_text(&answer);
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
     assert!(message.contains("501") && message.contains("500") && message.contains("rows_max"), "{message}");
     let small = client.call("execute_query", &json!({"query": "values (1), (2)", "limit": 2}));
     assert_eq!(tool_text(&small).lines().last(), Some("(2 rows)"));

@@ -7,11 +7,13 @@
 use std::sync::Arc;
 
 use snowflake_wire::Error;
+use tokio::time::timeout;
 
 use super::admission::admit;
 use super::class::Class;
 use super::context_switch::{ContextSwitch, SwitchError, Switched};
 use super::failure::{of_connection, stopped_early};
+use super::hints::{self, Missing};
 use super::log_in::LoginManager;
 use super::run::{Run, RunError, sessions_lost};
 use super::session::{OpenSession, SessionHandle};
@@ -62,11 +64,28 @@ impl SnowflakeConnection {
             }
             done => done,
         };
-        done.map_err(|error| match error {
-            RunError::Failed(error) | RunError::Aborted(error) => error,
-            RunError::SessionLost(error) => of_connection(&error),
-            RunError::QueryDetached(query) => sessions_lost(&query, class != Class::Read),
-        })
+        let error = match done {
+            Ok(done) => return Ok(done),
+            Err(RunError::Failed(error) | RunError::Aborted(error)) => error,
+            Err(RunError::SessionLost(error)) => of_connection(&error),
+            Err(RunError::QueryDetached(query)) => sessions_lost(&query, class != Class::Read),
+        };
+        Err(self.with_names(request, stop, error).await)
+    }
+
+    /// `error`, with the names that there are if it is about a database or schema that there is not.
+    async fn with_names(&self, request: &Request, stop: &StopSignals, error: BackendError) -> BackendError {
+        let (Some(missing), Some(session)) = (Missing::of(&error), &self.session) else { return error };
+        if error.next_step.is_some() || stop.is_stopped() || !self.is_logged_in() {
+            return error;
+        }
+        let question = missing.question(request);
+        let run = Run::new(session.handle(), &self.login_manager.breaker, &question, stop, Class::Read);
+        match timeout(hints::TIMEOUT, run.run()).await {
+            Ok(Ok(done)) => error.with_next_step(missing.next_step(&done.rows)),
+            // The error says enough.
+            Ok(Err(_)) | Err(_) => error,
+        }
     }
 
     async fn try_again(

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::names::did_you_mean;
+use super::names::{NAME_BYTES_MAX, did_you_mean};
 use crate::backend::{BackendError, Context, ErrorKind};
 
 /// The name of the sample database.
 pub(super) const SAMPLE_DATABASE: &str = "SNOWFLAKE_SAMPLE_DATA";
+
+/// Databases that an error names, at most.
+const NAMED_MAX: usize = 50;
 
 /// The one schema of every SQLite database.
 pub(super) const SCHEMA: &str = "main";
@@ -28,9 +31,6 @@ pub(super) struct Database {
     pub(super) path: PathBuf,
     pub(super) origin: Origin,
 }
-
-/// The most databases that an error lists.
-const LISTED_MAX: usize = 50;
 
 /// The databases at one moment, by name in lower case.
 #[derive(Debug, Default)]
@@ -88,15 +88,19 @@ impl Databases {
 
     fn unknown(&self, name: &str) -> BackendError {
         let names: Vec<&str> = self.iter().map(|database| database.name.as_str()).collect();
-        let hint = did_you_mean(name, names.iter().copied());
-        let existing = if names.is_empty() {
-            "there is no database".into()
+        // A name that is too long to be one resembles none.
+        let hint = if name.len() > NAME_BYTES_MAX {
+            String::new()
         } else {
-            let listed = names.iter().take(LISTED_MAX).copied().collect::<Vec<_>>().join(", ");
-            let more = if names.len() > LISTED_MAX { ", ... (list_databases shows all)" } else { "" };
-            format!("databases: {listed}{more}")
+            did_you_mean(name, names.iter().copied())
         };
-        BackendError::new(ErrorKind::Statement, format!("no such database: {name}"))
+        let existing = match names.len() {
+            0 => "there is no database".into(),
+            1..=NAMED_MAX => format!("databases: {}", names.join(", ")),
+            count => format!("databases: {} and {} more", names[..NAMED_MAX].join(", "), count - NAMED_MAX),
+        };
+        let shown: String = name.chars().take(NAME_BYTES_MAX).collect();
+        BackendError::new(ErrorKind::Statement, format!("no such database: {shown}"))
             .with_next_step(format!("{hint}{existing}"))
     }
 }

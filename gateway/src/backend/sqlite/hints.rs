@@ -2,15 +2,21 @@
 
 use rusqlite::{Connection, Error};
 
+use super::databases::Databases;
 use super::names::did_you_mean;
 use crate::backend::BackendError;
 
 /// The most names compared with an unknown one.
 const NAMES_MAX: i64 = 2000;
 
-/// Adds to `error` the names nearest to the one that SQLite did not find.
-pub(super) fn add(error: &mut BackendError, connection: &Connection, sql: &str) {
+/// Adds to `error` the names nearest to the one that SQLite did not find; `databases`: those that there are.
+pub(super) fn add(error: &mut BackendError, connection: &Connection, databases: &Databases, sql: &str) {
     if error.next_step.is_some() {
+        return;
+    }
+    if let Some(unknown) = missing_database(&error.message, databases) {
+        error.message = format!("{}; {}", error.message, unknown.message);
+        error.next_step = unknown.next_step;
         return;
     }
     if let Some(name) = missing(&error.message, "no such table: ") {
@@ -29,11 +35,32 @@ fn hint(name: &str, known: &[String]) -> String {
     did_you_mean(name, known.iter().map(String::as_str))
 }
 
+/// What there is to say of the database that an error is about, if there is no such database.
+fn missing_database(message: &str, databases: &Databases) -> Option<BackendError> {
+    let name = match (message.strip_prefix("no such table: "), message.strip_prefix("unknown database ")) {
+        (Some(table), _) => bare(table).rsplit_once('.')?.0,
+        (None, Some(database)) => bare(database),
+        (None, None) => return None,
+    };
+    // The names that SQLite itself has for its databases.
+    if ["main", "temp"].iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        return None;
+    }
+    let mut unknown = databases.find(name).err()?;
+    let next_step = unknown.next_step.unwrap_or_default();
+    unknown.next_step = Some(format!("{next_step}; a table of another database is written database.table"));
+    Some(unknown)
+}
+
+/// A name in a message, without the position that we added.
+fn bare(text: &str) -> &str {
+    let name = text.split_once(" (").map_or(text, |(name, _)| name);
+    name.split_once(" - ").map_or(name, |(name, _)| name)
+}
+
 /// The name after `prefix`, without its qualifiers and without the position that we added.
 fn missing<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
-    let name = message.strip_prefix(prefix)?;
-    let name = name.split_once(" (").map_or(name, |(name, _)| name);
-    let name = name.split_once(" - ").map_or(name, |(name, _)| name);
+    let name = bare(message.strip_prefix(prefix)?);
     Some(name.rsplit('.').next().unwrap_or(name).trim_matches('"'))
 }
 
@@ -68,6 +95,30 @@ fn names(connection: &Connection, sql: &str, text: &str) -> Result<Vec<String>, 
 mod tests {
     use super::*;
     use crate::backend::ErrorKind;
+    use crate::backend::sqlite::databases::{Database, Origin};
+
+    fn databases() -> Databases {
+        let database = |name: &str| Database { name: name.into(), path: "/x".into(), origin: Origin::Folder };
+        Databases::new(["crm", "sales"].map(|name| (name.to_owned(), database(name))).into())
+    }
+
+    #[test]
+    fn a_database_that_there_is_not_is_named_with_those_there_are() {
+        let connection = Connection::open_in_memory().unwrap();
+        for message in [
+            "no such table: nosuch.t",
+            "no such table: nosuch.t (line 1, column 3)",
+            "unknown database nosuch",
+        ] {
+            let mut error = BackendError::new(ErrorKind::Statement, message);
+            add(&mut error, &connection, &databases(), "");
+            assert_eq!(error.message, format!("{message}; no such database: nosuch"));
+            let next_step = error.next_step.unwrap();
+            assert!(next_step.starts_with("databases: crm, sales; "), "{next_step}");
+        }
+        assert!(!hinted("no such table: sales.oders", "").contains("databases: "));
+        assert!(hinted("no such table: sale.t", "").contains("did you mean sales?"));
+    }
 
     fn hinted(message: &str, sql: &str) -> String {
         let connection = Connection::open_in_memory().unwrap();
@@ -75,7 +126,7 @@ mod tests {
             .execute_batch("CREATE TABLE orders(o_orderkey, o_total); ATTACH ':memory:' AS crm; CREATE TABLE crm.people(name)")
             .unwrap();
         let mut error = BackendError::new(ErrorKind::Statement, message);
-        add(&mut error, &connection, sql);
+        add(&mut error, &connection, &databases(), sql);
         error.next_step.unwrap_or_default()
     }
 

@@ -1,7 +1,7 @@
 //! Names: valid database names, quoting, and finding similar names.
 
 /// Longest database name, in bytes.
-const NAME_BYTES_MAX: usize = 128;
+pub(super) const NAME_BYTES_MAX: usize = 128;
 /// The most names suggested for a misspelled one.
 const NEAREST_MAX: usize = 3;
 /// The longest name that hints are about, in bytes: comparing takes the product of two lengths.

@@ -113,11 +113,7 @@ impl fmt::Display for Blob<'_> {
         for byte in shown {
             write!(f, "{byte:02X}")?;
         }
-        if shown.len() == self.0.len() {
-            f.write_str("'")
-        } else {
-            write!(f, "..' ({} bytes)", self.0.len())
-        }
+        if shown.len() == self.0.len() { f.write_str("'") } else { write!(f, "..' ({} bytes)", self.0.len()) }
     }
 }
 

@@ -112,7 +112,7 @@ impl Worker {
         let runner = self.runner(request)?;
         runner.run(sql, transaction, request.caps).map_err(|mut failure| {
             if !failure.breaks {
-                hints::add(&mut failure.error, runner.connection, sql);
+                hints::add(&mut failure.error, runner.connection, databases, sql);
             }
             failure
         })

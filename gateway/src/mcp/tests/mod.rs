@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::call::Call;
-use super::{RequestFacts, ToolCall};
+use super::request_record::RequestRecord;
+use super::{CallRefusal, RequestFacts, ToolCall};
 use crate::backend::fake::{Event, Script};
 use crate::backend::{Context, ErrorKind, Operation, Transaction};
 use crate::session::{Session, SessionContext};
@@ -23,7 +24,7 @@ fn facts(session: &Session, number: u64) -> RequestFacts {
     RequestFacts { number, replayed: false, context: session.context(), trace: None }
 }
 
-fn read(tool: &'static str, arguments: &Value) -> Result<ToolCall, ErrorData> {
+fn read(tool: &'static str, arguments: &Value) -> Result<ToolCall, CallRefusal> {
     let arguments = arguments.as_object().cloned().unwrap();
     ToolCall::parse(CallToolRequestParams::new(tool).with_arguments(arguments))
 }
@@ -36,9 +37,13 @@ async fn answer(
     tool: &'static str,
     arguments: Value,
 ) -> Result<CallToolResult, ErrorData> {
-    let cancel = CancellationToken::new();
-    let call = Call { shared: &gateway.shared, session, facts, cancel: &cancel };
-    call.answer(read(tool, &arguments)?).await
+    let (cancel, record) = (CancellationToken::new(), RequestRecord::new());
+    let call = Call { shared: &gateway.shared, session, facts, cancel: &cancel, record: &record };
+    match read(tool, &arguments) {
+        Ok(parsed) => Ok(call.answer(parsed).await),
+        Err(CallRefusal::InvalidArguments(refusal)) => Ok(refusal.result()),
+        Err(CallRefusal::UnknownTool(error)) => Err(error),
+    }
 }
 
 /// The text of a result, and whether it is an error.
@@ -123,7 +128,8 @@ async fn a_write_that_another_run_has_begun_is_of_unknown_outcome() {
     gateway.fake.script("insert", Script::endless().writing());
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
-    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel };
+    let record = RequestRecord::new();
+    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel, record: &record };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let again = async {
         while gateway.shared.writes.is_empty() {
@@ -163,7 +169,8 @@ async fn a_query_with_an_id_is_fetched_by_the_next_gateway() {
     gateway.fake.script("insert", Script::endless().writing().with_query_id("01b"));
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
-    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel };
+    let record = RequestRecord::new();
+    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel, record: &record };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let shut_down = async {
         while gateway.shared.writes.is_empty() {
@@ -173,7 +180,7 @@ async fn a_query_with_an_id_is_fetched_by_the_next_gateway() {
         session.gone.cancel();
     };
     let (result, ()) = tokio::join!(running, shut_down);
-    assert!(text(&result.unwrap()).1);
+    assert!(text(&result).1);
     assert!(gateway.fake.events().contains(&Event::Detached(1)));
     let replayed = RequestFacts { replayed: true, ..facts(session, 1) };
     let next = &gateway.open_session_as(|opening| opening.key = session.key.clone()).session;
@@ -187,31 +194,40 @@ async fn a_cancelled_statement_stops_and_leaves_nothing_in_the_journal() {
     gateway.fake.script("insert", Script::endless().writing());
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
-    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel };
+    let record = RequestRecord::new();
+    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel, record: &record };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let stop = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         cancel.cancel();
     };
     let (result, ()) = tokio::join!(running, stop);
-    assert!(text(&result.unwrap()).0.starts_with("Cancelled"));
+    assert!(text(&result).0.starts_with("Cancelled"));
     assert_eq!(gateway.shared.state.entry(&session.key.id, 1).await, Ok(None));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backend_error_is_a_result_and_a_wrong_argument_is_not() {
+async fn a_backend_error_and_a_wrong_argument_are_results() {
     let gateway = TestGateway::new().await;
     gateway.fake.script("broken", Script::fails(ErrorKind::Statement));
     let session = &gateway.open_session().session;
     let result = execute(&gateway, session, 1, "broken").await;
     assert_eq!(text(&result), ("SQL error: scripted: Statement", true));
-    let too_many = json!({"query": "q", "limit": u64::MAX});
-    let error = answer(&gateway, session, &facts(session, 2), "execute_query", too_many).await.unwrap_err();
-    assert!(error.message.contains("rows_max"), "{}", error.message);
-    let unnamed = answer(&gateway, session, &facts(session, 3), "set_context", json!({})).await.unwrap_err();
-    assert!(unnamed.message.contains("name a role, warehouse"), "{}", unnamed.message);
-    let odd = json!({"database": "a\u{7}"});
-    assert!(answer(&gateway, session, &facts(session, 4), "set_context", odd).await.is_err());
+    for (tool, arguments, words) in [
+        ("execute_query", json!({"query": "q", "limit": u64::MAX}), "rows_max"),
+        ("execute_query", json!({"query": "q", "limit": -5}), "from 1 to "),
+        ("set_context", json!({}), "name a role, warehouse"),
+        ("set_context", json!({"database": ""}), "name a role, warehouse"),
+        ("set_context", json!({"database": "a\u{7}"}), "no control characters"),
+        ("describe_table", json!({}), "`table` is missing"),
+    ] {
+        let wrong = answer(&gateway, session, &facts(session, 2), tool, arguments).await.unwrap();
+        let (text, is_error) = text(&wrong);
+        assert!(is_error && text.starts_with(&format!("Invalid arguments for {tool}: ")), "{text}");
+        assert!(text.contains(words), "{text}");
+    }
+    let unknown = answer(&gateway, session, &facts(session, 3), "execute", json!({})).await.unwrap_err();
+    assert!(unknown.message.contains("Unknown tool: execute"), "{unknown:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -141,7 +141,11 @@ fn a_session_that_had_set_its_context_is_stopped_where_it_cannot_be_restored_and
     set_context(&mut client, &json!({"database": "EXTRA"}));
     // The database is gone; then there is no Snowflake at all.
     for word in ["database EXTRA", "a snowflake connection"] {
-        if word == "database EXTRA" { use_account(&home, &without, "org-test") } else { use_sqlite(&home) }
+        if word == "database EXTRA" {
+            use_account(&home, &without, "org-test")
+        } else {
+            use_sqlite(&home)
+        }
         home.stop();
         for sql in ["INSERT INTO LOG VALUES ('k')", "SELECT current_database() AS D", "create table t (x)"] {
             let answer = client.query(sql);

@@ -26,10 +26,9 @@ pub(super) fn replace_slow(connection: &Connection, flags: FunctionFlags) -> Res
         ("unhex", "SELECT unhex(?1, ?2)", None),
     ] {
         let flags = flags | FunctionFlags::SQLITE_RESULT_SUBTYPE;
-        connection
-            .create_scalar_function(name, 2, flags, move |context| {
-                within_budget(|| bounded(context, name, sql, subtype))
-            })?;
+        connection.create_scalar_function(name, 2, flags, move |context| {
+            within_budget(|| bounded(context, name, sql, subtype))
+        })?;
     }
     Ok(())
 }

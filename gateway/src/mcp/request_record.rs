@@ -1,0 +1,318 @@
+//! What the log says of a request: one line, whatever became of it.
+//!
+//! The line has no SQL text, no value and no name that stands in SQL. A backend's own message may quote the
+//! statement, so of an error that has a code only the code is said.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::facts::RequestFacts;
+use super::tool_name::ToolName;
+use crate::backend::{BackendError, ErrorKind};
+use crate::session::Session;
+
+/// The target of the lines, for `SNOWGATE_LOG`.
+pub const REQUESTS: &str = "snowgate::requests";
+
+/// A longer reason is cut to this many characters.
+const REASON_CHARS_MAX: usize = 300;
+
+/// A longer code of a backend is left out, in bytes.
+const CODE_BYTES_MAX: usize = 64;
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It succeeded.
+    Ok,
+    /// It failed in the backend, or on the way there.
+    Failed,
+    /// It was not run: it is malformed, or not allowed.
+    Refused,
+    /// The client wants no answer any more, and it was stopped, or never started.
+    Cancelled,
+    /// It may have taken effect.
+    OutcomeUnknown,
+    /// An earlier gateway had run it.
+    AnsweredFromJournal,
+    /// The gateway shuts down; it goes on in the backend, and the next gateway answers it.
+    Detached,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::AnsweredFromJournal => "answered_from_journal",
+            Self::Detached => "detached",
+        }
+    }
+
+    fn of_error(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Refused => Self::Refused,
+            ErrorKind::Cancelled => Self::Cancelled,
+            ErrorKind::OutcomeUnknown => Self::OutcomeUnknown,
+            ErrorKind::Detached => Self::Detached,
+            ErrorKind::Statement
+            | ErrorKind::NoContext
+            | ErrorKind::TimedOut
+            | ErrorKind::Busy
+            | ErrorKind::Exhausted
+            | ErrorKind::Unavailable => Self::Failed,
+        }
+    }
+}
+
+/// What is seen of a request while it is served.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) tool: Option<ToolName>,
+    pub(super) class: Option<&'static str>,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) error: Option<&'static str>,
+    pub(super) code: Option<String>,
+    pub(super) reason: Option<String>,
+    /// Waiting for a connection, and running on it: the sum where there were several questions.
+    pub(super) waited: Option<Duration>,
+    pub(super) ran: Option<Duration>,
+    pub(super) rows: Option<u64>,
+    pub(super) changed: Option<u64>,
+    pub(super) bytes: Option<u64>,
+    pub(super) query_id: Option<String>,
+}
+
+/// One request, from its start to its line.
+#[derive(Debug)]
+pub(super) struct RequestRecord {
+    seen: Mutex<Seen>,
+}
+
+impl RequestRecord {
+    pub(super) fn new() -> Self {
+        Self { seen: Mutex::default() }
+    }
+
+    /// What is seen so far. Never held across an await.
+    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The request ends with `error`.
+    pub(super) fn note_error(&self, error: &BackendError) {
+        let mut seen = self.seen();
+        seen.outcome = Some(Outcome::of_error(error.kind));
+        seen.error = Some(name_of(error.kind));
+        seen.code = error.code.clone().filter(|code| is_plain_code(code));
+        seen.reason = reason(error);
+        seen.query_id = error.query_id.clone().or(seen.query_id.take());
+    }
+
+    /// The request is refused before it reaches a backend, because of `error`.
+    pub(super) fn note_refusal(&self, error: &'static str) {
+        let mut seen = self.seen();
+        (seen.outcome, seen.error) = (Some(Outcome::Refused), Some(error));
+    }
+}
+
+fn name_of(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Statement => "statement",
+        ErrorKind::NoContext => "no_context",
+        ErrorKind::Refused => "refused",
+        ErrorKind::Cancelled => "cancelled",
+        ErrorKind::TimedOut => "timed_out",
+        ErrorKind::Busy => "busy",
+        ErrorKind::Unavailable => "unavailable",
+        ErrorKind::OutcomeUnknown => "outcome_unknown",
+        ErrorKind::Exhausted => "exhausted",
+        ErrorKind::Detached => "detached",
+    }
+}
+
+/// Whether it is what a code can be: not some text that a server put there.
+fn is_plain_code(code: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_ ,()-".contains(&byte);
+    code.len() <= CODE_BYTES_MAX && code.bytes().all(is_plain)
+}
+
+/// The error's message where it is ours or the transport's: those quote no statement. An error with a code is
+/// the backend's own.
+fn reason(error: &BackendError) -> Option<String> {
+    let is_ours = match error.kind {
+        ErrorKind::TimedOut
+        | ErrorKind::Busy
+        | ErrorKind::Exhausted
+        | ErrorKind::Unavailable
+        | ErrorKind::OutcomeUnknown
+        | ErrorKind::Detached => error.code.is_none(),
+        ErrorKind::Statement | ErrorKind::NoContext | ErrorKind::Refused | ErrorKind::Cancelled => false,
+    };
+    is_ours.then(|| error.message.chars().take(REASON_CHARS_MAX).collect())
+}
+
+/// Writes a request's line when it is dropped: also where the request's future is.
+pub(super) struct RequestLine<'a> {
+    session: &'a Session,
+    facts: Option<&'a RequestFacts>,
+    number: u64,
+    method: &'a str,
+    record: &'a RequestRecord,
+    began: Instant,
+}
+
+impl<'a> RequestLine<'a> {
+    pub(super) fn new(
+        session: &'a Session,
+        facts: Option<&'a RequestFacts>,
+        method: &'a str,
+        record: &'a RequestRecord,
+    ) -> Self {
+        let number = facts.map_or(0, |facts| facts.number);
+        Self { session, facts, number, method, record, began: Instant::now() }
+    }
+}
+
+impl Drop for RequestLine<'_> {
+    fn drop(&mut self) {
+        if !tracing::enabled!(target: REQUESTS, tracing::Level::INFO) {
+            return;
+        }
+        let seen = self.record.seen();
+        let client = self.session.client().name;
+        let trace = self.facts.and_then(|facts| facts.trace.as_ref()).map(tracing::field::display);
+        tracing::info!(
+            target: REQUESTS,
+            parent: &self.session.span,
+            client,
+            session = self.session.key.id,
+            request = self.number,
+            method = self.method,
+            tool = seen.tool.map(ToolName::as_str),
+            class = seen.class,
+            outcome = seen.outcome.unwrap_or(Outcome::Cancelled).as_str(),
+            error = seen.error,
+            code = seen.code,
+            reason = seen.reason,
+            wait_ms = seen.waited.map(milliseconds),
+            run_ms = seen.ran.map(milliseconds),
+            total_ms = milliseconds(self.began.elapsed()),
+            rows = seen.rows,
+            changed = seen.changed,
+            bytes = seen.bytes,
+            query_id = seen.query_id,
+            replayed = self.facts.filter(|facts| facts.replayed).map(|_| true),
+            traceparent = trace,
+            "request"
+        );
+    }
+}
+
+/// With three digits behind the point.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Writes the line of request `number`, which never reached a tool: `error` says why; `None`: the client
+/// cancelled it while it waited.
+pub fn log_unstarted(session: &Session, number: u64, method: &str, error: Option<i32>) {
+    let record = RequestRecord::new();
+    match error {
+        Some(code) => record.note_refusal(protocol_error(code)),
+        None => record.seen().outcome = Some(Outcome::Cancelled),
+    }
+    let line = RequestLine { number, ..RequestLine::new(session, None, method, &record) };
+    drop(line);
+}
+
+/// The name of a JSON-RPC error.
+pub(super) fn protocol_error(code: i32) -> &'static str {
+    match code {
+        -32700 => "parse_error",
+        -32600 => "invalid_request",
+        -32601 => "method_not_found",
+        -32602 => "invalid_params",
+        -32603 => "internal_error",
+        _ => "protocol_error",
+    }
+}
+
+/// What a statement does, as far as its first word tells: `read`, `write`, `ddl` or `other`.
+pub(super) fn class_of(sql: &str) -> &'static str {
+    const READS: [&str; 11] =
+        ["select", "with", "values", "table", "show", "describe", "desc", "explain", "list", "ls", "pragma"];
+    const WRITES: [&str; 8] = ["insert", "update", "delete", "merge", "replace", "copy", "call", "execute"];
+    const DDL: [&str; 12] = [
+        "create", "alter", "drop", "truncate", "comment", "grant", "revoke", "undrop", "vacuum", "reindex",
+        "analyze", "rename",
+    ];
+    let text = skip_blank(sql);
+    let word = text.split(|char: char| !char.is_ascii_alphabetic()).next().unwrap_or_default();
+    let is_among = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+    match () {
+        () if is_among(&READS) => "read",
+        () if is_among(&WRITES) => "write",
+        () if is_among(&DDL) => "ddl",
+        () => "other",
+    }
+}
+
+/// The text behind blanks, comments and opening parentheses.
+fn skip_blank(mut text: &str) -> &str {
+    loop {
+        text = text.trim_start_matches(|char: char| char.is_whitespace() || char == '(');
+        let end = match text {
+            line if line.starts_with("--") => line.find('\n'),
+            block if block.starts_with("/*") => block.find("*/").map(|at| at + 2),
+            _ => return text,
+        };
+        let Some(end) = end else { return "" };
+        text = &text[end..];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_messages_that_cannot_quote_a_statement_are_said() {
+        let noted = |error: &BackendError| {
+            let record = RequestRecord::new();
+            record.note_error(error);
+            let seen = record.seen.into_inner().unwrap();
+            (seen.outcome.unwrap().as_str(), seen.error.unwrap(), seen.code, seen.reason)
+        };
+        let statement =
+            BackendError::new(ErrorKind::Statement, "near \"hush\"").with_code("SQLITE_ERROR (1)");
+        let code = Some("SQLITE_ERROR (1)".to_owned());
+        assert_eq!(noted(&statement), ("failed", "statement", code, None));
+        let refused = BackendError::new(ErrorKind::Refused, "hush is refused");
+        assert_eq!(noted(&refused), ("refused", "refused", None, None));
+        let busy = BackendError::new(ErrorKind::Busy, "all 4 connections were busy");
+        assert_eq!(noted(&busy).3.as_deref(), Some("all 4 connections were busy"));
+        let odd = BackendError::new(ErrorKind::Unavailable, "hush").with_code("'hush'");
+        assert_eq!(noted(&odd), ("failed", "unavailable", None, None));
+    }
+
+    #[test]
+    fn the_class_is_that_of_the_first_word() {
+        for (sql, class) in [
+            ("select 1", "read"),
+            ("-- a comment\n /* b */ ((SELECT 1))", "read"),
+            ("With x as (select 1) select 1", "read"),
+            ("insert into t values (1)", "write"),
+            ("DROP TABLE t", "ddl"),
+            ("frobnicate", "other"),
+            ("/* open", "other"),
+            ("-- only", "other"),
+            ("", "other"),
+        ] {
+            assert_eq!(class_of(sql), class, "{sql}");
+        }
+    }
+}
