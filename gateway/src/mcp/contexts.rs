@@ -181,9 +181,10 @@ impl Call<'_> {
     /// The inherited context `gone` cannot be used: the session goes on in its profile's, and says so once.
     async fn fall_back(&self, gone: &Context, why: &BackendError) -> Result<Context, BackendError> {
         let now = self.profile_context().await?;
-        let notice = fallback_notice(INHERITED, gone, &why.message, &now);
+        let shown = self.shared.pool(&self.session.profile).await?.backend().completed(&now);
+        let notice = fallback_notice(INHERITED, gone, &why.message, &shown);
         if self.session.fall_back(gone, now.clone(), notice) {
-            tracing::warn!(%gone, why = why.message, %now, "cannot use this client's previous context");
+            tracing::warn!(%gone, why = why.message, now = %shown, "cannot use this client's previous context");
         }
         Ok(now)
     }

@@ -33,8 +33,8 @@ impl Service<RoleServer> for LoggedService {
     ) -> Result<ServerResult, ErrorData> {
         let method = method_of(&request);
         let record = Arc::new(RequestRecord::new());
-        let facts = context.extensions.get::<RequestFacts>().cloned();
-        let line = RequestLine::new(self.inner.session(), facts.as_ref(), &method, &record);
+        let facts = context.extensions.get::<RequestFacts>();
+        let line = RequestLine::new(self.inner.session(), facts, &method, &record);
         context.extensions.insert(Arc::clone(&record));
         let result = self.inner.handle_request(request, context).await;
         note_result(&record, &result);

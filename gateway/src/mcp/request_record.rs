@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::facts::RequestFacts;
+use super::facts::{RequestFacts, Trace};
 use super::tool_name::ToolName;
 use crate::backend::{BackendError, ErrorKind};
 use crate::session::Session;
@@ -158,22 +158,25 @@ fn reason(error: &BackendError) -> Option<String> {
 /// Writes a request's line when it is dropped: also where the request's future is.
 pub(super) struct RequestLine<'a> {
     session: &'a Session,
-    facts: Option<&'a RequestFacts>,
     number: u64,
+    replayed: bool,
+    trace: Option<Trace>,
     method: &'a str,
     record: &'a RequestRecord,
     began: Instant,
 }
 
 impl<'a> RequestLine<'a> {
+    /// The line of the request that `facts` are about.
     pub(super) fn new(
         session: &'a Session,
-        facts: Option<&'a RequestFacts>,
+        facts: Option<&RequestFacts>,
         method: &'a str,
         record: &'a RequestRecord,
     ) -> Self {
-        let number = facts.map_or(0, |facts| facts.number);
-        Self { session, facts, number, method, record, began: Instant::now() }
+        let (number, replayed) = facts.map_or((0, false), |facts| (facts.number, facts.replayed));
+        let trace = facts.and_then(|facts| facts.trace.clone());
+        Self { session, number, replayed, trace, method, record, began: Instant::now() }
     }
 }
 
@@ -184,10 +187,10 @@ impl Drop for RequestLine<'_> {
         }
         let seen = self.record.seen();
         let client = self.session.client().name;
-        let trace = self.facts.and_then(|facts| facts.trace.as_ref()).map(tracing::field::display);
         tracing::info!(
             target: REQUESTS,
-            parent: &self.session.span,
+            // Everything is in the line itself; spans would be written out again with every request.
+            parent: None,
             client,
             session = self.session.key.id,
             request = self.number,
@@ -205,8 +208,8 @@ impl Drop for RequestLine<'_> {
             changed = seen.changed,
             bytes = seen.bytes,
             query_id = seen.query_id,
-            replayed = self.facts.filter(|facts| facts.replayed).map(|_| true),
-            traceparent = trace,
+            replayed = self.replayed.then_some(true),
+            traceparent = self.trace.as_ref().map(tracing::field::display),
             "request"
         );
     }
@@ -225,7 +228,8 @@ pub fn log_unstarted(session: &Session, number: u64, method: &str, error: Option
         Some(code) => record.note_refusal(protocol_error(code)),
         None => record.seen().outcome = Some(Outcome::Cancelled),
     }
-    let line = RequestLine { number, ..RequestLine::new(session, None, method, &record) };
+    let mut line = RequestLine::new(session, None, method, &record);
+    line.number = number;
     drop(line);
 }
 

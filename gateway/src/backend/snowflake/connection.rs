@@ -79,12 +79,26 @@ impl SnowflakeConnection {
         if error.next_step.is_some() || stop.is_stopped() || !self.is_logged_in() {
             return error;
         }
-        let question = missing.question(request);
-        let run = Run::new(session.handle(), &self.login_manager.breaker, &question, stop, Class::Read);
-        match timeout(hints::TIMEOUT, run.run()).await {
-            Ok(Ok(done)) => error.with_next_step(missing.next_step(&done.rows)),
-            // The error says enough.
-            Ok(Err(_)) | Err(_) => error,
+        let ask = async |missing: &Missing| {
+            let question = missing.question(request);
+            let run = Run::new(session.handle(), &self.login_manager.breaker, &question, stop, Class::Read);
+            match run.run().await {
+                Ok(done) => Ok(missing.next_step(&done.rows)),
+                Err(RunError::Failed(error)) => Err(Missing::of(&error)),
+                // The first error says enough.
+                Err(_) => Err(None),
+            }
+        };
+        let asking = async {
+            match ask(&missing).await {
+                // The database of the schema is missing, too.
+                Err(Some(Missing::Database)) => ask(&Missing::Database).await.ok().flatten(),
+                next_step => next_step.ok().flatten(),
+            }
+        };
+        match timeout(hints::TIMEOUT, asking).await {
+            Ok(Some(next_step)) => error.with_next_step(next_step),
+            Ok(None) | Err(_) => error,
         }
     }
 

@@ -88,7 +88,12 @@ fn a_context_that_an_older_build_left_is_tried_and_replaced_if_it_is_none_of_thi
     let answer = second.query("SELECT current_database() AS D");
     assert!(!is_error(&answer) && tool_text(&answer).contains("SALES"), "{answer}");
     let said = note(&answer).expect("a note");
-    for part in ["database SNOWFLAKE_SAMPLE_DATA, schema main", "cannot be used: ", "set_context"] {
+    for part in [
+        "database SNOWFLAKE_SAMPLE_DATA, schema MAIN",
+        "cannot be used: ",
+        "database SALES, schema PUBLIC",
+        "set_context",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(note(&second.query("SELECT 1 AS N")).is_none(), "it is said once");

@@ -170,3 +170,37 @@ fn a_gateway_that_only_reads_refuses_what_writes() {
     assert!(tool_text(&answer).contains("read_only = false under [snowflake]"), "{answer}");
     assert_eq!(warehouse.count_key("STAGING.PUBLIC.LOG", "k"), 0);
 }
+
+#[test]
+fn a_database_or_schema_that_there_is_not_is_named_with_those_there_are() {
+    let (warehouse, home) = start();
+    let mut client = client(&home);
+    for (sql, names) in [
+        ("SELECT * FROM NOSUCH.PUBLIC.ORDERS", "databases that this role sees: SALES, STAGING"),
+        ("INSERT INTO NOSUCH.PUBLIC.LOG VALUES ('k')", "databases that this role sees: SALES, STAGING"),
+        ("SELECT * FROM STAGING.NOSUCH.LOG", "schemas of STAGING that this role sees: "),
+        ("SELECT * FROM NOSUCH.ORDERS", "a name in two parts is schema.table"),
+    ] {
+        let answer = client.query(sql);
+        let text = tool_text(&answer);
+        assert!(is_error(&answer) && text.contains("NOSUCH") && text.contains(names), "{sql}: {text}");
+        let query_id = warehouse.seen(|seen| seen.queries_of(sql)[0].query_id.clone());
+        assert!(text.contains(&query_id), "the statement's own id: {text}");
+    }
+    let missing = client.query("SELECT * FROM NOSUCH");
+    assert!(!tool_text(&missing).contains("role sees"), "{missing}");
+}
+
+#[test]
+fn a_dry_run_says_that_it_was_rolled_back() {
+    let (warehouse, home) = start();
+    let mut client = client(&home);
+    let dry = json!({"query": "INSERT INTO STAGING.PUBLIC.LOG VALUES ('k')", "auto_commit": false});
+    let answer = client.call("execute_query", &dry);
+    assert!(!is_error(&answer) && tool_text(&answer).contains("and rolled back because"), "{answer}");
+    assert_eq!(warehouse.count_key("STAGING.PUBLIC.LOG", "k"), 0);
+    home.log_until("request", 2);
+    let line = &home.log_lines("request")[1];
+    assert_eq!((&line["class"], &line["outcome"]), (&json!("write"), &json!("ok")), "{line}");
+    assert!(line["query_id"].is_string(), "{line}");
+}
