@@ -399,6 +399,7 @@ mod tests {
         let refusal = Refusal { message: "no".into(), next_step: Some("go".into()), retry: true };
         let refused = ServerHello::Refused(refusal);
         assert_eq!(ServerHello::from_line(&refused.to_line()), Some(refused));
+        assert_eq!(ServerHello::from_line(&ServerHello::Queued.to_line()), Some(ServerHello::Queued));
         let long = "\u{1}".repeat(9000);
         let long = Refusal { message: long.clone(), next_step: Some(long), retry: false };
         assert!(ServerHello::Refused(long).to_line().len() <= HELLO_BYTES_MAX);

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, interval_at};
 
 /// Hellos whose sessions are opened at once; the others wait. Those are bounded by the connections.
-const HELLOS_AT_ONCE: usize = 64;
+const HELLOS_AT_ONCE: u32 = 64;
 
 /// How long a hello takes before its shim is told that it is in the queue, and how often it hears so again.
 /// (A shim that hears nothing gives up after `START_TIMEOUT`, 20 s.)
@@ -28,7 +28,7 @@ pub struct Hellos {
 
 impl Default for Hellos {
     fn default() -> Self {
-        Self { turns: Semaphore::new(HELLOS_AT_ONCE) }
+        Self { turns: Semaphore::new(HELLOS_AT_ONCE as usize) }
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_hello_that_waits_is_told_so_again_and_again() {
         let (hellos, (mut gateway, mut shim)) = (Hellos::default(), duplex(4096));
-        let turns = hellos.turns.acquire_many(HELLOS_AT_ONCE as u32).await.unwrap();
+        let turns = hellos.turns.acquire_many(HELLOS_AT_ONCE).await.unwrap();
         let released = async {
             let line = ServerHello::Queued.to_line();
             let mut bytes = vec![0; line.len()];
@@ -102,7 +102,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_more_are_handled_at_once_and_nothing_is_done_for_those_who_left() {
         let (hellos, (mut gateway, shim)) = (Hellos::default(), duplex(4096));
-        let turns = hellos.turns.acquire_many(HELLOS_AT_ONCE as u32).await.unwrap();
+        let turns = hellos.turns.acquire_many(HELLOS_AT_ONCE).await.unwrap();
         let done = Cell::new(false);
         let work = async { done.set(true) };
         drop(shim);
@@ -114,6 +114,10 @@ mod tests {
         let (mut gateway, _shim) = duplex(4096);
         let never = hellos.in_turn(&mut gateway, true, || false, pending::<()>());
         assert!(tokio::time::timeout(QUEUED_EVERY, never).await.is_err());
-        assert_eq!(hellos.turns.available_permits(), HELLOS_AT_ONCE, "a turn ends with its connection");
+        assert_eq!(
+            hellos.turns.available_permits(),
+            HELLOS_AT_ONCE as usize,
+            "a turn ends with its connection"
+        );
     }
 }

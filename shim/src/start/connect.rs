@@ -199,6 +199,23 @@ mod tests {
     }
 
     #[test]
+    fn a_shim_that_is_told_to_wait_waits_for_the_answer_behind() {
+        let (_home, endpoint) = endpoint();
+        let listener = listen(&endpoint, b"{\"queued\":true}\n{\"queued\":true}\n{\"refused\":\"full\"}\n");
+        let error = attempt(&endpoint).unwrap_err();
+        assert_eq!(error.to_string(), "the gateway refused the connection: full");
+        listener.join().unwrap();
+    }
+
+    #[test]
+    fn a_gateway_that_dies_with_the_shim_in_its_queue_counts_as_dying() {
+        let (_home, endpoint) = endpoint();
+        let listener = listen(&endpoint, b"{\"queued\":true}\n");
+        assert!(matches!(attempt(&endpoint), Ok(Attempt::Dying)));
+        listener.join().unwrap();
+    }
+
+    #[test]
     fn a_refusal_is_reported_word_for_word() {
         let (_home, endpoint) = endpoint();
         let listener = listen(&endpoint, b"{\"refused\":\"too old\",\"next_step\":\"upgrade\"}\n");

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
 use serde_json::{Value, json};
 use snowgate_tests::{Client, Home, error_text, until};
 
@@ -88,6 +89,23 @@ fn a_second_gateway_leaves_at_once_and_touches_nothing() {
     assert_eq!(home.log_lines("another gateway is already running").len(), 1);
     assert_eq!((home.gateway_pid(), home.files()), (pid, files));
     assert!(client.request("ping", &json!({}))["result"].is_object());
+}
+
+#[test]
+fn who_holds_the_gateways_lock_is_seen_without_taking_it() {
+    let home = Home::new();
+    let holder = || {
+        let lock = fs::File::open(home.run_dir().join("gateway.lock")).expect("the lock");
+        let found = fcntl_getlk(&lock, &Flock::from(FlockType::ReadLock)).expect("looking");
+        found.map(|lock| u32::try_from(Pid::as_raw(lock.pid)).expect("a process id"))
+    };
+    home.client().initialize();
+    let pid = home.gateway_pid();
+    assert_eq!(holder(), Some(pid));
+    assert_eq!(home.run(&["restart"]).code, Some(0));
+    assert_eq!((holder(), home.gateway_pid()), (Some(pid), pid), "also after a restart");
+    home.stop();
+    assert_eq!(holder(), None);
 }
 
 #[test]

@@ -1,13 +1,15 @@
-//! Very many clients in one process and one thread: pipes to their shims, and one `epoll`.
+//! Very many clients in one process and one thread: a socket to each shim, which is its stdin and its stdout,
+//! and one `epoll`.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use serde_json::{Value, json};
 use snowgate_tests::{Home, patience, request_line};
 
@@ -20,8 +22,7 @@ const EVENTS: usize = 1_024;
 /// A client: its shim, and what it has heard of its last request.
 struct Client {
     shim: Child,
-    stdin: Option<ChildStdin>,
-    stdout: ChildStdout,
+    stdio: UnixStream,
     /// A line that is not complete.
     heard: Vec<u8>,
 }
@@ -90,15 +91,15 @@ impl Fleet {
 
     fn start_one(&mut self, home: &Home, stderr: &File) {
         let stderr = stderr.try_clone().expect("a descriptor");
+        let (stdio, theirs) = UnixStream::pair().expect("a pair of sockets");
+        let stdin = OwnedFd::from(theirs.try_clone().expect("a descriptor"));
         let mut command = home.shim();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
-        let mut shim = command.spawn().expect("the shim starts");
-        let (stdin, stdout) = (shim.stdin.take(), shim.stdout.take().expect("its stdout"));
-        let flags = fcntl_getfl(&stdout).expect("its flags");
-        fcntl_setfl(&stdout, flags | OFlags::NONBLOCK).expect("a pipe that does not block");
+        command.stdin(stdin).stdout(OwnedFd::from(theirs)).stderr(stderr);
+        let shim = command.spawn().expect("the shim starts");
+        stdio.set_nonblocking(true).expect("a socket that does not block");
         let data = epoll::EventData::new_u64(self.clients.len() as u64);
-        epoll::add(&self.epoll, stdout.as_fd(), data, epoll::EventFlags::IN).expect("watching its stdout");
-        self.clients.push(Client { shim, stdin, stdout, heard: Vec::new() });
+        epoll::add(&self.epoll, &stdio, data, epoll::EventFlags::IN).expect("watching its stdout");
+        self.clients.push(Client { shim, stdio, heard: Vec::new() });
     }
 
     /// Pings with every client at once.
@@ -112,7 +113,7 @@ impl Fleet {
         let since = Instant::now();
         let line = request_line(&json!(self.last_id), method, params);
         for client in &mut self.clients[first..] {
-            client.stdin.as_mut().expect("an open stdin").write_all(line.as_bytes()).expect("the shim reads");
+            client.stdio.write_all(line.as_bytes()).expect("there is room for one line");
         }
         let (mut outcome, expected) = (Outcome::default(), self.clients.len() - first);
         let mut events = Vec::with_capacity(EVENTS);
@@ -139,7 +140,9 @@ impl Fleet {
 
     /// Closes every stdin and waits for the shims' ends.
     pub(crate) fn end(&mut self) {
-        self.clients.iter_mut().for_each(|client| client.stdin = None);
+        for client in &self.clients {
+            client.stdio.shutdown(Shutdown::Write).expect("a shim that runs");
+        }
         for client in &mut self.clients {
             let status = client.shim.wait().expect("waiting for a shim");
             assert!(status.success(), "{status}");
@@ -152,7 +155,7 @@ impl Client {
     fn listen(&mut self, id: u64, since: Instant, outcome: &mut Outcome) {
         let mut bytes = [0; 4096];
         loop {
-            match self.stdout.read(&mut bytes) {
+            match self.stdio.read(&mut bytes) {
                 Ok(0) => panic!("a shim ended: {:?}", self.shim.try_wait()),
                 Ok(read) => self.heard.extend_from_slice(&bytes[..read]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,

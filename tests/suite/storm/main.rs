@@ -8,7 +8,7 @@
 //!     SNOWGATE_TEST_STORM_KILLS=10 cargo test -p snowgate-tests --test storm -- --nocapture
 //! ```
 //!
-//! It needs two descriptors for each shim, three threads, and 1 MB of memory: the test says which limit is too
+//! It needs a descriptor for each shim, three threads, and 1 MB of memory: the test says which limit is too
 //! low, and how to raise it.
 
 mod fleet;
