@@ -136,9 +136,9 @@ impl<S: LinkStream> Inbound<S> {
         let buffer = self.decoder.buffer();
         // A long line's buffer is made once.
         if deadline.is_some() {
-            buffer.reserve_exact(most)
+            buffer.reserve_exact(most);
         } else {
-            buffer.reserve(most)
+            buffer.reserve(most);
         }
         let mut limited = self.stream.half().take(most as u64);
         let read = limited.read_buf(buffer);
