@@ -40,8 +40,18 @@ impl RequestKind {
         matches!(self, Self::SetContext | Self::Initialize)
     }
 
+    /// The method, for the log; `unknown` where the kind does not tell.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Plain => "unknown",
+            Self::Call | Self::SetContext => "tools/call",
+            Self::Initialize => "initialize",
+            Self::Subscribe => "subscriptions/listen",
+        }
+    }
+
     /// Whether the session must be registered before it runs.
-    pub fn is_call(self) -> bool {
+    pub(super) fn is_call(self) -> bool {
         matches!(self, Self::Call | Self::SetContext)
     }
 }

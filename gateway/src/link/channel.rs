@@ -191,8 +191,7 @@ impl<S: LinkStream> Channel<S> {
     pub(super) fn cancel(&self, id: &RequestId) -> Option<u64> {
         self.change(|State { outbox, admission }| match admission.cancel(id) {
             Cancelled::Waiting(arrival) => {
-                let method = if arrival.kind.is_call() { "tools/call" } else { "unknown" };
-                log_unstarted(&self.session, arrival.number, method, None);
+                log_unstarted(&self.session, arrival.number, arrival.kind.method(), None);
                 outbox.processed(arrival.parcel.bytes);
                 outbox.acknowledge(arrival.number);
                 None

@@ -184,7 +184,7 @@ impl Call<'_> {
             JournalDecision::Fetch(statement, query_id) => (statement, Some(query_id)),
             JournalDecision::Answer(result) => {
                 let is_unknown = failure::says_unknown(&result);
-                let outcome = if is_unknown { Outcome::OutcomeUnknown } else { Outcome::AnsweredFromJournal };
+                let outcome = if is_unknown { Outcome::Unknown } else { Outcome::AnsweredFromJournal };
                 self.record.seen().outcome = Some(outcome);
                 return Ok(result);
             }

@@ -206,7 +206,7 @@ mod tests {
         })
     }
 
-    fn read_as(tool: ToolName, given: Value) -> Result<Value, String> {
+    fn read_as(tool: ToolName, given: &Value) -> Result<Value, String> {
         let given = given.as_object().cloned().unwrap();
         read(tool, given, &schema()).map(Value::Object)
     }
@@ -223,7 +223,7 @@ mod tests {
             (json!({"query": "q", "auto_commit": " FALSE "}), json!({"query": "q", "auto_commit": false})),
             (json!({"query": "q", "explanation": {"x": 1}}), json!({"query": "q"})),
         ] {
-            assert_eq!(read_as(ToolName::ExecuteQuery, given.clone()), Ok(read), "{given}");
+            assert_eq!(read_as(ToolName::ExecuteQuery, &given), Ok(read), "{given}");
         }
     }
 
@@ -239,17 +239,17 @@ mod tests {
             (json!({"query": "q", "autocomit": false}), "did you mean `auto_commit`?"),
             (json!({"query": "q", "dry_run": true}), "unknown argument `dry_run`"),
         ] {
-            let refused = read_as(ToolName::ExecuteQuery, given.clone()).unwrap_err();
+            let refused = read_as(ToolName::ExecuteQuery, &given).unwrap_err();
             assert!(refused.contains(words), "{given}: {refused}");
         }
         let long = "x".repeat(1_000_000);
-        let refused = read_as(ToolName::SetContext, json!({"query": "q", long: 1})).unwrap_err();
+        let refused = read_as(ToolName::SetContext, &json!({"query": "q", long: 1})).unwrap_err();
         assert!(refused.len() < 200, "{}", refused.len());
     }
 
     #[test]
     fn a_tool_that_only_reads_ignores_what_it_does_not_take() {
-        let read = |name: &str| read_as(ToolName::QueryView, json!({"query": "q", name: true}));
+        let read = |name: &str| read_as(ToolName::QueryView, &json!({"query": "q", name: true}));
         assert_eq!(read("verbose"), Ok(json!({"query": "q"})));
         assert!(read("databas").is_err(), "a slip changes what is asked");
     }

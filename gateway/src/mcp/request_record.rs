@@ -32,7 +32,7 @@ pub(super) enum Outcome {
     /// The client wants no answer any more, and it was stopped, or never started.
     Cancelled,
     /// It may have taken effect.
-    OutcomeUnknown,
+    Unknown,
     /// An earlier gateway had run it.
     AnsweredFromJournal,
     /// The gateway shuts down; it goes on in the backend, and the next gateway answers it.
@@ -46,7 +46,7 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Refused => "refused",
             Self::Cancelled => "cancelled",
-            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Unknown => "outcome_unknown",
             Self::AnsweredFromJournal => "answered_from_journal",
             Self::Detached => "detached",
         }
@@ -56,7 +56,7 @@ impl Outcome {
         match kind {
             ErrorKind::Refused => Self::Refused,
             ErrorKind::Cancelled => Self::Cancelled,
-            ErrorKind::OutcomeUnknown => Self::OutcomeUnknown,
+            ErrorKind::OutcomeUnknown => Self::Unknown,
             ErrorKind::Detached => Self::Detached,
             ErrorKind::Statement
             | ErrorKind::NoContext

@@ -157,7 +157,11 @@ fn context_properties() -> Value {
 }
 
 fn context_schema() -> JsonObject {
-    object_schema(&json!({"context": {"type": "object", "properties": context_properties()}}), &["context"])
+    let properties = json!({
+        "context": {"type": "object", "properties": context_properties()},
+        "note": {"type": "string"},
+    });
+    object_schema(&properties, &["context"])
 }
 
 fn session_schema() -> JsonObject {
@@ -165,7 +169,7 @@ fn session_schema() -> JsonObject {
     object_schema(
         &json!({
             "session": text, "profile": text, "backend": text, "read_only": {"type": "boolean"},
-            "client": text, "client_version": text, "gateway_version": text, "context_lost": text,
+            "client": text, "client_version": text, "gateway_version": text, "context_lost": text, "note": text,
             "context": {"type": "object", "properties": context_properties()},
             "limits": {"type": "object", "properties": {
                 "rows_max": count, "bytes_max": count, "statement_timeout_ms": count, "requests_max": count,

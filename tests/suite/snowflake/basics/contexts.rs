@@ -147,9 +147,9 @@ fn a_session_that_had_set_its_context_is_stopped_where_it_cannot_be_restored_and
     // The database is gone; then there is no Snowflake at all.
     for word in ["database EXTRA", "a snowflake connection"] {
         if word == "database EXTRA" {
-            use_account(&home, &without, "org-test")
+            use_account(&home, &without, "org-test");
         } else {
-            use_sqlite(&home)
+            use_sqlite(&home);
         }
         home.stop();
         for sql in ["INSERT INTO LOG VALUES ('k')", "SELECT current_database() AS D", "create table t (x)"] {
