@@ -114,7 +114,7 @@ impl DocumentReader<'_> {
             let path = format!("{section}.{}", name.get_ref());
             match keys::find(section, name.get_ref()) {
                 Some(key) => {
-                    let only_protects = key.protection.guards_default();
+                    let only_protects = key.protection.is_policy();
                     is_filled |= !(only_protects && self.source.layer == Layer::System);
                     self.key(key, &path, value);
                 }
@@ -142,7 +142,7 @@ impl DocumentReader<'_> {
 
     fn key(&mut self, key: &Key, path: &str, value: &SpannedValue<'_>) {
         let Some(Setting { value, origin }) = self.value(path, key.kind, value) else { return };
-        if self.source.layer != Layer::Usual || key.protection.guards_default() {
+        if self.source.layer != Layer::Usual || key.protection.is_policy() {
             self.settings.offer(key, value, origin);
         }
     }

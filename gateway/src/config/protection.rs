@@ -12,16 +12,18 @@ use super::kind::Value;
 pub(super) enum Protection {
     /// It protects nothing: the later value is used.
     Free,
-    /// A bound: it may be lowered. The default is a bound as well, which only a file can raise.
+    /// A bound: what a file sets may be lowered. One that no file sets is not decided yet: a variable may
+    /// raise it.
     AtMost,
     /// It may become `true`. If that is its default, only a file can set `false`.
     True,
     /// It may become `false`. If that is its default, only a file can set `true`.
     False,
-    /// A choice for all clients, which stays as the first file made it.
+    /// A choice, which stays as the system's file made it. If that does not, the later value is used: a client
+    /// may name an account or a folder of its own.
     Fixed,
-    /// As [`Self::Fixed`], and also if a file has set the account or the connection: credentials are sent
-    /// only where the file that names the account wants them.
+    /// As [`Self::Fixed`], and also if the system's file has set the account or the connection: credentials
+    /// are sent only where the file that names the account wants them.
     Account,
 }
 
@@ -40,9 +42,14 @@ impl Protection {
         }
     }
 
+    /// Whether every file decides, and not the system's alone.
+    pub(super) fn is_policy(self) -> bool {
+        matches!(self, Self::AtMost | Self::True | Self::False)
+    }
+
     /// Whether the default is a protection too.
     pub(super) fn guards_default(self) -> bool {
-        matches!(self, Self::AtMost | Self::True | Self::False)
+        matches!(self, Self::True | Self::False)
     }
 
     /// The mark in the reference page.
@@ -61,16 +68,16 @@ impl Protection {
     pub(super) fn meaning(self) -> &'static str {
         match self {
             Self::Free => "the later value is used",
-            Self::AtMost => "can be lowered, but not raised; a variable cannot raise the default either",
+            Self::AtMost => "what a file sets can be lowered, but not raised",
             Self::True => {
                 "can become `true`, but not `false`; a variable cannot turn off a default of `true` either"
             }
             Self::False => {
                 "can become `false`, but not `true`; a variable cannot turn on a default of `false` either"
             }
-            Self::Fixed => "stays as the first file that sets it says; a variable is used if no file sets it",
+            Self::Fixed => "stays as the system's file sets it; else the later value is used",
             Self::Account => {
-                "as fixed, and a variable is not used either if a file sets `account` or `connection`"
+                "as fixed, and it stays, too, if the system's file sets `account` or `connection`"
             }
         }
     }

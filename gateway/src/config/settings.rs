@@ -245,21 +245,22 @@ impl Settings {
         let is_guarded = match current.origin.layer() {
             Layer::Default => layer == Layer::Environment && protection.guards_default(),
             Layer::Connection | Layer::Environment => false,
-            file => file < layer,
+            Layer::System => layer > Layer::System,
+            file => file < layer && protection.is_policy(),
         };
         let is_narrower = current.value != *value && protection.narrows(&current.value, value);
         if !is_guarded || is_narrower {
             return None;
         }
-        let why = if protection.guards_default() { "widen what is set by" } else { "change what is set by" };
+        let why = if protection.is_policy() { "widen what is set by" } else { "change what is set by" };
         Some((current.origin.clone(), why))
     }
 
-    /// The account or connection that a file before `layer` has set.
+    /// The account or connection that the system's file has set, if `layer` is a later one.
     fn account_origin(&self, layer: Layer) -> Option<&Origin> {
         let set = [&SNOWFLAKE_ACCOUNT, &SNOWFLAKE_CONNECTION].into_iter().filter_map(|key| self.find(key));
         set.map(|setting| &setting.origin)
-            .find(|origin| matches!(origin.layer(), Layer::System | Layer::User) && origin.layer() < layer)
+            .find(|origin| origin.layer() == Layer::System && layer > Layer::System)
     }
 
     pub(super) fn set(&mut self, key: &Key, value: Value, origin: Origin) {

@@ -265,12 +265,15 @@ mod tests {
 
     #[test]
     fn names_are_bounded_in_every_argument_and_never_repeated_whole() {
+        let refused = |arguments: Value| {
+            read::<QueryView>(ToolName::QueryView, arguments.as_object().cloned()).unwrap_err().why
+        };
         let long = "x".repeat(NAME_BYTES_MAX + 1);
         for (database, view_name) in [(long.as_str(), "v"), ("d", long.as_str()), ("d\n", "v")] {
-            let message = message(&json!({"database": database, "view_name": view_name}));
+            let message = refused(json!({"database": database, "view_name": view_name}));
             assert!(message.contains("at most 255") && message.len() < 300, "{message}");
         }
-        let unknown = message(&json!({"database": "d", "view_name": "v", &*long: true}));
+        let unknown = message(&json!({"query": "q", &*long: true}));
         assert!(unknown.len() < 600, "{unknown}");
         let fits = "x".repeat(NAME_BYTES_MAX);
         let arguments = json!({"query": "x".repeat(1000), "database": fits});

@@ -261,7 +261,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let first = bind(&endpoint(&home)).unwrap();
         assert!(matches!(bind(&endpoint(&home)), Err(BindError::Taken(_))));
-        assert_eq!(lock_owner(&endpoint(&home)), ShimProcess::running(std::process::id()));
+        // Another process sees the mark, too; see the tests of `snowgate stop`.
+        let own = ShimProcess::running(std::process::id()).unwrap();
+        let written = std::fs::read_to_string(&endpoint(&home).gateway_lock).unwrap();
+        assert_eq!(written, format!("{} {}\n", own.pid, own.born));
         drop(first.close());
         assert_eq!(lock_owner(&endpoint(&home)), None, "nobody holds it");
         bind(&endpoint(&home)).unwrap();

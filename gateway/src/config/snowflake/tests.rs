@@ -29,6 +29,13 @@ impl Home {
         self
     }
 
+    fn with_system_config(mut self, text: &str) -> Self {
+        let path = self.dir.path().join("system.toml");
+        std::fs::write(&path, text).unwrap();
+        self.paths = self.paths.with_system_file(Some(path));
+        self
+    }
+
     /// With a file of Snowflake's own.
     fn with(self, name: &str, mode: u32, text: &str) -> Self {
         let file = self.file(name);
@@ -110,24 +117,21 @@ fn without_an_account_the_backend_is_sqlite() {
 }
 
 #[test]
-fn our_variable_overrides_theirs_and_a_file_decides_over_both() {
-    let account = |variables: &[(&str, &str)], text: &str| {
+fn our_variable_overrides_theirs_and_both_override_the_file() {
+    let account = |variables: &[(&str, &str)]| {
         let common = [("SNOWFLAKE_USER", "me"), ("SNOWFLAKE_PASSWORD", "p")];
         let all: Vec<_> = variables.iter().copied().chain(common).collect();
-        let account = Home::new(&all).with_config(text).account();
-        (account.account.as_str().to_owned(), account.warehouse.unwrap_or_default())
+        let text = "[backend]\nkind = 'snowflake'\n[snowflake]\naccount = 'file'\n";
+        Home::new(&all).with_config(text).account().account.as_str().to_owned()
     };
-    let kind = "[backend]\nkind = 'snowflake'\n[snowflake]\nwarehouse = 'W'\n";
-    let (theirs, ours) = (("SNOWFLAKE_ACCOUNT", "theirs"), ("SNOWGATE_SNOWFLAKE_ACCOUNT", "ours"));
-    let small = ("SNOWFLAKE_WAREHOUSE", "SMALL");
-    assert_eq!(account(&[theirs], kind), ("theirs".to_owned(), "W".to_owned()));
-    assert_eq!(account(&[theirs, ours, small], kind), ("ours".to_owned(), "SMALL".to_owned()));
-    let text = format!("{kind}account = 'file'\n");
-    assert_eq!(account(&[theirs, ours, small], &text), ("file".to_owned(), "SMALL".to_owned()));
+    assert_eq!(account(&[]), "file");
+    assert_eq!(account(&[("SNOWFLAKE_ACCOUNT", "theirs")]), "theirs");
+    let ours = ("SNOWGATE_SNOWFLAKE_ACCOUNT", "ours");
+    assert_eq!(account(&[("SNOWFLAKE_ACCOUNT", "theirs"), ours]), "ours");
 }
 
 #[test]
-fn once_a_file_names_the_account_no_variable_sends_its_credentials_elsewhere() {
+fn once_the_systems_file_names_the_account_no_variable_sends_its_credentials_elsewhere() {
     let text = "[snowflake]\naccount = 'file'\nuser = 'me'\n";
     let home = Home::new(&[
         ("SNOWFLAKE_HOST", "evil.example.com"),
@@ -137,8 +141,8 @@ fn once_a_file_names_the_account_no_variable_sends_its_credentials_elsewhere() {
         ("SNOWGATE_SNOWFLAKE_CONNECTION", "other"),
         KEY,
     ])
-    .with_config(text)
-    .with("connections.toml", 0o600, CONNECTIONS);
+    .with("connections.toml", 0o600, CONNECTIONS)
+    .with_system_config(text);
     let account = home.account();
     assert_eq!((account.host, account.port, account.user.as_str()), (None, None, "me"));
     assert_eq!(account.protocol, snowflake_wire::Protocol::Https);
@@ -146,7 +150,7 @@ fn once_a_file_names_the_account_no_variable_sends_its_credentials_elsewhere() {
     for variable in ["HOST", "PROTOCOL", "PORT", "USER"] {
         let warned = warnings.iter().find(|text| text.starts_with(&format!("SNOWFLAKE_{variable}: ")));
         let warned = warned.unwrap_or_else(|| panic!("no {variable} in {warnings:#?}"));
-        assert!(warned.contains("was not taken") && warned.contains("config.toml:"), "{warned}");
+        assert!(warned.contains("was not taken") && warned.contains("system.toml:"), "{warned}");
     }
 }
 

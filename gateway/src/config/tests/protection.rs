@@ -48,10 +48,10 @@ fn a_variable_narrows_every_key_that_protects_and_widens_none() {
         );
         assert!(warnings.iter().any(|warning| warning.starts_with(&expected)), "{expected}\n{warnings:#?}");
         assert_eq!(value(&with(&line(key, &wide), &narrow), key), narrow, "{}", key.path);
-        // Without a file the default protects.
+        // Without a file the default of a switch protects; a bound is not decided.
         let default = value(&home(""), key);
-        let expected = if default == wide { &wide } else { &default };
-        assert_eq!(value(&with("", &wide), key), *expected, "{}", key.path);
+        let is_decided = key.protection.guards_default() && default != wide;
+        assert_eq!(value(&with("", &wide), key), *if is_decided { &default } else { &wide }, "{}", key.path);
         assert_eq!(value(&with("", &narrow), key), narrow, "{}", key.path);
         // A file may widen the default.
         assert_eq!(value(&home(&line(key, &wide)), key), wide, "{}", key.path);
@@ -124,17 +124,17 @@ fn of_what_protects_nothing_the_later_value_is_used() {
 }
 
 #[test]
-fn a_choice_for_all_clients_stays_as_the_first_file_made_it() {
-    let home = Home::with_file("[backend]\nkind = 'sqlite'\n[sqlite]\nfolder = '/user'\n")
-        .with_system_file("[sqlite]\nfolder = '/system'\n")
+fn a_choice_stays_as_the_systems_file_made_it_and_no_other_file_s() {
+    let user = "[backend]\nkind = 'sqlite'\n[sqlite]\nfolder = '/user'\n";
+    let home = Home::with_file(user)
+        .with_system_file("[backend]\nkind = 'sqlite'\n[sqlite]\nfolder = '/system'\n")
         .with_variable("SNOWGATE_BACKEND_KIND", "snowflake")
         .with_variable("SNOWGATE_SQLITE_FOLDER", "/variable");
     let config = home.load().unwrap();
     assert_eq!(config.backend, BackendKind::Sqlite);
     assert_eq!(config.sqlite.folder, std::path::Path::new("/system"));
     assert!(!config.sqlite.creates_folder);
-    // Where no file chooses, a variable does.
-    let home = Home::empty().with_variable("SNOWGATE_SQLITE_FOLDER", "/variable");
+    let home = Home::with_file(user).with_variable("SNOWGATE_SQLITE_FOLDER", "/variable");
     assert_eq!(home.load().unwrap().sqlite.folder, std::path::Path::new("/variable"));
 }
 
