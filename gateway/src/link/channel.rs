@@ -136,16 +136,16 @@ impl<S: LinkStream> Channel<S> {
     pub(super) fn admit(&self, arrival: Arrival<Parcel>) {
         let refused = self.lock().admission.admit(arrival);
         if let Err((arrival, rejection)) = refused {
-            self.reject(arrival.number, arrival.parcel.bytes, &rejection);
+            self.reject(arrival.number, arrival.parcel.owed, &rejection);
         }
     }
 
-    /// Line `seq` of `bytes` is answered with an error here and now.
-    pub(super) fn reject(&self, seq: u64, bytes: usize, rejection: &Rejection) {
+    /// Line `seq` is answered with an error here and now; `owed`: its bytes, if their credit is to come back.
+    pub(super) fn reject(&self, seq: u64, owed: Option<usize>, rejection: &Rejection) {
         self.session.counters.errors.fetch_add(1, Ordering::Relaxed);
         log_unstarted(&self.session, seq, "unknown", Some(rejection.error.code.0));
         let line = error_line(rejection.id.as_ref(), &rejection.error);
-        self.with_outbox(|outbox| outbox.push(line, seq, Some(bytes)));
+        self.with_outbox(|outbox| outbox.push(line, seq, owed));
     }
 
     /// Request `number`, which has started, is refused: its params do not fit.
@@ -168,7 +168,7 @@ impl<S: LinkStream> Channel<S> {
             let next = admission.next(outbox.backlog());
             if let Next::Start(arrival) = &next {
                 self.session.counters.requests.fetch_add(1, Ordering::Relaxed);
-                outbox.processed(arrival.parcel.bytes);
+                arrival.parcel.owed.into_iter().for_each(|bytes| outbox.processed(bytes));
             }
             next
         })
@@ -192,7 +192,7 @@ impl<S: LinkStream> Channel<S> {
         self.change(|State { outbox, admission }| match admission.cancel(id) {
             Cancelled::Waiting(arrival) => {
                 log_unstarted(&self.session, arrival.number, arrival.kind.method(), None);
-                outbox.processed(arrival.parcel.bytes);
+                arrival.parcel.owed.into_iter().for_each(|bytes| outbox.processed(bytes));
                 outbox.acknowledge(arrival.number);
                 None
             }

@@ -119,6 +119,9 @@ impl<S: LinkStream> Inbound<S> {
                 }
                 &mut Reading::Long(_, deadline) => {
                     let to_come = self.decoder.announced().map_or(READ_BYTES, |(to_come, _)| to_come);
+                    if to_come == 0 {
+                        return Ok(());
+                    }
                     return self.read(to_come, Some(deadline)).await;
                 }
                 Reading::WaitsForLine(line) => {

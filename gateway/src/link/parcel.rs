@@ -9,8 +9,8 @@ use crate::shared::HoldPermit;
 pub(super) struct Parcel {
     /// Its line, which is parsed when it starts.
     pub(super) line: Payload,
-    /// Bytes of its line: their credit is given back when it starts.
-    pub(super) bytes: usize,
+    /// Bytes of its line whose credit is given back when it starts; `None` where that was done when it came.
+    pub(super) owed: Option<usize>,
     /// What a call of the stateless era says that its client is called.
     pub(super) client: Option<String>,
     /// Memory for a long one, held to its end.

@@ -106,7 +106,7 @@ impl<S: LinkStream> LinkTransport<S> {
     fn start(&mut self, mut arrival: Arrival<Parcel>) -> Option<Incoming> {
         let guard = HandlerGuard::new(&self.channel, arrival.number, arrival.parcel.held.take());
         let (line, id) = (std::mem::take(&mut arrival.parcel.line), arrival.id.clone());
-        if arrival.parcel.bytes <= HEAVY_BYTES {
+        if line.as_ref().len() <= HEAVY_BYTES {
             let parsed = parse_request(line.as_ref(), &id);
             return self.started(&arrival, guard, parsed);
         }
@@ -214,7 +214,13 @@ impl<S: LinkStream> LinkTransport<S> {
         let Stamp { seq, bytes, replayed, pinned } = stamp;
         match message {
             Ok(Message::Request(head)) => {
-                let parcel = Parcel { line: text, bytes, client: head.client, held };
+                // What holds memory of the budget is bounded by that. It may be longer than the window, so the
+                // cancel of what it waits for must be able to come behind it.
+                let owed = held.is_none().then_some(bytes);
+                if held.is_some() {
+                    self.channel.with_outbox(|outbox| outbox.processed(bytes));
+                }
+                let parcel = Parcel { line: text, owed, client: head.client, held };
                 let (id, kind, is_acknowledged) = (head.id, head.kind, pinned);
                 self.channel.admit(Arrival { number: seq, id, kind, replayed, is_acknowledged, parcel });
             }
@@ -229,7 +235,7 @@ impl<S: LinkStream> LinkTransport<S> {
                 self.ready.push_back(initialized());
             }
             Ok(Message::Ignored) => self.acknowledge(stamp, false),
-            Err(rejection) => self.channel.reject(seq, bytes, &rejection),
+            Err(rejection) => self.channel.reject(seq, Some(bytes), &rejection),
         }
     }
 

@@ -76,6 +76,22 @@ async fn a_long_request_that_waits_or_is_parsed_is_cancelled_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancel_comes_behind_a_waiting_line_that_is_longer_than_the_window() {
+    let mut shim = one_at_a_time().await;
+    shim.gateway.fake.script("endless", Script::endless());
+    shim.query(1, "endless").await;
+    shim.until(&ran("endless")).await;
+    for id in 2..4 {
+        // More than the window has room for, were they to count.
+        shim.query(id, &"x".repeat(9_000_000)).await;
+    }
+    shim.send(cancel(1)).await;
+    for id in 2..4 {
+        assert_eq!(shim.receive_line().await.message["id"], id);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_request_whose_params_do_not_fit_is_refused_and_ends() {
     let mut shim = one_at_a_time().await;
     for id in 1..=3 {
