@@ -9,7 +9,7 @@ const TOKENS_MAX: usize = 100_000;
 /// other faults.
 const DEPTH_MAX: usize = 100;
 
-/// Bytes of a method's name, of a tool's, of a progress token and of each word of a client on itself, at most.
+/// Bytes of a method's name, of a tool's, of a progress token and of a protocol version, at most.
 const WORD_BYTES_MAX: usize = 256;
 
 /// Bytes of `_meta`, at most: it is copied with its request.
@@ -29,8 +29,8 @@ pub(super) struct Outline<'a> {
     pub(super) meta_bytes: usize,
     /// Of the tool's name.
     pub(super) tool_bytes: usize,
-    /// What the client says that is repeated or kept: what it is, and its bytes.
-    pub(super) words: [(&'static str, usize); 6],
+    /// What else is repeated: what it is, and its bytes.
+    pub(super) words: [(&'static str, usize); 2],
 }
 
 /// Which bound `request` is over.

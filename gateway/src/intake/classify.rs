@@ -109,8 +109,6 @@ struct ParamsHead<'a> {
     /// Of a tool.
     #[serde(borrow)]
     name: Option<&'a RawValue>,
-    #[serde(borrow, rename = "clientInfo")]
-    client: Option<&'a RawValue>,
     #[serde(borrow, rename = "_meta")]
     meta: Option<&'a RawValue>,
 }
@@ -142,7 +140,7 @@ fn classify_request(
         is_lasting: matches!(kind, RequestKind::Initialize | RequestKind::Subscribe),
         meta_bytes: head.meta.map_or(0, |meta| meta.get().len()),
         tool_bytes: head.name.map_or(0, bytes_of_text),
-        words: meta.words(head.client),
+        words: meta.words(),
     };
     if let Some(why) = excess(&outline) {
         return Err(unfit(id, method, &format!("are refused: {why}")));
@@ -323,7 +321,6 @@ mod tests {
             (request(&long, "{}"), "`method` has 300 bytes"),
             (request("tools/call", &format!(r#"{{"name":"{long}"}}"#)), "the tool's name"),
             (request("ping", &format!(r#"{{"_meta":{{"progressToken":"{long}"}}}}"#)), "`progressToken`"),
-            (request("initialize", &format!(r#"{{"clientInfo":{{"name":"{long}"}}}}"#)), "client's name"),
             (request("initialize", &format!(r#"{{"x":"{}"}}"#, "x".repeat(70_000))), "65536"),
             (request("initialize", &format!(r#"{{"x":[{}0]}}"#, "0,".repeat(3_000))), "2000"),
             (request("ping", &format!(r#"{{"_meta":{{"x":"{}"}}}}"#, "x".repeat(70_000))), "`_meta`"),

@@ -3,6 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// What is kept of a client's name while its request waits, in characters; a session keeps less.
+const CLIENT_CHARS_MAX: usize = 1_000;
+
 /// A request's `_meta`, as far as it is kept or repeated.
 #[derive(Clone, Copy, Default, Deserialize)]
 pub(super) struct Meta<'a> {
@@ -40,24 +43,17 @@ impl<'a> Meta<'a> {
         serde_json::from_str(raw.get()).unwrap_or_default()
     }
 
-    /// What is kept or repeated, with its bytes; `opening`: the client's words in `initialize`.
-    pub(super) fn words(self, opening: Option<&RawValue>) -> [(&'static str, usize); 6] {
+    /// What is repeated, with its bytes. What the client says of itself is cut where it is kept.
+    pub(super) fn words(self) -> [(&'static str, usize); 2] {
         let bytes = |raw: Option<&RawValue>| raw.map_or(0, bytes_of_text);
-        let (stated, opening) = (ClientWords::read(self.client), ClientWords::read(opening));
-        [
-            ("`progressToken`", bytes(self.progress_token)),
-            ("the protocol's version", bytes(self.revision)),
-            ("the client's name", bytes(stated.name)),
-            ("the client's version", bytes(stated.version)),
-            ("the client's name", bytes(opening.name)),
-            ("the client's version", bytes(opening.version)),
-        ]
+        [("`progressToken`", bytes(self.progress_token)), ("the protocol's version", bytes(self.revision))]
     }
 
     /// What the client is called; as `rmcp`, only if it states its version too.
     pub(super) fn client_name(self) -> Option<String> {
         let client = ClientWords::read(self.client);
         let text = |raw: Option<&RawValue>| serde_json::from_str::<String>(raw?.get()).ok();
-        text(client.version).and_then(|_| text(client.name))
+        let name = text(client.version).and_then(|_| text(client.name))?;
+        Some(name.chars().take(CLIENT_CHARS_MAX).collect())
     }
 }

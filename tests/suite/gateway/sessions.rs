@@ -25,7 +25,7 @@ fn sample_home() -> Home {
         let home = Home::bare();
         drop(ready(&home));
         home.stop();
-        fs::read(home.databases().join(FILE)).expect("the sample data")
+        fs::read(home.path().join("data/sample").join(FILE)).expect("the sample data")
     });
     let home = Home::bare();
     fs::create_dir_all(home.databases()).expect("making a folder");
@@ -38,6 +38,7 @@ fn sample_home() -> Home {
 fn two_clients_in_two_databases_do_not_see_each_other() {
     let home = sample_home();
     let (mut one, mut two) = (ready(&home), ready(&home));
+    succeeds(&one.call("set_context", &json!({"database": "SNOWFLAKE_SAMPLE_DATA"})));
     let set = two.call("set_context", &json!({"database": "copy"}));
     assert_eq!(set["result"]["structuredContent"]["context"]["database"], "COPY", "{set}");
     let sql = "select file like '%COPY.db' as is_copy from pragma_database_list where seq = 0";
