@@ -127,6 +127,7 @@ impl ResultMemory {
             reserved: Mutex::default(),
             kept: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            turn: tokio::sync::Mutex::default(),
             room: Notify::new(),
             answers: Mutex::new(Some(BTreeMap::new())),
         })
@@ -148,6 +149,8 @@ pub struct ResultShare {
     kept: AtomicUsize,
     /// Requests in [`ResultShare::reserve`].
     waiting: AtomicUsize,
+    /// Held by the request that waits first: the others follow in the order in which they came.
+    turn: tokio::sync::Mutex<()>,
     /// Signalled when something is given back.
     room: Notify,
     /// Results on their way through `rmcp`, by the numbers of their requests.
@@ -161,6 +164,7 @@ impl ResultShare {
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&self.waiting);
+        let _turn = self.turn.lock().await;
         loop {
             // Before the look: a notification in between is not missed.
             let room = self.room.notified();

@@ -104,11 +104,11 @@ const PEAK_KB_MAX: u64 = 200 * 1024;
 #[test]
 fn clients_that_do_not_read_wait_for_themselves_and_get_everything_in_the_end() {
     const CLIENTS: usize = 5;
-    const REQUESTS: usize = 32;
+    const REQUESTS: usize = 12;
     let home = Home::new();
     home.configure(BYTES_MAX);
     let mut witness = ready(&home);
-    let sql = json!({"query": "select hex(zeroblob(3000000)) as zeros"});
+    let sql = json!({"query": "select hex(zeroblob(1500000)) as zeros"});
     let mut deaf: Vec<Client> = (0..CLIENTS).map(|_| home.launch().deaf().start()).collect();
     let ids: Vec<Vec<Value>> = deaf
         .iter_mut()
@@ -125,7 +125,7 @@ fn clients_that_do_not_read_wait_for_themselves_and_get_everything_in_the_end() 
     for (client, ids) in deaf.iter_mut().zip(&ids) {
         client.listen();
         for id in ids {
-            assert_eq!(tool_text(&client.answer(id)).len(), "zeros\n".len() + 6_000_000 + "\n(1 row)".len());
+            assert_eq!(tool_text(&client.answer(id)).len(), "zeros\n".len() + 3_000_000 + "\n(1 row)".len());
         }
     }
     let peak = resident_kb(home.gateway_pid());
