@@ -2,13 +2,14 @@
 //!
 //! JSON lines in `<log_dir>/gateway.<date>.log`, written by its own thread so that no request waits for the
 //! disk ([`init`]). `filter` decides what is logged and keeps request text out, whatever is configured;
-//! `files` writes the files and bounds them, `repeats` counts what repeats. Where the files cannot be written,
+//! `files` writes the files and bounds them, `paced` in batches, `repeats` counts what repeats. Where the files cannot be written,
 //! the lines go to stderr (`stderr`).
 //!
 //! Invariant: nothing here writes to stdout, which belongs to the readiness line.
 
 mod files;
 mod filter;
+mod paced;
 mod repeats;
 mod status;
 mod stderr;
@@ -17,6 +18,7 @@ use std::path::Path;
 
 use files::FILE_BYTES_MAX;
 pub use files::newest_log;
+use paced::Paced;
 use repeats::WithoutRepeats;
 pub use status::{StatusView, snapshot};
 use stderr::LogFile;
@@ -88,7 +90,7 @@ fn build(
         .lossy(true)
         .buffered_lines_limit(LINES_WAITING_MAX)
         .thread_name("snowgate-log")
-        .finish(file);
+        .finish(Paced::new(file));
     let dropped = writer.error_counter();
     let layer = tracing_subscriber::fmt::layer()
         .json()
