@@ -14,11 +14,15 @@ use chunks::Chunks;
 pub(crate) use links::{FetchedLinks, LinkSource, Links, RemoteRows};
 pub use row::Row;
 use splitter::Splitter;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::column::Column;
 use crate::error::{Error, Operation};
 use crate::http::Http;
 use crate::render::Renderer;
+
+/// A row of more bytes than this is read on a thread of its own: it would hold up the runtime.
+const LARGE_ROW_BYTES: usize = 64 * 1024;
 
 /// The rows of a result, in the result's order.
 ///
@@ -27,7 +31,9 @@ use crate::render::Renderer;
 pub struct Rows {
     columns: Arc<[Column]>,
     total: Option<u64>,
-    renderer: Renderer,
+    renderer: Arc<Renderer>,
+    /// A large row that is being read.
+    reading: Option<JoinHandle<Result<Row, Error>>>,
     inline: Splitter,
     chunks: Chunks,
     given_up: bool,
@@ -43,7 +49,15 @@ impl Rows {
         remote: RemoteRows,
     ) -> Self {
         let inline = Splitter::of_list(inline, http.limits().row_bytes_max);
-        Self { columns, total, renderer, inline, chunks: Chunks::new(http.clone(), remote), given_up: false }
+        Self {
+            columns,
+            total,
+            renderer: Arc::new(renderer),
+            reading: None,
+            inline,
+            chunks: Chunks::new(http.clone(), remote),
+            given_up: false,
+        }
     }
 
     /// The columns, also of a result without rows.
@@ -73,23 +87,39 @@ impl Rows {
     }
 
     async fn read(&mut self) -> Result<Option<Row>, Error> {
-        let inline = self.inline.next().map_err(|error| error.into_error(Operation::Result))?;
-        let json = match inline {
-            Some(json) => Some(json),
-            None => self.chunks.next().await?,
-        };
-        let Some(json) = json else { return Ok(None) };
-        row::read(&json, &self.renderer).map(Some).map_err(|error| {
-            // The error's own text may quote a cell.
-            let width = self.columns.len();
-            let detail = format!("a row is not a list of {width} cells, at its column {}", error.column());
-            Error::malformed(Operation::Result, detail)
-        })
+        if self.reading.is_none() {
+            let Some(json) = self.next_json().await? else { return Ok(None) };
+            let (renderer, width) = (Arc::clone(&self.renderer), self.columns.len());
+            if json.len() <= LARGE_ROW_BYTES {
+                return read_row(&json, &renderer, width).map(Some);
+            }
+            self.reading = Some(spawn_blocking(move || read_row(&json, &renderer, width)));
+        }
+        let Some(reading) = &mut self.reading else { return Ok(None) };
+        let row = reading.await;
+        self.reading = None;
+        // It is never aborted, and a panic in there is one here.
+        row.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())).map(Some)
+    }
+
+    async fn next_json(&mut self) -> Result<Option<Bytes>, Error> {
+        match self.inline.next().map_err(|error| error.into_error(Operation::Result))? {
+            Some(json) => Ok(Some(json)),
+            None => self.chunks.next().await,
+        }
     }
 
     pub(crate) fn into_links(self) -> Links {
         self.chunks.into_links()
     }
+}
+
+fn read_row(json: &[u8], renderer: &Renderer, width: usize) -> Result<Row, Error> {
+    row::read(json, renderer).map_err(|error| {
+        // The error's own text may quote a cell.
+        let detail = format!("a row is not a list of {width} cells, at its column {}", error.column());
+        Error::malformed(Operation::Result, detail)
+    })
 }
 
 impl fmt::Debug for Rows {

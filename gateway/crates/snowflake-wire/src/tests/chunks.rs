@@ -265,3 +265,29 @@ fn futures_can_move_between_threads() {
         assert_send(rows);
     }
 }
+
+#[tokio::test]
+async fn a_large_row_is_not_lost_when_the_wait_for_it_is_given_up() {
+    let long = "7".repeat(1 << 20);
+    let chunk = String::from_utf8(body(0)).unwrap().replacen("\"2\"", &format!("\"{long}\""), 1).into_bytes();
+    let (stand_in, settings) = chunked(1, move |_, _, _| Reply::body(chunk.clone())).await;
+    let mut rows = rows(&stand_in.session_with(&settings).await).await;
+    let mut read = Vec::new();
+    loop {
+        // Polled once and dropped, again and again.
+        let next = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(match std::pin::pin!(rows.next()).poll(context) {
+                std::task::Poll::Ready(row) => Some(row.unwrap()),
+                std::task::Poll::Pending => None,
+            })
+        });
+        match next.await {
+            Some(Some(row)) => read.push(row[0].clone().unwrap()),
+            Some(None) => break,
+            None => tokio::task::yield_now().await,
+        }
+    }
+    let mut expected = expected(1);
+    expected[2] = long;
+    assert!(read == expected, "{} rows", read.len());
+}
