@@ -36,7 +36,8 @@ impl Service<RoleServer> for LoggedService {
         let facts = context.extensions.get::<RequestFacts>();
         let line = RequestLine::new(self.inner.session(), facts, &method, &record);
         context.extensions.insert(Arc::clone(&record));
-        let result = self.inner.handle_request(request, context).await;
+        // On the heap: `rmcp` moves this future several times, with all that is in it.
+        let result = Box::pin(self.inner.handle_request(request, context)).await;
         note_result(&record, &result);
         drop(line);
         result

@@ -209,7 +209,8 @@ impl ServerHandler for SqlService {
             let call =
                 Call { shared: &self.shared, session: &self.session, facts, cancel: &context.ct, record };
             match ToolCall::parse(request) {
-                Ok(parsed) => Ok(call.answer(parsed).await),
+                // On the heap: `rmcp` moves the future of a request several times, with all that is in it.
+                Ok(parsed) => Ok(Box::pin(call.answer(parsed)).await),
                 Err(CallRefusal::InvalidArguments(refusal)) => Ok(call.refuse(&refusal)),
                 Err(CallRefusal::UnknownTool(error)) => Err(error),
             }
