@@ -28,7 +28,7 @@ const SMALL_BYTES_MAX: usize = 64 * 1024;
 /// The share of a session, in bytes, if [`SHARE_RESULTS_MIN`] results fit in it.
 const SHARE_BYTES: usize = 16 << 20;
 /// As many results of the largest size always fit in a session's share.
-const SHARE_RESULTS_MIN: usize = 4;
+const SHARE_RESULTS_MIN: usize = 3;
 /// See the table above.
 const PRESSURE_BYTES: usize = 160 << 20;
 /// See the table above.
@@ -323,14 +323,14 @@ mod tests {
     async fn a_session_over_its_share_waits_until_its_client_reads() {
         let memory = Arc::default();
         let (one, _) = share(&memory);
-        let mut results = kept(&one, 4, 7 * MIB).await;
-        let mut fifth = pin!(one.reserve(7 * MIB));
-        assert!(is_pending(&mut fifth).await);
+        let mut results = kept(&one, SHARE_RESULTS_MIN, 7 * MIB).await;
+        let mut next = pin!(one.reserve(7 * MIB));
+        assert!(is_pending(&mut next).await);
         assert_eq!(one.waiting(), 1);
         let (other, _) = share(&memory);
         other.reserve(7 * MIB).await;
         results.pop();
-        fifth.await;
+        next.await;
         assert_eq!(one.waiting(), 0);
     }
 
@@ -361,10 +361,10 @@ mod tests {
         let closed = || sessions.iter().filter(|(_, gone)| gone.is_cancelled()).count();
         assert_eq!((memory.lock().bytes >> 20, closed()), (126, 0));
         let (seventh, _) = share(&memory);
-        let more = kept(&seventh, 4, 7 * MIB).await;
+        let more = kept(&seventh, 3, 7 * MIB).await;
         assert_eq!(closed(), 0);
         let (eighth, _) = share(&memory);
-        let last = kept(&eighth, 1, 7 * MIB).await;
+        let last = kept(&eighth, 2, 7 * MIB).await;
         assert_eq!((closed(), sessions[0].1.is_cancelled()), (1, false));
         drop((results, more, last));
         assert_eq!(memory.lock().bytes, 0);
@@ -373,16 +373,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn where_nothing_can_be_closed_a_large_result_is_refused_and_a_small_one_is_not() {
         let memory = Arc::default();
-        let sessions: Vec<_> = (0..8).map(|_| share(&memory).0).collect();
+        let sessions: Vec<_> = (0..11).map(|_| share(&memory).0).collect();
         let mut results = Vec::new();
-        for one in &sessions {
-            results.push(kept(one, 4, 7 * MIB).await);
+        for (number, one) in sessions.iter().enumerate() {
+            results.push(kept(one, if number < 10 { 3 } else { 2 }, 7 * MIB).await);
         }
-        let (ninth, _) = share(&memory);
-        assert_eq!(ninth.reserve(7 * MIB).await.keep(7 * MIB).unwrap_err(), NoRoom);
-        assert!(ninth.reserve(7 * MIB).await.keep(1000).unwrap().is_none());
+        assert_eq!(memory.lock().bytes, TOTAL_BYTES_MAX);
+        let (another, _) = share(&memory);
+        assert_eq!(another.reserve(7 * MIB).await.keep(7 * MIB).unwrap_err(), NoRoom);
+        assert!(another.reserve(7 * MIB).await.keep(1000).unwrap().is_none());
         results.pop();
-        assert!(ninth.reserve(7 * MIB).await.keep(7 * MIB).unwrap().is_some());
+        assert!(another.reserve(7 * MIB).await.keep(7 * MIB).unwrap().is_some());
     }
 
     #[tokio::test(start_paused = true)]
