@@ -12,7 +12,7 @@ use super::{BackendError, BoxFuture};
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Keeps a statement from running twice: asked before one that may change something reaches the backend, and
-/// told the query ids of those that take long. A backend with threads of its own waits with [`wait_unless`].
+/// told the query ids of those that take long. A backend with threads of its own waits with `wait_unless`.
 pub trait WriteJournal: std::fmt::Debug + Send + Sync {
     /// Records that the statement is about to run, with `query_id` if the backend has one by then. If the
     /// future is dropped, the statement must not run.
