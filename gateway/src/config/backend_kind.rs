@@ -14,14 +14,24 @@ pub(super) const BACKENDS: [&str; 2] = ["sqlite", "snowflake"];
 const CHOOSING: [&Key; 3] = [&keys::SQLITE_FOLDER, &keys::SNOWFLAKE_ACCOUNT, &keys::SNOWFLAKE_CONNECTION];
 
 /// Sets `backend.kind` if it is not set: to the one backend that has a section in a file, or whose variables
-/// are set. Returns an error if both have.
+/// are set; a file counts before a variable. Returns an error if both have one of the same rank.
 pub(super) fn decide(env: &dyn Environment, paths: &Paths, settings: &mut Settings) -> Option<ConfigError> {
     if !settings.is_default(&BACKEND_KIND) {
         return None;
     }
     let [sqlite, snowflake] = BACKENDS.map(|name| evidence(name, env, settings));
     match (sqlite, snowflake) {
-        (Some(sqlite), Some(snowflake)) => Some(ambiguous(paths, &sqlite, &snowflake)),
+        (Some(sqlite), Some(snowflake)) => {
+            let by_variable = [&sqlite, &snowflake].map(|origin| origin.layer() == Layer::Environment);
+            let (name, origin) = match by_variable {
+                // One client's variable does not turn off what a file says for all.
+                [false, true] => ("sqlite", sqlite),
+                [true, false] => ("snowflake", snowflake),
+                _ => return Some(ambiguous(paths, &sqlite, &snowflake)),
+            };
+            settings.set(&BACKEND_KIND, Value::Text(name.to_owned()), origin);
+            None
+        }
         (Some(origin), None) => {
             settings.set(&BACKEND_KIND, Value::Text("sqlite".to_owned()), origin);
             None

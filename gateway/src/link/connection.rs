@@ -201,6 +201,8 @@ async fn serve_session(mcp: &Arc<Mcp>, stream: &Arc<Stream>, opened: Opened) {
         LinkTransport::new(Arc::clone(shared), Arc::clone(stream), decoder, channel, Arc::clone(session));
     let service = mcp.service(Arc::clone(session));
     let ended = serve_directly(service, transport, None).waiting().await;
+    // Also where the transport never came to its end.
+    session.results.close();
     shared.keeper.persist_ended(session).await;
     session.span.in_scope(|| {
         if let Err(error) = ended {

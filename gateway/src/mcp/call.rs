@@ -275,6 +275,10 @@ impl Call<'_> {
             journal,
         };
         let pool = self.shared.pool(&self.session.profile).await?;
+        let transaction = match &request.operation {
+            Operation::Statement { transaction, .. } => *transaction,
+            Operation::Catalog(_) | Operation::UseContext => Transaction::None,
+        };
         // Before a connection is asked for: a client that does not read holds none while it waits.
         let reservation = self.reserve(&request).await?;
         let mut times = RunTimes::default();
@@ -286,7 +290,7 @@ impl Call<'_> {
             tracing::Span::current().record("query_id", query_id);
         }
         let done = done?;
-        self.keep(reservation, &done)?;
+        self.keep(reservation, &done, transaction)?;
         self.session.counters.rows.fetch_add(done.rows.row_count() as u64, Ordering::Relaxed);
         Ok(done)
     }
@@ -296,16 +300,30 @@ impl Call<'_> {
         tokio::select! {
             biased;
             reservation = self.session.results.reserve(request.caps.bytes_max) => Ok(reservation),
-            stop = self.wait_for_stop() => Err(stopped_while_waiting(stop, request.earlier.as_deref())),
+            stop = self.wait_for_stop() => {
+                let error = stopped_while_waiting(stop, request.earlier.as_deref());
+                Err(match &request.earlier {
+                    Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
+                    _ => error,
+                })
+            }
         }
     }
 
     /// The result is there: its memory is given back once its answer is written.
-    fn keep(&self, reservation: Reservation, done: &Completion) -> Result<(), BackendError> {
+    fn keep(
+        &self,
+        reservation: Reservation,
+        done: &Completion,
+        transaction: Transaction,
+    ) -> Result<(), BackendError> {
         match reservation.keep(done.rows.bytes()) {
             Ok(Some(kept)) => self.session.results.put(self.facts.number, kept),
             Ok(None) => {}
-            Err(full) => return Err(no_room(&full, done)),
+            Err(full) => {
+                let may_change = matches!(self.record.seen().class, Some("write" | "ddl" | "other"));
+                return Err(no_room(&full, may_change || done.affected.is_some(), transaction));
+            }
         }
         Ok(())
     }
@@ -356,12 +374,16 @@ impl Call<'_> {
     }
 }
 
-/// The result of a statement that ran cannot be kept.
-fn no_room(full: &NoRoom, done: &Completion) -> BackendError {
-    let (what, next_step) = if done.affected.is_some() {
-        ("the statement took effect", "do not run it again; read its rows with a query later")
-    } else {
-        ("the result was dropped", "try again in a moment, or request less data at once")
+/// The result of a statement that ran cannot be kept; `may_change`: whether it is more than a question.
+fn no_room(full: &NoRoom, may_change: bool, transaction: Transaction) -> BackendError {
+    let (what, next_step) = match (may_change, transaction) {
+        (true, Transaction::Rollback) => {
+            ("the statement ran and was rolled back", "try again in a moment, or request less data at once")
+        }
+        (true, Transaction::None | Transaction::Commit) => {
+            ("the statement ran and took effect", "do not run it again; read its rows with a query later")
+        }
+        (false, _) => ("the result was dropped", "try again in a moment, or request less data at once"),
     };
     BackendError::new(ErrorKind::Busy, format!("{what}, but {full}")).with_next_step(next_step)
 }

@@ -39,6 +39,8 @@ pub(super) struct JournaledStatement {
     may_have_run: bool,
     /// Set once it is in the journal.
     is_begun: AtomicBool,
+    /// Whether an earlier gateway submitted it: an error that says nothing of the query leaves its entry.
+    is_fetched: bool,
     /// Set if it is in the journal for its query id alone, and could run again.
     is_read: AtomicBool,
     state: Arc<StateStore>,
@@ -57,6 +59,20 @@ pub(super) enum JournalDecision {
     Answer(CallToolResult),
 }
 
+/// Whether an error of this kind says how a query ended that an earlier gateway submitted.
+fn tells_of_query(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Statement | ErrorKind::TimedOut | ErrorKind::OutcomeUnknown => true,
+        ErrorKind::NoContext
+        | ErrorKind::Refused
+        | ErrorKind::Cancelled
+        | ErrorKind::Busy
+        | ErrorKind::Exhausted
+        | ErrorKind::Unavailable
+        | ErrorKind::Detached => false,
+    }
+}
+
 impl JournaledStatement {
     /// Looks into the journal if an earlier gateway may have run the statement already.
     pub(super) async fn look_up(
@@ -70,6 +86,7 @@ impl JournaledStatement {
             digest: Digest::of(sql),
             may_have_run: facts.replayed && !session.journal_is_whole,
             is_begun: AtomicBool::new(false),
+            is_fetched: false,
             is_read: AtomicBool::new(false),
             state: Arc::clone(&shared.state),
             running: Arc::clone(&shared.writes),
@@ -90,12 +107,13 @@ impl JournaledStatement {
     }
 
     /// What to do with a statement that the journal has.
-    fn decide(self, mut entry: Entry) -> JournalDecision {
+    fn decide(mut self, mut entry: Entry) -> JournalDecision {
         let query_id = entry.query_id.take_if(|_| entry.result.is_none() && entry.digest == self.digest);
         let Some(query_id) = query_id else { return JournalDecision::Answer(self.answer(&entry)) };
         tracing::Span::current().record("query_id", &query_id);
         tracing::info!("fetching the result of an earlier gateway's query");
         self.is_read.store(entry.is_read, Ordering::Release);
+        self.is_fetched = true;
         self.set_begun();
         JournalDecision::Fetch(Arc::new(self), query_id)
     }
@@ -140,6 +158,8 @@ impl JournaledStatement {
             // The next gateway fetches its result.
             Err(error) if error.kind == ErrorKind::Detached => Ending::Detached,
             _ if self.is_read.load(Ordering::Acquire) => Ending::Forgotten,
+            // The query was not asked about: it is what it was, and the next replay asks.
+            Err(error) if self.is_fetched && !tells_of_query(error.kind) => Ending::Detached,
             // It was stopped before it changed anything: the client did that and wants no answer, or the
             // gateway, and the next one may run it.
             Err(error) if error.kind == ErrorKind::Cancelled => Ending::Forgotten,

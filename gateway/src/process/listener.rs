@@ -137,7 +137,7 @@ pub fn lock_owner(endpoint: &Endpoint) -> Option<ShimProcess> {
     let owner = ShimProcess { pid: pid.parse().ok()?, born: born.parse().ok()? };
     // One that has let it go may still run, on its way out.
     let holds = os::open_private(&endpoint.gateway_lock, false)
-        .is_ok_and(|lock| matches!(os::holder_of_mark(&lock), Ok(Some(_))));
+        .is_ok_and(|lock| matches!(os::holder_of_mark(&lock), Ok(Some(pid)) if pid == 0 || u32::try_from(pid) == Ok(owner.pid)));
     (holds && owner.is_alive()).then_some(owner)
 }
 

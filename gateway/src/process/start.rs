@@ -5,6 +5,7 @@
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use snowgate_link::endpoint::{Endpoint, EndpointError};
@@ -28,6 +29,9 @@ use crate::state::StateStore;
 
 /// Threads for short waits for files, and for what would hold up the runtime's one thread.
 const BLOCKING_THREADS_MAX: usize = 8;
+
+/// How long the runtime's last short jobs may take.
+const RUNTIME_END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a gateway begins.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +110,8 @@ pub fn start(
     let span = tracing::error_span!(target: SPANS, "process", pid = std::process::id());
     let start = Start { config, paths, endpoint, process, options };
     let outcome = runtime.block_on(run(start, signals.stop(), events).instrument(span.clone()));
-    drop(runtime);
+    // What still asks another gateway for room is not waited for.
+    runtime.shutdown_timeout(RUNTIME_END_TIMEOUT);
     let _entered = span.entered();
     if let Err(error) = &outcome {
         tracing::error!(error = format!("{error:#}"), "cannot serve");

@@ -11,7 +11,7 @@
 //! | locked, and a change has been refused for it | [`BUSY_GRACE`] after that, or after it was asked |
 //! | free again | never: the first change that succeeds says so |
 //!
-//! What undoes a change has longer than others and is not refused early; when the gateway is about to end, it
+//! What is done whoever waits for it, and what undoes a change, is not refused early; when the gateway is about to end, it
 //! has [`ASK_TIMEOUT`].
 
 use std::collections::VecDeque;
@@ -158,7 +158,7 @@ impl Worker {
     fn is_late(&self, job: &dyn Job) -> bool {
         let (now, asked_at, ask) = (Instant::now(), job.asked_at(), job.ask());
         let is_past = |since: Instant, time| now >= since.max(asked_at) + time;
-        let is_refused_early = ask.mode != Mode::Read && ask.timeout <= ASK_TIMEOUT;
+        let is_refused_early = ask.mode != Mode::Read && !ask.outlives_caller;
         is_past(asked_at, ask.timeout)
             || (is_refused_early && self.busy_since.is_some_and(|since| is_past(since, BUSY_GRACE)))
             || self.closing_since.is_some_and(|since| is_past(since, ASK_TIMEOUT))

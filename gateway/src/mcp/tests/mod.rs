@@ -17,7 +17,7 @@ use crate::backend::fake::{Event, Script};
 use crate::backend::{Context, ErrorKind, Operation, Transaction};
 use crate::session::{Session, SessionContext};
 use crate::shared::testing::TestGateway;
-use crate::state::{FAILED, RAN};
+use crate::state::{Begin, Digest, FAILED, RAN};
 
 /// The facts of request `number` of `session`, which starts now.
 fn facts(session: &Session, number: u64) -> RequestFacts {
@@ -292,4 +292,32 @@ async fn events_after_a_statement_name_its_query() {
     let line = log.lines().find(|line| line.contains("\"after\"")).unwrap();
     assert!(line.contains("\"query_id\":\"01b\""), "{line}");
     assert!(!log.contains("secret"), "{log}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submitted_write_stays_in_the_journal_while_its_client_does_not_read() {
+    let gateway = TestGateway::new().await;
+    let session = &gateway.open_session().session;
+    let (state, digest) = (&gateway.shared.state, Digest::of("insert"));
+    match state.begin(&session.key.id, 1, digest, Some("01b")).await.unwrap() {
+        Begin::Begun(begun) => begun.keep(),
+        Begin::Conflict(entry) => panic!("{entry:?}"),
+    }
+    // All of the session's memory for results.
+    let _unread = session.results.reserve(64 << 20).await;
+    let replayed = RequestFacts { replayed: true, ..facts(session, 1) };
+    let fetching = answer(&gateway, session, &replayed, "execute_query", json!({"query": "insert"}));
+    let closed = async {
+        while session.results.waiting() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        session.gone.cancel();
+    };
+    let (answer, ()) = tokio::join!(fetching, closed);
+    let answer = answer.unwrap();
+    let (text, is_error) = text(&answer);
+    assert!(is_error && text.contains("outcome unknown"), "{text}");
+    let entry = state.entry(&session.key.id, 1).await.unwrap().unwrap();
+    assert_eq!(entry.query_id.as_deref(), Some("01b"), "the next replay does not run it again");
+    assert!(gateway.fake.requests().is_empty());
 }
