@@ -64,6 +64,11 @@ storm shims="10000" kills="10":
         SNOWGATE_TEST_STORM_KILLS={{ kills }} \
         cargo test --locked -p snowgate-tests --test storm -- --nocapture
 
+# Connect Claude Code, Gemini CLI, Codex and opencode, offline, on release binaries (1.3 GB of npm packages at first).
+agents *names="":
+    cargo build --release
+    python3 tests/clients/agents/run.py target/release {{ names }}
+
 # Fuzz a target (hello, frames, shim_link, gateway_link or lines); needs cargo-fuzz and a nightly compiler.
 fuzz target="frames" seconds="300":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }} -max_len=600
