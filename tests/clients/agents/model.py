@@ -12,7 +12,10 @@ import threading
 
 
 class Model:
-    """The server. `wanted`: arguments by a tool's own name. `tools` and `results` are complete when the agent has ended."""
+    """The server. `wanted`: arguments by a tool's own name.
+
+    `tools` and `results` are complete when the agent has ended.
+    """
 
     def __init__(self, wanted):
         self.wanted = wanted

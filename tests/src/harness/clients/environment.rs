@@ -58,6 +58,15 @@ pub fn snowflake_python() -> Result<PathBuf, Unavailable> {
     python_environment("fakesnow", "fakesnow", "fakesnow/requirements.txt", system)
 }
 
+/// The Python of an environment with release 5 of Snowflake's official connector, which fakesnow cannot use.
+///
+/// # Errors
+/// As [`python`].
+pub fn connector_5_python() -> Result<PathBuf, Unavailable> {
+    let pins = "warehouse/requirements-5.txt";
+    python_environment("connector-5", "the Python connector 5", pins, system_python()?)
+}
+
 /// The Python of an environment with `what`, whose pins stand in the file `pins` of the clients' folder.
 fn python_environment(
     name: &str,

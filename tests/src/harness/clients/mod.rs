@@ -13,7 +13,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-pub use environment::{NodeVersion, node, python, snowflake_python, system_python, typescript};
+pub use environment::{
+    NodeVersion, connector_5_python, node, python, snowflake_python, system_python, typescript,
+};
 pub use fakesnow::{Counts, Fakesnow};
 pub use program::{Finished, run};
 pub use suite::{Plan, available, run_python, run_typescript};
