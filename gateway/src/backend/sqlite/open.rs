@@ -97,7 +97,7 @@ impl Opener {
         let mut connection = Connection::open_with_flags(path, flags)?;
         self.hook(&mut connection)?;
         harden(&connection)?;
-        functions::replace_slow(&connection)?;
+        functions::install(&connection)?;
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         if self.read_only {
             connection.pragma_update(None, "query_only", true)?;

@@ -5,8 +5,11 @@
 //! checked: minutes to hours with values of some megabytes. These take the sum and return the same, except
 //! for sets of characters to trim that are not UTF-8. A blob is read as text as in a UTF-8 database. Less
 //! common functions with the same problem are `bounded`.
+//!
+//! `math` has those that SQLite is built without.
 
 mod bounded;
+mod math;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -27,11 +30,20 @@ pub(super) const VALUE_BYTES_MAX: i32 = 8 << 20;
 /// Longest character of UTF-8, in bytes.
 const CHARACTER_BYTES_MAX: usize = 4;
 
+/// Replaces and adds the functions that clients' statements and files may use.
+pub(super) fn install(connection: &Connection) -> Result<(), Error> {
+    replace_slow(connection)?;
+    math::add(connection, flags())
+}
+
+/// Innocuous, as the originals are: views, indexes and generated columns may use them.
+fn flags() -> FunctionFlags {
+    FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS
+}
+
 /// Replaces SQLite's own functions.
-pub(super) fn replace_slow(connection: &Connection) -> Result<(), Error> {
-    // Innocuous, as the originals are: views, indexes and generated columns may use them.
-    let flags =
-        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+fn replace_slow(connection: &Connection) -> Result<(), Error> {
+    let flags = flags();
     connection.create_scalar_function("instr", 2, flags, |context| within_budget(|| instr(context)))?;
     connection.create_scalar_function("replace", 3, flags, |context| within_budget(|| replace(context)))?;
     for (name, left, right) in [("trim", true, true), ("ltrim", true, false), ("rtrim", false, true)] {
