@@ -148,12 +148,21 @@ impl Call<'_> {
     async fn describe_view(&self, arguments: args::DescribeView) -> Result<CallToolResult, CallError> {
         let args::DescribeView { database, view_name, schema } = arguments;
         let relation = Relation { database: Some(database), schema, name: view_name };
-        let columns =
-            self.catalog(Catalog::Describe { kind: RelationKind::View, relation: relation.clone() }).await?;
-        let definition = self.catalog(Catalog::Definition(relation)).await?;
+        let described = Catalog::Describe { kind: RelationKind::View, relation: relation.clone() };
+        let columns = match self.catalog(described).await {
+            Ok(columns) => Ok(table::render(&columns, false)),
+            // What a view that no longer works was meant to do is in its definition.
+            Err(error) if error.kind == ErrorKind::Statement => Err(error),
+            Err(error) => return Err(error.into()),
+        };
+        let (above, definition) = match (columns, self.catalog(Catalog::Definition(relation)).await) {
+            (Ok(columns), definition) => (columns, definition?),
+            (Err(why), Ok(definition)) => (failure::of_view(&why), definition),
+            // There is no such view.
+            (Err(why), Err(_)) => return Err(why.into()),
+        };
         let definition = definition.rows.first_cell();
-        let text = format!("{}\n\n{}", table::render(&columns, false), definition.unwrap_or_default());
-        Ok(text_result(text))
+        Ok(text_result(format!("{above}\n\n{}", definition.unwrap_or_default())))
     }
 
     async fn query_view(

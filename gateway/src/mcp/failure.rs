@@ -9,6 +9,11 @@ pub(super) fn result(error: &BackendError) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text(error))])
 }
 
+/// Why a view cannot be read, above its definition.
+pub(super) fn of_view(error: &BackendError) -> String {
+    format!("The view cannot be read. {}\nIts definition:", text(error))
+}
+
 /// Whether the result, which may be an earlier gateway's, says that the outcome is unknown.
 pub(super) fn says_unknown(result: &CallToolResult) -> bool {
     let text = result.content.first().and_then(|content| content.as_text());

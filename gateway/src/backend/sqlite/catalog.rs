@@ -108,7 +108,10 @@ impl Reader<'_> {
     /// The columns of a relation.
     pub(super) fn describe(&self, kind: RelationKind, name: &str) -> Result<Completion, Failure> {
         let found = if kind == RelationKind::View { self.view(name)? } else { self.relation(name)? };
-        let sql = "SELECT c.name, c.type, CASE WHEN c.\"notnull\" OR c.pk THEN 'NO' ELSE 'YES' END, c.dflt_value, \
+        // A primary key is no promise against NULL, unless it is the row id, which has no index of its own. (In
+        // tables that are STRICT or WITHOUT ROWID its columns are NOT NULL anyway.)
+        let sql = "SELECT c.name, c.type, CASE WHEN c.\"notnull\" OR (c.pk AND NOT EXISTS (SELECT 1 FROM \
+                     pragma_index_list(?1, ?2) WHERE origin = 'pk')) THEN 'NO' ELSE 'YES' END, c.dflt_value, \
                    nullif(concat_ws(', ', \
                      CASE WHEN c.pk > 0 AND (SELECT max(pk) FROM pragma_table_xinfo(?1, ?2)) > 1 \
                           THEN 'PRIMARY KEY (' || c.pk || ')' WHEN c.pk > 0 THEN 'PRIMARY KEY' END, \

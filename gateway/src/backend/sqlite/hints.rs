@@ -3,31 +3,79 @@
 use rusqlite::{Connection, Error};
 
 use super::databases::Databases;
-use super::names::did_you_mean;
+use super::failure::from_sqlite;
+use super::foreign;
+use super::names::{did_you_mean, quoted};
 use crate::backend::BackendError;
 
 /// The most names compared with an unknown one.
 const NAMES_MAX: i64 = 2000;
 
-/// Adds to `error` the names nearest to the one that SQLite did not find; `databases`: those that there are.
+/// Relations whose columns are compared.
+const RELATIONS_MAX: usize = 100;
+
+const NO_TABLE: &str = "no such table: ";
+const NO_COLUMN: &str = "no such column: ";
+
+/// Adds to `error` the names nearest to the one that SQLite did not find, or what there is in its place;
+/// `databases`: those that there are.
 pub(super) fn add(error: &mut BackendError, connection: &Connection, databases: &Databases, sql: &str) {
+    // It knows the whole text, and the error's own hint only the sign where SQLite stopped.
+    if let Some(next_step) = foreign::next_step(&error.message, sql) {
+        error.next_step = Some(next_step);
+        return;
+    }
     if error.next_step.is_some() {
         return;
     }
-    if let Some(unknown) = missing_database(&error.message, databases) {
-        error.message = format!("{}; {}", error.message, unknown.message);
-        error.next_step = unknown.next_step;
+    let catalog =
+        error.message.strip_prefix(NO_TABLE).and_then(|table| foreign::of_catalog_table(bare(table)));
+    if let Some(next_step) = catalog {
+        error.next_step = Some(next_step.to_owned());
         return;
     }
-    if let Some(name) = missing(&error.message, "no such table: ") {
+    let own = next_step(error, connection, sql);
+    match broken_view(&error.message, connection, sql) {
+        Some(view) => {
+            let own = own.map(|own| format!("; {own}")).unwrap_or_default();
+            let next = format!("the view {view} no longer works; describe_view shows its definition{own}");
+            error.next_step = Some(next);
+        }
+        None => match missing_database(&error.message, databases) {
+            Some(unknown) => {
+                error.message = format!("{}; {}", error.message, unknown.message);
+                error.next_step = unknown.next_step;
+            }
+            None => error.next_step = own,
+        },
+    }
+}
+
+fn next_step(error: &BackendError, connection: &Connection, sql: &str) -> Option<String> {
+    let message = &error.message;
+    if let Some(name) = missing(message, NO_TABLE) {
         let known = tables(connection).unwrap_or_default();
-        error.next_step = Some(format!("{}list_tables and list_views show what exists", hint(name, &known)));
-    } else if let Some(name) = missing(&error.message, "no such column: ") {
+        Some(format!("{}list_tables and list_views show what exists", hint(name, &known)))
+    } else if let Some(name) = missing(message, NO_COLUMN) {
         let known = columns(connection, sql).unwrap_or_default();
-        error.next_step = Some(format!("{}describe_table shows a table's columns", hint(name, &known)));
-    } else if missing(&error.message, "no such function: ").is_some() {
-        error.next_step =
-            Some("the SQL dialect is SQLite's; PRAGMA function_list shows its functions".into());
+        Some(format!("{}describe_table shows a table's columns", hint(name, &known)))
+    } else if missing(message, "no such function: ").is_some() {
+        Some("the SQL dialect is SQLite's; PRAGMA function_list shows its functions".into())
+    } else if message.contains("unknown function: ") {
+        Some(
+            "the file uses a function of the program that made it, which is not in this engine; leave out the \
+             columns that are computed with it"
+                .into(),
+        )
+    } else if missing(message, "no such collation sequence: ").is_some() {
+        Some(
+            "the file uses an order of text of the program that made it, which is not in this engine; name another \
+             one where the statement compares or sorts (name COLLATE NOCASE = 'x', ORDER BY name COLLATE NOCASE), \
+             or write FROM table NOT INDEXED"
+                .into(),
+        )
+    } else {
+        None
     }
 }
 
@@ -58,11 +106,37 @@ fn bare(text: &str) -> &str {
     name.split_once(" - ").map_or(name, |(name, _)| name)
 }
 
-/// The name after `prefix`, without its qualifiers and without the position that we added.
+/// The name after `prefix`, which may stand behind the name of a view, without its qualifiers and without the
+/// position that we added.
 fn missing<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
-    let name = bare(message.strip_prefix(prefix)?);
+    let (_, rest) = message.split_once(prefix)?;
+    let name = bare(rest);
     Some(name.rsplit('.').next().unwrap_or(name).trim_matches('"'))
 }
+
+/// The view of the file, used by `sql`, that leads to the error with this `message`: the innermost. An error in
+/// the client's own text has a position.
+fn broken_view(message: &str, connection: &Connection, sql: &str) -> Option<String> {
+    if !message.starts_with("no such ") || message.contains(" (line ") {
+        return None;
+    }
+    let views = names(
+        connection,
+        &format!("{NAMED} SELECT name FROM named WHERE name IS NOT NULL ORDER BY depth DESC LIMIT ?2"),
+        sql,
+    );
+    views.ok()?.into_iter().take(RELATIONS_MAX).find(|view| {
+        let read = format!("SELECT * FROM {}", quoted(view));
+        let failed = connection.prepare(&read).err().map(|error| from_sqlite(&error).message);
+        failed.as_deref() == Some(message)
+    })
+}
+
+/// `named`: the statement's text, and the definitions of the views of the main database whose names occur in
+/// it, in turn.
+const NAMED: &str = "WITH named(name, text, depth) AS (SELECT NULL, ?1, 0 UNION SELECT m.name, m.sql, n.depth + 1 \
+                     FROM sqlite_schema AS m, named AS n WHERE m.type = 'view' AND n.depth < 5 \
+                     AND instr(lower(n.text), lower(m.name)) > 0)";
 
 /// Relations of the main database by their names, of the others as `database.name`.
 fn tables(connection: &Connection) -> Result<Vec<String>, Error> {
@@ -75,14 +149,23 @@ fn tables(connection: &Connection) -> Result<Vec<String>, Error> {
     )
 }
 
-/// Columns of the relations whose names occur in the statement.
+/// Columns of the relations whose names occur in the statement, or in a view that it names.
 fn columns(connection: &Connection, sql: &str) -> Result<Vec<String>, Error> {
-    names(
-        connection,
-        "SELECT DISTINCT c.name FROM pragma_table_list AS l, pragma_table_xinfo(l.name, l.schema) AS c \
-         WHERE instr(lower(?1), lower(l.name)) > 0 LIMIT ?2",
-        sql,
-    )
+    let relations = format!(
+        "{NAMED} SELECT DISTINCT l.name, l.schema FROM named AS n, pragma_table_list AS l \
+         WHERE instr(lower(n.text), lower(l.name)) > 0 LIMIT ?2"
+    );
+    let mut relations = connection.prepare(&relations)?;
+    let found = relations.query_map((sql, RELATIONS_MAX), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let found: Vec<(String, String)> = found.collect::<Result<_, _>>()?;
+    let mut columns = Vec::new();
+    let mut of = connection.prepare("SELECT name FROM pragma_table_xinfo(?1, ?2)")?;
+    for (relation, schema) in found {
+        // A view that does not work has none.
+        let Ok(names) = of.query_map((relation, schema), |row| row.get(0)) else { continue };
+        columns.extend(names.map_while(Result::ok));
+    }
+    Ok(columns)
 }
 
 fn names(connection: &Connection, sql: &str, text: &str) -> Result<Vec<String>, Error> {
@@ -141,6 +224,14 @@ mod tests {
         let hint = hinted("no such column: o_orderky (line 1, column 8)", "SELECT o_orderky FROM Orders");
         assert!(hint.starts_with("did you mean o_orderkey? "), "{hint}");
         assert!(!hinted("no such column: nam", "SELECT nam FROM orders").contains("did you mean name?"));
+    }
+
+    #[test]
+    fn a_name_behind_that_of_a_view_is_found_too() {
+        let hint = hinted("error in view v after rename: no such table: main.oders", "");
+        assert!(hint.starts_with("did you mean orders? "), "{hint}");
+        let hint = hinted("error in view v: no such column: o_orderky", "ALTER TABLE orders DROP COLUMN x");
+        assert!(hint.starts_with("did you mean o_orderkey? "), "{hint}");
     }
 
     #[test]

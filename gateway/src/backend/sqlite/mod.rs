@@ -6,12 +6,15 @@
 
 mod budget;
 mod catalog;
+mod compile;
 mod connection;
 mod databases;
+mod double_quotes;
 mod failure;
 mod ffi;
 mod file;
 mod folder;
+mod foreign;
 mod functions;
 mod guard;
 mod hints;

@@ -186,6 +186,13 @@ fn function(name: &str) -> Result<(), Denial> {
         let what = format!("the function {}()", name.to_ascii_lowercase());
         return Err(Denial::new(what, "it reaches outside the database", "leave it out"));
     }
+    if name.eq_ignore_ascii_case("optimize") {
+        return Err(Denial::new(
+            "the function optimize()",
+            "it writes within a query",
+            "use INSERT INTO t(t) VALUES ('optimize') with the full-text table's name for t",
+        ));
+    }
     if let Some((name, next_step)) = of_connection(name) {
         let what = format!("the function {name}()");
         return Err(Denial::new(

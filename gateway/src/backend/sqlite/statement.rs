@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Error, Statement};
 
 use super::budget;
+use super::compile::{Compiled, Compiler};
 use super::failure::{breaks_connection, cancelled, from_sqlite, several_statements};
 use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
@@ -45,30 +46,30 @@ impl From<BackendError> for Failure {
 impl Runner<'_> {
     /// Runs the client's `sql`. Afterwards no transaction is open, even after an error.
     pub(super) fn run(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
-        self.guard.begin(sql, self.main);
-        let result = self.prepare(sql).and_then(|statement| {
-            self.ask_journal(&statement, transaction)?;
-            self.run_in(statement, transaction, caps)
+        let result = self.prepare(sql).and_then(|compiled| {
+            self.ask_journal(&compiled.statement, transaction)?;
+            self.run_in(compiled, transaction, caps)
         });
         self.guard.enter(Phase::Internal);
         self.interrupt.count_until(None);
         if self.connection.is_autocommit() { result } else { self.roll_back(result) }
     }
 
-    fn prepare(&self, sql: &str) -> Result<Statement<'_>, Failure> {
+    fn prepare(&self, sql: &str) -> Result<Compiled<'_>, Failure> {
         if sql.contains('\0') {
             return Err(plain("the statement contains a NUL character", "remove it").into());
         }
-        let statement = self.connection.prepare(sql).map_err(|error| self.prepare_failure(&error, sql))?;
-        if statement.parameter_count() > 0 {
+        let compiler = Compiler { connection: self.connection, guard: self.guard, main: self.main };
+        let compiled = compiler.compile(sql).map_err(|error| self.prepare_failure(&error))?;
+        if compiled.statement.parameter_count() > 0 {
             let next_step = "write the values into the statement; ?, :name, @name and $name cannot be bound";
             return Err(plain("the statement has parameters", next_step).into());
         }
         self.check_unplaced()?;
-        if self.read_only && self.writes(&statement) {
+        if self.read_only && self.writes(&compiled.statement) {
             return Err(self.read_only_error().into());
         }
-        Ok(statement)
+        Ok(compiled)
     }
 
     /// Asks whether a write may run; one that is rolled back does not count as a write.
@@ -110,13 +111,9 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// An error in the text after the first statement means, above all, that there is more than one
-    /// statement.
-    fn prepare_failure(&self, error: &Error, sql: &str) -> Failure {
+    fn prepare_failure(&self, error: &Error) -> Failure {
         match error {
-            Error::SqlInputError { sql: failed, .. } if failed.len() < sql.len() => {
-                several_statements().into()
-            }
+            Error::MultipleStatement => several_statements().into(),
             Error::Empty => {
                 plain("the statement is empty", "send one SQL statement; a comment is not a statement").into()
             }
@@ -126,20 +123,20 @@ impl Runner<'_> {
 
     fn run_in(
         &self,
-        mut statement: Statement<'_>,
+        mut compiled: Compiled<'_>,
         transaction: Transaction,
         caps: Caps,
     ) -> Result<Completion, Failure> {
         if transaction == Transaction::None {
-            return self.step(&mut statement, caps);
+            return self.step(&mut compiled, caps);
         }
-        self.control(if self.writes(&statement) { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
-        let completion = self.step(&mut statement, caps)?;
+        self.control(if self.writes(&compiled.statement) { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
+        let completion = self.step(&mut compiled, caps)?;
         if self.interrupt.is_cancelled() {
             return Err(cancelled().into());
         }
         // An open statement would keep the transaction from ending.
-        drop(statement);
+        drop(compiled);
         self.control(if transaction == Transaction::Commit { "COMMIT" } else { "ROLLBACK" })?;
         Ok(completion)
     }
@@ -156,11 +153,12 @@ impl Runner<'_> {
         })
     }
 
-    fn step(&self, statement: &mut Statement<'_>, caps: Caps) -> Result<Completion, Failure> {
+    fn step(&self, compiled: &mut Compiled<'_>, caps: Caps) -> Result<Completion, Failure> {
         self.guard.enter(Phase::Step);
         let before = self.connection.total_changes();
         let mut collector = Collector::new(caps);
-        collector.set_columns(statement.column_names().map(str::to_owned).collect());
+        collector.set_columns(std::mem::take(&mut compiled.columns));
+        let statement = &mut compiled.statement;
         let (columns, writes) = (statement.column_count(), self.writes(statement));
         self.collect(statement, &mut collector).map_err(|error| self.failure(&error))?;
         // A write that got here took effect and is reported as such: its cancel came too late.

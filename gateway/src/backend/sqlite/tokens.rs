@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// The names in a statement, in lower case as SQLite compares them (ASCII only).
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ impl Names {
     pub(super) fn of(sql: &str) -> Self {
         let mut names = Self::default();
         let mut before: [Token<'_>; TOKENS_BEFORE] = Default::default();
-        for token in (Tokens { rest: sql }) {
+        for token in Tokens::of(sql) {
             names.note(&before, &token);
             before.rotate_left(1);
             before[TOKENS_BEFORE - 1] = token;
@@ -88,8 +89,9 @@ impl Names {
     }
 }
 
+/// A word, a quoted name or text, or a sign.
 #[derive(Debug, Default, PartialEq)]
-enum Token<'a> {
+pub(super) enum Token<'a> {
     Name(Cow<'a, str>),
     Dot,
     Open,
@@ -99,19 +101,40 @@ enum Token<'a> {
 
 impl Token<'_> {
     /// The name it is, folded.
-    fn name(&self) -> Option<String> {
+    pub(super) fn name(&self) -> Option<String> {
+        self.as_name().map(str::to_ascii_lowercase)
+    }
+
+    /// The name it is.
+    pub(super) fn as_name(&self) -> Option<&str> {
         match self {
-            Token::Name(name) => Some(name.to_ascii_lowercase()),
+            Token::Name(name) => Some(name),
             _ => None,
         }
     }
 }
 
-struct Tokens<'a> {
+/// The tokens of a text.
+pub(super) struct Tokens<'a> {
     rest: &'a str,
 }
 
 impl<'a> Tokens<'a> {
+    pub(super) fn of(sql: &'a str) -> Self {
+        Self { rest: sql }
+    }
+
+    /// Each token and the bytes it stands in.
+    pub(super) fn with_ranges(mut self) -> impl Iterator<Item = (Range<usize>, Token<'a>)> {
+        let length = self.rest.len();
+        std::iter::from_fn(move || {
+            self.skip_blank();
+            let start = length - self.rest.len();
+            let token = self.next()?;
+            Some((start..length - self.rest.len(), token))
+        })
+    }
+
     /// Takes `bytes` off the front.
     fn take(&mut self, bytes: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at(bytes);

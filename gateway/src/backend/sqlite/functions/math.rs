@@ -13,8 +13,13 @@ use rusqlite::{Connection, Error};
 
 use super::within_budget;
 
+/// A function of one number, by its name in SQL.
+type OfOne = (&'static str, fn(f64) -> f64);
+/// A function of two.
+type OfTwo = (&'static str, fn(f64, f64) -> f64);
+
 /// Functions of one number, which return a REAL.
-const OF_ONE: [(&str, fn(f64) -> f64); 16] = [
+const OF_ONE: [OfOne; 16] = [
     ("exp", f64::exp),
     ("acos", f64::acos),
     ("asin", f64::asin),
@@ -34,15 +39,15 @@ const OF_ONE: [(&str, fn(f64) -> f64); 16] = [
 ];
 
 /// Functions of two numbers.
-const OF_TWO: [(&str, fn(f64, f64) -> f64); 4] =
+const OF_TWO: [OfTwo; 4] =
     [("pow", f64::powf), ("power", f64::powf), ("mod", |x, y| x % y), ("atan2", f64::atan2)];
 
 /// Functions that make a number whole.
-const ROUNDING: [(&str, fn(f64) -> f64); 4] =
+const ROUNDING: [OfOne; 4] =
     [("ceil", f64::ceil), ("ceiling", f64::ceil), ("floor", f64::floor), ("trunc", f64::trunc)];
 
 /// Logarithms of numbers above 0.
-const LOGARITHMS: [(&str, fn(f64) -> f64); 4] =
+const LOGARITHMS: [OfOne; 4] =
     [("ln", f64::ln), ("log", f64::log10), ("log10", f64::log10), ("log2", f64::log2)];
 
 /// Adds the functions to `connection`.
@@ -121,6 +126,8 @@ fn written_number(text: &[u8]) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::SQRT_2;
+
     use super::*;
     use crate::backend::sqlite::functions::install;
 
@@ -134,7 +141,7 @@ mod tests {
     #[test]
     fn they_answer_as_those_of_the_sqlite3_shell() {
         for (sql, expected) in [
-            ("sqrt(2)", 1.414_213_562_373_095_1),
+            ("sqrt(2)", SQRT_2),
             ("sqrt('4')", 2.0),
             ("sqrt(' 4e0 ')", 2.0),
             ("ceil(3.2)", 4.0),
@@ -148,7 +155,7 @@ mod tests {
             ("log2(8)", 3.0),
             ("log(2, 8)", 3.0),
             ("pow(2, 10)", 1024.0),
-            ("power('2', 0.5)", 1.414_213_562_373_095_1),
+            ("power('2', 0.5)", SQRT_2),
             ("pow(0, -1)", f64::INFINITY),
             ("exp(1000)", f64::INFINITY),
             ("mod(5, 3)", 2.0),

@@ -109,6 +109,32 @@ async fn tables_and_views_are_described() {
 }
 
 #[tokio::test]
+async fn a_primary_key_may_hold_null_unless_sqlite_forbids_it() {
+    let fixture = Fixture::shop();
+    fixture.file(
+        "shop.db",
+        "CREATE TABLE a(x TEXT PRIMARY KEY); CREATE TABLE b(x INTEGER PRIMARY KEY);
+         CREATE TABLE c(x TEXT PRIMARY KEY) WITHOUT ROWID; CREATE TABLE d(x TEXT PRIMARY KEY) STRICT;
+         CREATE TABLE e(x INTEGER PRIMARY KEY DESC); CREATE TABLE f(x INT PRIMARY KEY NOT NULL);
+         CREATE TABLE g(x, y NOT NULL, PRIMARY KEY (x, y)); CREATE TABLE h(x BIGINT PRIMARY KEY);",
+    );
+    let mut client = fixture.client("shop").await;
+    for (table, nullable) in [
+        ("a", "YES"),
+        ("b", "NO"),
+        ("c", "NO"),
+        ("d", "NO"),
+        ("e", "YES"),
+        ("f", "NO"),
+        ("g", "YES"),
+        ("h", "YES"),
+    ] {
+        let rows = client.catalog(describe(RelationKind::Table, table)).await.unwrap();
+        assert_eq!(rows.rows.to_rows()[0][2].as_deref(), Some(nullable), "{table}");
+    }
+}
+
+#[tokio::test]
 async fn rows_of_a_view_are_capped() {
     let mut client = shop().await;
     assert_eq!(

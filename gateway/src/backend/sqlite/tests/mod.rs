@@ -8,6 +8,7 @@ mod files;
 mod refusals;
 mod rows;
 mod sample;
+mod schema;
 mod writing;
 
 use std::collections::BTreeMap;
