@@ -219,8 +219,8 @@ fn sessions_text(sessions: &[SessionView]) -> String {
     }
     let mut rows = vec![
         [
-            "SESSION", "CLIENT", "PID", "PROFILE", "DATABASE", "STATE", "REQUESTS", "ROWS", "ERRORS", "IDLE",
-            "CWD",
+            "SESSION", "CLIENT", "PID", "PROFILE", "DATABASE", "FROM", "STATE", "REQUESTS", "ROWS", "ERRORS",
+            "IDLE", "CWD",
         ]
         .map(str::to_owned),
     ];
@@ -234,6 +234,7 @@ fn sessions_text(sessions: &[SessionView]) -> String {
             session.pid.to_string(),
             session.profile.clone(),
             session.context.database.clone().unwrap_or_else(|| "-".to_owned()),
+            session.context_from.clone(),
             session.state.clone(),
             session.requests.to_string(),
             session.rows.to_string(),

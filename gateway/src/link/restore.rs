@@ -61,10 +61,7 @@ pub(super) async fn of_shim(shared: &Shared, profile: &Profile, state: Option<&R
     };
     let is_set = kept.is_set != Some(false);
     match usable {
-        Ok(context) => {
-            let origin = if is_set { ContextOrigin::Set } else { ContextOrigin::Profile };
-            SessionContext { context, lost: None, origin, at: here }.into()
-        }
+        Ok(context) => SessionContext { context, lost: None, origin: origin(kept), at: here }.into(),
         Err(why) if is_set || lost_before.is_some() => lost(kept.clone(), why).into(),
         Err(why) => fall_back(shared, profile, kept, why).await,
     }
@@ -80,9 +77,16 @@ async fn fall_back(shared: &Shared, profile: &Profile, gone: &KeptContext, why: 
 }
 
 fn lost(kept: KeptContext, why: String) -> SessionContext {
-    let KeptContext { context, at, is_set } = kept;
-    let origin = if is_set == Some(false) { ContextOrigin::Profile } else { ContextOrigin::Set };
-    SessionContext { context, lost: Some(why), origin, at }
+    let origin = origin(&kept);
+    SessionContext { context: kept.context, lost: Some(why), origin, at: kept.at }
+}
+
+fn origin(kept: &KeptContext) -> ContextOrigin {
+    match kept.is_set {
+        Some(false) => ContextOrigin::Profile,
+        _ if kept.is_inherited => ContextOrigin::Inherited,
+        _ => ContextOrigin::Set,
+    }
 }
 
 /// `None` where the backend cannot be opened.
@@ -97,7 +101,10 @@ mod tests {
 
     fn kept(database: &str, at: Option<Place>, is_set: Option<bool>) -> ResumeState {
         let context = Context { database: Some(database.to_owned()), ..Context::default() };
-        ResumeState { context: KeptContext { context, at, is_set }, ..ResumeState::default() }
+        ResumeState {
+            context: KeptContext { context, at, is_set, is_inherited: false },
+            ..ResumeState::default()
+        }
     }
 
     async fn restored(gateway: &TestGateway, state: &ResumeState) -> Restored {

@@ -31,7 +31,7 @@ impl Call<'_> {
     /// Runs `work` in `of`.
     pub(super) async fn run_in(&self, of: CallContext, work: Work) -> Result<Completion, BackendError> {
         let CallContext { now, change, context } = of;
-        if self.facts.context.origin != ContextOrigin::Inherited {
+        if self.facts.context.origin != ContextOrigin::Tentative {
             return self.run(context.clone(), work).await.map_err(|error| naming(error, &context));
         }
         let done = self.run(context, work.clone()).await;
@@ -55,7 +55,7 @@ impl Call<'_> {
             }
         }
         let profile = match tried {
-            Some(gone) if *origin == ContextOrigin::Inherited => self.fall_back(context, &gone).await,
+            Some(gone) if *origin == ContextOrigin::Tentative => self.fall_back(context, &gone).await,
             _ => self.profile_context().await,
         };
         match self.run(profile.unwrap_or_default(), work.clone()).await {
@@ -68,7 +68,7 @@ impl Call<'_> {
     /// any more, it is the profile's with `wanted` in it.
     pub(super) async fn changed_context(&self, wanted: &Context) -> Result<Context, BackendError> {
         let SessionContext { context, lost, origin, at } = &self.facts.context;
-        let is_replaceable = lost.is_some() || *origin == ContextOrigin::Inherited;
+        let is_replaceable = lost.is_some() || *origin == ContextOrigin::Tentative;
         if !is_replaceable {
             return self.verified(context.clone(), wanted).await;
         }
@@ -173,7 +173,7 @@ impl Call<'_> {
             Ok(_) => true,
             Err(error) => error.kind == ErrorKind::Statement,
         };
-        if was_used && self.facts.context.origin == ContextOrigin::Inherited {
+        if was_used && self.facts.context.origin == ContextOrigin::Tentative {
             self.session.confirm_inherited(context);
         }
     }

@@ -23,6 +23,7 @@ pub(super) fn render(
         "read_only": session.profile.read_only,
         "gateway_version": BUILD,
         "context": backend.completed(&context.context),
+        "context_from": context.origin.name(),
         "limits": {
             "rows_max": config.limits.rows_max,
             "bytes_max": config.limits.bytes_max,
@@ -34,7 +35,7 @@ pub(super) fn render(
         "bytes": counts.bytes,
         "errors": counts.errors,
     });
-    if session.is_inherited() {
+    if context.origin.is_inherited() {
         info["context_inherited"] = true.into();
     }
     let texts = [

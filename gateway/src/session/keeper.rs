@@ -5,21 +5,20 @@
 //! | event | what |
 //! |---|---|
 //! | a session's first call | the session, and what it inherits ([`Keeper::register`]) |
-//! | `set_context` | its context, before the answer ([`Keeper::persist`]) |
+//! | `set_context` | its context, also as the one of its identity, before the answer ([`Keeper::persist`]) |
 //! | every [`KEEP_INTERVAL`] | contexts and counters that have changed ([`Keeper::persist_changed`]) |
 //! | the end of a connection | the last of them; detached if no shim will come back ([`Keeper::persist_ended`]) |
 //!
 //! Nothing here blocks: the state file has a thread of its own, and processes are looked at on others.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
 use super::{Session, SessionTable};
-use crate::state::{
-    Candidates, Choice, IsConnected, Registered, SessionRecord, ShimProcess, StateError, StateStore,
-};
+use crate::state::{IsConnected, Registered, StateError, StateStore};
 
 /// How often changed sessions are written down: a gateway that is killed loses the counters of this time.
 pub const KEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -42,44 +41,21 @@ impl Keeper {
         Self { state, table, ttl_ms: i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX) }
     }
 
-    /// Registers `session`, whose client calls itself `client`; returns what it inherits if it follows an
-    /// earlier session. Once that is applied, call [`Session::set_persisted`]: before, the session's context
+    /// Registers `session`, whose client calls itself `client`; returns what it inherits if it is new and a
+    /// context is remembered for its identity. Once that is applied, call [`Session::set_persisted`]: before, the session's context
     /// is not the one to be written down.
     /// `None` if it failed, which is logged: it is tried again with the next interval, and the session works all the
     /// same.
     pub async fn register(&self, session: &Arc<Session>, client: Option<String>) -> Option<Registered> {
-        let (record, follows) = (session.record(client), !session.is_registered());
-        match self.try_register(record, follows).await {
+        let is_new = !session.is_registered();
+        let identity = if is_new { session.own_identity_key(client.clone()) } else { None };
+        match self.state.register(session.record(client), identity, self.ttl_ms).await {
             Ok(registered) => Some(registered),
             Err(error) => {
                 tracing::warn!(%error, "cannot register the session; trying again later");
                 None
             }
         }
-    }
-
-    async fn try_register(&self, record: SessionRecord, follows: bool) -> Result<Registered, StateError> {
-        let choice = if follows {
-            self.choose(self.state.candidates(&record).await?).await
-        } else {
-            Choice::default()
-        };
-        self.state.register(record, choice, self.is_connected()).await
-    }
-
-    /// Looks which of the candidates are gone.
-    async fn choose(&self, candidates: Candidates) -> Choice {
-        let (is_connected, ttl_ms) = (self.is_connected(), self.ttl_ms);
-        let asks_system = candidates.have_unknown(&*is_connected);
-        let look = move || {
-            let may_return = |shim: Option<ShimProcess>| shim.is_none_or(ShimProcess::is_alive);
-            candidates.choose(ttl_ms, &*is_connected, &may_return)
-        };
-        if !asks_system {
-            return look();
-        }
-        // A panic in there is in the log; then nothing is inherited.
-        spawn_blocking(look).await.unwrap_or_default()
     }
 
     fn is_connected(&self) -> IsConnected {
@@ -156,7 +132,7 @@ impl Keeper {
 
     /// Registers a session that the state file does not have, or no longer.
     async fn register_again(&self, session: &Session) {
-        match self.try_register(session.record(session.client().name), false).await {
+        match self.state.register(session.record(session.client().name), None, self.ttl_ms).await {
             Ok(_) => session.set_persisted(),
             Err(error) => {
                 session.span.in_scope(|| {
@@ -177,6 +153,14 @@ impl Keeper {
         // A panic in there is in the log.
         let gone = spawn_blocking(look).await.unwrap_or_default();
         self.state.detach_gone(&gone, &is_connected).await?;
+        let sessions = self.table.all();
+        let identities = move || {
+            let registered = sessions.iter().filter(|session| session.is_registered());
+            let keys = registered.filter_map(|session| session.own_identity_key(session.client().name));
+            keys.collect::<HashSet<_>>().into_iter().collect::<Vec<_>>()
+        };
+        self.state.note_use(&spawn_blocking(identities).await.unwrap_or_default()).await?;
+        self.state.forget_unused(self.ttl_ms).await?;
         match self.state.remove_expired(&is_connected, self.ttl_ms).await? {
             0 => {}
             removed => tracing::info!(removed, "removed old sessions that no client came back for"),
@@ -226,18 +210,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_finds_the_context_it_left_and_a_replaced_connection_writes_nothing() {
+    async fn a_client_finds_the_context_it_set_and_a_replaced_connection_writes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let (state, table) = (Arc::new(StateStore::open(folder.path()).await), SessionTable::new(9));
         let keeper = Keeper::new(state, Arc::clone(&table), TTL);
         let client = || Some("editor".to_owned());
+        let introduce = |session: &Session| {
+            let identity = crate::session::ClientIdentity { name: client(), ..Default::default() };
+            session.set_client(identity);
+        };
         let first = opened(&table);
+        introduce(&first.session);
+        first.session.set_context(context("START"), here());
         keeper.register(&first.session, client()).await;
         first.session.set_persisted();
         first.session.set_context(context("LEFT"), here());
         first.session.note_goodbye();
         keeper.persist_ended(&first.session).await;
         let second = opened(&table);
+        introduce(&second.session);
+        second.session.set_context(context("START"), here());
         let registered = keeper.register(&second.session, client()).await;
         let inherited = registered.unwrap().inherited.unwrap();
         assert_eq!((inherited.context, inherited.at), (context("LEFT"), Some(here())));
@@ -247,8 +239,9 @@ mod tests {
         second.session.replace();
         keeper.persist_ended(&second.session).await;
         let third = opened(&table);
+        third.session.set_context(context("START"), here());
         let registered = keeper.register(&third.session, client()).await;
         let inherited = registered.unwrap().inherited;
-        assert_ne!(inherited.map(|inherited| inherited.context), Some(context("OLD")));
+        assert_eq!(inherited.map(|inherited| inherited.context), Some(context("LEFT")));
     }
 }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use client::presentable;
 pub use client::{ClientIdentity, Era};
-pub use context::{ContextOrigin, INHERITED, SessionContext, fallback_notice};
+pub use context::{ContextOrigin, INHERITED, SessionContext, fallback_notice, inheritance_notice};
 pub use counters::Counters;
 pub use keeper::{KEEP_INTERVAL, Keeper};
 pub use opening::Opening;
@@ -37,7 +37,7 @@ pub use view::SessionView;
 
 use crate::backend::{Context, Place};
 use crate::config::log_targets::SPANS;
-use crate::state::{Identity, SessionRecord, SessionSnapshot, ShimProcess};
+use crate::state::{Identity, IdentityKey, Remember, SessionRecord, SessionSnapshot, ShimProcess};
 
 /// The client said goodbye: a bit of [`Session::ending`].
 const GOODBYE: u8 = 1;
@@ -87,8 +87,8 @@ pub struct Session {
     has_notice: AtomicBool,
     /// Set where the context has changed without `set_context`: the front gives the state to the shim again.
     is_state_stale: AtomicBool,
-    /// Set by the registration when the context is the one that an earlier session of the client left.
-    is_inherited: AtomicBool,
+    /// Written by `set_context`, after the context; read before that by the keeper.
+    remember: Mutex<Option<Remember>>,
     /// The requests that were counted when the session was last written down, or [`u64::MAX`]; written by the
     /// keeper.
     persisted_requests: AtomicU64,
@@ -137,7 +137,7 @@ impl Session {
             notice: Mutex::default(),
             has_notice: AtomicBool::new(false),
             is_state_stale: AtomicBool::new(false),
-            is_inherited: AtomicBool::new(false),
+            remember: Mutex::default(),
             // That a session is back is still to be written down.
             persisted_requests: AtomicU64::new(if opening.is_persisted {
                 u64::MAX
@@ -166,17 +166,18 @@ impl Session {
         self.context.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over the context that an earlier session of the client left.
-    pub fn inherit(&self, context: SessionContext) {
+    /// Begins in the context that another session of the same identity has set; the client's next result says
+    /// `notice`.
+    pub fn inherit(&self, context: SessionContext, notice: String) {
         *self.context_mut() = context;
-        self.is_inherited.store(true, Ordering::Relaxed);
+        self.set_notice(notice);
     }
 
-    /// A request has run in `used`, which the session has inherited: from here on it is the session's own.
+    /// A request has run in `used`, which the session has inherited: from here on it is as good as set.
     pub fn confirm_inherited(&self, used: &Context) {
         let mut now = self.context_mut();
-        if now.origin == ContextOrigin::Inherited && now.context == *used {
-            now.origin = ContextOrigin::Set;
+        if now.origin == ContextOrigin::Tentative && now.context == *used {
+            now.origin = ContextOrigin::Inherited;
         }
     }
 
@@ -185,11 +186,10 @@ impl Session {
     /// come before.
     pub fn fall_back(&self, gone: &Context, profile: Context, notice: String) -> bool {
         let mut now = self.context_mut();
-        if now.origin != ContextOrigin::Inherited || now.context != *gone {
+        if now.origin != ContextOrigin::Tentative || now.context != *gone {
             return false;
         }
         *now = SessionContext { context: profile, origin: ContextOrigin::Fallback, ..now.clone() };
-        self.is_inherited.store(false, Ordering::Relaxed);
         self.is_state_stale.store(true, Ordering::Relaxed);
         self.set_notice(notice);
         true
@@ -214,15 +214,24 @@ impl Session {
         self.is_state_stale.load(Ordering::Relaxed) && self.is_state_stale.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether the context is the one that an earlier session of the client left.
-    pub fn is_inherited(&self) -> bool {
-        self.is_inherited.load(Ordering::Relaxed)
-    }
-
-    /// Changes the context; a loss is forgotten with it.
+    /// Changes the context, also for new sessions of this identity once the keeper has written it down. A loss
+    /// is forgotten with it, and what was to be said of the context before.
     pub fn set_context(&self, context: Context, at: Place) {
+        let key = self.identity_key(self.client().name, &at);
         let origin = ContextOrigin::Set;
         *self.context_mut() = SessionContext { context, lost: None, origin, at: Some(at) };
+        *self.remember.lock().unwrap_or_else(PoisonError::into_inner) = key.map(Remember::now);
+        self.take_notice();
+    }
+
+    /// Under what its context is remembered on the connection `at`; `None`: nothing tells it from others.
+    fn identity_key(&self, client: Option<String>, at: &Place) -> Option<IdentityKey> {
+        IdentityKey::of(&self.identity(client), self.name.as_deref(), at)
+    }
+
+    /// As it is now, on the connection of its context.
+    pub(super) fn own_identity_key(&self, client: Option<String>) -> Option<IdentityKey> {
+        self.identity_key(client, &self.context().at?)
     }
 
     /// What the shim is to carry to the next gateway.
@@ -343,9 +352,11 @@ impl Session {
 
     /// What of it is written down again and again.
     pub fn snapshot(&self) -> SessionSnapshot {
+        // In this order: a context may be written down as older than it is, never as newer.
+        let remember = *self.remember.lock().unwrap_or_else(PoisonError::into_inner);
         let (context, counts) = (self.context().kept(), self.counters.counts());
         let returned = (self.is_resumed && self.is_connected()).then_some(self.shim);
-        SessionSnapshot { context, counts, idle_ms: self.idle_ms(), returned }
+        SessionSnapshot { context, counts, idle_ms: self.idle_ms(), returned, remember }
     }
 
     /// Whether no shim will come back for it: the client has said goodbye, or its shim is gone.

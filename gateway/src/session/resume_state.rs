@@ -66,7 +66,7 @@ mod tests {
         assert!(serde_json::to_string(&context).unwrap().len() <= CONTEXT_BYTES_MAX);
         let at = Some(Place::from("snowflake:0123456789ab".to_owned()));
         let state = ResumeState {
-            context: KeptContext { context, at, is_set: Some(false) },
+            context: KeptContext { context, at, is_set: Some(true), is_inherited: true },
             lost: Some("\"\n".repeat(9000)),
             journal: Some("0123456789abcdef-0123456789abcdef-01".into()),
             registered: true,

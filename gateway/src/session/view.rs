@@ -27,6 +27,12 @@ pub struct SessionView {
     pub name: Option<String>,
     /// The context statements run in.
     pub context: Context,
+    /// Where that comes from: `profile`, `set`, `inherited` or `fallback`.
+    #[serde(default)]
+    pub context_from: String,
+    /// Why that cannot be used.
+    #[serde(default)]
+    pub context_lost: Option<String>,
     /// The peer's user id.
     pub uid: u32,
     /// The shim's process id.
@@ -54,7 +60,7 @@ pub struct SessionView {
 impl SessionView {
     /// The present view of `session`.
     pub fn of(session: &Session) -> Self {
-        let client = session.client();
+        let (client, context) = (session.client(), session.context());
         let counters = &session.counters;
         let running = counters.running.load(Ordering::Relaxed);
         let since_epoch = session.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -70,7 +76,9 @@ impl SessionView {
             },
             profile: session.profile.name.clone(),
             name: session.name.clone(),
-            context: session.context().context,
+            context: context.context,
+            context_from: context.origin.name().to_owned(),
+            context_lost: context.lost,
             uid: session.uid,
             pid: session.origin.pid,
             parent_exe: session.origin.parent_exe.clone(),

@@ -9,8 +9,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use snowgate_link::os;
 use uuid::Uuid;
 
-use super::now_ms;
 use super::results::Results;
+use super::{now_ms, remembered};
 
 /// The layout that this build reads and writes; any other is set aside.
 const LAYOUT: i32 = 1;
@@ -67,12 +67,10 @@ CREATE INDEX journal_finished ON journal (session, finished) WHERE finished IS N
 
 /// Files of this layout may lack these, and have an index less useful. An older build does without.
 const INDEXES: &str = "
-CREATE INDEX IF NOT EXISTS session_attached ON session (cwd, client, profile, uid, parent_exe, started_ms)
-    WHERE detached_ms IS NULL;
-CREATE INDEX IF NOT EXISTS session_detached ON session (cwd, client, profile, uid, parent_exe, started_ms)
-    WHERE detached_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS session_detached_ms ON session (detached_ms) WHERE detached_ms IS NOT NULL;
 DROP INDEX IF EXISTS session_identity;
+DROP INDEX IF EXISTS session_attached;
+DROP INDEX IF EXISTS session_detached;
 ";
 
 /// How something is done with the file.
@@ -147,6 +145,7 @@ impl OpenFile {
                 return Err(Unopened::Unusable(format!("it has layout {other}, this build knows {LAYOUT}")));
             }
         }
+        remembered::prepare(&mut connection)?;
         // Without them it works, too, and the next gateway tries again.
         if let Err(error) = connection.execute_batch(INDEXES) {
             tracing::warn!(%error, "cannot add indexes to the state file");

@@ -17,12 +17,21 @@ pub struct KeptContext {
     /// build wrote it that did not say.
     #[serde(default, rename = "set", skip_serializing_if = "Option::is_none")]
     pub is_set: Option<bool>,
+    /// Whether it was set by another session of the same identity, which this one began in.
+    #[serde(default, rename = "inh", skip_serializing_if = "std::ops::Not::not")]
+    pub is_inherited: bool,
 }
 
 impl KeptContext {
     /// Whether it belongs to another place than `here`.
     pub fn is_foreign_to(&self, here: &Place) -> bool {
         self.at.as_ref().is_some_and(|at| at != here)
+    }
+
+    /// As it is written down.
+    pub(super) fn to_json(&self) -> String {
+        // Names are all that is in it.
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 

@@ -14,7 +14,8 @@ use snowgate_link::hello::SessionKey;
 
 use super::file::Access;
 use super::jobs::Ask;
-use super::{Identity, KeptContext, ShimProcess, StateError, StateStore, now_ms};
+use super::remembered::{recall, remember};
+use super::{Identity, IdentityKey, KeptContext, Remember, ShimProcess, StateError, StateStore, now_ms};
 
 /// Whether the session of an id has a connection to this gateway, and its client has not left.
 pub type IsConnected = Arc<dyn Fn(&str) -> bool + Send + Sync>;
@@ -43,6 +44,8 @@ pub struct SessionSnapshot {
     pub idle_ms: u64,
     /// Its shim's process, if the session came back and is there: it counts as attached.
     pub returned: Option<Option<ShimProcess>>,
+    /// Set if the session has set that context: then it is the last one of its identity.
+    pub remember: Option<Remember>,
 }
 
 /// What is kept of one session.
@@ -85,7 +88,7 @@ pub enum SessionLookup {
 /// The result of registering a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Registered {
-    /// The context that a session of the same client has set, and left.
+    /// The last context that a session of the same identity has set.
     pub inherited: Option<KeptContext>,
 }
 
@@ -102,6 +105,29 @@ impl StateStore {
     pub async fn find(&self, key: &SessionKey) -> Result<SessionLookup, StateError> {
         let key = key.clone();
         self.ask(Ask::READ, move |access| find(access.connection, &key)).await
+    }
+
+    /// Registers a session, which begins in the context that is remembered for `identity` if one was used
+    /// within `ttl_ms`.
+    ///
+    /// # Errors
+    /// The file cannot be used; nothing is registered.
+    pub async fn register(
+        &self,
+        record: SessionRecord,
+        identity: Option<IdentityKey>,
+        ttl_ms: i64,
+    ) -> Result<Registered, StateError> {
+        let register = move |access: &mut Access<'_>| {
+            let connection = access.connection;
+            let inherited = match identity {
+                Some(identity) => recall(connection, identity, ttl_ms)?,
+                None => None,
+            };
+            insert(connection, &record, inherited.as_ref().unwrap_or(&record.context))?;
+            Ok(Registered { inherited })
+        };
+        self.ask(Ask::OF_CALLER, register).await
     }
 
     /// Writes down the contexts and counters of sessions, which are looked at only once the file can be
@@ -125,7 +151,7 @@ impl StateStore {
         self.ask(Ask::FOR_GOOD, persist).await
     }
 
-    /// A session's client is gone: its statements will not be replayed. Its context stays for the next one.
+    /// A session's client is gone: its statements will not be replayed.
     ///
     /// # Errors
     /// The file cannot be written to.
@@ -190,12 +216,7 @@ fn counts(row: &Row<'_>, at: usize) -> rusqlite::Result<Counts> {
     })
 }
 
-pub(super) fn insert(
-    connection: &Connection,
-    record: &SessionRecord,
-    context: &KeptContext,
-    name: Option<&str>,
-) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, record: &SessionRecord, context: &KeptContext) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO session (id, secret, name, uid, parent_exe, cwd, client, profile, shim_pid, shim_born,
         context, requests, rows, bytes, errors, started_ms, seen_ms)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
@@ -205,7 +226,7 @@ pub(super) fn insert(
         .execute(params![
             record.key.id,
             digest(&record.key.secret),
-            name,
+            record.name,
             identity.uid,
             identity.parent_exe,
             identity.cwd,
@@ -213,7 +234,7 @@ pub(super) fn insert(
             identity.profile,
             pid,
             born,
-            json(context),
+            context.to_json(),
             counts.requests,
             counts.rows,
             counts.bytes,
@@ -227,11 +248,11 @@ pub(super) fn insert(
 /// Whether there is such a session.
 fn update(connection: &Connection, id: &str, snapshot: &SessionSnapshot) -> rusqlite::Result<bool> {
     let sql = "UPDATE session SET context = ?2, requests = ?3, rows = ?4, bytes = ?5, errors = ?6, seen_ms = ?7 WHERE id = ?1";
-    let SessionSnapshot { context, counts, idle_ms, returned } = snapshot;
+    let SessionSnapshot { context, counts, idle_ms, returned, remember: set } = snapshot;
     let seen_ms = now_ms().saturating_sub(i64::try_from(*idle_ms).unwrap_or(i64::MAX));
     let changed = connection.prepare_cached(sql)?.execute(params![
         id,
-        json(context),
+        context.to_json(),
         counts.requests,
         counts.rows,
         counts.bytes,
@@ -243,12 +264,10 @@ fn update(connection: &Connection, id: &str, snapshot: &SessionSnapshot) -> rusq
         let (pid, born) = columns(*shim);
         connection.prepare_cached(sql)?.execute(params![id, pid, born])?;
     }
+    if let Some(set) = set {
+        remember(connection, *set, context)?;
+    }
     Ok(changed > 0)
-}
-
-fn json(context: &KeptContext) -> String {
-    // Names are all that is in it.
-    serde_json::to_string(context).unwrap_or_default()
 }
 
 /// Detaches a session; its journal goes.

@@ -244,8 +244,7 @@ fn a_client_that_comes_back_finds_its_context() {
     let mut first = named(&home, "editor");
     moves_to(&mut first, "TWO");
     let mut beside = named(&home, "editor");
-    assert_eq!(database(&mut beside), "ONE", "the first one is still there");
-    moves_to(&mut beside, "TWO");
+    assert_eq!(database(&mut beside), "TWO", "also while the first one is still there");
     leaves(&home, beside);
     leaves(&home, first);
     assert_eq!(database(&mut named(&home, "other")), "ONE", "another client");
@@ -256,7 +255,7 @@ fn a_client_that_comes_back_finds_its_context() {
     assert_eq!(database(&mut client), "ONE", "another folder");
     let mut second = named(&home, "editor");
     let info = info(&mut second);
-    assert_eq!((&info["context"]["database"], &info["context_inherited"]), (&json!("TWO"), &json!(true)));
+    assert_eq!((&info["context"]["database"], &info["context_from"]), (&json!("TWO"), &json!("inherited")));
 }
 
 #[test]
@@ -301,7 +300,7 @@ fn a_named_session_is_found_from_anywhere() {
     };
     let mut first = launch("nightly", "one");
     moves_to(&mut first, "TWO");
-    assert_eq!(database(&mut launch("nightly", "two")), "ONE", "the name is taken");
+    assert_eq!(database(&mut launch("nightly", "two")), "TWO", "also while the first one is there");
     assert_eq!(home.session_of(first.pid())["name"], "nightly");
     leaves(&home, first);
     assert_eq!(database(&mut named(&home, "one")), "ONE", "it has no name");

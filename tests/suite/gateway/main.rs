@@ -15,6 +15,7 @@ mod leftovers;
 mod limits;
 mod long_query;
 mod malformed;
+mod remembered;
 mod request_log;
 mod restart;
 mod results;

@@ -8,14 +8,19 @@ fn database(name: &str) -> Context {
     Context { database: Some(name.to_owned()), ..Context::default() }
 }
 
+const INHERITED_NOTE: &str = "Note: it runs in D";
+
 /// A backend that only tells by trying whether a context exists, and a session that has inherited `D` there.
 async fn inherited() -> (TestGateway, crate::session::SessionGuard) {
     let gateway = TestGateway::new().await;
     gateway.fake.tell_contexts();
     let guard = gateway.open_session();
     let at = Some(gateway.shared.default_pool.place().clone());
-    let origin = ContextOrigin::Inherited;
-    guard.session.inherit(SessionContext { context: database("D"), lost: None, origin, at });
+    let origin = ContextOrigin::Tentative;
+    guard.session.inherit(
+        SessionContext { context: database("D"), lost: None, origin, at },
+        INHERITED_NOTE.to_owned(),
+    );
     (gateway, guard)
 }
 
@@ -84,22 +89,28 @@ async fn an_inherited_context_that_is_gone_falls_back_to_the_profile_s_and_says_
     let note = result.content[1].as_text().unwrap().text.clone();
     assert_eq!(
         note,
-        "Note: the context of this client's previous session (database D) cannot be used: no such database: D. \
+        "Note: the context that this client has set last (database D) cannot be used: no such database: D. \
          This session now runs in its profile's context (what the log-in selects); set_context changes it."
     );
     assert!(session.take_stale_state() && !session.take_stale_state());
     assert_eq!(execute(&gateway, session, 2, "select x").await.content.len(), 1, "said once");
     assert_eq!(databases(&gateway), [None, None]);
-    assert_eq!((session.context().context, session.is_inherited()), (Context::default(), false));
+    assert_eq!(
+        (session.context().context, session.context().origin),
+        (Context::default(), ContextOrigin::Fallback)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_inherited_context_that_was_used_is_the_session_s_own_and_never_replaced() {
     let (gateway, guard) = inherited().await;
     let session = &guard.session;
-    execute(&gateway, session, 1, "select x").await;
+    let result = execute(&gateway, session, 1, "select x").await;
+    assert_eq!(result.content[1].as_text().unwrap().text, INHERITED_NOTE);
+    assert_eq!(session.context().origin, ContextOrigin::Inherited);
     gateway.fake.drop_database("D");
     let result = execute(&gateway, session, 2, "delete").await;
+    assert_eq!(result.content.len(), 1, "said once");
     let (text, is_error) = text(&result);
     assert!(
         is_error && text.contains("cannot run in the context (database D): no such database: D"),
@@ -116,7 +127,7 @@ async fn a_wrong_database_of_one_call_says_nothing_about_the_inherited_one() {
     gateway.fake.drop_database("NOWHERE");
     let arguments = json!({"query": "select x", "database": "NOWHERE"});
     let result = answer(&gateway, session, &facts(session, 1), "execute_query", arguments).await.unwrap();
-    assert!(text(&result).1 && result.content.len() == 1, "{result:?}");
+    assert!(text(&result).1, "{result:?}");
     assert_eq!(session.context().context, database("D"));
     gateway.fake.drop_database("D");
     let arguments = json!({"query": "select x", "database": "OTHER"});
@@ -131,7 +142,11 @@ async fn an_inherited_context_that_is_gone_hinders_neither_lists_nor_a_change() 
     gateway.fake.drop_database("D");
     let (sent, change) = (facts(session, 1), json!({"warehouse": "W"}));
     let moved = answer(&gateway, session, &sent, "set_context", change).await.unwrap();
-    assert_eq!(moved.structured_content.unwrap()["context"], json!({"warehouse": "W"}));
+    assert_eq!(
+        moved.structured_content.unwrap(),
+        json!({"context": {"warehouse": "W"}}),
+        "the note is no news"
+    );
     let (gateway, guard) = inherited().await;
     let session = &guard.session;
     gateway.fake.drop_database("D");

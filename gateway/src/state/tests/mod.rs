@@ -3,6 +3,7 @@
 mod busy;
 mod files;
 mod journal;
+mod remembered;
 mod sessions;
 mod space;
 
@@ -99,7 +100,7 @@ fn record(id: &str, database: &str, shim: Option<ShimProcess>) -> SessionRecord 
 
 fn context(database: &str) -> KeptContext {
     let context = Context { database: Some(database.to_owned()), ..Context::default() };
-    KeptContext { context, at: Some(here("here")), is_set: Some(true) }
+    KeptContext { context, at: Some(here("here")), is_set: Some(true), is_inherited: false }
 }
 
 fn here(name: &str) -> Place {
@@ -116,22 +117,27 @@ fn connected(ids: &[&str]) -> IsConnected {
     Arc::new(move |id| ids.iter().any(|connected| connected == id))
 }
 
-/// Registers a session that may follow another, and returns the context that it inherits.
+/// Registers a session of a new client; returns the context that it begins in if one is remembered.
 async fn register_within(store: &StateStore, record: SessionRecord, ttl_ms: i64) -> Option<KeptContext> {
-    let may_return = |shim: Option<ShimProcess>| shim.is_none_or(ShimProcess::is_alive);
-    let candidates = store.candidates(&record).await.unwrap();
-    let choice = candidates.choose(ttl_ms, &|_| false, &may_return);
-    store.register(record, choice, connected(&[])).await.unwrap().inherited
+    let identity = key_of(&record);
+    store.register(record, identity, ttl_ms).await.unwrap().inherited
 }
 
 async fn register(store: &StateStore, record: SessionRecord) -> Option<KeptContext> {
     register_within(store, record, TTL_MS).await
 }
 
-/// Registers a session that follows no other.
-async fn register_alone(store: &StateStore, record: SessionRecord) {
-    let registered = store.register(record, Choice::default(), connected(&[])).await.unwrap();
-    assert_eq!(registered.inherited, None);
+fn key_of(record: &SessionRecord) -> Option<IdentityKey> {
+    IdentityKey::of(&record.identity, record.name.as_deref(), record.context.at.as_ref().unwrap())
+}
+
+/// The session of this record, which is registered, sets the context of the record.
+async fn set(store: &StateStore, record: &SessionRecord) {
+    let remember = key_of(record).map(Remember::now);
+    let snapshot =
+        SessionSnapshot { context: record.context.clone(), remember, ..SessionSnapshot::default() };
+    let rows = vec![(record.key.id.clone(), snapshot)];
+    store.persist(move || rows.clone()).await.unwrap();
 }
 
 /// The context that a session `id` without one of its own finds.
@@ -144,5 +150,7 @@ async fn sweep(store: &StateStore, connected: &IsConnected, ttl_ms: i64) -> usiz
     let mut gone = store.absent(connected).await.unwrap();
     gone.retain(|(_, shim)| !shim.is_alive());
     store.detach_gone(&gone, connected).await.unwrap();
-    store.remove_expired(connected, ttl_ms).await.unwrap()
+    let removed = store.remove_expired(connected, ttl_ms).await.unwrap();
+    store.forget_unused(ttl_ms).await.unwrap();
+    removed
 }

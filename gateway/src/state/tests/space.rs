@@ -71,7 +71,7 @@ async fn all_sessions_together_keep_a_bounded_number_of_bytes_and_a_new_one_has_
 /// Fills the file with the results of sessions that go; returns how many pages it has then.
 async fn fill(fixture: &Fixture, store: &StateStore) -> u64 {
     for session in ["a", "b", "c", "d", "e", "f", "g", "h"] {
-        register_alone(store, record(session, "A", dead())).await;
+        register(store, record(session, "A", dead())).await;
         for request in 0..60 {
             assert!(begin(store, session, request).await);
             finish(store, session, request, &result(15_500, false), 100).await;
@@ -104,7 +104,7 @@ async fn a_file_of_an_older_build_is_converted_once_it_has_much_free_space() {
     older
         .execute_batch(
             "PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM;
-            CREATE INDEX session_identity ON session (cwd, client, profile); DROP INDEX session_attached",
+            CREATE INDEX session_identity ON session (cwd, client, profile); DROP INDEX session_detached_ms",
         )
         .unwrap();
     assert_eq!(number(&older, "PRAGMA auto_vacuum"), 0);
@@ -118,7 +118,8 @@ async fn a_file_of_an_older_build_is_converted_once_it_has_much_free_space() {
     let pages = number(&other, "PRAGMA page_count");
     assert!(pages < 400 && full > 1900, "{full} pages, then {pages}");
     assert_eq!(number(&other, "SELECT count(*) FROM session"), 8);
-    let indexes = "SELECT count(*) FROM sqlite_schema WHERE name IN ('session_attached', 'session_identity')";
+    let indexes =
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('session_detached_ms', 'session_identity')";
     assert_eq!(number(&other, indexes), 1);
     drop(other);
     assert!(id.is_some() && fixture.reopened().await.id() == id);
