@@ -35,7 +35,7 @@ impl Client {
 
     /// Logs in and opens a session.
     ///
-    /// Wrong credentials are tried once. What passes (no connection, HTTP 408, 429, 502, 503, 504) is tried
+    /// Wrong credentials are tried once. What passes (no connection, HTTP 408, 429 and 5xx) is tried
     /// again within the retry policy; for credentials that are good for one use or that ask a person, only as
     /// long as the server cannot have seen them.
     ///

@@ -6,8 +6,12 @@ use std::time::Instant;
 use super::*;
 
 /// What may pass.
-fn passing() -> [(u16, Fault); 5] {
+fn passing() -> [(u16, Fault); 9] {
     [
+        (500, Fault::status(500)),
+        (501, Fault::status(501)),
+        (520, Fault::status(520)),
+        (529, Fault::status(529)),
         (503, Fault::status(503)),
         (429, Fault::busy(429, 0)),
         (502, Fault::status(502)),
@@ -121,7 +125,7 @@ fn what_does_not_pass_is_a_clear_error_and_not_tried_again() {
     let (warehouse, home) = start();
     let mut client = client(&home);
     let faults =
-        [(Fault::status(500), "HTTP 500"), (Fault::status(403), "HTTP 403"), (Fault::NoJson, "not JSON")];
+        [(Fault::status(400), "HTTP 400"), (Fault::status(404), "HTTP 404"), (Fault::NoJson, "not JSON")];
     for (number, (fault, said)) in faults.into_iter().enumerate() {
         for sql in [insert(&format!("'{number}'")), format!("SELECT '{number}' AS S")] {
             works_again(&mut client);
@@ -138,6 +142,21 @@ fn what_does_not_pass_is_a_clear_error_and_not_tried_again() {
         }
     }
     assert!(warehouse.rows(LOG).is_empty());
+}
+
+/// With 403 a load balancer answers now and then; at a log-in it means that there is no such account.
+#[test]
+fn a_forbidden_submission_is_sent_again_and_a_forbidden_log_in_is_not() {
+    let (warehouse, home) = start();
+    let mut client = client(&home);
+    warehouse.fault(Endpoint::LogIn, Strike::First(1), Fault::status(403));
+    let text = tool_text(&ask(&mut client, "SELECT 1 AS N")).to_owned();
+    assert!(text.contains("HTTP 403") && warehouse.seen(|seen| seen.count(Endpoint::LogIn)) == 1, "{text}");
+    works_again(&mut client);
+    let sql = insert("'forbidden'");
+    warehouse.fault(Endpoint::Submit, Strike::First(2), Fault::status(403));
+    assert_eq!(query(&mut client, &sql), "1 row changed");
+    assert_eq!((submissions(&warehouse, &sql), warehouse.count_key(LOG, "forbidden")), ((1, 1), 1));
 }
 
 #[test]

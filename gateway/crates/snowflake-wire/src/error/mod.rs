@@ -191,7 +191,7 @@ impl Error {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } => true,
             // HTTP 500 is the answer to one request; it says nothing of others.
-            Self::Status { status, .. } => matches!(status, 408 | 429 | 502 | 503 | 504),
+            Self::Status { status, .. } => matches!(status, 408 | 429 | 502..=599),
             Self::Renewal(cause) => cause.is_outage(),
             Self::MaybeProcessed(last) => last.is_outage(),
             _ => false,

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::error::{Cause, Error, Operation};
 
+/// The status for an account that does not exist, and of a proxy or load balancer that lets nothing through.
+const FORBIDDEN: u16 = 403;
+
 /// A failed attempt.
 #[derive(Debug)]
 pub(crate) enum AttemptError {
@@ -34,13 +37,25 @@ impl AttemptError {
         }
     }
 
-    /// Whether another attempt may fare better.
+    /// Whether another attempt may fare better. Of the statuses, those that Snowflake's own drivers take for
+    /// passing (`isRetryableStatus` of gosnowflake, `is_retryable_http_code` of the Python connector): every
+    /// 5xx, 408 and 429, and 403, with which its load balancers answer now and then.
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Untrusted(_) => false,
             Self::NotConnected(_) | Self::Broken(_) | Self::Silent(_) | Self::Truncated => true,
-            Self::Status { status, .. } => matches!(status, 408 | 429 | 502 | 503 | 504),
+            Self::Status { status, .. } => matches!(status, 403 | 408 | 429 | 500..=599),
         }
+    }
+
+    /// Whether the body is not worth a look: what the status says is all there is.
+    pub(super) fn is_without_answer(&self) -> bool {
+        matches!(self, Self::Status { status, .. } if *status != FORBIDDEN) && self.may_pass()
+    }
+
+    /// Whether it says that there is no such account: then a log-in fares no better the next time.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Status { status: FORBIDDEN, .. })
     }
 
     /// Whether the server certainly did not act on the request.

@@ -86,6 +86,11 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Whether it is one of those that make a session.
+    pub(super) fn logs_in(&self) -> bool {
+        matches!(self.operation, Operation::LogIn | Operation::BrowserChallenge)
+    }
+
     /// Waits before the next attempt; whether there is to be none. A request that the server may have acted
     /// on goes on: only so is it known what came of it.
     pub(super) async fn is_given_up_within(&self, pause: Duration, maybe_processed: bool) -> bool {

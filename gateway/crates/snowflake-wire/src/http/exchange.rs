@@ -63,7 +63,8 @@ impl Http {
             };
             maybe_processed |= !error.was_not_processed();
             let elapsed = failing_since.get_or_insert_with(Instant::now).elapsed();
-            let Some(pause) = self.retry().pause(&error, call.replay, attempt.number, elapsed, dice()) else {
+            let pause = self.retry().pause(&error, call.replay, attempt.number, elapsed, dice());
+            let Some(pause) = pause.filter(|_| !(call.logs_in() && error.is_forbidden())) else {
                 return Err(error.into_error(call.operation, self.host(), maybe_processed));
             };
             attempt.reason = error.reason();
@@ -86,7 +87,7 @@ impl Http {
         let response = self.send(request, call.answer_timeout).await.map_err(Failed::Retryable)?;
         let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
         let refused = AttemptError::Status { status, retry_after };
-        if refused.may_pass() {
+        if refused.is_without_answer() {
             return Err(Failed::Retryable(refused));
         }
         let body = self.body(call, response).await?;

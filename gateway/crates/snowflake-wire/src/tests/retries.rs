@@ -39,6 +39,39 @@ async fn a_submission_is_the_same_however_often_it_is_sent() {
     assert_eq!(told, [("", ""), ("1", "503"), ("2", "429"), ("3", "0")]);
 }
 
+/// Load balancers, and what stands before them, answer with any of these now and then.
+#[tokio::test]
+async fn every_status_of_the_server_side_is_tried_again_under_the_same_name() {
+    for status in [403, 408, 429, 500, 501, 502, 503, 504, 520, 529, 599] {
+        let (stand_in, session) = StandIn::logged_in(move |_, times| match times {
+            0 | 1 => Reply::status(status),
+            _ => answers::done("01-a", &["1"]),
+        })
+        .await;
+        assert_eq!(select(&session).await.unwrap(), ["1"], "{status}");
+        let seen = stand_in.seen(SUBMIT);
+        let names: HashSet<_> = seen.iter().map(|again| again.asked("requestId")).collect();
+        assert_eq!((seen.len(), names.len()), (3, 1), "{status}");
+        assert_eq!(seen[2].asked("retryReason"), status.to_string());
+    }
+}
+
+/// What the status says counts, as with Snowflake's drivers; of a 403 the reason is looked for.
+#[tokio::test]
+async fn an_error_of_the_server_side_is_no_answer_whatever_its_body_says() {
+    let (_, session) = StandIn::logged_in(|_, times| match times {
+        0 => answers::refused("000603", "an internal error").but(500),
+        _ => answers::done("01-a", &["1"]),
+    })
+    .await;
+    assert_eq!(select(&session).await.unwrap(), ["1"]);
+    let (stand_in, session) =
+        StandIn::logged_in(|_, _| answers::refused("390422", "not allowed").but(403)).await;
+    let error = select(&session).await.unwrap_err();
+    assert_eq!(error.failure().map(|failure| failure.code.as_str()), Some("390422"), "{error:?}");
+    assert_eq!(stand_in.seen(SUBMIT).len(), 1);
+}
+
 #[tokio::test]
 async fn retries_have_an_end() {
     let (stand_in, session) = StandIn::logged_in(|_, _| Reply::status(503)).await;
@@ -49,7 +82,7 @@ async fn retries_have_an_end() {
 
 #[tokio::test]
 async fn what_does_not_pass_is_not_tried_again() {
-    for status in [400, 404, 500, 501] {
+    for status in [400, 404, 405] {
         let (stand_in, session) = StandIn::logged_in(move |_, _| Reply::status(status)).await;
         let error = select(&session).await.unwrap_err();
         assert!(matches!(error, Error::Status { status: got, .. } if got == status), "{error:?}");
