@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use super::refusal_codes::Refusal;
 use crate::backend::{BackendError, ErrorKind};
 use snowflake_wire::{Error, Failure, QueryId};
 
@@ -56,11 +57,7 @@ pub(super) fn of_connection(error: &Error) -> BackendError {
         Error::LogInRefused(failure) => {
             let mut refused = of_failure(ErrorKind::Unavailable, failure);
             refused.message = format!("Snowflake refuses the log-in: {}", refused.message);
-            refused.with_next_step(
-                "correct user, account or credentials (`snowgate config show` says where they come from), \
-                 then run `snowgate restart`; after a change of an environment variable, run `snowgate stop` \
-                 and restart the client",
-            )
+            refused.with_next_step(Refusal::of(failure).next_step)
         }
         other => {
             let error = BackendError::new(ErrorKind::Unavailable, with_causes(other));

@@ -9,7 +9,7 @@
 //! - `session`: sessions that are kept alive and closed. `circuit_breaker`: requests fail at once during an
 //!   outage.
 //! - `catalog`: the statements behind the tools. `class`: what a statement may do. `context`, `names`,
-//!   `tag`, `shorten`, `stop`, `failure`, `hints`, `settings`: small parts.
+//!   `tag`, `shorten`, `stop`, `failure`, `refusal_codes`, `hints`, `settings`: small parts.
 
 mod admission;
 mod catalog;
@@ -22,6 +22,7 @@ mod failure;
 mod hints;
 mod log_in;
 mod names;
+mod refusal_codes;
 mod run;
 mod session;
 mod settings;

@@ -47,20 +47,20 @@ fn an_approval_that_takes_long_is_told_of_and_counts_when_it_comes() {
 }
 
 #[test]
-fn a_denied_approval_is_an_error_and_is_not_asked_for_again() {
+fn a_denied_approval_is_an_error_and_the_next_call_asks_again() {
     let denied = User::new(user::USER).password(user::PASSWORD).second_factor(SecondFactor::DeniedPush);
     let warehouse = Warehouse::builder().user(denied).start();
     let home = home_of(&warehouse, LINES);
     let mut clients = [(); 5].map(|()| client_with(&home, &[PASSWORD]));
     for client in &mut clients {
-        fails(client, &["MFA authentication was denied", "snowgate restart"]);
+        fails(client, &["MFA authentication was denied", "code 390120", "approve the log-in on your phone"]);
     }
-    assert_eq!(log_ins(&warehouse).len(), 1);
-    warehouse.change_user(user::USER, |tester| {
-        *tester = User::new(user::USER).password(user::PASSWORD);
-    });
-    assert_eq!(home.run(&["restart"]).code, Some(0));
+    assert_eq!(log_ins(&warehouse).len(), clients.len());
+    let gate = Gate::new();
+    gate.open();
+    warehouse.change_user(user::USER, |tester| *tester = with_phone(&gate));
     works(&mut clients[0]);
+    assert_eq!(gate.arrived(), 1);
 }
 
 #[test]

@@ -8,6 +8,16 @@ use super::*;
 
 const PASSWORD: &str = "SNOWFLAKE_PASSWORD";
 
+/// Refused log-ins in a minute, of all clients together, that lock no user.
+const REFUSALS_PER_MINUTE_MAX: usize = 6;
+
+/// Clients that ask again make the gateway ask again, within its bound.
+#[track_caller]
+fn refused_within_the_bound(warehouse: &Warehouse) {
+    let refused = log_ins(warehouse).len();
+    assert!((1..=REFUSALS_PER_MINUTE_MAX).contains(&refused), "{refused}");
+}
+
 /// Five clients ask three times each, all at the same time; each call fails with all of `words`.
 #[track_caller]
 fn all_refused(home: &Home, variables: Variables<'_>, words: &[&str]) -> [Client; 5] {
@@ -100,7 +110,7 @@ fn an_expired_oauth_token() {
     let home = home_of(&warehouse, "authenticator = 'oauth'\n");
     let words = ["OAuth access token expired", "code 390318", "Next step: "];
     all_refused(&home, &[("SNOWFLAKE_TOKEN", user::OAUTH_TOKEN)], &words);
-    assert_eq!(log_ins(&warehouse).len(), 1);
+    refused_within_the_bound(&warehouse);
 }
 
 #[test]
@@ -110,7 +120,7 @@ fn a_revoked_access_token() {
     let home = home_of(&warehouse, "authenticator = 'programmatic_access_token'\n");
     let words = ["Programmatic access token is invalid", "code 394400", "Next step: "];
     all_refused(&home, &[("SNOWFLAKE_TOKEN", user::ACCESS_TOKEN)], &words);
-    assert_eq!(log_ins(&warehouse).len(), 1);
+    refused_within_the_bound(&warehouse);
 }
 
 #[test]
@@ -120,7 +130,7 @@ fn a_locked_user() {
     let home = home_of(&warehouse, "");
     let words = ["temporarily locked", "code 390102", "Next step: "];
     let mut clients = all_refused(&home, &[(PASSWORD, user::PASSWORD)], &words);
-    assert_eq!(log_ins(&warehouse).len(), 1);
+    refused_within_the_bound(&warehouse);
     warehouse.change_user(user::USER, |tester| tester.set_locked(false));
     assert_eq!(home.run(&["restart"]).code, Some(0));
     works(&mut clients[0]);
@@ -200,9 +210,15 @@ fn a_key_of_another_user() {
     let warehouse = Warehouse::start();
     let file = user::other_private_key().display().to_string();
     let home = home_of(&warehouse, &line("private_key_file", &file));
-    let words = ["JWT token is invalid", "code 390144", "snowgate config show", "snowgate restart"];
+    let words = [
+        "JWT token is invalid",
+        "code 390144",
+        "RSA_PUBLIC_KEY_FP",
+        "snowgate config show",
+        "snowgate restart",
+    ];
     let mut clients = all_refused(&home, &[], &words);
-    assert_eq!(log_ins(&warehouse).len(), 1);
+    refused_within_the_bound(&warehouse);
     mended_by_restart(&warehouse, &home, &mut clients[0]);
 }
 
@@ -212,7 +228,7 @@ fn a_role_that_does_not_exist() {
     let home = home_of(&warehouse, "role = 'NOBODY'\n");
     let words = ["Role 'NOBODY'", "code 390189", "Next step: "];
     all_refused(&home, &[(PASSWORD, user::PASSWORD)], &words);
-    assert_eq!(log_ins(&warehouse).len(), 1);
+    refused_within_the_bound(&warehouse);
 }
 
 #[test]
@@ -247,4 +263,72 @@ fn an_unknown_account_is_named() {
         warehouse.clear_faults();
         works(&mut clients[0]);
     }
+}
+
+/// With the VPN off, then on again.
+#[test]
+fn a_network_policy_is_no_reason_to_wait() {
+    let warehouse = Warehouse::start();
+    let message = "Incoming request with IP/Token 127.0.0.1 is not allowed to access Snowflake.";
+    warehouse.fault(Endpoint::LogIn, Strike::First(2), Fault::refusal("390422", message));
+    let home = home_of(&warehouse, "");
+    let mut client = client_with(&home, &[(PASSWORD, user::PASSWORD)]);
+    for refused in 1..=2 {
+        let error =
+            fails(&mut client, &[message, "code 390422", "Next step: ", "VPN", "the next call tries again"]);
+        assert!(!error.contains("not tried again"), "{error}");
+        assert_eq!(log_ins_asked(&warehouse), refused);
+        says(&problem(&home).expect("a problem"), &[message, "VPN"]);
+    }
+    works(&mut client);
+    assert_eq!((log_ins_asked(&warehouse), problem(&home)), (3, None));
+}
+
+#[test]
+fn refusals_that_lock_no_user_are_bounded_for_all_clients_together() {
+    let warehouse = Warehouse::start();
+    warehouse.fault(
+        Endpoint::LogIn,
+        Strike::Always,
+        Fault::refusal("390422", "not allowed to access Snowflake"),
+    );
+    let home = home_of(&warehouse, "");
+    let mut clients = [(); 3].map(|()| client_with(&home, &[(PASSWORD, user::PASSWORD)]));
+    for asked in 0..12 {
+        let error = fails(&mut clients[asked % 3], &["code 390422"]);
+        let bounded = "refused 6 times within a minute";
+        assert_eq!(error.contains(bounded), asked >= REFUSALS_PER_MINUTE_MAX, "{asked}: {error}");
+    }
+    assert_eq!(log_ins_asked(&warehouse), REFUSALS_PER_MINUTE_MAX);
+}
+
+/// Each code that has an advice of its own, and one that is told apart by its text.
+#[test]
+fn a_refusal_says_what_to_do_about_it() {
+    for (code, message, words) in [
+        ("390101", "User access disabled.", &["enable the user"][..]),
+        ("390106", "The password is out of date.", &["Snowsight", "new password"]),
+        ("390432", "Network policy is required.", &["network policy"]),
+        ("390126", "The approval timed out.", &["approve the log-in on your phone", "snowgate login"]),
+        ("394508", "MFA with TOTP is required.", &["snowgate login --passcode"]),
+        ("394400", "Programmatic access token is invalid.", &["ADD PROGRAMMATIC ACCESS TOKEN"]),
+        ("390303", "Invalid OAuth access token.", &["new OAuth token"]),
+        (
+            "399999",
+            "Multi-factor authentication is required for this account.",
+            &["access token", "key pair", "username_password_mfa"],
+        ),
+    ] {
+        let warehouse = Warehouse::start();
+        warehouse.fault(Endpoint::LogIn, Strike::Always, Fault::refusal(code, message));
+        let home = home_of(&warehouse, "");
+        let mut client = client_with(&home, &[(PASSWORD, user::PASSWORD)]);
+        let error = fails(&mut client, &[message, &format!("code {code}"), "Next step: "]);
+        says(&error, words);
+    }
+}
+
+/// Log-ins that were asked for, those that a fault answered included.
+fn log_ins_asked(warehouse: &Warehouse) -> usize {
+    warehouse.seen(|seen| seen.count(Endpoint::LogIn))
 }

@@ -21,16 +21,17 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use self::credentials::Found;
 use self::failure::{crashed, waiting_for_user};
 use self::interactive::InteractiveLogin;
-use self::refusals::{RefusalCache, Stamp};
+use self::refusals::{RefusalCache, Sent, Stamp};
 use self::token_cache::TokenCache;
 use super::circuit_breaker::CircuitBreaker;
 use super::failure::IF_IT_KEEPS_FAILING;
+use super::refusal_codes::Refusal;
 use super::session::{OpenSession, SessionTracker};
 use super::settings::{Authenticator, SnowflakeSettings};
 use crate::backend::{BackendError, ErrorKind};
@@ -42,20 +43,9 @@ const LOG_IN_WAIT_MAX: Duration = Duration::from_secs(25);
 /// A log-in with a password that takes longer than this is waiting for an approval on a phone.
 const APPROVAL_NOTICE_AFTER: Duration = Duration::from_millis(500);
 
-/// How long a refusal counts. Snowflake locks a user after five wrong passwords in a row, for fifteen
-/// minutes.
-const REFUSED_PAUSE: Duration = Duration::from_secs(600);
-
-/// The same for a log-in by browser: it locks no user, but every attempt opens a page.
-const BROWSER_REFUSED_PAUSE: Duration = Duration::from_secs(30);
-
 /// The caller asks for a connection again as soon as it hears that there is none: this keeps it from a busy
 /// loop.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(20);
-
-/// Refusals for a reason other than the remembered token: password wrong, user disabled, user locked,
-/// role unknown.
-const NOT_THE_TOKEN: [&str; 4] = ["390100", "390101", "390102", "390189"];
 
 /// Logs in for all connections.
 pub(super) struct LoginManager {
@@ -132,16 +122,17 @@ impl LoginManager {
     where
         F: Future<Output = Result<Option<Found>, BackendError>>,
     {
+        let since = Instant::now();
         let mut refusals = Arc::clone(&self.refusals).lock_owned().await;
         let Found { credentials, stamp } = match find().await {
             Ok(Some(found)) => found,
-            Ok(None) => return refusals.check(None).map(|()| None),
+            Ok(None) => return refusals.check(None, since).map(|()| None),
             Err(error) => {
                 refusals.record_missing(&error);
                 return Err(error);
             }
         };
-        refusals.check(Some(&stamp))?;
+        refusals.check(Some(&stamp), since)?;
         // Wrong passwords that are sent at the same time lock a user, too.
         let held = (!refusals.last_succeeded || self.has_password()).then_some(refusals);
         let manager = Arc::clone(self);
@@ -168,7 +159,7 @@ impl LoginManager {
             Some(refusals) => refusals,
             None => Arc::clone(&self.refusals).lock_owned().await,
         };
-        let recorded = refusals.record(done, stamp, self.refusal_pause());
+        let recorded = refusals.record(done, Sent { stamp, by_browser: false });
         drop(refusals);
         let logged_in = recorded?;
         self.store_token(logged_in.token).await;
@@ -223,7 +214,7 @@ impl LoginManager {
                     return Ok(session);
                 }
             } else {
-                self.refusals.lock().await.check(None)?;
+                self.refusals.lock().await.check(None, Instant::now())?;
             }
             let may_ask = !self.sessions.has_open() || !self.one_connection_only.load(Ordering::Relaxed);
             let interactive = Arc::clone(&self.interactive);
@@ -243,7 +234,8 @@ impl LoginManager {
     /// Logs in with the user's help. Takes as long as the user does, within bounds.
     async fn ask_the_user(self: Arc<Self>) -> Result<OpenSession, BackendError> {
         // The log-in before this one may have been refused a moment ago.
-        self.refusals.lock().await.check(None)?;
+        self.refusals.lock().await.check(None, Instant::now())?;
+        let by_browser = matches!(self.settings.authenticator, Authenticator::ExternalBrowser);
         let done = match self.settings.authenticator.clone() {
             Authenticator::SecondFactor { password, passcode } => {
                 self.with_second_factor(password, passcode).await
@@ -254,7 +246,7 @@ impl LoginManager {
                 self.send(credentials).await
             }
         };
-        let logged_in = self.refusals.lock().await.record(done, None, self.refusal_pause())?;
+        let logged_in = self.refusals.lock().await.record(done, Sent { stamp: None, by_browser })?;
         self.store_token(logged_in.token).await;
         self.one_connection_only.store(self.remembered_token().await.is_none(), Ordering::Relaxed);
         Ok(logged_in.session)
@@ -304,7 +296,7 @@ impl LoginManager {
 
     /// Removes a token if the token is what was refused; returns whether it was.
     async fn remove_if_stale(self: &Arc<Self>, failure: &Failure, token: Secret) -> bool {
-        if NOT_THE_TOKEN.contains(&failure.code.as_str()) {
+        if !Refusal::of(failure).is_about_token() {
             return false;
         }
         tracing::info!(code = failure.code, "a remembered log-in is no longer valid");
@@ -312,14 +304,6 @@ impl LoginManager {
         // A panic in it is in the log.
         let _ = spawn_blocking(move || manager.tokens.remove(&token)).await;
         true
-    }
-
-    /// How long after a refusal the same credentials are not sent again.
-    fn refusal_pause(&self) -> Duration {
-        match self.settings.authenticator {
-            Authenticator::ExternalBrowser => BROWSER_REFUSED_PAUSE,
-            _ => REFUSED_PAUSE,
-        }
     }
 
     fn has_password(&self) -> bool {
