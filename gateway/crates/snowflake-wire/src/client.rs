@@ -1,12 +1,14 @@
 //! The way in: a client of one account.
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use crate::auth::{BrowserChallenge, Who, challenge};
 use crate::error::Error;
 use crate::http::Http;
 use crate::identity::Identity;
 use crate::log_in::{LogIn, LoggedIn, log_in};
+use crate::query_context::QueryContext;
 use crate::settings::{Account, Settings};
 
 /// A client of one account: it makes sessions. A clone shares its connections.
@@ -15,6 +17,8 @@ pub struct Client {
     http: Http,
     account: Account,
     identity: Identity,
+    /// What the sessions' statements carry back to the server.
+    query_context: Arc<Mutex<QueryContext>>,
 }
 
 impl Client {
@@ -25,7 +29,8 @@ impl Client {
     /// Settings that cannot be used.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let http = Http::new(settings)?;
-        Ok(Self { http, account: settings.account.clone(), identity: settings.identity.clone() })
+        let (account, identity) = (settings.account.clone(), settings.identity.clone());
+        Ok(Self { http, account, identity, query_context: Arc::default() })
     }
 
     /// The server's name.
@@ -43,7 +48,8 @@ impl Client {
     /// [`Error::LogInRefused`] where the server refuses; [`Error::Key`] before anything is sent; anything
     /// that an exchange can fail with.
     pub async fn log_in(&self, wanted: &LogIn) -> Result<LoggedIn, Error> {
-        log_in(&self.http, &self.account, &self.identity, wanted).await
+        let granted = log_in(&self.http, &self.account, &self.identity, wanted).await?;
+        Ok(granted.into_logged_in(self.http.clone(), Arc::clone(&self.query_context)))
     }
 
     /// Asks for the page where a browser logs `user` in. The browser delivers the result to `port` on this

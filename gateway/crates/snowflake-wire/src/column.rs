@@ -43,6 +43,10 @@ pub enum ColumnKind {
     TimestampLtz,
     /// TIMESTAMP_TZ: an instant with the offset it was given in.
     TimestampTz,
+    /// INTERVAL YEAR TO MONTH, YEAR or MONTH.
+    IntervalYearMonth,
+    /// INTERVAL of days, hours, minutes and seconds.
+    IntervalDayTime,
     /// VARIANT.
     Variant,
     /// OBJECT.
@@ -76,6 +80,8 @@ impl ColumnKind {
             "timestamp_ntz" => Self::TimestampNtz,
             "timestamp_ltz" => Self::TimestampLtz,
             "timestamp_tz" => Self::TimestampTz,
+            "interval_year_month" => Self::IntervalYearMonth,
+            "interval_day_time" => Self::IntervalDayTime,
             "variant" => Self::Variant,
             "object" => Self::Object,
             "array" => Self::Array,

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use reqwest::header::HeaderValue;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -72,6 +73,8 @@ pub(crate) struct Envelope {
     success: bool,
     /// Whether the server may have processed an attempt before the one that this answers.
     pub(crate) maybe_processed_before: bool,
+    /// Where the server wants the session's next requests to go, where it says so.
+    pub(crate) route: Option<HeaderValue>,
 }
 
 impl Envelope {
@@ -80,7 +83,7 @@ impl Envelope {
         let data = fields.raw("data").map(|raw| body.slice_ref(raw.as_bytes()));
         let code = fields.text("code").unwrap_or_default();
         let (message, success) = (fields.filled("message"), fields.is_true("success"));
-        Ok(Self { data, code, message, success, body, maybe_processed_before: false })
+        Ok(Self { data, code, message, success, body, maybe_processed_before: false, route: None })
     }
 
     pub(crate) fn has_code(&self) -> bool {
@@ -89,6 +92,11 @@ impl Envelope {
 
     pub(crate) fn code(&self) -> &str {
         &self.code
+    }
+
+    /// Whether the server says something in words.
+    pub(crate) fn has_message(&self) -> bool {
+        self.message.is_some()
     }
 
     pub(crate) fn succeeded(&self) -> bool {

@@ -14,7 +14,8 @@
 //! - `http/`: the pool of connections, one exchange, retries, bodies. `envelope`: the form that answers
 //!   share.
 //! - `auth/`, `log_in/`: proofs, and the log-in that shows one. `session/`: tokens, renewal, keeping alive.
-//! - `statement/`, `query/`: what is submitted, and what becomes of it.
+//! - `statement/`, `query/`: what is submitted, and what becomes of it. `query_context`: what the server wants
+//!   to hear again with the next statement.
 //! - `answer/`, `rows/`, `render/`: columns, rows, cells as text. `stand_in/`: the scripted server.
 //!
 //! Invariant: no token, address with a signature, text of a statement or value of a parameter reaches a log
@@ -38,6 +39,7 @@ mod identity;
 mod ids;
 mod log_in;
 mod query;
+mod query_context;
 mod render;
 mod rows;
 mod secret;

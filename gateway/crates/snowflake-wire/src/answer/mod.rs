@@ -52,7 +52,7 @@ impl Answer {
             session.http(),
             Renderer::new(&columns, &zone),
             columns,
-            total(data),
+            (total(data), announced(data)),
             &data.raw("rowset").map(|rowset| answer.keep(rowset)).unwrap_or_default(),
             remote,
         );
@@ -79,6 +79,16 @@ fn columns(data: &Fields<'_>) -> Vec<Column> {
 /// Rows in all, where the server says so.
 fn total(data: &Fields<'_>) -> Option<u64> {
     let count = data.number("total").or_else(|| data.number("returned"))?;
+    u64::try_from(count).ok()
+}
+
+/// Rows that this result delivers, where the server says so: all of them, unless `ROWS_PER_RESULTSET` keeps
+/// some back. An answer without a list of rows (of a statement that was only compiled) announces none.
+fn announced(data: &Fields<'_>) -> Option<u64> {
+    if data.raw("rowset").is_none() && data.raw("chunks").is_none() {
+        return None;
+    }
+    let count = data.number("returned").or_else(|| data.number("total"))?;
     u64::try_from(count).ok()
 }
 

@@ -89,6 +89,17 @@ pub enum Error {
         /// Whether the server may have processed an attempt.
         maybe_processed: bool,
     },
+    /// The server sends the request on to another one. It is not followed: it would get credentials, tokens or
+    /// the statement.
+    #[error("cannot {operation}: {host} redirects to another host ({to}), which is not followed")]
+    Redirected {
+        /// What was tried.
+        operation: Operation,
+        /// The server's name.
+        host: String,
+        /// The other's name.
+        to: String,
+    },
     /// The server said nothing for too long.
     #[error("cannot {operation}: no answer within {after:?}")]
     TimedOut {
@@ -181,6 +192,7 @@ impl Error {
             | Self::LogInAgain(_)
             | Self::Closed
             | Self::Renewal(_)
+            | Self::Redirected { .. }
             | Self::Untrusted { .. } => true,
             _ => false,
         }

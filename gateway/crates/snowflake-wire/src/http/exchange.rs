@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::{Request, Response};
 use tokio::time::{Instant, timeout};
@@ -15,10 +15,24 @@ use uuid::Uuid;
 use super::attempt_error::AttemptError;
 use super::body::{self, Unread};
 use super::call::Call;
-use super::{Http, call};
+use super::{Http, call, is_same_server};
 use crate::envelope::Envelope;
 use crate::error::{Error, Operation};
 use crate::secret::Secret;
+
+/// The header by which the server sends a session's requests to the same place again: it is sent back as it
+/// came, as Snowflake's JDBC driver does.
+const ROUTE: &str = "x-snowflake-session";
+
+/// Bytes of it that are kept.
+const ROUTE_BYTES_MAX: usize = 4 << 10;
+
+/// What a request of a session shows.
+pub(crate) struct Shown<'a> {
+    pub(crate) token: &'a Secret,
+    /// What the server last said in the header [`ROUTE`].
+    pub(crate) route: Option<HeaderValue>,
+}
 
 /// Why an attempt gave no answer.
 enum Failed {
@@ -36,28 +50,33 @@ struct Attempt {
 }
 
 impl Http {
-    /// Sends `call` as often as it takes and is allowed, showing `token`.
+    /// Sends `call` as often as it takes and is allowed, showing `shown`.
     ///
     /// # Errors
     /// No answer that is one; what the server refuses in an answer is for the caller to find in it.
-    pub(crate) async fn exchange(&self, call: &Call<'_>, token: Option<&Secret>) -> Result<Envelope, Error> {
+    pub(crate) async fn exchange(
+        &self,
+        call: &Call<'_>,
+        shown: Option<&Shown<'_>>,
+    ) -> Result<Envelope, Error> {
         match call.total_timeout {
-            None => self.attempts(call, token).await,
-            Some(after) => timeout(after, self.attempts(call, token))
+            None => self.attempts(call, shown).await,
+            Some(after) => timeout(after, self.attempts(call, shown))
                 .await
                 .unwrap_or(Err(Error::TimedOut { operation: call.operation, after })),
         }
     }
 
-    async fn attempts(&self, call: &Call<'_>, token: Option<&Secret>) -> Result<Envelope, Error> {
+    async fn attempts(&self, call: &Call<'_>, shown: Option<&Shown<'_>>) -> Result<Envelope, Error> {
         let (mut failing_since, mut maybe_processed) = (None, false);
         let mut attempt = Attempt { number: 1, reason: 0, started_ms: unix_ms() };
         loop {
-            let error = match self.attempt(call, token, &attempt).await {
+            let error = match self.attempt(call, shown, &attempt).await {
                 Ok(mut answer) => {
                     answer.maybe_processed_before = maybe_processed;
                     return Ok(answer);
                 }
+                Err(Failed::Final(error)) if maybe_processed => return Err(error.after_uncertain_attempt()),
                 Err(Failed::Final(error)) => return Err(error),
                 Err(Failed::Retryable(error)) => error,
             };
@@ -80,18 +99,37 @@ impl Http {
     async fn attempt(
         &self,
         call: &Call<'_>,
-        token: Option<&Secret>,
+        shown: Option<&Shown<'_>>,
         attempt: &Attempt,
     ) -> Result<Envelope, Failed> {
-        let request = self.request(call, token, attempt).map_err(Failed::Final)?;
+        let request = self.request(call, shown, attempt).map_err(Failed::Final)?;
         let response = self.send(request, call.answer_timeout).await.map_err(Failed::Retryable)?;
         let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
         let refused = AttemptError::Status { status, retry_after };
         if refused.is_without_answer() {
             return Err(Failed::Retryable(refused));
         }
+        self.stays(call.operation, &response).map_err(Failed::Final)?;
+        let route = route(response.headers());
         let body = self.body(call, response).await?;
-        read_envelope(call.operation, refused, body)
+        let mut answer = read_envelope(call.operation, refused, body)?;
+        answer.route = route;
+        Ok(answer)
+    }
+
+    /// Refuses an answer that sends the request to another server.
+    fn stays(&self, operation: Operation, response: &Response) -> Result<(), Error> {
+        let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+        let next = location.and_then(|location| response.url().join(location).ok());
+        match next
+            .filter(|next| response.status().is_redirection() && !is_same_server(&self.shared.base, next))
+        {
+            Some(next) => {
+                let (host, to) = (self.host().to_owned(), next.host_str().unwrap_or_default().to_owned());
+                Err(Error::Redirected { operation, host, to })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Sends `request` and waits for the head of its answer.
@@ -121,14 +159,20 @@ impl Http {
         })
     }
 
-    fn request(&self, call: &Call<'_>, token: Option<&Secret>, attempt: &Attempt) -> Result<Request, Error> {
+    fn request(
+        &self,
+        call: &Call<'_>,
+        shown: Option<&Shown<'_>>,
+        attempt: &Attempt,
+    ) -> Result<Request, Error> {
         let url = self.url(call, attempt)?;
         let mut request = Request::new(call.method.clone(), url);
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static(call.accept));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        if let Some(token) = token {
+        if let Some(Shown { token, route }) = shown {
             headers.insert(AUTHORIZATION, call::authorization(call.operation, token)?);
+            route.as_ref().map(|route| headers.insert(ROUTE, route.clone()));
         }
         if let Some(body) = call.payload.body()? {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -177,6 +221,13 @@ fn read_envelope(operation: Operation, refused: AttemptError, body: Bytes) -> Re
         ))),
         _ => Err(Failed::Retryable(refused)),
     }
+}
+
+/// Where the server wants the session's next requests to go.
+fn route(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut route = headers.get(ROUTE).filter(|route| route.len() <= ROUTE_BYTES_MAX)?.clone();
+    route.set_sensitive(true);
+    Some(route)
 }
 
 /// `Retry-After` in seconds. Its other form, a date, is no use with a clock that may be off, and is not read.

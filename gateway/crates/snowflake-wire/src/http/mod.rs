@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(crate) use attempt_error::AttemptError;
 pub(crate) use body::next_piece;
 pub(crate) use call::{Call, Payload, sensitive_json};
-pub(crate) use exchange::{dice, retry_after};
+pub(crate) use exchange::{Shown, dice, retry_after};
 pub(crate) use inflate::Inflate;
 use reqwest::{StatusCode, redirect};
 pub(crate) use retry::Replay;
@@ -73,7 +73,7 @@ fn client(settings: &Settings) -> Result<reqwest::Client, SettingsError> {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::config(settings.protocol)?)
         .user_agent(settings.identity.user_agent())
-        .redirect(redirect::Policy::custom(follow))
+        .redirect(redirects(settings.base()?))
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(limits.connect_timeout)
@@ -86,13 +86,22 @@ fn client(settings: &Settings) -> Result<reqwest::Client, SettingsError> {
     builder.build().map_err(|error| SettingsError::Client(Cause::from(error)))
 }
 
-/// Follows a redirect or takes it for the answer. Other hosts get no token: the HTTP client takes it away.
-fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    if may_follow(attempt.status(), attempt.previous(), attempt.url()) {
-        attempt.follow()
-    } else {
-        attempt.stop()
-    }
+/// Follows a redirect or takes it for the answer.
+///
+/// What goes to the server (`base`) shows credentials, tokens or a statement, in its head or in its body, so it
+/// is never sent to another one. Storage, whose addresses are signed, may send a download on.
+fn redirects(base: Url) -> redirect::Policy {
+    redirect::Policy::custom(move |attempt| {
+        let (before, next) = (attempt.previous(), attempt.url());
+        let from_base = before.first().is_some_and(|first| is_same_server(&base, first));
+        let stays = !from_base || is_same_server(&base, next);
+        if stays && may_follow(attempt.status(), before, next) { attempt.follow() } else { attempt.stop() }
+    })
+}
+
+/// Whether both are the same host and port.
+fn is_same_server(one: &Url, other: &Url) -> bool {
+    one.host_str() == other.host_str() && one.port_or_known_default() == other.port_or_known_default()
 }
 
 /// Whether the redirect keeps method and body, and does not lead from TLS to plain text, nor in circles.

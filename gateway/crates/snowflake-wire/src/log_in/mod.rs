@@ -74,13 +74,13 @@ pub struct LoggedIn {
     pub mfa_token: Option<Secret>,
 }
 
-/// Logs in and opens the session.
+/// Logs in.
 pub(crate) async fn log_in(
     http: &Http,
     account: &Account,
     identity: &Identity,
     log_in: &LogIn,
-) -> Result<LoggedIn, Error> {
+) -> Result<Granted, Error> {
     let who = Who { account, identity, user: &log_in.user };
     let body = || Ok(request::body(&who, log_in)?);
     // The proof is tried here once, so that a bad key is an error before a connection is made.
@@ -98,5 +98,5 @@ pub(crate) async fn log_in(
     }
     let granted = Granted::read(&answer)?;
     tracing::info!(session_id = granted.session_id, host = http.host(), "logged in");
-    Ok(granted.into_logged_in(http.clone()))
+    Ok(granted)
 }

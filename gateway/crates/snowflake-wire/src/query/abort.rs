@@ -39,9 +39,10 @@ impl Session {
         let body = Payload::Fixed(json!({ "requestId": request.to_string() }).to_string().into());
         let timeout = self.http().limits().answer_timeout;
         // A name of its own: this request is not the one that it aborts.
-        let call = Call::post(Operation::Abort, "/queries/v1/abort-request", timeout)
+        let mut call = Call::post(Operation::Abort, "/queries/v1/abort-request", timeout)
             .named(RequestId::new())
             .with(body);
+        call.counts_retries = true;
         let mut pause = PAUSE_MIN;
         for _ in 1..ATTEMPTS_MAX {
             if self.ask_to_abort(&call).await? == Aborted::Accepted {
@@ -60,9 +61,10 @@ impl Session {
     /// As [`Session::abort`].
     pub async fn abort_query(&self, query: &QueryId) -> Result<Aborted, Error> {
         let path = format!("/queries/{query}/abort-request");
-        let call = Call::post(Operation::Abort, &path, self.http().limits().answer_timeout)
+        let mut call = Call::post(Operation::Abort, &path, self.http().limits().answer_timeout)
             .named(RequestId::new())
             .with(Payload::Fixed("{}".into()));
+        call.counts_retries = true;
         self.ask_to_abort(&call).await
     }
 

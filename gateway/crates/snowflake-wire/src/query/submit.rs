@@ -52,7 +52,8 @@ impl Session {
         statement: &Statement,
         stopped: &CancellationToken,
     ) -> Result<Progress, Error> {
-        let body = statement.body(self.next_statement_number())?;
+        let carried = self.query_context().dto();
+        let body = statement.body(self.next_statement_number(), carried.as_ref())?;
         let timeout = self.http().limits().held_timeout;
         let mut call = Call::post(Operation::Submit, "/queries/v1/query-request", timeout)
             .named(request)
@@ -84,7 +85,8 @@ impl Session {
     }
 
     async fn ask_for_result(&self, path: &str, own: bool) -> Result<Progress, Error> {
-        let call = Call::get(Operation::Result, path, self.http().limits().held_timeout);
+        let mut call = Call::get(Operation::Result, path, self.http().limits().held_timeout);
+        call.counts_retries = true;
         let answer = self.call(&call).await?;
         reply::read(self, Operation::Result, &answer, own)
     }

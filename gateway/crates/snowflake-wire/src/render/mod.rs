@@ -11,6 +11,8 @@
 //! | TIMESTAMP_NTZ(3) | `2024-02-29 23:59:59.123` |
 //! | TIMESTAMP_TZ(3) | `2024-02-29 23:59:59.123 +05:30`, in the value's own offset |
 //! | TIMESTAMP_LTZ(3) | `2024-02-29 23:59:59.123 -08:00`, in the session's time zone |
+//! | INTERVAL YEAR TO MONTH, YEAR, MONTH | `+1-02`, `+1`, `-14` |
+//! | INTERVAL of days and times | `1 day, 2:03:04.5`, `-0:00:01` |
 //!
 //! whatever the session's output formats are: an exact value, of one form. An instant always has its offset,
 //! so it is exact even where the time zone is not known here and UTC is used instead. Numbers, texts,
@@ -19,11 +21,13 @@
 
 mod calendar;
 mod fraction;
+mod interval;
 mod moment;
 mod zone;
 
 pub(crate) use zone::Zone;
 
+use self::interval::YearMonth;
 use crate::column::{Column, ColumnKind};
 
 /// How each column's cells become text.
@@ -39,6 +43,8 @@ enum Form {
     TimestampNtz { scale: usize },
     TimestampLtz { scale: usize, zone: Zone },
     TimestampTz { scale: usize },
+    IntervalYearMonth { parts: YearMonth },
+    IntervalDayTime,
 }
 
 impl Renderer {
@@ -62,6 +68,8 @@ impl Renderer {
             Form::TimestampNtz { scale } => moment::timestamp_ntz(cell, *scale),
             Form::TimestampLtz { scale, zone } => moment::timestamp_ltz(cell, *scale, zone),
             Form::TimestampTz { scale } => moment::timestamp_tz(cell, *scale),
+            Form::IntervalYearMonth { parts } => interval::year_month(cell, *parts),
+            Form::IntervalDayTime => interval::day_time(cell),
         }
     }
 }
@@ -76,6 +84,8 @@ impl Form {
             ColumnKind::TimestampNtz => Self::TimestampNtz { scale },
             ColumnKind::TimestampLtz => Self::TimestampLtz { scale, zone: zone.clone() },
             ColumnKind::TimestampTz => Self::TimestampTz { scale },
+            ColumnKind::IntervalYearMonth => Self::IntervalYearMonth { parts: YearMonth::of(scale) },
+            ColumnKind::IntervalDayTime => Self::IntervalDayTime,
             _ => Self::AsItCame,
         }
     }
@@ -128,6 +138,9 @@ mod tests {
             (ColumnKind::TimestampNtz, Some(9), "1709251199.123456789", "2024-02-29 23:59:59.123456789"),
             (ColumnKind::TimestampLtz, Some(3), "1709251199.123000000", "2024-02-29 15:59:59.123 -08:00"),
             (ColumnKind::TimestampTz, Some(0), "1709251199 1770", "2024-03-01 05:29:59 +05:30"),
+            (ColumnKind::IntervalYearMonth, Some(0), "14", "+1-02"),
+            (ColumnKind::IntervalYearMonth, None, "-14", "-1-02"),
+            (ColumnKind::IntervalDayTime, Some(9), "93784500000000", "1 day, 2:03:04.5"),
         ] {
             assert_eq!(rendered(kind, scale, cell), text);
         }

@@ -31,6 +31,9 @@ const LARGE_ROW_BYTES: usize = 64 * 1024;
 pub struct Rows {
     columns: Arc<[Column]>,
     total: Option<u64>,
+    /// Rows that the server says are in this result, and those that were found in it.
+    announced: Option<u64>,
+    found: u64,
     renderer: Arc<Renderer>,
     /// A large row that is being read.
     reading: Option<JoinHandle<Result<Row, Error>>>,
@@ -44,7 +47,7 @@ impl Rows {
         http: &Http,
         renderer: Renderer,
         columns: Arc<[Column]>,
-        total: Option<u64>,
+        (total, announced): (Option<u64>, Option<u64>),
         inline: &Bytes,
         remote: RemoteRows,
     ) -> Self {
@@ -52,6 +55,8 @@ impl Rows {
         Self {
             columns,
             total,
+            announced,
+            found: 0,
             renderer: Arc::new(renderer),
             reading: None,
             inline,
@@ -76,7 +81,8 @@ impl Rows {
     /// the retry policy's attempts for each chunk; what was read before comes only once.
     ///
     /// # Errors
-    /// The result cannot be read on; after that, always [`Error::GivenUp`].
+    /// The result cannot be read on, or ends before as many rows have come as were announced; after that,
+    /// always [`Error::GivenUp`].
     pub async fn next(&mut self) -> Result<Option<Row>, Error> {
         if self.given_up {
             return Err(Error::GivenUp);
@@ -103,9 +109,17 @@ impl Rows {
     }
 
     async fn next_json(&mut self) -> Result<Option<Bytes>, Error> {
-        match self.inline.next().map_err(|error| error.into_error(Operation::Result))? {
-            Some(json) => Ok(Some(json)),
-            None => self.chunks.next().await,
+        let next = match self.inline.next().map_err(|error| error.into_error(Operation::Result))? {
+            Some(json) => Some(json),
+            None => self.chunks.next().await?,
+        };
+        self.found += u64::from(next.is_some());
+        match self.announced.filter(|announced| next.is_none() && self.found < *announced) {
+            Some(announced) => {
+                let detail = format!("the server announced {announced} rows and delivered {}", self.found);
+                Err(Error::malformed(Operation::Result, detail))
+            }
+            None => Ok(next),
         }
     }
 

@@ -30,7 +30,10 @@ impl Session {
         for _ in 0..=RENEWALS_MAX {
             self.usable()?;
             let tokens = self.tokens().clone();
-            let answer = self.http().exchange(call, Some(&tokens.session)).await;
+            let answer = self.http().exchange(call, Some(&self.shown(&tokens.session))).await;
+            if let Ok(answer) = &answer {
+                self.follow_route(answer);
+            }
             *maybe_processed |= is_uncertain(&answer);
             match expiry(&answer) {
                 Meaning::SessionExpired => {

@@ -15,13 +15,16 @@ use std::time::Duration;
 pub(crate) use context::Known;
 pub use context::SessionContext;
 use renewal::Renewals;
+use reqwest::header::HeaderValue;
 use serde_json::Value;
 pub(crate) use tokens::Tokens;
 use tokio::time::Instant;
 
-use crate::envelope::{self, Fields};
+use crate::envelope::{self, Envelope, Fields};
 use crate::error::Failure;
-use crate::http::Http;
+use crate::http::{Http, Shown};
+use crate::query_context::QueryContext;
+use crate::secret::Secret;
 
 /// A session on the server. A clone is the same session.
 ///
@@ -50,12 +53,25 @@ struct Shared {
     closed: AtomicBool,
     /// Written by each statement's answer.
     known: Mutex<Known>,
+    /// What the next statement carries back. Shared by all sessions of a client: the statement after a write
+    /// may run on another one, and has to read what was written.
+    query_context: Arc<Mutex<QueryContext>>,
+    /// Where the server wants this session's requests to go, in its own words; written by each answer that
+    /// says so.
+    route: Mutex<Option<HeaderValue>>,
     /// Counts statements; the server wants them numbered.
     statements: AtomicU64,
 }
 
 impl Session {
-    pub(crate) fn new(http: Http, id: Option<i64>, tokens: Tokens, known: Known) -> Self {
+    pub(crate) fn new(
+        http: Http,
+        id: Option<i64>,
+        tokens: Tokens,
+        known: Known,
+        query_context: Arc<Mutex<QueryContext>>,
+        route: Option<HeaderValue>,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 http,
@@ -65,6 +81,8 @@ impl Session {
                 ended: OnceLock::new(),
                 closed: AtomicBool::new(false),
                 known: Mutex::new(known),
+                query_context,
+                route: Mutex::new(route),
                 statements: AtomicU64::new(0),
             }),
         }
@@ -119,9 +137,34 @@ impl Session {
 
     /// Takes over what the answer to a statement of this session says of its state.
     pub(crate) fn learn(&self, data: &Fields<'_>, parameters: HashMap<String, Value>) {
-        let mut known = self.known();
-        known.context = known.context.after(data);
-        known.parameters.extend(parameters);
+        let size = {
+            let mut known = self.known();
+            known.context = known.context.after(data);
+            known.parameters.extend(parameters);
+            known.parameters.get("QUERY_CONTEXT_CACHE_SIZE").cloned()
+        };
+        self.query_context().learn(data, size.as_ref());
+    }
+
+    /// What the next statement carries back.
+    pub(crate) fn query_context(&self) -> MutexGuard<'_, QueryContext> {
+        self.shared.query_context.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `token`, with what a request of this session shows beside it.
+    pub(crate) fn shown<'a>(&self, token: &'a Secret) -> Shown<'a> {
+        Shown { token, route: self.route().clone() }
+    }
+
+    /// Takes over where the server wants the next request to go, if `answer` says so.
+    pub(crate) fn follow_route(&self, answer: &Envelope) {
+        if let Some(route) = &answer.route {
+            *self.route() = Some(route.clone());
+        }
+    }
+
+    fn route(&self) -> MutexGuard<'_, Option<HeaderValue>> {
+        self.shared.route.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

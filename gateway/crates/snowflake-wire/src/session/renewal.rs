@@ -93,7 +93,8 @@ impl Session {
             .named(RequestId::new())
             .with(Payload::Fixed(body));
         call.sensitive = true;
-        let answer = self.http().exchange(&call, Some(master)).await?;
+        let answer = self.http().exchange(&call, Some(&self.shown(master))).await?;
+        self.follow_route(&answer);
         if !answer.succeeded() {
             return Err(self.renewal_refused(answer.failure()));
         }

@@ -37,7 +37,7 @@ impl Session {
         call.payload = Payload::Fixed("{}".into());
         call.total_timeout = Some(timeout);
         let token = self.tokens().session.clone();
-        match self.http().exchange(&call, Some(&token)).await {
+        match self.http().exchange(&call, Some(&self.shown(&token))).await {
             Ok(answer) if !is_over(&answer) => {
                 Err(Error::Refused { operation: Operation::Close, failure: Box::new(answer.failure()) })
             }

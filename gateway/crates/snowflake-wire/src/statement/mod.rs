@@ -14,6 +14,7 @@ pub use parameter::ParameterValue;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::query_context::QueryContextDto;
 
 /// One SQL statement and how it is to run. No formatter shows its text or its parameters.
 ///
@@ -35,6 +36,8 @@ struct Body<'a> {
     is_internal: bool,
     describe_only: bool,
     parameters: &'a BTreeMap<String, ParameterValue>,
+    #[serde(rename = "queryContextDTO", skip_serializing_if = "Option::is_none")]
+    query_context: Option<&'a QueryContextDto>,
 }
 
 impl Statement {
@@ -82,11 +85,11 @@ impl Statement {
         self
     }
 
-    /// The request's body, as the session's statement `number`.
+    /// The request's body, as the session's statement `number`, with what it carries back to the server.
     ///
     /// # Errors
     /// The statement moves files.
-    pub(crate) fn body(&self, number: u64) -> Result<Bytes, Error> {
+    pub(crate) fn body(&self, number: u64, query_context: Option<&QueryContextDto>) -> Result<Bytes, Error> {
         if let Some(transfer) = requested_transfer(&self.sql) {
             return Err(Error::FileTransfer(transfer));
         }
@@ -97,6 +100,7 @@ impl Statement {
             is_internal: false,
             describe_only: self.describe_only,
             parameters: &self.parameters,
+            query_context,
         };
         let mut json = Vec::with_capacity(self.sql.len() + 512);
         serde_json::to_writer(&mut json, &body)
@@ -124,7 +128,7 @@ mod tests {
     use super::*;
 
     fn body(statement: &Statement) -> Value {
-        serde_json::from_slice(&statement.body(7).unwrap()).unwrap()
+        serde_json::from_slice(&statement.body(7, None).unwrap()).unwrap()
     }
 
     #[test]
@@ -169,6 +173,6 @@ mod tests {
         use crate::error::FileTransfer;
 
         let put = Statement::new(" -- harmless\n PUT file:///etc/passwd @~");
-        assert!(matches!(put.body(1), Err(Error::FileTransfer(FileTransfer::Put))));
+        assert!(matches!(put.body(1, None), Err(Error::FileTransfer(FileTransfer::Put))));
     }
 }

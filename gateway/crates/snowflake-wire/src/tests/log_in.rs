@@ -56,6 +56,26 @@ async fn wrong_credentials_are_tried_once() {
     }
 }
 
+/// A success without a session: the server wants something else first.
+#[tokio::test]
+async fn a_success_without_a_token_says_what_the_server_wants() {
+    for (action, message, said) in [
+        ("PWD_CHANGE", json!(null), "the password must be changed before anybody can log in with it"),
+        ("EXT_AUTHN_DUO_PUSH", json!("Tap."), "another step first (nextAction EXT_AUTHN_DUO_PUSH): Tap."),
+    ] {
+        let data = json!({"token": null, "masterToken": null, "nextAction": action, "inFlightCtx": "x"});
+        let answer = json!({"data": data, "code": null, "message": message, "success": true});
+        let stand_in = StandIn::start(move |_, _| Reply::json(&answer)).await;
+        let refused = stand_in.client().log_in(&log_in()).await;
+        let Err(Error::LogInRefused(failure)) = refused else { panic!("{refused:?}") };
+        assert!(failure.message.contains(said) && failure.message.contains(action), "{failure}");
+        assert_eq!(stand_in.count(), 1);
+    }
+    let stand_in = StandIn::start(|_, _| answers::success(&json!({}))).await;
+    let error = stand_in.client().log_in(&log_in()).await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot log in: the answer has no session token");
+}
+
 #[tokio::test]
 async fn a_status_that_is_no_answer_is_an_error_by_itself() {
     let stand_in = StandIn::start(|_, _| Reply::status(403)).await;

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{column, done};
 use crate::stand_in::{Reply, StandIn, answers, within};
-use crate::{Error, RequestId, Session, Statement};
+use crate::{Credentials, Error, LogIn, QueryId, RequestId, SecondFactor, Secret, Session, Statement};
 
 const SUBMIT: &str = "/queries/v1/query-request";
 
@@ -208,13 +208,83 @@ async fn other_redirects_are_not() {
 }
 
 #[tokio::test]
-async fn another_host_gets_the_request_without_the_token() {
+async fn another_host_gets_neither_credentials_nor_tokens_nor_statements() {
     let other = StandIn::start(|_, _| answers::done("01-a", &["1"])).await;
     let location = other.url("/there");
-    let (_stand_in, session) =
-        StandIn::logged_in(move |_, _| Reply::status(307).header("Location", location.clone())).await;
-    assert_eq!(select(&session).await.unwrap(), ["1"]);
-    assert_eq!(other.seen("/there")[0].token(), None);
+    for status in [307, 308, 302] {
+        let to = location.clone();
+        let (_stand_in, session) =
+            StandIn::logged_in(move |_, _| Reply::status(status).header("Location", to.clone())).await;
+        for error in [select(&session).await.unwrap_err(), session.renew().await.unwrap_err()] {
+            let why = format!("{error:?}");
+            assert!(why.contains("Redirected") && error.was_not_processed(), "{why}");
+        }
+        let to = location.clone();
+        let stand_in = StandIn::start(move |_, _| Reply::status(status).header("Location", to.clone())).await;
+        let password = Credentials::Password { password: Secret::new("hunter2"), factor: SecondFactor::Push };
+        let refused = stand_in.client().log_in(&LogIn::new("me", password)).await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "cannot log in: 127.0.0.1 redirects to another host (127.0.0.1), which is not followed"
+        );
+        let asked = stand_in.client().browser_challenge("me", 1).await;
+        assert!(matches!(asked, Err(Error::Redirected { .. })), "{asked:?}");
+    }
+    assert_eq!(other.count(), 0);
+}
+
+/// Storage is another matter: its addresses are signed, and a bucket may have moved.
+#[tokio::test]
+async fn a_download_may_be_sent_on_to_another_host() {
+    let other = StandIn::start(|_, _| Reply::body(answers::chunk(0..3))).await;
+    let location = other.url("/there");
+    let storage = StandIn::start(move |_, _| Reply::status(307).header("Location", location.clone())).await;
+    let chunk = storage.url("/chunk");
+    let (_, session) =
+        StandIn::logged_in(move |_, _| answers::chunked("01-a", &[], &[(chunk.clone(), 3)])).await;
+    assert_eq!(select(&session).await.unwrap(), ["0", "1", "2"]);
+}
+
+/// As Snowflake's drivers do with statements: which attempt this is, and why.
+#[tokio::test]
+async fn polls_and_aborts_say_which_attempt_they_are() {
+    let (stand_in, session) = StandIn::logged_in(|_, times| match times {
+        0 => Reply::status(502),
+        _ => answers::done("01-a", &["1"]),
+    })
+    .await;
+    let query = QueryId::parse("01-a").unwrap();
+    done(session.result(&query).await.unwrap());
+    session.abort(RequestId::new()).await.unwrap();
+    session.abort_query(&query).await.unwrap();
+    for path in ["/queries/01-a/result", "/queries/v1/abort-request", "/queries/01-a/abort-request"] {
+        let seen = stand_in.seen(path);
+        let told: Vec<_> =
+            seen.iter().map(|again| (again.asked("retryCount"), again.asked("retryReason"))).collect();
+        assert_eq!(told, [("", ""), ("1", "502")], "{path}");
+    }
+}
+
+/// A server may want all requests of a session in one place.
+#[tokio::test]
+async fn the_header_that_names_a_sessions_place_is_sent_back() {
+    let (stand_in, session) = StandIn::logged_in(|_, times| match times {
+        0 => answers::done("01-a", &["1"]),
+        1 => answers::done("01-a", &["1"]).header("X-Snowflake-Session", "place-1"),
+        2 => answers::done("01-a", &["1"]).header("x-snowflake-session", "place-2"),
+        _ => answers::done("01-a", &["1"]).header("x-snowflake-session", "x".repeat(5000)),
+    })
+    .await;
+    for _ in 0..5 {
+        select(&session).await.unwrap();
+    }
+    session.heartbeat().await.unwrap();
+    let places = |path: &str| -> Vec<_> {
+        stand_in.seen(path).iter().map(|seen| seen.headers.get("x-snowflake-session").cloned()).collect()
+    };
+    let place = |text: &str| Some(text.to_owned());
+    assert_eq!(places(SUBMIT), [None, None, place("place-1"), place("place-2"), place("place-2")]);
+    assert_eq!(places("/session/heartbeat"), [place("place-2")]);
 }
 
 #[tokio::test]

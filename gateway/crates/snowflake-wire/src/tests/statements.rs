@@ -193,3 +193,93 @@ async fn a_token_goes_to_its_own_server_only() {
     assert!(matches!(polled, Err(Error::Malformed { .. })), "{polled:?}");
     assert_eq!(elsewhere.count(), 0);
 }
+
+/// Intervals are months and nanoseconds on the wire.
+#[tokio::test]
+async fn intervals_show_as_what_they_are() {
+    let (_, session) = StandIn::logged_in(|_, _| {
+        let mut data = answers::numbers("01-a", &[]);
+        data["rowtype"] = json!([
+            {"name": "A", "type": "INTERVAL_YEAR_MONTH", "scale": 0, "precision": 4, "nullable": true},
+            {"name": "B", "type": "interval_day_time", "scale": 9, "precision": 9, "nullable": true},
+        ]);
+        data["rowset"] = json!([["14", "93784500000000"], ["-14", null]]);
+        (data["total"], data["returned"]) = (json!(2), json!(2));
+        answers::success(&data)
+    })
+    .await;
+    let mut answer = done(session.submit(RequestId::new(), &Statement::new("select 1")).await.unwrap());
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(answer.rows.next().await.unwrap().unwrap(), [text("+1-02"), text("1 day, 2:03:04.5")]);
+    assert_eq!(answer.rows.next().await.unwrap().unwrap(), [text("-1-02"), None]);
+    assert_eq!(answer.rows.next().await.unwrap(), None);
+}
+
+/// So a statement reads what the one before wrote to a hybrid table, also on another session of the pool.
+#[tokio::test]
+async fn what_an_answer_says_of_what_was_read_goes_with_the_next_statement() {
+    let entry = |timestamp: i64| json!({"id": 0, "timestamp": timestamp, "priority": 0, "context": "CAQ="});
+    let (stand_in, first) = StandIn::logged_in(move |_, times| {
+        let mut data = answers::numbers("01-a", &["1"]);
+        data["queryContext"] = json!({"entries": [entry([7, 9, 8, 8][times])]});
+        answers::success(&data)
+    })
+    .await;
+    let client = stand_in.client();
+    let second = client.log_in(&crate::stand_in::log_in()).await.unwrap().session;
+    let third = client.log_in(&crate::stand_in::log_in()).await.unwrap().session;
+    for session in [&first, &second, &second, &third] {
+        done(session.submit(RequestId::new(), &Statement::new("select 1")).await.unwrap());
+    }
+    let carried: Vec<_> =
+        stand_in.seen(SUBMIT).iter().map(|seen| seen.body["queryContextDTO"].clone()).collect();
+    let sent = |timestamp: i64| {
+        json!({"entries": [
+            {"id": 0, "timestamp": timestamp, "priority": 0, "context": {"base64Data": "CAQ="}}]})
+    };
+    // The first is of another client. An older time does not replace a newer one.
+    assert_eq!(carried, [json!(null), json!(null), sent(9), sent(9)]);
+}
+
+#[tokio::test]
+async fn fewer_rows_than_announced_are_an_error() {
+    for (announced, chunk_rows, is_short) in
+        [(3, None, false), (4, None, true), (5, Some(2), false), (6, Some(2), true)]
+    {
+        let (_, session) = StandIn::logged_in(move |seen, _| {
+            if seen.path == "/chunk" {
+                return Reply::body(answers::chunk(0..2));
+            }
+            let host = seen.headers["host"].clone();
+            let mut data = answers::numbers("01-a", &["1", "2", "3"]);
+            if let Some(rows) = chunk_rows {
+                data["chunks"] = json!([{"url": format!("http://{host}/chunk"), "rowCount": rows}]);
+            }
+            (data["total"], data["returned"]) = (json!(announced), json!(announced));
+            answers::success(&data)
+        })
+        .await;
+        let mut answer = done(session.submit(RequestId::new(), &Statement::new("select 1")).await.unwrap());
+        let read = column(&mut answer.rows).await;
+        match read {
+            Ok(rows) => assert!(!is_short && rows.len() == announced, "{announced}"),
+            Err(error) => {
+                let said = format!("the server announced {announced} rows and delivered {}", announced - 1);
+                assert!(is_short && error.to_string().contains(&said), "{error}");
+            }
+        }
+    }
+}
+
+/// `ROWS_PER_RESULTSET` keeps rows back: then fewer are delivered than there are, as the server says.
+#[tokio::test]
+async fn rows_that_the_server_keeps_back_are_no_error() {
+    let (_, session) = StandIn::logged_in(|_, _| {
+        let mut data = answers::numbers("01-a", &["1", "2"]);
+        data["total"] = json!(100);
+        answers::success(&data)
+    })
+    .await;
+    let mut answer = done(session.submit(RequestId::new(), &Statement::new("select 1")).await.unwrap());
+    assert_eq!((answer.rows.total(), column(&mut answer.rows).await.unwrap().len()), (Some(100), 2));
+}
