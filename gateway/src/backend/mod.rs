@@ -1,7 +1,7 @@
 //! Backends: what runs statements.
 //!
 //! A [`Backend`] opens [`Connection`]s; a connection runs one [`Request`] at a time and fills a capped
-//! [`Collector`] (`traits`, `request`, `catalog`, `context`, `place`, `collector`, `error`). The [`Registry`] knows
+//! [`Collector`] (`traits`, `request`, `catalog`, `context`, `place`, `collector`, `log_in`, `error`). The [`Registry`] knows
 //! the backends by the names of their connections and opens each when it is first used. None of them knows of
 //! sessions, clients or MCP: each request carries the context that it runs in and the [`WriteJournal`] to
 //! ask, and nothing of a request outlives its call.
@@ -13,6 +13,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod journal;
+mod log_in;
 mod place;
 mod registry;
 mod request;
@@ -25,6 +26,7 @@ pub use collector::{Caps, Cell, Collector, Cut, Flow, RowWriter};
 pub use context::Context;
 pub use error::{BackendError, ErrorKind};
 pub use journal::WriteJournal;
+pub use log_in::{LogInError, LogInNeed, LogInRequest};
 pub use place::Place;
 pub use registry::Registry;
 pub use request::{Completion, Operation, Request, RequestOrigin, Transaction};

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{BackendError, Completion, Context, Request};
+use super::{BackendError, Completion, Context, ErrorKind, LogInError, LogInNeed, LogInRequest, Request};
 
 /// A boxed future: what lets [`Backend`] and [`Connection`] be trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -55,6 +55,18 @@ pub trait Backend: Send + Sync + 'static {
     /// Its state, for `status`.
     fn status(&self) -> BackendStatus {
         BackendStatus::default()
+    }
+
+    /// Logs in because somebody asks for it, whatever was refused before.
+    ///
+    /// # Errors
+    /// Nobody is logged in, or not yet.
+    fn log_in(&self, request: LogInRequest) -> BoxFuture<'_, Result<(), LogInError>> {
+        let _ = request;
+        let message = format!("the backend ({}) has no log-in", self.kind());
+        let error = BackendError::new(ErrorKind::Refused, message)
+            .with_next_step("nothing is to be done: its files are opened without one");
+        Box::pin(std::future::ready(Err(LogInError { error, needs: LogInNeed::Unsupported })))
     }
 
     /// Tells the other end that the gateway shuts down, within a bound of the backend's own.

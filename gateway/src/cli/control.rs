@@ -31,7 +31,7 @@ pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 /// Shows whether a gateway is running.
 pub(super) fn status(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
-    match ask_now(&endpoint, Command::Status)? {
+    match ask_now(&endpoint, &Command::Status)? {
         Some(Reply::Status(status)) if args.json => print_json(&status),
         Some(Reply::Status(status)) => print_text(&status_text(&status)),
         Some(_) => bail!("the gateway sent an unexpected reply"),
@@ -42,7 +42,7 @@ pub(super) fn status(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
 /// Lists the sessions.
 pub(super) fn sessions(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
-    match ask_now(&endpoint, Command::Sessions)? {
+    match ask_now(&endpoint, &Command::Sessions)? {
         Some(Reply::Sessions(sessions)) if args.json => print_json(&sessions),
         Some(Reply::Sessions(sessions)) => print_text(&sessions_text(&sessions)),
         Some(_) => bail!("the gateway sent an unexpected reply"),
@@ -51,7 +51,7 @@ pub(super) fn sessions(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
 }
 
 /// Asks the gateway.
-fn ask_now(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>> {
+pub(super) fn ask_now(endpoint: &Endpoint, command: &Command) -> Result<Option<Reply>> {
     let began = Instant::now();
     match ask(endpoint, command) {
         Err(source @ (StartError::Deadline { .. } | StartError::Io { .. })) => {
@@ -84,16 +84,16 @@ pub(super) struct InvalidConfig(String);
 /// Restarts the gateway and waits until the new one answers.
 pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
-    let Some(Reply::Status(before)) = ask_now(&endpoint, Command::Status)? else {
+    let Some(Reply::Status(before)) = ask_now(&endpoint, &Command::Status)? else {
         return no_gateway(&endpoint, false);
     };
     if !Path::new(&before.program).is_file() {
         bail!("not restarted: {} no longer exists; install it again, or run `snowgate stop`", before.program);
     }
-    let before = match ask_now(&endpoint, Command::Restart)? {
+    let before = match ask_now(&endpoint, &Command::Restart)? {
         Some(Reply::Status(before)) => before,
         Some(Reply::Refused(why)) => return Err(InvalidConfig(why).into()),
-        Some(Reply::Sessions(_)) => bail!("the gateway sent an unexpected reply"),
+        Some(Reply::Sessions(_) | Reply::LogIn(_)) => bail!("the gateway sent an unexpected reply"),
         None => return no_gateway(&endpoint, false),
     };
     let after = wait_for_another(&endpoint, &before)?;
@@ -113,7 +113,7 @@ fn wait_for_another(endpoint: &Endpoint, before: &StatusView) -> Result<StatusVi
     let began = Instant::now();
     let mut absent_since = None;
     loop {
-        match ask(endpoint, Command::Status) {
+        match ask(endpoint, &Command::Status) {
             Ok(Some(Reply::Status(after))) if after.instance != before.instance => return Ok(*after),
             _ if is_locked(endpoint)? => absent_since = None,
             // Between two gateways there is a moment without one.

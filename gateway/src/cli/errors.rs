@@ -7,13 +7,14 @@ use serde::Serialize;
 use snowgate_link::endpoint::Endpoint;
 
 use super::control::{InvalidConfig, print_json};
+use super::login::NotLoggedIn;
 use super::{exit, serve};
 use crate::config::{ConfigErrors, PathsError, UnknownProfile};
 
 /// An error for a script. Its fields are part of the interface: they are never renamed nor removed.
 #[derive(Debug, Serialize)]
 pub(super) struct ErrorView {
-    /// `no_gateway`, `usage`, `config` or `internal`.
+    /// `no_gateway`, `usage`, `not_yet`, `refused`, `config` or `internal`.
     kind: &'static str,
     /// What failed.
     message: String,
@@ -40,7 +41,13 @@ impl ErrorView {
     fn of(error: &anyhow::Error) -> Self {
         let exit_code = exit_code(error);
         Self {
-            kind: if exit_code == exit::CONFIG { "config" } else { "internal" },
+            kind: match exit_code {
+                exit::CONFIG => "config",
+                exit::USAGE => "usage",
+                exit::NOT_YET => "not_yet",
+                exit::REFUSED => "refused",
+                _ => "internal",
+            },
             message: error.to_string(),
             causes: error.chain().skip(1).map(ToString::to_string).collect(),
             next_step: serve::next_step(error),
@@ -108,5 +115,6 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<UnknownProfile>()
             || cause.is::<InvalidConfig>()
     });
-    if is_config { exit::CONFIG } else { exit::INTERNAL }
+    let not_logged_in = error.downcast_ref::<NotLoggedIn>().map(NotLoggedIn::exit_code);
+    if is_config { exit::CONFIG } else { not_logged_in.unwrap_or(exit::INTERNAL) }
 }

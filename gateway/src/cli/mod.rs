@@ -8,6 +8,7 @@ mod config;
 mod control;
 mod demo;
 mod errors;
+mod login;
 mod serve;
 mod stop;
 
@@ -26,10 +27,14 @@ pub(crate) mod exit {
     pub(crate) const OK: u8 = 0;
     /// `status`: no gateway is running.
     pub(crate) const NO_GATEWAY: u8 = 3;
-    /// The command line is wrong.
+    /// The command line is wrong, or asks for what there is not.
     pub(crate) const USAGE: u8 = 64;
     /// A fault of Snowgate or of the system, not of the user.
     pub(crate) const INTERNAL: u8 = 70;
+    /// `login`: nobody is logged in yet: the server cannot be reached, or somebody has to act first.
+    pub(crate) const NOT_YET: u8 = 75;
+    /// `login`: the server refuses.
+    pub(crate) const REFUSED: u8 = 77;
     /// The configuration is wrong.
     pub(crate) const CONFIG: u8 = 78;
 }
@@ -42,13 +47,15 @@ Examples:
   snowgate status                                 is the gateway running, and how is it doing?
   snowgate sessions --json                        the connected clients, for a script
   snowgate restart                                after an upgrade, or a change of the config
+  snowgate login                                  log in again now; --passcode asks for a code of your phone
   snowgate config check                           is the configuration valid?
   snowgate completions bash > ~/.local/share/bash-completion/completions/snowgate
 
 MCP clients launch `snowgate-shim`, which starts the gateway if none is running.
 
 Exit codes: 0 success (`stop`: the process is gone, whatever it took), 3 no gateway is running, 64 wrong usage,
-70 internal error, or the gateway does not answer, 78 invalid configuration (`restart`: the gateway goes on).
+70 internal error, or the gateway does not answer, 75 not logged in yet and 77 the log-in was refused (`login`), 78
+invalid configuration (`restart`: the gateway goes on).
 
 With --json, errors are printed as JSON too, on stdout: {\"error\": {\"kind\", \"message\", \"causes\", \"next_step\",
 \"exit_code\"}}.";
@@ -84,6 +91,7 @@ impl Cli {
             Command::Status(args) | Command::Sessions(args) | Command::Config(ConfigCommand::Show(args)) => {
                 args.json
             }
+            Command::Login(args) => args.output.json,
             _ => false,
         }
     }
@@ -98,6 +106,8 @@ pub(crate) enum Command {
     Status(OutputArgs),
     /// List the sessions of the running gateway
     Sessions(OutputArgs),
+    /// Log in to the warehouse now, whatever was refused before; exit codes 77 (refused) and 75 (not yet)
+    Login(LoginArgs),
     /// Stop the running gateway; waits up to drain_timeout_ms for statements, and ends one that hangs
     Stop,
     /// Restart the running gateway with the installed version; clients stay connected
@@ -128,6 +138,18 @@ pub(crate) struct ServeArgs {
     /// The descriptor of the lock, inherited from the gateway that ran in this process before
     #[arg(long, hide = true, value_name = "FD")]
     pub(crate) lock_fd: Option<i32>,
+}
+
+/// How `login` logs in.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// Send a code of your authenticator app. Without CODE it is typed, or read from stdin, where no list of
+    /// processes shows it
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = login::TYPED)]
+    pub(crate) passcode: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// What `demo` does.
@@ -180,6 +202,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Serve(args) => serve::run(cli, args),
         Command::Status(args) => control::status(cli, args),
         Command::Sessions(args) => control::sessions(cli, args),
+        Command::Login(args) => login::login(cli, args),
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
         Command::Demo(args) => demo::run(args),
@@ -217,6 +240,9 @@ mod tests {
             "serve --ready-stdout",
             "status --json",
             "sessions --json",
+            "login",
+            "login --passcode",
+            "login --passcode 123456 --json",
             "stop",
             "restart",
             "demo",

@@ -9,6 +9,7 @@ use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::start::Readiness;
 
 use super::control::NoAnswer;
+use super::login::NotLoggedIn;
 use super::{Cli, ServeArgs};
 use crate::backend::BackendError;
 use crate::config::{Environment, ProcessEnvironment};
@@ -47,6 +48,9 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if cause.is::<NoAnswer>() {
             return Some(NoAnswer::next_step());
+        }
+        if let Some(error) = cause.downcast_ref::<NotLoggedIn>() {
+            return error.next_step();
         }
         if let Some(error) = cause.downcast_ref::<BackendError>() {
             return error.next_step.clone();

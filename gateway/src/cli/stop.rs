@@ -77,7 +77,7 @@ enum Asked {
 fn ask_to_stop(endpoint: &Endpoint, began: Instant) -> Result<Asked> {
     use StartError::{Absent, Endpoint as NotTrusted, ForeignPeer, NotGateway, Refused};
     loop {
-        match ask(endpoint, Command::Stop) {
+        match ask(endpoint, &Command::Stop) {
             Ok(Some(Reply::Status(status))) => return Ok(Asked::Stops(status)),
             Ok(Some(_)) => bail!("the gateway sent an unexpected reply"),
             Ok(None) if !is_locked(endpoint)? => return Ok(Asked::Absent),

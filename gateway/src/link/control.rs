@@ -1,5 +1,5 @@
-//! The control connection: what `snowgate status`, `sessions`, `stop` and `restart` ask, over the same
-//! socket.
+//! The control connection: what `snowgate status`, `sessions`, `login`, `stop` and `restart` ask, over the
+//! same socket.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use snowgate_link::start::{Attempt, StartError, connect};
 use snowgate_link::{BUILD, credit::Window, hello::PROTO};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::log_in::{LogInView, Passcode, log_in};
 use crate::config::{Config, ProcessEnvironment};
 use crate::observe::{StatusView, snapshot};
 use crate::session::SessionView;
@@ -22,11 +23,14 @@ use crate::shared::Shared;
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 const ASK_PAUSE: Duration = Duration::from_millis(50);
 
+/// The same for a log-in, which waits for the warehouse, for 25 s at most.
+const LOG_IN_TIMEOUT: Duration = Duration::from_secs(40);
+
 /// Bytes of a question, at most.
 const COMMAND_BYTES_MAX: usize = 4 * 1024;
 
 /// What can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// How is the gateway?
@@ -37,6 +41,19 @@ pub enum Command {
     Stop,
     /// Finish what runs, and have the program that is then on disk go on.
     Restart,
+    /// Log in to the backend now.
+    LogIn {
+        /// A code of the user's authenticator app.
+        passcode: Option<Passcode>,
+        /// Whether to wait for the log-in under way, instead of starting one.
+        joins: bool,
+    },
+}
+
+impl Command {
+    fn timeout(&self) -> Duration {
+        if matches!(self, Self::LogIn { .. }) { LOG_IN_TIMEOUT } else { ASK_TIMEOUT }
+    }
 }
 
 /// An answer.
@@ -49,6 +66,8 @@ pub enum Reply {
     Sessions(Vec<SessionView>),
     /// To [`Command::Restart`] where the next gateway could not start: why.
     Refused(String),
+    /// To [`Command::LogIn`].
+    LogIn(Box<LogInView>),
 }
 
 /// Serves one control connection.
@@ -72,13 +91,13 @@ pub(super) async fn serve(shared: &Shared, mut stream: &Stream, mut decoder: Dec
                 Err(_) => return,
             };
             let Ok(command) = serde_json::from_slice(frame.payload) else { return };
-            let reply = answer(shared, command);
+            let reply = answer(shared, &command).await;
             let payload = serde_json::to_vec(&reply).unwrap_or_default();
             let bytes =
                 Frame { kind: Kind::Line, flags: 0, seq: 1, re: frame.seq, payload: &payload }.to_bytes();
             let written = stream.write_all(&bytes).await;
             // Also if the one who asked has gone meanwhile.
-            match (command, &reply) {
+            match (&command, &reply) {
                 (Command::Stop, _) => shared.shutdown.stop(),
                 (Command::Restart, Reply::Status(_)) => shared.shutdown.restart(),
                 _ => {}
@@ -100,8 +119,11 @@ pub(super) async fn serve(shared: &Shared, mut stream: &Stream, mut decoder: Dec
     }
 }
 
-fn answer(shared: &Shared, command: Command) -> Reply {
+async fn answer(shared: &Shared, command: &Command) -> Reply {
     match command {
+        Command::LogIn { passcode, joins } => {
+            Reply::LogIn(Box::new(log_in(shared, passcode.as_ref(), *joins).await))
+        }
         Command::Status | Command::Stop => Reply::Status(Box::new(snapshot(shared))),
         // The next gateway could not start with it, and no client would be served.
         Command::Restart => match Config::load(&shared.paths, &ProcessEnvironment) {
@@ -116,8 +138,8 @@ fn answer(shared: &Shared, command: Command) -> Reply {
 ///
 /// # Errors
 /// There is one, but it cannot be asked.
-pub fn ask(endpoint: &Endpoint, command: Command) -> Result<Option<Reply>, StartError> {
-    let deadline = Instant::now() + ASK_TIMEOUT;
+pub fn ask(endpoint: &Endpoint, command: &Command) -> Result<Option<Reply>, StartError> {
+    let deadline = Instant::now() + command.timeout();
     loop {
         match connect(endpoint, &ClientHello::new(Role::Control), deadline)? {
             Attempt::Connected(connected) => {
@@ -151,10 +173,10 @@ fn is_hang_up(error: &std::io::Error) -> bool {
 fn exchange(
     mut stream: &std::os::unix::net::UnixStream,
     rest: &[u8],
-    command: Command,
+    command: &Command,
 ) -> std::io::Result<Reply> {
-    stream.set_read_timeout(Some(ASK_TIMEOUT))?;
-    let payload = serde_json::to_vec(&command)?;
+    stream.set_read_timeout(Some(command.timeout()))?;
+    let payload = serde_json::to_vec(command)?;
     stream.write_all(&Frame { kind: Kind::Line, flags: 0, seq: 1, re: 0, payload: &payload }.to_bytes())?;
     let mut decoder = Decoder::new();
     decoder.push(rest);

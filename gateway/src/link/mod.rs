@@ -4,7 +4,7 @@
 //! their sessions at once. `channel` holds a session's
 //! requests and the writing side, `outbox` what waits to be written, `pins` which lines the shim keeps for
 //! the next gateway, `lines` messages as text; `transport` reads, and carries messages between the intake and `rmcp`. `control` answers
-//! `status`, `sessions`, `stop` and `restart`.
+//! `status`, `sessions`, `login` (`log_in`), `stop` and `restart`.
 
 mod channel;
 mod connection;
@@ -14,6 +14,7 @@ mod handshake;
 mod hellos;
 mod inbound;
 mod lines;
+mod log_in;
 mod outbox;
 mod parcel;
 mod pins;
@@ -25,3 +26,4 @@ mod transport;
 pub use connection::serve_connection;
 pub use control::{Command, Reply, ask};
 pub use hellos::Hellos;
+pub use log_in::{LogInView, Need, Passcode};

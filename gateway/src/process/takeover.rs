@@ -56,7 +56,7 @@ fn try_hold(path: &Path) -> Option<File> {
 
 /// Asks the gateway that runs to stop, if it is one that may be asked.
 fn ask_for_room(endpoint: &Endpoint) {
-    let asked = match ask(endpoint, Command::Status) {
+    let asked = match ask(endpoint, &Command::Status) {
         Ok(Some(Reply::Status(status))) => match why_wait(&status) {
             Some(why) => {
                 tracing::warn!(
@@ -68,7 +68,7 @@ fn ask_for_room(endpoint: &Endpoint) {
             }
             None => {
                 tracing::info!(pid = status.pid, "another gateway runs; asking it to make room");
-                ask(endpoint, Command::Stop)
+                ask(endpoint, &Command::Stop)
             }
         },
         // It starts, or leaves.

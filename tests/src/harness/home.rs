@@ -1,7 +1,7 @@
 //! A `SNOWGATE_HOME` of its own for each test, and the gateway in it.
 
 use std::fs;
-use std::io;
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -169,6 +169,17 @@ impl Home {
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> Output {
         Output::of(self.gateway().args(arguments))
+    }
+
+    /// The same with `input` on its stdin.
+    ///
+    /// # Panics
+    /// As [`Home::run`].
+    #[track_caller]
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(input.as_bytes()).and_then(|()| file.rewind()).expect("writing a file");
+        Output::of(self.gateway().args(arguments).stdin(file))
     }
 
     /// Starts a client and its shim.

@@ -40,7 +40,7 @@ use tokio::time::timeout;
 use self::connection::SnowflakeConnection;
 use self::failure::of_connection;
 use self::log_in::LoginManager;
-use super::{Backend, BackendError, BackendStatus, BoxFuture, Connection, Context};
+use super::{Backend, BackendError, BackendStatus, BoxFuture, Connection, Context, LogInError, LogInRequest};
 use snowflake_wire::{Client, Identity, RetryPolicy, Settings};
 
 /// How long a shutdown waits for the sessions to be closed on the server.
@@ -115,6 +115,10 @@ impl Backend for SnowflakeBackend {
 
     fn status(&self) -> BackendStatus {
         BackendStatus { target: Some(self.target.clone()), problem: self.login_manager.problem() }
+    }
+
+    fn log_in(&self, request: LogInRequest) -> BoxFuture<'_, Result<(), LogInError>> {
+        Box::pin(async move { self.login_manager.log_in_now(request).await })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

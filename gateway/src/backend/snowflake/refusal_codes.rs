@@ -120,7 +120,7 @@ const CODES: [(&str, Reason, &str); 35] = [
 ];
 
 /// Parts of texts, in lower case, for codes that are not in the table.
-const TEXTS: [(&str, Reason, &str); 9] = [
+const TEXTS: [(&str, Reason, &str); 10] = [
     ("is not allowed to access snowflake", Reason::Network, NETWORK),
     ("network policy", Reason::Network, NETWORK),
     ("single-factor", Reason::SecondFactor, SINGLE_FACTOR),
@@ -128,6 +128,7 @@ const TEXTS: [(&str, Reason, &str); 9] = [
     ("multifactor", Reason::SecondFactor, SINGLE_FACTOR),
     ("mfa", Reason::SecondFactor, SINGLE_FACTOR),
     ("password has expired", Reason::User, CHANGE_PASSWORD),
+    ("pwd_change", Reason::User, CHANGE_PASSWORD),
     ("change your password", Reason::User, CHANGE_PASSWORD),
     ("programmatic access token", Reason::Token, ACCESS_TOKEN),
 ];
@@ -146,6 +147,11 @@ impl Refusal {
     /// Whether sending the same again brings the user nearer to being locked.
     pub(super) fn locks(&self) -> bool {
         self.reason == Reason::Password
+    }
+
+    /// Whether an error with this code wants a passcode, or another one.
+    pub(super) fn wants_passcode(code: &str) -> bool {
+        CODES.iter().any(|(known, reason, _)| *known == code && *reason == Reason::Passcode)
     }
 
     /// Whether a remembered token that was sent with it may be what was refused.

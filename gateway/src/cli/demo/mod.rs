@@ -141,7 +141,7 @@ fn play(shim: &std::path::Path, home: &DemoHome, begun: Instant) -> Result<(Vec<
             .map(|thread| thread.join().unwrap_or_else(|_| bail!("a client of the demo failed")))
             .collect::<Result<Vec<_>>>()
     })?;
-    let Some(Reply::Status(status)) = ask(home.endpoint(), Command::Status)? else {
+    let Some(Reply::Status(status)) = ask(home.endpoint(), &Command::Status)? else {
         bail!("the demo's gateway is not running");
     };
     ensure!(status.sessions == SCRIPTS.len(), "{} sessions instead of {}", status.sessions, SCRIPTS.len());

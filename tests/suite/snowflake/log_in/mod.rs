@@ -2,6 +2,7 @@
 //! asked and how often, what is refused and how that is said, and that no secret comes out.
 
 mod browser;
+mod command;
 mod files;
 mod methods;
 mod phone;

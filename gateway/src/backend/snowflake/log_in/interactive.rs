@@ -65,6 +65,18 @@ impl InteractiveLogin {
         self.lock().session.take()
     }
 
+    /// Gives back a session that no request needs yet.
+    pub(super) fn put_back(&self, session: OpenSession) {
+        self.lock().session = Some(session);
+        self.changed.notify_waiters();
+    }
+
+    /// How the last log-in ended; `None` while one is running.
+    pub(super) fn last(&self) -> Option<Result<(), BackendError>> {
+        let state = self.lock();
+        (!state.is_running).then(|| state.failed.clone().map_or(Ok(()), Err))
+    }
+
     /// Sets what the user has to do and is shown elsewhere.
     pub(super) fn announce(&self, notice: String) {
         self.set_notice(notice, true);

@@ -12,6 +12,7 @@ mod browser;
 mod credentials;
 mod failure;
 mod interactive;
+mod on_request;
 mod refusals;
 mod token_cache;
 
@@ -27,6 +28,7 @@ use tracing::Instrument;
 use self::credentials::Found;
 use self::failure::{crashed, waiting_for_user};
 use self::interactive::InteractiveLogin;
+use self::on_request::FreshPasscode;
 use self::refusals::{RefusalCache, Sent, Stamp};
 use self::token_cache::TokenCache;
 use super::circuit_breaker::CircuitBreaker;
@@ -61,6 +63,8 @@ pub(super) struct LoginManager {
     /// Whether the last log-in that asked the user returned no token for further connections. Written by that
     /// log-in.
     one_connection_only: AtomicBool,
+    /// A code that somebody has typed just now, until a log-in takes it.
+    fresh_passcode: FreshPasscode,
 }
 
 /// What a log-in returned.
@@ -86,6 +90,7 @@ impl LoginManager {
             interactive: Arc::default(),
             sessions: Arc::default(),
             one_connection_only: AtomicBool::new(false),
+            fresh_passcode: FreshPasscode::default(),
         }
     }
 
@@ -266,6 +271,7 @@ impl LoginManager {
                 done => return done,
             }
         }
+        let passcode = self.fresh_passcode.take().or(passcode);
         self.send_for_approval(with(passcode.map_or(SecondFactor::Push, SecondFactor::Passcode))).await
     }
 

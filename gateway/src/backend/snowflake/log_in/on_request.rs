@@ -1,0 +1,115 @@
+//! A log-in because somebody asks for it (`snowgate login`): at once, whatever was refused before, and with a
+//! passcode where one is given.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::timeout;
+
+use super::failure::crashed;
+use super::{LOG_IN_WAIT_MAX, LoginManager};
+use crate::backend::snowflake::refusal_codes::Refusal;
+use crate::backend::snowflake::settings::Authenticator;
+use crate::backend::{BackendError, ErrorKind, LogInError, LogInNeed, LogInRequest};
+use snowflake_wire::Secret;
+
+/// Attempts of one request: a second one where the first joined a log-in that was under way without its
+/// passcode, and that failed.
+const ATTEMPTS_MAX: u32 = 2;
+
+/// A passcode until a log-in takes it; it is good for one.
+#[derive(Default)]
+pub(super) struct FreshPasscode(Mutex<Option<Secret>>);
+
+impl FreshPasscode {
+    pub(super) fn take(&self) -> Option<Secret> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set(&self, passcode: Option<Secret>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = passcode;
+    }
+
+    fn is_there(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
+impl LoginManager {
+    /// Logs in now. What the user has to do for it goes on when this returns.
+    ///
+    /// # Errors
+    /// Nobody is logged in, or not yet.
+    pub(in crate::backend::snowflake) async fn log_in_now(
+        self: &Arc<Self>,
+        request: LogInRequest,
+    ) -> Result<(), LogInError> {
+        let trying = timeout(LOG_IN_WAIT_MAX, self.try_now(request));
+        let done = trying.await.unwrap_or_else(|_| Err(self.timed_out()));
+        // It gets old within a minute: no later log-in is to send it.
+        self.fresh_passcode.set(None);
+        done.map_err(|error| LogInError { needs: self.needs(&error), error })
+    }
+
+    async fn try_now(self: &Arc<Self>, request: LogInRequest) -> Result<(), BackendError> {
+        let authenticator = &self.settings.authenticator;
+        if request.passcode.is_some() && !matches!(authenticator, Authenticator::SecondFactor { .. }) {
+            return Err(no_use_for_a_passcode());
+        }
+        if let (true, Some(done)) = (request.joins, self.interactive.last()) {
+            return done;
+        }
+        if !request.joins {
+            self.refusals.lock().await.forget();
+            self.fresh_passcode.set(request.passcode);
+        }
+        if authenticator.asks_the_user() {
+            return self.try_with_user().await;
+        }
+        let session = self.log_in_without_user(|| self.read_credentials()).await?;
+        // It has shown that it works; connections log in by themselves.
+        session.map(drop).ok_or_else(|| crashed(&"there are no credentials"))
+    }
+
+    async fn try_with_user(self: &Arc<Self>) -> Result<(), BackendError> {
+        let mut attempts = 1;
+        loop {
+            match self.log_in_with_user().await {
+                Ok(session) => {
+                    self.interactive.put_back(session);
+                    return Ok(());
+                }
+                // There is a session, and the account gives no second one.
+                Err(error) if error.kind == ErrorKind::Exhausted => return Ok(()),
+                Err(_) if attempts < ATTEMPTS_MAX && self.was_passcode_left() => attempts += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether a log-in has ended without the passcode that was given.
+    fn was_passcode_left(&self) -> bool {
+        self.fresh_passcode.is_there() && self.interactive.notice().is_none()
+    }
+
+    fn needs(&self, error: &BackendError) -> LogInNeed {
+        let code = error.code.as_deref().and_then(|code| code.split(',').next()).unwrap_or_default();
+        let takes_passcode = matches!(self.settings.authenticator, Authenticator::SecondFactor { .. });
+        if error.kind == ErrorKind::Refused {
+            LogInNeed::Unsupported
+        } else if self.interactive.notice().is_some() {
+            LogInNeed::User
+        } else if takes_passcode && Refusal::wants_passcode(code) {
+            LogInNeed::Passcode
+        } else {
+            LogInNeed::Nothing
+        }
+    }
+}
+
+fn no_use_for_a_passcode() -> BackendError {
+    let message = "the authenticator in use takes no passcode, so nothing was sent";
+    BackendError::new(ErrorKind::Refused, message).with_next_step(
+        "for a password with a code, set authenticator = \"username_password_mfa\" under [snowflake] and run \
+         `snowgate restart`; else run `snowgate login` without a passcode",
+    )
+}
