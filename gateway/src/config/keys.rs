@@ -178,8 +178,8 @@ keys! {
     SNOWFLAKE_PORT = snowflake.port: Kind::integer(1, 65_535), default Fallback::Unset, narrows Account;
     /// The protocol. `http` sends everything unencrypted, credentials included: only for test servers.
     SNOWFLAKE_PROTOCOL = snowflake.protocol: Kind::choice(&["https", "http"]), default Fallback::Text("https"), narrows Account;
-    /// The proxy, as `http://host:port`. If it is not set, `HTTPS_PROXY` and `NO_PROXY` are used; put a proxy
-    /// with a password there.
+    /// The proxy, as `http://host:port`. If it is not set, `HTTPS_PROXY`, else `ALL_PROXY` is used (put a proxy
+    /// with a password there). Hosts in `NO_PROXY` are reached without it.
     SNOWFLAKE_PROXY = snowflake.proxy: Kind::Name, default Fallback::Unset, narrows Fixed;
     /// Whether statements that may change something are refused.
     SNOWFLAKE_READ_ONLY = snowflake.read_only: Kind::Boolean, default Fallback::Boolean(true), narrows True;

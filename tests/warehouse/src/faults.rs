@@ -29,6 +29,20 @@ pub enum Fault {
     EndSession,
     /// A redirect of this status (307 or 308) to another address of this server, which answers.
     Redirect(u16),
+    /// A redirect of this status to another server.
+    RedirectTo {
+        /// The status.
+        status: u16,
+        /// Where to.
+        url: String,
+    },
+    /// A success without a token: the service wants this step first, `PWD_CHANGE` for example. Nothing is done.
+    NextAction(String),
+    /// The answer names a place in the header `x-snowflake-session`, where the session's next requests are to
+    /// go.
+    Route(String),
+    /// The answer to a query announces that many rows more than it has.
+    AnnounceMore(u64),
     /// The connection is reset before the request's body is read. Nothing is done.
     ResetUnread,
     /// The request is carried out, and the connection is reset instead of an answer.

@@ -171,13 +171,14 @@ fn written_otherwise(
 
 fn proxy(env: &dyn Environment, settings: &Settings, paths: &Paths) -> Result<Option<Proxy>, ConfigError> {
     let first = |names: [&str; 2]| names.into_iter().find_map(|name| Some((name.to_owned(), env.get(name)?)));
-    let except = first(["NO_PROXY", "no_proxy"]).map(|(_, hosts)| hosts).unwrap_or_default();
+    // In lower case first, as other programs read them.
+    let except = first(["no_proxy", "NO_PROXY"]).map(|(_, hosts)| hosts).unwrap_or_default();
     if let Some(address) = settings.text_if_set(&keys::SNOWFLAKE_PROXY) {
         if address.contains('@') {
             let hint = "put a proxy with a password in the variable HTTPS_PROXY";
             return Err(missing(paths, &keys::SNOWFLAKE_PROXY, "contains a user or password", hint));
         }
-        let proxy = Proxy::parse(&address, except);
+        let proxy = Proxy::parse(&address, &except);
         return proxy
             .map(Some)
             .map_err(|error| invalid_value(settings, paths, &keys::SNOWFLAKE_PROXY, &error));
@@ -190,13 +191,20 @@ fn proxy(env: &dyn Environment, settings: &Settings, paths: &Paths) -> Result<Op
     let Some((variable, address)) = first(names).or_else(|| first(["all_proxy", "ALL_PROXY"])) else {
         return Ok(None);
     };
+    // Of a kind that cannot be used here (SOCKS), it may be there for other programs.
+    if Proxy::is_never_used(&except) {
+        return Ok(None);
+    }
     // Like other programs, accept a host and port without a scheme.
     let with_scheme = if address.contains("://") { address } else { format!("http://{address}") };
-    Proxy::parse(&with_scheme, except).map(Some).map_err(|error| ConfigError {
+    Proxy::parse(&with_scheme, &except).map(Some).map_err(|error| ConfigError {
         place: Place::Variable(variable),
         key: None,
         message: error.to_string(),
-        hint: Some("only HTTP proxies are supported".to_owned()),
+        hint: Some(
+            "only HTTP proxies are supported; where the account is reached without a proxy, set NO_PROXY=*"
+                .to_owned(),
+        ),
     })
 }
 

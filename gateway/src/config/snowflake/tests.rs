@@ -322,6 +322,17 @@ fn proxies_come_from_the_usual_variables() {
     assert!(proxy(&[("HTTPS_PROXY", "p:1")]).account().proxy.is_some());
     assert!(proxy(&[("HTTP_PROXY", "http://p:1")]).account().proxy.is_none());
     assert!(proxy(&[("SNOWFLAKE_PROTOCOL", "http"), ("http_proxy", "http://p:1")]).account().proxy.is_some());
+    for variable in ["all_proxy", "ALL_PROXY"] {
+        assert!(proxy(&[(variable, "http://p:1")]).account().proxy.is_some(), "{variable}");
+        assert!(
+            proxy(&[(variable, "socks5://p:1"), ("NO_PROXY", "*")]).account().proxy.is_none(),
+            "{variable}"
+        );
+    }
+    let both = proxy(&[("HTTPS_PROXY", "http://one:1"), ("ALL_PROXY", "http://two:1")]).account().proxy;
+    assert_eq!(both, proxy(&[("HTTPS_PROXY", "http://one:1")]).account().proxy);
+    let excepted = proxy(&[("HTTPS_PROXY", "p:1"), ("no_proxy", "a.b"), ("NO_PROXY", "*")]).account().proxy;
+    assert_eq!(excepted, proxy(&[("HTTPS_PROXY", "p:1"), ("no_proxy", "a.b")]).account().proxy);
     let error = proxy(&[("ALL_PROXY", "socks5://user:hidden@p:1")]).error();
     assert!(error.starts_with("ALL_PROXY: ") && !error.contains("hidden"), "{error}");
     let error = proxy(&[("SNOWGATE_SNOWFLAKE_PROXY", "http://user:hidden@p:1")]).error();

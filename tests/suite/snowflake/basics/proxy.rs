@@ -87,17 +87,47 @@ fn everything_goes_through_the_proxy_with_its_password() {
     );
 }
 
+/// As the drivers read it: each form, in either spelling of the variable.
 #[test]
 fn a_host_that_is_excepted_is_reached_without_it() {
     let warehouse = Warehouse::start();
     let proxy = Proxy::start(warehouse.address());
-    let home = Home::bare();
-    let key = secrets::private_key();
-    let lines =
-        format!("private_key_file = {:?}\nproxy = 'http://{}'\n", key.display().to_string(), proxy.address);
-    home.configure_account(&warehouse, &lines, "");
-    let mut client = home.launch().env("NO_PROXY", "127.0.0.1").start();
-    client.initialize();
-    assert_eq!(query(&mut client, "SELECT 1 AS N"), "N\n1\n(1 row)");
-    assert!(proxy.heads.lock().expect("nobody panicked").is_empty());
+    let at_port = warehouse.address().to_string();
+    for (variable, except, is_reached_directly) in [
+        ("NO_PROXY", "127.0.0.1", true),
+        ("no_proxy", "other.example, 127.0.0.0/8", true),
+        ("NO_PROXY", "*", true),
+        ("no_proxy", &at_port, true),
+        ("NO_PROXY", "127.0.0.1:1", false),
+        ("NO_PROXY", "10.0.0.0/8,.0.0.1", false),
+    ] {
+        let home = Home::bare();
+        let key = secrets::private_key();
+        let lines = format!(
+            "private_key_file = {:?}\nproxy = 'http://{}'\n",
+            key.display().to_string(),
+            proxy.address
+        );
+        home.configure_account(&warehouse, &lines, "");
+        let mut client = home.launch().env(variable, except).start();
+        client.initialize();
+        assert_eq!(query(&mut client, "SELECT 1 AS N"), "N\n1\n(1 row)");
+        let heads = std::mem::take(&mut *proxy.heads.lock().expect("nobody panicked"));
+        assert_eq!(heads.is_empty(), is_reached_directly, "{variable}={except}: {heads:?}");
+    }
+}
+
+/// The variable for every protocol counts where there is none of the protocol's own.
+#[test]
+fn the_proxy_for_all_is_used_in_either_spelling() {
+    let warehouse = Warehouse::start();
+    for variable in ["all_proxy", "ALL_PROXY"] {
+        let proxy = Proxy::start(warehouse.address());
+        let home = Home::of_warehouse(&warehouse);
+        let address = format!("http://{}", proxy.address);
+        let mut client = home.launch().env(variable, &address).start();
+        client.initialize();
+        assert_eq!(query(&mut client, "SELECT 1 AS N"), "N\n1\n(1 row)");
+        assert!(!proxy.heads.lock().expect("nobody panicked").is_empty(), "{variable}");
+    }
 }

@@ -6,6 +6,7 @@ mod cuts;
 mod large;
 mod outage;
 mod outcome_unknown;
+mod protocol;
 mod retries;
 mod session_close;
 mod sessions;

@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -101,6 +102,10 @@ fn instead(state: &mut State, fault: &Fault, request: &Received) -> Option<Reply
             session.into_iter().for_each(|session| state.end_session(session));
             Refusal::session_gone().reply(status)
         }
+        Fault::RedirectTo { status, url } => Reply::status(*status).with_header("location", url.clone()),
+        Fault::NextAction(action) => Reply::success(&json!({
+            "token": null, "masterToken": null, "nextAction": action, "inFlightCtx": "ctx",
+        })),
         Fault::Redirect(status) => Reply::status(*status).with_header("location", moved(request)),
         _ => return None,
     })
@@ -111,6 +116,17 @@ fn moved(request: &Received) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.query).finish();
     let mark = if query.is_empty() { "" } else { "?" };
     format!("{MOVED}{}{mark}{query}", request.path)
+}
+
+/// Says of an answer that it has `more` rows.
+fn announce(reply: &mut Reply, more: u64) {
+    let Ok(mut answer) = serde_json::from_slice::<Value>(&reply.body) else { return };
+    for name in ["total", "returned"] {
+        if let Some(rows) = answer["data"][name].as_u64() {
+            answer["data"][name] = (rows + more).into();
+        }
+    }
+    reply.body = answer.to_string().into_bytes();
 }
 
 async fn before(fault: Option<&Fault>) {
@@ -131,6 +147,14 @@ async fn after(mut reply: Reply, fault: Option<Fault>) -> Result<Response<Pieces
         }
         Some(Fault::CutBody { after }) => Pace::Cut { after },
         Some(Fault::SlowBody { piece, pause }) => Pace::Slow { piece, pause },
+        Some(Fault::Route(place)) => {
+            reply = reply.with_header("x-snowflake-session", place);
+            Pace::Whole
+        }
+        Some(Fault::AnnounceMore(more)) => {
+            announce(&mut reply, more);
+            Pace::Whole
+        }
         Some(Fault::TruncatedGzip) => {
             reply.body.truncate(reply.body.len() / 2);
             Pace::Whole

@@ -1,6 +1,7 @@
 //! Where the server is and how it is spoken to: read once, then unchanged.
 
 mod address;
+mod except;
 mod limits;
 mod proxy;
 mod retry;

@@ -1,8 +1,9 @@
 //! The proxy between this machine and the server.
 
-use crate::error::SettingsError;
 use url::Url;
 
+use super::except::Exceptions;
+use crate::error::SettingsError;
 use crate::secret::Secret;
 
 /// An HTTP proxy, with which encrypted connections are tunnelled.
@@ -11,16 +12,16 @@ pub struct Proxy {
     /// Without user and password.
     address: Url,
     credentials: Option<(String, Secret)>,
-    except: String,
+    except: Exceptions,
 }
 
 impl Proxy {
     /// Takes `http://[user:password@]host[:port]`, as `HTTPS_PROXY` has it, and hosts to reach without it, as
-    /// `NO_PROXY` lists them: names, `.suffixes`, addresses and networks, with commas.
+    /// `NO_PROXY` lists them: names, `.suffixes`, addresses, networks, each with a port or without, and `*`.
     ///
     /// # Errors
     /// The address is not one.
-    pub fn parse(address: &str, except: impl Into<String>) -> Result<Self, SettingsError> {
+    pub fn parse(address: &str, except: &str) -> Result<Self, SettingsError> {
         let mut address = Url::parse(address).map_err(|_| SettingsError::Proxy)?;
         if !matches!(address.scheme(), "http" | "https") || !address.has_host() {
             return Err(SettingsError::Proxy);
@@ -30,15 +31,23 @@ impl Proxy {
             (!user.is_empty()).then(|| (user, Secret::new(decoded(address.password().unwrap_or_default()))));
         address.set_username("").map_err(|()| SettingsError::Proxy)?;
         address.set_password(None).map_err(|()| SettingsError::Proxy)?;
-        Ok(Self { address, credentials, except: except.into() })
+        Ok(Self { address, credentials, except: Exceptions::parse(except) })
+    }
+
+    /// Whether a list of exceptions, as `NO_PROXY` has it, leaves nothing for a proxy.
+    pub fn is_never_used(except: &str) -> bool {
+        Exceptions::parse(except).is_all()
     }
 
     pub(crate) fn build(&self) -> Result<reqwest::Proxy, SettingsError> {
-        let mut proxy = reqwest::Proxy::all(self.address.as_str()).map_err(|_| SettingsError::Proxy)?;
+        // Whether the library takes it is known only when it is used; this asks for it now.
+        reqwest::Proxy::all(self.address.as_str()).map_err(|_| SettingsError::Proxy)?;
+        let (address, except) = (self.address.clone(), self.except.clone());
+        let mut proxy = reqwest::Proxy::custom(move |url| (!except.cover(url)).then(|| address.clone()));
         if let Some((user, password)) = &self.credentials {
             proxy = proxy.basic_auth(user, password.expose());
         }
-        Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&self.except)))
+        Ok(proxy)
     }
 }
 
