@@ -61,6 +61,7 @@ pub struct Collector {
     cut: Cut,
     bytes_hit: bool,
     shortened: u64,
+    malformed: u64,
 }
 
 /// The end of a cell's text; the highest bit marks NULL. Results stay far below 2 GiB.
@@ -90,6 +91,7 @@ pub struct RowWriter<'a> {
     collector: &'a mut Collector,
     text_before: usize,
     cells_before: usize,
+    malformed: u64,
     is_kept: bool,
 }
 
@@ -103,6 +105,11 @@ impl RowWriter<'_> {
     pub fn text(&mut self, text: &str) {
         self.collector.text.push_str(text);
         self.end_cell(false);
+    }
+
+    /// The cell that is written next is a text whose bytes are not UTF-8.
+    pub fn note_malformed(&mut self) {
+        self.malformed += 1;
     }
 
     /// A cell of formatted text; returns its bytes.
@@ -137,6 +144,7 @@ impl RowWriter<'_> {
         }
         collector.bytes += row_bytes;
         collector.shortened += shortened;
+        collector.malformed += self.malformed;
         collector.rows.push(u32::try_from(collector.ends.len()).unwrap_or(u32::MAX));
         self.is_kept = true;
         let collector = &*self.collector;
@@ -166,6 +174,7 @@ impl Collector {
             cut: Cut::Nothing,
             bytes_hit: false,
             shortened: 0,
+            malformed: 0,
         }
     }
 
@@ -178,7 +187,7 @@ impl Collector {
     /// within [`Collector::room`], and a little for each column.
     pub fn begin_row(&mut self) -> RowWriter<'_> {
         let (text_before, cells_before) = (self.text.len(), self.ends.len());
-        RowWriter { collector: self, text_before, cells_before, is_kept: false }
+        RowWriter { collector: self, text_before, cells_before, malformed: 0, is_kept: false }
     }
 
     /// Takes one row.
@@ -285,6 +294,11 @@ impl Collector {
     pub fn shortened(&self) -> u64 {
         self.shortened
     }
+
+    /// Values of the kept rows whose bytes are not UTF-8: U+FFFD stands for what is wrong in them.
+    pub fn malformed(&self) -> u64 {
+        self.malformed
+    }
 }
 
 #[cfg(test)]
@@ -377,6 +391,18 @@ mod tests {
         }
         assert_eq!((collector.to_rows(), collector.first_cell()), (rows.to_vec(), Some("a")));
         assert_eq!(collector.bytes(), (2 + 4 + 1) + (4 + 3 + 4));
+    }
+
+    #[test]
+    fn malformed_values_are_counted_in_kept_rows_only() {
+        let mut collector = Collector::new(caps(1, 1000, 10));
+        for text in ["kept", "one too many"] {
+            let mut row = collector.begin_row();
+            row.note_malformed();
+            row.text(text);
+            row.end(0);
+        }
+        assert_eq!((collector.row_count(), collector.malformed()), (1, 1));
     }
 
     #[test]

@@ -13,9 +13,10 @@ use super::context_free::is_context_free;
 use super::facts::RequestFacts;
 use super::journaled::{JournalDecision, JournaledStatement};
 use super::request_record::{Outcome, RequestRecord};
+use super::table::{self, Source};
 use super::tool_call::ToolCall;
 use super::tool_name::ToolName;
-use super::{NAME_BYTES_MAX, failure, session_info, table};
+use super::{NAME_BYTES_MAX, failure, session_info};
 use crate::backend::{
     BackendError, BoxFuture, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation,
     RelationKind, Request, RequestOrigin, Transaction, WriteJournal,
@@ -142,7 +143,7 @@ impl Call<'_> {
     }
 
     async fn list(&self, catalog: Catalog) -> Result<CallToolResult, CallError> {
-        Ok(self.text(self.catalog(catalog).await?).await)
+        Ok(self.text(self.catalog(catalog).await?, Source::Catalog).await)
     }
 
     async fn describe_view(&self, arguments: args::DescribeView) -> Result<CallToolResult, CallError> {
@@ -150,7 +151,7 @@ impl Call<'_> {
         let relation = Relation { database: Some(database), schema, name: view_name };
         let described = Catalog::Describe { kind: RelationKind::View, relation: relation.clone() };
         let columns = match self.catalog(described).await {
-            Ok(columns) => Ok(table::render(&columns, false)),
+            Ok(columns) => Ok(table::render(&columns, Source::Catalog)),
             // What a view that no longer works was meant to do is in its definition.
             Err(error) if error.kind == ErrorKind::Statement => Err(error),
             Err(error) => return Err(error.into()),
@@ -175,7 +176,7 @@ impl Call<'_> {
         let relation = Relation { database: Some(database), schema, name: view_name };
         let work = Work::reading(Operation::Catalog(Catalog::Rows(relation)), rows_max);
         let context = self.call_context(Context::default()).await?;
-        Ok(self.text(self.run_in(context, work).await?).await)
+        Ok(self.text(self.run_in(context, work).await?, Source::View).await)
     }
 
     async fn execute_query(
@@ -219,7 +220,7 @@ impl Call<'_> {
         };
         let is_rolled_back = transaction == Transaction::Rollback;
         let result = match done {
-            Ok(done) => Ok(self.text_of(done, is_rolled_back).await),
+            Ok(done) => Ok(self.text(done, Source::Statement { is_rolled_back }).await),
             Err(error) => Err(error),
         };
         statement.settle(&result).await;
@@ -366,15 +367,11 @@ impl Call<'_> {
         if is_asked_again { StopReason::Detach } else { StopReason::Cancel }
     }
 
-    async fn text(&self, done: Completion) -> CallToolResult {
-        self.text_of(done, false).await
-    }
-
-    async fn text_of(&self, done: Completion, is_rolled_back: bool) -> CallToolResult {
+    async fn text(&self, done: Completion, source: Source) -> CallToolResult {
         text_result(if done.rows.bytes() > HEAVY_BYTES as u64 {
-            self.shared.heavy.run(move || table::render(&done, is_rolled_back)).await
+            self.shared.heavy.run(move || table::render(&done, source)).await
         } else {
-            table::render(&done, is_rolled_back)
+            table::render(&done, source)
         })
     }
 

@@ -1,7 +1,8 @@
 //! Results as text: compact, because a model pays for every character, and unambiguous.
 //!
-//! A header line, then one line a row, values joined by `|`. NULL is `NULL`; the text "NULL" is quoted; `\`,
-//! `|` and line breaks inside a value are escaped with `\`.
+//! A header line, then one line a row, values joined by `|`. NULL is `NULL`; the text "NULL" is quoted, and so is
+//! that with quotes around it; `\`, `|` and line breaks inside a value are escaped with `\`. A last line says how
+//! much there is. Where something is missing it is the first line, too: clients cut the end off what is long.
 
 use std::fmt::Write;
 
@@ -10,10 +11,22 @@ use crate::backend::{Collector, Completion, Cut};
 /// What is said of a change that was rolled back, behind what it would have changed.
 const ROLLED_BACK: &str = ", and rolled back because auto_commit is false: nothing is changed";
 
-/// The text of a result; `is_rolled_back`: what the statement changed does not last.
-pub(super) fn render(done: &Completion, is_rolled_back: bool) -> String {
+/// What returned the rows: it decides how to get those that were cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A statement; `is_rolled_back`: what it changed does not last.
+    Statement { is_rolled_back: bool },
+    /// A view, read by its name.
+    View,
+    /// The catalog.
+    Catalog,
+}
+
+/// The text of a result of `source`.
+pub(super) fn render(done: &Completion, source: Source) -> String {
     let rows = &done.rows;
-    let mut text = String::with_capacity(usize::try_from(rows.bytes()).unwrap_or(0) + 128);
+    let is_rolled_back = source == Source::Statement { is_rolled_back: true };
+    let mut text = String::with_capacity(usize::try_from(rows.bytes()).unwrap_or(0) + 256);
     if rows.columns().is_empty() {
         text.push_str(
             &done
@@ -25,13 +38,18 @@ pub(super) fn render(done: &Completion, is_rolled_back: bool) -> String {
         }
         return text;
     }
+    let footer = footer(rows, done.affected, source);
+    if rows.cut() != Cut::Nothing || rows.shortened() > 0 {
+        text.push_str(&footer);
+        text.push('\n');
+    }
     join(&mut text, rows.columns().iter().map(|name| Some(name.as_str())));
     for row in rows.rows() {
         text.push('\n');
         join(&mut text, row);
     }
     text.push('\n');
-    text.push_str(&footer(rows, done.affected, is_rolled_back));
+    text.push_str(&footer);
     if let Some(query_id) = &done.query_id {
         // Writing to a string cannot fail.
         let _ = write!(text, " query id {query_id}");
@@ -46,10 +64,20 @@ fn join<'a>(text: &mut String, cells: impl Iterator<Item = Option<&'a str>>) {
         }
         match cell {
             None => text.push_str("NULL"),
-            Some("NULL") => text.push_str("\"NULL\""),
+            Some(cell) if is_like_null(cell) => {
+                let _ = write!(text, "\"{cell}\"");
+            }
             Some(cell) => escape(text, cell),
         }
     }
+}
+
+/// Whether it is the text "NULL", or what one that looks like it is shown as.
+fn is_like_null(mut cell: &str) -> bool {
+    while let Some(inner) = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')) {
+        cell = inner;
+    }
+    cell == "NULL"
 }
 
 fn escape(text: &mut String, cell: &str) {
@@ -69,38 +97,55 @@ fn escape(text: &mut String, cell: &str) {
 
 /// How many rows there are, what was left out, and how to get it. `affected`: the rows that the statement
 /// changed, if it is one that returns rows of those: then it is not to be run again for the sake of the rest.
-fn footer(rows: &Collector, affected: Option<u64>, is_rolled_back: bool) -> String {
+fn footer(rows: &Collector, affected: Option<u64>, source: Source) -> String {
+    let is_rolled_back = source == Source::Statement { is_rolled_back: true };
     let mut parts = vec![counted(rows.row_count() as u64, "row", "rows")];
     if let Some(affected) = affected {
         let end = if is_rolled_back { ROLLED_BACK } else { ": the statement took effect" };
         parts.push(format!("{}{end}", counted(affected, "row changed", "rows changed")));
     }
-    parts.extend(cut(rows, affected.is_none() || is_rolled_back));
+    parts.extend(cut(rows, (affected.is_none() || is_rolled_back).then_some(source)));
     if rows.shortened() > 0 {
         let shortened = counted(rows.shortened(), "value was", "values were");
         parts.push(format!("{shortened} shortened to fit the size limit; select parts with substr()"));
     }
+    if rows.malformed() > 0 {
+        let (values, have) = (
+            counted(rows.malformed(), "value", "values"),
+            if rows.malformed() == 1 { "has" } else { "have" },
+        );
+        parts.push(format!("{values} {have} bytes that are not UTF-8, shown as \u{FFFD}; hex() shows them"));
+    }
     format!("({})", parts.join("; "))
 }
 
-/// What was cut, and how to get it where asking again does no harm.
-fn cut(rows: &Collector, ask_again: bool) -> Option<String> {
+/// What was cut, and how to get it, where it may be asked for again.
+fn cut(rows: &Collector, ask_again: Option<Source>) -> Option<String> {
     let (count, at_least) = match rows.cut() {
         Cut::Nothing => return None,
         Cut::AtLeast(0) => {
-            return Some("there may be more: the rest took too long to count; raise `limit`".to_owned());
+            let remedy = if ask_again == Some(Source::Catalog) { "" } else { "; raise `limit`" };
+            return Some(format!("there may be more: the rest took too long to count{remedy}"));
         }
         Cut::Rows(count) => (count, ""),
         Cut::AtLeast(count) => (count, "at least "),
     };
     let more = format!("{at_least}{} cut", counted(count, "more row", "more rows"));
-    Some(match (ask_again, rows.cut_by_bytes()) {
-        (false, _) => more,
-        (true, false) => format!("{more}: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET"),
-        (true, true) => format!(
-            "{more}: the size limit was reached; select fewer columns, or page with ORDER BY ... LIMIT ... OFFSET"
-        ),
-    })
+    let Some(source) = ask_again else { return Some(more) };
+    let remedy = match (source, rows.cut_by_bytes()) {
+        (Source::Statement { .. }, false) => "raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET",
+        (Source::Statement { .. }, true) => {
+            "the size limit was reached; select fewer columns, or page with ORDER BY ... LIMIT ... OFFSET"
+        }
+        (Source::View, false) => {
+            "raise `limit`, or page with execute_query and ORDER BY ... LIMIT ... OFFSET"
+        }
+        (Source::View, true) => "the size limit was reached; select fewer columns with execute_query",
+        (Source::Catalog, _) => {
+            "ask for less with `schema` or `like`, or query the catalog with execute_query"
+        }
+    };
+    Some(format!("{more}: {remedy}"))
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {
@@ -111,6 +156,9 @@ fn counted(count: u64, one: &str, many: &str) -> String {
 mod tests {
     use super::*;
     use crate::backend::Caps;
+
+    const STATEMENT: Source = Source::Statement { is_rolled_back: false };
+    const ROLLED: Source = Source::Statement { is_rolled_back: true };
 
     fn completion(rows_max: u64, rows: &[&[Option<&str>]]) -> Completion {
         let mut collector = Collector::new(Caps { rows_max, bytes_max: 1000, count_rows_max: 5 });
@@ -123,26 +171,70 @@ mod tests {
 
     #[test]
     fn values_cannot_be_mistaken_for_structure() {
-        let text = render(&completion(9, &[&[None, Some("NULL")], &[Some("x|y\nz\\"), Some("")]]), false);
+        let text = render(&completion(9, &[&[None, Some("NULL")], &[Some("x|y\nz\\"), Some("")]]), STATEMENT);
         assert_eq!(text, "a|b\nNULL|\"NULL\"\nx\\|y\\nz\\\\|\n(2 rows)");
     }
 
     #[test]
+    fn a_missing_value_looks_like_no_text() {
+        let texts = ["NULL", "\"NULL\"", "\"\"NULL\"\"", "", "\"\"", "null", "\"NULL", "'NULL'"];
+        let cells: Vec<Option<&str>> = [None].into_iter().chain(texts.map(Some)).collect();
+        let rows: Vec<[Option<&str>; 2]> = cells.iter().map(|cell| [*cell, Some("x")]).collect();
+        let rows: Vec<&[Option<&str>]> = rows.iter().map(|row| &row[..]).collect();
+        let text = render(&completion(99, &rows), STATEMENT);
+        let shown: Vec<&str> = text.lines().skip(1).take(rows.len()).collect();
+        assert_eq!(shown[..3], ["NULL|x", "\"NULL\"|x", "\"\"NULL\"\"|x"]);
+        assert_eq!(shown.iter().collect::<std::collections::BTreeSet<_>>().len(), rows.len(), "{shown:?}");
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_marked() {
+        let mut done = completion(9, &[]);
+        let mut row = done.rows.begin_row();
+        row.note_malformed();
+        row.text("a\u{FFFD}");
+        row.text("\u{FFFD}");
+        row.end(0);
+        let text = render(&done, STATEMENT);
+        let footer = "(1 row; 1 value has bytes that are not UTF-8, shown as \u{FFFD}; hex() shows them)";
+        assert_eq!(text, format!("a|b\na\u{FFFD}|\u{FFFD}\n{footer}"));
+    }
+
+    #[test]
+    fn what_is_missing_is_said_before_the_rows_too() {
+        let row: &[Option<&str>] = &[Some("1"), Some("2")];
+        for (source, words) in [
+            (STATEMENT, "raise `limit`, or page with ORDER BY"),
+            (Source::View, "page with execute_query"),
+            (Source::Catalog, "`schema` or `like`"),
+        ] {
+            let text = render(&completion(1, &[row, row]), source);
+            let lines: Vec<&str> = text.lines().collect();
+            assert!(lines[0].starts_with("(1 row; 1 more row cut") && lines[0].contains(words), "{text}");
+            assert_eq!((lines[1], lines[0]), ("a|b", lines[3]), "{text}");
+        }
+        let mut done = completion(9, &[]);
+        done.rows.push_shortened(vec![Some("xy... (999 bytes)".into()), None], 1);
+        let text = render(&done, STATEMENT);
+        assert!(text.starts_with("(1 row; 1 value was shortened") && text.ends_with("substr())"), "{text}");
+    }
+
+    #[test]
     fn an_empty_result_keeps_its_columns() {
-        assert_eq!(render(&completion(9, &[]), false), "a|b\n(0 rows)");
+        assert_eq!(render(&completion(9, &[]), STATEMENT), "a|b\n(0 rows)");
     }
 
     #[test]
     fn what_was_cut_is_counted_and_the_way_to_it_named() {
         let row: &[Option<&str>] = &[Some("1"), Some("2")];
-        let text = render(&completion(1, &[row, row, row]), false);
+        let text = render(&completion(1, &[row, row, row]), STATEMENT);
         assert!(
             text.ends_with(
                 "(1 row; 2 more rows cut: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET)"
             ),
             "{text}"
         );
-        let text = render(&completion(1, &[row; 9]), false);
+        let text = render(&completion(1, &[row; 9]), STATEMENT);
         assert!(text.contains("at least 8 more rows cut"), "{text}");
     }
 
@@ -151,7 +243,7 @@ mod tests {
         let row: &[Option<&str>] = &[Some("1"), Some("2")];
         let mut done = completion(1, &[row, row]);
         done.affected = Some(2);
-        let text = render(&done, false);
+        let text = render(&done, STATEMENT);
         assert!(
             text.ends_with("(1 row; 2 rows changed: the statement took effect; 1 more row cut)"),
             "{text}"
@@ -163,21 +255,21 @@ mod tests {
         let mut done = completion(9, &[]);
         done.rows = Collector::new(Caps { rows_max: 1, bytes_max: 1, count_rows_max: 1 });
         done.affected = Some(1);
-        assert_eq!(render(&done, false), "1 row changed");
+        assert_eq!(render(&done, STATEMENT), "1 row changed");
     }
 
     #[test]
     fn a_change_that_was_rolled_back_says_so() {
         let mut done = completion(9, &[&[Some("1"), Some("2")]]);
-        assert!(render(&done, true).ends_with("(1 row)"), "it changed nothing");
+        assert!(render(&done, ROLLED).ends_with("(1 row)"), "it changed nothing");
         done.affected = Some(1);
         let footer =
             "(1 row; 1 row changed, and rolled back because auto_commit is false: nothing is changed)";
-        assert!(render(&done, true).ends_with(footer), "{}", render(&done, true));
+        assert!(render(&done, ROLLED).ends_with(footer), "{}", render(&done, ROLLED));
         done.rows = Collector::new(Caps { rows_max: 1, bytes_max: 1, count_rows_max: 1 });
         let text = "1 row changed, and rolled back because auto_commit is false: nothing is changed";
-        assert_eq!(render(&done, true), text);
+        assert_eq!(render(&done, ROLLED), text);
         done.affected = None;
-        assert!(render(&done, true).starts_with("done, and rolled back"));
+        assert!(render(&done, ROLLED).starts_with("done, and rolled back"));
     }
 }

@@ -133,6 +133,7 @@ fn a_killed_client_s_shim_leaves_and_its_statement_is_stopped() {
 #[test]
 fn a_shim_stuck_on_a_client_that_does_not_read_leaves_when_told() {
     let home = Home::new();
+    home.configure("[limits]\nbytes_max = 1048576\n");
     let mut client = home.launch().deaf().start();
     let params = json!({"name": "execute_query", "arguments": {
         "query": "select hex(zeroblob(500000)) as zeros",

@@ -227,7 +227,8 @@ fn an_installation_behind_a_link_is_upgraded_by_changing_the_link() {
 fn a_client_that_does_not_read_holds_up_no_restart() {
     const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
     let home = Home::new();
-    home.configure(&format!("[gateway]\ndrain_timeout_ms = {}\n", DRAIN_TIMEOUT.as_millis()));
+    let drain = DRAIN_TIMEOUT.as_millis();
+    home.configure(&format!("[gateway]\ndrain_timeout_ms = {drain}\n[limits]\nbytes_max = 1048576\n"));
     let mut deaf = home.launch().deaf().start();
     deaf.send("initialize", &json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "deaf", "version": "1"}}));
     let wide = json!({"query": "with recursive n(i) as (select 1 union all select i + 1 from n limit 1000) select hex(zeroblob(450)) as x from n"});

@@ -20,12 +20,17 @@ fn a_cut_result_says_how_much_is_missing_and_how_to_get_it() {
     let home = Home::new();
     home.configure("[limits]\nrows_max = 500\n");
     let mut client = ready(&home);
-    let rows = |text: &str| text.lines().count() - 2;
+    let rows = |text: &str| text.lines().count() - 3;
     let answer = client.query(THOUSAND);
     let text = tool_text(&answer);
     assert_eq!(rows(text), 100, "the default limit");
     let footer = "(100 rows; 900 more rows cut: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET)";
     assert_eq!(text.lines().last(), Some(footer));
+    assert_eq!(
+        text.lines().take(2).collect::<Vec<_>>(),
+        [footer, "i"],
+        "clients cut the end off what is long"
+    );
     assert_eq!(answer["result"].get("structuredContent"), None, "no row is sent twice");
 
     let answer = client.call("execute_query", &json!({"query": THOUSAND, "limit": 500}));
@@ -49,6 +54,39 @@ fn a_result_over_the_size_limit_is_cut_and_says_so() {
     let text = tool_text(&answer);
     assert!(text.len() < 4096, "{} bytes", text.len());
     assert!(text.contains("more rows cut") && text.contains("size limit"), "{text}");
+}
+
+#[test]
+fn by_default_a_result_is_as_large_as_clients_pass_on() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    let sql =
+        format!("{THOUSAND}, (select hex(zeroblob(500)) as zeros)").replace("select i from", "select * from");
+    let answer = client.call("execute_query", &json!({"query": sql, "limit": 1000}));
+    let text = tool_text(&answer);
+    assert!((60_000..70_000).contains(&text.len()), "{} bytes", text.len());
+    let (first, last) = (text.lines().next(), text.lines().last());
+    assert!(
+        first == last && first.is_some_and(|note| note.contains("the size limit was reached")),
+        "{first:?}"
+    );
+    let one = client.query("select hex(zeroblob(500000)) as zeros");
+    let text = tool_text(&one);
+    assert!(text.len() < 70_000 && text.contains("0... (1000000 bytes)"), "{} bytes", text.len());
+    assert!(
+        text.starts_with("(1 row; 1 value was shortened") && text.ends_with("select parts with substr())")
+    );
+}
+
+#[test]
+fn no_two_values_look_the_same() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    let sql = "values (null, 'NULL', '\"NULL\"', '', cast(x'61ff' as text))";
+    let answer = client.query(sql);
+    let lines: Vec<&str> = tool_text(&answer).lines().collect();
+    assert_eq!(lines[1], "NULL|\"NULL\"|\"\"NULL\"\"||a\u{FFFD}");
+    assert!(lines[2].starts_with("(1 row; 1 value has bytes that are not UTF-8"), "{}", lines[2]);
 }
 
 /// The most bytes of cell text that the config allows.

@@ -1,5 +1,6 @@
 //! Values as text.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use rusqlite::types::ValueRef;
@@ -72,7 +73,10 @@ impl Shortener<'_> {
     fn text(&mut self, bytes: &[u8]) {
         let room = self.room.max(TEXT_BYTES_MIN);
         // U+FFFD is longer than what it replaces: a text may outgrow its room only once it is text.
-        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(room)]);
+        let (text, is_malformed) = lossy(bytes, room);
+        if is_malformed {
+            self.row.note_malformed();
+        }
         if bytes.len() <= room && text.len() <= room {
             self.row.text(&text);
             self.room = self.room.saturating_sub(text.len() + 1);
@@ -83,6 +87,16 @@ impl Shortener<'_> {
         self.room = 0;
         self.format(format_args!("{shown}... ({} bytes)", bytes.len()));
     }
+}
+
+/// The first `room` bytes as text, and whether one of them is not UTF-8; a character that is cut in two there is.
+fn lossy(bytes: &[u8], room: usize) -> (Cow<'_, str>, bool) {
+    let looked_at = &bytes[..bytes.len().min(room)];
+    let is_malformed = match str::from_utf8(looked_at) {
+        Ok(_) => false,
+        Err(error) => error.error_len().is_some() || bytes.len() <= room,
+    };
+    (String::from_utf8_lossy(looked_at), is_malformed)
 }
 
 /// As much of `text` as fits in `room`; if it is `cut`, without the U+FFFD of a character that was cut in

@@ -24,6 +24,9 @@ const PROGRAM_STEPS_MAX: u32 = 10;
 /// Writes go through, and a gateway that is told to leave lets statements finish however slow the machine is.
 const WRITABLE: &str = "[sqlite]\nread_only = false\n[gateway]\ndrain_timeout_ms = 15000\n";
 
+/// A large result is one of its checks, and the default passes on less.
+const LARGE: &str = "[limits]\nbytes_max = 1048576\n";
+
 /// What a client program checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -81,9 +84,8 @@ impl Plan {
             return fakesnow();
         }
         let home = available(home());
-        if self == Self::CarriedOver {
-            fs::write(home.config_file(), WRITABLE).expect("writing the config file");
-        }
+        let config = if self == Self::CarriedOver { WRITABLE } else { LARGE };
+        fs::write(home.config_file(), config).expect("writing the config file");
         Setting { home, contract: folder().join("contract.json"), _server: None }
     }
 }
@@ -97,7 +99,8 @@ fn fakesnow() -> Setting {
     };
     let statements: Vec<String> = serde_json::from_value(read("fakesnow/seed.json")).expect("statements");
     server.run(&statements);
-    fs::write(home.config_file(), server.config("SALES")).expect("writing the config file");
+    let config = server.config("SALES") + LARGE;
+    fs::write(home.config_file(), config).expect("writing the config file");
     // What it says about databases and their contents is its own, the rest is everybody's.
     let mut contract = read("contract.json");
     if let (Some(all), Value::Object(own)) = (contract.as_object_mut(), read("fakesnow/contract.json")) {
