@@ -7,7 +7,7 @@ const TOKENS_MAX: usize = 100_000;
 
 /// Levels of arrays and objects, at most: fewer than the parser's own bound of 128, which it does not tell from
 /// other faults.
-const DEPTH_MAX: usize = 100;
+pub(super) const DEPTH_MAX: usize = 100;
 
 /// Bytes of a method's name, of a tool's, of a progress token and of a protocol version, at most.
 const WORD_BYTES_MAX: usize = 256;

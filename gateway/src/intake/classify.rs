@@ -13,10 +13,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::bounds::{Outline, excess};
-use super::envelope::{Envelope, read_id};
+use super::envelope::{Envelope, is_blank, read_id};
 use super::extent::Extent;
 use super::meta::{Meta, bytes_of_text};
 use super::rejection::{MISFIT, Rejection, invalid, unfit};
+use super::repair::why_unnamed;
 use crate::mcp::ToolName;
 
 /// What a request does beyond its answer.
@@ -88,6 +89,9 @@ pub struct RequestHead {
 /// # Errors
 /// It is not one, or it is over a bound.
 pub fn classify_line(line: &[u8]) -> Result<Message, Rejection> {
+    if is_blank(line) {
+        return Ok(Message::Ignored);
+    }
     let envelope = Envelope::read(line)?;
     let id = envelope.id.map(read_id).transpose()?;
     if envelope.jsonrpc.as_deref() != Some("2.0") {
@@ -129,8 +133,10 @@ fn classify_request(
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<RequestHead, Rejection> {
-    let known = ParamsHead::read(params).and_then(|head| Some((kind_of(method, head.name)?, head)));
-    let Some((kind, head)) = known else { return Err(unfit(id, method, MISFIT)) };
+    let Some(head) = ParamsHead::read(params) else { return Err(unfit(id, method, MISFIT)) };
+    let Some(kind) = kind_of(method, head.name) else {
+        return Err(unfit(id, method, &format!("{MISFIT}: {}", why_unnamed(params))));
+    };
     let meta = head.meta.map(Meta::read).unwrap_or_default();
     let extent = Extent::of(line);
     let outline = Outline {
@@ -220,6 +226,29 @@ mod tests {
             assert_eq!((found_id.as_deref(), found_code), (id, code), "{line}: {message}");
             assert!(message.contains(word), "{line}: {message}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_message() {
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        assert!(matches!(classify_line(format!("\u{feff}{ping}").as_bytes()), Ok(Message::Request(_))));
+        assert!(matches!(classify_line("\u{feff}\r".as_bytes()), Ok(Message::Ignored)));
+        assert!(classify_line(format!("\u{feff}\u{feff}{ping}").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn utf16_is_named() {
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+        for text in [ping.to_owned(), format!("\u{feff}{ping}"), format!("{ping}\r"), format!(" {ping}")] {
+            // The second half of a newline before it begins the next line.
+            for line in [little(&text), big(&text), [vec![0], little(&text)].concat()] {
+                let message = classify_line(&line).unwrap_err().error.message;
+                assert!(message.contains("UTF-16") && message.contains("write UTF-8"), "{message}");
+            }
+        }
+        assert!(matches!(classify_line(&[0]), Ok(Message::Ignored)));
     }
 
     #[test]

@@ -12,6 +12,13 @@ use super::rejection::{Rejection, invalid, parse_error};
 /// An id's bytes, at most: every answer repeats it, and so does what is known of a request.
 pub(super) const ID_BYTES_MAX: usize = 256;
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// U+FEFF in UTF-16, either way round.
+const UTF16_MARKS: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
+/// A NUL within so many bytes shows UTF-16.
+const UTF16_LOOK_BYTES: usize = 4;
+
 /// A message's members.
 #[derive(Deserialize)]
 pub(super) struct Envelope<'a> {
@@ -40,9 +47,7 @@ impl<'a> Envelope<'a> {
     /// # Errors
     /// It is none.
     pub(super) fn read(line: &'a [u8]) -> Result<Self, Rejection> {
-        let text = str::from_utf8(line).map_err(|error| {
-            parse_error(format!("Parse error: the message is not UTF-8 (byte {})", error.valid_up_to()))
-        })?;
+        let text = text_of(line)?;
         if text.trim_start().starts_with('[') {
             return Err(invalid(None, "JSON-RPC batches are not supported; send one message a line"));
         }
@@ -51,6 +56,29 @@ impl<'a> Envelope<'a> {
             _ => parse_error(format!("Parse error: the message is not JSON ({})", shortened(&error))),
         })
     }
+}
+
+/// Nothing but blanks: what is left of an empty line whose writer began with a byte order mark, or of one in
+/// UTF-16, of which the shim sees the halves.
+pub(super) fn is_blank(line: &[u8]) -> bool {
+    let rest = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+    rest.iter().all(|&byte| byte == 0 || byte.is_ascii_whitespace())
+}
+
+/// `line` as text, without the byte order mark that some clients begin their first message with.
+fn text_of(line: &[u8]) -> Result<&str, Rejection> {
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+    // No message in UTF-8 begins with a NUL, or has one behind its first character.
+    let begin = &line[..line.len().min(UTF16_LOOK_BYTES)];
+    if UTF16_MARKS.iter().any(|mark| line.starts_with(mark)) || begin.contains(&0) {
+        let place = begin.iter().position(|&byte| byte == 0 || byte >= 0x80).unwrap_or(0);
+        return Err(parse_error(format!(
+            "Parse error: the message is not UTF-8 (byte {place}) but UTF-16, as it seems; have the client write UTF-8"
+        )));
+    }
+    str::from_utf8(line).map_err(|error| {
+        parse_error(format!("Parse error: the message is not UTF-8 (byte {})", error.valid_up_to()))
+    })
 }
 
 /// The parser's words, which may repeat a text as long as the line.

@@ -15,6 +15,7 @@ mod meta;
 mod parse;
 mod registration;
 mod rejection;
+mod repair;
 mod running;
 
 pub use admission::{Admission, Arrival, Backlog, Cancelled, Limits, Next};

@@ -5,15 +5,17 @@
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, ClientRequest, GetExtensions, JsonRpcMessage, PingRequest,
-    RequestId, RequestMetaObject,
+    CallToolRequest, CallToolRequestParams, ClientRequest, CustomRequest, GetExtensions, JsonRpcMessage,
+    PingRequest, RequestId, RequestMetaObject,
 };
 use rmcp::service::RxJsonRpcMessage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
 use super::envelope::Envelope;
 use super::rejection::{MISFIT, Rejection, unfit};
+use super::repair::{object, repair_meta, repaired};
 
 /// A message as `rmcp` takes it.
 pub type Incoming = RxJsonRpcMessage<RoleServer>;
@@ -21,23 +23,55 @@ pub type Incoming = RxJsonRpcMessage<RoleServer>;
 /// Parses the request in `line`, which [`super::classify_line`] has found to be one with this id.
 ///
 /// # Errors
-/// Its params do not fit its method.
+/// Its params do not fit its method, whatever one reads into them.
 pub fn parse_request(line: &[u8], id: &RequestId) -> Result<Box<Incoming>, Rejection> {
     let envelope = Envelope::read(line)?;
     let method = envelope.method.unwrap_or_default();
-    let request = match &*method {
-        "tools/call" => call(envelope.params),
-        "ping" => ping(envelope.params),
-        method => other(line, method),
+    let request = if is_served(&method) {
+        served(&method, envelope.params)
+            .map_err(|why| unfit(id.clone(), &method, &format!("{MISFIT}: {why}")))
+    } else {
+        Ok(unknown(&method, envelope.params))
     };
-    match request {
-        Some(request) => Ok(Box::new(JsonRpcMessage::request(request, id.clone()))),
-        None => Err(unfit(id.clone(), &method, MISFIT)),
+    let mut request = request?;
+    if let Some(meta) = request.extensions_mut().get_mut::<RequestMetaObject>() {
+        repair_meta(meta);
+    }
+    Ok(Box::new(JsonRpcMessage::request(request, id.clone())))
+}
+
+/// The methods that are offered. Every other is answered in one way, also where `rmcp` knows it.
+fn is_served(method: &str) -> bool {
+    matches!(
+        method,
+        "initialize" | "ping" | "server/discover" | "subscriptions/listen" | "tools/list" | "tools/call"
+    )
+}
+
+fn served(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, String> {
+    let params = object(params)?;
+    // `rmcp` takes a list with wrong params for one without.
+    if method != "tools/list"
+        && let Some(request) = typed(method, params)
+    {
+        return Ok(request);
+    }
+    let given = params.map_or(Ok(Map::new()), serde_json::from_str).map_err(|_| "they cannot be read")?;
+    let repaired = Value::Object(repaired(method, given)?).to_string();
+    typed(method, Some(&repaired)).ok_or_else(|| "they cannot be read".to_owned())
+}
+
+/// The request, if its params are what `rmcp` takes.
+fn typed(method: &str, params: Option<&str>) -> Option<ClientRequest> {
+    match method {
+        "tools/call" => call(params?),
+        "ping" => ping(params),
+        method => other(method, params),
     }
 }
 
-fn call(params: Option<&RawValue>) -> Option<ClientRequest> {
-    let mut params: CallToolRequestParams = serde_json::from_str(object(params?)?).ok()?;
+fn call(params: &str) -> Option<ClientRequest> {
+    let mut params: CallToolRequestParams = serde_json::from_str(params).ok()?;
     let meta = params.meta.take();
     let mut request = CallToolRequest::new(params);
     if let Some(meta) = meta {
@@ -46,17 +80,14 @@ fn call(params: Option<&RawValue>) -> Option<ClientRequest> {
     Some(ClientRequest::CallToolRequest(request))
 }
 
-/// What a ping may have.
+/// What a ping, or a request of a method that there is not, may have.
 #[derive(Default, Deserialize)]
-struct PingParams {
+struct MetaOnly {
     _meta: Option<RequestMetaObject>,
 }
 
-fn ping(params: Option<&RawValue>) -> Option<ClientRequest> {
-    let params = match params.filter(|params| params.get() != "null") {
-        Some(params) => serde_json::from_str(object(params)?).ok()?,
-        None => PingParams::default(),
-    };
+fn ping(params: Option<&str>) -> Option<ClientRequest> {
+    let params: MetaOnly = params.map_or(Ok(MetaOnly::default()), serde_json::from_str).ok()?;
     let mut request = ClientRequest::PingRequest(PingRequest::default());
     if let Some(meta) = params._meta {
         request.extensions_mut().insert(meta);
@@ -64,26 +95,26 @@ fn ping(params: Option<&RawValue>) -> Option<ClientRequest> {
     Some(request)
 }
 
-/// `params` if they are an object.
-fn object(params: &RawValue) -> Option<&str> {
-    Some(params.get()).filter(|params| params.starts_with('{'))
-}
-
-fn other(line: &[u8], method: &str) -> Option<ClientRequest> {
-    match serde_json::from_slice::<Incoming>(line).ok()? {
-        // What `rmcp` cannot read as the method it knows becomes a custom request, and then an unknown
-        // method.
-        JsonRpcMessage::Request(request) => match (request.request, is_known(method)) {
-            (ClientRequest::CustomRequest(_), true) => None,
-            (request, _) => Some(request),
-        },
-        JsonRpcMessage::Response(_) | JsonRpcMessage::Notification(_) | JsonRpcMessage::Error(_) => None,
+fn other(method: &str, params: Option<&str>) -> Option<ClientRequest> {
+    let mut message = json!({ "method": method });
+    if let Some(params) = params {
+        message["params"] = serde_json::from_str(params).ok()?;
+    }
+    match serde_json::from_value(message).ok()? {
+        // What `rmcp` cannot read as the method it knows becomes a custom request.
+        ClientRequest::CustomRequest(_) => None,
+        request => Some(request),
     }
 }
 
-/// The methods whose malformed params are worth naming.
-fn is_known(method: &str) -> bool {
-    matches!(method, "initialize" | "server/discover" | "subscriptions/listen" | "tools/list")
+/// A request of a method that is not offered: its params are nobody's concern.
+fn unknown(method: &str, params: Option<&RawValue>) -> ClientRequest {
+    let mut request = CustomRequest::new(method, None);
+    let params = params.and_then(|params| serde_json::from_str::<MetaOnly>(params.get()).ok());
+    if let Some(meta) = params.and_then(|params| params._meta) {
+        request.extensions.insert(meta);
+    }
+    ClientRequest::CustomRequest(request)
 }
 
 #[cfg(test)]
@@ -118,7 +149,6 @@ mod tests {
             ("ping", Value::Null),
             ("ping", json!({"_meta": meta, "unknown": [1]})),
             ("tools/list", json!({"cursor": "c", "_meta": meta})),
-            ("no/such", json!({"a": 1, "_meta": meta})),
         ] {
             let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
             assert_eq!(parsed(&message), as_rmcp(&message), "{message}");
@@ -126,6 +156,68 @@ mod tests {
         }
         let bare = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
         assert_eq!(parsed(&bare), as_rmcp(&bare));
+    }
+
+    /// The method as `rmcp` will answer it.
+    fn method_of(message: &Value) -> String {
+        parsed(message).unwrap()["method"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_method_that_is_not_offered_is_one_and_the_same_to_rmcp() {
+        let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
+        for method in [
+            "no/such",
+            "logging/setLevel",
+            "resources/list",
+            "resources/read",
+            "resources/templates/list",
+            "resources/subscribe",
+            "resources/unsubscribe",
+            "prompts/list",
+            "prompts/get",
+            "completion/complete",
+            "tasks/get",
+        ] {
+            for params in
+                [json!({"_meta": meta, "uri": "x", "name": "x", "level": "info"}), json!(7), Value::Null]
+            {
+                let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+                let line = message.to_string();
+                let parsed = parse_request(line.as_bytes(), &RequestId::Number(1)).unwrap();
+                let JsonRpcMessage::Request(request) = *parsed else { panic!("{message}") };
+                let has_meta = request.request.extensions().get::<RequestMetaObject>().is_some();
+                assert_eq!(
+                    has_meta,
+                    params.is_object(),
+                    "the revision of the protocol is checked: {message}"
+                );
+                assert!(matches!(request.request, ClientRequest::CustomRequest(_)), "{message}");
+                assert_eq!(method_of(&message), method);
+            }
+        }
+    }
+
+    #[test]
+    fn params_that_can_be_understood_are_served() {
+        for (method, params) in [
+            ("initialize", json!({"protocolVersion": "2025-11-25"})),
+            (
+                "initialize",
+                json!({"protocolVersion": "2025-11-25", "capabilities": {"sampling": true}, "_meta": []}),
+            ),
+            ("ping", json!([])),
+            ("ping", json!({"_meta": []})),
+            ("tools/list", json!([])),
+            ("tools/list", json!({"cursor": null})),
+            ("server/discover", json!({"_meta": {"io.modelcontextprotocol/clientCapabilities": []}})),
+            ("subscriptions/listen", json!({"notifications": [], "_meta": {}})),
+            ("tools/call", json!({"name": "a", "arguments": [], "_meta": null})),
+            ("tools/call", json!({"name": "a", "arguments": "{\"query\": \"select 1\"}"})),
+        ] {
+            let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+            assert_eq!(method_of(&message), method, "{message}");
+        }
     }
 
     #[test]
@@ -138,9 +230,13 @@ mod tests {
             ("tools/call", json!({"name": "a", "arguments": 7})),
             ("tools/call", json!({"name": "a", "_meta": 7})),
             ("tools/call", Value::Null),
+            ("tools/call", json!({"name": "a", "arguments": [1]})),
             ("ping", json!(7)),
-            ("ping", json!([])),
+            ("ping", json!([1])),
             ("initialize", json!({})),
+            ("initialize", json!("x")),
+            ("tools/list", json!({"cursor": 7})),
+            ("subscriptions/listen", json!({})),
         ] {
             let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
             let rejection = parse_request(message.as_bytes(), &RequestId::Number(1)).unwrap_err();

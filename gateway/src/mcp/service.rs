@@ -8,9 +8,8 @@ use std::task::Poll;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, Implementation,
-    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
-    ServerNotification, SubscriptionFilter, ToolListChangedNotification,
+    InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
+    ServerConfig, ServerNotification, SubscriptionFilter, ToolListChangedNotification,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -78,8 +77,8 @@ impl SqlService {
         // that one.
         request.protocol_version = result.protocol_version.clone();
         self.session.set_client(ClientIdentity {
-            name: Some(request.client_info.name.clone()),
-            version: Some(request.client_info.version.clone()),
+            name: Some(request.client_info.name.clone()).filter(|name| !name.is_empty()),
+            version: Some(request.client_info.version.clone()).filter(|version| !version.is_empty()),
             era: Era::Handshake(result.protocol_version.to_string()),
         });
         context.peer.set_peer_info(request);
@@ -151,7 +150,8 @@ impl ServerHandler for SqlService {
         let span = self.request_span(&context);
         without_panic(async {
             self.note_client(&context);
-            if request.is_some_and(|request| request.cursor.is_some()) {
+            let cursor = request.and_then(|request| request.cursor);
+            if cursor.is_some_and(|cursor| !cursor.is_empty()) {
                 let message = "there is only one page of tools, and no cursor for it";
                 return Err(ErrorData::invalid_params(message, None));
             }
@@ -161,30 +161,7 @@ impl ServerHandler for SqlService {
         .await
     }
 
-    async fn list_resources(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListResourcesResult, ErrorData> {
-        Err(method_not_found("resources/list"))
-    }
-
-    async fn list_resource_templates(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Err(method_not_found("resources/templates/list"))
-    }
-
-    async fn list_prompts(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListPromptsResult, ErrorData> {
-        Err(method_not_found("prompts/list"))
-    }
-
+    /// Every method that is not offered comes here: the intake makes no other request of it.
     async fn on_custom_request(
         &self,
         request: CustomRequest,

@@ -16,6 +16,7 @@ mod limits;
 mod long_query;
 mod malformed;
 mod remembered;
+mod odd_clients;
 mod request_log;
 mod restart;
 mod results;

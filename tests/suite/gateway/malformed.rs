@@ -44,7 +44,7 @@ fn goes_on(client: &mut Client) {
 fn what_is_not_json_gets_a_parse_error_without_an_id() {
     let home = Home::new();
     let mut client = ready(&home);
-    for line in ["hello", "{", r#"{"jsonrpc":"2.0","id":7,"method":"ping""#, "\u{feff}{}", "{}{}"] {
+    for line in ["hello", "{", r#"{"jsonrpc":"2.0","id":7,"method":"ping""#, "{}\u{feff}", "{}{}"] {
         client.line(line);
         refused(&mut client, &Value::Null, PARSE_ERROR, &["not JSON"]);
     }
