@@ -28,6 +28,11 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
+    /// Whether quotes around a name that a tool is given are read as SQL reads them. Elsewhere they are part of it.
+    fn reads_quoted_names(&self) -> bool {
+        false
+    }
+
     /// Fills what `wanted` leaves open (a database, its schema) and spells each name as the backend does.
     ///
     /// # Errors

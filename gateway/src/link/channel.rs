@@ -24,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::lines::{error_line, is_failure, oversize_error, text_bytes, to_large_line, to_line};
+use super::lines::{answer_line, error_line, is_failure, oversize_error, text_bytes, to_large_line, to_line};
 use super::outbox::{Outbox, Unwritten};
 use super::parcel::Parcel;
 use super::pins::PinSlot;
@@ -292,7 +292,7 @@ impl<S: LinkStream> Channel<S> {
         }
         self.answer(number, failed, |id| {
             response.id = id.clone();
-            to_line(&response)
+            answer_line(&response)
         });
     }
 

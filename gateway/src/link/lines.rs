@@ -1,8 +1,19 @@
 //! Messages as lines.
 
-use rmcp::model::{ErrorData, RequestId, ServerResult};
+use rmcp::model::{ErrorData, JsonRpcResponse, RequestId, ServerResult};
 use serde::Serialize;
 use snowgate_link::MESSAGE_BYTES_MAX;
+
+use crate::mcp::order_arguments;
+
+/// The line of an answer that is not large.
+pub(super) fn answer_line(response: &JsonRpcResponse<ServerResult>) -> Vec<u8> {
+    let mut line = to_line(response);
+    if let ServerResult::ListToolsResult(list) = &response.result {
+        order_arguments(&list.tools, &mut line);
+    }
+    line
+}
 
 /// Bytes of the texts in a result: what its line is long by.
 pub(super) fn text_bytes(result: &ServerResult) -> usize {

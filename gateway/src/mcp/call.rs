@@ -132,7 +132,9 @@ impl Call<'_> {
             }
             ToolCall::DescribeTable(args::DescribeTable { table, database, schema }) => {
                 let relation = Relation { database, schema, name: table };
-                self.list(Catalog::Describe { kind: RelationKind::Table, relation }).await
+                let describe = |relation| Catalog::Describe { kind: RelationKind::Table, relation };
+                let (_, columns) = self.ask_about(relation, self.rows_max(), describe).await?;
+                Ok(self.text(columns, Source::Catalog).await)
             }
             ToolCall::DescribeView(arguments) => self.describe_view(arguments).await,
             ToolCall::QueryView(arguments) => self.query_view(tool, arguments).await,
@@ -143,25 +145,27 @@ impl Call<'_> {
     }
 
     async fn list(&self, catalog: Catalog) -> Result<CallToolResult, CallError> {
-        Ok(self.text(self.catalog(catalog).await?, Source::Catalog).await)
+        Ok(self.text(self.catalog(catalog, self.rows_max()).await?, Source::Catalog).await)
     }
 
     async fn describe_view(&self, arguments: args::DescribeView) -> Result<CallToolResult, CallError> {
         let args::DescribeView { database, view_name, schema } = arguments;
         let relation = Relation { database: Some(database), schema, name: view_name };
-        let described = Catalog::Describe { kind: RelationKind::View, relation: relation.clone() };
-        let columns = match self.catalog(described).await {
-            Ok(columns) => Ok(table::render(&columns, Source::Catalog)),
+        let rows_max = self.rows_max();
+        let describe = |relation| Catalog::Describe { kind: RelationKind::View, relation };
+        let (relation, columns) = match self.ask_about(relation.clone(), rows_max, describe).await {
+            Ok((found, columns)) => (found, Ok(table::render(&columns, Source::Catalog))),
             // What a view that no longer works was meant to do is in its definition.
-            Err(error) if error.kind == ErrorKind::Statement => Err(error),
+            Err(error) if error.kind == ErrorKind::Statement => (relation, Err(error)),
             Err(error) => return Err(error.into()),
         };
-        let (above, definition) = match (columns, self.catalog(Catalog::Definition(relation)).await) {
-            (Ok(columns), definition) => (columns, definition?),
-            (Err(why), Ok(definition)) => (failure::of_view(&why), definition),
-            // There is no such view.
-            (Err(why), Err(_)) => return Err(why.into()),
-        };
+        let (above, definition) =
+            match (columns, self.ask_about(relation, rows_max, Catalog::Definition).await) {
+                (Ok(columns), definition) => (columns, definition?.1),
+                (Err(why), Ok((_, definition))) => (failure::of_view(&why), definition),
+                // There is no such view.
+                (Err(why), Err(_)) => return Err(why.into()),
+            };
         let definition = definition.rows.first_cell();
         Ok(text_result(format!("{above}\n\n{}", definition.unwrap_or_default())))
     }
@@ -174,9 +178,8 @@ impl Call<'_> {
         let args::QueryView { database, view_name, schema, limit: given } = arguments;
         let rows_max = limit(tool, given.as_ref(), args::VIEW_LIMIT, self.rows_max())?;
         let relation = Relation { database: Some(database), schema, name: view_name };
-        let work = Work::reading(Operation::Catalog(Catalog::Rows(relation)), rows_max);
-        let context = self.call_context(Context::default()).await?;
-        Ok(self.text(self.run_in(context, work).await?, Source::View).await)
+        let (_, rows) = self.ask_about(relation, rows_max, Catalog::Rows).await?;
+        Ok(self.text(rows, Source::View).await)
     }
 
     async fn execute_query(
@@ -259,9 +262,9 @@ impl Call<'_> {
         Ok(session_info::render(self.session, &self.facts.context, pool.backend(), &self.shared.config))
     }
 
-    async fn catalog(&self, catalog: Catalog) -> Result<Completion, BackendError> {
+    pub(super) async fn catalog(&self, catalog: Catalog, rows_max: u64) -> Result<Completion, BackendError> {
         let is_context_free = catalog.is_context_free();
-        let work = Work::reading(Operation::Catalog(catalog), self.rows_max());
+        let work = Work::reading(Operation::Catalog(catalog), rows_max);
         if is_context_free {
             return self.run_anywhere(work).await;
         }

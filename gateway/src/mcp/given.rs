@@ -1,17 +1,15 @@
 //! The arguments that a client gave, brought to the names and types of a tool's schema where they can be read
 //! faithfully: another spelling or a common other name, `"5"` for 5, and `null` or `""` for what is absent.
 //!
-//! What a tool does not take is ignored where it only reads. A tool that changes something refuses it: the
-//! client may mean that less is to be changed.
+//! What a tool does not take is ignored: clients and models add fields of their own. Not ignored is what shows that
+//! the call is not meant as it stands: an argument's name with a slip in it, and a wish for less than a statement
+//! does.
 
 use rmcp::model::JsonObject;
 use serde_json::{Map, Value};
 
 use super::shown;
 use super::tool_name::ToolName;
-
-/// How similar to an argument's name an unknown one must be (Jaro-Winkler) to be taken for a slip.
-const SIMILARITY_MIN: f64 = 0.88;
 
 /// Longer names are compared with none.
 const NAME_BYTES_MAX: usize = 64;
@@ -31,20 +29,18 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("warehouse", &["warehousename", "wh"]),
 ];
 
-/// What clients and models add to say why they call; it changes nothing.
-const REMARKS: [&str; 12] = [
-    "reason",
-    "reasoning",
-    "explanation",
-    "description",
-    "thought",
-    "thoughts",
-    "comment",
-    "title",
-    "note",
-    "intent",
-    "purpose",
-    "randomstring",
+/// Words for a statement that is not to take effect, in lower case and without `_` and `-`, and the value with which
+/// each asks for nothing.
+const CAUTIONS: [(&str, bool); 9] = [
+    ("dryrun", false),
+    ("rollback", false),
+    ("readonly", false),
+    ("simulate", false),
+    ("preview", false),
+    ("testrun", false),
+    ("validateonly", false),
+    ("nocommit", false),
+    ("commit", true),
 ];
 
 /// What the schema says of one argument.
@@ -61,12 +57,13 @@ pub(super) fn read(tool: ToolName, given: JsonObject, schema: &Value) -> Result<
     let properties = properties(schema);
     let mut taken = Map::new();
     let mut named: Vec<(String, String)> = Vec::new();
+    let mut unknown = Vec::new();
     for (name, value) in given {
         if is_absent(&value) {
             continue;
         }
         let Some(property) = find(&properties, &name) else {
-            refuse_unknown(tool, &name, &properties)?;
+            unknown.push((name, value));
             continue;
         };
         let value = typed(property, &value)?;
@@ -83,6 +80,12 @@ pub(super) fn read(tool: ToolName, given: JsonObject, schema: &Value) -> Result<
             _ => drop(taken.insert(property.name.to_owned(), value)),
         }
         named.push((property.name.to_owned(), name));
+    }
+    for (name, value) in &unknown {
+        check_unknown(tool, name, value, &properties, &taken)?;
+    }
+    if let (ToolName::SetContext, true, Some((name, _))) = (tool, taken.is_empty(), unknown.first()) {
+        return Err(format!("unknown argument `{}`", shown(name)));
     }
     let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
     match required.into_iter().find(|name| !taken.contains_key(*name)) {
@@ -126,35 +129,69 @@ fn find<'a>(properties: &'a [Property<'a>], name: &str) -> Option<&'a Property<'
 }
 
 /// Refuses an argument that `tool` does not take, unless it can be ignored.
-fn refuse_unknown(tool: ToolName, name: &str, properties: &[Property<'_>]) -> Result<(), String> {
-    let similarity = |known: &&Property<'_>| strsim::jaro_winkler(name, known.name);
-    let nearest = (name.len() <= NAME_BYTES_MAX)
-        .then(|| properties.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b))))
-        .flatten()
-        .filter(|known| similarity(known) >= SIMILARITY_MIN);
-    if let Some(nearest) = nearest {
-        return Err(format!("unknown argument `{}`; did you mean `{}`?", shown(name), nearest.name));
+fn check_unknown(
+    tool: ToolName,
+    name: &str,
+    value: &Value,
+    properties: &[Property<'_>],
+    taken: &JsonObject,
+) -> Result<(), String> {
+    if let Some(meant) = slip(name, properties).filter(|meant| !taken.contains_key(*meant)) {
+        return Err(format!("unknown argument `{}`; did you mean `{meant}`?", shown(name)));
     }
-    let changes = matches!(tool, ToolName::ExecuteQuery | ToolName::SetContext);
-    if changes && !REMARKS.contains(&folded(name).as_str()) {
-        return Err(format!("unknown argument `{}`", shown(name)));
+    let folded_name = folded(name);
+    let caution = CAUTIONS.iter().find(|(word, _)| *word == folded_name);
+    match caution {
+        Some((_, harmless)) if tool == ToolName::ExecuteQuery && read_bool(value) != Some(*harmless) => {
+            Err(format!("unknown argument `{}`; with auto_commit: false nothing is changed", shown(name)))
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// The argument that differs from `name` by a slip of the fingers: one letter, two in a long name.
+fn slip<'a>(name: &str, properties: &[Property<'a>]) -> Option<&'a str> {
+    if name.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let name = folded(name);
+    let distance = |property: &Property<'a>| {
+        let known = folded(property.name);
+        let slips = match known.len() {
+            0..4 => 0,
+            4..8 => 1,
+            _ => 2,
+        };
+        Some(strsim::osa_distance(&name, &known)).filter(|distance| *distance <= slips)
+    };
+    let near = properties.iter().filter_map(|property| Some((distance(property)?, property.name)));
+    near.min().map(|(_, name)| name)
+}
+
+/// A truth value, also as text and as number.
+fn read_bool(value: &Value) -> Option<bool> {
+    let text = match value {
+        Value::Bool(value) => return Some(*value),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.trim().to_ascii_lowercase(),
+        _ => return None,
+    };
+    match text.as_str() {
+        "true" | "1" | "1.0" => Some(true),
+        "false" | "0" | "0.0" => Some(false),
+        _ => None,
+    }
 }
 
 /// `value` in the type of `property`.
 fn typed(property: &Property<'_>, value: &Value) -> Result<Value, String> {
     let read = match (property.kind, value) {
-        ("string", Value::String(_)) | ("boolean", Value::Bool(_)) => Some(value.clone()),
+        ("string", Value::String(_)) => Some(value.clone()),
         // A name of digits. A statement is none.
         ("string", Value::Number(number)) if property.name != "query" && !number.is_f64() => {
             Some(number.to_string().into())
         }
-        ("boolean", Value::String(text)) => match text.trim().to_ascii_lowercase().as_str() {
-            "true" => Some(true.into()),
-            "false" => Some(false.into()),
-            _ => None,
-        },
+        ("boolean", _) => read_bool(value).map(Value::from),
         // Which numbers are allowed is said where that is known.
         ("integer", _) => Some(whole(value).map_or_else(|| value.clone(), Value::from)),
         _ => None,
@@ -221,7 +258,10 @@ mod tests {
             (json!({"query": "q", "database": null, "limit": "", "db": ""}), json!({"query": "q"})),
             (json!({"query": "q", "database": 2024}), json!({"query": "q", "database": "2024"})),
             (json!({"query": "q", "auto_commit": " FALSE "}), json!({"query": "q", "auto_commit": false})),
-            (json!({"query": "q", "explanation": {"x": 1}}), json!({"query": "q"})),
+            (json!({"query": "q", "auto_commit": 0}), json!({"query": "q", "auto_commit": false})),
+            (json!({"query": "q", "explanation": {"x": 1}, "query_id": 7}), json!({"query": "q"})),
+            (json!({"query": "q", "dry_run": false, "commit": "true"}), json!({"query": "q"})),
+            (json!({"query": "q", "database": "d", "databse": "e"}), json!({"query": "q", "database": "d"})),
         ] {
             assert_eq!(read_as(ToolName::ExecuteQuery, &given), Ok(read), "{given}");
         }
@@ -237,21 +277,40 @@ mod tests {
             (json!({"query": ["q"]}), "a list was given"),
             (json!({"query": "q", "auto_commit": "maybe"}), "must be a boolean; \"maybe\" was given"),
             (json!({"query": "q", "autocomit": false}), "did you mean `auto_commit`?"),
-            (json!({"query": "q", "dry_run": true}), "unknown argument `dry_run`"),
+            (json!({"query": "q", "limti": 5}), "did you mean `limit`?"),
+            (json!({"query": "q", "databse": "d"}), "did you mean `database`?"),
+            (json!({"query": "q", "auto_commit": 2}), "must be a boolean; 2 was given"),
+            (json!({"query": "q", "dry_run": true}), "unknown argument `dry_run`; with auto_commit: false"),
+            (json!({"query": "q", "commit": 0}), "unknown argument `commit`"),
         ] {
             let refused = read_as(ToolName::ExecuteQuery, &given).unwrap_err();
             assert!(refused.contains(words), "{given}: {refused}");
         }
         let long = "x".repeat(1_000_000);
-        let refused = read_as(ToolName::SetContext, &json!({"query": "q", long: 1})).unwrap_err();
+        let refused = read_as(ToolName::SetContext, &json!({long: 1})).unwrap_err();
         assert!(refused.len() < 200, "{}", refused.len());
     }
 
     #[test]
-    fn a_tool_that_only_reads_ignores_what_it_does_not_take() {
-        let read = |name: &str| read_as(ToolName::QueryView, &json!({"query": "q", name: true}));
-        assert_eq!(read("verbose"), Ok(json!({"query": "q"})));
-        assert!(read("databas").is_err(), "a slip changes what is asked");
+    fn what_a_tool_does_not_take_is_ignored_unless_nothing_else_is_given() {
+        let read = |tool, name: &str| read_as(tool, &json!({"query": "q", name: true}));
+        for name in ["verbose", "foo", "description", "schema_version", "limit_type"] {
+            for tool in [ToolName::QueryView, ToolName::ExecuteQuery, ToolName::SetContext] {
+                assert_eq!(read(tool, name), Ok(json!({"query": "q"})), "{name}");
+            }
+        }
+        assert_eq!(
+            read(ToolName::QueryView, "dry_run"),
+            Ok(json!({"query": "q"})),
+            "it changes nothing anyway"
+        );
+        assert!(read(ToolName::QueryView, "databas").is_err(), "a slip changes what is asked");
+        let nothing = json!({"required": [], "properties": schema()["properties"]});
+        for given in [json!({"foo": 1}), json!({"databse": "d"})] {
+            let given = given.as_object().cloned().unwrap();
+            let refused = super::read(ToolName::SetContext, given, &nothing).unwrap_err();
+            assert!(refused.starts_with("unknown argument"), "{refused}");
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! eras are served on one connection: nothing here depends on how a client opened, or through which front it
 //! came.
 //!
-//! `service` answers `rmcp`, and `logged` writes a line for each request (`request_record`); `tool_name`, `arguments`, `given` and `tool_call` read a call, `tools` describes them to
-//! clients; `call` runs one, `contexts` and `context_free` decide in which context, `journaled` keeps a statement that writes from running twice; `table`, `failure`
-//! and `session_info` are results as text.
+//! `service` answers `rmcp`, and `logged` writes a line for each request (`request_record`); `tool_name`,
+//! `arguments`, `given` and `tool_call` read a call, `tools` describes them to clients; `call` runs one, `contexts`
+//! and `context_free` decide in which context, `qualified` takes a name apart where a table's should stand,
+//! `journaled` keeps a statement that writes from running twice; `table`, `failure` and `session_info` are results
+//! as text.
 
 mod arguments;
 mod call;
@@ -17,6 +19,7 @@ mod failure;
 mod given;
 mod journaled;
 mod logged;
+mod qualified;
 mod request_record;
 mod service;
 mod session_info;
@@ -35,7 +38,7 @@ pub use request_record::{REQUESTS, log_unstarted};
 pub use service::SqlService;
 pub use tool_call::{CallRefusal, ToolCall};
 pub use tool_name::ToolName;
-pub use tools::ToolList;
+pub use tools::{ToolList, order_arguments};
 
 use crate::session::{Profile, Session};
 use crate::shared::Shared;

@@ -27,10 +27,12 @@ use crate::config::log_targets::SPANS;
 use crate::session::{ClientIdentity, Era, Session};
 use crate::shared::Shared;
 
+/// The most important sentence first: clients cut the end off, some at 2 KB.
 const INSTRUCTIONS: &str = "\
-SQL access through Snowgate. Look around with list_databases, list_tables and describe_table, then use execute_query \
-(one statement a call). Unqualified names resolve in the session's context: session_info shows it, set_context changes \
-it, for this client only. Results are lines of values joined by |, cut at `limit` rows.";
+Query SQL databases: execute_query runs one SQL statement a call and returns its rows; list_databases, list_tables and \
+describe_table show what there is to query. Unqualified names resolve in the session's context: session_info shows it, \
+set_context changes it, for this client only. Results are lines of values joined by |, where NULL is a missing value \
+and \"NULL\" that text. They are cut at `limit` rows and at a size; what is missing is said before and behind the rows.";
 
 /// The MCP service of one session. Holds that session and nothing of any other.
 pub struct SqlService {
@@ -216,6 +218,12 @@ async fn without_panic<T>(call: impl Future<Output = Result<T, ErrorData>>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_instructions_are_short_and_begin_with_what_matters() {
+        assert!(INSTRUCTIONS.len() < 1_000, "{}", INSTRUCTIONS.len());
+        assert!(INSTRUCTIONS.find("execute_query").is_some_and(|at| at < 60), "{INSTRUCTIONS}");
+    }
 
     #[tokio::test]
     async fn a_panic_is_an_answer() {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use rmcp::model::{JsonObject, MetaObject, Tool, ToolAnnotations};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
@@ -23,6 +23,38 @@ pub struct ToolList {
     pub tools: Vec<Tool>,
     /// Tells them from other lists of tools: the beginning of a SHA-256.
     pub digest: String,
+}
+
+/// The arguments in the order in which one thinks of them, and in which models fill them in.
+const ORDER: [&str; 11] = [
+    "query",
+    "table",
+    "view_name",
+    "role",
+    "warehouse",
+    "database",
+    "schema",
+    "like",
+    "limit",
+    "use_transaction",
+    "auto_commit",
+];
+
+/// Puts the arguments of `tools` in order in `line`, which is what JSON makes of them: there they are sorted by
+/// name.
+pub fn order_arguments(tools: &[Tool], line: &mut [u8]) {
+    for properties in tools.iter().filter_map(|tool| tool.input_schema.get("properties")?.as_object()) {
+        let rank = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
+        let mut members: Vec<(&String, &Value)> = properties.iter().collect();
+        members.sort_by_key(|(name, _)| rank(name));
+        let members: Vec<String> =
+            members.into_iter().map(|(name, value)| format!("{}:{value}", json!(name))).collect();
+        let (sorted, ordered) = (json!(properties).to_string(), format!("{{{}}}", members.join(",")));
+        let mut places = line.windows(sorted.len());
+        if let Some(at) = places.position(|place| place == sorted.as_bytes()) {
+            line[at..at + ordered.len()].copy_from_slice(ordered.as_bytes());
+        }
+    }
 }
 
 /// What decides which tools a session is offered, and what they say.
@@ -49,7 +81,8 @@ impl ToolLists {
 
 impl ToolList {
     fn of(offer: Offer) -> Self {
-        let tools = ToolName::ALL.iter().map(|&tool| describe(tool, offer)).collect::<Vec<_>>();
+        let tools =
+            ToolName::ALL.iter().map(|&tool| describe(tool, offer).with_meta(meta(tool))).collect::<Vec<_>>();
         // A tool's definition holds nothing that JSON cannot express.
         let digest = Digest::of(&serde_json::to_string(&tools).unwrap_or_default()).short();
         Self { tools, digest }
@@ -100,6 +133,28 @@ fn describe(tool: ToolName, Offer { read_only }: Offer) -> Tool {
     }
 }
 
+/// What decides whether a client that has many tools shows this one to its model (Claude Code): the three that it
+/// takes to answer a question are always loaded, the others are found by a search.
+fn meta(tool: ToolName) -> MetaObject {
+    let hint = match tool {
+        ToolName::ExecuteQuery | ToolName::ListTables | ToolName::DescribeTable => {
+            return one("anthropic/alwaysLoad", true.into());
+        }
+        ToolName::ListDatabases => "which SQL databases there are",
+        ToolName::ListSchemas => "schemas of a SQL database",
+        ToolName::ListViews => "views of a SQL database",
+        ToolName::DescribeView => "SQL definition of a view",
+        ToolName::QueryView => "rows of a SQL view",
+        ToolName::SetContext => "switch SQL database, schema, role, warehouse",
+        ToolName::SessionInfo => "current SQL database, limits",
+    };
+    one("anthropic/searchHint", hint.into())
+}
+
+fn one(key: &str, value: Value) -> MetaObject {
+    MetaObject(JsonObject::from_iter([(key.to_owned(), value)]))
+}
+
 fn execute_query(read_only: bool) -> &'static str {
     if read_only {
         "Run one read-only SQL statement in the session's context and return its rows."
@@ -117,11 +172,9 @@ fn new<A: JsonSchema>(name: ToolName, title: &str, description: &'static str) ->
 }
 
 fn annotations(read_only: bool, destructive: bool, idempotent: bool) -> ToolAnnotations {
-    ToolAnnotations::new()
-        .read_only(read_only)
-        .destructive(destructive)
-        .idempotent(idempotent)
-        .open_world(false)
+    let annotations = ToolAnnotations::new().read_only(read_only).destructive(destructive).open_world(false);
+    // Of a tool that changes nothing it says nothing.
+    if read_only { annotations } else { annotations.idempotent(idempotent) }
 }
 
 /// The schema of a tool's arguments, without what a model pays for and does not need.
@@ -165,7 +218,7 @@ fn context_schema() -> JsonObject {
 }
 
 fn session_schema() -> JsonObject {
-    let (text, count) = (json!({"type": "string"}), json!({"type": "integer", "minimum": 0}));
+    let (text, count) = (json!({"type": "string"}), json!({"type": "integer"}));
     object_schema(
         &json!({
             "session": text, "profile": text, "backend": text, "read_only": {"type": "boolean"},
@@ -216,11 +269,57 @@ mod tests {
     }
 
     #[test]
-    fn every_schema_is_an_object_that_refuses_unknown_arguments() {
+    fn every_schema_is_a_plain_object() {
         for tool in list(true) {
             assert_eq!(tool.input_schema["type"], "object", "{}", tool.name);
-            assert_eq!(tool.input_schema["additionalProperties"], false, "{}", tool.name);
+            assert_eq!(tool.input_schema.get("additionalProperties"), None, "some clients refuse it");
+            let known = ["type", "properties", "required"];
+            assert!(tool.input_schema.keys().all(|key| known.contains(&&**key)), "{:?}", tool.input_schema);
             assert!(tool.description.is_some() && tool.annotations.is_some());
+        }
+    }
+
+    #[test]
+    fn the_list_is_as_small_as_it_was() {
+        for read_only in [true, false] {
+            let result = rmcp::model::ListToolsResult::with_all_items(list(read_only));
+            let bytes = serde_json::to_string(&result).unwrap().len();
+            assert!(bytes <= 6_400, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn what_a_question_takes_is_always_loaded_and_the_rest_is_found() {
+        for tool in list(true) {
+            let meta = tool.meta.unwrap();
+            let is_always_loaded = meta.get("anthropic/alwaysLoad") == Some(&json!(true));
+            let expected = ["execute_query", "list_tables", "describe_table"].contains(&&*tool.name);
+            assert_eq!(is_always_loaded, expected, "{}", tool.name);
+            let hint = meta.get("anthropic/searchHint").and_then(Value::as_str);
+            assert_eq!(hint.is_some_and(|hint| hint.contains("SQL")), !expected, "{}", tool.name);
+        }
+    }
+
+    #[test]
+    fn arguments_are_listed_in_the_order_in_which_one_thinks_of_them() {
+        let tools = list(true);
+        let sorted = serde_json::to_string(&tools).unwrap();
+        let mut line = sorted.clone().into_bytes();
+        order_arguments(&tools, &mut line);
+        let line = String::from_utf8(line).unwrap();
+        let as_value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(as_value(&line), as_value(&sorted), "only the order is another");
+        let names = ["query", "database", "schema", "limit", "use_transaction", "auto_commit"];
+        let execute = line.split("\"name\":\"execute_query\"").nth(1).unwrap();
+        let places: Vec<usize> =
+            names.iter().map(|name| execute.find(&format!("\"{name}\":{{")).unwrap()).collect();
+        assert!(places.is_sorted(), "{places:?}");
+        for (tool, first) in
+            [("describe_table", "table"), ("query_view", "view_name"), ("list_tables", "database")]
+        {
+            let rest = line.split(&format!("\"name\":\"{tool}\"")).nth(1).unwrap();
+            let properties = rest.split("\"properties\":{").nth(1).unwrap();
+            assert!(properties.starts_with(&format!("\"{first}\":")), "{tool}: {properties:.80}");
         }
     }
 
@@ -235,7 +334,14 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_stated() {
+    fn defaults_are_stated_and_said() {
+        for tool in list(true) {
+            for (name, property) in tool.input_schema["properties"].as_object().unwrap() {
+                let Some(default) = property.get("default") else { continue };
+                let said = property["description"].as_str().unwrap();
+                assert!(said.contains(&format!("default: {default}")), "{}: {name}: {said}", tool.name);
+            }
+        }
         let tools = list(true);
         let property =
             |tool: usize, name: &str| tools[tool].input_schema["properties"][name]["default"].clone();

@@ -72,6 +72,9 @@ def expect_tool(tool: dict, wanted: dict) -> None:
     expect(required == sorted(wanted["required"]), f"{name} requires {required}")
     expect(arguments == sorted(wanted["required"] + wanted["optional"]), f"{name} takes {arguments}")
     expect(bool(tool.get("description", "").strip()), f"{name} has no description")
+    if name == "execute_query":
+        first = next(iter(schema["properties"]))
+        expect(first == "query", f"the first argument of {name} is {first}")
     hint = tool.get("annotations", {}).get("readOnlyHint")
     expect(isinstance(hint, bool), f"{name} has no readOnlyHint: {tool.get('annotations')}")
     expect(wanted["read_only"] in (None, hint), f"{name} has readOnlyHint {hint}")

@@ -8,6 +8,7 @@ mod connector;
 mod fakesnow;
 mod inspector;
 mod resume;
+mod schemas;
 mod sdks;
 mod shared_connections;
 mod snowflake;

@@ -177,6 +177,34 @@ fn wrong_arguments_are_results_that_say_what_is_taken() {
         assert!(message.starts_with("Invalid arguments for execute_query: "), "{message}");
         assert!(words.iter().all(|word| message.contains(word)), "{arguments}: {message}");
     }
+    for (tool, arguments, words) in [
+        ("set_context", json!({}), ["name a role", "database"]),
+        ("set_context", Value::Null, ["name a role", "database"]),
+        ("set_context", json!({"database": "", "schema": null}), ["name a role", "database"]),
+        ("set_context", json!({"databse": "two"}), ["`databse`", "did you mean `database`?"]),
+        ("set_context", json!({"foo": "two"}), ["`foo`", "it takes"]),
+        ("set_context", json!({"database": ["two"]}), ["`database` must be a string", "a list was given"]),
+        ("set_context", json!({"database": "x".repeat(300)}), ["at most 255", "`database`"]),
+        ("describe_table", Value::Null, ["`table` is missing", "required"]),
+        ("describe_table", json!({"table": ""}), ["`table` is missing", "required"]),
+        ("describe_view", json!({"database": "one"}), ["`view_name` is missing", "required"]),
+        ("list_views", json!({"schema": "main"}), ["`database` is missing", "required"]),
+        (
+            "query_view",
+            json!({"database": "one", "view_name": "v", "limit": 10_001}),
+            ["from 1 to 10000", "10001"],
+        ),
+        ("execute_query", json!({"query": "select 1", "auto_commit": "maybe"}), ["a boolean", "\"maybe\""]),
+        ("execute_query", json!({"query": null}), ["`query` is missing", "required"]),
+    ] {
+        let answer = client.call(tool, &arguments);
+        assert_eq!(answer["result"]["isError"], true, "{answer}");
+        let message = tool_text(&answer);
+        assert!(message.starts_with(&format!("Invalid arguments for {tool}: ")), "{message}");
+        let said =
+            words.iter().all(|word| message.contains(word) || message.contains(&word.replace('`', "")));
+        assert!(said, "{arguments}: {message}");
+    }
     for params in [json!({"name": 7}), json!([]), json!({}), json!({"name": "session_info", "arguments": 7})]
     {
         let answer = client.request("tools/call", &params);
@@ -203,6 +231,10 @@ fn arguments_that_can_be_read_are_read() {
         let described = client.call("describe_table", &arguments);
         assert!(tool_text(&described).starts_with("column|type"), "{arguments}: {described}");
     }
+    let empty = json!({"database": "", "schema": "", "like": "", "cursor": "", "foo": 1});
+    assert!(tool_text(&client.call("list_tables", &empty)).contains("|t|"), "absent, all of it");
+    let moved = client.call("set_context", &json!({"database": "one", "reason": "to see", "foo": [1]}));
+    assert_eq!(moved["result"]["isError"], false, "{moved}");
     let rows = client.call("query_view", &json!({"db": "one", "table": "t"}));
     assert_eq!(tool_text(&rows), "i\n(0 rows)");
     let dry = client.call("execute_query", &json!({"sql": "insert into t values (1)", "autocommit": false}));

@@ -95,6 +95,10 @@ impl Backend for SnowflakeBackend {
         Some(&self.account)
     }
 
+    fn reads_quoted_names(&self) -> bool {
+        true
+    }
+
     /// Spells the names; whether they exist is known once a connection switches to the context.
     fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>> {
         Box::pin(async move { Ok(context::normalized(wanted)) })

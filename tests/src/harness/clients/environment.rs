@@ -67,6 +67,14 @@ pub fn connector_5_python() -> Result<PathBuf, Unavailable> {
     python_environment("connector-5", "the Python connector 5", pins, system_python()?)
 }
 
+/// The Python of an environment with google-genai, exactly as pinned.
+///
+/// # Errors
+/// As [`python`].
+pub fn genai_python() -> Result<PathBuf, Unavailable> {
+    python_environment("genai", "google-genai", "schemas/requirements.txt", system_python()?)
+}
+
 /// The Python of an environment with `what`, whose pins stand in the file `pins` of the clients' folder.
 fn python_environment(
     name: &str,

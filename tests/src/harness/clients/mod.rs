@@ -14,11 +14,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 pub use environment::{
-    NodeVersion, connector_5_python, node, python, snowflake_python, system_python, typescript,
+    NodeVersion, connector_5_python, genai_python, node, python, snowflake_python, system_python, typescript,
 };
 pub use fakesnow::{Counts, Fakesnow};
 pub use program::{Finished, run};
-pub use suite::{Plan, available, run_python, run_typescript};
+pub use suite::{Plan, available, check_schemas_with_ajv, run_python, run_typescript};
 pub use unavailable::Unavailable;
 
 use warehouse::support::{patience, tests_dir};

@@ -135,6 +135,20 @@ pub fn run_typescript(program: &str, mode: &str, at_least: NodeVersion, plan: Pl
     run_suite(command.arg(programs.path().join(program)).env("HOME", programs.path()), mode, plan);
 }
 
+/// Has ajv, as the TypeScript SDK has it, compile the schemas in the file `tools`.
+///
+/// # Panics
+/// It refuses one, or warns of it, or cannot be had; the message says why.
+#[track_caller]
+pub fn check_schemas_with_ajv(tools: &Path) {
+    let (node, environment) = (available(node(NodeVersion::SDK)), available(typescript()));
+    let programs = beside_their_modules(&folder().join("typescript"), &environment)
+        .expect("copying the TypeScript programs");
+    let finished = run(Command::new(node).arg(programs.path().join("schemas.mjs")).arg(tools), patience());
+    let finished = finished.expect("the program starts");
+    assert!(finished.success(), "{}", finished.output);
+}
+
 /// What was found.
 ///
 /// # Panics

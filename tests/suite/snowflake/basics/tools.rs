@@ -5,6 +5,28 @@ use serde_json::json;
 use super::*;
 
 #[test]
+fn a_qualified_name_is_taken_apart_where_there_is_no_such_table() {
+    let (_warehouse, home) = start();
+    let mut client = client(&home);
+    for table in [
+        "public.orders",
+        "sales.public.orders",
+        "SALES.PUBLIC.\"ORDERS\"",
+        "STAGING.\"Mixed Case\".\"odd \"\"name\"\"\"",
+        "staging.log",
+    ] {
+        let answer = client.call("describe_table", &json!({"table": table}));
+        assert!(tool_text(&answer).starts_with("column|type"), "{table}: {answer}");
+    }
+    let answer = client.call("describe_table", &json!({"table": "public.nosuch"}));
+    let text = tool_text(&answer);
+    assert!(
+        is_error(&answer) && text.contains("nosuch in schema public, and as nosuch in database public"),
+        "{text}"
+    );
+}
+
+#[test]
 fn every_tool_answers() {
     let (warehouse, home) = start();
     let mut client = client(&home);
