@@ -16,6 +16,7 @@ mod limits;
 mod long_query;
 mod malformed;
 mod odd_clients;
+mod other_programs;
 mod qualified_names;
 mod remembered;
 mod request_log;

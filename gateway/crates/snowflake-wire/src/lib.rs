@@ -64,4 +64,4 @@ pub use rows::{Row, Rows};
 pub use secret::Secret;
 pub use session::{Session, SessionContext};
 pub use settings::{Account, Limits, Protocol, Proxy, RetryPolicy, Settings};
-pub use statement::{ParameterValue, Statement, after_blanks};
+pub use statement::{ParameterValue, Reading, Statement, Token, Tokens};

@@ -1,6 +1,7 @@
 //! Which statements may run on a connection that sessions share.
 
 use super::class::{Class, class_of};
+use super::parts::ESCAPED_IDENTIFIER;
 use crate::backend::{BackendError, ErrorKind, Transaction};
 
 /// The statement's class, unless the statement must not run on a shared connection, or at all.
@@ -13,6 +14,10 @@ pub(super) fn admit(sql: &str, transaction: Transaction, read_only: bool) -> Res
         Class::ConnectionState("LAST_QUERY_ID") => Err(refused(
             "LAST_QUERY_ID is refused: sessions share the connection, so that may be another's query",
             "use the query id at the end of each result",
+        )),
+        Class::ConnectionState(ESCAPED_IDENTIFIER) => Err(refused(
+            "IDENTIFIER is refused: its text has a backslash in it, so the name that it means cannot be checked",
+            "write the name as it is, or without IDENTIFIER",
         )),
         Class::ConnectionState(name) => Err(refused(
             format!("{name} is refused: sessions share the connection, so it would affect the others"),

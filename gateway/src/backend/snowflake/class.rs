@@ -1,27 +1,30 @@
 //! What a statement is, as far as its first words tell: enough to know whether it may run on a shared
 //! connection, and whether running it twice could change anything.
 //!
-//! Anything that is not known to be a read counts as a write.
+//! Anything that is not known to be a read counts as a write. Only words of the statement itself count, not those
+//! in texts, comments and quoted names; a text that can be read in more than one way is the gravest of them.
 
-use snowflake_wire::after_blanks;
+use snowflake_wire::Reading;
 
-/// Kinds of statements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use super::parts::{Part, parts};
+
+/// Kinds of statements, the gravest last: each is refused wherever one before it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
     /// It changes nothing.
     Read,
-    /// It changes the session's context, and nothing else.
-    Use,
     /// It changes rows of a table, and can be rolled back.
     Change,
     /// It may change something, and commits by itself: a transaction around it has no effect.
     Write,
     /// The same, and it may leave anything behind on its session: a procedure.
     Call,
-    /// It makes or changes state that belongs to one connection, or looks at it, as the given words name it.
-    ConnectionState(&'static str),
     /// No statement begins like this.
     Nothing,
+    /// It changes the session's context, and nothing else.
+    Use,
+    /// It makes or changes state that belongs to one connection, or looks at it, as the given words name it.
+    ConnectionState(&'static str),
 }
 
 /// First words of statements that change nothing.
@@ -30,9 +33,6 @@ const READS: [&str; 10] =
 
 /// First words of statements that change rows.
 const CHANGES: [&str; 4] = ["INSERT", "UPDATE", "DELETE", "MERGE"];
-
-/// What makes a query more than a read: it may act on the account, or takes a number from a sequence.
-const ACTS: [&str; 2] = ["SYSTEM$", "NEXTVAL"];
 
 /// First words of statements about transactions and variables.
 const STATE: [(&str, &str); 8] = [
@@ -50,27 +50,23 @@ const STATE: [(&str, &str); 8] = [
 const CREATE_HOW: [&str; 9] =
     ["OR", "REPLACE", "ALTER", "LOCAL", "GLOBAL", "SECURE", "TEMP", "TEMPORARY", "VOLATILE"];
 
-/// The class of `sql`: of statements that hand their rows on (`->>`), the gravest. A text with that arrow in
-/// it may be taken for more than it is.
+/// The class of `sql`: of statements that hand their rows on (`->>`), the gravest.
 pub(super) fn class_of(sql: &str) -> Class {
-    if sql.to_ascii_uppercase().contains("LAST_QUERY_ID") {
-        return Class::ConnectionState("LAST_QUERY_ID");
-    }
-    let classes: Vec<Class> = sql.split("->>").map(class_of_one).collect();
-    if let [one] = classes.as_slice() {
-        return *one;
-    }
-    let worst = |class: &&Class| matches!(class, Class::ConnectionState(_) | Class::Use | Class::Nothing);
-    match classes.iter().find(worst) {
-        Some(class) => *class,
-        None if classes.contains(&Class::Call) => Class::Call,
-        None if classes.iter().all(|class| *class == Class::Read) => Class::Read,
-        None => Class::Write,
-    }
+    Reading::of(sql).map(|reading| class_in(sql, reading)).max().unwrap_or(Class::Nothing)
 }
 
-fn class_of_one(sql: &str) -> Class {
-    let words = first_words(sql);
+fn class_in(sql: &str, reading: Reading) -> Class {
+    let (mut gravest, mut count) = (Class::Read, 0);
+    parts(sql, reading, |part| {
+        gravest = gravest.max(part.state.map_or_else(|| class_of_one(part), Class::ConnectionState));
+        count += 1;
+    });
+    // A transaction takes back one change, not what is said to be a chain of them.
+    if gravest == Class::Change && count > 1 { Class::Write } else { gravest }
+}
+
+fn class_of_one(part: &Part) -> Class {
+    let words = &part.words;
     let word = |at: usize| words.get(at).map_or("", String::as_str);
     let is_temporary = || {
         let how = words.iter().skip(1).take_while(|word| CREATE_HOW.contains(&word.as_str()));
@@ -85,48 +81,139 @@ fn class_of_one(sql: &str) -> Class {
         "EXECUTE" if word(1) != "IMMEDIATE" => Class::Write,
         "CREATE" if is_temporary() => Class::ConnectionState("CREATE TEMPORARY"),
         "CALL" => Class::Call,
-        // `WITH p AS PROCEDURE ... CALL p()`.
-        "WITH" if sql.to_ascii_uppercase().contains("PROCEDURE") => Class::Call,
+        "WITH" if part.defines_procedure => Class::Call,
         first => match STATE.iter().find(|(word, _)| *word == first) {
             Some((_, name)) => Class::ConnectionState(name),
-            None if READS.contains(&first) && !acts(sql) => Class::Read,
+            None if READS.contains(&first) && !part.acts => Class::Read,
             None if CHANGES.contains(&first) => Class::Change,
             None => Class::Write,
         },
     }
 }
 
-/// Whether a query does more than read. Comments and texts count, too: then it is called a write although it
-/// is none.
-fn acts(sql: &str) -> bool {
-    let upper = sql.to_ascii_uppercase();
-    ACTS.iter().any(|word| upper.contains(word))
-}
-
-/// The first words in upper case, comments and opening parentheses left out; as many as tell a CREATE's kind.
-fn first_words(sql: &str) -> Vec<String> {
-    const WORDS: usize = 7;
-    let mut words = Vec::with_capacity(WORDS);
-    let mut rest = sql;
-    while words.len() < WORDS {
-        rest = after_blanks(rest);
-        while let Some(inside) = rest.strip_prefix('(') {
-            rest = after_blanks(inside);
-        }
-        let end =
-            rest.find(|char: char| !(char.is_ascii_alphanumeric() || char == '_')).unwrap_or(rest.len());
-        if end == 0 {
-            break;
-        }
-        words.push(rest[..end].to_ascii_uppercase());
-        rest = &rest[end..];
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::parts::ESCAPED_IDENTIFIER;
     use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn words_in_texts_comments_and_names_are_no_statements() {
+        for sql in [
+            "select 'nextval'",
+            "select $$ s.nextval $$",
+            "select 'it\\'s s.nextval'",
+            "select 'it''s SYSTEM$CANCEL_QUERY(1)'",
+            "select \"s.nextval\", \"NEXTVAL\" from t",
+            "select nextval, nextvalue, s.nextval_1 from t",
+            "select * from t where NOTE <> 'x ->> y'",
+            "select 'a ->> begin' as b -- ->> begin",
+            "with c as (select PROCEDURE_CODE from t) select * from c",
+            "with c as (select procedure, x as procedure from t) select * from c",
+            "with c as (select 'AS PROCEDURE (' as x) select * from c",
+            "select LAST_QUERY_ID from t",
+            "select t.last_query_id, \"LAST_QUERY_ID\" from t where last_query_id in (1)",
+            "select 'last_query_id()' /* last_query_id() */ // last_query_id()\n",
+            "select my_last_query_id(), last_query_ids(1)",
+            "select SYSTEM$TYPEOF(x), system$clustering_information('t') from t",
+            "select system$cancel_query from t",
+            "select identifier('last_query_id') from identifier('t')",
+            "/* /* begin */ */ select 1",
+            "select 1 /* -- */ + 1 -- /*",
+            "show tables like 'begin'",
+        ] {
+            let class = class_of(sql);
+            // A comment in a comment may end early.
+            assert!(class == Class::Read || sql.starts_with("/* /*"), "{sql}: {class:?}");
+        }
+        assert_eq!(class_of("CREATE TABLE t (last_query_id varchar, nextval int)"), Class::Write);
+        assert_eq!(class_of("insert into t (last_query_id) values ('last_query_id()')"), Class::Change);
+        assert_eq!(class_of("insert into t values ('x ->> y')"), Class::Change);
+    }
+
+    #[test]
+    fn what_acts_is_found_however_it_is_written() {
+        for (sql, class) in [
+            ("select s . /* x */ NextVal", Class::Write),
+            ("select \"s\".nextval", Class::Write),
+            ("select identifier('s.nextval')", Class::Write),
+            ("select IDENTIFIER($$s$$).nextval", Class::Write),
+            ("select * from table(getnextval(s))", Class::Write),
+            ("select system$wait(1)", Class::Write),
+            ("select \"SYSTEM$CANCEL_QUERY\"('x')", Class::Write),
+            ("select identifier('system$cancel_query')('x')", Class::Write),
+            ("explain select s.nextval", Class::Write),
+            ("select 'a\\', s.nextval, '", Class::Read),
+            ("select 'a\\\\', s.nextval, ''", Class::Write),
+            ("select '->>' ->> insert into t select 1", Class::Write),
+            ("with p as /* x */ procedure\n() returns int as $$ $$ call p()", Class::Call),
+            ("select Last_Query_Id /* */ ()", Class::ConnectionState("LAST_QUERY_ID")),
+            ("select \"LAST_QUERY_ID\"()", Class::ConnectionState("LAST_QUERY_ID")),
+            ("select identifier('last_query_id')()", Class::ConnectionState("LAST_QUERY_ID")),
+            ("select identifier($$last_query_id$$ )(-1)", Class::ConnectionState("LAST_QUERY_ID")),
+            ("select identifier('\\x6cast_query_id')()", Class::ConnectionState(ESCAPED_IDENTIFIER)),
+            ("select last_query_id\u{2060}()", Class::ConnectionState("LAST_QUERY_ID")),
+            ("/* /* */ begin -- */", Class::ConnectionState("BEGIN")),
+            ("/* /* */ */ begin", Class::ConnectionState("BEGIN")),
+            ("select 1 -- \r ', \n last_query_id() -- '", Class::ConnectionState("LAST_QUERY_ID")),
+            ("select 1 from @s//'\n, table(last_query_id()) -- '", Class::ConnectionState("LAST_QUERY_ID")),
+            ("select 1 from @s//x, table(last_query_id())", Class::ConnectionState("LAST_QUERY_ID")),
+        ] {
+            assert_eq!(class_of(sql), class, "{sql}");
+        }
+    }
+
+    /// What is more than a read, in tokens, and may stand in a query.
+    const REFUSED: [&[&str]; 9] = [
+        &["select", "s", ".", "nextval"],
+        &["select", "a", ",", "system$cancel_query", "(", "1", ")"],
+        &["select", "*", "from", "table", "(", "getnextval", "(", "s", ")", ")"],
+        &["select", "last_query_id", "(", ")"],
+        &["begin"],
+        &["use", "secondary", "roles", "all"],
+        &["alter", "session", "set", "x", "=", "1"],
+        &["create", "or", "replace", "temporary", "table", "t", "(", "x", "int", ")"],
+        &["with", "p", "as", "procedure", "(", ")", "returns", "int", "as", "$$ x $$", "call", "p", "(", ")"],
+    ];
+
+    proptest! {
+        #[test]
+        fn what_is_refused_stays_so_with_other_blanks_comments_and_case(
+            at in 0..REFUSED.len(),
+            seed in prop::collection::vec((0..7usize, any::<bool>()), 20),
+        ) {
+            let plain = REFUSED[at].join(" ");
+            let mut sql = String::new();
+            for (word, (blank, is_upper)) in REFUSED[at].iter().zip(&seed) {
+                sql.push_str([" ", "\n", "/* it's */", " -- \"\n", "//x ->> y\n", "\t/**/\u{a0}", "\r\n"][*blank]);
+                sql.push_str(&if *is_upper { word.to_ascii_uppercase() } else { (*word).to_owned() });
+            }
+            let class = class_of(&sql);
+            prop_assert!(class > Class::Change, "{}: {:?}", sql, class);
+            prop_assert_eq!(class, class_of(&plain), "{}", sql);
+        }
+
+        #[test]
+        fn what_is_refused_may_stand_in_a_text_a_comment_or_a_name(at in 0..REFUSED.len(), how in 0..7usize) {
+            let plain = REFUSED[at].join(" ");
+            let bare = plain.replace("$$", "");
+            let sql = [
+                format!("select '{plain}'"),
+                format!("select 1 /* {plain} */"),
+                format!("select 1 -- {plain}"),
+                format!("// {plain}\nselect 1"),
+                format!("select \"{plain}\" from t"),
+                format!("select $${bare}$$"),
+                format!("select 'it''s', '\\' {plain}' as \"->> {plain}\""),
+            ];
+            prop_assert_eq!(class_of(&sql[how]), Class::Read, "{}", sql[how]);
+        }
+
+        #[test]
+        fn any_text_has_a_class(sql in "\\PC{0,60}") {
+            class_of(&sql);
+        }
+    }
 
     #[test]
     fn reads_are_known_behind_comments_and_parentheses() {

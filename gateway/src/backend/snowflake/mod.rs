@@ -22,6 +22,7 @@ mod failure;
 mod hints;
 mod log_in;
 mod names;
+mod parts;
 mod refusal_codes;
 mod run;
 mod session;

@@ -4,6 +4,7 @@ mod contexts;
 mod proxy;
 mod queries;
 mod tools;
+mod words;
 
 use std::time::Duration;
 

@@ -1,36 +1,18 @@
 //! PUT and GET, which make a client read and write files: found before anything is sent.
 
+use super::tokens::{Reading, Token};
 use crate::error::FileTransfer;
 
 /// The transfer that `sql` asks for, if it does: its first word is `PUT` or `GET`.
 pub(super) fn requested_transfer(sql: &str) -> Option<FileTransfer> {
-    let statement = after_blanks(sql);
-    let word_end = statement.find(|c: char| !is_word(c)).unwrap_or(statement.len());
-    match &statement[..word_end] {
-        word if word.eq_ignore_ascii_case("put") => Some(FileTransfer::Put),
-        word if word.eq_ignore_ascii_case("get") => Some(FileTransfer::Get),
-        _ => None,
-    }
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '_' | '$')
-}
-
-/// `sql` without the blanks, comments and empty statements that it begins with.
-pub fn after_blanks(mut sql: &str) -> &str {
-    loop {
-        let blank =
-            |c: char| c.is_whitespace() || c.is_control() || matches!(c, ';' | '\u{feff}' | '\u{200b}');
-        sql = sql.trim_start_matches(blank);
-        sql = if let Some(comment) = sql.strip_prefix("--").or_else(|| sql.strip_prefix("//")) {
-            comment.find(['\n', '\r']).map_or("", |end| &comment[end..])
-        } else if let Some(comment) = sql.strip_prefix("/*") {
-            comment.find("*/").map_or("", |end| &comment[end + 2..])
-        } else {
-            return sql;
-        };
-    }
+    Reading::of(sql).find_map(|reading| {
+        let first = reading.tokens(sql).find(|token| *token != Token::Semicolon)?;
+        match first {
+            word if word.is_word("put") => Some(FileTransfer::Put),
+            word if word.is_word("get") => Some(FileTransfer::Get),
+            _ => None,
+        }
+    })
 }
 
 #[cfg(test)]
@@ -53,6 +35,8 @@ mod tests {
             ";; put file://x @s",
             "\u{feff}put file://x @s",
             "\u{a0}\u{200b}\u{0}put file://x @s",
+            "/* /* */ */ put file://x @s",
+            "/* /* */ put file://x @s -- */",
         ] {
             assert_eq!(requested_transfer(sql), Some(FileTransfer::Put), "{sql:?}");
         }

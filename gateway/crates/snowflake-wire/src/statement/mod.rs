@@ -2,16 +2,17 @@
 
 mod file_transfer;
 mod parameter;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-pub use file_transfer::after_blanks;
 use file_transfer::requested_transfer;
 pub use parameter::ParameterValue;
 use serde::Serialize;
+pub use tokens::{Reading, Token, Tokens};
 
 use crate::error::Error;
 use crate::query_context::QueryContextDto;
