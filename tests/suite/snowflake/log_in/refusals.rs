@@ -159,7 +159,7 @@ fn a_key_file_that_is_missing_is_a_folder_or_holds_no_key() {
         (home.path().to_owned(), "it is not a file"),
         // Even the superuser gets an error there.
         (PathBuf::from("/proc/self/mem"), "Input/output error"),
-        (no_key, "no PEM block of a private key"),
+        (no_key, "no private key was found"),
     ] {
         let file = file.display().to_string();
         home.configure_account(&warehouse, &line("private_key_file", &file), "");

@@ -10,10 +10,14 @@ use serde_json::json;
 /// How long a token can be used, in seconds. The server takes up to an hour; each log-in makes its own.
 const LIFETIME_S: u64 = 60;
 
-/// What is signed: header and claims of an RS256 token for `user` of `account`, both in upper case there.
-pub(super) fn unsigned(account: &str, user: &str, fingerprint: &str, now_s: u64) -> String {
+/// `rsaEncryption` and no parameters, in DER: RFC 8017, A.1.
+pub(super) const RSA_ENCRYPTION: [u8; 15] =
+    [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+
+/// What is signed: header and claims of a token for `user` of `account`, both in upper case there.
+pub(super) fn unsigned(algorithm: &str, account: &str, user: &str, fingerprint: &str, now_s: u64) -> String {
     let subject = format!("{}.{}", account.to_uppercase(), user.to_uppercase());
-    let header = json!({"alg": "RS256", "typ": "JWT"});
+    let header = json!({"alg": algorithm, "typ": "JWT"});
     let claims = json!({
         "iss": format!("{subject}.{fingerprint}"),
         "sub": subject,
@@ -28,21 +32,18 @@ pub(super) fn encoded(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// How the server names a public key: the hash of its `SubjectPublicKeyInfo`, of which `rsa_public_key`
-/// (PKCS#1, DER) is the last part.
-pub(super) fn fingerprint(rsa_public_key: &[u8]) -> String {
-    let info = subject_public_key_info(rsa_public_key);
+/// How the server names a public key: the hash of its `SubjectPublicKeyInfo`, which is made of the
+/// algorithm (DER) and the key in its own form: PKCS#1, or a point of the curve.
+pub(super) fn fingerprint(algorithm: &[u8], public_key: &[u8]) -> String {
+    let info = subject_public_key_info(algorithm, public_key);
     format!("SHA256:{}", BASE64_STANDARD.encode(digest(&SHA256, &info)))
 }
 
-/// `SEQUENCE { SEQUENCE { rsaEncryption, NULL }, BIT STRING rsa_public_key }` in DER, by RFC 8017 A.1 and RFC
-/// 5280 4.1.
-fn subject_public_key_info(rsa_public_key: &[u8]) -> Vec<u8> {
-    const RSA_ENCRYPTION: [u8; 15] =
-        [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+/// `SEQUENCE { algorithm, BIT STRING public_key }` in DER, by RFC 5280, 4.1.
+fn subject_public_key_info(algorithm: &[u8], public_key: &[u8]) -> Vec<u8> {
     const NO_UNUSED_BITS: u8 = 0;
-    let bits = tagged(0x03, &[&[NO_UNUSED_BITS], rsa_public_key].concat());
-    tagged(0x30, &[&RSA_ENCRYPTION[..], &bits].concat())
+    let bits = tagged(0x03, &[&[NO_UNUSED_BITS], public_key].concat());
+    tagged(0x30, &[algorithm, &bits].concat())
 }
 
 /// A DER element: tag, length, content.
@@ -71,7 +72,7 @@ mod tests {
 
     #[test]
     fn claims_name_account_and_user_in_upper_case() {
-        let token = unsigned("acct", "Jo.Doe@x.org", "SHA256:abc=", 1_700_000_000);
+        let token = unsigned("RS256", "acct", "Jo.Doe@x.org", "SHA256:abc=", 1_700_000_000);
         let (header, claims) = token.split_once('.').unwrap();
         assert_eq!(decoded(header)["alg"], "RS256");
         let claims = decoded(claims);
