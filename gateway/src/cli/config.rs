@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use super::{ConfigCommand, OutputArgs, exit};
+use crate::backend::snowflake::key_problem;
 use crate::config::{Config, ConfigErrors, Paths, ProcessEnvironment, reference};
 
 /// Runs one of the commands about the configuration.
@@ -23,6 +24,9 @@ fn check(paths: &Paths) -> Result<ExitCode> {
     match Config::load(paths, &ProcessEnvironment) {
         Ok(config) => {
             print_warnings(&config)?;
+            if let Some(problem) = config.snowflake.as_ref().and_then(key_problem) {
+                writeln!(stderr(), "warning: {problem}")?;
+            }
             print(&summary(paths, &config))
         }
         Err(errors) => list(&errors),

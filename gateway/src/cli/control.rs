@@ -173,7 +173,7 @@ fn status_text(status: &StatusView) -> String {
          sessions     {}{}\n\
          backend      {}, {} of {} connections open, {} idle, {} requests waiting{}{}\n\
          socket       {}\n\
-         config       {}\n\
+         config       {}{}\n\
          data         {}\n\
          state        {}{}\n\
          log          {}{}\n{}",
@@ -195,6 +195,7 @@ fn status_text(status: &StatusView) -> String {
             .unwrap_or_default(),
         status.socket,
         status.config_file.clone().unwrap_or_else(none),
+        status.config_warnings.iter().map(|text| indented(Some(text))).collect::<String>(),
         status.data_dir,
         status.state_file,
         status.state_problem.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default(),

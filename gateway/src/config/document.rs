@@ -12,13 +12,13 @@ use super::Paths;
 use super::corrections;
 use super::error::{ConfigError, InvalidValue, Place};
 use super::hints;
-use super::keys::{self, DATABASES, Key, PROFILE_KEYS, PROFILES, SECTIONS};
+use super::keys::{self, DATABASES, Key, PROFILE_KEYS, PROFILES, SECTIONS, SESSION_PARAMETERS};
 use super::kind::{Kind, RawValue, Value, written};
 use super::lines::Lines;
 use super::repair;
 use super::resolver::Resolver;
 use super::settings::{Layer, Origin, ProfileSettings, Refused, SectionUse, Setting, Settings};
-use super::snowflake::SECRET_NAMES;
+use super::snowflake::{SECRET_NAMES, session_parameters};
 use super::suggest;
 use crate::backend::sqlite::{DATABASE_NAME, database_name_objection};
 
@@ -122,6 +122,10 @@ impl DocumentReader<'_> {
                     is_filled |= value.get_ref().as_table().is_some_and(|table| !table.is_empty());
                     self.databases(&path, value);
                 }
+                None if section == "snowflake" && name.get_ref() == SESSION_PARAMETERS => {
+                    is_filled |= value.get_ref().as_table().is_some_and(|table| !table.is_empty());
+                    self.session_parameters(&path, value);
+                }
                 None => {
                     let is_secret = section == "snowflake" && SECRET_NAMES.contains(&name.get_ref().as_ref());
                     let hint = if is_secret {
@@ -171,6 +175,24 @@ impl DocumentReader<'_> {
                     }
                     _ => drop(self.settings.databases.insert(name.get_ref().to_string(), setting)),
                 }
+            }
+        }
+    }
+
+    fn session_parameters(&mut self, path: &str, value: &SpannedValue<'_>) {
+        let Some(table) = self.table(path, value) else { return };
+        for (name, value) in table {
+            let path = format!("{path}.{}", name.get_ref());
+            let checked = session_parameters::check(name.get_ref(), written(value.get_ref()));
+            let room = session_parameters::check_room(&self.settings.session_parameters, name.get_ref());
+            match checked.map_err(InvalidValue::from).and_then(|checked| room.map(|()| checked)) {
+                Ok((name, checked)) => {
+                    if self.source.layer != Layer::Usual {
+                        let setting = self.setting(value.span().start, checked);
+                        self.settings.session_parameters.insert(name, setting);
+                    }
+                }
+                Err(refusal) => self.report(name.span().start, Some(&path), refusal),
             }
         }
     }

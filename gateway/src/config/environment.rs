@@ -43,8 +43,13 @@ pub trait Environment {
     /// no setting accepts.
     fn get(&self, name: &str) -> Option<String>;
 
+    /// The names of all variables that are set and begin with `prefix`, in order.
+    fn names_with(&self, prefix: &str) -> Vec<String>;
+
     /// The names of all variables that are set and begin with `SNOWGATE_`, in order.
-    fn names(&self) -> Vec<String>;
+    fn names(&self) -> Vec<String> {
+        self.names_with(PREFIX)
+    }
 }
 
 /// The variables of this process.
@@ -57,10 +62,10 @@ impl Environment for ProcessEnvironment {
         Some(value.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
     }
 
-    fn names(&self) -> Vec<String> {
+    fn names_with(&self, prefix: &str) -> Vec<String> {
         let mut names: Vec<String> = std::env::vars_os()
             .map(|(name, _)| name.to_string_lossy().into_owned())
-            .filter(|name| name.starts_with(PREFIX))
+            .filter(|name| name.starts_with(prefix))
             .collect();
         names.sort_unstable();
         names
@@ -73,8 +78,8 @@ impl Environment for BTreeMap<String, String> {
         BTreeMap::get(self, name).filter(|text| !text.is_empty()).cloned()
     }
 
-    fn names(&self) -> Vec<String> {
-        self.keys().filter(|name| name.starts_with(PREFIX)).cloned().collect()
+    fn names_with(&self, prefix: &str) -> Vec<String> {
+        self.keys().filter(|name| name.starts_with(prefix)).cloned().collect()
     }
 }
 

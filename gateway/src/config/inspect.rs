@@ -21,6 +21,7 @@ pub(super) fn warnings(env: &dyn Environment, paths: &Paths, settings: &Settings
     inspector.files();
     inspector.profile(env);
     inspector.warnings.extend(snowflake::unusual_account(settings, paths));
+    inspector.warnings.extend(snowflake::two_regions(settings, paths));
     inspector.warnings
 }
 

@@ -86,6 +86,9 @@ pub(super) const PROFILE_KEYS: &[(&str, &str)] = &[
 /// The table of single database files inside `[sqlite]`.
 pub(super) const DATABASES: &str = "databases";
 
+/// The table of session parameters inside `[snowflake]`.
+pub(super) const SESSION_PARAMETERS: &str = "session_parameters";
+
 /// The values of `snowflake.authenticator`, named as in Snowflake's own tools.
 pub(super) const AUTHENTICATORS: &[&str] = &[
     "snowflake_jwt",
@@ -155,17 +158,24 @@ keys! {
     SNOWFLAKE_CONNECTION = snowflake.connection: Kind::Name, default Fallback::Unset, narrows Account;
     /// The account identifier: `organization-account`.
     SNOWFLAKE_ACCOUNT = snowflake.account: Kind::Name, default Fallback::Unset, narrows Account;
+    /// The account's region, if the identifier is a locator without one: the host is then
+    /// `account.region.snowflakecomputing.com`. It takes the place of a region in the identifier.
+    SNOWFLAKE_REGION = snowflake.region: Kind::Name, default Fallback::Unset, narrows Account;
     /// The user.
     SNOWFLAKE_USER = snowflake.user: Kind::Name, default Fallback::Unset, narrows Fixed;
     /// How to log in. If it is not set, it follows from the one credential that is set: a private key or a
     /// password. A token needs it, because there are two kinds of tokens.
     AUTHENTICATOR = snowflake.authenticator: Kind::choice(AUTHENTICATORS), default Fallback::Unset, narrows Fixed;
-    /// The private key, a PEM file (PKCS#8, plain or encrypted).
+    /// Whether the password ends with the passcode of a second factor. It is good for one log-in.
+    PASSCODE_IN_PASSWORD = snowflake.passcode_in_password: Kind::Boolean, default Fallback::Boolean(false);
+    /// The private key, a PEM or DER file (PKCS#8, PKCS#1; plain or encrypted).
     PRIVATE_KEY_FILE = snowflake.private_key_file: Kind::Path, default Fallback::Unset, narrows Fixed;
     /// A file that contains the token. It is read at every log-in, so a renewed token is picked up.
     TOKEN_FILE_PATH = snowflake.token_file_path: Kind::Path, default Fallback::Unset, narrows Fixed;
     /// The role that sessions start with, unless their profile sets another.
     SNOWFLAKE_ROLE = snowflake.role: Kind::Name, default Fallback::Unset;
+    /// Whether the user's other roles count besides the session's role. If it is not set, the user's default.
+    SECONDARY_ROLES = snowflake.secondary_roles: Kind::choice(&["all", "none"]), default Fallback::Unset;
     /// The warehouse that sessions start with, unless their profile sets another.
     SNOWFLAKE_WAREHOUSE = snowflake.warehouse: Kind::Name, default Fallback::Unset;
     /// The database that sessions start with, unless their profile sets another.
@@ -220,7 +230,12 @@ pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
 /// The names of the keys of `section`, tables included.
 pub(super) fn names(section: &str) -> Vec<&'static str> {
     let scalars = KEYS.iter().filter(|key| key.section == section).map(|key| key.name);
-    scalars.chain((section == "sqlite").then_some(DATABASES)).collect()
+    let table = match section {
+        "sqlite" => Some(DATABASES),
+        "snowflake" => Some(SESSION_PARAMETERS),
+        _ => None,
+    };
+    scalars.chain(table).collect()
 }
 
 #[cfg(test)]

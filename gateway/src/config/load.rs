@@ -108,6 +108,7 @@ impl Config {
         })?;
         let mut warnings = overridden.warnings;
         warnings.extend(settings.refused.iter().map(|refused| refused.warning(paths)));
+        warnings.append(&mut settings.warnings);
         warnings.extend(inspect::warnings(env, paths, &settings));
         let merged = Merged {
             settings,

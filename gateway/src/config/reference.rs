@@ -5,7 +5,8 @@ use std::fmt::{self, Write};
 
 use super::environment::VARIABLES;
 use super::keys::{
-    DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILE_KEYS, PROFILES, SECTIONS, Section,
+    DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILE_KEYS, PROFILES, SECTIONS, SESSION_PARAMETERS,
+    Section,
 };
 use super::kind::Kind;
 use super::protection::Protection;
@@ -78,6 +79,9 @@ fn write_page(out: &mut String) -> fmt::Result {
         if section.name == "sqlite" {
             write_databases(out)?;
         }
+        if section.name == "snowflake" {
+            write_session_parameters(out)?;
+        }
     }
     write_profiles(out)?;
     write_variables(out)
@@ -107,6 +111,10 @@ fn write_databases(out: &mut String) -> fmt::Result {
     )
 }
 
+fn write_session_parameters(out: &mut String) -> fmt::Result {
+    writeln!(out, "\n## [snowflake.{SESSION_PARAMETERS}]\n\n{}", snowflake::session_parameters::DOC)
+}
+
 fn write_profiles(out: &mut String) -> fmt::Result {
     writeln!(out, "\n## [{PROFILES}.NAME]\n")?;
     writeln!(
@@ -127,7 +135,9 @@ fn write_variables(out: &mut String) -> fmt::Result {
         "\n## Variables of Snowflake's own tools\n\n\
          They set the same keys as `SNOWGATE_SNOWFLAKE_*`, which override them, and narrow as those do. `SNOWFLAKE_HOME` is the folder of\n\
          `connections.toml`, which must be readable only by you (`chmod 0600`); `SNOWFLAKE_DEFAULT_CONNECTION_NAME` is the\n\
-         connection to use. The default connection is used only if no account is set.\n\n\
+         connection to use. The default connection is the one called `default`, or the only one; it is used only if no\n\
+         account is set. `SNOWFLAKE_CONNECTIONS_NAME_KEY` sets a key of the connection `NAME`, in place of the file's.\n\
+         A key in a connection, or a variable, that has no effect here is named by `config check` and `status`.\n\n\
          | variable | what it sets |\n|---|---|"
     )?;
     snowflake::variables().try_for_each(|(name, meaning)| writeln!(out, "| `{name}` | {meaning} |"))

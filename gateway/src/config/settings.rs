@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::Paths;
 use super::error::{Place, Warning};
 use super::keys::{
-    DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, SNOWFLAKE_ACCOUNT, SNOWFLAKE_CONNECTION,
+    DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, SESSION_PARAMETERS, SNOWFLAKE_ACCOUNT,
+    SNOWFLAKE_CONNECTION,
 };
 use super::kind::Value;
 use super::protection::Protection;
@@ -126,6 +127,8 @@ pub struct Settings {
     scalars: BTreeMap<&'static str, Setting>,
     /// `[sqlite.databases]`, by name as written.
     pub(super) databases: BTreeMap<String, Setting>,
+    /// `[snowflake.session_parameters]`, by name in upper case.
+    pub(super) session_parameters: BTreeMap<String, Setting>,
     /// `[profiles.*]`, by name.
     pub(super) profiles: BTreeMap<String, ProfileSettings>,
     /// The tables with fixed keys that files contain.
@@ -136,6 +139,8 @@ pub struct Settings {
     pub(super) profiles_of_system: BTreeMap<String, Origin>,
     /// Values that were not taken, because an earlier layer protects against them.
     pub(super) refused: Vec<Refused>,
+    /// What is likely wrong in a connection of Snowflake's own files.
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// A table with fixed keys in a file.
@@ -195,11 +200,13 @@ impl Settings {
         Self {
             scalars,
             databases: BTreeMap::new(),
+            session_parameters: BTreeMap::new(),
             profiles,
             sections: Vec::new(),
             databases_of_system: None,
             profiles_of_system: BTreeMap::new(),
             refused: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -215,6 +222,9 @@ impl Settings {
         if table == PROFILES {
             let (profile, key) = rest.rsplit_once('.')?;
             return self.profiles.get(profile)?.get(key);
+        }
+        if let Some(name) = rest.strip_prefix(SESSION_PARAMETERS) {
+            return self.session_parameters.get(name.strip_prefix('.')?);
         }
         self.databases.get(rest.strip_prefix(DATABASES)?.strip_prefix('.')?)
     }

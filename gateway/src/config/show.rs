@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Map, json};
 
 use super::Config;
-use super::keys::{DATABASES, KEYS, PROFILES, SECTIONS};
+use super::keys::{DATABASES, KEYS, PROFILES, SECTIONS, SESSION_PARAMETERS};
 use super::kind::Value;
 use super::settings::{Layer, Origin, Refused, Setting};
 
@@ -41,6 +41,10 @@ impl Config {
                 self.write_refused_below(out, &format!("sqlite.{DATABASES}."))?;
                 self.origins.databases.iter().try_for_each(|(name, file)| line(out, name, file))?;
             }
+            if section.name == "snowflake" && !self.origins.session_parameters.is_empty() {
+                writeln!(out, "\n[snowflake.{SESSION_PARAMETERS}]")?;
+                self.origins.session_parameters.iter().try_for_each(|(name, set)| line(out, name, set))?;
+            }
         }
         for (name, profile) in &self.origins.profiles {
             writeln!(out, "\n[{PROFILES}.{}]", quoted_key(name))?;
@@ -65,7 +69,8 @@ impl Config {
         paths.filter(|path| path.starts_with(prefix)).try_for_each(|path| self.write_refused(out, path))
     }
 
-    /// The same as JSON: `file`, `system_file`, `not_taken` (values against which another protects), and under `settings` the tables of the file, each value with its origin.
+    /// The same as JSON: `file`, `system_file`, `not_taken` (values against which another protects), `warnings`,
+    /// and under `settings` the tables of the file, each value with its origin.
     pub fn to_json(&self) -> serde_json::Value {
         let mut settings = Map::new();
         for section in SECTIONS {
@@ -77,17 +82,22 @@ impl Config {
         }
         let databases = self.origins.databases.iter().map(|(name, file)| (name.clone(), json_setting(file)));
         settings["sqlite"][DATABASES] = databases.collect();
+        let parameters = self.origins.session_parameters.iter();
+        settings["snowflake"][SESSION_PARAMETERS] =
+            parameters.map(|(name, setting)| (name.clone(), json_setting(setting))).collect();
         let profiles = self.origins.profiles.iter().map(|(name, profile)| {
             let values = profile.iter().map(|(key, setting)| ((*key).to_owned(), json_setting(setting)));
             (name.clone(), values.collect::<serde_json::Value>())
         });
         settings.insert(PROFILES.to_owned(), profiles.collect());
         let not_taken: Vec<_> = self.origins.refused.iter().map(json_refused).collect();
+        let warnings: Vec<_> = self.warnings.iter().map(ToString::to_string).collect();
         let shown = |file: &Option<PathBuf>| file.as_ref().map(|file| file.to_string_lossy().into_owned());
         json!({
             "file": shown(&self.file),
             "system_file": shown(&self.system_file),
             "not_taken": not_taken,
+            "warnings": warnings,
             "settings": settings,
         })
     }

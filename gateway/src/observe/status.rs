@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 use snowgate_link::BUILD;
 
 use super::newest_log;
+use crate::config::Warning;
 use crate::shared::{Descriptors, Service, Shared};
+
+/// The most warnings about the configuration that are shown; the rest is counted.
+const CONFIG_WARNINGS_MAX: usize = 20;
 
 /// How a gateway is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +48,9 @@ pub struct StatusView {
     pub socket: String,
     /// The config file in use; `None`: there is none.
     pub config_file: Option<String>,
+    /// What is likely wrong in the configuration, as `config check` says it.
+    #[serde(default)]
+    pub config_warnings: Vec<String>,
     /// Where the data is.
     pub data_dir: String,
     /// Where sessions and the journal of writes are kept.
@@ -70,6 +77,15 @@ fn limit_problem(descriptors: &Descriptors) -> Option<String> {
     descriptors.is_short().then(Descriptors::shortage).or_else(|| descriptors.budget.problem.clone())
 }
 
+fn config_warnings(warnings: &[Warning]) -> Vec<String> {
+    let mut shown: Vec<String> = warnings.iter().take(CONFIG_WARNINGS_MAX).map(ToString::to_string).collect();
+    match warnings.len().saturating_sub(CONFIG_WARNINGS_MAX) {
+        0 => {}
+        more => shown.push(format!("and {more} more: run `snowgate config check`")),
+    }
+    shown
+}
+
 /// The gateway as it is now.
 pub fn snapshot(shared: &Shared) -> StatusView {
     let default = &shared.default_pool;
@@ -91,6 +107,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         program: shown(&shared.program),
         socket: shown(&shared.endpoint.socket),
         config_file: shared.config.file.as_deref().map(shown),
+        config_warnings: config_warnings(&shared.config.warnings),
         data_dir: shown(&shared.paths.data_dir),
         state_file: shown(shared.state.path()),
         state_problem: shared.state.problem(),

@@ -65,6 +65,13 @@ pub struct SnowflakeBackend {
     read_only: bool,
 }
 
+/// Why the private key of `settings` cannot be used, and what to do; `None`: it can, or there is none. For a
+/// command that checks the configuration: a log-in says the same.
+pub fn key_problem(settings: &SnowflakeSettings) -> Option<String> {
+    let BackendError { message, next_step, .. } = log_in::key_problem(settings)?;
+    Some(next_step.map_or_else(|| message.clone(), |next_step| format!("{message}; {next_step}")))
+}
+
 impl SnowflakeBackend {
     /// A backend; nothing is sent yet.
     ///

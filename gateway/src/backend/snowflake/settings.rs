@@ -1,8 +1,9 @@
 //! What the operator chooses.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use snowflake_wire::{Account, Protocol, Proxy, Secret};
+use snowflake_wire::{Account, ParameterValue, Protocol, Proxy, Secret};
 
 /// Settings of the Snowflake backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub struct SnowflakeSettings {
     pub database: Option<String>,
     /// The schema.
     pub schema: Option<String>,
+    /// `ALL` or `NONE`; `None`: the user's default.
+    pub secondary_roles: Option<String>,
+    /// Parameters of every session, by name in upper case. What the gateway relies on is not among them.
+    pub session_parameters: BTreeMap<String, ParameterValue>,
     /// Refuse statements that may change something.
     pub read_only: bool,
     /// Where log-ins that asked the user are remembered; `None`: nowhere.
@@ -58,6 +63,8 @@ pub enum Authenticator {
         /// The passcode, good for one log-in; `None`: the phone is asked.
         passcode: Option<Secret>,
     },
+    /// A password that ends with a passcode, good for one log-in.
+    PasscodeInPassword(Secret),
     /// A page in a browser.
     ExternalBrowser,
 }
@@ -65,11 +72,11 @@ pub enum Authenticator {
 impl Authenticator {
     /// Whether a log-in asks the user, or uses up a passcode that the user has typed.
     pub(super) fn asks_the_user(&self) -> bool {
-        matches!(self, Self::SecondFactor { .. } | Self::ExternalBrowser)
+        matches!(self, Self::SecondFactor { .. } | Self::PasscodeInPassword(_) | Self::ExternalBrowser)
     }
 }
 
-/// A private key, PKCS#8 as PEM, or where it is.
+/// A private key, as PEM or the base64 of DER, or where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// The key.

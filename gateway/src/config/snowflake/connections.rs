@@ -1,18 +1,16 @@
-//! The named connections of Snowflake's own tools: `connections.toml`, or the tables `[connections.NAME]` of
-//! `config.toml`.
+//! The named connections of Snowflake's own tools: `connections.toml`, the tables `[connections.NAME]` of
+//! `config.toml`, and the variables `SNOWFLAKE_CONNECTIONS_NAME_KEY`. Here: which one is used.
 //!
 //! Source: "Connecting with a connections.toml file" in the documentation of Snowflake's Python connector,
-//! and its `config_manager.py`.
+//! and its `config_manager.py`; for the variables `snow_connector.py` of snowflake-cli.
 
 use std::path::{Path, PathBuf};
 
-use snowflake_wire::Secret;
 use toml::{Table, Value as Toml};
 
 use super::Secrets;
-use super::fields::{FIELDS, Field, Target, normalize_authenticator};
-use crate::config::error::{ConfigError, InvalidValue, Place};
-use crate::config::kind::RawValue;
+use super::connection::{Connection, Entry};
+use crate::config::error::{ConfigError, Place};
 use crate::config::resolver::Resolver;
 use crate::config::settings::{Origin, Settings};
 use crate::config::{Environment, Paths, file, keys, suggest};
@@ -26,6 +24,12 @@ const DEFAULT_NAME: &str = "SNOWFLAKE_DEFAULT_CONNECTION_NAME";
 /// Both.
 pub(in crate::config) const VARIABLES: [&str; 2] = [HOME, DEFAULT_NAME];
 
+/// The prefix of the variables that set one key of a connection.
+pub(super) const CONNECTION_PREFIX: &str = "SNOWFLAKE_CONNECTIONS_";
+
+/// The connection that is used if none is named.
+const DEFAULT: &str = "default";
+
 /// Sets values that are not set yet from a connection, if one is to be used.
 pub(super) fn apply(
     env: &dyn Environment,
@@ -38,19 +42,26 @@ pub(super) fn apply(
         return Ok(());
     }
     let folder = folder(env, paths).map_err(|error| vec![error])?;
-    let Some(found) = Connections::read(&folder).map_err(|error| vec![error])? else {
-        return match wanted {
-            Some(name) => Err(vec![missing_file(settings, paths, &name, &folder)]),
-            None => Ok(()),
-        };
+    let found = Connections::read(&folder).map_err(|error| vec![error])?;
+    let has_file = found.is_some();
+    let found = found.unwrap_or_else(|| Connections::none(&folder));
+    let named = wanted.clone().or_else(|| env.get(DEFAULT_NAME)).or_else(|| found.default_name.clone());
+    let name = match named {
+        Some(name) => name,
+        None => match found.default(env).map_err(|error| vec![error])? {
+            Some(name) => name,
+            None => return Ok(()),
+        },
     };
-    let name = wanted.clone().or_else(|| env.get(DEFAULT_NAME)).or_else(|| found.default_name.clone());
-    let is_named = name.is_some();
-    let name = name.unwrap_or_else(|| "default".to_owned());
-    match found.connections.get(&name) {
-        Some(Toml::Table(connection)) => fill(connection, &name, &found.file, paths, settings, secrets),
-        _ if is_named => Err(vec![found.unknown(&name)]),
-        _ => Ok(()),
+    let entries = found.entries(&name, env);
+    match (entries, wanted) {
+        (Some(entries), _) => {
+            let resolver = Resolver { base: found.file.parent(), home: paths.home_dir.as_deref() };
+            Connection { name: &name, resolver, settings, secrets }.fill(entries)
+        }
+        (None, Some(name)) if !has_file => Err(vec![missing_file(settings, paths, &name, &folder)]),
+        (None, None) if !has_file => Ok(()),
+        (None, _) => Err(vec![found.unknown(&name)]),
     }
 }
 
@@ -95,7 +106,7 @@ impl Connections {
             .as_ref()
             .and_then(|settings| settings.get("default_connection_name")?.as_str().map(str::to_owned));
         if let Some(connections) = connections {
-            return Ok(Some(Self { file: named, connections, default_name }));
+            return Ok(Some(Self { file: named, connections: unfolded(connections), default_name }));
         }
         Ok(settings.map(|mut settings| {
             let connections = match settings.remove("connections") {
@@ -106,8 +117,76 @@ impl Connections {
         }))
     }
 
+    /// What there is without a file.
+    fn none(folder: &Path) -> Self {
+        Self { file: folder.join("connections.toml"), connections: Table::new(), default_name: None }
+    }
+
+    /// The names of the connections.
+    fn names(&self) -> Vec<&str> {
+        let tables = self.connections.iter().filter(|(_, value)| value.is_table());
+        tables.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The connection that is used if none is named: `default`, or the only one.
+    fn default(&self, env: &dyn Environment) -> Result<Option<String>, ConfigError> {
+        let names = self.names();
+        if names.contains(&DEFAULT) || !self.variables(DEFAULT, env).is_empty() {
+            return Ok(Some(DEFAULT.to_owned()));
+        }
+        match names[..] {
+            [] => Ok(None),
+            [only] => Ok(Some(only.to_owned())),
+            _ => Err(ConfigError {
+                place: Place::File(self.file.clone()),
+                key: None,
+                message: "has several connections, and none of them is called \"default\"".to_owned(),
+                hint: Some(format!(
+                    "name one with `connection` under [snowflake], or with the variable {DEFAULT_NAME}; available: {}",
+                    names.join(", ")
+                )),
+            }),
+        }
+    }
+
+    /// What is set for the connection `name`: by variables, and else by the file. `None`: there is no such
+    /// connection.
+    fn entries(&self, name: &str, env: &dyn Environment) -> Option<Vec<Entry>> {
+        let table = self.connections.get(name).and_then(Toml::as_table);
+        let variables = self.variables(name, env);
+        if table.is_none() && variables.is_empty() {
+            return None;
+        }
+        let origin = Origin::Connection { name: name.to_owned(), file: self.file.clone() };
+        let of_file = table.into_iter().flatten().map(|(key, value)| Entry {
+            key: key.clone(),
+            value: value.clone(),
+            origin: origin.clone(),
+        });
+        Some(variables.into_iter().chain(of_file).collect())
+    }
+
+    /// What variables set for the connection `name`.
+    fn variables(&self, name: &str, env: &dyn Environment) -> Vec<Entry> {
+        let own = prefix(name);
+        // `SNOWFLAKE_CONNECTIONS_DEV_EU_USER` is the user of `dev_eu`, if there is such a connection, and not
+        // the value `eu_user` of `dev`.
+        let longer: Vec<String> = self.names().into_iter().map(prefix).collect();
+        let is_others = |variable: &str| {
+            longer.iter().any(|other| other.len() > own.len() && variable.starts_with(other))
+        };
+        let found = env.names_with(&own).into_iter().filter(|variable| !is_others(variable));
+        found
+            .filter_map(|variable| {
+                let key = variable.strip_prefix(&own)?.to_ascii_lowercase();
+                let value = Toml::String(env.get(&variable)?);
+                Some(Entry { key, value, origin: Origin::Environment { variable } })
+            })
+            .collect()
+    }
+
     fn unknown(&self, name: &str) -> ConfigError {
-        let known: Vec<&str> = self.connections.keys().map(String::as_str).collect();
+        let known = self.names();
         let hint = match suggest::nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean {near:?}?"),
             None if known.is_empty() => "add it there, or set `account` under [snowflake]".to_owned(),
@@ -118,8 +197,30 @@ impl Connections {
     }
 }
 
+/// The prefix of the variables of the connection `name`.
+fn prefix(name: &str) -> String {
+    let plain = |char: char| if char.is_alphanumeric() { char.to_ascii_uppercase() } else { '_' };
+    format!("{CONNECTION_PREFIX}{}_", name.chars().map(plain).collect::<String>())
+}
+
+/// The tables of `connections.toml`, which some users write as in `config.toml`: `[connections.NAME]`.
+fn unfolded(mut connections: Table) -> Table {
+    let is_folded = connections
+        .get("connections")
+        .and_then(Toml::as_table)
+        .is_some_and(|table| !table.is_empty() && table.values().all(Toml::is_table));
+    if is_folded && let Some(Toml::Table(folded)) = connections.remove("connections") {
+        for (name, connection) in folded {
+            connections.entry(name).or_insert(connection);
+        }
+    }
+    connections
+}
+
 fn read_table(path: &Path) -> Result<Option<Table>, ConfigError> {
     let Some(text) = file::read_private(path)? else { return Ok(None) };
+    // Some editors write a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let table = text.parse::<Table>().map_err(|error| ConfigError {
         place: Place::File(path.to_owned()),
         key: None,
@@ -128,74 +229,6 @@ fn read_table(path: &Path) -> Result<Option<Table>, ConfigError> {
         hint: None,
     })?;
     Ok(Some(table))
-}
-
-fn fill(
-    connection: &Table,
-    name: &str,
-    file: &Path,
-    paths: &Paths,
-    settings: &mut Settings,
-    secrets: &mut Secrets,
-) -> Result<(), Vec<ConfigError>> {
-    let origin = Origin::Connection { name: name.to_owned(), file: file.to_owned() };
-    let resolver = Resolver { base: file.parent(), home: paths.home_dir.as_deref() };
-    let mut errors = Vec::new();
-    for field in FIELDS {
-        let Some((key, value)) = value_of(connection, field) else { continue };
-        if let Err(refusal) = set(field, &value, &resolver, &origin, settings, secrets) {
-            errors.push(ConfigError {
-                place: Place::File(file.to_owned()),
-                key: Some(format!("{name}.{key}")),
-                message: refusal.message,
-                hint: refusal.hint,
-            });
-        }
-    }
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
-}
-
-fn set(
-    field: &Field,
-    value: &Toml,
-    resolver: &Resolver<'_>,
-    origin: &Origin,
-    settings: &mut Settings,
-    secrets: &mut Secrets,
-) -> Result<(), InvalidValue> {
-    match field.target {
-        Target::Secret(slot) => {
-            let slot = slot(secrets);
-            if slot.is_none() {
-                // A passcode may be written as a number.
-                let text =
-                    value.as_str().map(str::to_owned).or_else(|| Some(value.as_integer()?.to_string()));
-                let text = text.ok_or_else(|| InvalidValue::new("expected a string"))?;
-                *slot = Some((Secret::new(text), origin.clone()));
-            }
-        }
-        Target::Key(key) if !settings.is_default(key) => {}
-        Target::Key(key) => {
-            let text = match value {
-                Toml::String(text) if key.path == keys::AUTHENTICATOR.path => normalize_authenticator(text),
-                Toml::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            let value = key.kind.check(RawValue::from_variable(key.kind, &text), resolver)?;
-            settings.set(key, value, origin.clone());
-        }
-    }
-    Ok(())
-}
-
-/// The connection's value of `field`, and the name it has there. Like other tools, it ignores case and treats
-/// an empty text as not set.
-fn value_of(connection: &Table, field: &Field) -> Option<(String, Toml)> {
-    let named = |name: &&str| {
-        connection.iter().find(|(key, value)| key.eq_ignore_ascii_case(name) && value.as_str() != Some(""))
-    };
-    let (key, value) = field.names.iter().find_map(named)?;
-    Some((key.clone(), value.clone()))
 }
 
 /// A connection was named, but there is no file.

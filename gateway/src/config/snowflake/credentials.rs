@@ -31,7 +31,7 @@ pub(super) fn authenticator(
             hint,
         ));
     }
-    let Secrets { password, passcode, passphrase, private_key, token } = secrets;
+    let Secrets { password, passcode, passphrase, private_key, token, .. } = secrets;
     let key_file = file_unless(settings, &keys::PRIVATE_KEY_FILE, private_key.as_ref());
     let token_file = file_unless(settings, &keys::TOKEN_FILE_PATH, token.as_ref());
     let [password, passcode, passphrase, private_key, token] =
@@ -67,6 +67,9 @@ pub(super) fn authenticator(
             let password = password.ok_or_else(|| {
                 lacks("password", "set SNOWFLAKE_PASSWORD, or `password` in Snowflake's connections.toml")
             })?;
+            if settings.boolean(&keys::PASSCODE_IN_PASSWORD) {
+                return Ok(Authenticator::PasscodeInPassword(password));
+            }
             let second_factor = passcode.is_some() || word == "username_password_mfa";
             Ok(if second_factor {
                 Authenticator::SecondFactor { password, passcode }

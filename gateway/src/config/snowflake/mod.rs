@@ -8,12 +8,17 @@
 //! The default connection is not used once an account is set elsewhere: a password must not be sent to
 //! another account than the one it is stored with.
 
+mod connection;
+#[cfg(test)]
+mod connection_tests;
 mod connections;
 mod credentials;
 mod fields;
 mod place;
+pub(super) mod session_parameters;
 #[cfg(test)]
 mod tests;
+mod unused;
 mod variables;
 
 use snowflake_wire::{Account, Protocol, Proxy, Secret, SettingsError};
@@ -36,6 +41,16 @@ pub(super) struct Secrets {
     passphrase: Option<(Secret, Origin)>,
     private_key: Option<(Secret, Origin)>,
     token: Option<(Secret, Origin)>,
+    /// A connection's own; it may hold a password.
+    proxy: Option<ConnectionProxy>,
+}
+
+/// What a connection says of the proxy.
+struct ConnectionProxy {
+    /// Its address, and where that is written.
+    address: Option<(Secret, Place)>,
+    /// The hosts that are reached without it, in place of `NO_PROXY`.
+    except: Option<String>,
 }
 
 /// Reads the variables of Snowflake's tools. Their errors count only if Snowflake is the backend; otherwise the
@@ -63,12 +78,13 @@ pub(super) fn assemble(
         return Ok(None);
     }
     connections::apply(env, paths, settings, &mut secrets)?;
+    settings.warnings.extend(variables::unused(env));
     let mut errors = Vec::new();
     if let Err(error) = check_host(settings, paths) {
         errors.push(error);
     }
     let account = account(settings, paths).map_err(|error| errors.push(error));
-    let proxy = proxy(env, settings, paths).map_err(|error| errors.push(error));
+    let proxy = proxy(env, settings, secrets.proxy.take(), paths).map_err(|error| errors.push(error));
     let authenticator =
         credentials::authenticator(settings, secrets, paths).map_err(|error| errors.push(error));
     let (Ok(account), Ok(proxy), Ok(authenticator), true) =
@@ -93,6 +109,8 @@ pub(super) fn assemble(
         warehouse: text(&keys::SNOWFLAKE_WAREHOUSE),
         database: text(&keys::SNOWFLAKE_DATABASE),
         schema: text(&keys::SNOWFLAKE_SCHEMA),
+        secondary_roles: text(&keys::SECONDARY_ROLES).map(|roles| roles.to_ascii_uppercase()),
+        session_parameters: session_parameters::sent(&settings.session_parameters),
         read_only: settings.boolean(&keys::SNOWFLAKE_READ_ONLY),
         token_cache: settings
             .boolean(&keys::TOKEN_CACHE)
@@ -122,7 +140,33 @@ fn account(settings: &Settings, paths: &Paths) -> Result<Account, ConfigError> {
         let message = format!("expected an account identifier, got the address {shown:?}");
         return Err(written_otherwise(settings, paths, key, message, &account));
     }
-    Account::parse(&text).map_err(|error| invalid_value(settings, paths, key, &error))
+    let account = Account::parse(&text).map_err(|error| invalid_value(settings, paths, key, &error))?;
+    let Some(region) = settings.text_if_set(&keys::SNOWFLAKE_REGION) else { return Ok(account) };
+    account
+        .in_region(&region)
+        .map_err(|error| invalid_value(settings, paths, &keys::SNOWFLAKE_REGION, &error))
+}
+
+/// A warning about a region that differs from that in the identifier.
+pub(super) fn two_regions(settings: &Settings, paths: &Paths) -> Option<Warning> {
+    let key = &keys::SNOWFLAKE_REGION;
+    let region = settings.text_if_set(key).filter(|_| is_backend(settings))?;
+    if settings.find(&keys::SNOWFLAKE_HOST).is_some() {
+        let message = format!("the region {region:?} has no effect: `host` says where the account is");
+        let place = settings.place(key, &paths.config_file);
+        return Some(Warning { place, key: Some(key.path.to_owned()), message });
+    }
+    let account = Account::parse(&settings.text_if_set(&keys::SNOWFLAKE_ACCOUNT)?).ok()?;
+    let used = account.in_region(&region).ok()?;
+    if account.region().is_empty() || account == used {
+        return None;
+    }
+    let message = format!(
+        "the region {region:?} is used in place of {:?}, which the account identifier names: the account is {:?}",
+        account.region(),
+        used.as_str()
+    );
+    Some(Warning { place: settings.place(key, &paths.config_file), key: Some(key.path.to_owned()), message })
 }
 
 /// A warning about an account identifier that is valid, but in no usual form.
@@ -169,10 +213,18 @@ fn written_otherwise(
     ConfigError { place, key: Some(key.path.to_owned()), message, hint: Some(hint) }
 }
 
-fn proxy(env: &dyn Environment, settings: &Settings, paths: &Paths) -> Result<Option<Proxy>, ConfigError> {
+fn proxy(
+    env: &dyn Environment,
+    settings: &Settings,
+    of_connection: Option<ConnectionProxy>,
+    paths: &Paths,
+) -> Result<Option<Proxy>, ConfigError> {
+    let (of_connection, except_of_connection) =
+        of_connection.map_or((None, None), |proxy| (proxy.address, proxy.except));
     let first = |names: [&str; 2]| names.into_iter().find_map(|name| Some((name.to_owned(), env.get(name)?)));
     // In lower case first, as other programs read them.
-    let except = first(["no_proxy", "NO_PROXY"]).map(|(_, hosts)| hosts).unwrap_or_default();
+    let usual = first(["no_proxy", "NO_PROXY"]).map(|(_, hosts)| hosts);
+    let except = except_of_connection.or(usual).unwrap_or_default();
     if let Some(address) = settings.text_if_set(&keys::SNOWFLAKE_PROXY) {
         if address.contains('@') {
             let hint = "put a proxy with a password in the variable HTTPS_PROXY";
@@ -182,6 +234,14 @@ fn proxy(env: &dyn Environment, settings: &Settings, paths: &Paths) -> Result<Op
         return proxy
             .map(Some)
             .map_err(|error| invalid_value(settings, paths, &keys::SNOWFLAKE_PROXY, &error));
+    }
+    if let Some((address, place)) = of_connection {
+        return Proxy::parse(address.expose(), except).map(Some).map_err(|error| ConfigError {
+            place,
+            key: None,
+            message: error.to_string(),
+            hint: Some("only HTTP proxies are supported".to_owned()),
+        });
     }
     let names = if settings.text(&keys::SNOWFLAKE_PROTOCOL) == "http" {
         ["http_proxy", "HTTP_PROXY"]

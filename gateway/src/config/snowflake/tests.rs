@@ -9,14 +9,14 @@ use snowflake_wire::Secret;
 use crate::backend::snowflake::{Authenticator, Key, SnowflakeSettings, Token};
 use crate::config::{BackendKind, Config, ConfigErrors, Origin, Paths};
 
-struct Home {
-    dir: tempfile::TempDir,
+pub(super) struct Home {
+    pub(super) dir: tempfile::TempDir,
     paths: Paths,
     env: BTreeMap<String, String>,
 }
 
 impl Home {
-    fn new(variables: &[(&str, &str)]) -> Self {
+    pub(super) fn new(variables: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut paths = Paths::below(dir.path());
         paths.home_dir = Some(dir.path().to_owned());
@@ -24,12 +24,12 @@ impl Home {
         Self { dir, paths, env }
     }
 
-    fn with_config(self, text: &str) -> Self {
+    pub(super) fn with_config(self, text: &str) -> Self {
         std::fs::write(&self.paths.config_file, text).unwrap();
         self
     }
 
-    fn with_system_config(mut self, text: &str) -> Self {
+    pub(super) fn with_system_config(mut self, text: &str) -> Self {
         let path = self.dir.path().join("system.toml");
         std::fs::write(&path, text).unwrap();
         self.paths = self.paths.with_system_file(Some(path));
@@ -37,7 +37,7 @@ impl Home {
     }
 
     /// With a file of Snowflake's own.
-    fn with(self, name: &str, mode: u32, text: &str) -> Self {
+    pub(super) fn with(self, name: &str, mode: u32, text: &str) -> Self {
         let file = self.file(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, text).unwrap();
@@ -49,17 +49,17 @@ impl Home {
         self.dir.path().join(".snowflake").join(name)
     }
 
-    fn load(&self) -> Result<Config, ConfigErrors> {
+    pub(super) fn load(&self) -> Result<Config, ConfigErrors> {
         Config::load(&self.paths, &self.env)
     }
 
     #[track_caller]
-    fn account(&self) -> SnowflakeSettings {
+    pub(super) fn account(&self) -> SnowflakeSettings {
         self.load().unwrap_or_else(|errors| panic!("{errors}")).snowflake.expect("Snowflake is the backend")
     }
 
     #[track_caller]
-    fn error(&self) -> String {
+    pub(super) fn error(&self) -> String {
         let errors = self.load().map(|_| ()).unwrap_err().to_string();
         errors.replace(&format!("{}/", self.dir.path().display()), "")
     }

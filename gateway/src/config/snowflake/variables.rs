@@ -3,13 +3,16 @@
 use snowflake_wire::Secret;
 
 use super::Secrets;
-use super::fields::{FIELDS, Target, normalize_authenticator};
-use crate::config::error::{ConfigError, Place};
-use crate::config::keys::{self, Key};
+use super::connection::listed;
+use super::connections::{CONNECTION_PREFIX, VARIABLES};
+use super::fields::{FIELDS, Target, normalized, spelled};
+use super::unused;
+use crate::config::error::{ConfigError, Place, Warning};
+use crate::config::keys::Key;
 use crate::config::kind::RawValue;
 use crate::config::resolver::Resolver;
 use crate::config::settings::{Origin, Settings};
-use crate::config::{Environment, Paths};
+use crate::config::{Environment, Paths, suggest};
 
 /// The variable that names the account.
 pub(in crate::config) const ACCOUNT: &str = "SNOWFLAKE_ACCOUNT";
@@ -31,9 +34,8 @@ pub(super) fn apply(
             Target::Secret(slot) => *slot(&mut secrets) = Some((Secret::new(text), origin)),
             Target::Key(key) if is_overridden(settings, key) => {}
             Target::Key(key) => {
-                let text =
-                    if key.path == keys::AUTHENTICATOR.path { normalize_authenticator(&text) } else { text };
-                match key.kind.check(RawValue::from_variable(key.kind, &text), &resolver) {
+                let raw = RawValue::from_variable(key.kind, &spelled(key, &text));
+                match key.kind.check(raw, &resolver) {
                     Ok(value) => settings.offer(key, value, origin),
                     Err(refusal) => errors.push(ConfigError {
                         place: Place::Variable(variable.to_owned()),
@@ -51,6 +53,34 @@ pub(super) fn apply(
 /// Whether our own variable sets it.
 fn is_overridden(settings: &Settings, key: &Key) -> bool {
     settings.find(key).is_some_and(|setting| matches!(setting.origin, Origin::Environment { .. }))
+}
+
+/// Variables of Snowflake's tools that are set and have no effect here. Those of a connection are none: it need
+/// not be the one in use.
+pub(super) fn unused(env: &dyn Environment) -> Vec<Warning> {
+    let known = || names().map(|(name, _)| name).chain(VARIABLES);
+    let is_unknown =
+        |name: &String| !name.starts_with(CONNECTION_PREFIX) && !known().any(|known| known == name);
+    let warning = |name: String| {
+        let message = match name.strip_prefix(PREFIX).and_then(|rest| unused::reason(&normalized(rest))) {
+            Some(why) => format!("has no effect: {why}"),
+            None => {
+                let bare = |name: &'static str| name.strip_prefix(PREFIX).unwrap_or(name);
+                let near = suggest::nearest(bare_of(&name), known().map(bare));
+                let hint = near.map(|near| format!("; did you mean {PREFIX}{near}?")).unwrap_or_default();
+                format!("is not known here and has no effect{hint}")
+            }
+        };
+        Warning { place: Place::Variable(name), key: None, message }
+    };
+    listed(env.names_with(PREFIX).into_iter().filter(is_unknown).map(warning).collect())
+}
+
+/// The prefix of the variables of Snowflake's tools.
+const PREFIX: &str = "SNOWFLAKE_";
+
+fn bare_of(name: &str) -> &str {
+    name.strip_prefix(PREFIX).unwrap_or(name)
 }
 
 /// The variables and what each sets: a key, or a secret.

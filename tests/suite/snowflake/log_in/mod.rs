@@ -3,7 +3,9 @@
 
 mod browser;
 mod command;
+mod connections;
 mod files;
+mod keys;
 mod methods;
 mod phone;
 mod refusals;

@@ -7,6 +7,9 @@ pub enum SettingsError {
     /// No account identifier.
     #[error("{0:?} is not an account identifier; it looks like `organization-account` or `locator.region`")]
     Account(String),
+    /// No region.
+    #[error("{0:?} is not a region; it looks like `eu-central-1` or `west-europe.azure`")]
+    Region(String),
     /// No host name.
     #[error("{0:?} is not a host name; give it without scheme, port and path")]
     Host(String),

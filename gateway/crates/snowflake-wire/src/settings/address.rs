@@ -48,6 +48,29 @@ impl Account {
         Ok(Self(identifier.to_owned()))
     }
 
+    /// The account with `region` in place of its own, as Snowflake's Python connector combines the two
+    /// (`construct_hostname`). `us-west-2` has no name in a host.
+    ///
+    /// # Errors
+    /// Characters that no region has.
+    pub fn in_region(&self, region: &str) -> Result<Self, SettingsError> {
+        let region = region.trim();
+        let invalid = || SettingsError::Region(region.to_owned());
+        if region.eq_ignore_ascii_case("us-west-2") {
+            return Ok(self.clone());
+        }
+        if region.is_empty() || region.contains("snowflakecomputing") {
+            return Err(invalid());
+        }
+        let (locator, _) = self.0.split_once('.').unwrap_or((&self.0, ""));
+        Self::parse(&format!("{locator}.{region}")).map_err(|_| invalid())
+    }
+
+    /// The region in the identifier; empty: it has none.
+    pub fn region(&self) -> &str {
+        self.0.split_once('.').map_or("", |(_, region)| region)
+    }
+
     /// The identifier as it was given, in lower case and without a domain.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -85,6 +108,24 @@ mod tests {
         ] {
             let account = Account::parse(given).unwrap();
             assert_eq!((account.host().as_str(), account.name().as_str()), (host, name), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_region_takes_the_place_of_the_identifiers_own() {
+        for (given, region, host) in [
+            ("xy12345", "eu-central-1", "xy12345.eu-central-1.snowflakecomputing.com"),
+            ("xy12345.us-east-1", "eu-central-1", "xy12345.eu-central-1.snowflakecomputing.com"),
+            ("xy12345", "west-europe.azure", "xy12345.west-europe.azure.snowflakecomputing.com"),
+            ("xy12345", "cn-northwest-1", "xy12345.cn-northwest-1.snowflakecomputing.cn"),
+            ("xy12345", "us-west-2", "xy12345.snowflakecomputing.com"),
+            ("xy12345", "EU-West-1", "xy12345.eu-west-1.snowflakecomputing.com"),
+        ] {
+            let account = Account::parse(given).unwrap().in_region(region).unwrap();
+            assert_eq!((account.host().as_str(), account.name().as_str()), (host, "XY12345"), "{given}");
+        }
+        for odd in ["", "eu central", "https://x", "a/b", "evil.com#", "eu-west-1.snowflakecomputing.com"] {
+            assert!(Account::parse("xy").unwrap().in_region(odd).is_err(), "{odd}");
         }
     }
 

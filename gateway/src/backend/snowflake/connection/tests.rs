@@ -1,5 +1,6 @@
 //! A connection, against the scripted server.
 
+use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -54,6 +55,8 @@ fn settings() -> SnowflakeSettings {
         warehouse: None,
         database: None,
         schema: None,
+        secondary_roles: None,
+        session_parameters: BTreeMap::new(),
         read_only: false,
         token_cache: None,
     }

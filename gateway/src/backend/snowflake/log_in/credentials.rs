@@ -42,7 +42,9 @@ pub(super) fn read(authenticator: &Authenticator) -> Result<Option<Found>, Backe
             text: Credentials::Password { password: password.clone(), factor: SecondFactor::Push },
             stamp: None,
         },
-        Authenticator::SecondFactor { .. } | Authenticator::ExternalBrowser => return Ok(None),
+        Authenticator::SecondFactor { .. }
+        | Authenticator::PasscodeInPassword(_)
+        | Authenticator::ExternalBrowser => return Ok(None),
     };
     Ok(Some(Found { credentials: found.text, stamp: found.stamp }))
 }
@@ -63,12 +65,12 @@ fn key_pair(key: &Key, passphrase: Option<&Secret>) -> Result<Found, BackendErro
     let (pem, name, next_step) = match key {
         Key::Given(pem) => (
             Text { text: pem.clone(), stamp: None },
-            "of SNOWFLAKE_PRIVATE_KEY".to_owned(),
-            "check the variable and the key's passphrase (SNOWFLAKE_PRIVATE_KEY_PASSPHRASE), run \
-             `snowgate stop`, and restart the client",
+            "that is given as text".to_owned(),
+            "check the key (SNOWFLAKE_PRIVATE_KEY, or `private_key` of the connection) and its passphrase \
+             (SNOWFLAKE_PRIVATE_KEY_PASSPHRASE), run `snowgate stop`, and restart the client",
         ),
         Key::File(file) => (
-            read_file(file, "private_key_file")?,
+            read_key_file(file)?,
             file.display().to_string(),
             "check the file (`private_key_file` under [snowflake]) and its passphrase \
              (SNOWFLAKE_PRIVATE_KEY_PASSPHRASE; after a change of that, run `snowgate stop` and restart the \
@@ -96,24 +98,34 @@ fn read_token(token: &Token) -> Result<Text, BackendError> {
     }
 }
 
+fn read_key_file(file: &Path) -> Result<Text, BackendError> {
+    let content = read_bounded(file).map_err(|error| unreadable(file, "private_key_file", &error))?;
+    let stamp = Some(Sha256::digest(&content).into());
+    Ok(Text { text: KeyPair::text_of(content), stamp })
+}
+
 fn read_file(file: &Path, key: &str) -> Result<Text, BackendError> {
-    let text = read_bounded(file).map(Secret::new).map_err(|error| unreadable(file, key, &error))?;
+    let text = read_bounded(file).and_then(|content| {
+        String::from_utf8(content)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+    });
+    let text = text.map(Secret::new).map_err(|error| unreadable(file, key, &error))?;
     let stamp = Some(Sha256::digest(text.expose().as_bytes()).into());
     Ok(Text { text, stamp })
 }
 
-fn read_bounded(file: &Path) -> io::Result<String> {
+fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
     // Looked at before it is opened: opening a pipe would wait for its writer.
     if !std::fs::metadata(file)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
     }
-    let mut text = String::new();
-    std::fs::File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
+    let mut content = Vec::new();
+    std::fs::File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > FILE_BYTES_MAX {
         let message = format!("it is larger than {FILE_BYTES_MAX} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
-    Ok(text)
+    Ok(content)
 }
 
 fn unreadable(file: &Path, key: &str, why: &dyn std::fmt::Display) -> BackendError {

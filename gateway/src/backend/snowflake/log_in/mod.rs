@@ -35,7 +35,7 @@ use super::circuit_breaker::CircuitBreaker;
 use super::failure::IF_IT_KEEPS_FAILING;
 use super::refusal_codes::Refusal;
 use super::session::{OpenSession, SessionTracker};
-use super::settings::{Authenticator, SnowflakeSettings};
+use super::settings::{Authenticator, Key, SnowflakeSettings};
 use crate::backend::{BackendError, ErrorKind};
 use snowflake_wire::{Client, Credentials, Error, Failure, LogIn, SecondFactor, Secret};
 
@@ -72,6 +72,16 @@ struct LoggedIn {
     session: OpenSession,
     /// Replaces the user's part in later log-ins.
     token: Option<Secret>,
+}
+
+/// Why the private key of `settings` cannot be used, if it has one. Nothing is sent; decrypting takes a moment.
+pub(super) fn key_problem(settings: &SnowflakeSettings) -> Option<BackendError> {
+    let is_missing = match &settings.authenticator {
+        // Another warning says that.
+        Authenticator::KeyPair { key: Key::File(file), .. } => !file.exists(),
+        other => !matches!(other, Authenticator::KeyPair { .. }),
+    };
+    if is_missing { None } else { credentials::read(&settings.authenticator).err() }
 }
 
 impl LoginManager {
@@ -178,6 +188,8 @@ impl LoginManager {
         wanted.warehouse.clone_from(&self.settings.warehouse);
         wanted.database.clone_from(&self.settings.database);
         wanted.schema.clone_from(&self.settings.schema);
+        wanted.secondary_roles.clone_from(&self.settings.secondary_roles);
+        wanted.parameters.clone_from(&self.settings.session_parameters);
         // A user's or account's own setting may be false: then every write would open a transaction on a
         // shared session.
         wanted.parameters.insert("AUTOCOMMIT".to_owned(), true.into());
@@ -244,6 +256,11 @@ impl LoginManager {
         let done = match self.settings.authenticator.clone() {
             Authenticator::SecondFactor { password, passcode } => {
                 self.with_second_factor(password, passcode).await
+            }
+            Authenticator::PasscodeInPassword(password) => {
+                // Never with a remembered token: that goes with the password alone.
+                let factor = SecondFactor::PasscodeInPassword;
+                self.send_for_approval(Credentials::Password { password, factor }).await
             }
             _ => {
                 let credentials =
