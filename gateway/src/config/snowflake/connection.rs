@@ -60,7 +60,7 @@ pub(super) struct Connection<'a> {
 
 impl Connection<'_> {
     /// Sets what is not set yet. Of two entries of one name the first is used.
-    pub(super) fn fill(mut self, entries: Vec<Entry>) -> Result<(), Vec<ConfigError>> {
+    pub(super) fn fill(mut self, entries: &[Entry]) -> Result<(), Vec<ConfigError>> {
         let mut errors = Vec::new();
         for field in FIELDS {
             let found = |name: &&str| entries.iter().find(|entry| entry.is_named(name) && entry.is_set());
@@ -69,7 +69,7 @@ impl Connection<'_> {
                 errors.push(self.error(entry, &entry.key, refusal));
             }
         }
-        if let Err((entry, refusal)) = self.proxy(&entries) {
+        if let Err((entry, refusal)) = self.proxy(entries) {
             errors.push(self.error(entry, &entry.key, refusal));
         }
         let mut warnings = Vec::new();

@@ -57,7 +57,7 @@ pub(super) fn apply(
     match (entries, wanted) {
         (Some(entries), _) => {
             let resolver = Resolver { base: found.file.parent(), home: paths.home_dir.as_deref() };
-            Connection { name: &name, resolver, settings, secrets }.fill(entries)
+            Connection { name: &name, resolver, settings, secrets }.fill(&entries)
         }
         (None, Some(name)) if !has_file => Err(vec![missing_file(settings, paths, &name, &folder)]),
         (None, None) if !has_file => Ok(()),

@@ -139,5 +139,5 @@ const UNUSED: &[(&str, &[&str])] = &[
 /// Why the key has no effect; `None`: it is not known. `name` is normalized.
 pub(super) fn reason(name: &str) -> Option<&'static str> {
     let is_known = |known: &&str| normalized(known) == name;
-    UNUSED.iter().find(|(_, names)| names.iter().any(|known| is_known(&known))).map(|(why, _)| *why)
+    UNUSED.iter().find(|(_, names)| names.iter().any(is_known)).map(|(why, _)| *why)
 }

@@ -54,6 +54,7 @@ impl<'a> Elements<'a> {
 }
 
 /// A document.
+#[derive(Clone, Copy)]
 pub(super) enum Form<'a> {
     /// PKCS#8: the algorithm's identifier and its parameters, and the key in its own form.
     Pkcs8 { algorithm: Elements<'a>, key: &'a [u8] },
@@ -72,7 +73,6 @@ pub(super) enum Form<'a> {
 pub(super) fn form(document: &[u8]) -> Result<Form<'_>, KeyError> {
     let unknown = || KeyError::Damaged("it has none of the known forms");
     let mut elements = Elements(document).sequence().ok_or_else(unknown)?;
-    let inner = elements;
     let (first, content) = elements.next().ok_or_else(unknown)?;
     let (second, rest) = elements.next().ok_or_else(unknown)?;
     match (first, second, content) {
@@ -89,9 +89,7 @@ pub(super) fn form(document: &[u8]) -> Result<Form<'_>, KeyError> {
         (INTEGER, INTEGER, _) if elements.next().is_none() => Err(KeyError::NotPrivate("a public key")),
         (SEQUENCE, OCTET_STRING, _) => Ok(Form::Encrypted { algorithm: Elements(content), data: rest }),
         (SEQUENCE, BIT_STRING, _) => Err(KeyError::NotPrivate("a public key")),
-        (SEQUENCE, SEQUENCE, _) if inner.clone().sequence().is_some() => {
-            Err(KeyError::NotPrivate("a certificate"))
-        }
+        (SEQUENCE, SEQUENCE, _) => Err(KeyError::NotPrivate("a certificate")),
         _ => Err(unknown()),
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn decrypt(
     let name = oid::name(algorithm.take(OID).unwrap_or_default());
     match name.as_str() {
         "PBES2" => {
-            let used = pbes2_names(algorithm).ok_or_else(|| KeyError::UnsupportedEncryption(name))?;
+            let used = pbes2_names(algorithm).ok_or(KeyError::UnsupportedEncryption(name))?;
             if let Some(odd) = used.iter().find(|used| !PBES2.contains(&used.as_str())) {
                 return Err(KeyError::UnsupportedEncryption(odd.clone()));
             }
