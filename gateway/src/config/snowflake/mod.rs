@@ -236,7 +236,7 @@ fn proxy(
             .map_err(|error| invalid_value(settings, paths, &keys::SNOWFLAKE_PROXY, &error));
     }
     if let Some((address, place)) = of_connection {
-        return Proxy::parse(address.expose(), except).map(Some).map_err(|error| ConfigError {
+        return Proxy::parse(address.expose(), &except).map(Some).map_err(|error| ConfigError {
             place,
             key: None,
             message: error.to_string(),
