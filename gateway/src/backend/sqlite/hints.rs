@@ -71,7 +71,7 @@ fn next_step(error: &BackendError, connection: &Connection, sql: &str) -> Option
         Some(
             "the file uses an order of text of the program that made it, which is not in this engine; name another \
              one where the statement compares or sorts (name COLLATE NOCASE = 'x', ORDER BY name COLLATE NOCASE), \
-             or write FROM table NOT INDEXED"
+             or count with FROM table NOT INDEXED"
                 .into(),
         )
     } else {
