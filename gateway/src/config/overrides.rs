@@ -56,7 +56,9 @@ pub(super) fn check_command(env: &dyn Environment) -> CheckCommand {
     let keys = KEYS.iter().map(super::keys::Key::variable);
     let theirs = snowflake::variables().map(|(name, _)| name.to_owned());
     let more = snowflake::CONNECTION_VARIABLES.into_iter().chain([LOG_VARIABLE]).map(str::to_owned);
-    let names = keys.chain(theirs).chain(more).filter(|name| env.get(name).is_some());
+    let of_connections = env.names_with(snowflake::CONNECTION_PREFIX);
+    let names = keys.chain(theirs).chain(more).chain(of_connections);
+    let names = names.filter(|name| env.get(name).is_some());
     CheckCommand { places: places.collect(), names: names.collect() }
 }
 

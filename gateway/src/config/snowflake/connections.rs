@@ -25,7 +25,7 @@ const DEFAULT_NAME: &str = "SNOWFLAKE_DEFAULT_CONNECTION_NAME";
 pub(in crate::config) const VARIABLES: [&str; 2] = [HOME, DEFAULT_NAME];
 
 /// The prefix of the variables that set one key of a connection.
-pub(super) const CONNECTION_PREFIX: &str = "SNOWFLAKE_CONNECTIONS_";
+pub(in crate::config) const CONNECTION_PREFIX: &str = "SNOWFLAKE_CONNECTIONS_";
 
 /// The connection that is used if none is named.
 const DEFAULT: &str = "default";

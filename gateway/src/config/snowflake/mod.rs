@@ -23,7 +23,7 @@ mod variables;
 
 use snowflake_wire::{Account, Protocol, Proxy, Secret, SettingsError};
 
-pub(super) use connections::VARIABLES as CONNECTION_VARIABLES;
+pub(super) use connections::{CONNECTION_PREFIX, VARIABLES as CONNECTION_VARIABLES};
 pub(super) use fields::SECRET_NAMES;
 pub(super) use variables::{ACCOUNT as ACCOUNT_VARIABLE, names as variables};
 
