@@ -12,6 +12,7 @@ const CERTIFICATES: &str = "certificates are always checked, as this system does
 const REMEMBER: &str = "`token_cache` under [snowflake] decides whether a log-in is remembered";
 const NAMED: &str = "the gateway logs in under its own name";
 const OTHER: &str = "it concerns the program of another tool";
+const METHOD: &str = "it belongs to a log-in method, which the gateway does not need it for";
 const SESSION: &str = "the gateway opens sessions of its own";
 
 /// Keys by what they are about.
@@ -81,6 +82,28 @@ const UNUSED: &[(&str, &[&str])] = &[
             "internal_application_version",
             "service_name",
             "external_session_id",
+        ],
+    ),
+    (
+        METHOD,
+        &[
+            "oauth_client_id",
+            "oauth_client_secret",
+            "oauth_credentials_in_body",
+            "oauth_authorization_url",
+            "oauth_token_request_url",
+            "oauth_redirect_uri",
+            "oauth_socket_uri",
+            "oauth_scope",
+            "oauth_disable_pkce",
+            "oauth_enable_refresh_tokens",
+            "oauth_enable_single_use_refresh_tokens",
+            "oauth_security_features",
+            "workload_identity_provider",
+            "workload_identity_entra_resource",
+            "workload_identity_impersonation_path",
+            "workload_identity_aws_use_outbound_token",
+            "workload_identity_host",
         ],
     ),
     (SESSION, &["session_id", "session_token", "master_token", "master_validity_in_seconds"]),
