@@ -191,7 +191,7 @@ fn status_text(status: &StatusView) -> String {
         status
             .backend_problem
             .as_ref()
-            .map(|problem| format!("\n             {problem}"))
+            .map(|problem| format!("\n             {}", problem.replace('\n', "\n             ")))
             .unwrap_or_default(),
         status.socket,
         status.config_file.clone().unwrap_or_else(none),

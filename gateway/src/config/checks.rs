@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::error::ConfigError;
+use super::error::{ConfigError, Warning};
 use super::keys::{BACKEND_KIND, CONNECTIONS_MAX, CONNECTIONS_MIN, DATABASES, SQLITE_FOLDER};
 use super::kind::Value;
 use super::settings::{Origin, Settings};
@@ -27,36 +27,35 @@ pub(super) fn run(settings: &mut Settings, file: &Path) -> Option<ConfigError> {
     })
 }
 
-/// Returns an error for each folder where a file is to be, and the other way round. What does not exist is no
-/// error here.
-pub(super) fn folders(settings: &Settings, file: &Path) -> Vec<ConfigError> {
+/// Returns a warning for each folder where a file is to be, and the other way round: whatever else is served is
+/// served all the same. What does not exist is not looked at here.
+pub(super) fn folders(settings: &Settings, file: &Path) -> Vec<Warning> {
     if settings.text(&BACKEND_KIND) != "sqlite" {
         return Vec::new();
     }
-    let mut errors = Vec::new();
+    let mut warnings = Vec::new();
     let folder = settings.path(&SQLITE_FOLDER);
     if !settings.is_default(&SQLITE_FOLDER) && folder.is_file() {
         let name = folder.file_stem().map_or_else(|| "NAME".into(), |name| name.to_string_lossy());
         let hint = format!("for a single file, write `{name:?} = {folder:?}` under [sqlite.{DATABASES}]");
-        errors.push(ConfigError {
+        warnings.push(Warning {
             place: settings.place(&SQLITE_FOLDER, file),
             key: Some(SQLITE_FOLDER.path.to_owned()),
-            message: format!("{} is a file, not a folder", folder.display()),
-            hint: Some(hint),
+            message: format!("{} is a file, not a folder; {hint}", folder.display()),
         });
     }
     for (name, setting) in &settings.databases {
         let path = setting.value.to_path();
         if path.is_dir() {
-            errors.push(ConfigError {
+            warnings.push(Warning {
                 place: setting.origin.place(file),
                 key: Some(format!("sqlite.{DATABASES}.{name}")),
-                message: format!("{} is a folder, not a database file", path.display()),
-                hint: Some(format!(
-                    "name a file in it; to serve every database file in it, write `folder = {path:?}` under [sqlite]"
-                )),
+                message: format!(
+                    "{} is a folder, not a database file; name a file in it; to serve every database file in it, write `folder = {path:?}` under [sqlite]",
+                    path.display()
+                ),
             });
         }
     }
-    errors
+    warnings
 }

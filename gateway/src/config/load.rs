@@ -99,7 +99,6 @@ impl Config {
         }
         if errors.is_empty() {
             errors.extend(checks::run(&mut settings, &paths.config_file));
-            errors.extend(checks::folders(&settings, &paths.config_file));
         }
         ConfigErrors::check(errors)?;
         let account = snowflake::assemble(env, paths, &mut settings, secrets).or_else(|errors| {
@@ -109,6 +108,7 @@ impl Config {
         let mut warnings = overridden.warnings;
         warnings.extend(settings.refused.iter().map(|refused| refused.warning(paths)));
         warnings.append(&mut settings.warnings);
+        warnings.extend(checks::folders(&settings, &paths.config_file));
         warnings.extend(inspect::warnings(env, paths, &settings));
         let merged = Merged {
             settings,

@@ -151,19 +151,6 @@ fn a_config_file_that_was_named_and_is_missing_is_an_error() {
 }
 
 #[test]
-fn a_file_of_the_config_that_is_no_database_is_named() {
-    let home = Home::new();
-    let file = home.path().join("ledger.db");
-    fs::write(&file, "certainly not SQLite. ".repeat(500)).expect("writing");
-    home.configure(&format!("[sqlite.databases]\nLEDGER = \"{}\"\n", file.display()));
-    let mut client = home.client();
-    let words = ["sqlite.databases.LEDGER", &file.display().to_string(), "not a database"];
-    refusal_with_log(&mut client, &words);
-    fs::write(&file, "").expect("writing");
-    works(&mut client);
-}
-
-#[test]
 fn a_file_of_the_folder_that_is_no_database_stops_only_its_own_queries() {
     let home = Home::new();
     let file = home.databases().join("TWO.db");
@@ -175,34 +162,6 @@ fn a_file_of_the_folder_that_is_no_database_stops_only_its_own_queries() {
     assert_eq!(answer["result"]["isError"], true, "{answer}");
     assert!(tool_text(&answer).contains(&file.display().to_string()), "{answer}");
     home.log_until("cannot open database", 1);
-}
-
-#[test]
-fn a_database_that_cannot_be_read_is_named() {
-    let home = Home::new();
-    let file = home.path().join("ledger.db");
-    // A folder in the file's place: unreadable for root too.
-    fs::create_dir(&file).expect("making a folder");
-    fs::remove_dir_all(home.databases()).expect("removing the other databases");
-    let named = format!("[sqlite.databases]\nLEDGER = \"{}\"\n", file.display());
-    home.configure(&named);
-    let mut client = home.client();
-    refusal_with_log(&mut client, &["LEDGER", &file.display().to_string()]);
-    fs::remove_dir(&file).expect("removing the folder");
-    fs::write(&file, "").expect("writing");
-    works(&mut client);
-}
-
-#[test]
-fn a_databases_folder_that_is_a_file_is_named() {
-    let home = Home::new();
-    fs::remove_dir_all(home.databases()).expect("removing the databases");
-    fs::write(home.databases(), "a file").expect("writing");
-    let mut client = home.client();
-    refusal_with_log(&mut client, &[&home.databases().display().to_string()]);
-    fs::remove_file(home.databases()).expect("removing");
-    home.add_database("ONE");
-    works(&mut client);
 }
 
 #[test]

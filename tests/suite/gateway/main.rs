@@ -7,6 +7,7 @@ mod demo;
 mod drain;
 mod endpoint;
 mod eras;
+mod files;
 mod flood;
 mod greedy;
 mod hanging;

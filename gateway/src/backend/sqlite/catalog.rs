@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, Error, ToSql};
 
+use super::checkups::Verdict;
 use super::databases::{Database, Databases, Origin, SAMPLE_DATABASE, SCHEMA};
 use super::failure::{breaks_connection, from_sqlite};
-use super::names::{did_you_mean, quoted};
+use super::names::{did_you_mean, needs_quotes, quoted};
 use super::sample::SAMPLE_COMMENT;
 use super::statement::Failure;
 use super::value;
@@ -15,6 +16,9 @@ use crate::backend::{
 /// Tables that a client may see, without internal tables of SQLite and of virtual tables.
 const RELATIONS: &str = "FROM pragma_table_list AS l WHERE l.schema = ?1 COLLATE NOCASE AND l.type <> 'shadow' \
                          AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+
+/// Files left out that are listed, at most.
+const LEFT_OUT_SHOWN_MAX: usize = 50;
 
 /// The database of a catalog request; `None`: the context's.
 pub(super) fn database_of(catalog: &Catalog) -> Option<&str> {
@@ -39,23 +43,57 @@ pub(super) fn schema_of(catalog: &Catalog) -> Option<&str> {
     }
 }
 
-/// Every database; does not need an open file.
-pub(super) fn databases(all: &Databases, caps: Caps) -> Completion {
-    let rows = all.iter().map(|database| {
+/// Every database, whether it can be opened, and the files that are left out. `verdicts`: those on `all`.
+pub(super) fn databases(all: &Databases, verdicts: &[(&Database, Verdict)], caps: Caps) -> Completion {
+    let row =
+        |name: String, kind: &str, comment: String| vec![Some(name), Some(kind.to_owned()), Some(comment)];
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    let mut unreadable = Vec::new();
+    for (database, verdict) in verdicts {
         let (kind, comment) = kind_and_comment(database);
-        vec![Some(database.name.clone()), Some(kind.into()), Some(comment)]
-    });
+        let name = database.name.clone();
+        match verdict {
+            Verdict::Readable => rows.push(row(name, kind, comment)),
+            Verdict::Locked => {
+                rows.push(row(name, kind, format!("{comment}; locked by another program at the moment")));
+            }
+            Verdict::Broken(error) => unreadable.push(row(name, "unreadable", said(error))),
+        }
+    }
+    rows.extend(unreadable);
+    for left in all.left_out.iter().take(LEFT_OUT_SHOWN_MAX) {
+        let name = left.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        rows.push(row(name, "left out", format!("file {}: {}", left.path.display(), left.why)));
+    }
+    if let Some(more) = all.left_out.len().checked_sub(LEFT_OUT_SHOWN_MAX).filter(|more| *more > 0) {
+        rows.push(vec![None, Some("left out".into()), Some(format!("and {more} more files"))]);
+    }
+    if let Some(problem) = all.problem.clone().or_else(|| all.is_empty().then(|| all.none())) {
+        rows.push(vec![None, Some("problem".into()), Some(said(&problem))]);
+    }
     completion(&["name", "kind", "comment"], rows, caps)
+}
+
+/// An error with its next step.
+pub(super) fn said(error: &BackendError) -> String {
+    match &error.next_step {
+        Some(next_step) => format!("{}; {next_step}", error.message),
+        None => error.message.clone(),
+    }
 }
 
 fn kind_and_comment(database: &Database) -> (&'static str, String) {
     let path = database.path.display();
+    let written = match needs_quotes(&database.name) {
+        true => format!("; written {} in SQL", quoted(&database.name)),
+        false => String::new(),
+    };
     match database.origin {
         Origin::Sample => ("sample", SAMPLE_COMMENT.into()),
         // As earlier versions wrote it.
         Origin::Folder if database.name == SAMPLE_DATABASE => ("sample", SAMPLE_COMMENT.into()),
-        Origin::Folder => ("folder", format!("file {path}")),
-        Origin::Config => ("config", format!("file {path}")),
+        Origin::Folder => ("folder", format!("file {path}{written}")),
+        Origin::Config => ("config", format!("file {path}{written}")),
     }
 }
 

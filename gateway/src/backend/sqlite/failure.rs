@@ -3,6 +3,7 @@
 use rusqlite::{Error, ErrorCode, ffi};
 
 use super::budget::{self, Refusal};
+use super::diagnosis::is_hot_journal;
 use crate::backend::{BackendError, ErrorKind};
 
 /// A message of SQLite's is cut to this, in bytes.
@@ -60,6 +61,14 @@ fn with_code(failure: ffi::Error, text: String) -> BackendError {
         return BackendError::new(kind, message)
             .with_code(code_name(failure.extended_code))
             .with_next_step(next_step);
+    }
+    if is_hot_journal(failure.extended_code) {
+        return BackendError::new(ErrorKind::Unavailable, text)
+            .with_code(code_name(failure.extended_code))
+            .with_next_step(
+                "the file was left in the middle of a transaction; open it once with write access, which recovers \
+                 it: sqlite3 FILE 'pragma user_version'",
+            );
     }
     let (kind, next_step) = classify(failure.code);
     let next_step = next_step.or_else(|| hint_of(&text));

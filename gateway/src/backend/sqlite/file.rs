@@ -67,7 +67,8 @@ impl ImmutableWal {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// The file beside the database at `path` that SQLite names with `suffix`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

@@ -5,16 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::databases::{Database, Databases, Origin, SAMPLE_DATABASE, fold};
+use super::databases::{Database, Databases, LeftOut, Origin, SAMPLE_DATABASE, fold};
+use super::diagnosis::other_kind;
 use super::names::objection;
 use super::settings::SqliteSettings;
 use crate::backend::{BackendError, ErrorKind};
 use crate::os;
 
-/// The extensions of database files in the folder.
-const EXTENSIONS: [&str; 3] = ["db", "sqlite", "sqlite3"];
+/// The extensions of database files in the folder, in any case.
+const EXTENSIONS: [&str; 7] = ["db", "db3", "gpkg", "s3db", "sl3", "sqlite", "sqlite3"];
 
 /// The name of the sample data's file.
 pub(super) const SAMPLE_FILE: &str = "SNOWFLAKE_SAMPLE_DATA.db";
@@ -26,8 +27,23 @@ pub(super) struct Folder {
     configured: Vec<Database>,
     /// The sample data's file, if it is to be served.
     sample: Option<PathBuf>,
+    /// Why the sample data, or the folder, could not be made. Written at the start.
+    not_made: Mutex<Option<BackendError>>,
     /// Files that were already logged: one line per file, not one per statement.
     warned: Mutex<BTreeSet<PathBuf>>,
+    /// What the last look found. Written by each.
+    last: Mutex<LastLook>,
+}
+
+/// What a look at the folder found, for people.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LastLook {
+    /// What kept databases from being found.
+    pub(super) problem: Option<BackendError>,
+    /// Files that are not served.
+    pub(super) left_out: Vec<LeftOut>,
+    /// The database that was chosen last for a context that names none.
+    pub(super) default: Option<String>,
 }
 
 impl Folder {
@@ -48,89 +64,104 @@ impl Folder {
         }
         let sample = settings.sample_folder.as_deref().map(|folder| absolute(&folder.join(SAMPLE_FILE)));
         let (path, sample) = (absolute(&settings.folder)?, sample.transpose()?);
-        Ok(Self { path, configured, sample, warned: Mutex::default() })
+        let (not_made, warned, last) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Self { path, configured, sample, not_made, warned, last })
     }
 
-    /// Creates the folder if it is the default one.
+    /// Creates the folder if it is the default one. One that the config names is not made, because its name may
+    /// be misspelt.
+    pub(super) fn prepare(&self, settings: &SqliteSettings) {
+        if settings.creates_folder
+            && let Err(error) = create(&self.path, settings.home_variable)
+        {
+            self.note_not_made(error);
+        }
+    }
+
+    /// The folder or the sample data could not be made: what is there is served all the same.
+    pub(super) fn note_not_made(&self, error: BackendError) {
+        tracing::warn!(%error, "cannot make the folder of databases or the sample data");
+        locked(&self.not_made).get_or_insert(error);
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the last look found.
+    pub(super) fn last_look(&self) -> LastLook {
+        locked(&self.last).clone()
+    }
+
+    /// Contexts that name no database have this one now.
+    pub(super) fn note_default(&self, name: &str) {
+        locked(&self.last).default = Some(name.to_owned());
+    }
+
+    /// Every database that exists now.
     ///
-    /// # Errors
-    /// It cannot be created, or it is missing: a folder that the config names is not made, because its name
-    /// may be misspelt. Then files that the config names beside it do not help either: what was meant to be
-    /// served is not there.
-    pub(super) fn prepare(&self, settings: &SqliteSettings) -> Result<(), BackendError> {
-        if settings.creates_folder {
-            return create(&self.path, settings.home_variable);
+    /// A file's name is that without its extension. Where that is not free (`sales.db` and `sales.sqlite`, or a
+    /// database of the config has it) or not allowed (`main.db`), it is the whole name, and where that is not
+    /// free either, the file is left out. The config's files come first, then the folder's in the order of their
+    /// names.
+    pub(super) fn list(&self) -> Databases {
+        let found = self.configured.iter().map(|database| (fold(&database.name), database.clone()));
+        let mut databases = Databases::new(found.collect());
+        databases.folder.clone_from(&self.path);
+        match self.files(&mut databases.left_out) {
+            Ok(files) => name_files(files, &mut databases),
+            Err(error) => databases.problem = Some(error),
         }
-        match std::fs::metadata(&self.path) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-                let path = self.path.display();
-                let what = format!("sqlite.folder: the folder {path} does not exist");
-                Err(BackendError::new(ErrorKind::Unavailable, what).with_next_step(format!(
-                    "create it (mkdir -p {path}), or correct sqlite.folder in config.toml"
-                )))
-            }
-            // Every other problem is reported when the folder is read.
-            _ => Ok(()),
+        let sample = self.sample.as_ref().filter(|path| path.is_file() && databases.is_free(SAMPLE_DATABASE));
+        if let Some(path) = sample {
+            databases.add(Database {
+                name: SAMPLE_DATABASE.into(),
+                path: path.clone(),
+                origin: Origin::Sample,
+            });
         }
+        if databases.is_empty() && databases.problem.is_none() {
+            databases.problem = locked(&self.not_made).clone();
+        }
+        self.note(&databases);
+        databases
     }
 
-    /// The files the config names.
-    pub(super) fn configured(&self) -> &[Database] {
-        &self.configured
-    }
-
-    /// Every database that exists now. If two files have the same name, the config's file wins, then the
-    /// first by file name.
-    pub(super) fn list(&self) -> Result<Databases, BackendError> {
-        let mut found: BTreeMap<String, Database> =
-            self.configured.iter().map(|database| (fold(&database.name), database.clone())).collect();
-        for path in self.files()? {
-            let Some(database) = self.folder_database(path) else { continue };
-            let key = fold(&database.name);
-            match found.get(&key) {
-                Some(other) => {
-                    self.warn(&database.path, &format!("name already taken by {}", other.path.display()));
-                }
-                None => drop(found.insert(key, database)),
-            }
+    fn note(&self, databases: &Databases) {
+        for left in &databases.left_out {
+            self.warn(&left.path, &left.why);
         }
-        if let Some(path) = self.sample.as_ref().filter(|path| path.is_file()) {
-            let sample =
-                Database { name: SAMPLE_DATABASE.into(), path: path.clone(), origin: Origin::Sample };
-            found.entry(fold(SAMPLE_DATABASE)).or_insert(sample);
-        }
-        Ok(Databases::new(found))
-    }
-
-    /// The folder's database files, in the order of their names.
-    fn files(&self) -> Result<Vec<PathBuf>, BackendError> {
-        let entries = match std::fs::read_dir(&self.path) {
-            Ok(entries) => entries,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(cause) => return Err(unreadable(&self.path, &cause)),
+        let mut last = locked(&self.last);
+        last.problem = match databases.is_empty() {
+            true => Some(databases.none()),
+            false => databases.problem.clone(),
         };
-        let mut files: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).filter(|path| is_database_file(path)).collect();
+        last.left_out.clone_from(&databases.left_out);
+    }
+
+    /// The folder's database files, in the order of their names; what only looks like one is left out.
+    fn files(&self, left_out: &mut Vec<LeftOut>) -> Result<Vec<PathBuf>, BackendError> {
+        let entries = std::fs::read_dir(&self.path).map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::NotFound => {
+                locked(&self.not_made).clone().unwrap_or_else(|| missing(&self.path))
+            }
+            _ => unreadable(&self.path, &cause),
+        })?;
+        let mut files = Vec::new();
+        for path in entries.flatten().map(|entry| entry.path()).filter(|path| has_database_name(path)) {
+            match objection_to_file(&path) {
+                None => files.push(path),
+                Some(why) => left_out.push(LeftOut { path, why }),
+            }
+        }
         files.sort();
+        left_out.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
 
-    fn folder_database(&self, path: PathBuf) -> Option<Database> {
-        let name = path.file_stem().and_then(OsStr::to_str).filter(|_| path.to_str().is_some());
-        let Some(name) = name.map(str::to_owned) else {
-            self.warn(&path, "its name is not UTF-8");
-            return None;
-        };
-        if let Some(objection) = objection(&name) {
-            self.warn(&path, &format!("not a valid database name: {objection}"));
-            return None;
-        }
-        Some(Database { name, path, origin: Origin::Folder })
-    }
-
     fn warn(&self, path: &Path, why: &str) {
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.insert(path.to_owned()) {
+        if locked(&self.warned).insert(path.to_owned()) {
             tracing::warn!(file = %path.display(), why, "file is not served as a database");
         }
     }
@@ -157,10 +188,59 @@ pub(super) fn create(path: &Path, home_variable: &str) -> Result<(), BackendErro
     })
 }
 
-fn is_database_file(path: &Path) -> bool {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn has_database_name(path: &Path) -> bool {
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
     let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    !hidden && EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) && path.is_file()
+    !hidden && EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// Why what is at `path` cannot be a database.
+fn objection_to_file(path: &Path) -> Option<String> {
+    if path.to_str().is_none() {
+        return Some("its name is not UTF-8".to_owned());
+    }
+    match std::fs::metadata(path) {
+        Ok(found) => other_kind(&found).map(|kind| format!("it is {kind}, not a file")),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+            Some("it is a link to a file that does not exist".to_owned())
+        }
+        Err(cause) => Some(format!("it cannot be read: {cause}")),
+    }
+}
+
+/// Names each of `files`, and adds it; see [`Folder::list`].
+fn name_files(files: Vec<PathBuf>, databases: &mut Databases) {
+    let text = |part: Option<&OsStr>| part.and_then(OsStr::to_str).unwrap_or_default().to_owned();
+    let mut others = Vec::new();
+    for path in files {
+        let name = text(path.file_stem());
+        // A file that the config names has the name that stands there.
+        if databases.has_file(&path) {
+            continue;
+        }
+        match objection(&name).is_none() && databases.is_free(&name) {
+            true => databases.add(Database { name, path, origin: Origin::Folder }),
+            false => others.push(path),
+        }
+    }
+    for path in others {
+        let name = text(path.file_name());
+        let why = match objection(&name) {
+            Some(objection) => format!("its name cannot be a database's: {objection}; rename it"),
+            None if databases.is_free(&name) => {
+                databases.add(Database { name, path, origin: Origin::Folder });
+                continue;
+            }
+            None => {
+                "its name differs from another file's only in upper and lower case; rename one".to_owned()
+            }
+        };
+        databases.left_out.push(LeftOut { path, why });
+    }
 }
 
 fn configured_database(name: &str, path: &Path) -> Result<Database, BackendError> {
@@ -186,6 +266,14 @@ fn absolute(path: &Path) -> Result<PathBuf, BackendError> {
 fn config_error(name: &str, what: &str, next_step: &str) -> BackendError {
     BackendError::new(ErrorKind::Unavailable, format!("sqlite.databases.{name} {what}"))
         .with_next_step(format!("{next_step} in config.toml"))
+}
+
+fn missing(path: &Path) -> BackendError {
+    let path = path.display();
+    let what = format!("there is no database: the folder {path} (sqlite.folder) does not exist");
+    BackendError::new(ErrorKind::Unavailable, what).with_next_step(format!(
+        "create it (mkdir -p {path}) and put SQLite files in it, or correct sqlite.folder in config.toml"
+    ))
 }
 
 fn unreadable(path: &Path, cause: &std::io::Error) -> BackendError {
@@ -225,7 +313,7 @@ mod tests {
     }
 
     fn names(folder: &Folder) -> Vec<String> {
-        folder.list().unwrap().iter().map(|database| database.name.clone()).collect()
+        folder.list().iter().map(|database| database.name.clone()).collect()
     }
 
     #[test]
@@ -234,20 +322,41 @@ mod tests {
             "b.db",
             "A.sqlite",
             "c.SQLITE3",
+            "d.db3",
+            "e.gpkg",
+            "f.s3db",
+            "g.sl3",
             "notes.txt",
             "b.db-wal",
             ".hidden.db",
             "x.2024.db",
         ]);
-        assert_eq!(names(&folder), ["A", "b", "c", "x.2024"]);
+        assert_eq!(names(&folder), ["A", "b", "c", "d", "e", "f", "g", "x.2024"]);
     }
 
     #[test]
     #[cfg(unix)]
-    fn files_with_invalid_names_are_ignored() {
-        let (dir, folder) = folder_with(&["main.db", "TEMP.db", "a\"b.db", "it's.db", "good.db", " .db"]);
+    fn every_file_with_a_name_is_served_and_the_rest_is_named() {
+        let odd =
+            ["main.db", "TEMP.db", "a\"b.db", "it's.db", "x [2024].db", "good.db", " .db", "new\nline.db"];
+        let (dir, folder) = folder_with(&odd);
         std::fs::create_dir(dir.path().join("folder.db")).unwrap();
-        assert_eq!(names(&folder), ["good"]);
+        std::os::unix::fs::symlink(dir.path().join("nowhere"), dir.path().join("gone.db")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket.db")).unwrap();
+        assert_eq!(names(&folder), [" .db", "a\"b", "good", "it's", "main.db", "TEMP.db", "x [2024]"]);
+        let left_out: Vec<(String, String)> = folder
+            .list()
+            .left_out
+            .into_iter()
+            .map(|left| (left.path.file_name().unwrap().to_string_lossy().into_owned(), left.why))
+            .collect();
+        let expected = [
+            ("folder.db", "it is a folder, not a file"),
+            ("gone.db", "it is a link to a file that does not exist"),
+            ("socket.db", "it is a pipe, socket or device, not a file"),
+            ("new\nline.db", "its name cannot be a database's: it contains a control character; rename it"),
+        ];
+        assert_eq!(left_out, expected.map(|(name, why)| (name.to_owned(), why.to_owned())));
     }
 
     #[test]
@@ -258,19 +367,32 @@ mod tests {
     }
 
     #[test]
-    fn of_two_files_with_one_name_the_first_is_served() {
-        let (_dir, folder) = folder_with(&["sales.db", "sales.sqlite"]);
-        let list = folder.list().unwrap();
-        assert!(list.find("SALES").unwrap().path.ends_with("sales.db"));
-        assert_eq!(list.iter().count(), 1);
+    fn of_files_with_one_name_the_first_has_it_and_the_others_their_whole_names() {
+        let (dir, folder) = folder_with(&["sales.sqlite", "sales.db", "sales.DB3", "Sales.gpkg"]);
+        let list = folder.list();
+        let file = |name: &str| list.find(name).unwrap().path.strip_prefix(dir.path()).unwrap().to_owned();
+        assert_eq!(file("SALES"), Path::new("Sales.gpkg"));
+        assert_eq!(file("sales.db"), Path::new("sales.db"));
+        assert_eq!(names(&folder), ["Sales", "sales.db", "sales.DB3", "sales.sqlite"]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn of_files_that_differ_only_in_case_two_are_served() {
+        let (_dir, folder) = folder_with(&["sales.db", "Sales.db", "SALES.db"]);
+        assert_eq!(names(&folder), ["SALES", "Sales.db"]);
+        let left = &folder.list().left_out[0];
+        assert!(left.path.ends_with("sales.db") && left.why.contains("upper and lower case"), "{left:?}");
     }
 
     #[test]
     fn a_file_in_the_config_wins_over_one_in_the_folder() {
-        let (dir, _) = folder_with(&["sales.db"]);
-        let other = dir.path().join("elsewhere");
-        let folder = Folder::new(&settings(dir.path(), &[("Sales", &other)])).unwrap();
-        assert_eq!(folder.list().unwrap().find("sales").unwrap().path, other);
+        let (dir, _) = folder_with(&["sales.db", "same.db"]);
+        let (other, same) = (dir.path().join("elsewhere"), dir.path().join("same.db"));
+        let settings = settings(dir.path(), &[("Sales", &other), ("crm", &same)]);
+        let folder = Folder::new(&settings).unwrap();
+        assert_eq!(folder.list().find("sales").unwrap().path, other);
+        assert_eq!(names(&folder), ["crm", "Sales", "sales.db"]);
     }
 
     #[test]
@@ -278,16 +400,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("missing");
         let named = SqliteSettings { creates_folder: false, ..settings(&missing, &[]) };
-        let error = Folder::new(&named).unwrap().prepare(&named).unwrap_err();
+        let folder = Folder::new(&named).unwrap();
+        folder.prepare(&named);
+        let error = folder.list().problem.unwrap();
         assert!(error.message.contains("does not exist") && !missing.exists(), "{error}");
         assert!(error.next_step.unwrap().starts_with("create it (mkdir -p "));
         let default = settings(&missing, &[]);
-        Folder::new(&default).unwrap().prepare(&default).unwrap();
+        Folder::new(&default).unwrap().prepare(&default);
         assert!(missing.is_dir());
+        assert_eq!(folder.list().problem, None, "it is there now");
         std::fs::write(dir.path().join("file"), "").unwrap();
         let default = settings(&dir.path().join("file/below"), &[]);
-        let error = Folder::new(&default).unwrap().prepare(&default).unwrap_err();
-        assert!(error.next_step.unwrap().starts_with("set HOME to a folder"));
+        let folder = Folder::new(&default).unwrap();
+        folder.prepare(&default);
+        let error = folder.list().problem.unwrap();
+        assert!(error.message.contains("file/below"), "{error}");
     }
 
     #[test]

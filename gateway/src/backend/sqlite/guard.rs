@@ -69,6 +69,11 @@ impl Guard {
         self.state().writes
     }
 
+    /// The databases that the statement writes to, in lower case.
+    pub(super) fn written(&self) -> Vec<String> {
+        self.state().written.iter().cloned().collect()
+    }
+
     /// The change that the statement would make, as `UPDATE orders`.
     pub(super) fn write(&self) -> Option<String> {
         self.state().write.clone()

@@ -1,14 +1,17 @@
 //! The embedded backend: a folder of SQLite files, each a database with the one schema `main`.
 //!
-//! A connection is a thread that owns one open file (`connection`, `worker`, `open`); the other databases
-//! that a statement mentions (`tokens`) are attached to it. SQLite's authorizer (`guard`, `rules`) decides
+//! The databases are found anew for each request (`folder`, `databases`). A connection is a thread that owns one
+//! open file (`connection`, `worker`, `open`); the other databases that a statement mentions (`tokens`) are
+//! attached to it. A file that cannot be opened (`diagnosis` says why, `checkups` remembers) harms only itself. SQLite's authorizer (`guard`, `rules`) decides
 //! what a client's SQL may do, whether or not the files are writable.
 
 mod budget;
 mod catalog;
+mod checkups;
 mod compile;
 mod connection;
 mod databases;
+mod diagnosis;
 mod double_quotes;
 mod failure;
 mod ffi;
@@ -21,6 +24,7 @@ mod hints;
 mod interrupt;
 mod names;
 mod open;
+mod oversize;
 mod rules;
 mod sample;
 mod settings;
@@ -32,23 +36,26 @@ mod value;
 mod worker;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) use names::{DATABASE_NAME, objection as database_name_objection};
 pub use settings::SqliteSettings;
 
+use self::catalog::said;
+use self::checkups::Checkups;
 use self::connection::SqliteConnection;
-use self::databases::{Database, Origin};
+use self::databases::{Database, Databases};
 use self::folder::Folder;
 use self::guard::Guard;
 use self::interrupt::Interrupt;
 use self::open::Opener;
 use self::worker::Worker;
-use super::{Backend, BackendError, BoxFuture, Connection, Context, ErrorKind};
+use super::{Backend, BackendError, BackendStatus, BoxFuture, Connection, Context, ErrorKind};
 
-/// How long the start may wait for locks on the files that the config names, in total. It does not wait for
-/// locks on files in the folder.
-const START_LOCKS_MAX: Duration = Duration::from_millis(500);
+/// How long the start looks at files, in total. It does not wait for locks.
+const START_LOOK_MAX: Duration = Duration::from_millis(500);
+/// Files that cannot be opened that `status` names, at most.
+const PROBLEMS_SHOWN_MAX: usize = 20;
 
 /// Bounds what statements take of memory and disk. Call it before anything in the process uses SQLite, the state
 /// file included; further calls do nothing.
@@ -56,56 +63,69 @@ pub fn install_budgets() {
     ffi::install();
 }
 
+/// The files, and what is known of them.
+struct Files {
+    folder: Folder,
+    checkups: Checkups,
+}
+
+impl Files {
+    /// The database of a context that names none.
+    fn default_of<'a>(&self, databases: &'a Databases) -> Result<&'a Database, BackendError> {
+        let default = self.checkups.default_of(databases)?;
+        self.folder.note_default(&default.name);
+        Ok(default)
+    }
+
+    /// What keeps databases from being served, for people.
+    fn problem(&self) -> Option<String> {
+        let unreadable = self.checkups.problems();
+        let more = unreadable.len().saturating_sub(PROBLEMS_SHOWN_MAX);
+        let folder = self.folder.last_look().problem;
+        let mut problems: Vec<String> =
+            folder.iter().chain(unreadable.iter().take(PROBLEMS_SHOWN_MAX)).map(said).collect();
+        if more > 0 {
+            problems.push(format!("and {more} more databases cannot be opened: list_databases says why"));
+        }
+        (!problems.is_empty()).then(|| problems.join("\n"))
+    }
+}
+
 /// The SQLite files of one folder, and those the config names.
 pub struct SqliteBackend {
-    folder: Arc<Folder>,
+    files: Arc<Files>,
     read_only: bool,
     busy_timeout: Duration,
 }
 
 impl SqliteBackend {
-    /// Creates the default folder and the sample data if they are missing, and tries to open every file that the
-    /// config names. Blocks: it reads and may write files.
+    /// Creates the default folder and the sample data if they are missing, and looks at the files. Blocks: it
+    /// reads and may write files. What cannot be made or opened is a warning: the rest is served.
     ///
     /// # Errors
-    /// The problem with the folder or a file, the setting that named it, and what to do.
+    /// A name in the config that no database can have.
     pub fn open(settings: &SqliteSettings) -> Result<Self, BackendError> {
         install_budgets();
         let folder = Folder::new(settings)?;
-        folder.prepare(settings)?;
-        if let Some(place) = &settings.sample_folder {
-            sample::fill(&folder, place, settings.home_variable)?;
+        folder.prepare(settings);
+        if let Some(place) = &settings.sample_folder
+            && let Err(error) = sample::fill(&folder, place, settings.home_variable)
+        {
+            folder.note_not_made(error);
         }
-        let backend = Self {
-            folder: Arc::new(folder),
+        let files = Files { folder, checkups: Checkups::new(settings.read_only) };
+        files.checkups.check_all(&files.folder.list(), START_LOOK_MAX);
+        Ok(Self {
+            files: Arc::new(files),
             read_only: settings.read_only,
             busy_timeout: settings.busy_timeout,
-        };
-        backend.try_files()?;
-        Ok(backend)
-    }
-
-    /// Opens each file once: a failure is an error for the config's files and a warning for the folder's. A
-    /// locked file is not a failure.
-    fn try_files(&self) -> Result<(), BackendError> {
-        let until = Instant::now() + START_LOCKS_MAX.min(self.busy_timeout);
-        for database in self.folder.configured() {
-            let left = until.saturating_duration_since(Instant::now());
-            try_file(&self.opener(Arc::default(), left), database)
-                .map_err(|error| name_config_key(error, &database.name))?;
-        }
-        let opener = self.opener(Arc::default(), Duration::ZERO);
-        for database in self.folder.list()?.iter().filter(|database| database.origin == Origin::Folder) {
-            if let Err(error) = try_file(&opener, database) {
-                tracing::warn!(database = database.name, %error, "cannot open database");
-            }
-        }
-        Ok(())
+        })
     }
 
     fn opener(&self, interrupt: Arc<Interrupt>, busy_timeout: Duration) -> Opener {
         let guard = Arc::new(Guard::default());
-        Opener { read_only: self.read_only, busy_timeout, guard, interrupt }
+        let is_patient = Arc::new(true.into());
+        Opener { read_only: self.read_only, busy_timeout, guard, interrupt, is_patient }
     }
 }
 
@@ -115,40 +135,38 @@ impl Backend for SqliteBackend {
     }
 
     fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>> {
-        let (folder, wanted) = (Arc::clone(&self.folder), wanted.clone());
+        let (files, wanted) = (Arc::clone(&self.files), wanted.clone());
         Box::pin(async move {
-            let resolved = tokio::task::spawn_blocking(move || folder.list()?.resolve(&wanted)).await;
+            let resolved = tokio::task::spawn_blocking(move || {
+                files.folder.list().resolve(&wanted, |databases| files.default_of(databases))
+            });
+            let resolved = resolved.await;
             resolved.unwrap_or_else(|cause| {
                 Err(BackendError::new(ErrorKind::Unavailable, format!("cannot list the databases: {cause}")))
             })
         })
     }
 
+    fn completed(&self, context: &Context) -> Context {
+        let mut completed = context.clone();
+        if completed.database.is_none() {
+            completed.database = self.files.folder.last_look().default;
+        }
+        completed
+    }
+
+    fn status(&self) -> BackendStatus {
+        let target = format!("folder {}", self.files.folder.path().display());
+        BackendStatus { target: Some(target), problem: self.files.problem() }
+    }
+
     fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>> {
         Box::pin(async move {
             let interrupt = Arc::new(Interrupt::default());
             let opener = self.opener(Arc::clone(&interrupt), self.busy_timeout);
-            let folder = Arc::clone(&self.folder);
-            let connection =
-                SqliteConnection::start(interrupt, |usable| Worker::new(folder, opener, usable))?;
+            let files = Arc::clone(&self.files);
+            let connection = SqliteConnection::start(interrupt, |usable| Worker::new(files, opener, usable))?;
             Ok(Box::new(connection) as Box<dyn Connection>)
         })
     }
-}
-
-/// Opens and closes a file; a lock on it is not an error.
-fn try_file(opener: &Opener, database: &Database) -> Result<(), BackendError> {
-    match opener.open(database) {
-        Err(error) if error.kind != ErrorKind::Busy => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn name_config_key(mut error: BackendError, name: &str) -> BackendError {
-    error.message = format!("sqlite.databases.{name}: {}", error.message);
-    error.next_step = Some(match error.next_step {
-        Some(step) => format!("{step}; or change sqlite.databases.{name} in config.toml"),
-        None => format!("change sqlite.databases.{name} in config.toml"),
-    });
-    error
 }

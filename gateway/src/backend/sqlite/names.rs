@@ -13,7 +13,7 @@ const SIMILARITY_MIN: f64 = 0.7;
 
 /// The rule that [`objection`] checks, as text.
 pub(crate) const DATABASE_NAME: &str =
-    "a name of 1 to 128 bytes without quotes, brackets and control characters, other than `main` and `temp`";
+    "a name of 1 to 128 bytes without control characters, other than `main` and `temp`";
 
 /// Why `name` is not a valid database name; `None` if it is. The rule applies to names in config.toml and of
 /// files.
@@ -27,10 +27,16 @@ pub(crate) fn objection(name: &str) -> Option<&'static str> {
     if ["main", "temp"].iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
         return Some("it is reserved by SQLite");
     }
-    if name.chars().any(|c| c.is_control() || "\"'`[]".contains(c)) {
-        return Some("it contains a quote, a bracket or a control character");
+    if name.chars().any(char::is_control) {
+        return Some("it contains a control character");
     }
     None
+}
+
+/// Whether `name` must be quoted in SQL: it is no word, or one that begins with a digit.
+pub(super) fn needs_quotes(name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii();
+    name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(is_part)
 }
 
 /// `name` as an SQL identifier.
@@ -73,11 +79,22 @@ mod tests {
 
     #[test]
     fn ordinary_names_are_valid_and_others_have_an_objection() {
-        for fine in ["sales", "my-db", "two words", "2024", "übersicht", "a.b"] {
+        for fine in
+            ["sales", "my-db", "two words", "2024", "übersicht", "a.b", "it's", "x [2024]", "a\"b", "`"]
+        {
             assert_eq!(objection(fine), None, "{fine}");
         }
-        for odd in ["", " ", "MAIN", "temp", "a\"b", "a'b", "a[b", "a\nb", &"x".repeat(129)] {
+        for odd in ["", " ", "MAIN", "temp", "a\nb", &"x".repeat(129)] {
             assert!(objection(odd).is_some(), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn words_need_no_quotes() {
+        for (name, needs) in
+            [("sales_2024", false), ("übersicht", false), ("2024", true), ("it's", true), ("a.b", true)]
+        {
+            assert_eq!(needs_quotes(name), needs, "{name}");
         }
     }
 

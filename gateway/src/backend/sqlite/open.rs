@@ -2,14 +2,16 @@
 
 use std::ffi::CString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, ffi};
 
 use super::compile::allow_texts;
 use super::databases::Database;
+use super::diagnosis::{diagnose, other_kind};
 use super::failure::{cancelled, from_sqlite};
 use super::ffi::NamedConnection;
 use super::file::{FileId, ImmutableWal, sql_path};
@@ -42,6 +44,14 @@ pub(super) struct Opener {
     pub(super) busy_timeout: Duration,
     pub(super) guard: Arc<Guard>,
     pub(super) interrupt: Arc<Interrupt>,
+    /// Whether locks are waited for, for as long as `busy_timeout` says. Written by the connection's thread.
+    pub(super) is_patient: Arc<AtomicBool>,
+}
+
+/// A database that could not be attached, and why.
+pub(super) struct NotAttached {
+    pub(super) name: String,
+    pub(super) error: BackendError,
 }
 
 /// An open file and its attached databases.
@@ -81,6 +91,9 @@ impl Opener {
     ) -> Result<(Attached, T), Error> {
         let attached =
             Attached { database: database.clone(), id: FileId::of(&database.path), immutable: false };
+        if std::fs::metadata(&database.path).is_ok_and(|found| other_kind(&found).is_some()) {
+            return Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), None));
+        }
         match open(&sql_path(&database.path)) {
             Ok(opened) => Ok((attached, opened)),
             Err(error) if may_lack_index(&error) => {
@@ -102,8 +115,6 @@ impl Opener {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         if self.read_only {
             connection.pragma_update(None, "query_only", true)?;
-        } else {
-            use_wal(&connection, "main");
         }
         Ok(connection)
     }
@@ -114,13 +125,14 @@ impl Opener {
             .authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| guard.authorize(&context)))?;
         connection.progress_handler(PROGRESS_STEPS, Some(move || interrupt.must_stop()))?;
         let (interrupt, timeout) = (Arc::clone(&self.interrupt), self.busy_timeout);
+        let is_patient = Arc::clone(&self.is_patient);
         let mut since = Instant::now();
         connection.busy_handler(Some(move |tries: i32| {
             if tries == 0 {
                 since = Instant::now();
             }
             let pause = Duration::from_millis(1u64 << tries.clamp(0, 5)).min(BUSY_PAUSE_MAX);
-            since.elapsed() < timeout && !interrupt.wait(pause)
+            is_patient.load(Ordering::Relaxed) && since.elapsed() < timeout && !interrupt.wait(pause)
         }))
     }
 
@@ -130,12 +142,15 @@ impl Opener {
             return cancelled();
         }
         let mut explained = from_sqlite(error);
-        explained.message = format!(
-            "cannot open database {} ({}): {}",
-            database.name,
-            database.path.display(),
-            explained.message
-        );
+        let found = diagnose(&database.path, error, self.read_only);
+        let (name, path) = (&database.name, database.path.display());
+        explained.message = match &found {
+            Some(found) => {
+                format!("cannot open database {name} ({path}): {} ({})", found.what, explained.message)
+            }
+            None => format!("cannot open database {name} ({path}): {}", explained.message),
+        };
+        explained.next_step = found.map(|found| found.next_step).or(explained.next_step);
         if explained.kind == ErrorKind::Statement || explained.kind == ErrorKind::Refused {
             explained.kind = ErrorKind::Unavailable;
         }
@@ -170,13 +185,14 @@ impl OpenDatabase {
         self.main.is(database)
     }
 
-    /// Attaches `wanted` and detaches everything else. The attached databases depend only on the statement,
-    /// never on an earlier one: SQLite looks for unqualified names in all of them.
+    /// Attaches `wanted` and detaches everything else; returns those that cannot be attached. The attached
+    /// databases depend only on the statement, never on an earlier one: SQLite looks for unqualified names in
+    /// all of them.
     pub(super) fn attach_exactly(
         &mut self,
         opener: &Opener,
         wanted: &[&Database],
-    ) -> Result<(), BackendError> {
+    ) -> Result<Vec<NotAttached>, BackendError> {
         if wanted.len() > ATTACHED_MAX {
             return Err(too_many(wanted));
         }
@@ -185,24 +201,34 @@ impl OpenDatabase {
             let detached = self.connection.get().execute("DETACH DATABASE ?1", [&gone.database.name]);
             detached.map_err(|error| from_sqlite(&error))?;
         }
+        let mut failed = Vec::new();
         for database in wanted {
-            if !self.attached.iter().any(|attached| attached.is(database)) {
-                let attached =
-                    self.attach(opener, database).map_err(|error| opener.explain(&error, database))?;
-                self.attached.push(attached);
+            if self.attached.iter().any(|attached| attached.is(database)) {
+                continue;
+            }
+            match self.attach(opener, database) {
+                Ok(attached) => self.attached.push(attached),
+                Err(error) => {
+                    let error = match differs_in_encoding(&error) {
+                        true => two_encodings(self.main(), database),
+                        false => opener.explain(&error, database),
+                    };
+                    failed.push(NotAttached { name: database.name.clone(), error });
+                }
             }
         }
-        Ok(())
+        Ok(failed)
     }
 
     fn attach(&self, opener: &Opener, database: &Database) -> Result<Attached, Error> {
         let connection = self.connection.get();
         let attach = |path: &str| connection.execute("ATTACH DATABASE ?1 AS ?2", [path, &database.name]);
-        let (attached, _) = opener.try_both(database, attach)?;
-        if !opener.read_only {
-            use_wal(connection, &database.name);
-        }
-        Ok(attached)
+        opener.try_both(database, attach).map(|(attached, _)| attached)
+    }
+
+    /// The names of the open databases.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.main).chain(&self.attached).map(|attached| attached.database.name.as_str())
     }
 }
 
@@ -235,15 +261,23 @@ fn harden(connection: &Connection) -> Result<(), Error> {
     allow_texts(connection, true)
 }
 
-/// Switches a writable file to WAL mode, so that its readers and its writer do not block each other. The mode
-/// is stored in the file. Failure is not an error: the file may be locked or write-protected, and works in
-/// its old mode too.
-fn use_wal(connection: &Connection, schema: &str) {
-    let changed: Result<String, Error> =
-        connection.pragma_update_and_check(Some(schema), "journal_mode", "wal", |row| row.get(0));
-    if !changed.as_ref().is_ok_and(|mode| mode == "wal") {
-        tracing::debug!(database = schema, "the file keeps its journal mode");
-    }
+/// SQLite has no code for it.
+fn differs_in_encoding(error: &Error) -> bool {
+    error.to_string().contains("same text encoding")
+}
+
+fn two_encodings(main: &Database, other: &Database) -> BackendError {
+    let (main, other) = (&main.name, &other.name);
+    BackendError::new(
+        ErrorKind::Statement,
+        format!(
+            "one statement cannot use both {main} and {other}: their files have different text encodings (UTF-8 and \
+             UTF-16), and SQLite attaches only files of the same one"
+        ),
+    )
+    .with_next_step(format!(
+        "call set_context with database {other}, or set `database` on the call, and query each of the two alone"
+    ))
 }
 
 fn too_many(wanted: &[&Database]) -> BackendError {

@@ -1,16 +1,18 @@
 //! Running one statement of a client: compile, wrap in a transaction, step, collect.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Error, Statement};
 
 use super::budget;
 use super::compile::{Compiled, Compiler};
+use super::diagnosis::is_hot_journal;
 use super::failure::{breaks_connection, cancelled, from_sqlite, several_statements};
 use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
 use super::rules::Denial;
-use super::value;
+use super::{oversize, value};
 use crate::backend::journal::wait_unless;
 use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction, WriteJournal};
 
@@ -27,6 +29,8 @@ pub(super) struct Runner<'a> {
     /// Whether other databases are attached to it.
     pub(super) has_attached: bool,
     pub(super) read_only: bool,
+    /// Whether locks are waited for.
+    pub(super) is_patient: &'a AtomicBool,
     /// Asked before the statement changes anything.
     pub(super) journal: &'a dyn WriteJournal,
 }
@@ -46,13 +50,74 @@ impl From<BackendError> for Failure {
 impl Runner<'_> {
     /// Runs the client's `sql`. Afterwards no transaction is open, even after an error.
     pub(super) fn run(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
+        let result = self.run_once(sql, transaction, caps);
+        match result {
+            Err(failure) if oversize::is_too_big(&failure.error) => {
+                self.run_shortened(sql, transaction, caps).unwrap_or(Err(failure))
+            }
+            other => other,
+        }
+    }
+
+    /// Whether the client's `sql` can be run, as far as its compiler can tell.
+    pub(super) fn check(&self, sql: &str) -> Result<(), Failure> {
+        let result = self.prepare(sql).map(drop);
+        self.guard.enter(Phase::Internal);
+        result
+    }
+
+    fn run_once(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
         let result = self.prepare(sql).and_then(|compiled| {
             self.ask_journal(&compiled.statement, transaction)?;
+            self.prefer_wal(&compiled.statement, transaction);
             self.run_in(compiled, transaction, caps)
         });
         self.guard.enter(Phase::Internal);
         self.interrupt.count_until(None);
         if self.connection.is_autocommit() { result } else { self.roll_back(result) }
+    }
+
+    /// Runs `sql`, in whose rows a value is too long, without such values; `None` if that is no help.
+    fn run_shortened(
+        &self,
+        sql: &str,
+        transaction: Transaction,
+        caps: Caps,
+    ) -> Option<Result<Completion, Failure>> {
+        let prepared = self.prepare(sql).ok().filter(|compiled| !self.writes(&compiled.statement));
+        let shortened = prepared.and_then(|Compiled { statement, columns, .. }| {
+            Some((oversize::shortened(&statement.expanded_sql()?, &columns)?, columns))
+        });
+        self.guard.enter(Phase::Internal);
+        let (shortened, columns) = shortened?;
+        match self.run_once(&shortened, transaction, caps) {
+            Ok(mut done) => {
+                done.rows.set_columns(columns);
+                Some(Ok(done))
+            }
+            Err(failure) => (failure.error.kind == ErrorKind::Cancelled).then_some(Err(failure)),
+        }
+    }
+
+    /// Switches the files that `statement` writes to WAL mode, so that their readers and their writer do not
+    /// block each other. The mode is stored in the file, so one that is only read keeps its own. Failure is
+    /// not an error: the file may be in use or write-protected, and works in its old mode too.
+    fn prefer_wal(&self, statement: &Statement<'_>, transaction: Transaction) {
+        if self.read_only || transaction == Transaction::Rollback || !self.writes(statement) {
+            return;
+        }
+        let databases = self.guard.written();
+        self.guard.enter(Phase::Internal);
+        self.is_patient.store(false, Ordering::Relaxed);
+        for database in databases {
+            let pragma = "journal_mode";
+            let changed: Result<String, Error> =
+                self.connection.pragma_update_and_check(Some(&database), pragma, "wal", |row| row.get(0));
+            if !changed.as_ref().is_ok_and(|mode| mode == "wal") {
+                tracing::debug!(database, "the file keeps its journal mode");
+            }
+        }
+        self.is_patient.store(true, Ordering::Relaxed);
     }
 
     fn prepare(&self, sql: &str) -> Result<Compiled<'_>, Failure> {
@@ -224,7 +289,8 @@ impl Runner<'_> {
         if let Some(denial) = self.guard.take_denial() {
             return denial.into_error().into();
         }
-        if self.read_only && error.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly) {
+        let is_stale = error.sqlite_error().is_some_and(|failure| is_hot_journal(failure.extended_code));
+        if self.read_only && !is_stale && error.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly) {
             return self.read_only_error().into();
         }
         Failure { error: from_sqlite(error), breaks: breaks_connection(error) }

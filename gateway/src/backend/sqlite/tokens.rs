@@ -19,6 +19,10 @@ pub(super) struct Names {
     /// Names that a dot follows, and those after ANALYZE and VACUUM.
     qualifiers: HashSet<String>,
     has_pragma_function: bool,
+    /// Names with no dot before or behind them.
+    bare: HashSet<String>,
+    /// Whether a name that begins as SQLite's own do stands without a database.
+    has_internal: bool,
     pairs: HashSet<(String, String)>,
     /// Names before `(`, or before `AS (`: common table expressions are among them.
     defined: HashSet<String>,
@@ -34,9 +38,11 @@ impl Names {
         let mut before: [Token<'_>; TOKENS_BEFORE] = Default::default();
         for token in Tokens::of(sql) {
             names.note(&before, &token);
+            names.note_bare(&before, &token);
             before.rotate_left(1);
             before[TOKENS_BEFORE - 1] = token;
         }
+        names.note_bare(&before, &Token::Other);
         names
     }
 
@@ -47,7 +53,10 @@ impl Names {
                 self.pairs.insert((qualifier.to_ascii_lowercase(), name.to_ascii_lowercase()));
                 self.note_name(name, None);
             }
-            ([.., previous], Token::Name(name)) => self.note_name(name, previous.name().as_deref()),
+            ([.., previous], Token::Name(name)) => {
+                self.has_internal |= name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"));
+                self.note_name(name, previous.name().as_deref());
+            }
             ([.., Token::Name(name)], Token::Dot) => drop(self.qualifiers.insert(name.to_ascii_lowercase())),
             (_, Token::Open) => {
                 let mut names = before.iter().rev().map_while(Token::name);
@@ -55,6 +64,16 @@ impl Names {
                 self.defined.extend(defined);
             }
             _ => {}
+        }
+    }
+
+    /// Notes the last of the tokens `before`, if it is a bare name.
+    fn note_bare(&mut self, before: &[Token<'_>; TOKENS_BEFORE], token: &Token<'_>) {
+        if let [.., previous, Token::Name(name)] = before
+            && *previous != Token::Dot
+            && *token != Token::Dot
+        {
+            self.bare.insert(name.to_ascii_lowercase());
         }
     }
 
@@ -71,6 +90,25 @@ impl Names {
     pub(super) fn mention(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         self.qualifiers.contains(&name) || (self.has_pragma_function && self.all.contains(&name))
+    }
+
+    /// Whether it has a table-valued function of a pragma, whose arguments SQLite does not look at before it runs.
+    pub(super) fn has_pragma_function(&self) -> bool {
+        self.has_pragma_function
+    }
+
+    /// Whether no name of the statement can be that of a table in whichever database is the main one, but for
+    /// names that no database of the statement has. A table that is written with its database is not also written
+    /// without, and the names of SQLite's own tables all have a database.
+    /// `databases`: those of the statement.
+    pub(super) fn are_placed(&self, databases: &[&str]) -> bool {
+        let is_database = |name: &str| databases.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let is_of = |bare: &str, table: &str| {
+            bare.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let mut tables = self.pairs.iter().filter(|(qualifier, _)| is_database(qualifier));
+        let is_twice = tables.any(|(_, table)| self.bare.iter().any(|bare| is_of(bare, table)));
+        !is_twice && !self.has_pragma_function && !self.has_internal && !self.mention("main")
     }
 
     /// Whether `name` may be a common table expression of the statement.

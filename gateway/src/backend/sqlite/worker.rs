@@ -4,20 +4,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::budget;
 use super::catalog::{self, Reader};
 use super::databases::{Database, Databases, check_schema};
 use super::failure::cancelled;
-use super::folder::Folder;
 use super::guard::Phase;
 use super::hints;
-use super::open::{OpenDatabase, Opener};
+use super::open::{NotAttached, OpenDatabase, Opener};
 use super::statement::{Failure, Runner};
 use super::tokens::Names;
-use crate::backend::{BackendError, Caps, Catalog, Completion, ErrorKind, Operation, Request, Transaction};
+use super::{Files, budget};
+use crate::backend::{BackendError, Catalog, Completion, ErrorKind, Operation, Request, Transaction};
+
+/// How long list_databases looks at files.
+const LIST_LOOK_MAX: Duration = Duration::from_secs(2);
 
 /// The result of a request.
 pub(super) type Answer = Result<Completion, BackendError>;
@@ -30,7 +33,7 @@ pub(super) struct Job {
 
 /// The state of a connection's thread.
 pub(super) struct Worker {
-    folder: Arc<Folder>,
+    files: Arc<Files>,
     opener: Opener,
     /// Cleared here, read by the connection's handle: whether the next request may come.
     usable: Arc<AtomicBool>,
@@ -39,8 +42,8 @@ pub(super) struct Worker {
 
 impl Worker {
     /// A worker without an open file.
-    pub(super) fn new(folder: Arc<Folder>, opener: Opener, usable: Arc<AtomicBool>) -> Self {
-        Self { folder, opener, usable, open: None }
+    pub(super) fn new(files: Arc<Files>, opener: Opener, usable: Arc<AtomicBool>) -> Self {
+        Self { files, opener, usable, open: None }
     }
 
     /// Serves jobs until the connection's handle is dropped.
@@ -82,18 +85,26 @@ impl Worker {
     }
 
     fn run(&mut self, request: &Request) -> Result<Completion, Failure> {
-        let databases = self.folder.list()?;
-        if request.operation == Operation::Catalog(Catalog::Databases) {
-            return Ok(catalog::databases(&databases, request.caps));
-        }
-        let main = databases.main_of(&request.context)?;
+        let files = Arc::clone(&self.files);
+        let databases = files.folder.list();
+        let main = || databases.main_of(&request.context, |databases| files.default_of(databases));
         match &request.operation {
             Operation::Statement { sql, transaction } => {
-                self.statement(&databases, main, sql, *transaction, request)
+                self.statement(&databases, main()?, sql, *transaction, request)
             }
-            Operation::Catalog(catalog) => self.catalog(&databases, main, catalog, request),
-            // The context was checked above.
-            Operation::UseContext => Ok(Completion::of_context(request.context.clone())),
+            Operation::Catalog(Catalog::Databases) => {
+                let verdicts = files.checkups.check_all(&databases, LIST_LOOK_MAX);
+                Ok(catalog::databases(&databases, &verdicts, request.caps))
+            }
+            Operation::Catalog(catalog) => {
+                check_schema(catalog::schema_of(catalog))?;
+                // It alone is opened: what has become of the context's file does not matter.
+                let asked = catalog::database_of(catalog).map_or_else(main, |name| databases.find(name))?;
+                self.catalog(asked, catalog, request)
+            }
+            Operation::UseContext => {
+                main().map(|_| Completion::of_context(request.context.clone())).map_err(Failure::from)
+            }
         }
     }
 
@@ -108,8 +119,8 @@ impl Worker {
         let names = Names::of(sql);
         let beside: Vec<&Database> =
             databases.iter().filter(|database| *database != main && names.mention(&database.name)).collect();
-        self.open(main, &beside)?;
-        let runner = self.runner(request)?;
+        self.reach(main, &beside, &names, sql, request)?;
+        let runner = self.runner(main, request)?;
         runner.run(sql, transaction, request.caps).map_err(|mut failure| {
             if !failure.breaks {
                 hints::add(&mut failure.error, runner.connection, databases, sql);
@@ -118,47 +129,90 @@ impl Worker {
         })
     }
 
-    fn catalog(
+    /// Opens what `sql` needs of `main`, its context's database, and `beside`, those that it may mention. What it
+    /// does not need may be locked, broken or of another encoding: it is not waited for, and no error.
+    ///
+    /// | what cannot be opened at once | then |
+    /// |---|---|
+    /// | nothing | all is open |
+    /// | some of `beside`, and `sql` compiles without | the names were something else's: aliases, mostly |
+    /// | `main`, or both together, and `sql` compiles without `main` | another one is opened in its place |
+    /// | what `sql` needs | locks are waited for; what fails then is the statement's error |
+    fn reach(
         &mut self,
-        databases: &Databases,
         main: &Database,
-        catalog: &Catalog,
+        beside: &[&Database],
+        names: &Names,
+        sql: &str,
         request: &Request,
-    ) -> Result<Completion, Failure> {
-        check_schema(catalog::schema_of(catalog))?;
-        let asked = catalog::database_of(catalog).map_or(Ok(main), |name| databases.find(name))?;
-        let caps = request.caps;
-        match catalog {
-            Catalog::Databases => Ok(catalog::databases(databases, caps)),
-            Catalog::Schemas { .. } => Ok(catalog::schemas(&asked.name, caps)),
-            Catalog::Tables { like, .. } => self.reader(main, asked, caps)?.tables(like.as_deref()),
-            Catalog::Views { .. } => self.reader(main, asked, caps)?.views(),
-            Catalog::Describe { kind, relation } => {
-                self.reader(main, asked, caps)?.describe(*kind, &relation.name)
+    ) -> Result<(), Failure> {
+        match self.open_at_once(main, beside) {
+            Ok(absent) if absent.is_empty() => return Ok(()),
+            Ok(absent) => {
+                let checked = self.runner(main, request)?.check(sql);
+                let needs =
+                    |failure: Failure| absent.iter().any(|absent| misses(&failure.error, &absent.name));
+                if !names.has_pragma_function() && !checked.err().is_some_and(needs) {
+                    return Ok(());
+                }
             }
-            Catalog::Definition(relation) => self.reader(main, asked, caps)?.definition(&relation.name),
-            Catalog::Rows(relation) => {
-                let sql = self.reader(main, asked, caps)?.select_all(&relation.name)?;
-                self.runner(request)?.run(&sql, Transaction::None, caps)
+            Err(_) => {}
+        }
+        let besides: Vec<&str> = beside.iter().map(|database| database.name.as_str()).collect();
+        if let Some((first, others)) = beside.split_first()
+            && names.are_placed(&besides)
+            && self.open_at_once(first, others).is_ok_and(|absent| absent.is_empty())
+        {
+            let open: Vec<String> =
+                self.open.iter().flat_map(OpenDatabase::names).map(str::to_owned).collect();
+            let checked = self.runner(main, request)?.check(sql);
+            if !checked.err().is_some_and(|failure| misses_other(&failure.error, &open)) {
+                return Ok(());
             }
+        }
+        match self.open(main, beside)?.into_iter().next() {
+            Some(absent) => Err(absent.error.into()),
+            None => Ok(()),
         }
     }
 
-    /// Opens `main`, and `asked` beside it if it is another, and reads the catalog of `asked`.
-    fn reader<'a>(
-        &'a mut self,
-        main: &Database,
-        asked: &'a Database,
-        caps: Caps,
-    ) -> Result<Reader<'a>, Failure> {
-        let beside: Vec<&Database> = (asked != main).then_some(asked).into_iter().collect();
-        self.open(main, &beside)?;
+    fn catalog(
+        &mut self,
+        asked: &Database,
+        catalog: &Catalog,
+        request: &Request,
+    ) -> Result<Completion, Failure> {
+        let caps = request.caps;
+        if let Catalog::Schemas { .. } = catalog {
+            return Ok(catalog::schemas(&asked.name, caps));
+        }
+        self.open(asked, &[])?;
         let connection = self.open.as_ref().ok_or_else(internal_failure)?.connection();
-        Ok(Reader { connection, database: &asked.name, caps })
+        let reader = Reader { connection, database: &asked.name, caps };
+        match catalog {
+            Catalog::Tables { like, .. } => reader.tables(like.as_deref()),
+            Catalog::Views { .. } => reader.views(),
+            Catalog::Describe { kind, relation } => reader.describe(*kind, &relation.name),
+            Catalog::Definition(relation) => reader.definition(&relation.name),
+            Catalog::Rows(relation) => {
+                let sql = reader.select_all(&relation.name)?;
+                self.runner(asked, request)?.run(&sql, Transaction::None, caps)
+            }
+            Catalog::Databases | Catalog::Schemas { .. } => Err(internal_failure()),
+        }
     }
 
-    /// Makes `main` the open file and attaches exactly `beside` to it.
-    fn open(&mut self, main: &Database, beside: &[&Database]) -> Result<(), Failure> {
+    /// As [`Self::open`], without waiting for locks.
+    fn open_at_once(&mut self, main: &Database, beside: &[&Database]) -> Result<Vec<NotAttached>, Failure> {
+        let is_patient = Arc::clone(&self.opener.is_patient);
+        is_patient.store(false, Ordering::Relaxed);
+        let opened = self.open(main, beside);
+        is_patient.store(true, Ordering::Relaxed);
+        opened
+    }
+
+    /// Makes `main` the open file and attaches exactly `beside` to it; returns those that cannot be attached.
+    fn open(&mut self, main: &Database, beside: &[&Database]) -> Result<Vec<NotAttached>, Failure> {
         self.opener.guard.enter(Phase::Internal);
         if self.opener.interrupt.is_cancelled() {
             return Err(cancelled().into());
@@ -172,23 +226,48 @@ impl Worker {
         };
         // After an error it is unknown what is attached: the file is closed, and opened again by the next
         // request.
-        open.attach_exactly(&self.opener, beside)?;
+        let absent = open.attach_exactly(&self.opener, beside)?;
         self.open = Some(open);
-        Ok(())
+        Ok(absent)
     }
 
-    fn runner<'a>(&'a self, request: &'a Request) -> Result<Runner<'a>, Failure> {
+    /// Runs statements of the context `main` on what is open.
+    fn runner<'a>(&'a self, main: &'a Database, request: &'a Request) -> Result<Runner<'a>, Failure> {
         let open = self.open.as_ref().ok_or_else(internal_failure)?;
         Ok(Runner {
             connection: open.connection(),
             guard: &self.opener.guard,
             interrupt: &self.opener.interrupt,
-            main: &open.main().name,
-            has_attached: open.has_attached(),
+            main: &main.name,
+            has_attached: open.has_attached() || open.main() != main,
             read_only: self.opener.read_only,
+            is_patient: &self.opener.is_patient,
             journal: &*request.journal,
         })
     }
+}
+
+/// What SQLite did not find, as the statement has it.
+fn missed(error: &BackendError) -> Option<&str> {
+    const BEFORE: [&str; 5] =
+        ["no such table: ", "no such index: ", "no such view: ", "no such trigger: ", "unknown database "];
+    let name = BEFORE.iter().find_map(|before| error.message.strip_prefix(before))?;
+    let name = name.get(..name.rfind(" (line ").unwrap_or(name.len()))?;
+    // It quotes some.
+    Some(name.strip_prefix('\'').and_then(|name| name.strip_suffix('\'')).unwrap_or(name))
+}
+
+/// Whether `error` is that something of the database `name` is not there.
+fn misses(error: &BackendError, name: &str) -> bool {
+    missed(error).is_some_and(|missed| {
+        let qualifier = missed.rsplit_once('.').map_or(missed, |(qualifier, _)| qualifier);
+        qualifier.eq_ignore_ascii_case(name) || missed.eq_ignore_ascii_case(name)
+    })
+}
+
+/// Whether `error` is that something is not there that is in none of the databases `open`.
+fn misses_other(error: &BackendError, open: &[String]) -> bool {
+    missed(error).is_some_and(|_| !open.iter().any(|name| misses(error, name)))
 }
 
 fn internal_failure() -> Failure {

@@ -131,18 +131,18 @@ fn an_unknown_profile_in_the_environment_is_a_warning() {
 }
 
 #[test]
-fn a_folder_in_place_of_a_database_is_an_error_and_the_other_way_round() {
+fn a_folder_in_place_of_a_database_is_a_warning_and_the_other_way_round() {
     let home = Home::with_file("[sqlite]\nfolder = 'x.db'\n[sqlite.databases]\nA = 'dbs'\n")
         .with_other_file("x.db", 0o600);
     std::fs::create_dir(home.dir.path().join("dbs")).unwrap();
-    let errors = home.errors();
-    assert_eq!(errors.len(), 2, "{errors:#?}");
-    assert!(errors[0].starts_with("config.toml:2:10: sqlite.folder: x.db is a file, not a folder"));
-    assert!(errors[0].ends_with("write `\"x\" = \"x.db\"` under [sqlite.databases]"), "{errors:#?}");
+    let warnings = home.warnings();
+    assert_eq!(warnings.len(), 2, "{warnings:#?}");
+    assert!(warnings[0].starts_with("config.toml:2:10: sqlite.folder: x.db is a file, not a folder"));
+    assert!(warnings[0].ends_with("write `\"x\" = \"x.db\"` under [sqlite.databases]"), "{warnings:#?}");
     assert!(
-        errors[1].starts_with("config.toml:4:5: sqlite.databases.A: dbs is a folder, not a database file")
+        warnings[1].starts_with("config.toml:4:5: sqlite.databases.A: dbs is a folder, not a database file")
     );
-    assert!(errors[1].ends_with("write `folder = \"dbs\"` under [sqlite]"), "{errors:#?}");
+    assert!(warnings[1].ends_with("write `folder = \"dbs\"` under [sqlite]"), "{warnings:#?}");
 }
 
 #[test]

@@ -24,28 +24,18 @@ pub(super) const SAMPLE_COMMENT: &str = "sample data: TPC-H at scale factor 0.01
 const UNFINISHED: &str = ".SNOWFLAKE_SAMPLE_DATA.unfinished";
 const LOCK: &str = ".SNOWFLAKE_SAMPLE_DATA.lock";
 
-/// Creates the sample data in the folder `place` if no database has its name. A failure is only a warning if
-/// there are other databases.
+/// Creates the sample data in the folder `place` if no database has its name.
 pub(super) fn fill(folder: &Folder, place: &Path, home_variable: &str) -> Result<(), BackendError> {
-    let databases = folder.list()?;
-    if databases.find(SAMPLE_DATABASE).is_ok() {
+    if folder.list().find(SAMPLE_DATABASE).is_ok() {
         return Ok(());
     }
-    let written = folder::create(place, home_variable).and_then(|()| {
-        create(place).map_err(|cause| {
-            let what = format!("cannot write the sample data to {}: {cause}", place.display());
-            BackendError::new(ErrorKind::Unavailable, what).with_next_step(
-                "make the folder writable, or set sample_data = false under [sqlite] in config.toml",
-            )
-        })
-    });
-    match written {
-        Err(error) if databases.iter().next().is_some() => {
-            tracing::warn!(folder = %place.display(), %error, "cannot write the sample data");
-            Ok(())
-        }
-        other => other,
-    }
+    folder::create(place, home_variable)?;
+    create(place).map_err(|cause| {
+        let what = format!("cannot write the sample data to {}: {cause}", place.display());
+        BackendError::new(ErrorKind::Unavailable, what).with_next_step(
+            "make the folder writable, or set sample_data = false under [sqlite] in config.toml",
+        )
+    })
 }
 
 fn create(folder: &Path) -> io::Result<()> {

@@ -2,29 +2,34 @@
 
 use super::*;
 
-#[test]
-fn a_missing_configured_file_is_an_error_with_its_setting() {
-    let mut fixture = Fixture::new();
-    fixture.settings.databases.insert("sales".into(), fixture.path("missing"));
-    let error = fixture.open_error();
-    assert_eq!(error.kind, ErrorKind::Unavailable);
-    let start = format!(
-        "sqlite.databases.sales: cannot open database sales ({}):",
-        fixture.path("missing").display()
-    );
-    assert!(error.message.starts_with(&start), "{error}");
-    assert!(error.next_step.unwrap().contains("sqlite.databases.sales in config.toml"));
-    assert!(!fixture.path("missing").exists(), "no file is made");
-}
-
-#[test]
-fn a_configured_file_that_is_not_a_database_is_an_error_with_its_setting() {
-    let mut fixture = Fixture::new();
+#[tokio::test]
+async fn a_configured_file_that_cannot_be_opened_stops_no_other() {
+    let mut fixture = Fixture::shop();
     std::fs::write(fixture.path("letter.txt"), "Dear SQLite, ".repeat(100)).unwrap();
-    fixture.settings.databases.insert("sales".into(), fixture.path("letter.txt"));
-    let error = fixture.open_error();
-    assert!(error.message.ends_with("file is not a database"), "{error}");
+    fixture.settings.databases.insert("a_letter".into(), fixture.path("letter.txt"));
+    fixture.settings.databases.insert("a_missing".into(), fixture.path("missing"));
+    let backend = fixture.open();
+    let context = backend.resolve(&Context::default()).await.unwrap();
+    assert_eq!(context.database.as_deref(), Some("crm"), "the first that can be read");
+    let problem = backend.status().problem.unwrap();
+    let mut client = client(&backend, "shop").await;
+    assert_eq!(client.text("SELECT count(*) FROM items").await, "3");
+    let listed = flat(&client.catalog(Catalog::Databases).await.unwrap());
+    for text in [&problem, &listed] {
+        assert!(text.contains("it is no SQLite file, but a text file (file is not a database)"), "{text}");
+        assert!(
+            text.contains("cannot open database a_missing (") && text.contains("does not exist"),
+            "{text}"
+        );
+    }
+    assert!(listed.contains(";a_letter|unreadable|"), "{listed}");
+    let error = client.error("SELECT * FROM a_letter.t").await;
     assert_eq!(error.code.as_deref(), Some("SQLITE_NOTADB (26)"));
+    assert!(!fixture.path("missing").exists(), "no file is made");
+    std::fs::remove_file(fixture.path("letter.txt")).unwrap();
+    fixture.file("letter.txt", "CREATE TABLE t AS SELECT 1 AS x");
+    assert_eq!(client.text("SELECT * FROM a_letter.t").await, "1");
+    assert!(!backend.status().problem.unwrap().contains("a_letter"), "it is well now");
 }
 
 #[tokio::test]
@@ -83,9 +88,15 @@ async fn reading_does_not_change_a_file() {
 }
 
 #[tokio::test]
-async fn writable_files_are_in_wal_mode() {
+async fn a_writable_file_is_in_wal_mode_from_its_first_write() {
     let mut client = Fixture::shop().writable().client("shop").await;
+    client.text("SELECT count(*) FROM items, crm.people").await;
+    client.run(statement("DELETE FROM items", Transaction::Rollback), CAPS).await.unwrap();
+    assert_eq!(client.text("PRAGMA journal_mode").await, "delete");
+    client.sql("INSERT INTO items SELECT 7, name, 1, 2 FROM crm.people WHERE id = 1").await.unwrap();
     assert_eq!(client.text("PRAGMA journal_mode").await, "wal");
+    assert_eq!(client.text("PRAGMA crm.journal_mode").await, "delete", "it was only read");
+    client.sql("UPDATE crm.people SET name = 'x'").await.unwrap();
     assert_eq!(client.text("PRAGMA crm.journal_mode").await, "wal");
 }
 
@@ -133,10 +144,35 @@ fn a_missing_folder_is_created_only_for_its_owner() {
     assert_eq!(mode & 0o777, 0o700);
 }
 
-#[test]
-fn a_folder_that_cannot_be_created_is_an_error_with_its_setting() {
+#[tokio::test]
+async fn a_folder_that_is_missing_is_an_error_of_the_calls_and_found_when_it_is_there() {
     let mut fixture = Fixture::new();
     std::fs::write(fixture.path("file"), "").unwrap();
     fixture.settings.folder = fixture.path("file/folder");
-    assert!(fixture.open_error().next_step.unwrap().contains("sqlite.folder"));
+    fixture.open();
+    fixture.settings.creates_folder = false;
+    fixture.settings.folder = fixture.path("later");
+    let backend = fixture.open();
+    let context = backend.resolve(&Context::default()).await.unwrap();
+    assert_eq!(context, Context::default());
+    let mut client = Client { context, ..client(&backend, "").await };
+    for _ in 0..2 {
+        let error = client.error("SELECT 1").await;
+        assert!(error.message.contains("later (sqlite.folder) does not exist"), "{error}");
+        assert!(error.next_step.unwrap().contains("mkdir -p"));
+    }
+    assert!(client.catalog(tables(None)).await.unwrap_err().message.contains("does not exist"));
+    let listed = flat(&client.catalog(Catalog::Databases).await.unwrap());
+    assert!(listed.starts_with("NULL|problem|there is no database: "), "{listed}");
+    assert!(backend.status().problem.unwrap().contains("does not exist"));
+    std::fs::create_dir(fixture.path("later")).unwrap();
+    assert!(client.error("SELECT 1").await.message.contains("has no SQLite file"));
+    fixture.file("later/one.db", "CREATE TABLE t AS SELECT 5 AS x");
+    assert_eq!(client.text("SELECT x FROM t").await, "5");
+    assert_eq!(backend.completed(&client.context).database.as_deref(), Some("one"));
+    assert_eq!(backend.status().problem, None);
+}
+
+fn tables(database: Option<&str>) -> Catalog {
+    Catalog::Tables { database: database.map(Into::into), schema: None, like: None }
 }

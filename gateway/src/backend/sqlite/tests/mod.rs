@@ -5,6 +5,7 @@ mod cancel;
 mod catalog;
 mod costs;
 mod files;
+mod reach;
 mod refusals;
 mod rows;
 mod sample;
@@ -84,10 +85,6 @@ impl Fixture {
 
     fn open(&self) -> SqliteBackend {
         SqliteBackend::open(&self.settings).unwrap()
-    }
-
-    fn open_error(&self) -> BackendError {
-        SqliteBackend::open(&self.settings).err().unwrap()
     }
 
     /// A connection whose context is the database `name`.
