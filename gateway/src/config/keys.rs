@@ -143,7 +143,7 @@ keys! {
     BACKEND_KIND = backend.kind: Kind::choice(&["sqlite", "snowflake"]), default Fallback::Text("sqlite"), narrows Fixed;
 
     /// The folder of database files. A relative path is relative to the config file's folder; `~/` is the
-    /// home folder. Only the default folder is created; one that is set must exist.
+    /// home folder. Only the default folder is created.
     SQLITE_FOLDER = sqlite.folder: Kind::Path, default Fallback::DataFolder("databases"), narrows Fixed;
     /// Whether the sample database `SNOWFLAKE_SAMPLE_DATA` exists. The first start writes it (13 MB) to the
     /// folder `sample` in the data folder; it is the default database only if there is no other.

@@ -7,9 +7,9 @@ use std::time::Duration;
 /// Settings of the SQLite backend: the section `[sqlite]` of config.toml.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqliteSettings {
-    /// The folder whose `NAME.db`, `NAME.sqlite` and `NAME.sqlite3` files are databases.
+    /// The folder of databases: files with one of SQLite's usual extensions.
     pub folder: PathBuf,
-    /// Whether it is created (0700) if it is missing. It is an error otherwise: its name may be misspelt.
+    /// Whether it is created (0700) if it is missing; otherwise its name may be misspelt.
     pub creates_folder: bool,
     /// Files anywhere, by database name (`sqlite.databases.NAME`). They win over files in the folder.
     pub databases: BTreeMap<String, PathBuf>,

@@ -209,7 +209,7 @@ fn single_databases_are_resolved_and_their_names_checked() {
 #[test]
 fn database_names_that_the_backend_refuses_are_refused() {
     let long = "n".repeat(129);
-    for name in [&long, "it's", "a[1]", "a`b", "TEMP", " "] {
+    for name in [&long, "a\\tb", "MAIN", "TEMP", " "] {
         let errors = Home::with_file(&format!("[sqlite.databases]\n\"{name}\" = 'x.db'\n")).errors();
         assert!(errors[0].contains(": not a valid database name: it "), "{name}: {errors:?}");
         assert!(errors[0].contains("1 to 128 bytes"), "{errors:?}");
