@@ -27,7 +27,7 @@ pub(super) struct Folder {
     configured: Vec<Database>,
     /// The sample data's file, if it is to be served.
     sample: Option<PathBuf>,
-    /// Why the sample data, or the folder, could not be made. Written at the start.
+    /// Why the sample data could not be made. Written at the start.
     not_made: Mutex<Option<BackendError>>,
     /// Files that were already logged: one line per file, not one per statement.
     warned: Mutex<BTreeSet<PathBuf>>,
@@ -70,17 +70,16 @@ impl Folder {
 
     /// Creates the folder if it is the default one. One that the config names is not made, because its name may
     /// be misspelt.
-    pub(super) fn prepare(&self, settings: &SqliteSettings) {
-        if settings.creates_folder
-            && let Err(error) = create(&self.path, settings.home_variable)
-        {
-            self.note_not_made(error);
-        }
+    ///
+    /// # Errors
+    /// It cannot be created: this user has no place for data at all.
+    pub(super) fn prepare(&self, settings: &SqliteSettings) -> Result<(), BackendError> {
+        if settings.creates_folder { create(&self.path, settings.home_variable) } else { Ok(()) }
     }
 
-    /// The folder or the sample data could not be made: what is there is served all the same.
+    /// The sample data could not be made: what is there is served all the same.
     pub(super) fn note_not_made(&self, error: BackendError) {
-        tracing::warn!(%error, "cannot make the folder of databases or the sample data");
+        tracing::warn!(%error, "cannot write the sample data");
         locked(&self.not_made).get_or_insert(error);
     }
 
@@ -143,9 +142,7 @@ impl Folder {
     /// The folder's database files, in the order of their names; what only looks like one is left out.
     fn files(&self, left_out: &mut Vec<LeftOut>) -> Result<Vec<PathBuf>, BackendError> {
         let entries = std::fs::read_dir(&self.path).map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::NotFound => {
-                locked(&self.not_made).clone().unwrap_or_else(|| missing(&self.path))
-            }
+            std::io::ErrorKind::NotFound => missing(&self.path),
             _ => unreadable(&self.path, &cause),
         })?;
         let mut files = Vec::new();
@@ -401,20 +398,18 @@ mod tests {
         let missing = dir.path().join("missing");
         let named = SqliteSettings { creates_folder: false, ..settings(&missing, &[]) };
         let folder = Folder::new(&named).unwrap();
-        folder.prepare(&named);
+        folder.prepare(&named).unwrap();
         let error = folder.list().problem.unwrap();
         assert!(error.message.contains("does not exist") && !missing.exists(), "{error}");
         assert!(error.next_step.unwrap().starts_with("create it (mkdir -p "));
         let default = settings(&missing, &[]);
-        Folder::new(&default).unwrap().prepare(&default);
+        Folder::new(&default).unwrap().prepare(&default).unwrap();
         assert!(missing.is_dir());
         assert_eq!(folder.list().problem, None, "it is there now");
         std::fs::write(dir.path().join("file"), "").unwrap();
         let default = settings(&dir.path().join("file/below"), &[]);
-        let folder = Folder::new(&default).unwrap();
-        folder.prepare(&default);
-        let error = folder.list().problem.unwrap();
-        assert!(error.message.contains("file/below"), "{error}");
+        let error = Folder::new(&default).unwrap().prepare(&default).unwrap_err();
+        assert!(error.next_step.unwrap().starts_with("set HOME to a folder"));
     }
 
     #[test]

@@ -100,14 +100,14 @@ pub struct SqliteBackend {
 
 impl SqliteBackend {
     /// Creates the default folder and the sample data if they are missing, and looks at the files. Blocks: it
-    /// reads and may write files. What cannot be made or opened is a warning: the rest is served.
+    /// reads and may write files. A file that cannot be opened or written is a warning: the rest is served.
     ///
     /// # Errors
-    /// A name in the config that no database can have.
+    /// A name in the config that no database can have, or the default folder cannot be created.
     pub fn open(settings: &SqliteSettings) -> Result<Self, BackendError> {
         install_budgets();
         let folder = Folder::new(settings)?;
-        folder.prepare(settings);
+        folder.prepare(settings)?;
         if let Some(place) = &settings.sample_folder
             && let Err(error) = sample::fill(&folder, place, settings.home_variable)
         {

@@ -147,9 +147,6 @@ fn a_missing_folder_is_created_only_for_its_owner() {
 #[tokio::test]
 async fn a_folder_that_is_missing_is_an_error_of_the_calls_and_found_when_it_is_there() {
     let mut fixture = Fixture::new();
-    std::fs::write(fixture.path("file"), "").unwrap();
-    fixture.settings.folder = fixture.path("file/folder");
-    fixture.open();
     fixture.settings.creates_folder = false;
     fixture.settings.folder = fixture.path("later");
     let backend = fixture.open();
