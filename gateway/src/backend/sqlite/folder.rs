@@ -74,7 +74,11 @@ impl Folder {
     /// # Errors
     /// It cannot be created: this user has no place for data at all.
     pub(super) fn prepare(&self, settings: &SqliteSettings) -> Result<(), BackendError> {
-        if settings.creates_folder { create(&self.path, settings.home_variable) } else { Ok(()) }
+        // Something else in its place is told by the tools.
+        if !settings.creates_folder || self.path.exists() {
+            return Ok(());
+        }
+        create(&self.path, settings.home_variable)
     }
 
     /// The sample data could not be made: what is there is served all the same.
