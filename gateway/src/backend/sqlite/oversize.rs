@@ -25,9 +25,11 @@ pub(super) fn shortened(sql: &str, columns: &[String]) -> Option<String> {
     let sql = sql.trim_end().trim_end_matches(';');
     let (sql, order) = sql.split_at(order_of(sql).unwrap_or(sql.len()));
     let rows = free_name(sql)?;
-    let names: Vec<String> = unique(columns)
-        .then(|| columns.iter().map(|column| quoted(column)).collect())
-        .unwrap_or_else(|| (0..columns.len()).map(|at| format!("c{at}")).collect());
+    let names: Vec<String> = if unique(columns) {
+        columns.iter().map(|column| quoted(column)).collect()
+    } else {
+        (0..columns.len()).map(|at| format!("c{at}")).collect()
+    };
     let values: Vec<String> = names.iter().map(|name| value(name)).collect();
     // The last line may be a comment.
     Some(format!(
@@ -93,7 +95,7 @@ mod tests {
                 statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
             };
             let statement = connection.prepare(sql).unwrap();
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let shortened = shortened(sql, &columns).unwrap();
             assert_eq!(rows(&shortened), rows(sql), "{shortened}");
         }
