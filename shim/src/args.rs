@@ -16,24 +16,16 @@ pub(crate) const LAUNCH: &str = "__start";
 const LAUNCH_QUIETLY: &str = "__launch";
 
 const HELP: &str = "\
-Connects one MCP client to the machine's Snowgate gateway, over stdin and stdout.
-MCP clients launch it; it starts the gateway if none is running.
+Connects an MCP client to the user's Snowgate gateway; starts one if none runs.
 
-Usage: snowgate-shim [OPTIONS]
+--profile NAME  Profile of the config [SNOWGATE_PROFILE]
+--session NAME  Name its context [SNOWGATE_SESSION]
+--socket PATH   The gateway's socket [SNOWGATE_SOCKET]
+--gateway PATH  The gateway's program [SNOWGATE_GATEWAY]
+--no-autostart  Start no gateway [SNOWGATE_NO_AUTOSTART=1]
+--version, --help
 
-Options:
-      --profile NAME    Profile of the gateway's config to use      [SNOWGATE_PROFILE]
-      --session NAME    Name to keep the session's context under    [SNOWGATE_SESSION]
-                        (default: by client, folder and profile)
-      --socket PATH     Socket of the gateway                       [SNOWGATE_SOCKET]
-      --gateway PATH    Gateway program to start                    [SNOWGATE_GATEWAY]
-                        (default: `snowgate` next to this program, links
-                        followed, then PATH)
-      --no-autostart    Fail if no gateway is running               [SNOWGATE_NO_AUTOSTART=1]
-      --version         Print the version
-  -h, --help            Print this help
-
-SNOWGATE_HOME=DIR moves config, data, state, logs and socket into DIR.";
+SNOWGATE_HOME=DIR moves all into DIR.";
 
 /// What the program was asked to do.
 #[derive(Debug)]

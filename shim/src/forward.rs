@@ -17,6 +17,7 @@ use snowgate_link::endpoint::Endpoint;
 use snowgate_link::frame::{Decoder, Kind};
 use snowgate_link::hello::{ClientHello, Origin, Role};
 use snowgate_link::lines::{Line, LineSplitter};
+use snowgate_link::settings::{is_per_client, summary};
 use snowgate_link::start::{Connected, Launcher, Past, StartError, connect_or_start};
 use snowgate_link::{GivenUp, Inbound, LINE_BYTES_MAX, ProtocolError, os};
 
@@ -36,39 +37,6 @@ const READ_BYTES: usize = 32 * 1024;
 /// Connections lost in a row, without one answer, before requests are given up: one of the requests may be
 /// the cause.
 const LOSSES_MAX: u32 = 5;
-
-/// Variables that a gateway inherits from the shim that starts it: settings, folders, and what opens a
-/// browser.
-const INHERITED: &[&str] = &[
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "PATH",
-    "LANG",
-    "TZ",
-    "TMPDIR",
-    "RUST_BACKTRACE",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "BROWSER",
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "DBUS_SESSION_BUS_ADDRESS",
-    // Where the programs of a coverage build (`just coverage`) write their counters.
-    #[cfg(coverage)]
-    "LLVM_PROFILE_FILE",
-];
-
-/// Prefixes of further such variables. (`XAUTHORITY` and `XDG_*` among them.)
-const INHERITED_PREFIXES: [&str; 5] = ["SNOWGATE_", "SNOWFLAKE_", "LC_", "XDG_", "XAUTH"];
-
-/// Suffixes of further such variables: proxies, in either case.
-const INHERITED_SUFFIXES: [&str; 2] = ["_PROXY", "_proxy"];
-
-/// Variables for one client, which must not reach the gateway that serves all.
-const PER_CLIENT: [&str; 4] =
-    ["SNOWGATE_PROFILE", "SNOWGATE_SESSION", "SNOWGATE_GATEWAY", "SNOWGATE_NO_AUTOSTART"];
 
 /// For glibc: memory of large results is returned to the system, instead of staying with one of many arenas.
 /// (Measured: 10 MB instead of 470 MB after a client with 60 unread answers of 7 MB had died.)
@@ -130,7 +98,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
         std::process::exit(EX_SOFTWARE);
     }));
     if io::stdin().is_terminal() {
-        say("reading JSON-RPC from a terminal; MCP clients launch this program (see --help)");
+        say("reading JSON-RPC from a terminal (see --help)");
     }
     let mut hello = ClientHello::new(Role::Client);
     hello.profile.clone_from(&options.profile);
@@ -214,10 +182,12 @@ impl Shim {
     }
 
     fn connect(&self, past: &mut Past) -> Result<Connected, StartError> {
-        let hello = self.shared.lock().hello();
+        let mut hello = self.shared.lock().hello();
+        let launcher = launcher(&self.options);
+        hello.settings = Some(summary(&launcher.environment, hello.origin.pid));
         let endpoint = Endpoint::resolve(self.options.socket.as_deref(), self.options.home.as_deref())?;
-        let launcher = (!self.options.no_autostart).then(|| launcher(&self.options));
-        connect_or_start(&endpoint, &hello, launcher.as_ref(), past)
+        let launcher = (!self.options.no_autostart).then_some(&launcher);
+        connect_or_start(&endpoint, &hello, launcher, past)
     }
 
     /// Reads one connection to its end.
@@ -396,17 +366,45 @@ fn describe(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Whether a gateway inherits the variable of this name from the shim that starts it: settings, folders, proxies,
+/// and what opens a browser. (`XAUTHORITY` and `XDG_*` among them.)
+fn is_inherited(name: &str) -> bool {
+    let is_of_family = name.starts_with("SNOWGATE_")
+        || name.starts_with("SNOWFLAKE_")
+        || name.starts_with("LC_")
+        || name.starts_with("XDG_")
+        || name.starts_with("XAUTH")
+        || name.ends_with("_PROXY")
+        || name.ends_with("_proxy");
+    let is_named = matches!(
+        name,
+        "HOME"
+            | "USER"
+            | "LOGNAME"
+            | "SHELL"
+            | "PATH"
+            | "LANG"
+            | "TZ"
+            | "TMPDIR"
+            | "RUST_BACKTRACE"
+            | "SSL_CERT_FILE"
+            | "SSL_CERT_DIR"
+            | "BROWSER"
+            | "DISPLAY"
+            | "WAYLAND_DISPLAY"
+            | "DBUS_SESSION_BUS_ADDRESS"
+    );
+    // Where the programs of a coverage build (`just coverage`) write their counters.
+    let is_counted = cfg!(coverage) && name == "LLVM_PROFILE_FILE";
+    (is_of_family || is_named || is_counted) && !is_per_client(name)
+}
+
 fn launcher(options: &Options) -> Launcher {
     let own = os::own_program().unwrap_or_else(|| PathBuf::from("snowgate-shim"));
     let gateway = gateway_program(options.gateway.as_deref(), &own);
     let environment = std::env::vars_os().filter_map(|(name, value)| {
         let text = name.to_str()?;
-        let family = INHERITED_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
-            || INHERITED_SUFFIXES.iter().any(|end| text.ends_with(end));
-        if PER_CLIENT.contains(&text) || !(family || INHERITED.contains(&text)) {
-            return None;
-        }
-        Some((name, value))
+        is_inherited(text).then_some((name, value))
     });
     let malloc = MALLOC.map(|(name, value)| (name.into(), value.into()));
     let environment = malloc.into_iter().chain(environment).collect();

@@ -121,6 +121,9 @@ pub struct ClientHello {
     pub window: Window,
     /// Whether the shim understands [`ServerHello::Queued`].
     pub understands_queued: bool,
+    /// The settings in the client's own environment ([`summary`](crate::settings::summary), with the shim's
+    /// process id as its salt); `None`: the shim does not say.
+    pub settings: Option<String>,
 }
 
 impl ClientHello {
@@ -137,6 +140,7 @@ impl ClientHello {
             state: None,
             window: Window::default(),
             understands_queued: true,
+            settings: None,
         }
     }
 
@@ -151,7 +155,8 @@ impl ClientHello {
         if line.len() <= HELLO_BYTES_MAX {
             return line;
         }
-        // Escaping can still make a text too long; the origin is optional, so leave it out.
+        // Escaping can still make a text too long; these are optional, so leave them out.
+        hello.settings = None;
         hello.origin.parent_exe = None;
         hello.origin.cwd = None;
         hello.write()
@@ -175,6 +180,7 @@ impl ClientHello {
             .number("window_frames", self.window.frames)
             .number("window_bytes", self.window.bytes)
             .flag("queued", self.understands_queued)
+            .text("settings", self.settings.as_deref())
             .into_line()
     }
 
@@ -196,6 +202,7 @@ impl ClientHello {
             state: read.text("state"),
             window: read_window(&read),
             understands_queued: read.flag("queued"),
+            settings: read.text("settings"),
         })
     }
 }
@@ -387,6 +394,7 @@ mod tests {
         hello.state = Some(r#"{"database":"A"}"#.into());
         hello.profile = Some("w\u{e4}\"x\n".into());
         hello.session_name = Some("nightly".into());
+        hello.settings = Some("SNOWFLAKE_USER 0".into());
         hello.origin = Origin { pid: 7, parent_exe: Some("/a b".into()), cwd: None };
         assert_eq!(ClientHello::from_line(&hello.to_line()), Some(hello));
         for resume in [Resume::New, Resume::Rebuilt, Resume::Lost] {
@@ -413,6 +421,7 @@ mod tests {
         hello.profile = Some("p".repeat(1 << 20));
         hello.session_name = Some("\"".repeat(1 << 20));
         hello.state = Some("\"".repeat(STATE_BYTES_MAX));
+        hello.settings = Some("\"".repeat(1 << 10));
         let line = hello.to_line();
         assert!(line.len() <= HELLO_BYTES_MAX, "{}", line.len());
         assert!(line.ends_with(b"\n"));

@@ -15,6 +15,7 @@ pub mod json_string;
 pub mod lines;
 pub mod os;
 pub mod scan;
+pub mod settings;
 mod shim_link;
 pub mod start;
 

@@ -170,7 +170,7 @@ fn status_text(status: &StatusView) -> String {
     let none = || "none".to_owned();
     format!(
         "snowgate {} is running (pid {}, up {})\n\
-         sessions     {}{}\n\
+         sessions     {}{}{}\n\
          backend      {}, {} of {} connections open, {} idle, {} requests waiting{}{}\n\
          socket       {}\n\
          config       {}{}\n\
@@ -182,6 +182,7 @@ fn status_text(status: &StatusView) -> String {
         duration(status.uptime_ms),
         status.sessions,
         indented(status.limit_problem.as_deref()),
+        indented(status.settings_problem.as_deref()),
         status.backend,
         status.connections_open,
         status.connections_max,

@@ -11,6 +11,7 @@
 
 mod backend_kind;
 mod checks;
+mod client_settings;
 mod corrections;
 mod document;
 mod environment;
@@ -38,6 +39,7 @@ mod suggest;
 mod tests;
 mod unexpanded;
 
+pub use client_settings::{SettingsDifference, settings_among};
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, ConfigErrors, Place, UnknownProfile, Warning};
 pub use load::Config;

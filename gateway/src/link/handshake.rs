@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use snowgate_link::hello::{ClientHello, Refusal, Resume};
 
+use super::client_settings;
 use super::restore::{self, Restored};
 use crate::mcp::Mcp;
 use crate::os::RAISE_LIMIT;
@@ -90,6 +91,7 @@ pub(super) async fn open_session(
         Some(SessionLookup::Found { counts, started_ms, .. }) => (counts, Some(started_ms)),
         Some(SessionLookup::Unknown | SessionLookup::ForeignSecret) | None => (Counts::default(), None),
     };
+    let settings = client_settings::compare(shared, hello, peer.shim).await;
     let opening = Opening {
         key,
         origin: hello.origin.clone(),
@@ -107,6 +109,7 @@ pub(super) async fn open_session(
         revision: state.revision,
         counts,
         started_ms,
+        settings,
     };
     let session = Session::new(opening, context);
     if let Some(notice) = notice {

@@ -7,6 +7,7 @@
 //! `status`, `sessions`, `login` (`log_in`), `stop` and `restart`.
 
 mod channel;
+mod client_settings;
 mod connection;
 mod control;
 mod handler_guard;

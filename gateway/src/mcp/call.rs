@@ -16,7 +16,7 @@ use super::request_record::{Outcome, RequestRecord};
 use super::table::{self, Source};
 use super::tool_call::ToolCall;
 use super::tool_name::ToolName;
-use super::{NAME_BYTES_MAX, failure, session_info};
+use super::{NAME_BYTES_MAX, failure, own_settings, session_info};
 use crate::backend::{
     BackendError, BoxFuture, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation,
     RelationKind, Request, RequestOrigin, Transaction, WriteJournal,
@@ -104,10 +104,11 @@ impl Call<'_> {
             }
             Err(CallError::Arguments(error)) => self.refuse(&error),
         };
-        match self.session.take_notice() {
-            Some(notice) => noting(result, notice),
-            None => result,
-        }
+        let settings = self.session.take_unapplied_settings();
+        let settings =
+            settings.map(|settings| own_settings::notice(settings, &self.shared.paths.config_file));
+        let notices: Vec<String> = settings.into_iter().chain(self.session.take_notice()).collect();
+        if notices.is_empty() { result } else { noting(result, notices.join("\n")) }
     }
 
     /// The result of a call whose arguments cannot be used.
@@ -119,6 +120,10 @@ impl Call<'_> {
 
     async fn dispatch(&self, call: ToolCall) -> Result<CallToolResult, CallError> {
         let tool = call.tool();
+        // A statement may have run already: that is looked up first.
+        if !matches!(call, ToolCall::SessionInfo | ToolCall::ExecuteQuery(_)) {
+            self.check_settings()?;
+        }
         match call {
             ToolCall::ListDatabases => self.list(Catalog::Databases).await,
             ToolCall::ListSchemas(args::ListSchemas { database }) => {
@@ -141,6 +146,16 @@ impl Call<'_> {
             ToolCall::ExecuteQuery(arguments) => self.execute_query(tool, arguments).await,
             ToolCall::SetContext(arguments) => self.set_context(tool, arguments).await,
             ToolCall::SessionInfo => Ok(CallToolResult::structured(self.session_info().await?)),
+        }
+    }
+
+    /// Whether the client's own settings let its calls run here.
+    fn check_settings(&self) -> Result<(), BackendError> {
+        match &self.session.settings {
+            Some(settings) if settings.is_decisive => {
+                Err(own_settings::refusal(settings, &self.shared.paths.config_file))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -202,6 +217,7 @@ impl Call<'_> {
                 return Ok(result);
             }
         };
+        self.check_settings()?;
         let change = Context { database, schema, ..Context::default() };
         let transaction = match (use_transaction.unwrap_or(false), auto_commit.unwrap_or(true)) {
             (_, false) => Transaction::Rollback,
@@ -259,7 +275,13 @@ impl Call<'_> {
 
     async fn session_info(&self) -> Result<serde_json::Value, BackendError> {
         let pool = self.shared.pool(&self.session.profile).await?;
-        Ok(session_info::render(self.session, &self.facts.context, pool.backend(), &self.shared.config))
+        Ok(session_info::render(
+            self.session,
+            &self.facts.context,
+            pool.backend(),
+            &self.shared.config,
+            &self.shared.paths.config_file,
+        ))
     }
 
     pub(super) async fn catalog(&self, catalog: Catalog, rows_max: u64) -> Result<Completion, BackendError> {

@@ -19,6 +19,7 @@ mod failure;
 mod given;
 mod journaled;
 mod logged;
+mod own_settings;
 mod qualified;
 mod request_record;
 mod service;

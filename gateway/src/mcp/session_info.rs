@@ -1,8 +1,11 @@
 //! What `session_info` says.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use snowgate_link::BUILD;
 
+use super::own_settings;
 use crate::backend::Backend;
 use crate::config::Config;
 use crate::session::{Session, SessionContext};
@@ -13,6 +16,7 @@ pub(super) fn render(
     context: &SessionContext,
     backend: &dyn Backend,
     config: &Config,
+    file: &Path,
 ) -> Value {
     let (client, counts) = (session.client(), session.counters.counts());
     let statement_timeout = config.limits.statement_timeout.as_millis();
@@ -38,11 +42,16 @@ pub(super) fn render(
     if context.origin.is_inherited() {
         info["context_inherited"] = true.into();
     }
+    if let Some(settings) = &session.settings {
+        info["settings_not_applied"] = settings.names.clone().into();
+    }
+    let refused = session.settings.as_ref().filter(|settings| settings.is_decisive);
     let texts = [
         ("client", client.name),
         ("client_version", client.version),
         ("context_lost", context.lost.clone()),
         ("session_name", session.name.clone()),
+        ("calls_refused", refused.map(|settings| own_settings::refusal(settings, file).to_string())),
     ];
     for (name, value) in texts {
         if let Some(value) = value {

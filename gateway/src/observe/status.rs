@@ -1,13 +1,14 @@
 //! The snapshot of the gateway's state that `status` shows.
 
 use std::path::Path;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use snowgate_link::BUILD;
 
 use super::newest_log;
 use crate::config::Warning;
+use crate::session::Session;
 use crate::shared::{Descriptors, Service, Shared};
 
 /// The most warnings about the configuration that are shown; the rest is counted.
@@ -62,6 +63,9 @@ pub struct StatusView {
     /// Why the log is not written there.
     #[serde(default)]
     pub log_problem: Option<String>,
+    /// Which clients' calls are refused, because their own settings are not this gateway's.
+    #[serde(default)]
+    pub settings_problem: Option<String>,
     /// Sessions open at once, at most.
     #[serde(default)]
     pub sessions_max: usize,
@@ -71,6 +75,22 @@ pub struct StatusView {
     /// What runs this gateway and starts it again when it ends.
     #[serde(default)]
     pub service: Option<Service>,
+}
+
+/// Clients that are named, at most.
+const CLIENTS_MAX: usize = 5;
+
+fn settings_problem(shared: &Shared) -> Option<String> {
+    let sessions = shared.sessions.sorted();
+    let refused = |session: &Arc<Session>| {
+        let settings = session.settings.as_ref().filter(|settings| settings.is_decisive)?;
+        Some(format!("pid {}: {}", session.origin.pid, settings.listed()))
+    };
+    let refused: Vec<String> = sessions.iter().filter_map(refused).collect();
+    let shown = refused.iter().take(CLIENTS_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
+    let count = refused.len();
+    (count > 0)
+        .then(|| format!("calls of {count} are refused: their settings are not this gateway's ({shown})"))
 }
 
 fn limit_problem(descriptors: &Descriptors) -> Option<String> {
@@ -115,6 +135,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         log_problem: shared.log_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         sessions_max: shared.descriptors.budget.sessions_max,
         limit_problem: limit_problem(&shared.descriptors),
+        settings_problem: settings_problem(shared),
         service: shared.service.clone(),
     }
 }

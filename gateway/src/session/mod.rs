@@ -36,6 +36,7 @@ use tracing::Span;
 pub use view::SessionView;
 
 use crate::backend::{Context, Place};
+use crate::config::SettingsDifference;
 use crate::config::log_targets::SPANS;
 use crate::state::{Identity, IdentityKey, Remember, SessionRecord, SessionSnapshot, ShimProcess};
 
@@ -71,6 +72,8 @@ pub struct Session {
     pub started_at: SystemTime,
     /// The protocol revision that the client was told before, if it was.
     pub revision: Option<String>,
+    /// The client's own settings that this gateway does not apply.
+    pub settings: Option<SettingsDifference>,
     /// The span that events about the session belong to; its requests' spans are below it.
     pub span: Span,
     /// Set by the registration once the session's first call may run, in the context it inherits if there is
@@ -83,6 +86,8 @@ pub struct Session {
     ending: AtomicU8,
     /// What the client's next result is to say: written when the context falls back, taken by that result.
     notice: Mutex<Option<String>>,
+    /// Whether the first result has said which settings are not applied.
+    has_told_settings: AtomicBool,
     /// Whether there is a notice: looked at with every result.
     has_notice: AtomicBool,
     /// Set where the context has changed without `set_context`: the front gives the state to the shim again.
@@ -131,10 +136,12 @@ impl Session {
             journal_is_whole: opening.journal_is_whole,
             started_at: opening.started_ms.map_or_else(SystemTime::now, began),
             revision: opening.revision,
+            settings: opening.settings,
             is_registered: AtomicBool::new(opening.is_registered),
             is_persisted: AtomicBool::new(opening.is_persisted),
             ending: AtomicU8::new(0),
             notice: Mutex::default(),
+            has_told_settings: AtomicBool::new(opening.is_resumed),
             has_notice: AtomicBool::new(false),
             is_state_stale: AtomicBool::new(false),
             remember: Mutex::default(),
@@ -193,6 +200,12 @@ impl Session {
         self.is_state_stale.store(true, Ordering::Relaxed);
         self.set_notice(notice);
         true
+    }
+
+    /// Once, the settings that are not applied and stop nothing: the client's first result says so.
+    pub fn take_unapplied_settings(&self) -> Option<&SettingsDifference> {
+        let settings = self.settings.as_ref().filter(|settings| !settings.is_decisive)?;
+        (!self.has_told_settings.swap(true, Ordering::Relaxed)).then_some(settings)
     }
 
     /// The client's next result is to say this, too.

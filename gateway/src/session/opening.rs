@@ -5,6 +5,7 @@ use std::sync::Arc;
 use snowgate_link::hello::{Origin, SessionKey};
 
 use super::Profile;
+use crate::config::SettingsDifference;
 use crate::state::{Counts, ShimProcess};
 
 /// What is known of a session when its connection opens.
@@ -43,6 +44,8 @@ pub struct Opening {
     pub counts: Counts,
     /// When it began, in milliseconds since 1970; `None`: now.
     pub started_ms: Option<i64>,
+    /// The client's own settings that this gateway does not apply.
+    pub settings: Option<SettingsDifference>,
 }
 
 #[cfg(test)]
@@ -66,6 +69,7 @@ impl Opening {
             revision: None,
             counts: Counts::default(),
             started_ms: None,
+            settings: None,
         }
     }
 }

@@ -33,6 +33,12 @@ pub struct SessionView {
     /// Why that cannot be used.
     #[serde(default)]
     pub context_lost: Option<String>,
+    /// The client's own settings that this gateway does not apply, by name.
+    #[serde(default)]
+    pub settings_not_applied: Vec<String>,
+    /// Whether its calls are refused for them.
+    #[serde(default)]
+    pub settings_refused: bool,
     /// The peer's user id.
     pub uid: u32,
     /// The shim's process id.
@@ -61,7 +67,7 @@ impl SessionView {
     /// The present view of `session`.
     pub fn of(session: &Session) -> Self {
         let (client, context) = (session.client(), session.context());
-        let counters = &session.counters;
+        let (counters, settings) = (&session.counters, session.settings.as_ref());
         let running = counters.running.load(Ordering::Relaxed);
         let since_epoch = session.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
@@ -79,6 +85,8 @@ impl SessionView {
             context: context.context,
             context_from: context.origin.name().to_owned(),
             context_lost: context.lost,
+            settings_not_applied: settings.map(|settings| settings.names.clone()).unwrap_or_default(),
+            settings_refused: settings.is_some_and(|settings| settings.is_decisive),
             uid: session.uid,
             pid: session.origin.pid,
             parent_exe: session.origin.parent_exe.clone(),

@@ -101,7 +101,15 @@ impl StartError {
                 "see the log and `snowgate config check`; one that hangs ends with `kill {pid}`"
             )),
             Self::Deadline { .. } => Some("check `snowgate status` and the log".into()),
-            Self::Io { path, .. } => Some(format!("check permissions and free space of {}", path.display())),
+            Self::Io { path, source, .. } => {
+                let what = if source.kind() == io::ErrorKind::PermissionDenied {
+                    "the sandbox (Claude Code: `sandbox.network.allowUnixSockets`, Codex: `network_access`) and \
+                     permissions of"
+                } else {
+                    "permissions and free space of"
+                };
+                Some(format!("check {what} {}", path.display()))
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Shim and gateway with SQLite behind them: starting, what clients may send and get, restarts and ends.
 
 mod cannot_start;
+mod client_settings;
 mod commands;
 mod config;
 mod demo;
@@ -25,6 +26,7 @@ mod restart;
 mod results;
 mod resume;
 mod sample;
+mod sandbox;
 mod service;
 mod sessions;
 mod start;

@@ -1,0 +1,133 @@
+//! Clients whose entries have other settings in their `env` than the client that started the gateway.
+
+use serde_json::{Value, json};
+use snowgate_tests::{Client, Home, tool_text};
+
+fn start(home: &Home, variables: &[(&str, &str)]) -> Client {
+    let launch = variables.iter().fold(home.launch(), |launch, (name, value)| launch.env(name, value));
+    let mut client = launch.start();
+    assert!(client.initialize()["result"].is_object(), "it is told with its first call, not before");
+    client
+}
+
+#[track_caller]
+fn runs(client: &mut Client) -> Value {
+    let answer = client.query("select 1 as one");
+    assert_eq!(tool_text(&answer), "one\n1\n(1 row)", "{answer}");
+    answer
+}
+
+/// The client's calls are refused, naming these variables and no value.
+#[track_caller]
+fn is_refused(client: &mut Client, names: &[&str], values: &[&str]) {
+    assert!(client.request("tools/list", &json!({}))["result"]["tools"].is_array());
+    for answer in [client.query("select 1"), client.call("list_databases", &json!({}))] {
+        assert_eq!(answer["result"]["isError"], true, "{answer}");
+        let text = tool_text(&answer);
+        assert!(text.contains(&format!("({})", names.join(", "))), "{names:?}: {text}");
+        assert!(
+            text.contains("SNOWGATE_HOME") && text.contains("config.toml") && text.contains("snowgate"),
+            "{text}"
+        );
+        assert!(values.iter().all(|value| !text.contains(value)), "{text}");
+    }
+    let info = client.call("session_info", &json!({}));
+    assert_eq!(info["result"]["structuredContent"]["settings_not_applied"], json!(names), "{info}");
+    assert!(info["result"]["structuredContent"]["calls_refused"].is_string(), "{info}");
+}
+
+#[test]
+fn a_client_with_an_account_does_not_get_the_data_of_the_gateway_that_runs() {
+    let home = Home::new();
+    let mut first = start(&home, &[]);
+    runs(&mut first);
+    let variables = [
+        ("SNOWFLAKE_ACCOUNT", "org-hush"),
+        ("SNOWFLAKE_USER", "ada-hush"),
+        ("SNOWFLAKE_PASSWORD", "pw-hush"),
+    ];
+    let mut second = start(&home, &variables);
+    is_refused(&mut second, &["SNOWFLAKE_ACCOUNT", "SNOWFLAKE_PASSWORD", "SNOWFLAKE_USER"], &["hush"]);
+    runs(&mut first);
+    let session = home.session_of(second.pid());
+    assert_eq!(
+        (&session["settings_refused"], &session["settings_not_applied"][0]),
+        (&json!(true), &json!("SNOWFLAKE_ACCOUNT"))
+    );
+    let status = home.status().expect("a gateway");
+    assert!(
+        status["settings_problem"].as_str().is_some_and(|said| said.contains("SNOWFLAKE_ACCOUNT")),
+        "{status}"
+    );
+    assert!(home.run(&["status"]).stdout.contains("SNOWFLAKE_ACCOUNT"));
+    assert!(!home.log().contains("hush") && !home.run(&["sessions", "--json"]).stdout.contains("hush"));
+}
+
+#[test]
+fn another_folder_is_refused_in_either_order_and_by_whichever_gateway_comes_next() {
+    let home = Home::new();
+    let other = home.path().join("other");
+    std::fs::create_dir(&other).expect("making a folder");
+    std::fs::write(other.join("THREE.db"), "").expect("writing a database");
+    let other = other.display().to_string();
+    let variables = [("SNOWGATE_SQLITE_FOLDER", other.as_str())];
+    let mut first = start(&home, &variables);
+    runs(&mut first);
+    let mut plain = start(&home, &[]);
+    is_refused(&mut plain, &["SNOWGATE_SQLITE_FOLDER"], &[&other]);
+    let mut same = start(&home, &variables);
+    runs(&mut same);
+    let restarted = home.run(&["restart"]);
+    assert_eq!(restarted.code, Some(0), "{restarted:?}");
+    runs(&mut first);
+    is_refused(&mut plain, &["SNOWGATE_SQLITE_FOLDER"], &[&other]);
+    // The next gateway is started by the one that calls first.
+    home.kill_gateway();
+    runs(&mut plain);
+    is_refused(&mut first, &["SNOWGATE_SQLITE_FOLDER"], &[&other]);
+}
+
+#[test]
+fn where_a_file_chooses_the_backend_an_account_in_the_environment_is_no_difference() {
+    let home = Home::new();
+    home.configure("[backend]\nkind = 'sqlite'\n");
+    runs(&mut start(&home, &[]));
+    runs(&mut start(&home, &[("SNOWFLAKE_ACCOUNT", "org-test"), ("SNOWFLAKE_USER", "ada")]));
+}
+
+#[test]
+fn what_makes_no_difference_is_none() {
+    let home = Home::new();
+    home.configure("read_only = true\n[limits]\nrows_max = 7\n");
+    let mut first = start(&home, &[]);
+    runs(&mut first);
+    let databases = home.databases().display().to_string();
+    for variables in [
+        &[("SNOWGATE_SQLITE_READ_ONLY", "true"), ("SNOWGATE_LIMITS_ROWS_MAX", "7")][..],
+        // The file outranks it.
+        &[("SNOWGATE_SQLITE_READ_ONLY", "false")],
+        &[("SNOWGATE_SQLITE_FOLDER", &databases)],
+        &[
+            ("SNOWGATE_LOG", "debug"),
+            ("SNOWGATE_PROFILE", "default"),
+            ("SNOWGATE_GATEWAY_LOG_LEVEL", "debug"),
+        ],
+        &[("SNOWFLAKE_USER", "")],
+    ] {
+        let mut client = start(&home, variables);
+        let answer = runs(&mut client);
+        assert_eq!(answer["result"]["content"].as_array().map(Vec::len), Some(1), "{variables:?}: {answer}");
+        assert_eq!(home.session_of(client.pid())["settings_not_applied"], json!([]), "{variables:?}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_not_applied_is_said_with_the_first_result() {
+    let home = Home::new();
+    runs(&mut start(&home, &[]));
+    let mut client = start(&home, &[("SNOWGATE_LIMITS_ROWS_MAX", "3")]);
+    let answer = runs(&mut client);
+    let said = answer["result"]["content"][1]["text"].as_str().expect("a note");
+    assert!(said.contains("SNOWGATE_LIMITS_ROWS_MAX") && said.contains("snowgate restart"), "{said}");
+    assert_eq!(runs(&mut client)["result"]["content"].as_array().map(Vec::len), Some(1), "said once");
+}
