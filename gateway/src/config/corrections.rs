@@ -39,7 +39,7 @@ pub(super) fn suggest(name: &str, kind: Kind, written: &RawValue) -> Option<Stri
                 RawValue::Integer(number) => number.to_string().parse().ok()?,
                 RawValue::Decimal(text) => plain_number(text)?,
                 RawValue::Text(text) => number(name, bare(text))?,
-                RawValue::Boolean(_) | RawValue::Other(_) => return None,
+                RawValue::Boolean(_) | RawValue::Texts(_) | RawValue::Other(_) => return None,
             };
             Some(within(number, min, max).to_string())
         }

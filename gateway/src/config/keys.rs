@@ -4,6 +4,7 @@
 use super::environment::PREFIX;
 use super::kind::Kind;
 use super::protection::Protection;
+use super::words::{self, AUTHENTICATORS, PROVIDERS};
 
 /// The value of a key that is not set.
 #[derive(Clone, Copy, Debug)]
@@ -89,16 +90,6 @@ pub(super) const DATABASES: &str = "databases";
 /// The table of session parameters inside `[snowflake]`.
 pub(super) const SESSION_PARAMETERS: &str = "session_parameters";
 
-/// The values of `snowflake.authenticator`, named as in Snowflake's own tools.
-pub(super) const AUTHENTICATORS: &[&str] = &[
-    "snowflake_jwt",
-    "oauth",
-    "programmatic_access_token",
-    "externalbrowser",
-    "username_password_mfa",
-    "snowflake",
-];
-
 macro_rules! keys {
     ($($(#[doc = $doc:literal])+ $id:ident = $section:ident.$name:ident: $kind:expr,
         default $fallback:expr $(, narrows $protection:ident)?;)+) => {
@@ -163,15 +154,49 @@ keys! {
     SNOWFLAKE_REGION = snowflake.region: Kind::Name, default Fallback::Unset, narrows Account;
     /// The user.
     SNOWFLAKE_USER = snowflake.user: Kind::Name, default Fallback::Unset, narrows Fixed;
-    /// How to log in. If it is not set, it follows from the one credential that is set: a private key or a
-    /// password. A token needs it, because there are two kinds of tokens.
-    AUTHENTICATOR = snowflake.authenticator: Kind::choice(AUTHENTICATORS), default Fallback::Unset, narrows Fixed;
+    /// How to log in, in any spelling of Snowflake's own tools. If it is not set, it follows from the one
+    /// credential that is set: a private key or a password. A token needs it, because there are several kinds
+    /// of tokens.
+    AUTHENTICATOR = snowflake.authenticator: Kind::Word { accepted: AUTHENTICATORS, read: words::authenticator },
+        default Fallback::Unset, narrows Fixed;
     /// Whether the password ends with the passcode of a second factor. It is good for one log-in.
     PASSCODE_IN_PASSWORD = snowflake.passcode_in_password: Kind::Boolean, default Fallback::Boolean(false);
     /// The private key, a PEM or DER file (PKCS#8, PKCS#1; plain or encrypted).
     PRIVATE_KEY_FILE = snowflake.private_key_file: Kind::Path, default Fallback::Unset, narrows Fixed;
     /// A file that contains the token. It is read at every log-in, so a renewed token is picked up.
     TOKEN_FILE_PATH = snowflake.token_file_path: Kind::Path, default Fallback::Unset, narrows Fixed;
+    /// A program that prints the token, and its arguments. It runs at every log-in, without a shell, for 10
+    /// seconds at most; it may print 64 KiB. Used by `oauth`, `programmatic_access_token` and
+    /// `workload_identity`, instead of `token_file_path`.
+    TOKEN_COMMAND = snowflake.token_command: Kind::Command, default Fallback::Unset, narrows Fixed;
+    /// Whose identity `workload_identity` shows. Snowgate does not ask the metadata services of clouds: the token
+    /// comes from `token_file_path`, `token_command` or `SNOWFLAKE_TOKEN`.
+    WORKLOAD_IDENTITY_PROVIDER = snowflake.workload_identity_provider:
+        Kind::Word { accepted: PROVIDERS, read: words::provider }, default Fallback::Unset, narrows Fixed;
+    /// The client's id at the OAuth server. Its secret goes in `SNOWFLAKE_OAUTH_CLIENT_SECRET`, or
+    /// `oauth_client_secret` of `connections.toml`. If neither is set, `oauth_authorization_code` uses Snowflake's
+    /// own client for local applications.
+    OAUTH_CLIENT_ID = snowflake.oauth_client_id: Kind::Name, default Fallback::Unset, narrows Fixed;
+    /// Where a browser logs in (`oauth_authorization_code`). If it is not set, Snowflake's own page.
+    OAUTH_AUTHORIZATION_URL = snowflake.oauth_authorization_url: Kind::Name, default Fallback::Unset, narrows Account;
+    /// Where the OAuth server returns tokens. If it is not set, `oauth_authorization_code` uses Snowflake's own
+    /// server.
+    OAUTH_TOKEN_REQUEST_URL = snowflake.oauth_token_request_url: Kind::Name, default Fallback::Unset, narrows Account;
+    /// Where the browser returns to, as registered with the OAuth server: `http` on this machine
+    /// (`http://localhost:8001/path`). Without a port, a free one is used; if it is not set,
+    /// `http://127.0.0.1:PORT`.
+    OAUTH_REDIRECT_URI = snowflake.oauth_redirect_uri: Kind::Name, default Fallback::Unset, narrows Fixed;
+    /// The scopes to ask for, separated by spaces. If it is not set, `session:role:ROLE` where a role is set.
+    OAUTH_SCOPE = snowflake.oauth_scope: Kind::Name, default Fallback::Unset, narrows Fixed;
+    /// Whether `oauth_authorization_code` also asks for the scope `offline_access`, so that the server returns a
+    /// refresh token. One that it returns without being asked is used in any case.
+    OAUTH_ENABLE_REFRESH_TOKENS = snowflake.oauth_enable_refresh_tokens: Kind::Boolean, default Fallback::Boolean(false);
+    /// Whether Snowflake's own OAuth server is asked for refresh tokens that are good for one use.
+    OAUTH_ENABLE_SINGLE_USE_REFRESH_TOKENS = snowflake.oauth_enable_single_use_refresh_tokens: Kind::Boolean,
+        default Fallback::Boolean(false);
+    /// Whether the client's id and secret are sent in the request's body, for OAuth servers that do not take them
+    /// in its `Authorization` header.
+    OAUTH_CREDENTIALS_IN_BODY = snowflake.oauth_credentials_in_body: Kind::Boolean, default Fallback::Boolean(false);
     /// The role that sessions start with, unless their profile sets another.
     SNOWFLAKE_ROLE = snowflake.role: Kind::Name, default Fallback::Unset;
     /// Whether the user's other roles count besides the session's role. If it is not set, the user's default.

@@ -8,6 +8,10 @@ use super::error::InvalidValue;
 use super::resolver::Resolver;
 use super::suggest;
 
+/// The words of a command, and their bytes together.
+const COMMAND_WORDS_MAX: usize = 64;
+const COMMAND_BYTES_MAX: usize = 8 * 1024;
+
 /// The longest name, in characters.
 const NAME_CHARS_MAX: usize = 255;
 
@@ -28,6 +32,15 @@ pub(super) enum Kind {
         /// The values.
         accepted: &'static [&'static str],
     },
+    /// One of several fixed values, which `read` knows in other spellings, too.
+    Word {
+        /// The values.
+        accepted: &'static [&'static str],
+        /// Which one a text means.
+        read: fn(&str) -> Result<&'static str, InvalidValue>,
+    },
+    /// A program and its arguments.
+    Command,
     /// A file or folder.
     Path,
     /// A name in the backend: 1 to [`NAME_CHARS_MAX`] characters, none of them a control character.
@@ -43,6 +56,8 @@ pub(super) enum Value {
     Boolean(bool),
     /// A fixed value or a name.
     Text(String),
+    /// A program and its arguments.
+    Command(Vec<String>),
     /// An absolute path.
     Path(PathBuf),
 }
@@ -54,6 +69,7 @@ impl Value {
             Self::Integer(number) => number.to_string(),
             Self::Boolean(truth) => truth.to_string(),
             Self::Text(text) => toml::Value::from(text.as_str()).to_string(),
+            Self::Command(words) => toml::Value::from(words.clone()).to_string(),
             Self::Path(path) => toml::Value::from(path.to_string_lossy().as_ref()).to_string(),
         }
     }
@@ -68,6 +84,8 @@ pub(super) enum RawValue {
     Boolean(bool),
     /// Text.
     Text(String),
+    /// An array of texts.
+    Texts(Vec<String>),
     /// A decimal number, as written.
     Decimal(String),
     /// A value of a type that no key accepts; the text names the type.
@@ -85,7 +103,9 @@ impl RawValue {
                 "false" | "0" => Some(Self::Boolean(false)),
                 _ => None,
             },
-            Kind::Choice { .. } => Some(Self::Text(word.to_owned())),
+            Kind::Choice { .. } | Kind::Word { .. } => Some(Self::Text(word.to_owned())),
+            // As the file has it, which is JSON, too: ["program", "argument"].
+            Kind::Command => serde_json::from_str(word).ok().map(Self::Texts),
             Kind::Path | Kind::Name => None,
         };
         read.unwrap_or_else(|| Self::Text(text.to_owned()))
@@ -97,6 +117,7 @@ impl RawValue {
             Self::Integer(number) => number.to_string(),
             Self::Boolean(truth) => truth.to_string(),
             Self::Text(text) => format!("{text:?}"),
+            Self::Texts(_) => "an array".to_owned(),
             Self::Decimal(text) => format!("the decimal number {text}"),
             Self::Other(what) => (*what).to_owned(),
         }
@@ -112,7 +133,10 @@ pub(super) fn written(value: &DeValue<'_>) -> RawValue {
             .map_or(RawValue::Other("a number that is too large"), RawValue::Integer),
         DeValue::Float(number) => RawValue::Decimal(number.as_str().to_owned()),
         DeValue::Datetime(_) => RawValue::Other("a date or time"),
-        DeValue::Array(_) => RawValue::Other("an array"),
+        DeValue::Array(array) => {
+            let texts = array.iter().map(|value| value.get_ref().as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().map_or(RawValue::Other("an array"), RawValue::Texts)
+        }
         DeValue::Table(_) => RawValue::Other("a table"),
     }
 }
@@ -133,10 +157,11 @@ impl Kind {
         match self {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Boolean => "true or false".to_owned(),
-            Self::Choice { accepted } => {
+            Self::Choice { accepted } | Self::Word { accepted, .. } => {
                 let accepted: Vec<_> = accepted.iter().map(|word| format!("{word:?}")).collect();
                 format!("one of {}", accepted.join(", "))
             }
+            Self::Command => "a list of texts like [\"program\", \"argument\"]".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Name => format!("a name of 1 to {NAME_CHARS_MAX} characters"),
         }
@@ -151,6 +176,10 @@ impl Kind {
             },
             (Self::Boolean, RawValue::Boolean(truth)) => Ok(Value::Boolean(truth)),
             (Self::Choice { accepted }, RawValue::Text(word)) => choose(self, accepted, word),
+            (Self::Word { read, .. }, RawValue::Text(word)) => {
+                read(&word).map(|word| Value::Text(word.to_owned()))
+            }
+            (Self::Command, RawValue::Texts(words)) => check_command(words),
             (Self::Path, RawValue::Text(text)) => resolver.resolve(&text).map(Value::Path),
             (Self::Name, RawValue::Text(name)) => check_name(name),
             (_, other) => Err(self.refuse(&other)),
@@ -169,6 +198,28 @@ fn choose(kind: Kind, accepted: &[&str], word: String) -> Result<Value, InvalidV
     let hint =
         suggest::nearest(&word, accepted.iter().copied()).map(|near| format!("did you mean {near:?}?"));
     Err(InvalidValue { hint, ..kind.refuse(&RawValue::Text(word)) })
+}
+
+/// No shell reads it, and it runs in the gateway's folder: a program is found by its whole path or its name.
+fn check_command(words: Vec<String>) -> Result<Value, InvalidValue> {
+    let program = words.first().map(String::as_str).unwrap_or_default();
+    if program.is_empty() {
+        return Err(InvalidValue::with_hint("the program is empty", "write [\"program\", \"argument\"]"));
+    }
+    if program.contains('/') && !program.starts_with('/') {
+        let hint = "write its whole path (`~` is not expanded), or its name alone if it is in PATH";
+        return Err(InvalidValue::with_hint(format!("the program {program:?} is a relative path"), hint));
+    }
+    let bytes: usize = words.iter().map(String::len).sum();
+    if words.len() > COMMAND_WORDS_MAX
+        || bytes > COMMAND_BYTES_MAX
+        || words.iter().any(|word| word.contains('\0'))
+    {
+        return Err(InvalidValue::new(format!(
+            "a command has {COMMAND_WORDS_MAX} words and {COMMAND_BYTES_MAX} bytes at most, and no NUL"
+        )));
+    }
+    Ok(Value::Command(words))
 }
 
 fn check_name(name: String) -> Result<Value, InvalidValue> {
@@ -239,6 +290,19 @@ mod tests {
             misspelt,
             "expected one of \"sqlite\", \"snowflake\", got \"sqllite\"; did you mean \"sqlite\"?"
         );
+    }
+
+    #[test]
+    fn a_command_is_a_list_whose_program_is_found_without_a_shell() {
+        let command = |words: &[&str]| RawValue::Texts(words.iter().map(|word| (*word).to_owned()).collect());
+        for good in [&["/bin/get", "a b"][..], &["get-token"]] {
+            assert!(Kind::Command.check(command(good), &NOWHERE).is_ok(), "{good:?}");
+        }
+        assert_eq!(parse(Kind::Command, " [\"get\", \"$HOME\"] ").unwrap().to_toml(), "[\"get\", \"$HOME\"]");
+        assert!(refusal(Kind::Command, command(&[])).contains("empty"));
+        assert!(refusal(Kind::Command, command(&["./get"])).contains("relative"));
+        assert!(refusal(Kind::Command, command(&["x"; COMMAND_WORDS_MAX + 1])).contains("at most"));
+        assert!(refusal(Kind::Command, RawValue::Text("get token".to_owned())).contains("[\"program\""));
     }
 
     #[test]

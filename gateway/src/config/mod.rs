@@ -38,6 +38,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod unexpanded;
+mod words;
 
 pub use client_settings::{SettingsDifference, settings_among};
 pub use environment::{Environment, ProcessEnvironment};

@@ -330,6 +330,14 @@ impl Settings {
         }
     }
 
+    /// The words of a command that is set.
+    pub(super) fn command_if_set(&self, key: &Key) -> Option<Vec<String>> {
+        match &self.find(key)?.value {
+            Value::Command(words) => Some(words.clone()),
+            other => unreachable!("{} is a command by its kind, not {other:?}", key.path),
+        }
+    }
+
     pub(super) fn path(&self, key: &Key) -> PathBuf {
         self.get(key).value.to_path()
     }

@@ -135,6 +135,7 @@ fn json_value(value: &Value) -> serde_json::Value {
         Value::Integer(number) => json!(number),
         Value::Boolean(truth) => json!(truth),
         Value::Text(text) => json!(text),
+        Value::Command(words) => json!(words),
         Value::Path(path) => json!(path.to_string_lossy()),
     }
 }

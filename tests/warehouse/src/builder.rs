@@ -109,6 +109,7 @@ impl Builder {
             catalog,
             sessions: Default::default(),
             challenges: Default::default(),
+            oauth: Default::default(),
             queries: Default::default(),
             released: Default::default(),
             faults: Default::default(),

@@ -9,6 +9,10 @@ pub enum Endpoint {
     Challenge,
     /// `GET /sso/...`: where the browser goes.
     BrowserPage,
+    /// `POST /oauth/token-request`: the OAuth server.
+    OAuthToken,
+    /// `GET /oauth/authorize`: the OAuth server's page.
+    OAuthPage,
     /// `POST /session/token-request`
     Renew,
     /// `POST /session/heartbeat`
@@ -55,6 +59,8 @@ impl Route {
             ("POST", ["session", "v1", "login-request"]) => plain(Endpoint::LogIn),
             ("POST", ["session", "authenticator-request"]) => plain(Endpoint::Challenge),
             ("GET", ["sso", id]) => named(Endpoint::BrowserPage, id),
+            ("POST", ["oauth", "token-request"]) => plain(Endpoint::OAuthToken),
+            ("GET", ["oauth", "authorize"]) => plain(Endpoint::OAuthPage),
             ("POST", ["session", "token-request"]) => plain(Endpoint::Renew),
             ("POST", ["session", "heartbeat"]) => plain(Endpoint::Heartbeat),
             ("POST", ["session"]) => plain(Endpoint::Close),

@@ -23,6 +23,8 @@ pub enum Fault {
     },
     /// Status 200 with something else than JSON. Nothing is done.
     NoJson,
+    /// Status 200 with so many bytes that begin like JSON. Nothing is done.
+    Huge(usize),
     /// The session's token expires right now: 390112. Nothing else is done.
     ExpireToken,
     /// The session ends right now, and no renewal brings it back: 390111. Nothing else is done.

@@ -16,6 +16,7 @@ mod endpoint;
 mod faults;
 mod gate;
 mod log_in;
+mod oauth;
 mod parameters;
 mod query;
 mod result;
@@ -39,6 +40,7 @@ use catalog::{Relation, Row};
 pub use endpoint::Endpoint;
 pub use faults::{Fault, Strike};
 pub use gate::Gate;
+pub use oauth::{OAuth, OAuthPage};
 pub use seen::{QueryState, Seen, SeenAbort, SeenLogIn, SeenQuery, SeenRequest};
 use server::Server;
 pub use session::Context;
@@ -179,6 +181,21 @@ impl Warehouse {
     /// later.
     pub fn granted(&self) -> Vec<String> {
         self.shared.with(|state| state.granted.clone())
+    }
+
+    /// Changes how its OAuth server works.
+    pub fn oauth(&self, change: impl FnOnce(&mut OAuth)) {
+        self.shared.with(|state| change(&mut state.oauth));
+    }
+
+    /// Every OAuth access token that it has given expires now.
+    pub fn expire_access_tokens(&self) {
+        self.shared.with(|state| {
+            state
+                .users
+                .values_mut()
+                .for_each(|user| user.oauth_tokens.values_mut().for_each(|old| *old = true));
+        });
     }
 
     // Users and contents.

@@ -14,6 +14,10 @@ pub const PASSWORD: &str = "sg-test-password-7f3a";
 pub const OAUTH_TOKEN: &str = "sg-test-oauth-token-52c9";
 /// The user's programmatic access token.
 pub const ACCESS_TOKEN: &str = "sg-test-access-token-e81b";
+/// The id of the client that its OAuth server knows.
+pub const OAUTH_CLIENT: &str = "sg-test-client";
+/// That client's secret. It has characters that forms and headers escape differently.
+pub const OAUTH_CLIENT_SECRET: &str = "sg-test-client-secret+/=%7E-83fe";
 /// The passphrase of the user's encrypted private key.
 pub const PASSPHRASE: &str = "sg-test-passphrase-04d6";
 /// What chunks are asked for with.

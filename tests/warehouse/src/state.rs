@@ -11,6 +11,7 @@ use super::builder::Settings;
 use super::catalog::Catalog;
 use super::faults::Faults;
 use super::log_in::Challenges;
+use super::oauth::OAuth;
 use super::parameters;
 use super::query::{Done, Queries};
 use super::seen::{QueryState, Seen, SeenQuery};
@@ -35,6 +36,7 @@ pub(super) struct State {
     pub(super) catalog: Catalog,
     pub(super) sessions: Sessions,
     pub(super) challenges: Challenges,
+    pub(super) oauth: OAuth,
     pub(super) queries: Queries,
     /// Names that held queries may go on for.
     pub(super) released: HashSet<String>,

@@ -19,6 +19,8 @@ pub struct User {
     /// OAuth access tokens, and whether they have expired.
     pub(super) oauth_tokens: BTreeMap<String, bool>,
     pub(super) access_tokens: HashSet<String>,
+    /// Tokens that show a workload's identity, each with its provider.
+    pub(super) workload_tokens: HashSet<(String, String)>,
     /// The context that its sessions begin in.
     pub(super) context: Context,
     pub(super) locked: bool,
@@ -56,6 +58,7 @@ impl User {
             public_keys: Vec::new(),
             oauth_tokens: BTreeMap::new(),
             access_tokens: HashSet::new(),
+            workload_tokens: HashSet::new(),
             context: Context {
                 role: name_of("ANALYST"),
                 warehouse: name_of("COMPUTE_WH"),
@@ -104,6 +107,13 @@ impl User {
         self
     }
 
+    /// With this token of `provider` (`OIDC`) that shows a workload's identity.
+    #[must_use]
+    pub fn workload_token(mut self, provider: &str, token: &str) -> Self {
+        self.workload_tokens.insert((provider.into(), token.into()));
+        self
+    }
+
     /// With sessions that begin in `context`.
     #[must_use]
     pub fn context(mut self, context: Context) -> Self {
@@ -120,6 +130,11 @@ impl User {
     /// An OAuth token expires.
     pub fn expire_oauth_token(&mut self, token: &str) {
         self.oauth_tokens.insert(token.into(), true);
+    }
+
+    /// The tokens that show a workload's identity are good no more.
+    pub fn revoke_workload_tokens(&mut self) {
+        self.workload_tokens.clear();
     }
 
     /// A programmatic access token is revoked.

@@ -13,7 +13,8 @@
 //! - `settings/`: where the server is, and every bound. `identity`, `ids`, `secret`: small types.
 //! - `http/`: the pool of connections, one exchange, retries, bodies. `envelope`: the form that answers
 //!   share.
-//! - `auth/`, `log_in/`: proofs, and the log-in that shows one. `session/`: tokens, renewal, keeping alive.
+//! - `auth/`, `log_in/`: proofs, and the log-in that shows one. `oauth/`: tokens of OAuth servers. `session/`:
+//!   tokens, renewal, keeping alive.
 //! - `statement/`, `query/`: what is submitted, and what becomes of it. `query_context`: what the server wants
 //!   to hear again with the next statement.
 //! - `answer/`, `rows/`, `render/`: columns, rows, cells as text. `stand_in/`: the scripted server.
@@ -38,6 +39,7 @@ mod http;
 mod identity;
 mod ids;
 mod log_in;
+mod oauth;
 mod query;
 mod query_context;
 mod render;
@@ -55,10 +57,13 @@ pub use answer::{Answer, StatementType};
 pub use auth::{BrowserChallenge, Credentials, KeyPair, SecondFactor};
 pub use client::Client;
 pub use column::{Column, ColumnKind};
-pub use error::{Cause, Error, Failure, FileTransfer, KeyError, Operation, Position, SettingsError};
+pub use error::{
+    Cause, Error, Failure, FileTransfer, KeyError, Operation, Position, SettingsError, TokenRefusal,
+};
 pub use identity::Identity;
 pub use ids::{QueryId, RequestId};
 pub use log_in::{LogIn, LoggedIn};
+pub use oauth::{Authorization, OAuthClient, OAuthServer, OAuthTokens};
 pub use query::{Aborted, Progress, QueryState, QueryStatus, RunningQuery};
 pub use rows::{Row, Rows};
 pub use secret::Secret;

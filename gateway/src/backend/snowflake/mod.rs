@@ -34,7 +34,7 @@ mod tag;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use settings::{Authenticator, Key, SnowflakeSettings, Token};
+pub use settings::{Authenticator, Key, OAuthServer, SnowflakeSettings, Token};
 use snowgate_link::BUILD;
 use tokio::time::timeout;
 
@@ -42,7 +42,7 @@ use self::connection::SnowflakeConnection;
 use self::failure::of_connection;
 use self::log_in::LoginManager;
 use super::{Backend, BackendError, BackendStatus, BoxFuture, Connection, Context, LogInError, LogInRequest};
-use snowflake_wire::{Client, Identity, RetryPolicy, Settings};
+use snowflake_wire::{Identity, RetryPolicy, Settings};
 
 /// How long a shutdown waits for the sessions to be closed on the server.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -84,13 +84,17 @@ impl SnowflakeBackend {
         wire.protocol = settings.protocol;
         wire.proxy.clone_from(&settings.proxy);
         wire.retry = RETRY;
-        let client = Client::new(&wire).map_err(|error| of_connection(&error))?;
-        let host = client.host().to_owned();
-        let target = format!("account {}, user {} at {host}", settings.account.as_str(), settings.user);
-        let account = settings.account.as_str().to_ascii_lowercase().replace('_', "-");
         let read_only = settings.read_only;
-        let login_manager = Arc::new(LoginManager::new(client, &host, settings));
-        Ok(Self { login_manager, account, target, read_only })
+        let account = settings.account.as_str().to_ascii_lowercase().replace('_', "-");
+        let name = settings.account.as_str();
+        // A token says whose it is.
+        let who = match settings.user.as_str() {
+            "" => format!("account {name}"),
+            user => format!("account {name}, user {user}"),
+        };
+        let login_manager = LoginManager::new(&wire, settings).map_err(|error| of_connection(&error))?;
+        let target = format!("{who} at {}", login_manager.host());
+        Ok(Self { login_manager: Arc::new(login_manager), account, target, read_only })
     }
 }
 

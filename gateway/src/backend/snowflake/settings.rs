@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use snowflake_wire::{Account, ParameterValue, Protocol, Proxy, Secret};
+use url::Url;
 
 /// Settings of the Snowflake backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,12 +68,53 @@ pub enum Authenticator {
     PasscodeInPassword(Secret),
     /// A page in a browser.
     ExternalBrowser,
+    /// The identity that a cloud or an OIDC provider gives a workload.
+    WorkloadIdentity {
+        /// The provider's name in the protocol: `OIDC`.
+        provider: String,
+        /// What shows the identity.
+        token: Token,
+    },
+    /// A token that an OAuth server returns for the client's own id and secret.
+    OAuthClientCredentials(OAuthServer),
+    /// A token that an OAuth server returns once the user has logged in on its page.
+    OAuthAuthorizationCode {
+        /// The server.
+        server: OAuthServer,
+        /// Its page; `None`: Snowflake's own.
+        page: Option<Url>,
+        /// Where the browser returns to; `None`: `http://127.0.0.1`, with a free port.
+        redirect: Option<Url>,
+        /// Whether a refresh token is to be good for one use.
+        single_use_refresh_tokens: bool,
+    },
+}
+
+/// An OAuth server, and how this client is known to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuthServer {
+    /// Where it returns tokens; `None`: Snowflake's own.
+    pub token_url: Option<Url>,
+    /// The client's id; `None`: that of Snowflake's client for local applications.
+    pub client_id: Option<String>,
+    /// The client's secret.
+    pub client_secret: Option<Secret>,
+    /// What is asked for; `None`: what the server gives by itself.
+    pub scope: Option<String>,
+    /// Whether id and secret are sent in the body.
+    pub credentials_in_body: bool,
 }
 
 impl Authenticator {
     /// Whether a log-in asks the user, or uses up a passcode that the user has typed.
     pub(super) fn asks_the_user(&self) -> bool {
-        matches!(self, Self::SecondFactor { .. } | Self::PasscodeInPassword(_) | Self::ExternalBrowser)
+        matches!(
+            self,
+            Self::SecondFactor { .. }
+                | Self::PasscodeInPassword(_)
+                | Self::ExternalBrowser
+                | Self::OAuthAuthorizationCode { .. }
+        )
     }
 }
 
@@ -92,4 +134,6 @@ pub enum Token {
     Given(Secret),
     /// The file that holds it.
     File(PathBuf),
+    /// The program that prints it, and its arguments.
+    Command(Vec<String>),
 }

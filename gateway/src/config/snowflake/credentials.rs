@@ -1,10 +1,11 @@
 //! Derives the authenticator from the settings.
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use snowflake_wire::Secret;
 
-use super::{Secrets, missing};
+use super::{Secrets, missing, oauth};
 use crate::backend::snowflake::{Authenticator, Key as PrivateKey, Token};
 use crate::config::Paths;
 use crate::config::error::ConfigError;
@@ -21,7 +22,9 @@ pub(super) fn authenticator(
         Some(word) => word,
         None => infer_authenticator(settings, &secrets, paths)?.to_owned(),
     };
-    let needs_user = !matches!(word.as_str(), "oauth" | "programmatic_access_token");
+    // A token says whose it is, and a browser asks.
+    let needs_user =
+        matches!(word.as_str(), "snowflake_jwt" | "externalbrowser" | "username_password_mfa" | "snowflake");
     if needs_user && settings.find(&keys::SNOWFLAKE_USER).is_none() {
         let hint = "set `user` under [snowflake], or the variable SNOWFLAKE_USER";
         return Err(missing(
@@ -31,14 +34,17 @@ pub(super) fn authenticator(
             hint,
         ));
     }
-    let Secrets { password, passcode, passphrase, private_key, token, .. } = secrets;
-    let key_file = file_unless(settings, &keys::PRIVATE_KEY_FILE, private_key.as_ref());
-    let token_file = file_unless(settings, &keys::TOKEN_FILE_PATH, token.as_ref());
-    let [password, passcode, passphrase, private_key, token] =
-        [password, passcode, passphrase, private_key, token].map(|secret| secret.map(|(secret, _)| secret));
     let lacks = |what: &str, hint: &str| {
         missing(paths, &keys::AUTHENTICATOR, &format!("is {word:?}, but no {what} was found"), hint)
     };
+    if matches!(word.as_str(), "oauth_client_credentials" | "oauth_authorization_code") {
+        return oauth::authenticator(&word, settings, secrets, paths);
+    }
+    let Secrets { password, passcode, passphrase, private_key, token, .. } = secrets;
+    let key_file = file_unless(settings, &keys::PRIVATE_KEY_FILE, private_key.as_ref());
+    let token = find_token(settings, token, paths)?;
+    let [password, passcode, passphrase, private_key] =
+        [password, passcode, passphrase, private_key].map(|secret| secret.map(|(secret, _)| secret));
     match word.as_str() {
         "snowflake_jwt" => {
             let key =
@@ -51,9 +57,7 @@ pub(super) fn authenticator(
             Ok(Authenticator::KeyPair { key, passphrase })
         }
         "oauth" | "programmatic_access_token" => {
-            let token = token_file.map(Token::File).or(token.map(Token::Given)).ok_or_else(|| {
-                lacks("token", "set SNOWFLAKE_TOKEN, or `token_file_path` under [snowflake]")
-            })?;
+            let token = token.ok_or_else(|| lacks("token", TOKEN_HINT))?;
             let is_oauth = word == "oauth";
             Ok(if is_oauth {
                 Authenticator::OAuth(token)
@@ -61,6 +65,7 @@ pub(super) fn authenticator(
                 Authenticator::ProgrammaticAccessToken(token)
             })
         }
+        "workload_identity" => workload_identity(settings, token, paths),
         "externalbrowser" => Ok(Authenticator::ExternalBrowser),
         // The account decides whether it asks for a second factor.
         _ => {
@@ -78,6 +83,63 @@ pub(super) fn authenticator(
             })
         }
     }
+}
+
+const TOKEN_HINT: &str = "set SNOWFLAKE_TOKEN, or `token_file_path` or `token_command` under [snowflake]; in a \
+                          service of Snowpark Container Services, token_file_path = \"/snowflake/session/token\"";
+
+/// The token that is set. Of a text, a file and a command, that of the highest precedence counts.
+fn find_token(
+    settings: &Settings,
+    given: Option<(Secret, Origin)>,
+    paths: &Paths,
+) -> Result<Option<Token>, ConfigError> {
+    let file = file_unless(settings, &keys::TOKEN_FILE_PATH, given.as_ref());
+    let Some(command) = settings.command_if_set(&keys::TOKEN_COMMAND) else {
+        return Ok(file.map(Token::File).or(given.map(|(token, _)| Token::Given(token))));
+    };
+    let rank = |key| settings.find(key).map(|setting| precedence(&setting.origin));
+    let command_rank = rank(&keys::TOKEN_COMMAND).unwrap_or(u8::MAX);
+    let given_rank = given.as_ref().map_or(u8::MAX, |(_, origin)| precedence(origin));
+    let file_rank = rank(&keys::TOKEN_FILE_PATH).unwrap_or(u8::MAX);
+    match command_rank.cmp(&given_rank.min(file_rank)) {
+        Ordering::Less => Ok(Some(Token::Command(command))),
+        Ordering::Greater => Ok(file.map(Token::File).or(given.map(|(token, _)| Token::Given(token)))),
+        Ordering::Equal => {
+            let hint = "remove it, or `token_file_path` or the token";
+            Err(missing(paths, &keys::TOKEN_COMMAND, "is set beside another token of the same place", hint))
+        }
+    }
+}
+
+fn workload_identity(
+    settings: &Settings,
+    token: Option<Token>,
+    paths: &Paths,
+) -> Result<Authenticator, ConfigError> {
+    let key = &keys::WORKLOAD_IDENTITY_PROVIDER;
+    let Some(provider) = settings.text_if_set(key) else {
+        let hint = "set it to OIDC, or to AWS, AZURE or GCP if the token is that cloud's own";
+        return Err(missing(
+            paths,
+            key,
+            "is not set, but the authenticator workload_identity needs it",
+            hint,
+        ));
+    };
+    let Some(token) = token else {
+        let message = match provider.as_str() {
+            "OIDC" => "is OIDC, but no token was found".to_owned(),
+            cloud => format!(
+                "is {cloud}, but no token was found, and the metadata service of a cloud is not asked: that is not \
+                 supported"
+            ),
+        };
+        let hint = "set `token_file_path` or `token_command` (a program that prints the token) under [snowflake], \
+                    with OIDC or with the provider whose token it is";
+        return Err(missing(paths, key, &message, hint));
+    };
+    Ok(Authenticator::WorkloadIdentity { provider, token })
 }
 
 /// The file that `key` names, unless a text in a place of higher precedence overrides it.
@@ -106,14 +168,16 @@ fn infer_authenticator(
     paths: &Paths,
 ) -> Result<&'static str, ConfigError> {
     let has_key = settings.find(&keys::PRIVATE_KEY_FILE).is_some() || secrets.private_key.is_some();
-    let has_token = settings.find(&keys::TOKEN_FILE_PATH).is_some() || secrets.token.is_some();
+    let has_token = settings.find(&keys::TOKEN_FILE_PATH).is_some()
+        || settings.find(&keys::TOKEN_COMMAND).is_some()
+        || secrets.token.is_some();
     let failed = |message: &str, hint: &str| Err(missing(paths, &keys::AUTHENTICATOR, message, hint));
     match (has_key, has_token, secrets.password.is_some()) {
         (true, false, false) => Ok("snowflake_jwt"),
         (false, false, true) => Ok("snowflake"),
         (false, true, false) => failed(
-            "is not set, and a token can be of two kinds",
-            "set it to oauth or programmatic_access_token",
+            "is not set, and a token can be of several kinds",
+            "set it to oauth or programmatic_access_token, or workload_identity",
         ),
         (false, false, false) => failed(
             "is not set, and no credentials were found",

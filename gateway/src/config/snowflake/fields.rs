@@ -27,7 +27,7 @@ pub(super) enum Target {
 }
 
 /// Names that users may try under `[snowflake]` in our own file, which never contains secrets.
-pub(in crate::config) const SECRET_NAMES: [&str; 7] = [
+pub(in crate::config) const SECRET_NAMES: [&str; 8] = [
     "password",
     "passcode",
     "private_key",
@@ -35,6 +35,7 @@ pub(in crate::config) const SECRET_NAMES: [&str; 7] = [
     "private_key_file_pwd",
     "passphrase",
     "token",
+    "oauth_client_secret",
 ];
 
 const fn field(
@@ -65,6 +66,44 @@ pub(super) const FIELDS: &[Field] = &[
         &["private_key_file", "private_key_path"],
     ),
     field(&keys::TOKEN_FILE_PATH, &["SNOWFLAKE_TOKEN_FILE_PATH"], &["token_file_path"]),
+    field(
+        &keys::WORKLOAD_IDENTITY_PROVIDER,
+        &["SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER"],
+        &["workload_identity_provider"],
+    ),
+    field(&keys::OAUTH_CLIENT_ID, &["SNOWFLAKE_OAUTH_CLIENT_ID"], &["oauth_client_id"]),
+    field(
+        &keys::OAUTH_AUTHORIZATION_URL,
+        &["SNOWFLAKE_OAUTH_AUTHORIZATION_URL"],
+        &["oauth_authorization_url"],
+    ),
+    field(
+        &keys::OAUTH_TOKEN_REQUEST_URL,
+        &["SNOWFLAKE_OAUTH_TOKEN_REQUEST_URL"],
+        &["oauth_token_request_url", "oauth_token_url"],
+    ),
+    field(&keys::OAUTH_REDIRECT_URI, &["SNOWFLAKE_OAUTH_REDIRECT_URI"], &["oauth_redirect_uri"]),
+    field(&keys::OAUTH_SCOPE, &["SNOWFLAKE_OAUTH_SCOPE"], &["oauth_scope"]),
+    field(
+        &keys::OAUTH_ENABLE_REFRESH_TOKENS,
+        &["SNOWFLAKE_OAUTH_ENABLE_REFRESH_TOKENS"],
+        &["oauth_enable_refresh_tokens"],
+    ),
+    field(
+        &keys::OAUTH_ENABLE_SINGLE_USE_REFRESH_TOKENS,
+        &["SNOWFLAKE_OAUTH_ENABLE_SINGLE_USE_REFRESH_TOKENS"],
+        &["oauth_enable_single_use_refresh_tokens"],
+    ),
+    field(
+        &keys::OAUTH_CREDENTIALS_IN_BODY,
+        &["SNOWFLAKE_OAUTH_CREDENTIALS_IN_BODY"],
+        &["oauth_credentials_in_body"],
+    ),
+    secret(
+        |secrets| &mut secrets.oauth_client_secret,
+        &["SNOWFLAKE_OAUTH_CLIENT_SECRET"],
+        &["oauth_client_secret"],
+    ),
     field(&keys::SNOWFLAKE_ROLE, &["SNOWFLAKE_ROLE"], &["role", "rolename"]),
     field(&keys::SECONDARY_ROLES, &["SNOWFLAKE_SECONDARY_ROLES"], &["secondary_roles"]),
     field(&keys::SNOWFLAKE_WAREHOUSE, &["SNOWFLAKE_WAREHOUSE"], &["warehouse", "warehousename"]),
@@ -98,22 +137,7 @@ pub(super) fn normalized(name: &str) -> String {
 /// The text of a value for `key`, as our own file spells it.
 pub(super) fn spelled(key: &Key, text: &str) -> String {
     match key.kind {
-        _ if key.path == keys::AUTHENTICATOR.path => normalize_authenticator(text),
         Kind::Choice { .. } => text.trim().to_ascii_lowercase(),
         _ => text.to_owned(),
     }
-}
-
-/// The value of `snowflake.authenticator` for another tool's name. Unknown names stay as they are.
-fn normalize_authenticator(written: &str) -> String {
-    let word = written.trim().to_ascii_lowercase();
-    let known = match word.as_str() {
-        "private_key" | "key_pair" | "keypair" | "jwt" => "snowflake_jwt",
-        "external_browser" | "browser" | "sso" => "externalbrowser",
-        "pat" => "programmatic_access_token",
-        "password" => "snowflake",
-        "mfa" => "username_password_mfa",
-        other => other,
-    };
-    known.to_owned()
 }

@@ -14,6 +14,7 @@ mod connection_tests;
 mod connections;
 mod credentials;
 mod fields;
+mod oauth;
 mod place;
 pub(super) mod session_parameters;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub(super) struct Secrets {
     passphrase: Option<(Secret, Origin)>,
     private_key: Option<(Secret, Origin)>,
     token: Option<(Secret, Origin)>,
+    oauth_client_secret: Option<(Secret, Origin)>,
     /// A connection's own; it may hold a password.
     proxy: Option<ConnectionProxy>,
 }

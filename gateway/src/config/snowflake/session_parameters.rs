@@ -121,6 +121,9 @@ pub(in crate::config) fn check(name: &str, written: RawValue) -> Result<(String,
             u64::try_from(number).map_or_else(|_| Value::Text(number.to_string()), Value::Integer)
         }
         RawValue::Decimal(text) | RawValue::Text(text) => Value::Text(text),
+        RawValue::Texts(_) => {
+            return Err(invalid("expected a text, a number, true or false, got an array".to_owned()));
+        }
         RawValue::Other(what) => {
             return Err(invalid(format!("expected a text, a number, true or false, got {what}")));
         }
@@ -154,6 +157,8 @@ fn parameter(value: &Value) -> ParameterValue {
         }
         Value::Text(text) => text.as_str().into(),
         Value::Path(path) => path.to_string_lossy().into_owned().into(),
+        // No parameter is one: `check` makes none.
+        Value::Command(words) => words.join(" ").into(),
     }
 }
 

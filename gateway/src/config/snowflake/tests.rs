@@ -239,10 +239,9 @@ fn a_missing_value_is_reported_with_the_way_to_set_it() {
     let jwt = ("SNOWFLAKE_AUTHENTICATOR", "SNOWFLAKE_JWT");
     assert!(with(&[account, user, jwt]).contains("is \"snowflake_jwt\", but no private key was found"));
     let okta = ("SNOWFLAKE_AUTHENTICATOR", "https://corp.okta.com");
-    assert!(
-        with(&[account, user, okta])
-            .starts_with("SNOWFLAKE_AUTHENTICATOR: snowflake.authenticator: expected one of")
-    );
+    assert!(with(&[account, user, okta]).starts_with(
+        "SNOWFLAKE_AUTHENTICATOR: snowflake.authenticator: the address of corp.okta.com is not supported"
+    ));
     assert!(
         with(&[("SNOWFLAKE_ACCOUNT", "https://a"), user, ("SNOWFLAKE_PASSWORD", "p")])
             .contains("account identifier")
@@ -294,6 +293,12 @@ fn no_secret_is_shown() {
         &[("SNOWFLAKE_PRIVATE_KEY", "hidden"), ("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", "hidden")],
         &[("SNOWFLAKE_TOKEN", "hidden"), ("SNOWFLAKE_AUTH_TYPE", "oauth")],
         &[("SNOWFLAKE_TOKEN", "hidden"), ("SNOWFLAKE_AUTH_TYPE", "pat")],
+        &[
+            ("SNOWFLAKE_AUTHENTICATOR", "OAUTH_CLIENT_CREDENTIALS"),
+            ("SNOWFLAKE_OAUTH_CLIENT_ID", "id"),
+            ("SNOWFLAKE_OAUTH_CLIENT_SECRET", "hidden"),
+            ("SNOWFLAKE_OAUTH_TOKEN_REQUEST_URL", "https://idp/token"),
+        ],
         &[("SNOWFLAKE_PASSWORD", "hidden"), ("HTTPS_PROXY", "http://u:hidden@p:1")],
     ] {
         let account = [("SNOWFLAKE_ACCOUNT", "a"), ("SNOWFLAKE_USER", "u")];

@@ -15,6 +15,10 @@ const OTHER: &str = "it concerns the program of another tool";
 const METHOD: &str = "it belongs to a log-in method, which the gateway does not need it for";
 const SESSION: &str = "the gateway opens sessions of its own";
 
+const PKCE: &str = "codes are always redeemed with a proof (PKCE)";
+const CLOUD: &str =
+    "no cloud's metadata service is asked; the token comes from `token_file_path` or `token_command`";
+
 /// Keys by what they are about.
 const UNUSED: &[(&str, &[&str])] = &[
     (
@@ -86,26 +90,10 @@ const UNUSED: &[(&str, &[&str])] = &[
     ),
     (
         METHOD,
-        &[
-            "oauth_client_id",
-            "oauth_client_secret",
-            "oauth_credentials_in_body",
-            "oauth_authorization_url",
-            "oauth_token_request_url",
-            "oauth_redirect_uri",
-            "oauth_socket_uri",
-            "oauth_scope",
-            "oauth_disable_pkce",
-            "oauth_enable_refresh_tokens",
-            "oauth_enable_single_use_refresh_tokens",
-            "oauth_security_features",
-            "workload_identity_provider",
-            "workload_identity_entra_resource",
-            "workload_identity_impersonation_path",
-            "workload_identity_aws_use_outbound_token",
-            "workload_identity_host",
-        ],
+        &["oauth_security_features", "workload_identity_aws_use_outbound_token", "workload_identity_host"],
     ),
+    (PKCE, &["oauth_disable_pkce", "oauth_socket_uri"]),
+    (CLOUD, &["workload_identity_entra_resource", "workload_identity_impersonation_path"]),
     (SESSION, &["session_id", "session_token", "master_token", "master_validity_in_seconds"]),
     (
         OTHER,

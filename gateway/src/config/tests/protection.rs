@@ -103,7 +103,10 @@ fn of_what_protects_nothing_the_later_value_is_used() {
         let (one, two) = match key.kind {
             Kind::Integer { min, .. } => (min.to_string(), (min + 1).to_string()),
             Kind::Boolean => ("true".to_owned(), "false".to_owned()),
-            Kind::Choice { accepted } => (accepted[0].to_owned(), accepted[1].to_owned()),
+            Kind::Choice { accepted } | Kind::Word { accepted, .. } => {
+                (accepted[0].to_owned(), accepted[1].to_owned())
+            }
+            Kind::Command => unreachable!("{} decides what runs", key.path),
             Kind::Path | Kind::Name => ("/one".to_owned(), "/two".to_owned()),
         };
         let in_file = |value: &str| {

@@ -7,13 +7,13 @@ use warehouse::{Endpoint, User, visit};
 use super::*;
 
 /// A browser that writes down where it is sent, for the test to go there.
-struct Browser {
-    program: String,
+pub(super) struct Browser {
+    pub(super) program: String,
     sent: PathBuf,
 }
 
 impl Browser {
-    fn of(home: &Home) -> Self {
+    pub(super) fn of(home: &Home) -> Self {
         let sent = home.path().join("sent");
         let script = format!("#!/bin/sh\necho \"$1\" >> '{}'\n", sent.display());
         let program = write_private(home, "browser", &script);
@@ -22,13 +22,13 @@ impl Browser {
     }
 
     /// The addresses that it was sent to so far.
-    fn addresses(&self) -> Vec<String> {
+    pub(super) fn addresses(&self) -> Vec<String> {
         fs::read_to_string(&self.sent).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
     /// Waits until it was sent somewhere `count` times; gives the last address.
     #[track_caller]
-    fn until_sent(&self, count: usize) -> String {
+    pub(super) fn until_sent(&self, count: usize) -> String {
         eventually("a browser opens", || {
             let addresses = self.addresses();
             (addresses.len() >= count).then(|| addresses[count - 1].clone())
@@ -38,14 +38,14 @@ impl Browser {
 
 /// Does what the user does with an address.
 #[track_caller]
-fn log_in_at(address: &str) {
+pub(super) fn log_in_at(address: &str) {
     let page = visit(address);
     assert!(page.status == 200 && page.text.contains("You are logged in"), "{page:?}");
 }
 
 const LINES: &str = "authenticator = 'externalbrowser'\n";
 
-fn token_file(home: &Home) -> PathBuf {
+pub(super) fn token_file(home: &Home) -> PathBuf {
     home.path().join("data/snowflake-tokens.json")
 }
 
@@ -58,7 +58,7 @@ fn challenges(warehouse: &Warehouse) -> usize {
 }
 
 /// Five clients that have all asked something, of which nothing is answered yet.
-fn five_that_ask(home: &Home, browser: &Browser) -> ([Client; 5], [Value; 5]) {
+pub(super) fn five_that_ask(home: &Home, browser: &Browser) -> ([Client; 5], [Value; 5]) {
     let mut clients = [(); 5].map(|()| client_with(home, &[("BROWSER", &browser.program)]));
     let ids = clients.each_mut().map(send);
     until_running(home, 5);
@@ -66,7 +66,7 @@ fn five_that_ask(home: &Home, browser: &Browser) -> ([Client; 5], [Value; 5]) {
 }
 
 #[track_caller]
-fn all_answered(clients: &mut [Client; 5], ids: &[Value; 5]) {
+pub(super) fn all_answered(clients: &mut [Client; 5], ids: &[Value; 5]) {
     for (client, id) in clients.iter_mut().zip(ids) {
         answer(client, id).unwrap_or_else(|error| panic!("{error}"));
     }

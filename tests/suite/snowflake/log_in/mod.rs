@@ -7,10 +7,13 @@ mod connections;
 mod files;
 mod keys;
 mod methods;
+mod oauth_client;
+mod oauth_page;
 mod phone;
 mod refusals;
 mod secrets;
 mod shared;
+mod workload;
 
 use std::fs;
 use std::path::PathBuf;

@@ -203,6 +203,51 @@ fn of_a_browser() {
 }
 
 #[test]
+fn of_oauth_clients_and_workloads() {
+    let warehouse = Warehouse::start();
+    let secret = ("SNOWFLAKE_OAUTH_CLIENT_SECRET", user::OAUTH_CLIENT_SECRET);
+    let ways = ["oauth_client_credentials", "oauth_authorization_code"];
+    for way in ways {
+        let lines = oauth_client::lines(&warehouse, way)
+            + &line("oauth_authorization_url", format!("{}/oauth/authorize", warehouse.url()));
+        let home = home_of(&warehouse, &lines);
+        let variables = [secret, LOG];
+        let mut said = Said::default();
+        let mut client = client_with(&home, &variables);
+        if way == "oauth_authorization_code" {
+            let error = ask(&mut client).expect_err("an address");
+            said.note(&error);
+            said.commands(&home, &variables);
+            visit(error.split_whitespace().find(|word| word.starts_with("http")).expect("an address"));
+        }
+        said.work(&warehouse, &home, &mut client);
+        warehouse.expire_access_tokens();
+        warehouse.end_sessions();
+        works(&mut client);
+        said.commands(&home, &variables);
+        said.client(&client);
+        is_finest(&home);
+        nothing_leaked(&warehouse, &home, &said, &[home.config_file()], &[user::OAUTH_CLIENT_SECRET]);
+    }
+    let token = "sg-test-workload-4be1";
+    let home = Home::bare();
+    let file = write_private(&home, "own/token", token);
+    let lines = format!(
+        "authenticator = 'workload_identity'\nworkload_identity_provider = 'OIDC'\ntoken_command = ['cat', {:?}]\n",
+        file.display().to_string()
+    );
+    let warehouse = Warehouse::builder().user(User::new(user::USER).workload_token("OIDC", token)).start();
+    home.configure_account(&warehouse, &lines, "");
+    let variables = [LOG];
+    let mut said = Said::default();
+    let mut client = client_with(&home, &variables);
+    said.work(&warehouse, &home, &mut client);
+    said.commands(&home, &variables);
+    said.client(&client);
+    nothing_leaked(&warehouse, &home, &said, &[home.config_file(), file], &[token]);
+}
+
+#[test]
 fn of_log_ins_that_fail() {
     let wrong = "sg-test-wrong-secret-1c5d";
     let encrypted = line("private_key_file", user::encrypted_private_key().display());

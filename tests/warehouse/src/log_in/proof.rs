@@ -1,9 +1,9 @@
 //! Whether a log-in proves who it is.
 
 use super::{Asked, jwt, password, refusals, user_of};
-use crate::Gate;
 use crate::answers::Refusal;
 use crate::state::State;
+use crate::{Gate, User};
 
 /// What the proof is worth.
 pub(super) enum ProofCheck {
@@ -17,6 +17,9 @@ pub(super) fn check(state: &mut State, asked: &Asked<'_>) -> Result<ProofCheck, 
     let authenticator = asked.authenticator();
     if authenticator == "OAUTH" {
         return oauth(state, asked).map(ProofCheck::Proven);
+    }
+    if authenticator == "WORKLOAD_IDENTITY" {
+        return workload(state, asked).map(ProofCheck::Proven);
     }
     let name = asked.user();
     if user_of(state, &name)?.locked {
@@ -41,6 +44,19 @@ pub(super) fn check(state: &mut State, asked: &Asked<'_>) -> Result<ProofCheck, 
         _ => return Err(refusals::unknown_authenticator()),
     }
     Ok(ProofCheck::Proven(name))
+}
+
+/// The provider's token says whose it is.
+fn workload(state: &State, asked: &Asked<'_>) -> Result<String, Refusal> {
+    let (provider, token) = (asked.text("PROVIDER"), asked.text("TOKEN"));
+    let has_it = |user: &&User| user.workload_tokens.contains(&(provider.to_owned(), token.to_owned()));
+    let owner = state.users.values().find(has_it).ok_or_else(refusals::unknown_workload)?;
+    let named = asked.user();
+    match (owner.locked, named.is_empty() || named == owner.name) {
+        (true, _) => Err(refusals::locked()),
+        (false, true) => Ok(owner.name.clone()),
+        (false, false) => Err(refusals::unknown_workload()),
+    }
 }
 
 /// The token says whose it is; a name beside it must be the same.

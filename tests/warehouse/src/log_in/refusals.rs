@@ -54,6 +54,11 @@ pub(super) fn invalid_access_token() -> Refusal {
     retry("PAT", "394400", "Programmatic access token is invalid.")
 }
 
+/// The code and the text are the stand-in's own: no answer of the service to this is recorded anywhere.
+pub(super) fn unknown_workload() -> Refusal {
+    retry("WORKLOAD_IDENTITY", "394600", "The workload identity token is invalid.")
+}
+
 pub(super) fn invalid_id_token() -> Refusal {
     Refusal::new("390195", "The provided ID Token is invalid.")
 }

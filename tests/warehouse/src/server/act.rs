@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Received;
 use crate::answers::{Refusal, Reply};
 use crate::state::{Shared, State};
-use crate::{Endpoint, log_in, query, session};
+use crate::{Endpoint, log_in, oauth, query, session};
 
 /// Carries a request out.
 pub(super) async fn act(shared: &Arc<Shared>, request: &Received) -> Reply {
@@ -20,6 +20,8 @@ pub(super) async fn act(shared: &Arc<Shared>, request: &Received) -> Reply {
         Endpoint::LogIn => log_in::log_in(shared, request).await,
         Endpoint::Challenge => now(log_in::challenge),
         Endpoint::BrowserPage => Ok(shared.with(|state| log_in::page(state, &request.route.id))),
+        Endpoint::OAuthToken => Ok(shared.with(|state| oauth::token(state, request))),
+        Endpoint::OAuthPage => Ok(shared.with(|state| oauth::page(state, request))),
         Endpoint::Renew => now(session::renew),
         Endpoint::Heartbeat => now(session::heartbeat),
         Endpoint::Close => now(session::close),

@@ -94,6 +94,10 @@ fn instead(state: &mut State, fault: &Fault, request: &Received) -> Option<Reply
         }
         Fault::Refusal { code, message } => Refusal::new(code, message).reply(200),
         Fault::NoJson => Reply { status: 200, ..Reply::status(200) },
+        Fault::Huge(bytes) => {
+            let body = format!("{{\"x\": \"{}\"}}", "x".repeat(*bytes)).into_bytes();
+            Reply { status: 200, body, ..Reply::status(200) }
+        }
         Fault::ExpireToken => {
             session.into_iter().for_each(|session| state.sessions.tokens.expire(Some(session)));
             Refusal::token_expired().reply(status)

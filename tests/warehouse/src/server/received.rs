@@ -23,7 +23,7 @@ pub(crate) struct Received {
     pub(crate) query: HashMap<String, String>,
     /// Names in lower case.
     pub(crate) headers: HashMap<String, String>,
-    /// Null until it was read, and if it is no JSON.
+    /// Null until it was read, and if it is no JSON. A form is an object of texts.
     pub(crate) body: Value,
 }
 
@@ -51,7 +51,13 @@ impl Received {
         let bytes = collected.to_bytes();
         let zipped = self.headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip");
         let bytes = if zipped { unzipped(&bytes) } else { bytes.to_vec() };
-        self.body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let is_form = self.headers.get("content-type").is_some_and(|kind| kind.contains("form-urlencoded"));
+        self.body = if is_form {
+            let text = |text: std::borrow::Cow<'_, str>| Value::String(text.into_owned());
+            form_urlencoded::parse(&bytes).map(|(name, value)| (name.into_owned(), text(value))).collect()
+        } else {
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+        };
         true
     }
 

@@ -42,6 +42,13 @@ pub enum Credentials {
         /// The challenge's proof key.
         proof_key: Secret,
     },
+    /// What shows the identity that a provider gives a workload: a token that it has signed.
+    WorkloadIdentity {
+        /// The provider's name: `AWS`, `AZURE`, `GCP` or `OIDC`.
+        provider: String,
+        /// The token.
+        token: Secret,
+    },
     /// The ID token that an earlier browser log-in gave, instead of the browser.
     IdToken(Secret),
 }
@@ -68,7 +75,11 @@ impl Credentials {
             Self::Browser { .. } => true,
             // A push asks a person: once is enough.
             Self::Password { factor, .. } => !matches!(factor, SecondFactor::MfaToken(_)),
-            Self::KeyPair(_) | Self::OAuth(_) | Self::ProgrammaticAccessToken(_) | Self::IdToken(_) => false,
+            Self::KeyPair(_)
+            | Self::OAuth(_)
+            | Self::ProgrammaticAccessToken(_)
+            | Self::WorkloadIdentity { .. }
+            | Self::IdToken(_) => false,
         }
     }
 
@@ -88,6 +99,9 @@ impl Credentials {
             },
             Self::OAuth(token) => lent("OAUTH", token),
             Self::ProgrammaticAccessToken(token) => lent("PROGRAMMATIC_ACCESS_TOKEN", token),
+            Self::WorkloadIdentity { provider, token } => {
+                Proof { provider: Some(provider), ..lent("WORKLOAD_IDENTITY", token) }
+            }
             Self::IdToken(token) => lent("ID_TOKEN", token),
             Self::Browser { token, proof_key } => {
                 Proof { proof_key: Some(proof_key), ..lent(browser::AUTHENTICATOR, token) }
@@ -116,6 +130,8 @@ impl SecondFactor {
 pub(crate) struct Proof<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     authenticator: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed_token")]
     token: Option<Cow<'a, Secret>>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed")]
@@ -165,6 +181,10 @@ mod tests {
             (
                 Credentials::ProgrammaticAccessToken(secret("t")),
                 json!({"AUTHENTICATOR": "PROGRAMMATIC_ACCESS_TOKEN", "TOKEN": "t"}),
+            ),
+            (
+                Credentials::WorkloadIdentity { provider: "OIDC".into(), token: secret("t") },
+                json!({"AUTHENTICATOR": "WORKLOAD_IDENTITY", "PROVIDER": "OIDC", "TOKEN": "t"}),
             ),
             (Credentials::IdToken(secret("t")), json!({"AUTHENTICATOR": "ID_TOKEN", "TOKEN": "t"})),
             (

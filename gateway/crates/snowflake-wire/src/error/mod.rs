@@ -6,6 +6,7 @@ mod file_transfer;
 mod key;
 mod operation;
 mod settings;
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub use file_transfer::FileTransfer;
 pub use key::KeyError;
 pub use operation::Operation;
 pub use settings::SettingsError;
+pub use token::TokenRefusal;
 
 /// What went wrong. No variant holds a token, an address with a signature, or the text of a statement; only a
 /// [`Failure`]'s message may quote one.
@@ -36,6 +38,9 @@ pub enum Error {
     /// The server refused the log-in. Trying again with the same credentials fails again.
     #[error("the log-in was refused: {0}")]
     LogInRefused(Box<Failure>),
+    /// An OAuth server returned no token. Trying again with the same credentials fails again.
+    #[error("the OAuth server {0}")]
+    TokenRefused(Box<TokenRefusal>),
     /// The session is lost with all its state: temporary tables, variables, an open transaction.
     #[error("the session has ended, log in again: {0}")]
     LogInAgain(Box<Failure>),
@@ -189,6 +194,7 @@ impl Error {
             | Self::Key(_)
             | Self::FileTransfer(_)
             | Self::LogInRefused(_)
+            | Self::TokenRefused(_)
             | Self::LogInAgain(_)
             | Self::Closed
             | Self::Renewal(_)

@@ -9,6 +9,8 @@ pub enum Operation {
     LogIn,
     /// Asking where a browser must go to log in.
     BrowserChallenge,
+    /// Asking an OAuth server for a token.
+    Token,
     /// Renewing the session's token.
     Renew,
     /// Keeping a session alive.
@@ -32,6 +34,7 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::LogIn => "log in",
             Self::BrowserChallenge => "start a browser log-in",
+            Self::Token => "get a token from the OAuth server",
             Self::Renew => "renew the session",
             Self::Heartbeat => "keep the session alive",
             Self::Close => "close the session",

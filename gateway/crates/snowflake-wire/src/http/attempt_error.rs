@@ -27,7 +27,7 @@ pub(crate) enum AttemptError {
 
 impl AttemptError {
     /// Tells a library's error from a failed connection.
-    pub(super) fn sending(error: reqwest::Error) -> Self {
+    pub(crate) fn sending(error: reqwest::Error) -> Self {
         if is_untrusted(&error) {
             Self::Untrusted(error.into())
         } else if error.is_connect() {
@@ -59,7 +59,7 @@ impl AttemptError {
     }
 
     /// Whether the server certainly did not act on the request.
-    pub(super) fn was_not_processed(&self) -> bool {
+    pub(crate) fn was_not_processed(&self) -> bool {
         match self {
             Self::NotConnected(_) | Self::Untrusted(_) => true,
             Self::Status { status, .. } => matches!(status, 401 | 429 | 503),

@@ -11,7 +11,7 @@ use super::attempt_error::AttemptError;
 use super::inflate::Inflate;
 
 /// Why a body was not read to its end.
-pub(super) enum Unread {
+pub(crate) enum Unread {
     Failed(AttemptError),
     /// It is larger than its bound.
     TooLarge,
@@ -29,7 +29,7 @@ pub(crate) async fn next_piece(
 }
 
 /// The whole body, inflated.
-pub(super) async fn read(
+pub(crate) async fn read(
     mut response: Response,
     stall: Duration,
     bytes_max: usize,

@@ -11,7 +11,7 @@ mod tls;
 use std::sync::Arc;
 
 pub(crate) use attempt_error::AttemptError;
-pub(crate) use body::next_piece;
+pub(crate) use body::{Unread, next_piece, read as read_body};
 pub(crate) use call::{Call, Payload, sensitive_json};
 pub(crate) use exchange::{Shown, dice, retry_after};
 pub(crate) use inflate::Inflate;
@@ -20,7 +20,7 @@ pub(crate) use retry::Replay;
 use url::Url;
 
 use crate::error::{Cause, SettingsError};
-use crate::settings::{Limits, RetryPolicy, Settings};
+use crate::settings::{Limits, Protocol, RetryPolicy, Settings};
 
 /// Redirects followed for one request.
 const REDIRECTS_MAX: usize = 5;
@@ -41,7 +41,7 @@ struct Shared {
 impl Http {
     pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let shared = Shared {
-            client: client(settings)?,
+            client: client(settings, settings.protocol, redirects(settings.base()?))?,
             base: settings.base()?,
             retry: settings.retry.clone(),
             limits: settings.limits.clone(),
@@ -68,12 +68,17 @@ impl Http {
     }
 }
 
-fn client(settings: &Settings) -> Result<reqwest::Client, SettingsError> {
+/// A client for servers of `protocol`.
+pub(crate) fn client(
+    settings: &Settings,
+    protocol: Protocol,
+    policy: redirect::Policy,
+) -> Result<reqwest::Client, SettingsError> {
     let limits = &settings.limits;
     let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::config(settings.protocol)?)
+        .tls_backend_preconfigured(tls::config(protocol)?)
         .user_agent(settings.identity.user_agent())
-        .redirect(redirects(settings.base()?))
+        .redirect(policy)
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(limits.connect_timeout)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use snowflake_wire::stand_in::{Reply, Seen, StandIn, answers, until, within};
-use snowflake_wire::{Account, Client, Operation as WireOperation, Secret};
+use snowflake_wire::{Account, Operation as WireOperation, Secret};
 use tokio::sync::Notify;
 use tracing::Instrument;
 
@@ -72,8 +72,7 @@ async fn connected(
         _ => script(seen, times),
     })
     .await;
-    let client = Client::new(&server.settings()).unwrap();
-    let manager = Arc::new(LoginManager::new(client, "localhost", settings()));
+    let manager = Arc::new(LoginManager::new(&server.settings(), settings()).unwrap());
     let connection = SnowflakeConnection::open(manager, false).await.unwrap();
     (server, connection)
 }

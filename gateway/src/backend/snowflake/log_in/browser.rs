@@ -2,6 +2,7 @@
 //! machine.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use url::Url;
+use url::{Host, Url};
 
 use snowflake_wire::Secret;
 
@@ -30,6 +31,21 @@ const STARTED_PAUSE: Duration = Duration::from_millis(50);
 
 const DONE: &str = "You are logged in. You can close this page and go back to your work.";
 const NOTHING: &str = "There is nothing here.";
+const FOREIGN: &str = "This is the answer to another log-in. Use the address that you were given last.";
+const REFUSED: &str = "The log-in was refused. You can close this page.";
+
+/// What one visit of a browser is.
+#[derive(Debug)]
+pub(super) enum Visit<T> {
+    /// Something else.
+    Nothing,
+    /// The answer to a log-in that is not this one.
+    Foreign,
+    /// What was waited for.
+    Brought(T),
+    /// That it does not come.
+    Refused(T),
+}
 
 /// Waits for a browser at a port of the loopback interface.
 pub(super) struct Landing {
@@ -42,27 +58,52 @@ impl Landing {
     /// # Errors
     /// The system has no free port.
     pub(super) async fn open() -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Self::open_at(None).await
+    }
+
+    /// Waits at the address that the browser will return to; without a port in it, at a free one.
+    ///
+    /// # Errors
+    /// The port is taken, or the system has no free one.
+    pub(super) async fn open_at(redirect: Option<&Url>) -> io::Result<Self> {
+        let address = match redirect.and_then(Url::host) {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(_)) | None => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let port = redirect.and_then(Url::port).unwrap_or(0);
+        let listener = TcpListener::bind((address, port)).await?;
         let port = listener.local_addr()?.port();
         Ok(Self { listener, port })
     }
 
-    /// The token that a browser brings. Whatever else comes is answered and forgotten; browsers open
-    /// connections that they do not use, so several are served at a time.
+    /// The token that a browser brings.
     ///
     /// # Errors
     /// The system accepts nothing any more.
     pub(super) async fn token(self) -> io::Result<Secret> {
+        self.brought(|url: &Url| token_in(url).map_or(Visit::Nothing, Visit::Brought)).await
+    }
+
+    /// What a browser brings, as `read` finds it in an address. Whatever else comes is answered and forgotten;
+    /// browsers open connections that they do not use, so several are served at a time.
+    ///
+    /// # Errors
+    /// The system accepts nothing any more.
+    pub(super) async fn brought<T: Send + 'static>(
+        self,
+        read: impl Fn(&Url) -> Visit<T> + Clone + Send + 'static,
+    ) -> io::Result<T> {
         let mut visits = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = self.listener.accept(), if visits.len() < VISITS_MAX => {
                     let (stream, _) = accepted?;
-                    visits.spawn(timeout(REQUEST_TIMEOUT, visit(stream)));
+                    visits.spawn(timeout(REQUEST_TIMEOUT, visit(stream, read.clone())));
                 }
                 Some(visited) = visits.join_next() => {
-                    if let Ok(Ok(Ok(Some(token)))) = visited {
-                        return Ok(token);
+                    if let Ok(Ok(Ok(Some(brought)))) = visited {
+                        return Ok(brought);
                     }
                 }
             }
@@ -70,8 +111,8 @@ impl Landing {
     }
 }
 
-/// Serves one request; returns its token if it has one.
-async fn visit(mut stream: TcpStream) -> io::Result<Option<Secret>> {
+/// Serves one request; returns what it brings, if it is what is waited for.
+async fn visit<T>(mut stream: TcpStream, read: impl Fn(&Url) -> Visit<T>) -> io::Result<Option<T>> {
     let mut request = Vec::with_capacity(4096);
     // The whole head: closing a socket with something unread makes the browser see a reset instead of the
     // page.
@@ -80,25 +121,34 @@ async fn visit(mut stream: TcpStream) -> io::Result<Option<Secret>> {
             break;
         }
     }
-    let token = token_in(&request);
-    let (status, text) = if token.is_some() { ("200 OK", DONE) } else { ("404 Not Found", NOTHING) };
+    let (status, text, brought) = match address_in(&request).map_or(Visit::Nothing, |url| read(&url)) {
+        Visit::Nothing => ("404 Not Found", NOTHING, None),
+        Visit::Foreign => ("400 Bad Request", FOREIGN, None),
+        Visit::Brought(brought) => ("200 OK", DONE, Some(brought)),
+        Visit::Refused(brought) => ("200 OK", REFUSED, Some(brought)),
+    };
     let page = format!("<!doctype html><title>Snowgate</title><p>{text}</p>\n");
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
          Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nConnection: close\r\n\r\n",
         page.len()
     );
-    // The token counts also where the browser does not wait for the page.
+    // It counts also where the browser does not wait for the page.
     let _ = stream.write_all((head + &page).as_bytes()).await;
     let _ = stream.shutdown().await;
-    Ok(token)
+    Ok(brought)
 }
 
-/// The token in a request's first line, `GET /?token=... HTTP/1.1`.
-fn token_in(request: &[u8]) -> Option<Secret> {
+/// The address in a request's first line, `GET /?token=... HTTP/1.1`.
+fn address_in(request: &[u8]) -> Option<Url> {
     let line = request.split(|&byte| byte == b'\r').next()?;
     let path = std::str::from_utf8(line).ok()?.strip_prefix("GET ")?.split(' ').next()?;
-    let url = Url::parse("http://localhost").ok()?.join(path).ok()?;
+    // A path that names a host of its own leads nowhere.
+    let url = Url::parse("http://localhost").ok()?;
+    url.join(path).ok().filter(|joined| joined.origin() == url.origin())
+}
+
+fn token_in(url: &Url) -> Option<Secret> {
     let (_, token) = url.query_pairs().find(|(name, value)| name == "token" && !value.is_empty())?;
     Some(Secret::new(token))
 }
@@ -147,7 +197,10 @@ mod tests {
 
     #[test]
     fn only_a_get_with_a_token_has_one() {
-        let token = |request: &str| token_in(request.as_bytes()).map(|token| token.expose().to_owned());
+        let token = |request: &str| {
+            let address = address_in(request.as_bytes());
+            address.and_then(|url| token_in(&url)).map(|token| token.expose().to_owned())
+        };
         assert_eq!(token("GET /?token=a%2Bb&x=1 HTTP/1.1\r\n\r\n").as_deref(), Some("a+b"));
         for other in
             ["", "GET / HTTP/1.1\r\n\r\n", "GET /?token= HTTP/1.1\r\n", "POST /?token=a HTTP/1.1\r\n", "GET"]

@@ -6,6 +6,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::refusals::Stamp;
+use super::token_command;
 use crate::backend::snowflake::settings::{Authenticator, Key, Token};
 use crate::backend::{BackendError, ErrorKind};
 use snowflake_wire::{Credentials, KeyPair, SecondFactor, Secret};
@@ -17,12 +18,14 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 pub(super) struct Found {
     pub(super) credentials: Credentials,
     pub(super) stamp: Stamp,
+    /// Whether they were made for this log-in, so that no others are newer.
+    pub(super) is_new: bool,
 }
 
 impl Found {
     /// Credentials that are always the same.
     pub(super) fn of(credentials: Credentials) -> Self {
-        Self { credentials, stamp: None }
+        Self { credentials, stamp: None, is_new: false }
     }
 }
 
@@ -42,11 +45,17 @@ pub(super) fn read(authenticator: &Authenticator) -> Result<Option<Found>, Backe
             text: Credentials::Password { password: password.clone(), factor: SecondFactor::Push },
             stamp: None,
         },
+        Authenticator::WorkloadIdentity { provider, token } => {
+            let provider = provider.clone();
+            read_token(token)?.map(|token| Credentials::WorkloadIdentity { provider, token })
+        }
         Authenticator::SecondFactor { .. }
         | Authenticator::PasscodeInPassword(_)
-        | Authenticator::ExternalBrowser => return Ok(None),
+        | Authenticator::ExternalBrowser
+        | Authenticator::OAuthClientCredentials(_)
+        | Authenticator::OAuthAuthorizationCode { .. } => return Ok(None),
     };
-    Ok(Some(Found { credentials: found.text, stamp: found.stamp }))
+    Ok(Some(Found { credentials: found.text, stamp: found.stamp, is_new: false }))
 }
 
 /// What a file holds, or a variable.
@@ -82,7 +91,7 @@ fn key_pair(key: &Key, passphrase: Option<&Secret>) -> Result<Found, BackendErro
         let message = format!("the private key {name} cannot be used: {error}");
         BackendError::new(ErrorKind::Unavailable, message).with_next_step(next_step)
     })?;
-    Ok(Found { credentials: Credentials::KeyPair(key), stamp })
+    Ok(Found { credentials: Credentials::KeyPair(key), stamp, is_new: false })
 }
 
 fn read_token(token: &Token) -> Result<Text, BackendError> {
@@ -95,7 +104,14 @@ fn read_token(token: &Token) -> Result<Text, BackendError> {
             }
             Ok(found)
         }
+        Token::Command(words) => token_command::run(words).map(stamped),
     }
+}
+
+/// A text that may be another one next time.
+fn stamped(text: Secret) -> Text {
+    let stamp = Some(Sha256::digest(text.expose().as_bytes()).into());
+    Text { text, stamp }
 }
 
 fn read_key_file(file: &Path) -> Result<Text, BackendError> {
@@ -109,9 +125,7 @@ fn read_file(file: &Path, key: &str) -> Result<Text, BackendError> {
         String::from_utf8(content)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
     });
-    let text = text.map(Secret::new).map_err(|error| unreadable(file, key, &error))?;
-    let stamp = Some(Sha256::digest(text.expose().as_bytes()).into());
-    Ok(Text { text, stamp })
+    text.map(Secret::new).map(stamped).map_err(|error| unreadable(file, key, &error))
 }
 
 fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {

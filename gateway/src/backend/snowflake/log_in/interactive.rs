@@ -27,7 +27,7 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 const WAIT_MAX_WITHOUT_BROWSER: Duration = Duration::from_millis(500);
 
 /// How long the user may take.
-const USER_TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The state of the log-in that asks the user.
 #[derive(Default)]
@@ -82,7 +82,7 @@ impl InteractiveLogin {
         self.set_notice(notice, true);
     }
 
-    fn set_notice(&self, notice: String, is_shown: bool) {
+    pub(super) fn set_notice(&self, notice: String, is_shown: bool) {
         tracing::info!("waiting for the user to log in");
         {
             let mut state = self.lock();
@@ -188,7 +188,7 @@ fn exhausted() -> BackendError {
     BackendError::new(ErrorKind::Exhausted, message)
 }
 
-fn not_logged_in_in_time() -> BackendError {
+pub(super) fn not_logged_in_in_time() -> BackendError {
     let message = format!("the user did not log in within {} s", USER_TIMEOUT.as_secs());
     BackendError::new(ErrorKind::Unavailable, message)
         .with_next_step("call the tool again for a new log-in page")

@@ -8,13 +8,16 @@
 //!
 //! A log-in that was sent is always awaited, even if its request was stopped: a refusal must be recorded.
 
+mod access_tokens;
 mod browser;
 mod credentials;
 mod failure;
 mod interactive;
+mod oauth_page;
 mod on_request;
 mod refusals;
 mod token_cache;
+mod token_command;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +28,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
+use self::access_tokens::AccessTokens;
 use self::credentials::Found;
 use self::failure::{crashed, waiting_for_user};
 use self::interactive::InteractiveLogin;
@@ -37,7 +41,8 @@ use super::refusal_codes::Refusal;
 use super::session::{OpenSession, SessionTracker};
 use super::settings::{Authenticator, Key, SnowflakeSettings};
 use crate::backend::{BackendError, ErrorKind};
-use snowflake_wire::{Client, Credentials, Error, Failure, LogIn, SecondFactor, Secret};
+use snowflake_wire::{Client, Credentials, Error, Failure, LogIn, SecondFactor, Secret, Settings};
+use url::Url;
 
 /// How long a request waits for a log-in, whatever that waits for. Less than a pool waits for a connection.
 const LOG_IN_WAIT_MAX: Duration = Duration::from_secs(25);
@@ -49,12 +54,17 @@ const APPROVAL_NOTICE_AFTER: Duration = Duration::from_millis(500);
 /// loop.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(20);
 
+/// A token that Snowflake refuses as stale is replaced once.
+const ACCESS_TOKENS_TRIED: usize = 2;
+
 /// Logs in for all connections.
 pub(super) struct LoginManager {
     client: Client,
     settings: SnowflakeSettings,
     pub(super) breaker: CircuitBreaker,
     tokens: TokenCache,
+    /// The tokens of an OAuth server, where that is asked for them.
+    access: Option<Arc<AccessTokens>>,
     /// Held by the log-in in progress until one has succeeded: the others wait for its outcome instead of
     /// repeating it.
     refusals: Arc<Mutex<RefusalCache>>,
@@ -85,23 +95,42 @@ pub(super) fn key_problem(settings: &SnowflakeSettings) -> Option<BackendError> 
 }
 
 impl LoginManager {
-    pub(super) fn new(client: Client, host: &str, settings: SnowflakeSettings) -> Self {
+    /// # Errors
+    /// Settings that cannot be used.
+    pub(super) fn new(wire: &Settings, settings: SnowflakeSettings) -> Result<Self, Error> {
+        let client = Client::new(wire)?;
+        let host = client.host().to_owned();
         let kind = match settings.authenticator {
             Authenticator::ExternalBrowser => "id_token",
             _ => "mfa_token",
         };
-        let tokens = TokenCache::new(settings.token_cache.clone(), host, &settings.user, kind);
-        Self {
+        let access = match &settings.authenticator {
+            Authenticator::OAuthClientCredentials(server) => {
+                Some(AccessTokens::new(wire, server, None, false, &settings, &host)?)
+            }
+            Authenticator::OAuthAuthorizationCode { server, page, .. } => {
+                Some(AccessTokens::new(wire, server, page.clone(), true, &settings, &host)?)
+            }
+            _ => None,
+        };
+        let tokens = TokenCache::new(settings.token_cache.clone(), &host, &settings.user, kind);
+        Ok(Self {
             client,
             settings,
             breaker: CircuitBreaker::default(),
             tokens,
+            access: access.map(Arc::new),
             refusals: Arc::default(),
             interactive: Arc::default(),
             sessions: Arc::default(),
             one_connection_only: AtomicBool::new(false),
             fresh_passcode: FreshPasscode::default(),
-        }
+        })
+    }
+
+    /// The server's name.
+    pub(super) fn host(&self) -> &str {
+        self.client.host()
     }
 
     /// Logs in.
@@ -115,8 +144,7 @@ impl LoginManager {
             if self.settings.authenticator.asks_the_user() {
                 self.log_in_with_user().await
             } else {
-                let found = || self.read_credentials();
-                self.log_in_without_user(found).await?.ok_or_else(|| crashed(&"there are no credentials"))
+                self.log_in_alone().await
             }
         };
         timeout(LOG_IN_WAIT_MAX, logging_in).await.unwrap_or_else(|_| Err(self.timed_out()))
@@ -126,6 +154,29 @@ impl LoginManager {
     pub(super) fn problem(&self) -> Option<String> {
         let refused = || self.refusals.try_lock().ok()?.problem();
         self.interactive.notice().or_else(refused).or_else(|| self.breaker.problem())
+    }
+
+    /// Logs in with what needs no user's help.
+    async fn log_in_alone(self: &Arc<Self>) -> Result<OpenSession, BackendError> {
+        let done = match &self.access {
+            Some(access) => self.log_in_with_access(access).await?,
+            None => self.log_in_without_user(|| self.read_credentials()).await?,
+        };
+        done.ok_or_else(|| crashed(&"there are no credentials"))
+    }
+
+    /// Logs in with an access token: the one that is there, or a new one if Snowflake refuses that; `None` if only
+    /// the user can get one.
+    async fn log_in_with_access(
+        self: &Arc<Self>,
+        access: &Arc<AccessTokens>,
+    ) -> Result<Option<OpenSession>, BackendError> {
+        for _ in 0..ACCESS_TOKENS_TRIED {
+            if let Some(session) = self.log_in_without_user(|| access.current()).await? {
+                return Ok(Some(session));
+            }
+        }
+        Ok(None)
     }
 
     /// Logs in with credentials that need no user's help; `None` if there are none. A refusal counts for a
@@ -139,7 +190,7 @@ impl LoginManager {
     {
         let since = Instant::now();
         let mut refusals = Arc::clone(&self.refusals).lock_owned().await;
-        let Found { credentials, stamp } = match find().await {
+        let Found { credentials, stamp, is_new } = match find().await {
             Ok(Some(found)) => found,
             Ok(None) => return refusals.check(None, since).map(|()| None),
             Err(error) => {
@@ -151,7 +202,7 @@ impl LoginManager {
         // Wrong passwords that are sent at the same time lock a user, too.
         let held = (!refusals.last_succeeded || self.has_password()).then_some(refusals);
         let manager = Arc::clone(self);
-        let sending = async move { manager.send_and_record(credentials, stamp, held).await };
+        let sending = async move { manager.send_and_record(credentials, stamp, is_new, held).await };
         tokio::spawn(sending.in_current_span()).await.unwrap_or_else(|error| Err(crashed(&error)))
     }
 
@@ -161,12 +212,13 @@ impl LoginManager {
         self: Arc<Self>,
         credentials: Credentials,
         stamp: Stamp,
+        is_new: bool,
         held: Option<OwnedMutexGuard<RefusalCache>>,
     ) -> Result<Option<OpenSession>, BackendError> {
-        let token = token_of(&credentials).cloned();
+        let token = self.replaceable(&credentials);
         let done = self.send(credentials).await;
         if let (Err(Error::LogInRefused(failure)), Some(token)) = (&done, token)
-            && self.remove_if_stale(failure, token).await
+            && self.remove_if_stale(failure, token, is_new).await
         {
             return Ok(None);
         }
@@ -193,7 +245,7 @@ impl LoginManager {
         // A user's or account's own setting may be false: then every write would open a transaction on a
         // shared session.
         wanted.parameters.insert("AUTOCOMMIT".to_owned(), true.into());
-        wanted.remember = self.settings.authenticator.asks_the_user();
+        wanted.remember = self.settings.authenticator.asks_the_user() && self.access.is_none();
         let done = self.client.log_in(&wanted).await;
         // A user who does not approve on the phone is no outage.
         if !(matches!(done, Err(Error::TimedOut { .. })) && wanted.remember) {
@@ -224,7 +276,11 @@ impl LoginManager {
             {
                 return Ok(session);
             }
-            if matches!(self.settings.authenticator, Authenticator::ExternalBrowser) {
+            if let Some(access) = &self.access {
+                if let Some(session) = self.log_in_with_access(access).await? {
+                    return Ok(session);
+                }
+            } else if matches!(self.settings.authenticator, Authenticator::ExternalBrowser) {
                 let token =
                     || async { Ok(self.remembered_token().await.map(Credentials::IdToken).map(Found::of)) };
                 if let Some(session) = self.log_in_without_user(token).await? {
@@ -262,6 +318,9 @@ impl LoginManager {
                 let factor = SecondFactor::PasscodeInPassword;
                 self.send_for_approval(Credentials::Password { password, factor }).await
             }
+            Authenticator::OAuthAuthorizationCode { redirect, single_use_refresh_tokens, .. } => {
+                return self.with_oauth_page(redirect.as_ref(), single_use_refresh_tokens).await;
+            }
             _ => {
                 let credentials =
                     self.interactive.log_in_with_browser(&self.client, &self.settings.user).await?;
@@ -271,6 +330,32 @@ impl LoginManager {
         let logged_in = self.refusals.lock().await.record(done, Sent { stamp: None, by_browser })?;
         self.store_token(logged_in.token).await;
         self.one_connection_only.store(self.remembered_token().await.is_none(), Ordering::Relaxed);
+        Ok(logged_in.session)
+    }
+
+    /// Has the user log in on an OAuth server's page, and sends the token that the server returns for that.
+    async fn with_oauth_page(
+        self: &Arc<Self>,
+        redirect: Option<&Url>,
+        single_use: bool,
+    ) -> Result<OpenSession, BackendError> {
+        let access = self.access.as_ref().ok_or_else(|| crashed(&"there is no OAuth server"))?;
+        let done = oauth_page::log_in(&self.interactive, access, redirect, single_use).await;
+        let Found { credentials, stamp, .. } = match done {
+            Ok(found) => found,
+            Err(error) => {
+                self.refusals.lock().await.record_missing(&error);
+                return Err(error);
+            }
+        };
+        let token = self.replaceable(&credentials);
+        let done = self.send(credentials).await;
+        if let (Err(Error::LogInRefused(failure)), Some(token)) = (&done, token) {
+            self.remove_if_stale(failure, token, true).await;
+        }
+        let sent = Sent { stamp, by_browser: true };
+        let logged_in = self.refusals.lock().await.record(done, sent)?;
+        self.one_connection_only.store(!access.is_renewable().await, Ordering::Relaxed);
         Ok(logged_in.session)
     }
 
@@ -284,7 +369,7 @@ impl LoginManager {
         let with = |factor| Credentials::Password { password: password.clone(), factor };
         if let Some(token) = self.remembered_token().await {
             match self.send_for_approval(with(SecondFactor::MfaToken(token.clone()))).await {
-                Err(Error::LogInRefused(failure)) if self.remove_if_stale(&failure, token).await => {}
+                Err(Error::LogInRefused(failure)) if self.remove_if_stale(&failure, token, false).await => {}
                 done => return done,
             }
         }
@@ -318,7 +403,10 @@ impl LoginManager {
     }
 
     /// Removes a token if the token is what was refused; returns whether it was.
-    async fn remove_if_stale(self: &Arc<Self>, failure: &Failure, token: Secret) -> bool {
+    async fn remove_if_stale(self: &Arc<Self>, failure: &Failure, token: Secret, is_new: bool) -> bool {
+        if let Some(access) = &self.access {
+            return failure.is_stale_token() && access.forget(&token, is_new).await;
+        }
         if !Refusal::of(failure).is_about_token() {
             return false;
         }
@@ -327,6 +415,15 @@ impl LoginManager {
         // A panic in it is in the log.
         let _ = spawn_blocking(move || manager.tokens.remove(&token)).await;
         true
+    }
+
+    /// The token of an earlier log-in, or of the OAuth server, where it is that: there may be a better one.
+    fn replaceable(&self, credentials: &Credentials) -> Option<Secret> {
+        match credentials {
+            Credentials::IdToken(token) => Some(token.clone()),
+            Credentials::OAuth(token) if self.access.is_some() => Some(token.clone()),
+            _ => None,
+        }
     }
 
     fn has_password(&self) -> bool {
@@ -344,13 +441,5 @@ impl LoginManager {
         } else {
             IF_IT_KEEPS_FAILING
         })
-    }
-}
-
-/// The token of an earlier log-in, where it is that.
-fn token_of(credentials: &Credentials) -> Option<&Secret> {
-    match credentials {
-        Credentials::IdToken(token) => Some(token),
-        _ => None,
     }
 }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::timeout;
 
-use super::failure::crashed;
 use super::{LOG_IN_WAIT_MAX, LoginManager};
 use crate::backend::snowflake::refusal_codes::Refusal;
 use crate::backend::snowflake::settings::Authenticator;
@@ -60,14 +59,16 @@ impl LoginManager {
         }
         if !request.joins {
             self.refusals.lock().await.forget();
+            if let Some(access) = &self.access {
+                access.forget_failure().await;
+            }
             self.fresh_passcode.set(request.passcode);
         }
         if authenticator.asks_the_user() {
             return self.try_with_user().await;
         }
-        let session = self.log_in_without_user(|| self.read_credentials()).await?;
         // It has shown that it works; connections log in by themselves.
-        session.map(drop).ok_or_else(|| crashed(&"there are no credentials"))
+        self.log_in_alone().await.map(drop)
     }
 
     async fn try_with_user(self: &Arc<Self>) -> Result<(), BackendError> {
