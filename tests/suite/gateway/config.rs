@@ -129,22 +129,6 @@ fn config_check_names_the_backend_and_warns_of_what_is_missing_or_not_used() {
 }
 
 #[test]
-fn a_folder_that_is_set_and_missing_is_named_and_not_created() {
-    let home = Home::bare();
-    let folder = home.path().join("mistyped");
-    fs::write(home.config_file(), format!("[sqlite]\nfolder = {folder:?}\n")).expect("writing");
-    let mut client = home.client();
-    let answer = client.request("tools/list", &json!({}));
-    let text = error_text(&answer, -32603);
-    for words in ["sqlite.folder", &folder.display().to_string(), "does not exist", "mkdir -p"] {
-        assert!(text.contains(words), "no {words:?} in {text}");
-    }
-    assert!(!folder.exists());
-    fs::create_dir(&folder).expect("making the folder");
-    client.initialize();
-}
-
-#[test]
 fn a_relative_home_is_refused_by_shim_and_gateway() {
     let home = Home::bare();
     let mut client = home.launch().env("SNOWGATE_HOME", "here").start();
