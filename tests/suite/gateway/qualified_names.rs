@@ -76,3 +76,42 @@ fn where_there_is_none_the_answer_says_what_was_looked_for() {
         assert!(words.iter().all(|word| text.contains(word)), "{arguments}: {text}");
     }
 }
+
+fn run(client: &mut Client, sql: &str) -> Value {
+    client.call("execute_query", &json!({"query": sql, "database": "ONE"}))
+}
+
+#[track_caller]
+fn is_refused(client: &mut Client, sql: &str) {
+    let answer = run(client, sql);
+    assert!(
+        answer["result"]["isError"] == true && tool_text(&answer).contains("no such table: orders (not in"),
+        "{sql}: {answer}"
+    );
+}
+
+#[test]
+fn a_name_without_its_database_is_the_contexts_and_a_view_reads_its_own() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    for sql in ["insert into TWO.orders values (1), (2)", "insert into items values ('pen')"] {
+        let made = run(&mut client, sql);
+        assert_eq!(made["result"]["isError"], false, "{made}");
+    }
+    is_refused(&mut client, "delete from orders where id in (select id from TWO.orders)");
+    is_refused(&mut client, "update Orders set id = id + 10 where id in (select id from two.orders)");
+    is_refused(&mut client, "insert into [orders] select id + 10 from TWO.orders");
+    is_refused(&mut client, "with c as (select id from orders) select c.id from c, TWO.orders as o");
+    is_refused(&mut client, "select * from TWO.open, orders");
+    let rows = |client: &mut Client, sql: &str, words: &str| {
+        shows(client, "execute_query", &json!({"query": sql, "database": "ONE"}), words);
+    };
+    rows(&mut client, "select 'sum', sum(id), count(*) from TWO.orders", "sum|3|2");
+    rows(&mut client, "select 'all', sum(id), count(*) from TWO.open", "all|3|2");
+    rows(&mut client, "select * from TWO.open", "id\n1\n2");
+    rows(&mut client, "select item, orders.id from items, TWO.orders as orders where orders.id = 2", "pen|2");
+    shows(&mut client, "query_view", &json!({"database": "TWO", "view_name": "open"}), "id\n1\n2");
+    let made = run(&mut client, "delete from TWO.orders where id in (select id from TWO.open where id > 1)");
+    assert_eq!(made["result"]["isError"], false, "{made}");
+    rows(&mut client, "select * from TWO.open", "id\n1\n");
+}

@@ -5,7 +5,7 @@
 //! reports "not authorized". Our own statements, the ATTACH and BEGIN around the client's, run in
 //! [`Phase::Internal`] and are always allowed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
@@ -32,8 +32,9 @@ struct State {
     write: Option<String>,
     /// Whether it would change anything at all: `write` does not include SQLite's internal tables.
     writes: bool,
-    /// Tables of which no column is read, for which SQLite does not report the database.
-    unplaced: Vec<String>,
+    /// Tables and views that only other databases than the context's have, in lower case, with their database:
+    /// a function of a pragma is refused them without it.
+    elsewhere: HashMap<String, String>,
     denial: Option<Denial>,
 }
 
@@ -58,10 +59,10 @@ impl Guard {
         self.state().denial.take()
     }
 
-    /// Takes the tables that the statement names without a database and reads no column of (`SELECT count(*)
-    /// FROM t`). SQLite does not tell its hook in which database it found those: the caller has to check.
-    pub(super) fn take_unplaced(&self) -> Vec<String> {
-        std::mem::take(&mut self.state().unplaced)
+    /// The statement's functions of pragmas, which are looked up only while it runs, do not find the tables and
+    /// views `elsewhere` without their database.
+    pub(super) fn keep_pragmas_from(&self, elsewhere: HashMap<String, String>) {
+        self.state().elsewhere = elsewhere;
     }
 
     /// Whether the statement would change anything.
@@ -106,17 +107,15 @@ impl State {
         if let (None, Some((verb, name))) = (&self.write, write) {
             self.write = Some(format!("{verb} {name}"));
         }
-        // A trigger sees what its own statement did, not what another session did before.
-        let in_trigger = context.accessor.is_some() && self.write.is_some();
-        if !(in_trigger && is_of_connection(&context.action)) {
+        if !self.is_of_trigger(context) {
             rule(&context.action, context.database_name, self.phase)?;
         }
-        // Names in views, triggers and virtual tables are resolved in their own database.
+        self.check_pragma(context)?;
+        // What triggers write is in their own database. A client's own text writes only at its top level.
         if self.phase != Phase::Prepare || context.accessor.is_some() {
             return Ok(());
         }
         match (&context.action, write) {
-            (AuthAction::Read { table_name, .. }, _) => self.check_read(table_name, context.database_name),
             (AuthAction::Reindex { .. } | AuthAction::Analyze { .. }, _) | (_, None) => Ok(()),
             (AuthAction::AlterTable { database_name, .. }, Some((_, name))) => {
                 self.check_write(name, database_name)
@@ -125,14 +124,25 @@ impl State {
         }
     }
 
-    fn check_read(&mut self, table: &str, database: Option<&str>) -> Result<(), Denial> {
-        match database {
-            Some(database) => self.check_place(table, database),
-            None if self.names.define(table) => Ok(()),
-            None => {
-                self.unplaced.push(table.to_owned());
-                Ok(())
-            }
+    /// Whether it is a function of the connection that a trigger of the file calls: it sees what its own statement
+    /// did, not what another session did before. The accessor alone does not tell: SQLite has the name of a common
+    /// table expression or an alias of the client's text there, too. What the text does not name, it cannot call.
+    fn is_of_trigger(&self, context: &AuthContext<'_>) -> bool {
+        let AuthAction::Function { function_name } = context.action else { return false };
+        is_of_connection(&context.action)
+            && context.accessor.is_some()
+            && self.write.is_some()
+            && !self.names.define(function_name)
+    }
+
+    fn check_pragma(&self, context: &AuthContext<'_>) -> Result<(), Denial> {
+        let AuthAction::Pragma { pragma_value: Some(value), .. } = context.action else { return Ok(()) };
+        if context.database_name.is_some() {
+            return Ok(());
+        }
+        match self.elsewhere.get(&value.to_ascii_lowercase()) {
+            Some(database) => Err(Denial::unqualified_value(value, database)),
+            None => Ok(()),
         }
     }
 
@@ -142,8 +152,9 @@ impl State {
         Ok(())
     }
 
-    /// An unqualified name may only refer to the context's database: if SQLite found it in an attached one,
-    /// the statement would use another table than a check of its text would show.
+    /// What is written without its database is the context's: also if that is not open, and another stands in for
+    /// it, which is what a new table would be written to. (What is found in another is known before: see
+    /// [`super::unqualified`].)
     fn check_place(&self, name: &str, database: &str) -> Result<(), Denial> {
         let folded = database.to_ascii_lowercase();
         let is_main = [self.main.as_str(), "main", "temp", ""].contains(&folded.as_str());

@@ -32,6 +32,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod unqualified;
 mod value;
 mod worker;
 

@@ -43,6 +43,15 @@ impl Denial {
         }
     }
 
+    /// The same, as the value of a function of a pragma.
+    pub(super) fn unqualified_value(table: &str, database: &str) -> Self {
+        let next_step = format!(
+            "name the database in the function's last argument, pragma_table_info(name, '{database}'), or make \
+             {database} the current database"
+        );
+        Self { next_step, ..Self::unqualified(table, database) }
+    }
+
     /// The refusal as an error.
     pub(super) fn into_error(self) -> BackendError {
         BackendError::new(self.kind, self.message).with_next_step(self.next_step)

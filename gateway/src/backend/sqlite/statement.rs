@@ -11,7 +11,6 @@ use super::diagnosis::is_hot_journal;
 use super::failure::{breaks_connection, cancelled, from_sqlite, several_statements};
 use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
-use super::rules::Denial;
 use super::{oversize, value};
 use crate::backend::journal::wait_unless;
 use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction, WriteJournal};
@@ -24,10 +23,10 @@ pub(super) struct Runner<'a> {
     pub(super) connection: &'a Connection,
     pub(super) guard: &'a Guard,
     pub(super) interrupt: &'a Interrupt,
-    /// The name of the main database.
+    /// The name of the context's database.
     pub(super) main: &'a str,
-    /// Whether other databases are attached to it.
-    pub(super) has_attached: bool,
+    /// Whether other databases than the context's are open.
+    pub(super) has_others: bool,
     pub(super) read_only: bool,
     /// Whether locks are waited for.
     pub(super) is_patient: &'a AtomicBool,
@@ -124,13 +123,12 @@ impl Runner<'_> {
         if sql.contains('\0') {
             return Err(plain("the statement contains a NUL character", "remove it").into());
         }
-        let compiler = Compiler { connection: self.connection, guard: self.guard, main: self.main };
-        let compiled = compiler.compile(sql).map_err(|error| self.prepare_failure(&error))?;
+        let compiled = self.compile(sql)?;
         if compiled.statement.parameter_count() > 0 {
             let next_step = "write the values into the statement; ?, :name, @name and $name cannot be bound";
             return Err(plain("the statement has parameters", next_step).into());
         }
-        self.check_unplaced()?;
+        let compiled = self.keep_to_context(sql, compiled)?;
         if self.read_only && self.writes(&compiled.statement) {
             return Err(self.read_only_error().into());
         }
@@ -154,26 +152,10 @@ impl Runner<'_> {
         !reads && (statement.column_count() == 0 || self.guard.writes())
     }
 
-    /// Refuses unqualified names of tables that only attached databases have (see [`Guard::take_unplaced`]).
-    fn check_unplaced(&self) -> Result<(), Failure> {
-        let tables = self.guard.take_unplaced();
-        if tables.is_empty() || !self.has_attached {
-            return Ok(());
-        }
-        self.guard.enter(Phase::Internal);
-        let sql = "SELECT schema FROM pragma_table_list WHERE name = ?1 COLLATE NOCASE ORDER BY schema <> ?2 COLLATE NOCASE";
-        let mut found = self.connection.prepare(sql).map_err(|error| self.failure(&error))?;
-        for table in tables {
-            let place = found.query_row((&table, self.main), |row| row.get::<_, String>(0));
-            match place {
-                Ok(database) if !database.eq_ignore_ascii_case(self.main) => {
-                    return Err(Denial::unqualified(&table, &database).into_error().into());
-                }
-                Ok(_) | Err(Error::QueryReturnedNoRows) => {}
-                Err(error) => return Err(self.failure(&error)),
-            }
-        }
-        Ok(())
+    /// Compiles `sql`, whose unqualified names may be any open database's.
+    pub(super) fn compile(&self, sql: &str) -> Result<Compiled<'_>, Failure> {
+        let compiler = Compiler { connection: self.connection, guard: self.guard, main: self.main };
+        compiler.compile(sql).map_err(|error| self.prepare_failure(&error))
     }
 
     fn prepare_failure(&self, error: &Error) -> Failure {
@@ -282,7 +264,7 @@ impl Runner<'_> {
         Err(error)
     }
 
-    fn failure(&self, error: &Error) -> Failure {
+    pub(super) fn failure(&self, error: &Error) -> Failure {
         if self.interrupt.is_cancelled() {
             return cancelled().into();
         }

@@ -111,7 +111,12 @@ impl Names {
         !is_twice && !self.has_pragma_function && !self.has_internal && !self.mention("main")
     }
 
-    /// Whether `name` may be a common table expression of the statement.
+    /// Whether `name`, in lower case, stands in it with no dot before or behind it, as anything.
+    pub(super) fn have_bare(&self, name: &str) -> bool {
+        self.bare.contains(name)
+    }
+
+    /// Whether `name` may be a function that it calls, or a common table expression of it.
     pub(super) fn define(&self, name: &str) -> bool {
         self.defined.contains(&name.to_ascii_lowercase())
     }
@@ -182,7 +187,9 @@ impl<'a> Tokens<'a> {
 
     fn skip_blank(&mut self) {
         loop {
-            self.rest = self.rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+            // SQLite reads a byte order mark, wherever a word could begin, as a blank.
+            let is_blank = |c: char| c.is_ascii_whitespace() || ['\u{b}', '\u{feff}'].contains(&c);
+            self.rest = self.rest.trim_start_matches(is_blank);
             let end = match self.rest {
                 comment if comment.starts_with("--") => comment.find('\n'),
                 comment if comment.starts_with("/*") => comment[2..].find("*/").map(|at| at + 4),
@@ -330,6 +337,22 @@ mod tests {
             assert!(Names::of(sql).define("c"), "{sql}");
         }
         assert!(!Names::of("SELECT count(*) FROM c AS d, (SELECT 1)").define("c"));
+    }
+
+    #[test]
+    fn bare_names_stand_without_a_dot() {
+        for sql in [
+            "select * from Notes",
+            "select * from 'notes', crm.notes",
+            "select 1 where 1 in[NOTES]",
+            "select * from \u{feff}notes",
+            "delete from \"notes\"/* . */where 1",
+        ] {
+            assert!(Names::of(sql).have_bare("notes"), "{sql}");
+        }
+        for sql in ["select notes.a from crm.notes", "select 1 -- notes", "select * from crm /**/ . notes"] {
+            assert!(!Names::of(sql).have_bare("notes"), "{sql}");
+        }
     }
 
     #[test]

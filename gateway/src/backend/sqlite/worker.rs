@@ -239,7 +239,7 @@ impl Worker {
             guard: &self.opener.guard,
             interrupt: &self.opener.interrupt,
             main: &main.name,
-            has_attached: open.has_attached() || open.main() != main,
+            has_others: open.has_attached() || open.main() != main,
             read_only: self.opener.read_only,
             is_patient: &self.opener.is_patient,
             journal: &*request.journal,

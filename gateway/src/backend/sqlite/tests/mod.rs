@@ -10,6 +10,7 @@ mod refusals;
 mod rows;
 mod sample;
 mod schema;
+mod unqualified;
 mod writing;
 
 use std::collections::BTreeMap;
