@@ -10,6 +10,9 @@
 //! | differs in limits, pools or the process | run; the first result says which variables are not applied |
 //! | differs in where or as whom statements run, or what protects, or has errors | are refused |
 //!
+//! What a client leaves open is no difference: a setting of the process; the secret of a log-in whose account and
+//! user are its own, too, because they stand in a file; and a passcode, which is another one every minute.
+//!
 //! Where the system does not tell the client's environment, its names decide.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +23,12 @@ use snowgate_link::settings::is_setting;
 use super::environment::PREFIX;
 use super::keys::{BACKEND_KIND, KEYS};
 use super::paths::SystemFile;
-use super::{BackendKind, Config, Environment, Paths};
+use super::{BackendKind, Config, Environment, Paths, snowflake};
 
-/// Variables that are looked at one by one, at most; beyond that, all that differ are named.
+/// Variables that are looked at one by one, and kept, at most.
 const VARIABLES_MAX: usize = 64;
+/// Names in a message, at most; the rest is counted.
+const LISTED_MAX: usize = 8;
 
 /// Sections whose settings decide where or as whom statements run.
 const DECISIVE_SECTIONS: [&str; 3] = ["backend", "sqlite", "snowflake"];
@@ -38,6 +43,8 @@ pub struct SettingsDifference {
     pub names: Vec<String>,
     /// Whether they decide where or as whom statements run, or protect: then nothing runs.
     pub is_decisive: bool,
+    /// Whether the client's settings have errors by themselves; the gateway's have none.
+    pub is_wrong: bool,
 }
 
 /// A client's environment, as far as it is the gateway's settings; for the rest, the gateway's own.
@@ -74,6 +81,7 @@ impl SettingsDifference {
         client: &BTreeMap<String, String>,
         system_file: Option<&SystemFile>,
     ) -> Option<Self> {
+        let client = &completed(gateway, client);
         let all: BTreeSet<&String> = gateway.keys().chain(client.keys()).collect();
         let differing: Vec<&String> =
             all.into_iter().filter(|name| gateway.get(*name) != client.get(*name)).collect();
@@ -89,7 +97,7 @@ impl SettingsDifference {
             names.retain(|name| name.contains("SNOWFLAKE_"));
             if names.iter().any(|name| ACCOUNTS.contains(&name.as_str())) {
                 let names = names.into_iter().cloned().collect();
-                return Some(Self { names, is_decisive: true });
+                return Some(Self { names, is_decisive: true, is_wrong: false });
             }
         }
         if !differs(ours.as_ref(), theirs.as_ref(), |_| true) {
@@ -103,7 +111,7 @@ impl SettingsDifference {
             };
             !differs(theirs.as_ref(), configured(&without).as_ref(), |_| true)
         };
-        let mut names: Vec<&String> = differing.clone();
+        let mut names: Vec<&String> = differing.iter().filter(|name| is_known(name)).copied().collect();
         if names.len() <= VARIABLES_MAX {
             names.retain(|name| !is_without_effect(name));
         }
@@ -111,20 +119,27 @@ impl SettingsDifference {
             names = differing;
         }
         let is_decisive = differs(ours.as_ref(), theirs.as_ref(), |part| part == Part::Decisive);
-        Some(Self { names: names.into_iter().cloned().collect(), is_decisive })
+        Some(Self {
+            names: names.into_iter().take(VARIABLES_MAX).cloned().collect(),
+            is_decisive,
+            is_wrong: theirs.is_none(),
+        })
     }
 
     /// As far as names tell: of a client with settings of these names, whose digest is another than that of
     /// `gateway`.
     pub fn of_names(gateway: &BTreeMap<String, String>, client: &[&str]) -> Option<Self> {
-        let theirs: BTreeSet<&str> = client.iter().copied().collect();
+        let theirs: BTreeSet<&str> = client.iter().copied().filter(|name| !is_passcode(name)).collect();
+        let has_secret = theirs.iter().any(|name| snowflake::is_secret(name));
         let ours: BTreeSet<&str> = gateway.keys().map(String::as_str).collect();
-        let mut names: Vec<&str> = theirs.symmetric_difference(&ours).copied().collect();
+        let added = theirs.difference(&ours);
+        let missing = ours.difference(&theirs).filter(|name| !is_left_open(name, has_secret));
+        let mut names: Vec<&str> = added.chain(missing).copied().collect();
         if names.is_empty() {
             names = theirs.into_iter().collect();
         }
-        let known = |name: &&str| KEYS.iter().any(|key| key.variable() == *name) || !name.starts_with(PREFIX);
-        names.retain(|name| known(name) || *name == "SNOWGATE_CONFIG");
+        names.retain(|name| is_known(name));
+        names.truncate(VARIABLES_MAX);
         let decisive = |name: &&str| {
             let mut sections = DECISIVE_SECTIONS.iter();
             !name.starts_with(PREFIX)
@@ -133,13 +148,53 @@ impl SettingsDifference {
         };
         let is_decisive = names.iter().any(decisive);
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        (!names.is_empty()).then_some(Self { names, is_decisive })
+        (!names.is_empty()).then_some(Self { names, is_decisive, is_wrong: false })
     }
 
     /// Their names, for people.
     pub fn listed(&self) -> String {
-        self.names.join(", ")
+        let listed = self.names.iter().take(LISTED_MAX).cloned().collect::<Vec<_>>().join(", ");
+        match self.names.len().saturating_sub(LISTED_MAX) {
+            0 => listed,
+            more => format!("{listed} and {more} more"),
+        }
     }
+
+    /// Whether one of them is a secret, which our own file never has.
+    pub fn has_secret(&self) -> bool {
+        self.names.iter().any(|name| snowflake::is_secret(name))
+    }
+}
+
+/// The client's variables, and those of the gateway that it leaves open.
+fn completed(
+    gateway: &BTreeMap<String, String>,
+    client: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let has_secret = client.keys().any(|name| snowflake::is_secret(name) && !is_passcode(name));
+    let mut completed = client.clone();
+    completed.retain(|name, _| !is_passcode(name));
+    for (name, value) in gateway {
+        if !completed.contains_key(name) && is_left_open(name, has_secret) {
+            completed.insert(name.clone(), value.clone());
+        }
+    }
+    completed
+}
+
+/// Whether a client that does not have this variable says nothing by that; `has_secret`: it has one to log in with.
+fn is_left_open(name: &str, has_secret: bool) -> bool {
+    let is_of_process = name.strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with("GATEWAY_"));
+    is_of_process || is_passcode(name) || (snowflake::is_secret(name) && !has_secret)
+}
+
+fn is_passcode(name: &str) -> bool {
+    name.starts_with("SNOWFLAKE_") && name.ends_with("_PASSCODE")
+}
+
+/// Whether the variable of this name can be a setting at all.
+fn is_known(name: &str) -> bool {
+    !name.starts_with(PREFIX) || name == "SNOWGATE_CONFIG" || KEYS.iter().any(|key| key.variable() == *name)
 }
 
 /// Whether the client names an account, and gets SQLite's data only because some file has a section of SQLite's
@@ -181,4 +236,60 @@ fn differs(one: Option<&Config>, other: Option<&Config>, counts: impl Fn(Part) -
         && one.pool == other.pool
         && one.limits == other.limits;
     (counts(Part::Decisive) && !is_decided_the_same) || (counts(Part::Other) && !is_the_rest_the_same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// The difference of two environments beside a config file.
+    fn between(file: &str, gateway: &[(&str, &str)], client: &[(&str, &str)]) -> Option<SettingsDifference> {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("config.toml"), file).unwrap();
+        let own = variables(&[("SNOWGATE_HOME", home.path().to_str().unwrap()), ("HOME", "/nowhere")]);
+        SettingsDifference::between(&own, &variables(gateway), &variables(client), None)
+    }
+
+    const ACCOUNT: &str = "[snowflake]\naccount = 'org-acct'\nuser = 'ada'\nauthenticator = 'snowflake'\n";
+
+    #[test]
+    fn a_secret_that_only_the_gateway_has_is_left_open() {
+        let password = [("SNOWFLAKE_PASSWORD", "p")];
+        assert_eq!(between(ACCOUNT, &password, &[]), None);
+        let found = between(ACCOUNT, &password, &[("SNOWFLAKE_PASSWORD", "q")]).unwrap();
+        assert!(found.is_decisive && found.names == ["SNOWFLAKE_PASSWORD"], "{found:?}");
+        let found = between(ACCOUNT, &password, &[("SNOWFLAKE_USER", "eve")]).unwrap();
+        assert!(found.is_decisive && found.names == ["SNOWFLAKE_USER"], "{found:?}");
+        let other = "[snowflake]\naccount = 'org-acct'\nauthenticator = 'snowflake'\n";
+        let gateway = [("SNOWFLAKE_PASSWORD", "p"), ("SNOWFLAKE_USER", "ada")];
+        for client in [&[][..], &[("SNOWFLAKE_USER", "eve")]] {
+            let found = between(other, &gateway, client).unwrap();
+            assert!(found.is_decisive && found.names == ["SNOWFLAKE_USER"], "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_passcode_and_settings_of_the_process_are_no_difference() {
+        let file = ACCOUNT.replace("'snowflake'", "'username_password_mfa'");
+        let gateway = [("SNOWFLAKE_PASSWORD", "p"), ("SNOWFLAKE_PASSCODE", "111111")];
+        for passcode in [&[][..], &[("SNOWFLAKE_PASSCODE", "222222")]] {
+            let client = [&[("SNOWFLAKE_PASSWORD", "p")][..], passcode].concat();
+            assert_eq!(between(&file, &gateway, &client), None);
+        }
+        assert_eq!(between("", &[("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "0")], &[]), None);
+        let found = between("", &[], &[("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "0")]).unwrap();
+        assert!(!found.is_decisive, "{found:?}");
+    }
+
+    #[test]
+    fn by_names_alone_it_is_the_same() {
+        let gateway = variables(&[("SNOWFLAKE_PASSWORD", "p"), ("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "0")]);
+        assert_eq!(SettingsDifference::of_names(&gateway, &[]), None);
+        let found = SettingsDifference::of_names(&gateway, &["SNOWFLAKE_ACCOUNT"]).unwrap();
+        assert!(found.is_decisive && found.names == ["SNOWFLAKE_ACCOUNT"], "{found:?}");
+    }
 }

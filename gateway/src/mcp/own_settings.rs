@@ -7,14 +7,26 @@ use crate::config::SettingsDifference;
 
 /// The answer to every call but `session_info`, where `settings` decide where or as whom it would run.
 pub(super) fn refusal(settings: &SettingsDifference, file: &Path) -> BackendError {
-    let message = format!(
-        "not run: the settings of this client and of the running gateway differ ({}), so that it would run in another \
-         account or database, or with other rights, than its own settings say",
-        settings.listed()
-    );
+    let listed = settings.listed();
+    let message = if settings.is_wrong {
+        format!(
+            "not run: this client's own settings are not valid ({listed}), and those of the running gateway differ"
+        )
+    } else {
+        format!(
+            "not run: the settings of this client and of the running gateway differ ({listed}), so that it would run in \
+             another account or database, or with other rights, than its own settings say"
+        )
+    };
+    let first = if settings.is_wrong {
+        "run `snowgate config check` with this client's `env`, which says why; "
+    } else {
+        ""
+    };
+    let secrets = if settings.has_secret() { " (secrets into Snowflake's connections.toml)" } else { "" };
     let next_step = format!(
-        "{}, give every client's entry the same `env`, or give this client's entry a SNOWGATE_HOME of its own; then \
-         run `snowgate stop`, and the next client starts a gateway with its settings",
+        "{first}{}{secrets}, give every client's entry the same `env`, or give this client's entry a SNOWGATE_HOME of its \
+         own; then run `snowgate stop`, and the next client starts a gateway with its settings",
         in_file(file)
     );
     BackendError::new(ErrorKind::Refused, message).with_next_step(next_step)
@@ -25,7 +37,7 @@ pub(super) fn notice(settings: &SettingsDifference, file: &Path) -> String {
     let listed = settings.listed();
     format!(
         "Note: the settings of this client and of the running gateway differ ({listed}); the gateway's apply. To change \
-         them for all clients, {} and run `snowgate restart`.",
+         them for all clients, {} and run `snowgate stop`; the next call starts it again.",
         in_file(file)
     )
 }

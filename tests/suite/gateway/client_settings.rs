@@ -128,6 +128,36 @@ fn a_limit_that_is_not_applied_is_said_with_the_first_result() {
     let mut client = start(&home, &[("SNOWGATE_LIMITS_ROWS_MAX", "3")]);
     let answer = runs(&mut client);
     let said = answer["result"]["content"][1]["text"].as_str().expect("a note");
-    assert!(said.contains("SNOWGATE_LIMITS_ROWS_MAX") && said.contains("snowgate restart"), "{said}");
+    assert!(said.contains("SNOWGATE_LIMITS_ROWS_MAX") && said.contains("snowgate stop"), "{said}");
     assert_eq!(runs(&mut client)["result"]["content"].as_array().map(Vec::len), Some(1), "said once");
+}
+
+/// `serve`, a service manager or another client may have what a client lacks.
+#[test]
+fn what_a_client_leaves_open_is_no_difference() {
+    let home = Home::new();
+    let only_process = [("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "0")];
+    let mut first = start(&home, &only_process);
+    runs(&mut first);
+    let mut plain = start(&home, &[]);
+    let answer = runs(&mut plain);
+    assert_eq!(answer["result"]["content"].as_array().map(Vec::len), Some(1), "no note: {answer}");
+}
+
+#[test]
+fn many_names_are_counted_and_wrong_values_are_told_as_that() {
+    let home = Home::new();
+    runs(&mut start(&home, &[]));
+    let folder = home.path().display().to_string();
+    let names: Vec<String> = (0..300).map(|number| format!("SNOWFLAKE_JUNK_{number}")).collect();
+    let mut variables: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    variables.push(("SNOWGATE_SQLITE_FOLDER", &folder));
+    let answer = start(&home, &variables).query("select 1");
+    assert!(tool_text(&answer).len() < 1000, "{answer}");
+    let answer = start(&home, &[("SNOWGATE_SQLITE_READ_ONLY", "perhaps")]).query("select 1");
+    let text = tool_text(&answer);
+    for words in ["not valid", "SNOWGATE_SQLITE_READ_ONLY", "snowgate config check"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("perhaps"), "{text}");
 }

@@ -26,7 +26,7 @@ use snowflake_wire::{Account, Protocol, Proxy, Secret, SettingsError};
 
 pub(super) use connections::{CONNECTION_PREFIX, VARIABLES as CONNECTION_VARIABLES};
 pub(super) use fields::SECRET_NAMES;
-pub(super) use variables::{ACCOUNT as ACCOUNT_VARIABLE, names as variables};
+pub(super) use variables::{ACCOUNT as ACCOUNT_VARIABLE, is_secret, names as variables};
 
 use super::error::{ConfigError, Place, Warning};
 use super::keys::{self, Key};

@@ -76,11 +76,21 @@ pub(super) fn unused(env: &dyn Environment) -> Vec<Warning> {
     listed(env.names_with(PREFIX).into_iter().filter(is_unknown).map(warning).collect())
 }
 
+/// What the names of the variables of Snowflake's tools begin with, without the `_`.
+const BRAND: &str = "SNOWFLAKE";
+
 /// The prefix of the variables of Snowflake's tools.
 const PREFIX: &str = "SNOWFLAKE_";
 
 fn bare_of(name: &str) -> &str {
     name.strip_prefix(PREFIX).unwrap_or(name)
+}
+
+/// Whether the variable is a secret, also one of a connection by its name.
+pub(in crate::config) fn is_secret(name: &str) -> bool {
+    let mut secrets = FIELDS.iter().filter(|field| matches!(field.target, Target::Secret(_)));
+    let ends = |variable: &&str| variable.strip_prefix(BRAND).is_some_and(|end| name.ends_with(end));
+    name.starts_with(PREFIX) && secrets.any(|field| field.variables.iter().any(ends))
 }
 
 /// The variables and what each sets: a key, or a secret.
