@@ -214,6 +214,8 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, None, -32600, "`id`"),
             (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, None, -32600, "`id`"),
             (r#"{"jsonrpc":"2.0","id":5}"#, Some("5"), -32600, "method"),
+            (r#"{"jsonrpc":"2.0","id":5,"method":5}"#, Some("5"), -32600, "`method` must be a string"),
+            (r#"{"jsonrpc":2,"id":"a","method":"ping"}"#, Some("a"), -32600, "`jsonrpc` must be a string"),
             (r#"{"jsonrpc":"2.0","id":5,"id":6,"method":"ping"}"#, None, -32600, "duplicate field"),
             (
                 r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":7}}"#,

@@ -52,9 +52,36 @@ impl<'a> Envelope<'a> {
             return Err(invalid(None, "JSON-RPC batches are not supported; send one message a line"));
         }
         serde_json::from_str(text).map_err(|error| match error.classify() {
-            Category::Data => invalid(None, &format!("not a JSON-RPC message ({})", shortened(&error))),
+            Category::Data => misfit(text, &error),
             _ => parse_error(format!("Parse error: the message is not JSON ({})", shortened(&error))),
         })
+    }
+}
+
+/// Why `text`, which is JSON, is no message; under its id, if it has one.
+fn misfit(text: &str, error: &serde_json::Error) -> Rejection {
+    #[derive(Deserialize)]
+    struct Outside<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+        #[serde(borrow)]
+        jsonrpc: Option<&'a RawValue>,
+        #[serde(borrow)]
+        method: Option<&'a RawValue>,
+    }
+    if !text.trim_start().starts_with('{') {
+        return invalid(None, "not a JSON-RPC message: it is no object");
+    }
+    let Ok(outside) = serde_json::from_str::<Outside<'_>>(text) else {
+        return invalid(None, &format!("not a JSON-RPC message ({})", shortened(error)));
+    };
+    let id = outside.id.and_then(|id| read_id(id).ok());
+    let members = [("jsonrpc", outside.jsonrpc), ("method", outside.method)];
+    let wrong =
+        members.into_iter().find(|(_, value)| value.is_some_and(|value| !value.get().starts_with('"')));
+    match wrong {
+        Some((name, _)) => invalid(id, &format!("`{name}` must be a string")),
+        None => invalid(id, &format!("not a JSON-RPC message ({})", shortened(error))),
     }
 }
 
