@@ -62,6 +62,7 @@ pub struct Collector {
     bytes_hit: bool,
     shortened: u64,
     malformed: u64,
+    unread: u64,
 }
 
 /// The end of a cell's text; the highest bit marks NULL. Results stay far below 2 GiB.
@@ -92,6 +93,7 @@ pub struct RowWriter<'a> {
     text_before: usize,
     cells_before: usize,
     malformed: u64,
+    unread: u64,
     is_kept: bool,
 }
 
@@ -110,6 +112,11 @@ impl RowWriter<'_> {
     /// The cell that is written next is a text whose bytes are not UTF-8.
     pub fn note_malformed(&mut self) {
         self.malformed += 1;
+    }
+
+    /// In place of `count` of the row's values there is a text, as they are too long to be read.
+    pub fn note_unread(&mut self, count: u64) {
+        self.unread += count;
     }
 
     /// A cell of formatted text; returns its bytes.
@@ -145,6 +152,7 @@ impl RowWriter<'_> {
         collector.bytes += row_bytes;
         collector.shortened += shortened;
         collector.malformed += self.malformed;
+        collector.unread += self.unread;
         collector.rows.push(u32::try_from(collector.ends.len()).unwrap_or(u32::MAX));
         self.is_kept = true;
         let collector = &*self.collector;
@@ -175,6 +183,7 @@ impl Collector {
             bytes_hit: false,
             shortened: 0,
             malformed: 0,
+            unread: 0,
         }
     }
 
@@ -187,7 +196,7 @@ impl Collector {
     /// within [`Collector::room`], and a little for each column.
     pub fn begin_row(&mut self) -> RowWriter<'_> {
         let (text_before, cells_before) = (self.text.len(), self.ends.len());
-        RowWriter { collector: self, text_before, cells_before, malformed: 0, is_kept: false }
+        RowWriter { collector: self, text_before, cells_before, malformed: 0, unread: 0, is_kept: false }
     }
 
     /// Takes one row.
@@ -298,6 +307,11 @@ impl Collector {
     /// Values of the kept rows whose bytes are not UTF-8: U+FFFD stands for what is wrong in them.
     pub fn malformed(&self) -> u64 {
         self.malformed
+    }
+
+    /// Values of the kept rows that are too long to be read: a text with their length stands for each.
+    pub fn unread(&self) -> u64 {
+        self.unread
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn render(done: &Completion, source: Source) -> String {
         return text;
     }
     let footer = footer(rows, done.affected, source);
-    if rows.cut() != Cut::Nothing || rows.shortened() > 0 {
+    if rows.cut() != Cut::Nothing || rows.shortened() > 0 || rows.unread() > 0 {
         text.push_str(&footer);
         text.push('\n');
     }
@@ -108,6 +108,10 @@ fn footer(rows: &Collector, affected: Option<u64>, source: Source) -> String {
     if rows.shortened() > 0 {
         let shortened = counted(rows.shortened(), "value was", "values were");
         parts.push(format!("{shortened} shortened to fit the size limit; select parts with substr()"));
+    }
+    if rows.unread() > 0 {
+        let shortened = counted(rows.unread(), "value was", "values were");
+        parts.push(format!("{shortened} shortened to the length, as too long to be read"));
     }
     if rows.malformed() > 0 {
         let (values, have) = (
@@ -217,6 +221,15 @@ mod tests {
         done.rows.push_shortened(vec![Some("xy... (999 bytes)".into()), None], 1);
         let text = render(&done, STATEMENT);
         assert!(text.starts_with("(1 row; 1 value was shortened") && text.ends_with("substr())"), "{text}");
+        let mut done = completion(9, &[]);
+        let mut row = done.rows.begin_row();
+        row.text("... (9000000 bytes; a value over 8 MiB is not read)");
+        row.null();
+        row.note_unread(1);
+        row.end(0);
+        let text = render(&done, STATEMENT);
+        let note = "(1 row; 1 value was shortened to the length, as too long to be read)";
+        assert!(text.starts_with(note) && text.ends_with(note), "{text}");
     }
 
     #[test]

@@ -214,9 +214,18 @@ fn a_value_of_more_than_8_mib_is_marked_with_its_length() {
     );
     let mut client = opened(&home);
     let mark = "... (30000000 bytes; a value over 8 MiB is not read)";
-    let expected = format!("id|name|data\n1|small|abc\n2|large|{mark}\n(2 rows)");
+    let note = "(2 rows; 1 value was shortened to the length, as too long to be read)";
+    let expected = format!("{note}\nid|name|data\n1|small|abc\n2|large|{mark}\n{note}");
     assert_eq!(worked(&client.query("select * from files")), expected);
     assert_eq!(worked(&client.query("select * from files order by id")), expected);
+    assert_eq!(worked(&client.query("select * from files f order by f.name desc limit 5")), expected);
+    let page = client.query("select * from files limit 1 offset 1");
+    let page = worked(&page);
+    assert!(page.contains(&format!("\n2|large|{mark}\n(1 row; 1 value was shortened")), "{page}");
+    let sorted = client.query("select id, data from files order by 2 desc limit 1").to_string();
+    assert!(sorted.contains("SQLITE_TOOBIG") && sorted.contains("octet_length(column)"), "{sorted}");
+    let length = client.query("select octet_length(data) from files where id = 2");
+    assert!(worked(&length).contains("30000000"), "{length}");
     let preview = client.call("query_view", &json!({"database": "a", "schema": "main", "view": "v"}));
     assert!(preview.to_string().contains(mark), "{preview}");
 }

@@ -106,8 +106,8 @@ fn classify(code: ErrorCode) -> (ErrorKind, Option<&'static str>) {
         ErrorCode::TooBig => (
             ErrorKind::Statement,
             Some(
-                "a value or a sorted row is limited to 8 MiB, a statement to 1 MiB; leave out columns with larger values, \
-                 or request less data at once",
+                "a value or a sorted row is limited to 8 MiB, a statement to 1 MiB; leave out columns with larger values \
+                 (octet_length(column) shows their length), or request less data at once",
             ),
         ),
         ErrorCode::AuthorizationForStatementDenied => (ErrorKind::Refused, None),

@@ -49,7 +49,7 @@ impl From<BackendError> for Failure {
 impl Runner<'_> {
     /// Runs the client's `sql`. Afterwards no transaction is open, even after an error.
     pub(super) fn run(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
-        let result = self.run_once(sql, transaction, caps);
+        let result = self.run_once(sql, None, transaction, caps);
         match result {
             Err(failure) if oversize::is_too_big(&failure.error) => {
                 self.run_shortened(sql, transaction, caps).unwrap_or(Err(failure))
@@ -65,8 +65,16 @@ impl Runner<'_> {
         result
     }
 
-    fn run_once(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
-        let result = self.prepare(sql).and_then(|compiled| {
+    /// `columns`: the names of those to show, if they are not all that `sql` has.
+    fn run_once(
+        &self,
+        sql: &str,
+        columns: Option<Vec<String>>,
+        transaction: Transaction,
+        caps: Caps,
+    ) -> Result<Completion, Failure> {
+        let result = self.prepare(sql).and_then(|mut compiled| {
+            compiled.columns = columns.unwrap_or(compiled.columns);
             self.ask_journal(&compiled.statement, transaction)?;
             self.prefer_wal(&compiled.statement, transaction);
             self.run_in(compiled, transaction, caps)
@@ -89,11 +97,8 @@ impl Runner<'_> {
         });
         self.guard.enter(Phase::Internal);
         let (shortened, columns) = shortened?;
-        match self.run_once(&shortened, transaction, caps) {
-            Ok(mut done) => {
-                done.rows.set_columns(columns);
-                Some(Ok(done))
-            }
+        match self.run_once(&shortened, Some(columns), transaction, caps) {
+            Ok(done) => Some(Ok(done)),
             Err(failure) => (failure.error.kind == ErrorKind::Cancelled).then_some(Err(failure)),
         }
     }
@@ -220,7 +225,7 @@ impl Runner<'_> {
     }
 
     fn collect(&self, statement: &mut Statement<'_>, collector: &mut Collector) -> Result<(), Error> {
-        let (columns, writes) = (statement.column_count(), self.writes(statement));
+        let (columns, writes) = (collector.columns().len(), self.writes(statement));
         let mut flow = if columns == 0 { Flow::Stop } else { Flow::More };
         let mut rows = statement.raw_query();
         loop {

@@ -15,7 +15,7 @@ const BLOB_BYTES_SHOWN: usize = 64;
 const TEXT_BYTES_MIN: usize = 24;
 
 /// Adds the first `columns` values of `row` to `collector`. No more is copied than the collector has room
-/// for, plus less than 200 bytes per column.
+/// for, plus less than 200 bytes per column. Columns behind them have numbers of values that are not read.
 pub(super) fn push(collector: &mut Collector, row: &Row<'_>, columns: usize) -> Result<Flow, Error> {
     let room = usize::try_from(collector.room()).unwrap_or(usize::MAX);
     let mut cells = Shortener { row: collector.begin_row(), room, shortened: 0 };
@@ -27,8 +27,11 @@ pub(super) fn push(collector: &mut Collector, row: &Row<'_>, columns: usize) -> 
         }
         cells.add(value);
     }
-    let Shortener { row, shortened, .. } = cells;
-    Ok(row.end(shortened))
+    let Shortener { row: mut cells, shortened, .. } = cells;
+    for column in columns..row.as_ref().column_count() {
+        cells.note_unread(row.get(column)?);
+    }
+    Ok(cells.end(shortened))
 }
 
 /// What SQLite says when it gets no memory.
