@@ -10,7 +10,7 @@ use super::sample::SAMPLE_COMMENT;
 use super::statement::Failure;
 use super::value;
 use crate::backend::{
-    BackendError, Caps, Catalog, Cell, Collector, Completion, ErrorKind, Flow, RelationKind,
+    BackendError, Caps, Catalog, Cell, Collector, Completion, ErrorKind, Flow, Relation, RelationKind,
 };
 
 /// Tables that a client may see, without internal tables of SQLite and of virtual tables.
@@ -40,6 +40,16 @@ pub(super) fn schema_of(catalog: &Catalog) -> Option<&str> {
         Catalog::Describe { relation, .. } | Catalog::Definition(relation) | Catalog::Rows(relation) => {
             relation.schema.as_deref()
         }
+    }
+}
+
+/// The table or view that a catalog request asks about.
+pub(super) fn relation_of(catalog: &Catalog) -> Option<&Relation> {
+    match catalog {
+        Catalog::Describe { relation, .. } | Catalog::Definition(relation) | Catalog::Rows(relation) => {
+            Some(relation)
+        }
+        _ => None,
     }
 }
 

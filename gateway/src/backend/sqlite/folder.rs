@@ -236,12 +236,19 @@ fn name_files(files: Vec<PathBuf>, databases: &mut Databases) {
                 databases.add(Database { name, path, origin: Origin::Folder });
                 continue;
             }
-            None => {
-                "its name differs from another file's only in upper and lower case; rename one".to_owned()
-            }
+            None => databases.find(&name).map(|other| taken(&name, other)).unwrap_or_default(),
         };
         databases.left_out.push(LeftOut { path, why });
     }
+}
+
+/// Why a file cannot have the `name` that the database `other` has.
+fn taken(name: &str, other: &Database) -> String {
+    let path = other.path.display();
+    if name == other.name {
+        return format!("the database {name} is the file {path}; rename one of the two");
+    }
+    format!("its name differs from that of the file {path} only in upper and lower case; rename one")
 }
 
 fn configured_database(name: &str, path: &Path) -> Result<Database, BackendError> {
@@ -384,6 +391,16 @@ mod tests {
         assert_eq!(names(&folder), ["SALES", "Sales.db"]);
         let left = &folder.list().left_out[0];
         assert!(left.path.ends_with("sales.db") && left.why.contains("upper and lower case"), "{left:?}");
+        assert!(left.why.contains("Sales.db"), "{left:?}");
+    }
+
+    #[test]
+    fn a_file_whose_name_another_one_has_without_its_ending_is_left_out_and_says_so() {
+        let (_dir, folder) = folder_with(&["DUP.gpkg", "dup.db.db", "dup.db"]);
+        assert_eq!(names(&folder), ["DUP", "dup.db"]);
+        let left = &folder.list().left_out[0];
+        assert!(left.path.ends_with("dup.db") && left.why.contains("dup.db.db; rename one"), "{left:?}");
+        assert!(left.why.starts_with("the database dup.db is the file "), "{left:?}");
     }
 
     #[test]

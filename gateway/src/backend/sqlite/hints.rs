@@ -80,6 +80,10 @@ fn next_step(error: &BackendError, connection: &Connection, sql: &str) -> Option
 }
 
 fn hint(name: &str, known: &[String]) -> String {
+    // One that there is elsewhere is not misspelled.
+    if known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return String::new();
+    }
     did_you_mean(name, known.iter().map(String::as_str))
 }
 
@@ -224,6 +228,8 @@ mod tests {
         let hint = hinted("no such column: o_orderky (line 1, column 8)", "SELECT o_orderky FROM Orders");
         assert!(hint.starts_with("did you mean o_orderkey? "), "{hint}");
         assert!(!hinted("no such column: nam", "SELECT nam FROM orders").contains("did you mean name?"));
+        let hint = hinted("no such column: name", "SELECT name FROM orders, people");
+        assert_eq!(hint, "describe_table shows a table's columns", "it is not misspelled");
     }
 
     #[test]

@@ -210,7 +210,7 @@ impl OpenDatabase {
                 Ok(attached) => self.attached.push(attached),
                 Err(error) => {
                     let error = match differs_in_encoding(&error) {
-                        true => two_encodings(self.main(), database),
+                        true => two_encodings(self.connection.get(), self.main(), database),
                         false => opener.explain(&error, database),
                     };
                     failed.push(NotAttached { name: database.name.clone(), error });
@@ -266,13 +266,15 @@ fn differs_in_encoding(error: &Error) -> bool {
     error.to_string().contains("same text encoding")
 }
 
-fn two_encodings(main: &Database, other: &Database) -> BackendError {
+fn two_encodings(connection: &Connection, main: &Database, other: &Database) -> BackendError {
     let (main, other) = (&main.name, &other.name);
+    let encoding = connection.pragma_query_value(None, "encoding", |row| row.get(0));
+    let encoding = encoding.map_or_else(|_| "one".to_owned(), |encoding: String| encoding);
     BackendError::new(
         ErrorKind::Statement,
         format!(
-            "one statement cannot use both {main} and {other}: their files have different text encodings (UTF-8 and \
-             UTF-16), and SQLite attaches only files of the same one"
+            "one statement cannot use both {main} and {other}: their files have different text encodings ({main} \
+             has {encoding}, {other} another one), and SQLite attaches only files of the same one"
         ),
     )
     .with_next_step(format!(

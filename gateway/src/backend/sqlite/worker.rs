@@ -13,11 +13,14 @@ use super::databases::{Database, Databases, check_schema};
 use super::failure::cancelled;
 use super::guard::Phase;
 use super::hints;
+use super::names::quoted;
 use super::open::{NotAttached, OpenDatabase, Opener};
 use super::statement::{Failure, Runner};
 use super::tokens::Names;
 use super::{Files, budget};
-use crate::backend::{BackendError, Catalog, Completion, ErrorKind, Operation, Request, Transaction};
+use crate::backend::{
+    BackendError, Catalog, Completion, ErrorKind, Operation, RelationKind, Request, Transaction,
+};
 
 /// How long list_databases looks at files.
 const LIST_LOOK_MAX: Duration = Duration::from_secs(2);
@@ -100,7 +103,18 @@ impl Worker {
                 check_schema(catalog::schema_of(catalog))?;
                 // It alone is opened: what has become of the context's file does not matter.
                 let asked = catalog::database_of(catalog).map_or_else(main, |name| databases.find(name))?;
-                self.catalog(asked, catalog, request)
+                self.catalog(asked, catalog, request).map_err(|mut failure| {
+                    if let (false, Some(open)) = (failure.breaks, &self.open) {
+                        let sql = catalog::relation_of(catalog).map(|relation| quoted(&relation.name));
+                        hints::add(
+                            &mut failure.error,
+                            open.connection(),
+                            &databases,
+                            &sql.unwrap_or_default(),
+                        );
+                    }
+                    failure
+                })
             }
             Operation::UseContext => {
                 main().map(|_| Completion::of_context(request.context.clone())).map_err(Failure::from)
@@ -192,7 +206,19 @@ impl Worker {
         match catalog {
             Catalog::Tables { like, .. } => reader.tables(like.as_deref()),
             Catalog::Views { .. } => reader.views(),
-            Catalog::Describe { kind, relation } => reader.describe(*kind, &relation.name),
+            Catalog::Describe { kind, relation } => {
+                let described = reader.describe(*kind, &relation.name)?;
+                if *kind == RelationKind::View {
+                    // It has columns, but its rows may need what this engine has not.
+                    let checked = self.runner(asked, request)?.check(&reader.select_all(&relation.name)?);
+                    if let Err(failure) = checked
+                        && failure.error.kind == ErrorKind::Statement
+                    {
+                        return Err(failure);
+                    }
+                }
+                Ok(described)
+            }
             Catalog::Definition(relation) => reader.definition(&relation.name),
             Catalog::Rows(relation) => {
                 let sql = reader.select_all(&relation.name)?;

@@ -112,13 +112,17 @@ async fn the_default_is_the_first_database_that_can_be_read() {
 }
 
 fn utf16(fixture: &Fixture) {
-    fixture.file("wide.db", "PRAGMA encoding = 'UTF-16'; CREATE TABLE t(x); INSERT INTO t VALUES ('Grüße')");
+    fixture
+        .file("wide.db", "PRAGMA encoding = 'UTF-16le'; CREATE TABLE t(x); INSERT INTO t VALUES ('Grüße')");
 }
 
 #[tokio::test]
 async fn a_utf16_file_works_alone_and_not_across() {
     let fixture = Fixture::shop();
     utf16(&fixture);
+    fixture.file("wider.db", "PRAGMA encoding = 'UTF-16be'; CREATE TABLE t(x)");
+    let error = fixture.client("wide").await.error("SELECT * FROM t, wider.t AS u").await;
+    assert!(error.message.contains("(wide has UTF-16le, wider another one)"), "{error}");
     let mut client = fixture.client("shop").await;
     assert_eq!(client.text("SELECT x, wide.t.x LIKE 'grü%' FROM wide.t").await, "Grüße|1");
     assert_eq!(flat(&client.catalog(tables("wide")).await.unwrap()), "wide|main|t|NULL");

@@ -368,6 +368,15 @@ async fn a_broken_view_spoils_nothing_else() {
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Statement, why), "{view}");
         let defined = client.catalog(Catalog::Definition(relation(view))).await.unwrap();
         assert!(flat(&defined).starts_with("CREATE VIEW"), "{view}");
+        // As for a statement.
+        let hint = client.error(&format!("SELECT * FROM {view}")).await.next_step.unwrap();
+        assert!(hint.contains("no longer works; describe_view shows"), "{hint}");
+        for catalog in [
+            Catalog::Rows(relation(view)),
+            Catalog::Describe { kind: RelationKind::Table, relation: relation(view) },
+        ] {
+            assert_eq!(client.catalog(catalog).await.unwrap_err().next_step.as_ref(), Some(&hint), "{view}");
+        }
     }
     let described = Catalog::Describe { kind: RelationKind::View, relation: relation("fine") };
     assert_eq!(client.catalog(described).await.unwrap().rows.row_count(), 1);
@@ -402,7 +411,7 @@ async fn a_table_with_another_programs_order_or_function_can_be_read() {
     let flags = rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("own", 1, flags, |context| context.get::<i64>(0)).unwrap();
     connection
-        .execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, twice AS (own(id))); CREATE INDEX by_name ON t(name); INSERT INTO t VALUES (1, 'a'), (2, 'B')")
+        .execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, twice AS (own(id))); CREATE INDEX by_name ON t(name); CREATE VIEW sorted AS SELECT name FROM t ORDER BY name; INSERT INTO t VALUES (1, 'a'), (2, 'B')")
         .unwrap();
     connection
         .execute_batch("PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'TEXT', 'TEXT COLLATE LOCALIZED')")
@@ -425,7 +434,16 @@ async fn a_table_with_another_programs_order_or_function_can_be_read() {
         assert!(error.message.contains("no such collation sequence: LOCALIZED"), "{sql}: {error}");
         assert!(error.next_step.unwrap().contains("not in this engine; name another"), "{sql}");
     }
+    let relation = |name: &str| Relation { database: Some("app".into()), schema: None, name: name.into() };
+    let described = Catalog::Describe { kind: RelationKind::View, relation: relation("sorted") };
+    for catalog in [described, Catalog::Rows(relation("sorted"))] {
+        let error = client.catalog(catalog).await.unwrap_err();
+        assert!(error.message.contains("no such collation sequence: LOCALIZED"), "{error}");
+        assert!(error.next_step.unwrap().contains("not in this engine; name another"));
+    }
     let error = client.error("SELECT * FROM t").await;
     assert!(error.message.contains("unknown function: own()"), "{error}");
+    let rows = client.catalog(Catalog::Rows(relation("t"))).await.unwrap_err();
+    assert!(rows.next_step.unwrap().contains("leave out the columns"));
     assert!(error.next_step.unwrap().contains("leave out the columns"));
 }
