@@ -268,8 +268,8 @@ fn differs_in_encoding(error: &Error) -> bool {
 
 fn two_encodings(connection: &Connection, main: &Database, other: &Database) -> BackendError {
     let (main, other) = (&main.name, &other.name);
-    let encoding = connection.pragma_query_value(None, "encoding", |row| row.get(0));
-    let encoding = encoding.map_or_else(|_| "one".to_owned(), |encoding: String| encoding);
+    let encoding: Result<String, Error> = connection.pragma_query_value(None, "encoding", |row| row.get(0));
+    let encoding = encoding.unwrap_or_else(|_| "one".to_owned());
     BackendError::new(
         ErrorKind::Statement,
         format!(

@@ -116,13 +116,12 @@ mod tests {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let script = format!(
             "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, n INT, r REAL, doc);
-             INSERT INTO t VALUES (1, 'b', 3, 1, 'b'), (2, 'A', 1, 2, CAST(zeroblob({0} + 1) AS TEXT)),
-               (3, 'a', 2, NULL, 'a'), (4, NULL, 1, 4.5, zeroblob({0} + 5)), (5, 'c', NULL, 5, NULL);
+             INSERT INTO t VALUES (1, 'b', 3, 1, 'b'), (2, 'A', 1, 2, CAST(zeroblob({VALUE_BYTES_MAX} + 1) AS TEXT)),
+               (3, 'a', 2, NULL, 'a'), (4, NULL, 1, 4.5, zeroblob({VALUE_BYTES_MAX} + 5)), (5, 'c', NULL, 5, NULL);
              CREATE TABLE u(id INTEGER, doc); INSERT INTO u VALUES (1, 'one'), (2, 'two'), (7, NULL);
              CREATE TABLE cased(name TEXT COLLATE NOCASE, c0, doc);
-             INSERT INTO cased VALUES ('B', 9, 1), ('a', 8, zeroblob({0} + 2)), ('C', 7, NULL);
-             CREATE VIEW v AS SELECT id AS number, doc AS name FROM t ORDER BY n DESC, id;",
-            VALUE_BYTES_MAX
+             INSERT INTO cased VALUES ('B', 9, 1), ('a', 8, zeroblob({VALUE_BYTES_MAX} + 2)), ('C', 7, NULL);
+             CREATE VIEW v AS SELECT id AS number, doc AS name FROM t ORDER BY n DESC, id;"
         );
         connection.execute_batch(&script).unwrap();
         connection
@@ -143,7 +142,7 @@ mod tests {
         sql: &str,
     ) -> Option<Result<(Rows, u64), rusqlite::Error>> {
         let columns: Vec<String> =
-            connection.prepare(sql).unwrap().column_names().into_iter().map(str::to_owned).collect();
+            connection.prepare(sql).unwrap().column_names().map(str::to_owned).collect();
         let shortened = shortened(sql, &columns)?;
         Some(rows(connection, &shortened).map(|mut rows| {
             let mut unread = 0;
@@ -178,7 +177,7 @@ mod tests {
     }
 
     fn limit_values(connection: &rusqlite::Connection) {
-        let limit = i32::try_from(VALUE_BYTES_MAX).unwrap();
+        let limit = VALUE_BYTES_MAX;
         connection.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_LENGTH, limit).unwrap();
     }
 
