@@ -13,8 +13,12 @@ use crate::shared::Shared;
 use crate::state::KeptContext;
 
 /// Registers `session`, whose first call states that its client is called `client`. Where that fails the
-/// session goes on all the same.
+/// session goes on all the same. One whose calls are refused runs nothing, and may yet be another's, with its
+/// next gateway: it is registered there.
 pub async fn register(shared: &Shared, session: &Arc<Session>, client: Option<String>) {
+    if session.refusing_settings().is_some() {
+        return;
+    }
     let client = client.or_else(|| session.client().name);
     if let Some(registered) = shared.keeper.register(session, client).await {
         if let Some(context) = registered.inherited {

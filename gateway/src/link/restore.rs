@@ -38,8 +38,9 @@ pub(super) async fn of_profile(shared: &Shared, profile: &Profile) -> Result<Ses
 ///
 /// | it was | it can be used | it cannot |
 /// |---|---|---|
-/// | set by the client | it goes on | it is lost: no statement runs until it is set again |
-/// | the profile's | it goes on | the profile's as it is now, which is said once |
+/// | set in this session | it goes on | it is lost: no statement runs until it is set again |
+/// | set in another of its identity | it goes on | the profile's as it is now, which is said once |
+/// | the profile's | it goes on | the same |
 pub(super) async fn of_shim(shared: &Shared, profile: &Profile, state: Option<&ResumeState>) -> Restored {
     let Some(ResumeState { context: kept, lost: lost_before, .. }) = state else {
         return lost(KeptContext::default(), "it cannot be read".into()).into();
@@ -59,10 +60,13 @@ pub(super) async fn of_shim(shared: &Shared, profile: &Profile, state: Option<&R
         (Some(at), Some(here)) => Err(format!("it belongs to {at}, and this session now has {here}")),
         _ => shared.resolve(profile, &kept.context).await.map_err(|error| error.to_string()),
     };
-    let is_set = kept.is_set != Some(false);
+    let origin = origin(kept);
     match usable {
-        Ok(context) => SessionContext { context, lost: None, origin: origin(kept), at: here }.into(),
-        Err(why) if is_set || lost_before.is_some() => lost(kept.clone(), why).into(),
+        Ok(context) => SessionContext { context, lost: None, origin, at: here }.into(),
+        Err(why) if origin == ContextOrigin::Set => lost(kept.clone(), why).into(),
+        Err(why) if origin == ContextOrigin::Profile && lost_before.is_some() => {
+            lost(kept.clone(), why).into()
+        }
         Err(why) => fall_back(shared, profile, kept, why).await,
     }
 }
@@ -128,6 +132,24 @@ mod tests {
             let why = context.lost.clone().unwrap();
             assert_eq!(why, "it belongs to a sqlite connection, and this session now has a fake connection");
             assert_eq!((notice, context.kept()), (None, KeptContext { is_set: Some(true), ..state.context }));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_context_that_another_session_set_is_replaced_by_the_profile_s_which_is_said() {
+        let gateway = TestGateway::new().await;
+        let inherited = |lost: Option<&str>| {
+            let elsewhere = Some(Place::from("sqlite:000000000000".to_owned()));
+            let mut state = kept("D", elsewhere, Some(true));
+            state.context.is_inherited = true;
+            ResumeState { lost: lost.map(str::to_owned), ..state }
+        };
+        // Also one that an earlier build has called lost.
+        for lost in [None, Some("no such database: D")] {
+            let Restored { context, notice } = restored(&gateway, &inherited(lost)).await;
+            assert_eq!((context.lost, context.origin), (None, ContextOrigin::Fallback));
+            assert_eq!(context.context, Context::default());
+            assert!(notice.is_some_and(|notice| notice.contains("database D")));
         }
     }
 

@@ -39,7 +39,7 @@ pub(super) struct Call<'a> {
 /// What a call has the backend do.
 #[derive(Clone)]
 pub(super) struct Work {
-    operation: Operation,
+    pub(super) operation: Operation,
     rows_max: u64,
     /// The id of the query that an earlier gateway ran for it.
     earlier: Option<String>,
@@ -151,11 +151,9 @@ impl Call<'_> {
 
     /// Whether the client's own settings let its calls run here.
     fn check_settings(&self) -> Result<(), BackendError> {
-        match &self.session.settings {
-            Some(settings) if settings.is_decisive => {
-                Err(own_settings::refusal(settings, &self.shared.paths.config_file))
-            }
-            _ => Ok(()),
+        match self.session.refusing_settings() {
+            Some(settings) => Err(own_settings::refusal(settings, &self.shared.paths.config_file)),
+            None => Ok(()),
         }
     }
 

@@ -3,9 +3,10 @@
 //! | the session's context is | a call that needs one | one that needs none |
 //! |---|---|---|
 //! | usable | runs in it | runs in it |
+//! | without a database, as none was there | runs in the one that is there now, and so does every later one | a statement: the same |
 //! | gone: set, or the profile's | fails | runs in the profile's, or in none |
 //! | gone: inherited, not used yet | the session falls back to the profile's, and it runs there | the same |
-//! | lost: a later gateway could not restore it | is stopped | runs in the profile's, or in none |
+//! | lost: a later gateway could not restore it | is stopped, unless it is there again | runs in the profile's, or in none |
 
 use super::call::{Call, Work};
 use crate::backend::{BackendError, Completion, Context, ErrorKind, Operation};
@@ -23,7 +24,7 @@ pub(super) struct CallContext {
 impl Call<'_> {
     /// The session's context, changed by `change` for this call.
     pub(super) async fn call_context(&self, change: Context) -> Result<CallContext, BackendError> {
-        let now = self.context()?;
+        let now = self.filled(self.context().await?).await;
         let context = self.apply(now.clone(), change.clone()).await?;
         Ok(CallContext { now, change, context })
     }
@@ -32,7 +33,11 @@ impl Call<'_> {
     pub(super) async fn run_in(&self, of: CallContext, work: Work) -> Result<Completion, BackendError> {
         let CallContext { now, change, context } = of;
         if self.facts.context.origin != ContextOrigin::Tentative {
-            return self.run(context.clone(), work).await.map_err(|error| naming(error, &context));
+            let done = self.run(context.clone(), work).await.map_err(|error| naming(error, &context));
+            if context.database == now.database {
+                self.settle(&now, &done);
+            }
+            return done;
         }
         let done = self.run(context, work.clone()).await;
         let Some(gone) = self.look_at_inherited(&now, &change, &done).await else { return done };
@@ -46,10 +51,14 @@ impl Call<'_> {
         let SessionContext { context, lost, origin, .. } = &self.facts.context;
         let mut tried = None;
         if lost.is_none() {
-            match self.run(context.clone(), work.clone()).await {
+            // Where a statement ran, the next one runs, too; what is asked of the catalog here names its database.
+            let is_statement = matches!(work.operation, Operation::Statement { .. });
+            let now = if is_statement { self.filled(context.clone()).await } else { context.clone() };
+            match self.run(now.clone(), work.clone()).await {
                 Err(gone) if gone.kind == ErrorKind::NoContext => tried = Some(gone),
                 done => {
                     self.confirm_inherited(context, &done);
+                    self.settle(&now, &done);
                     return done;
                 }
             }
@@ -83,6 +92,24 @@ impl Call<'_> {
         self.verified(self.profile_context().await?, wanted).await
     }
 
+    /// `now`, in the database that is there by now if there was none when the session began.
+    async fn filled(&self, now: Context) -> Context {
+        if now.database.is_some() {
+            return now;
+        }
+        // What is wrong is told by the request itself.
+        self.shared.resolve(&self.session.profile, &now).await.unwrap_or(now)
+    }
+
+    /// A request ran in `used`: a session that had no database stays there.
+    fn settle(&self, used: &Context, done: &Result<Completion, BackendError>) {
+        let was_unsettled = self.facts.context.context.database.is_none();
+        if was_unsettled && used.database.is_some() && done.is_ok() {
+            self.session.settle(used);
+            tracing::info!(context = %used, "the session stays in the database that it found first");
+        }
+    }
+
     async fn verified(&self, now: Context, wanted: &Context) -> Result<Context, BackendError> {
         let context = self.apply(now, wanted.clone()).await?;
         self.verify(context).await
@@ -114,7 +141,10 @@ impl Call<'_> {
     }
 
     /// The context to run a statement in.
-    fn context(&self) -> Result<Context, BackendError> {
+    async fn context(&self) -> Result<Context, BackendError> {
+        if let Some(found) = self.found_again().await {
+            return Ok(found);
+        }
         let SessionContext { context, lost, origin, .. } = &self.facts.context;
         let refused = |message: String| {
             let next_step = "call set_context with the database to work in; nothing runs until then";
@@ -135,6 +165,22 @@ impl Call<'_> {
             }
             None => Ok(context.clone()),
         }
+    }
+
+    /// The session's context, if it was lost and is there again.
+    async fn found_again(&self) -> Option<Context> {
+        let SessionContext { context, lost, at, .. } = &self.facts.context;
+        lost.as_ref().filter(|_| *context != Context::default())?;
+        let pool = self.shared.pool(&self.session.profile).await.ok()?;
+        // Who cannot see whether it exists has not lost it for that.
+        if pool.backend().tells_contexts() || at.as_ref().is_some_and(|at| at != pool.place()) {
+            return None;
+        }
+        let found = self.shared.resolve(&self.session.profile, context).await.ok()?;
+        if self.session.find_again(context, found.clone(), pool.place()) {
+            tracing::info!(context = %found, "the session's context is there again");
+        }
+        Some(found)
     }
 
     /// The context that sessions of this profile start in.

@@ -45,7 +45,7 @@ pub(super) fn render(
     if let Some(settings) = &session.settings {
         info["settings_not_applied"] = settings.names.clone().into();
     }
-    let refused = session.settings.as_ref().filter(|settings| settings.is_decisive);
+    let refused = session.refusing_settings();
     let texts = [
         ("client", client.name),
         ("client_version", client.version),

@@ -188,6 +188,27 @@ impl Session {
         }
     }
 
+    /// The context `lost` exists again, as `found`. Returns whether it was still lost.
+    pub fn find_again(&self, lost: &Context, found: Context, at: &Place) -> bool {
+        let mut now = self.context_mut();
+        if now.lost.is_none() || now.context != *lost {
+            return false;
+        }
+        *now = SessionContext { context: found, lost: None, at: Some(at.clone()), origin: now.origin };
+        self.is_state_stale.store(true, Ordering::Relaxed);
+        true
+    }
+
+    /// The session began when there was no database, and a request of it has run in `used`: from here on, all
+    /// do.
+    pub fn settle(&self, used: &Context) {
+        let mut now = self.context_mut();
+        if now.lost.is_none() && now.context.database.is_none() {
+            (now.context.database, now.context.schema) = (used.database.clone(), used.schema.clone());
+            self.is_state_stale.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Puts `profile`, the profile's context, in the place of `gone`, which the session has inherited and
     /// cannot use; the client's next result says `notice`. Returns whether it did: another request may have
     /// come before.
@@ -200,6 +221,11 @@ impl Session {
         self.is_state_stale.store(true, Ordering::Relaxed);
         self.set_notice(notice);
         true
+    }
+
+    /// The settings for which the session's calls are refused.
+    pub fn refusing_settings(&self) -> Option<&SettingsDifference> {
+        self.settings.as_ref().filter(|settings| settings.is_decisive)
     }
 
     /// Once, the settings that are not applied and stop nothing: the client's first result says so.

@@ -88,6 +88,27 @@ fn another_folder_is_refused_in_either_order_and_by_whichever_gateway_comes_next
 }
 
 #[test]
+fn a_refused_client_inherits_nothing_and_begins_with_its_first_call_that_runs() {
+    let home = Home::new();
+    let other = home.path().join("other");
+    std::fs::create_dir(&other).expect("making a folder");
+    std::fs::write(other.join("ZZ.db"), "").expect("writing a database");
+    let mut first = start(&home, &[]);
+    first.call("set_context", &json!({"database": "TWO"}));
+    let mut second = start(&home, &[("SNOWGATE_SQLITE_FOLDER", &other.display().to_string())]);
+    is_refused(&mut second, &["SNOWGATE_SQLITE_FOLDER"], &[]);
+    let answer = second.call("set_context", &json!({"database": "ONE"}));
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+    let info = second.call("session_info", &json!({}))["result"]["structuredContent"].clone();
+    assert_eq!((&info["context_from"], &info.get("note")), (&json!("profile"), &None), "{info}");
+    // What the refusal says to do.
+    home.stop();
+    runs(&mut second);
+    let answer = second.query("select file like '%ZZ.db' as is_zz from pragma_database_list where seq = 0");
+    assert_eq!(tool_text(&answer), "is_zz\n1\n(1 row)");
+}
+
+#[test]
 fn where_a_file_chooses_the_backend_an_account_in_the_environment_is_no_difference() {
     let home = Home::new();
     home.configure("[backend]\nkind = 'sqlite'\n");

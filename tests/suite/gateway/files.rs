@@ -145,6 +145,34 @@ fn a_folder_that_is_missing_or_empty_is_told_by_the_tools_and_a_database_is_foun
 }
 
 #[test]
+fn a_session_that_began_without_a_database_stays_in_the_first_one_that_it_finds() {
+    let home = empty();
+    let mut client = opened(&home);
+    assert!(failed(&client.query("select * from t")).contains("has no SQLite file"));
+    make(&home.databases().join("b.db"), "CREATE TABLE t AS SELECT 'b' AS x");
+    make(&home.databases().join("z.db"), "CREATE TABLE t AS SELECT 'z' AS x");
+    // What names its database, and what needs none, settles nothing.
+    let named = client.call("execute_query", &json!({"query": "select * from t", "database": "z"}));
+    assert_eq!(worked(&named), "x\nz\n(1 row)");
+    worked(&client.call("list_databases", &json!({})));
+    assert_eq!(worked(&client.query("select * from t")), "x\nb\n(1 row)");
+    make(&home.databases().join("a.db"), "CREATE TABLE t AS SELECT 'a' AS x");
+    let mut here = || {
+        assert_eq!(worked(&client.query("select * from t")), "x\nb\n(1 row)");
+        let info = client.call("session_info", &json!({}))["result"]["structuredContent"].clone();
+        assert_eq!(info["context"], json!({"database": "b", "schema": "main"}), "{info}");
+        assert_eq!(info["context_from"], "profile", "{info}");
+    };
+    here();
+    home.kill_gateway();
+    here();
+    assert_eq!(home.run(&["restart"]).code, Some(0));
+    here();
+    let mut next = opened(&home);
+    assert_eq!(worked(&next.query("select * from t")), "x\na\n(1 row)", "it was not set");
+}
+
+#[test]
 fn a_folder_that_is_a_file_is_told_by_the_tools() {
     let home = empty();
     fs::remove_dir(home.databases()).expect("removing");

@@ -142,6 +142,33 @@ fn it_outlives_killed_gateways_restarts_and_sessions_that_are_still_there() {
 }
 
 #[test]
+fn what_is_gone_with_the_next_gateway_is_the_profile_s_where_it_was_inherited_and_refused_where_it_was_set() {
+    let home = Home::new();
+    let mut first = named(&home, "editor");
+    set(&mut first, "TWO");
+    let mut second = named(&home, "editor");
+    assert_eq!(tool_text(&second.query(WHERE)), "is_two\n1\n(1 row)");
+    let file = home.databases().join("TWO.db");
+    let aside = home.path().join("TWO.aside");
+    home.kill_gateway();
+    std::fs::rename(&file, &aside).expect("taking the database away");
+    let answer = second.query(WHERE);
+    assert_eq!(tool_text(&answer), "is_two\n0\n(1 row)");
+    assert!(note(&answer).is_some_and(|note| note.contains("database TWO")), "{answer}");
+    assert_eq!(
+        (note(&second.query(WHERE)), info(&mut second)["context_from"].clone()),
+        (None, json!("fallback"))
+    );
+    let refused = first.query(WHERE);
+    assert_eq!(refused["result"]["isError"], true, "{refused}");
+    assert!(tool_text(&refused).contains("set_context"), "{refused}");
+    // It is looked for again.
+    std::fs::rename(&aside, &file).expect("giving the database back");
+    assert_eq!(tool_text(&first.query(WHERE)), "is_two\n1\n(1 row)");
+    assert_eq!((database(&mut first), info(&mut first).get("context_lost")), (json!("TWO"), None));
+}
+
+#[test]
 fn a_first_call_that_sets_the_context_says_nothing_of_the_one_before() {
     let home = Home::new();
     let mut first = named(&home, "editor");
