@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Write};
 
+use super::written::{CELL_BYTES_MIN, fitting, written_bytes};
+
 /// One value as text; `None` is SQL NULL.
 pub type Cell = Option<String>;
 
@@ -13,13 +15,15 @@ pub type Cell = Option<String>;
 pub struct Caps {
     /// Rows kept, at most.
     pub rows_max: u64,
-    /// Bytes of cell text kept, at most. The first row is kept whatever its size: the connection shortens its
-    /// values to
-    /// [`Collector::room`].
+    /// Bytes of the column names and the kept rows, at most, as they are written. The first row is kept whatever
+    /// its size: the connection shortens its values to [`Collector::room`].
     pub bytes_max: u64,
     /// Rows counted past the caps before the count becomes "at least".
     pub count_rows_max: u64,
 }
+
+/// A column's name is shortened to this, in bytes: without an alias it is the text of its expression.
+const NAME_BYTES_MAX: usize = 1024;
 
 /// What the connection should do after a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +56,9 @@ pub enum Cut {
 pub struct Collector {
     caps: Caps,
     columns: Vec<String>,
+    /// Columns that are kept: all, but where their names alone would fill the result.
+    columns_kept: usize,
+    columns_cut: usize,
     text: String,
     /// Where each cell of `text` ends, row by row.
     ends: Vec<CellEnd>,
@@ -92,6 +99,8 @@ pub struct RowWriter<'a> {
     collector: &'a mut Collector,
     text_before: usize,
     cells_before: usize,
+    /// Bytes of the row as it is written, separators included.
+    written: usize,
     malformed: u64,
     unread: u64,
     is_kept: bool,
@@ -100,13 +109,15 @@ pub struct RowWriter<'a> {
 impl RowWriter<'_> {
     /// NULL.
     pub fn null(&mut self) {
-        self.end_cell(true);
+        self.end_cell(true, "NULL".len());
     }
 
-    /// A cell of this text.
-    pub fn text(&mut self, text: &str) {
+    /// A cell of this text; returns its bytes as it is written.
+    pub fn text(&mut self, text: &str) -> usize {
+        let written = written_bytes(text);
         self.collector.text.push_str(text);
-        self.end_cell(false);
+        self.end_cell(false, written);
+        written
     }
 
     /// The cell that is written next is a text whose bytes are not UTF-8.
@@ -119,16 +130,18 @@ impl RowWriter<'_> {
         self.unread += count;
     }
 
-    /// A cell of formatted text; returns its bytes.
+    /// A cell of formatted text, in which nothing is escaped (a number, a blob); returns its bytes.
     pub fn format(&mut self, text: fmt::Arguments<'_>) -> usize {
         let before = self.collector.text.len();
         // Writing to a string cannot fail.
         let _ = self.collector.text.write_fmt(text);
-        self.end_cell(false);
-        self.collector.text.len() - before
+        let written = self.collector.text.len() - before;
+        self.end_cell(false, written);
+        written
     }
 
-    fn end_cell(&mut self, is_null: bool) {
+    fn end_cell(&mut self, is_null: bool, written: usize) {
+        self.written += written + 1;
         self.collector.ends.push(CellEnd::new(self.collector.text.len(), is_null));
     }
 
@@ -136,10 +149,7 @@ impl RowWriter<'_> {
     /// kept as it is, a later one is cut.
     pub fn end(mut self, shortened: u64) -> Flow {
         let collector = &mut *self.collector;
-        let text_bytes = (collector.text.len() - self.text_before) as u64;
-        let cells = &collector.ends[self.cells_before..];
-        let separators: u64 = cells.iter().map(|cell| if cell.is_null() { 4 } else { 1 }).sum();
-        let row_bytes = text_bytes + separators;
+        let row_bytes = self.written as u64;
         let over_rows = collector.rows.len() as u64 >= collector.caps.rows_max;
         let too_long = shortened > 0 || collector.bytes + row_bytes > collector.caps.bytes_max;
         let over_bytes = !collector.rows.is_empty() && too_long;
@@ -175,6 +185,8 @@ impl Collector {
         Self {
             caps,
             columns: Vec::new(),
+            columns_kept: usize::MAX,
+            columns_cut: 0,
             text: String::new(),
             ends: Vec::new(),
             rows: Vec::new(),
@@ -187,16 +199,60 @@ impl Collector {
         }
     }
 
-    /// Names the columns; called once, before the first row, also for an empty result.
-    pub fn set_columns(&mut self, columns: Vec<String>) {
+    /// Names the columns; called once, before the first row, also for an empty result. Long names are shortened,
+    /// and the last columns left out, so that the names and a row fit in the byte cap; one column is always kept.
+    pub fn set_columns(&mut self, mut columns: Vec<String>) {
+        let bytes_max = usize::try_from(self.caps.bytes_max).unwrap_or(usize::MAX);
+        let (mut bytes, mut taken) = (0, 0);
+        let mut kept = 0;
+        for name in &mut columns {
+            self.shorten_name(name);
+            let name_bytes = written_bytes(name) + 1;
+            taken += name_bytes + CELL_BYTES_MIN;
+            if kept > 0 && taken > bytes_max {
+                break;
+            }
+            bytes += name_bytes;
+            kept += 1;
+        }
+        self.columns_cut = columns.len() - kept;
+        columns.truncate(kept);
+        self.columns_kept = kept;
         self.columns = columns;
+        self.bytes = bytes as u64;
     }
 
-    /// Begins the next row. What is written to it counts against the caps when it ends: the writer keeps
-    /// within [`Collector::room`], and a little for each column.
+    fn shorten_name(&self, name: &mut String) {
+        let bytes_max = usize::try_from(self.caps.bytes_max).unwrap_or(usize::MAX);
+        let bytes_max = NAME_BYTES_MAX.min(bytes_max / 4).max(2 * CELL_BYTES_MIN);
+        if written_bytes(name) > bytes_max {
+            *name = format!("{}... ({} bytes)", fitting(name, bytes_max - CELL_BYTES_MIN), name.len());
+        }
+    }
+
+    /// How many columns of a row are kept; the others need not be read.
+    pub fn columns_kept(&self) -> usize {
+        self.columns_kept
+    }
+
+    /// How many columns were left out.
+    pub fn columns_cut(&self) -> usize {
+        self.columns_cut
+    }
+
+    /// Begins the next row, of [`Collector::columns_kept`] cells at most. What is written to it counts against the
+    /// caps when it ends: the writer keeps within [`Collector::room`].
     pub fn begin_row(&mut self) -> RowWriter<'_> {
         let (text_before, cells_before) = (self.text.len(), self.ends.len());
-        RowWriter { collector: self, text_before, cells_before, malformed: 0, unread: 0, is_kept: false }
+        RowWriter {
+            collector: self,
+            text_before,
+            cells_before,
+            written: 0,
+            malformed: 0,
+            unread: 0,
+            is_kept: false,
+        }
     }
 
     /// Takes one row.
@@ -204,8 +260,8 @@ impl Collector {
         self.push_shortened(row, 0)
     }
 
-    /// Bytes of cell text that the next row may have; a longer one is cut, but for the first, whose values
-    /// are to be shortened to this.
+    /// Bytes that the next row may have as it is written, separators included; a longer one is cut, but for the
+    /// first, whose values are to be shortened to this.
     pub fn room(&self) -> u64 {
         self.caps.bytes_max.saturating_sub(self.bytes)
     }
@@ -213,10 +269,11 @@ impl Collector {
     /// Takes one row, `shortened` of whose values were too long for [`Collector::room`]: a first row is kept
     /// as it is, a later one is cut.
     pub fn push_shortened(&mut self, row: Vec<Cell>, shortened: u64) -> Flow {
+        let kept = self.columns_kept;
         let mut writer = self.begin_row();
-        for cell in row {
+        for cell in row.into_iter().take(kept) {
             match cell {
-                Some(text) => writer.text(&text),
+                Some(text) => _ = writer.text(&text),
                 None => writer.null(),
             }
         }
@@ -284,7 +341,7 @@ impl Collector {
         self.rows().map(|row| row.map(|cell| cell.map(str::to_owned)).collect()).collect()
     }
 
-    /// Bytes of the kept rows' text, separators included.
+    /// Bytes of the column names and the kept rows as they are written, separators included.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -387,6 +444,37 @@ mod tests {
     }
 
     #[test]
+    fn values_count_as_they_are_written() {
+        let mut collector = Collector::new(caps(100, 100, 10));
+        collector.push(vec![Some("|".repeat(40)), Some("NULL".into()), None]);
+        assert_eq!(collector.bytes(), 81 + 7 + 5);
+        assert_eq!(collector.push(vec![Some("|\n".into()), None, None]), Flow::CountOnly);
+        assert!(collector.cut_by_bytes());
+    }
+
+    #[test]
+    fn names_leave_room_for_a_row_and_what_does_not_fit_is_counted() {
+        let mut collector = Collector::new(caps(100, 1000, 10));
+        collector.set_columns((0..100).map(|at| format!("c{at:03}")).collect());
+        let kept = 1000 / (4 + 1 + CELL_BYTES_MIN);
+        assert_eq!((collector.columns_kept(), collector.columns_cut()), (kept, 100 - kept));
+        assert_eq!(collector.room(), 1000 - 5 * kept as u64);
+        collector.push(vec![Some("7".to_owned()); 100]);
+        assert_eq!(collector.to_rows()[0].len(), kept);
+    }
+
+    #[test]
+    fn a_long_name_is_shortened_and_one_column_is_always_kept() {
+        let mut collector = Collector::new(caps(100, 4000, 10));
+        collector.set_columns(vec!["|".repeat(100_000), "b".into()]);
+        assert!(collector.bytes() <= 1000 && collector.columns()[0].ends_with("||... (100000 bytes)"));
+        assert_eq!(collector.columns()[1], "b");
+        let mut collector = Collector::new(caps(1, 1, 1));
+        collector.set_columns(vec!["id".into(), "name".into()]);
+        assert_eq!((collector.columns(), collector.columns_cut()), (&["id".to_owned()][..], 1));
+    }
+
+    #[test]
     fn a_cap_of_no_rows_keeps_none() {
         let mut collector = Collector::new(caps(0, 15, 10));
         feed(&mut collector, 1);
@@ -404,7 +492,7 @@ mod tests {
             collector.push(row.clone());
         }
         assert_eq!((collector.to_rows(), collector.first_cell()), (rows.to_vec(), Some("a")));
-        assert_eq!(collector.bytes(), (2 + 4 + 1) + (4 + 3 + 4));
+        assert_eq!(collector.bytes(), (2 + 5 + 1) + (5 + 3 + 4));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod request;
 pub mod snowflake;
 pub mod sqlite;
 mod traits;
+mod written;
 
 pub use catalog::{Catalog, Relation, RelationKind};
 pub use collector::{Caps, Cell, Collector, Cut, Flow, RowWriter};
@@ -31,3 +32,4 @@ pub use place::Place;
 pub use registry::Registry;
 pub use request::{Completion, Operation, Request, RequestOrigin, Transaction};
 pub use traits::{Backend, BackendStatus, BoxFuture, Cancel, Connection};
+pub(crate) use written::{CELL_BYTES_MIN, escapes, fitting, is_like_null, written_bytes};

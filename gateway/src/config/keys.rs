@@ -234,7 +234,7 @@ keys! {
 
     /// The most rows in one result, even if the client asks for more.
     ROWS_MAX = limits.rows_max: Kind::integer(1, 1_000_000), default Fallback::Integer(10_000), narrows AtMost;
-    /// The most bytes of cell text in one result. Most clients pass 12 to 100 KB of a result on to the model and
+    /// The most bytes of one result: rows and column names as they are written, notes not counted. Most clients pass 12 to 100 KB of a result on to the model and
     /// cut the rest away themselves. The upper bound is 7 MiB, because TypeScript clients close the connection on a
     /// message over 10 MiB.
     BYTES_MAX = limits.bytes_max: Kind::integer(1_024, 7_340_032), default Fallback::Integer(65_536), narrows AtMost;

@@ -92,7 +92,7 @@ pub struct PoolConfig {
 pub struct LimitsConfig {
     /// Rows of one result: `limits.rows_max`, 1 to 1000000.
     pub rows_max: u64,
-    /// Bytes of cell text in one result: `limits.bytes_max`, 1024 to 7340032.
+    /// Bytes of the rows and column names in one result, as they are written: `limits.bytes_max`, 1024 to 7340032.
     pub bytes_max: u64,
     /// Run time of one statement. In milliseconds: `limits.statement_timeout_ms`, 1 to 86400000.
     pub statement_timeout: Duration,

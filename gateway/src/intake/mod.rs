@@ -17,6 +17,7 @@ mod registration;
 mod rejection;
 mod repair;
 mod running;
+mod unreadable;
 
 pub use admission::{Admission, Arrival, Backlog, Cancelled, Limits, Next};
 pub use classify::{Message, RequestHead, RequestKind, classify_line};

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use super::envelope::Envelope;
 use super::rejection::{MISFIT, Rejection, unfit};
 use super::repair::{object, repair_meta, repaired};
+use super::unreadable::without_unreadable;
 
 /// A message as `rmcp` takes it.
 pub type Incoming = RxJsonRpcMessage<RoleServer>;
@@ -56,9 +57,16 @@ fn served(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, Stri
     {
         return Ok(request);
     }
-    let given = params.map_or(Ok(Map::new()), serde_json::from_str).map_err(|_| "they cannot be read")?;
+    let (given, unreadable) = match params.map_or(Ok(Map::new()), serde_json::from_str) {
+        Ok(given) => (given, None),
+        Err(_) => without_unreadable(method, params.unwrap_or_default())?,
+    };
     let repaired = Value::Object(repaired(method, given)?).to_string();
-    typed(method, Some(&repaired)).ok_or_else(|| "they cannot be read".to_owned())
+    let mut request = typed(method, Some(&repaired)).ok_or_else(|| "they cannot be read".to_owned())?;
+    if let Some(unreadable) = unreadable {
+        request.extensions_mut().insert(unreadable);
+    }
+    Ok(request)
 }
 
 /// The request, if its params are what `rmcp` takes.
@@ -122,6 +130,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::mcp::UnreadableArgument;
 
     fn parsed(message: &Value) -> Option<Value> {
         let line = message.to_string();
@@ -217,6 +226,35 @@ mod tests {
         ] {
             let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
             assert_eq!(method_of(&message), method, "{message}");
+        }
+    }
+
+    #[test]
+    fn an_argument_that_cannot_be_read_is_left_to_the_tool_and_another_field_refused_by_its_name() {
+        let parsed = |params: &str| {
+            let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+            parse_request(line.as_bytes(), &RequestId::Number(1))
+        };
+        for (params, why) in [
+            (
+                r#"{"name":"a","arguments":{"query":"q","limit":1e400}}"#,
+                "`limit` cannot be read: number out of range",
+            ),
+            (r#"{"name":"a","arguments":{"query":"\ud800","limit":1}}"#, "`query` cannot be read: "),
+            (r#"{"name":"a","arguments":{"x":{"y":[-1e999]}}}"#, "`x` cannot be read: "),
+            (r#"{"name":"a","arguments":{"\udc00":1}}"#, "an argument's name cannot be read: "),
+        ] {
+            let JsonRpcMessage::Request(request) = *parsed(params).unwrap() else { panic!("{params}") };
+            let found = request.request.extensions().get::<UnreadableArgument>().unwrap();
+            assert!(found.0.starts_with(why), "{params}: {found:?}");
+            assert_eq!(request.request.method(), "tools/call");
+        }
+        for (params, field) in [
+            (r#"{"name":"\ud800","arguments":{}}"#, "`name` cannot be read: "),
+            (r#"{"name":"a","_meta":{"x":1e400}}"#, "`_meta` cannot be read: "),
+        ] {
+            let error = parsed(params).unwrap_err().error;
+            assert!(error.code.0 == -32602 && error.message.contains(field), "{}", error.message);
         }
     }
 

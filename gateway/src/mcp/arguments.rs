@@ -162,20 +162,25 @@ fn schema(tool: ToolName) -> Schema {
     }
 }
 
+static SCHEMAS: LazyLock<BTreeMap<ToolName, Value>> =
+    LazyLock::new(|| ToolName::ALL.iter().map(|&tool| (tool, schema(tool).to_value())).collect());
+
 /// Reads the arguments of `tool`, which are a `T`.
 pub(super) fn read<T: DeserializeOwned>(
     tool: ToolName,
     arguments: Option<JsonObject>,
 ) -> Result<T, InvalidArguments> {
-    static SCHEMAS: LazyLock<BTreeMap<ToolName, Value>> =
-        LazyLock::new(|| ToolName::ALL.iter().map(|&tool| (tool, schema(tool).to_value())).collect());
-    let schema = &SCHEMAS[&tool];
-    let read = given::read(tool, arguments.unwrap_or_default(), schema).and_then(|arguments| {
+    let read = given::read(tool, arguments.unwrap_or_default(), &SCHEMAS[&tool]).and_then(|arguments| {
         check_names(&arguments)?;
         serde_json::from_value(Value::Object(arguments))
             .map_err(|error| error.to_string().chars().take(ERROR_CHARS_MAX).collect())
     });
-    read.map_err(|why| InvalidArguments::new(tool, format!("{why}; it takes {}", expected(schema))))
+    read.map_err(|why| misfit(tool, &why))
+}
+
+/// Arguments that do not fit the schema of `tool`.
+pub(super) fn misfit(tool: ToolName, why: &str) -> InvalidArguments {
+    InvalidArguments::new(tool, format!("{why}; it takes {}", expected(&SCHEMAS[&tool])))
 }
 
 /// Names are compared, repeated in errors, kept and carried from gateway to gateway: so they are bounded. Every

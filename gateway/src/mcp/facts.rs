@@ -17,6 +17,10 @@ pub struct RequestFacts {
     pub trace: Option<Trace>,
 }
 
+/// Why an argument of a tool call cannot be read, by its name; rides with a request that lacks its arguments.
+#[derive(Clone, Debug)]
+pub struct UnreadableArgument(pub String);
+
 /// A W3C `traceparent` (Trace Context, section 3.2; in MCP: SEP-414). Always of the one form that version 00
 /// has, so that it can go to logs: no other text of a client gets there.
 #[derive(Clone, Debug, PartialEq, Eq)]

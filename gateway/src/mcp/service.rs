@@ -18,7 +18,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::call::Call;
-use super::facts::RequestFacts;
+use super::facts::{RequestFacts, UnreadableArgument};
 use super::request_record::RequestRecord;
 use super::shown;
 use super::tool_call::{CallRefusal, ToolCall};
@@ -187,7 +187,11 @@ impl ServerHandler for SqlService {
             let record = context.extensions.get::<Arc<RequestRecord>>().map_or(&unlogged, |record| record);
             let call =
                 Call { shared: &self.shared, session: &self.session, facts, cancel: &context.ct, record };
-            match ToolCall::parse(request) {
+            let parsed = match context.extensions.get::<UnreadableArgument>() {
+                Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0)),
+                None => ToolCall::parse(request),
+            };
+            match parsed {
                 // On the heap: `rmcp` moves the future of a request several times, with all that is in it.
                 Ok(parsed) => Ok(Box::pin(call.answer(parsed)).await),
                 Err(CallRefusal::InvalidArguments(refusal)) => Ok(call.refuse(&refusal)),

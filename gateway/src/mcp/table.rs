@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use crate::backend::{Collector, Completion, Cut};
+use crate::backend::{Collector, Completion, Cut, escapes, is_like_null};
 
 /// What is said of a change that was rolled back, behind what it would have changed.
 const ROLLED_BACK: &str = ", and rolled back because auto_commit is false: nothing is changed";
@@ -39,7 +39,8 @@ pub(super) fn render(done: &Completion, source: Source) -> String {
         return text;
     }
     let footer = footer(rows, done.affected, source);
-    if rows.cut() != Cut::Nothing || rows.shortened() > 0 || rows.unread() > 0 {
+    let is_cut = rows.cut() != Cut::Nothing || rows.columns_cut() > 0;
+    if is_cut || rows.shortened() > 0 || rows.unread() > 0 {
         text.push_str(&footer);
         text.push('\n');
     }
@@ -72,16 +73,8 @@ fn join<'a>(text: &mut String, cells: impl Iterator<Item = Option<&'a str>>) {
     }
 }
 
-/// Whether it is the text "NULL", or what one that looks like it is shown as.
-fn is_like_null(mut cell: &str) -> bool {
-    while let Some(inner) = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')) {
-        cell = inner;
-    }
-    cell == "NULL"
-}
-
 fn escape(text: &mut String, cell: &str) {
-    if !cell.contains(['\\', '|', '\n', '\r']) {
+    if escapes(cell) == 0 {
         return text.push_str(cell);
     }
     for char in cell.chars() {
@@ -105,6 +98,13 @@ fn footer(rows: &Collector, affected: Option<u64>, source: Source) -> String {
         parts.push(format!("{}{end}", counted(affected, "row changed", "rows changed")));
     }
     parts.extend(cut(rows, (affected.is_none() || is_rolled_back).then_some(source)));
+    if rows.columns_cut() > 0 {
+        let columns = counted(rows.columns_cut() as u64, "column", "columns");
+        let all = rows.columns().len() + rows.columns_cut();
+        parts.push(format!(
+            "the last {columns} of {all} left out to fit the size limit; select fewer columns"
+        ));
+    }
     if rows.shortened() > 0 {
         let shortened = counted(rows.shortened(), "value was", "values were");
         parts.push(format!("{shortened} shortened to fit the size limit; select parts with substr()"));
@@ -230,6 +230,26 @@ mod tests {
         let text = render(&done, STATEMENT);
         let note = "(1 row; 1 value was shortened to the length, as too long to be read)";
         assert!(text.starts_with(note) && text.ends_with(note), "{text}");
+    }
+
+    #[test]
+    fn a_result_is_as_long_as_was_counted() {
+        let cells = ["NULL", "\"NULL\"", "", "a|b", "\\\r\n", "plain \u{e4}"];
+        let rows: Vec<[Option<&str>; 2]> = cells.iter().map(|cell| [Some(*cell), None]).collect();
+        let rows: Vec<&[Option<&str>]> = rows.iter().map(|row| &row[..]).collect();
+        let done = completion(99, &rows);
+        let text = render(&done, STATEMENT);
+        assert_eq!(text.len() as u64, done.rows.bytes() + "(6 rows)".len() as u64, "{text}");
+    }
+
+    #[test]
+    fn columns_that_are_left_out_are_counted_before_the_rows_too() {
+        let mut done = completion(9, &[]);
+        done.rows = Collector::new(Caps { rows_max: 9, bytes_max: 60, count_rows_max: 9 });
+        done.rows.set_columns(["a", "b", "c", "d"].map(str::to_owned).into());
+        done.rows.push(["1", "2", "3", "4"].map(|cell| Some(cell.to_owned())).into());
+        let note = "(1 row; the last 2 columns of 4 left out to fit the size limit; select fewer columns)";
+        assert_eq!(render(&done, STATEMENT), format!("{note}\na|b\n1|2\n{note}"));
     }
 
     #[test]

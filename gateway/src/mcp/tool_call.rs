@@ -8,7 +8,7 @@ use rmcp::model::{CallToolRequestParams, JsonObject};
 
 use super::arguments::{
     DescribeTable, DescribeView, ExecuteQuery, InvalidArguments, ListSchemas, ListTables, ListViews, Nothing,
-    QueryView, SetContext, read,
+    QueryView, SetContext, misfit, read,
 };
 use super::request_record::class_of;
 use super::tool_name::ToolName;
@@ -73,6 +73,14 @@ impl ToolCall {
             ToolName::SetContext => Self::SetContext(read(tool, arguments)?),
             ToolName::SessionInfo => none(tool, arguments, Self::SessionInfo)?,
         })
+    }
+
+    /// Why a call of the tool `name` is refused, one of whose arguments cannot be read because of `why`.
+    pub(super) fn unreadable(name: &str, why: &str) -> CallRefusal {
+        match ToolName::parse(name) {
+            Ok(tool) => CallRefusal::InvalidArguments(misfit(tool, why)),
+            Err(error) => CallRefusal::UnknownTool(error),
+        }
     }
 
     /// What it does, for the log: `catalog`, `context`, or what its statement does.

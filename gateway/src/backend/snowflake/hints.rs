@@ -126,7 +126,7 @@ mod tests {
         let mut answer = Collector::new(Caps { rows_max, bytes_max: 1000, count_rows_max: 1 });
         for cells in rows {
             let mut row = answer.begin_row();
-            cells.iter().for_each(|cell| row.text(cell));
+            cells.iter().for_each(|cell| _ = row.text(cell));
             row.end(0);
         }
         answer

@@ -1,25 +1,28 @@
 //! Values as text.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Error, Row, ffi};
 
 use super::budget;
-use crate::backend::{Collector, Flow, RowWriter};
+use crate::backend::{CELL_BYTES_MIN, Collector, Flow, RowWriter, fitting, written_bytes};
 
 /// Bytes of a blob that are shown; a longer one is cut, and its length is added.
 const BLOB_BYTES_SHOWN: usize = 64;
-/// A text up to this long is never shortened: the note would be no shorter.
-const TEXT_BYTES_MIN: usize = 24;
+/// Bytes of what stands around the bytes of a blob that is cut: `X'..' (N bytes)`.
+const BLOB_NOTE_BYTES: usize = 24;
 
-/// Adds the first `columns` values of `row` to `collector`. No more is copied than the collector has room
-/// for, plus less than 200 bytes per column. Columns behind them have numbers of values that are not read.
+/// Adds the first `columns` values of `row` to `collector`, as far as it keeps them. No more is copied than the
+/// collector has room for. Columns behind them have numbers of values that are not read.
 pub(super) fn push(collector: &mut Collector, row: &Row<'_>, columns: usize) -> Result<Flow, Error> {
     let room = usize::try_from(collector.room()).unwrap_or(usize::MAX);
+    let kept = columns.min(collector.columns_kept());
+    // A later row that does not fit is cut as a whole.
+    let kept_back = if collector.row_count() == 0 { kept * CELL_BYTES_MIN } else { 0 };
+    let room = room.saturating_sub(kept_back);
     let mut cells = Shortener { row: collector.begin_row(), room, shortened: 0 };
-    for column in 0..columns {
+    for column in 0..kept {
         // To read a value SQLite may have to copy it, and rusqlite cannot say that it did not.
         let value = budget::leniently(|| row.get_ref(column))?;
         if budget::is_over() {
@@ -42,7 +45,7 @@ pub(super) fn no_memory() -> Error {
 /// Writes the values of one row as text within a number of bytes.
 struct Shortener<'a> {
     row: RowWriter<'a>,
-    /// Bytes left.
+    /// Bytes left, as they are written, beside the [`CELL_BYTES_MIN`] that each cell has for itself.
     room: usize,
     /// Values that were cut.
     shortened: u64,
@@ -62,51 +65,73 @@ impl Shortener<'_> {
             ValueRef::Integer(number) => self.format(format_args!("{number}")),
             ValueRef::Real(number) => self.format(format_args!("{}", Real(number))),
             ValueRef::Text(bytes) => self.text(bytes),
-            ValueRef::Blob(bytes) => self.format(format_args!("{}", Blob(bytes))),
+            ValueRef::Blob(bytes) => self.blob(bytes),
         }
     }
 
+    /// Bytes that the next cell may take.
+    fn cell_bytes_max(&self) -> usize {
+        self.room.saturating_add(CELL_BYTES_MIN - 1)
+    }
+
+    /// A cell of these bytes has been written; what it left of its own is there for the others, until one of them
+    /// does not fit.
+    fn use_room(&mut self, written: usize) {
+        let left = self.room.saturating_add(CELL_BYTES_MIN).saturating_sub(written + 1);
+        self.room = if self.shortened == 0 { left } else { 0 };
+    }
+
     fn format(&mut self, text: fmt::Arguments<'_>) {
-        let bytes = self.row.format(text);
-        self.room = self.room.saturating_sub(bytes + 1);
+        let written = self.row.format(text);
+        self.use_room(written);
+    }
+
+    /// Of a blob that does not fit, fewer bytes are shown.
+    fn blob(&mut self, bytes: &[u8]) {
+        let whole = BLOB_NOTE_BYTES + 2 * bytes.len().min(BLOB_BYTES_SHOWN);
+        let left = self.cell_bytes_max();
+        if whole <= left || bytes.len() <= (left - 3) / 2 {
+            return self.format(format_args!("{}", Blob { bytes, shown: BLOB_BYTES_SHOWN }));
+        }
+        self.shortened += u64::from(bytes.len() <= BLOB_BYTES_SHOWN);
+        let shown = left.saturating_sub(BLOB_NOTE_BYTES) / 2;
+        self.format(format_args!("{}", Blob { bytes, shown }));
     }
 
     /// A text that does not fit is cut between two characters and ends with its full length; of later ones
     /// that do not fit, only the length is kept.
     fn text(&mut self, bytes: &[u8]) {
-        let room = self.room.max(TEXT_BYTES_MIN);
-        // U+FFFD is longer than what it replaces: a text may outgrow its room only once it is text.
-        let (text, is_malformed) = lossy(bytes, room);
+        let left = self.cell_bytes_max();
+        // U+FFFD is longer than what it replaces, and some characters are escaped: a text may outgrow its room
+        // only once it is text.
+        let looked_at = &bytes[..bytes.len().min(left)];
+        let (whole, is_malformed) = whole_characters(looked_at, looked_at.len() < bytes.len());
+        let text = String::from_utf8_lossy(whole);
         if is_malformed {
             self.row.note_malformed();
         }
-        if bytes.len() <= room && text.len() <= room {
-            self.row.text(&text);
-            self.room = self.room.saturating_sub(text.len() + 1);
-            return;
-        }
-        self.shortened += 1;
-        let shown = whole_characters(&text, bytes.len() > room, self.room);
-        self.room = 0;
-        self.format(format_args!("{shown}... ({} bytes)", bytes.len()));
+        let fits = bytes.len() <= left && (bytes.len() <= left / 6 || written_bytes(&text) <= left);
+        let written = if fits {
+            self.row.text(&text)
+        } else {
+            self.shortened += 1;
+            self.row.text(&format!("{}... ({} bytes)", fitting(&text, self.room), bytes.len()))
+        };
+        self.use_room(written);
     }
 }
 
-/// The first `room` bytes as text, and whether one of them is not UTF-8; a character that is cut in two there is.
-fn lossy(bytes: &[u8], room: usize) -> (Cow<'_, str>, bool) {
-    let looked_at = &bytes[..bytes.len().min(room)];
-    let is_malformed = match str::from_utf8(looked_at) {
-        Ok(_) => false,
-        Err(error) => error.error_len().is_some() || bytes.len() <= room,
-    };
-    (String::from_utf8_lossy(looked_at), is_malformed)
-}
-
-/// As much of `text` as fits in `room`; if it is `cut`, without the U+FFFD of a character that was cut in
-/// two.
-fn whole_characters(text: &str, cut: bool, room: usize) -> &str {
-    let shown = &text[..text.floor_char_boundary(room)];
-    if cut { shown.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { shown }
+/// `bytes` without those of a last character that is cut in two, if they are `cut`, and whether one of the rest is
+/// not UTF-8.
+fn whole_characters(bytes: &[u8], cut: bool) -> (&[u8], bool) {
+    if str::from_utf8(bytes).is_ok() {
+        return (bytes, false);
+    }
+    // An end that is cut in two is one that only lacks bytes: at most 3 are there.
+    let cut_end = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    let lacks_bytes = cut && str::from_utf8(cut_end).is_err_and(|error| error.error_len().is_none());
+    let whole = if lacks_bytes { &bytes[..bytes.len() - cut_end.len()] } else { bytes };
+    (whole, str::from_utf8(whole).is_err())
 }
 
 struct Real(f64);
@@ -121,16 +146,24 @@ impl fmt::Display for Real {
     }
 }
 
-struct Blob<'a>(&'a [u8]);
+/// A blob's first bytes, `shown` at most.
+struct Blob<'a> {
+    bytes: &'a [u8],
+    shown: usize,
+}
 
 impl fmt::Display for Blob<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.0[..self.0.len().min(BLOB_BYTES_SHOWN)];
+        let shown = &self.bytes[..self.bytes.len().min(self.shown)];
         f.write_str("X'")?;
         for byte in shown {
             write!(f, "{byte:02X}")?;
         }
-        if shown.len() == self.0.len() { f.write_str("'") } else { write!(f, "..' ({} bytes)", self.0.len()) }
+        if shown.len() == self.bytes.len() {
+            f.write_str("'")
+        } else {
+            write!(f, "..' ({} bytes)", self.bytes.len())
+        }
     }
 }
 
@@ -202,17 +235,40 @@ mod tests {
     fn bytes_that_are_no_text_do_not_outgrow_the_room() {
         let (cells, count) = shortened(100, &[ValueRef::Text(&[0xFF; 90])]);
         assert_eq!((cells[0].as_deref().unwrap().len(), count), (99 + "... (90 bytes)".len(), 1));
+        let (cells, _) = shortened(100, &[ValueRef::Text(&[0xFF; 70_000])]);
+        assert_eq!(cells[0].as_deref().unwrap(), format!("{}... (70000 bytes)", "\u{FFFD}".repeat(33)));
+    }
+
+    #[test]
+    fn only_the_character_that_is_cut_in_two_is_left_out() {
+        for (bytes, cut, whole) in [
+            (&b"a\xFF\xC3"[..], true, (&b"a\xFF"[..], true)),
+            (b"a\xC3", true, (b"a", false)),
+            (b"a\xC3", false, (b"a\xC3", true)),
+            (b"a\xFF\xFF", true, (b"a\xFF\xFF", true)),
+            (b"\xF0\x9F\x98", true, (b"", false)),
+            (b"ab", true, (b"ab", false)),
+        ] {
+            assert_eq!(whole_characters(bytes, cut), whole, "{bytes:?} {cut}");
+        }
+    }
+
+    #[test]
+    fn a_blob_that_does_not_fit_shows_fewer_bytes() {
+        let (cells, count) = shortened(10, &[ValueRef::Blob(&[1; 30]), ValueRef::Blob(&[2; 100])]);
+        assert_eq!(cells, [Some("X'0101010101..' (30 bytes)".into()), Some("X'..' (100 bytes)".into())]);
+        assert_eq!(count, 1);
     }
 
     proptest! {
         #[test]
         fn a_row_costs_its_room_and_a_constant_a_column(
-            texts in prop::collection::vec("\\PC{0,80}", 0..8), room in 0usize..200,
+            texts in prop::collection::vec("(\\PC|[|\n\\\\]){0,80}", 0..8), room in 0usize..200,
         ) {
             let values: Vec<_> = texts.iter().map(|text| ValueRef::Text(text.as_bytes())).collect();
             let (cells, count) = shortened(room, &values);
-            let bytes: usize = cells.iter().flatten().map(String::len).sum();
-            prop_assert!(bytes <= room + 50 * texts.len());
+            let bytes: usize = cells.iter().flatten().map(|cell| written_bytes(cell) + 1).sum();
+            prop_assert!(bytes <= room + CELL_BYTES_MIN * texts.len());
             let whole = cells.iter().zip(&texts).filter(|(cell, text)| cell.as_ref() == Some(*text)).count();
             prop_assert_eq!(whole + usize::try_from(count).unwrap(), texts.len());
         }

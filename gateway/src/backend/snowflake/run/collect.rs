@@ -35,7 +35,9 @@ impl Run<'_> {
             read += 1;
             // Many rows may have arrived already, and this worker thread serves other tasks, too.
             consume_budget().await;
-            let (row, shortened) = shorten(pick(&shown, row), rows.room());
+            let mut row = pick(&shown, row);
+            row.truncate(rows.columns_kept());
+            let (row, shortened) = shorten(row, rows.room());
             match rows.push_shortened(row, shortened) {
                 Flow::More => {}
                 // The server has said how many there are.

@@ -5,7 +5,7 @@
 //! `func.c`: anything but a number, or a text that is one as a whole, gives NULL; so does what has no result
 //! (`sqrt(-1)`). `ceil`, `floor` and `trunc` leave integers as they are.
 
-use std::f64::consts::PI;
+use std::f64::consts::{LN_2, PI};
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
@@ -30,9 +30,9 @@ const OF_ONE: [OfOne; 16] = [
     ("cosh", f64::cosh),
     ("sinh", f64::sinh),
     ("tanh", f64::tanh),
-    ("acosh", f64::acosh),
-    ("asinh", f64::asinh),
-    ("atanh", f64::atanh),
+    ("acosh", acosh),
+    ("asinh", asinh),
+    ("atanh", atanh),
     ("sqrt", f64::sqrt),
     ("radians", |degrees| degrees * (PI / 180.0)),
     ("degrees", |radians| radians * (180.0 / PI)),
@@ -85,6 +85,38 @@ pub(super) fn add(connection: &Connection, flags: FunctionFlags) -> Result<(), E
         })
     })?;
     connection.create_scalar_function("pi", 0, flags, |_| Ok(PI))
+}
+
+/// A number whose square plus or minus 1 is its square.
+const LARGE: f64 = (1_u64 << 28) as f64;
+
+/// Rust's own squares its argument, which overflows; so these follow the formulas of fdlibm's `e_acosh.c`,
+/// `s_asinh.c` and `e_atanh.c`.
+fn acosh(x: f64) -> f64 {
+    if x < 1.0 {
+        return f64::NAN;
+    }
+    if x > LARGE {
+        return x.ln() + LN_2;
+    }
+    let above = x - 1.0;
+    (above + (2.0 * above + above * above).sqrt()).ln_1p()
+}
+
+fn asinh(x: f64) -> f64 {
+    let size = x.abs();
+    let result = if size > LARGE {
+        size.ln() + LN_2
+    } else {
+        let square = size * size;
+        (size + square / (1.0 + (square + 1.0).sqrt())).ln_1p()
+    };
+    result.copysign(x)
+}
+
+fn atanh(x: f64) -> f64 {
+    let size = x.abs();
+    (0.5 * (2.0 * size / (1.0 - size)).ln_1p()).copysign(x)
 }
 
 fn above_0(context: &Context<'_>, at: usize) -> Option<f64> {
@@ -181,6 +213,100 @@ mod tests {
             let near = (number - expected).abs() <= 4.0 * f64::EPSILON * expected.abs();
             assert!(number == expected || near, "{sql}: {number} {expected}");
         }
+    }
+
+    /// The values are those of Python's `math`.
+    #[test]
+    fn hyperbolic_functions_hold_for_tiny_and_huge_numbers() {
+        for (function, x, expected) in [
+            ("asinh", 1e-300, 1e-300),
+            ("asinh", -1e-300, -1e-300),
+            ("asinh", 5e-324, 5e-324),
+            ("asinh", -5e-324, -5e-324),
+            ("asinh", 1e-20, 1e-20),
+            ("asinh", -1e-20, -1e-20),
+            ("asinh", 1e-08, 9.999999999999999e-09),
+            ("asinh", -1e-08, -9.999999999999999e-09),
+            ("asinh", 0.3, 0.29567304756342244),
+            ("asinh", -0.3, -0.29567304756342244),
+            ("asinh", 1.0, 0.881373587019543),
+            ("asinh", -1.0, -0.881373587019543),
+            ("acosh", 1.0, 0.0),
+            ("asinh", 1.0000001, 0.8813736577302195),
+            ("asinh", -1.0000001, -0.8813736577302195),
+            ("acosh", 1.0000001, 0.0004472135919037347),
+            ("asinh", 2.0, 1.4436354751788103),
+            ("asinh", -2.0, -1.4436354751788103),
+            ("acosh", 2.0, 1.3169578969248166),
+            ("asinh", 10000000.0, 16.811242831518268),
+            ("asinh", -10000000.0, -16.811242831518268),
+            ("acosh", 10000000.0, 16.811242831518264),
+            ("asinh", 1000000000.0, 21.416413017506354),
+            ("asinh", -1000000000.0, -21.416413017506354),
+            ("acosh", 1000000000.0, 21.416413017506354),
+            ("asinh", 1e+154, 355.291251501643),
+            ("asinh", -1e+154, -355.291251501643),
+            ("acosh", 1e+154, 355.291251501643),
+            ("asinh", 1e+155, 357.593836594637),
+            ("asinh", -1e+155, -357.593836594637),
+            ("acosh", 1e+155, 357.593836594637),
+            ("asinh", 1e+308, 709.889355822726),
+            ("asinh", -1e+308, -709.889355822726),
+            ("acosh", 1e+308, 709.889355822726),
+            ("atanh", 5e-324, 5e-324),
+            ("atanh", -5e-324, -5e-324),
+            ("atanh", 1e-300, 1e-300),
+            ("atanh", -1e-300, -1e-300),
+            ("atanh", 1e-08, 1.0000000000000002e-08),
+            ("atanh", -1e-08, -1.0000000000000002e-08),
+            ("atanh", 0.3, 0.30951960420311175),
+            ("atanh", -0.3, -0.30951960420311175),
+            ("atanh", 0.9999999, 8.40562139102231),
+            ("atanh", -0.9999999, -8.40562139102231),
+            ("sinh", 5e-324, 5e-324),
+            ("tanh", 5e-324, 5e-324),
+            ("sinh", -5e-324, -5e-324),
+            ("tanh", -5e-324, -5e-324),
+            ("cosh", 5e-324, 1.0),
+            ("sinh", 1e-300, 1e-300),
+            ("tanh", 1e-300, 1e-300),
+            ("sinh", -1e-300, -1e-300),
+            ("tanh", -1e-300, -1e-300),
+            ("cosh", 1e-300, 1.0),
+            ("sinh", 1e-08, 1.0000000000000002e-08),
+            ("tanh", 1e-08, 1e-08),
+            ("sinh", -1e-08, -1.0000000000000002e-08),
+            ("tanh", -1e-08, -1e-08),
+            ("cosh", 1e-08, 1.0),
+            ("sinh", 0.3, 0.3045202934471426),
+            ("tanh", 0.3, 0.2913126124515909),
+            ("sinh", -0.3, -0.3045202934471426),
+            ("tanh", -0.3, -0.2913126124515909),
+            ("cosh", 0.3, 1.0453385141288605),
+            ("sinh", 20.0, 242582597.70489514),
+            ("tanh", 20.0, 1.0),
+            ("sinh", -20.0, -242582597.70489514),
+            ("tanh", -20.0, -1.0),
+            ("cosh", 20.0, 242582597.70489514),
+            ("sinh", 700.0, 5.0711602736750225e+303),
+            ("tanh", 700.0, 1.0),
+            ("sinh", -700.0, -5.0711602736750225e+303),
+            ("tanh", -700.0, -1.0),
+            ("cosh", 700.0, 5.0711602736750225e+303),
+            ("sinh", 710.0, 1.1169973830808557e+308),
+            ("tanh", 710.0, 1.0),
+            ("sinh", -710.0, -1.1169973830808557e+308),
+            ("tanh", -710.0, -1.0),
+            ("cosh", 710.0, 1.1169973830808557e+308),
+        ] {
+            let of = OF_ONE.iter().find(|(name, _)| *name == function).unwrap().1;
+            let number = of(x);
+            let near = (number - expected).abs() <= 4.0 * f64::EPSILON * expected.abs();
+            assert!(number == expected || near, "{function}({x:e}): {number:e} {expected:e}");
+        }
+        assert_eq!((asinh(-0.0).to_bits(), acosh(f64::INFINITY)), ((-0.0_f64).to_bits(), f64::INFINITY));
+        assert_eq!((atanh(1.0), atanh(-1.0)), (f64::INFINITY, f64::NEG_INFINITY));
+        assert!(acosh(0.9).is_nan() && acosh(-1e300).is_nan() && atanh(1.5).is_nan());
     }
 
     #[test]

@@ -42,7 +42,7 @@ async fn rows_past_the_cap_are_counted() {
 #[tokio::test]
 async fn bytes_past_the_cap_are_cut() {
     let mut client = Fixture::shop().client("shop").await;
-    let caps = Caps { bytes_max: 10, ..CAPS };
+    let caps = Caps { bytes_max: 15, ..CAPS };
     let result = capped(&mut client, "SELECT name FROM items", caps).await;
     assert_eq!((result.rows.row_count(), result.rows.cut()), (2, Cut::Rows(1)));
     assert!(result.rows.cut_by_bytes());
