@@ -1,6 +1,6 @@
 //! `snowgate serve`: the gateway's process.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -59,6 +59,13 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
             return match error {
                 BindError::Endpoint(error) => Some(error.next_step()),
                 BindError::Foreign(error) => error.next_step(),
+                BindError::Io { path, source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                    Some(format!(
+                        "check the permissions of {}, and whether a sandbox denies sockets there (Claude Code: \
+                         `sandbox.network.allowUnixSockets`, Codex: `network_access`)",
+                        path.parent().unwrap_or(path).display()
+                    ))
+                }
                 BindError::Taken(_) | BindError::Io { .. } => None,
             };
         }

@@ -20,6 +20,7 @@ os.execv(program, [program])
 "#;
 
 const SOCKET: i32 = if cfg!(target_arch = "x86_64") { 41 } else { 198 };
+const BIND: i32 = if cfg!(target_arch = "x86_64") { 49 } else { 200 };
 const CONNECT: i32 = if cfg!(target_arch = "x86_64") { 42 } else { 203 };
 const EPERM: i32 = 1;
 const EACCES: i32 = 13;
@@ -53,4 +54,14 @@ fn a_denied_socket_is_told_at_once_with_the_setting_to_change_and_starts_no_gate
             assert_eq!(home.gateways(), gateways, "none is started, and none was ended");
         }
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_sandbox_in_which_no_gateway_can_listen_is_told_with_the_setting_to_change() {
+    let home = Home::new();
+    let mut client = sandboxed(&home, BIND, EPERM);
+    let answer = client.request("tools/list", &json!({}));
+    let message = error_text(&answer, -32603);
+    assert!(message.contains("listen on") && message.contains("allowUnixSockets"), "{message}");
 }
