@@ -69,12 +69,12 @@ pub enum SecondFactor {
 }
 
 impl Credentials {
-    /// Whether they are used up by one log-in, so that no attempt that may have been seen is repeated.
+    /// Whether one log-in uses them up or counts against the user, so that no attempt that may have been seen is
+    /// repeated.
     pub(crate) fn single_use(&self) -> bool {
         match self {
-            Self::Browser { .. } => true,
-            // A push asks a person: once is enough.
-            Self::Password { factor, .. } => !matches!(factor, SecondFactor::MfaToken(_)),
+            // A push asks a person, a passcode is spent, and each wrong password brings the user nearer to a lock.
+            Self::Browser { .. } | Self::Password { .. } => true,
             Self::KeyPair(_)
             | Self::OAuth(_)
             | Self::ProgrammaticAccessToken(_)
@@ -214,7 +214,8 @@ mod tests {
         let password = |factor| Credentials::Password { password: secret("pw"), factor };
         assert!(password(SecondFactor::Push).single_use());
         assert!(password(SecondFactor::Passcode(secret("1"))).single_use());
-        assert!(!password(SecondFactor::MfaToken(secret("1"))).single_use());
+        assert!(password(SecondFactor::PasscodeInPassword).single_use());
+        assert!(password(SecondFactor::MfaToken(secret("1"))).single_use());
         assert!(!Credentials::OAuth(secret("t")).single_use());
     }
 }
