@@ -7,6 +7,8 @@ use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit};
 use md5::{Digest, Md5};
 use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::pkcs5::EncryptionScheme;
+use pkcs8::pkcs5::pbes2::Kdf;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use zeroize::Zeroizing;
 
@@ -15,8 +17,12 @@ use super::oid;
 use crate::error::KeyError;
 use crate::secret::Secret;
 
-/// The most iterations of a key derivation: a second or two.
-const ITERATIONS_MAX: u32 = 10_000_000;
+/// The most iterations of a key derivation: a few seconds. OpenSSL's default is 2,048.
+const ITERATIONS_MAX: u32 = 2_000_000;
+/// The most memory of scrypt's key derivation, in bytes. OpenSSL's default takes 16 MiB.
+const SCRYPT_BYTES_MAX: u64 = 64 << 20;
+/// The most passes of scrypt's key derivation.
+const SCRYPT_PASSES_MAX: u16 = 16;
 
 /// A block of the ciphers of the old schemes, in bytes.
 const DES_BLOCK: usize = 8;
@@ -41,6 +47,9 @@ pub(super) fn decrypt(
             let document = EncryptedPrivateKeyInfoRef::try_from(whole).map_err(|_| {
                 KeyError::UnsupportedEncryption(format!("{} in an unusual form", used.join(", ")))
             })?;
+            if let Some(costly) = excess(&document.encryption_algorithm) {
+                return Err(KeyError::UnsupportedEncryption(costly));
+            }
             let plain = document.decrypt(passphrase.expose()).map_err(|_| KeyError::WrongPassphrase)?;
             Ok(Zeroizing::new(plain.as_bytes().to_vec()))
         }
@@ -65,6 +74,25 @@ pub(super) fn decrypt(
             plain.ok_or(KeyError::WrongPassphrase)
         }
         _ => Err(KeyError::UnsupportedEncryption(name)),
+    }
+}
+
+/// What a key derivation asks for over its bounds: whoever reads the file would pay for it.
+fn excess(scheme: &EncryptionScheme) -> Option<String> {
+    match &scheme.pbes2()?.kdf {
+        Kdf::Pbkdf2(derivation) => {
+            let iterations = derivation.iteration_count;
+            (iterations > ITERATIONS_MAX).then(|| format!("PBKDF2 with {iterations} iterations"))
+        }
+        Kdf::Scrypt(derivation) => {
+            let (cost, block, passes) =
+                (derivation.cost_parameter, u64::from(derivation.block_size), derivation.parallelization);
+            let bytes = cost.saturating_mul(block).saturating_mul(128);
+            let is_sound = cost.is_power_of_two() && block > 0 && (1..=SCRYPT_PASSES_MAX).contains(&passes);
+            (!is_sound || bytes > SCRYPT_BYTES_MAX)
+                .then(|| format!("scrypt with N = {cost}, r = {block}, p = {passes}"))
+        }
+        _ => None,
     }
 }
 
@@ -216,4 +244,34 @@ fn pkcs12_bytes(purpose: u8, passphrase: &[u8], salt: &[u8], iterations: u32, by
     }
     output.truncate(bytes);
     output
+}
+
+#[cfg(test)]
+mod tests {
+    use pkcs8::pkcs5::pbes2::Parameters;
+    use pkcs8::pkcs5::scrypt;
+
+    use super::*;
+
+    #[test]
+    fn a_derivation_over_its_bounds_is_named_before_it_runs() {
+        let pbkdf2 = |iterations| {
+            Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, b"12345678", [0; 16]).unwrap().into()
+        };
+        assert_eq!(excess(&pbkdf2(ITERATIONS_MAX)), None);
+        let costly = excess(&pbkdf2(ITERATIONS_MAX + 1)).unwrap();
+        assert!(costly.contains("PBKDF2 with 2000001 iterations"), "{costly}");
+        let scrypt = |log_n, passes| {
+            let cost = scrypt::Params::new(log_n, 8, passes).unwrap();
+            Parameters::generate_scrypt_aes256cbc(cost, b"12345678", [0; 16]).unwrap()
+        };
+        assert_eq!(excess(&scrypt(16, 1).into()), None);
+        assert!(excess(&scrypt(17, 1).into()).is_some_and(|costly| costly.contains("N = 131072")));
+        assert!(excess(&scrypt(10, 17).into()).is_some_and(|costly| costly.contains("p = 17")));
+        let mut odd = scrypt(10, 1);
+        if let Kdf::Scrypt(derivation) = &mut odd.kdf {
+            derivation.cost_parameter = 0;
+        }
+        assert!(excess(&odd.into()).is_some());
+    }
 }
