@@ -62,6 +62,30 @@ fn json_that_is_too_deep_or_odd_is_refused() {
 }
 
 #[test]
+fn arguments_that_cannot_be_read_are_the_tools_to_answer() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    for (arguments, words) in [
+        (r#"{"query":"select 1","limit":1e400}"#, "`limit` cannot be read: number out of range"),
+        (r#"{"query":"select \ud800"}"#, "`query` cannot be read"),
+        (r#"{"query":"select 1","database":"\udc00x"}"#, "`database` cannot be read"),
+        (r#"{"query":"select 1","use_transaction":-1e999}"#, "`use_transaction` cannot be read"),
+    ] {
+        client.line(&format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"execute_query","arguments":{arguments}}}}}"#
+        ));
+        let answer = client.next_message();
+        assert_eq!((&answer["id"], &answer["result"]["isError"]), (&json!(7), &json!(true)), "{answer}");
+        let text = tool_text(&answer);
+        assert!(text.contains(words) && text.contains("query (string, required)"), "{text}");
+        goes_on(&mut client);
+    }
+    client
+        .line(r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"\ud800","arguments":{}}}"#);
+    refused(&mut client, &json!(7), INVALID_PARAMS, &["params of tools/call", "`name`"]);
+}
+
+#[test]
 fn bytes_that_are_not_utf8_get_a_parse_error() {
     let home = Home::new();
     let mut client = ready(&home);

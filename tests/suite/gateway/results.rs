@@ -57,6 +57,40 @@ fn a_result_over_the_size_limit_is_cut_and_says_so() {
 }
 
 #[test]
+fn escapes_and_column_names_count_against_the_size_limit() {
+    const BYTES_MAX: usize = 64 * 1024;
+    let home = Home::new();
+    let mut client = ready(&home);
+    let columns = |count: usize, value: &str| {
+        let columns: Vec<String> =
+            (0..count).map(|at| format!("{value} as a_name_of_some_thirty_letters_{at:04}")).collect();
+        format!("select {}", columns.join(", "))
+    };
+    let texts = "select replace(printf('%.*c', 40000, 'z'), 'z', char(10)) as x";
+    for (sql, is_cut) in [
+        (texts.replace("char(10)", "'|'"), true),
+        (texts.to_owned(), true),
+        (texts.replace("char(10)", "'\\'"), true),
+        (texts.replace("char(10)", "'y'"), false),
+        (texts.replace("as x", ""), true),
+        (THOUSAND.replace("i from", "replace(hex(zeroblob(50)), '0', '|') from"), true),
+        (columns(2000, "'a text of forty letters, which is so long'"), true),
+        (columns(2000, "1"), true),
+        (columns(1000, "x'00112233445566778899aabbccddeeff00112233445566778899'"), true),
+        (format!("select 1 as \"{}\"", "n".repeat(100_000)), false),
+    ] {
+        let answer = client.call("execute_query", &json!({"query": sql, "limit": 1000}));
+        let (text, sql) = (tool_text(&answer), &sql[..50]);
+        let notes: usize = text.lines().filter(|line| line.starts_with('(')).map(|line| line.len() + 1).sum();
+        assert!(text.len() <= BYTES_MAX + notes && notes < 1000, "{} bytes: {sql}", text.len());
+        assert_eq!(text.starts_with('('), is_cut, "what is missing is said first: {sql}");
+    }
+    let answer = client.query(&columns(2000, "1"));
+    assert!(tool_text(&answer).contains(" columns of 2000 left out to fit the size limit"));
+    assert_eq!(tool_text(&client.query(&columns(500, "1"))).lines().last(), Some("(1 row)"));
+}
+
+#[test]
 fn by_default_a_result_is_as_large_as_clients_pass_on() {
     let home = Home::new();
     let mut client = ready(&home);

@@ -90,7 +90,10 @@ impl QueryContext {
 fn entries(data: &Fields<'_>) -> Option<Vec<Entry>> {
     let context: Value = data.read("queryContext")?;
     let listed = context.get("entries")?.as_array()?;
-    listed.iter().take(ENTRIES_MAX).map(entry).collect()
+    let mut entries = listed.iter().map(entry).collect::<Option<Vec<_>>>()?;
+    entries.sort_by_key(|entry| entry.priority);
+    entries.truncate(ENTRIES_MAX);
+    Some(entries)
 }
 
 fn entry(json: &Value) -> Option<Entry> {

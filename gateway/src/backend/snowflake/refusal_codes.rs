@@ -120,7 +120,9 @@ const CODES: [(&str, Reason, &str); 35] = [
 ];
 
 /// Parts of texts, in lower case, for codes that are not in the table.
-const TEXTS: [(&str, Reason, &str); 10] = [
+const TEXTS: [(&str, Reason, &str); 12] = [
+    ("incorrect username or password", Reason::Password, PASSWORD),
+    ("incorrect password", Reason::Password, PASSWORD),
     ("is not allowed to access snowflake", Reason::Network, NETWORK),
     ("network policy", Reason::Network, NETWORK),
     ("single-factor", Reason::SecondFactor, SINGLE_FACTOR),
@@ -147,6 +149,16 @@ impl Refusal {
     /// Whether sending the same again brings the user nearer to being locked.
     pub(super) fn locks(&self) -> bool {
         self.reason == Reason::Password
+    }
+
+    /// Whether a second factor was surely what was refused, so that the password beside it may be sent again.
+    pub(super) fn names_factor(&self) -> bool {
+        matches!(self.reason, Reason::Token | Reason::Passcode | Reason::SecondFactor)
+    }
+
+    /// Whether nothing is known of the refusal: it may be one of the password.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.reason == Reason::Other
     }
 
     /// Whether an error with this code wants a passcode, or another one.
@@ -180,6 +192,7 @@ mod tests {
             CODES.iter().filter(|(code, ..)| refusal(code, "").locks()).map(|(code, ..)| *code).collect();
         assert_eq!(locking, ["390100"]);
         assert!(!refusal("399999", "Incorrect something").locks());
+        assert!(refusal("399999", "Incorrect username or password was specified.").locks());
     }
 
     #[test]

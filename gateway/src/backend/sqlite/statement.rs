@@ -225,7 +225,9 @@ impl Runner<'_> {
     }
 
     fn collect(&self, statement: &mut Statement<'_>, collector: &mut Collector) -> Result<(), Error> {
-        let (columns, writes) = (collector.columns().len(), self.writes(statement));
+        // The client's; behind them may be counts of ours.
+        let columns = collector.columns().len() + collector.columns_cut();
+        let writes = self.writes(statement);
         let mut flow = if columns == 0 { Flow::Stop } else { Flow::More };
         let mut rows = statement.raw_query();
         loop {

@@ -79,6 +79,21 @@ fn check_client(
                 .iter()
                 .any(|domain| name.ends_with(domain))
     };
+    let lacks = |key: &Key, message: &str, hint: &str| Err(missing(paths, key, message, hint));
+    if server.client_id.is_none() && server.client_secret.is_some() {
+        let hint = "set the id that belongs to the client secret, or remove the secret";
+        return lacks(&keys::OAUTH_CLIENT_ID, "is not set, but a client secret is", hint);
+    }
+    // What one server's page has brought, and the client's secret, go to that server alone.
+    let other = match (server.token_url.as_ref(), page) {
+        (Some(url), None) if !is_snowflakes(url) => Some(&keys::OAUTH_AUTHORIZATION_URL),
+        (None, Some(url)) if !is_snowflakes(url) => Some(&keys::OAUTH_TOKEN_REQUEST_URL),
+        _ => None,
+    };
+    if let Some(key) = other {
+        let hint = "set both addresses of the identity provider, or none of them for Snowflake's own";
+        return lacks(key, "is not set, but the other address of the OAuth server is", hint);
+    }
     if server.client_id.is_some()
         || [server.token_url.as_ref(), page].into_iter().flatten().all(is_snowflakes)
     {

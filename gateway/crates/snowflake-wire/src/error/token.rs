@@ -18,18 +18,9 @@ pub struct TokenRefusal {
 impl TokenRefusal {
     /// Whether the code or refresh token that was shown is no good any more: expired, revoked or used.
     pub fn is_spent_grant(&self) -> bool {
-        match self.error.as_deref() {
-            None => matches!(self.status, 400 | 401),
-            Some(error) => !matches!(
-                error,
-                "invalid_client"
-                    | "unauthorized_client"
-                    | "unsupported_grant_type"
-                    | "server_error"
-                    | "temporarily_unavailable"
-                    | "slow_down"
-            ),
-        }
+        // Only if the server says so: a proxy's page, or too many requests, tell nothing of it.
+        let spent = ["invalid_grant", "interaction_required", "login_required", "consent_required"];
+        self.error.as_deref().is_some_and(|error| spent.contains(&error))
     }
 }
 

@@ -37,7 +37,12 @@ impl OAuthServer {
                 Ok(done) => return done,
                 Err(error) => error,
             };
-            maybe_processed |= !error.was_not_processed();
+            // That a 503 was not acted on is a promise of Snowflake's, not of every OAuth server.
+            let is_unclear = matches!(error, AttemptError::Status { status: 503, .. });
+            maybe_processed |= is_unclear || !error.was_not_processed();
+            if is_unclear && !may_repeat {
+                return Err(error.into_error(Operation::Token, self.host(), maybe_processed));
+            }
             let elapsed = failing_since.get_or_insert_with(Instant::now).elapsed();
             let Some(pause) = self.retry.pause(&error, replay, attempts, elapsed, dice()) else {
                 return Err(error.into_error(Operation::Token, self.host(), maybe_processed));

@@ -224,9 +224,9 @@ impl LoginManager {
         }
         let mut refusals = match held {
             Some(refusals) => refusals,
-            None => Arc::clone(&self.refusals).lock_owned().await,
+            None => self.refusals.clone().lock_owned().await,
         };
-        let recorded = refusals.record(done, Sent { stamp, by_browser: false });
+        let recorded = refusals.record(done, Sent::with(&self.settings.authenticator, stamp, false));
         drop(refusals);
         let logged_in = recorded?;
         self.store_token(logged_in.token).await;
@@ -327,7 +327,11 @@ impl LoginManager {
                 self.send(credentials).await
             }
         };
-        let logged_in = self.refusals.lock().await.record(done, Sent { stamp: None, by_browser })?;
+        let logged_in = self
+            .refusals
+            .lock()
+            .await
+            .record(done, Sent::with(&self.settings.authenticator, None, by_browser))?;
         self.store_token(logged_in.token).await;
         self.one_connection_only.store(self.remembered_token().await.is_none(), Ordering::Relaxed);
         Ok(logged_in.session)
@@ -353,7 +357,7 @@ impl LoginManager {
         if let (Err(Error::LogInRefused(failure)), Some(token)) = (&done, token) {
             self.remove_if_stale(failure, token, true).await;
         }
-        let sent = Sent { stamp, by_browser: true };
+        let sent = Sent::with(&self.settings.authenticator, stamp, true);
         let logged_in = self.refusals.lock().await.record(done, sent)?;
         self.one_connection_only.store(!access.is_renewable().await, Ordering::Relaxed);
         Ok(logged_in.session)
@@ -369,7 +373,9 @@ impl LoginManager {
         let with = |factor| Credentials::Password { password: password.clone(), factor };
         if let Some(token) = self.remembered_token().await {
             match self.send_for_approval(with(SecondFactor::MfaToken(token.clone()))).await {
-                Err(Error::LogInRefused(failure)) if self.remove_if_stale(&failure, token, false).await => {}
+                Err(Error::LogInRefused(failure))
+                    if self.remove_if_stale(&failure, token, false).await
+                        && Refusal::of(&failure).names_factor() => {}
                 done => return done,
             }
         }
@@ -398,7 +404,6 @@ impl LoginManager {
     async fn store_token(self: &Arc<Self>, token: Option<Secret>) {
         let Some(token) = token else { return };
         let manager = Arc::clone(self);
-        // A panic in it is in the log.
         let _ = spawn_blocking(move || manager.tokens.store(&token)).await;
     }
 

@@ -3,7 +3,8 @@
 //!
 //! A wrong password stands for [`PASSWORD_PAUSE`], and what a browser brought for [`BROWSER_PAUSE`]. After every
 //! other refusal (a network policy, a missed approval, a stale code) the next call tries again, all clients
-//! together [`REFUSALS_PER_MINUTE_MAX`] times a minute. Who waited for a log-in that was refused gets its
+//! together [`REFUSALS_PER_MINUTE_MAX`] times a minute; a password that is refused [`UNKNOWN_MAX`] times under
+//! codes that are not known stands as a wrong one. Who waited for a log-in that was refused gets its
 //! refusal.
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use crate::backend::BackendError;
 use crate::backend::snowflake::failure::of_connection;
 use crate::backend::snowflake::refusal_codes::Refusal;
+use crate::backend::snowflake::settings::Authenticator;
 use snowflake_wire::Error;
 
 /// How long a refused password counts. Snowflake locks a user after five wrong passwords in a row, for fifteen
@@ -26,6 +28,9 @@ const BROWSER_PAUSE: Duration = Duration::from_secs(30);
 /// Refused log-ins in [`MINUTE`], of all clients together, after which the next one waits.
 const REFUSALS_PER_MINUTE_MAX: usize = 6;
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// Passwords in a row that are refused for a reason that is not known, before it is taken for a wrong password.
+const UNKNOWN_MAX: usize = 3;
 
 /// How long `status` tells of a refusal.
 const SHOWN_FOR: Duration = PASSWORD_PAUSE;
@@ -40,6 +45,20 @@ pub(super) struct Sent {
     pub(super) stamp: Stamp,
     /// Whether a browser brought it.
     pub(super) by_browser: bool,
+    /// Whether it had a password.
+    pub(super) has_password: bool,
+}
+
+impl Sent {
+    pub(super) fn with(authenticator: &Authenticator, stamp: Stamp, by_browser: bool) -> Self {
+        let has_password = matches!(
+            authenticator,
+            Authenticator::Password(_)
+                | Authenticator::SecondFactor { .. }
+                | Authenticator::PasscodeInPassword(_)
+        );
+        Self { stamp, by_browser, has_password }
+    }
 }
 
 /// The outcome of the log-ins so far.
@@ -50,6 +69,8 @@ pub(super) struct RefusalCache {
     refused: Option<Refused>,
     /// When log-ins were refused, the last [`REFUSALS_PER_MINUTE_MAX`] of them.
     recent: VecDeque<Instant>,
+    /// Passwords in a row that were refused under codes that are not known.
+    unknown: usize,
     /// Why there were no credentials to send, the last time.
     missing: Option<BackendError>,
 }
@@ -74,7 +95,11 @@ impl RefusalCache {
                 Ok(done)
             }
             Err(error @ Error::LogInRefused(_)) => {
-                let (at, pause) = (Instant::now(), pause(&error, sent));
+                let is_unknown = error.failure().is_some_and(|failure| Refusal::of(failure).is_unknown());
+                self.unknown = if sent.has_password && is_unknown { self.unknown + 1 } else { 0 };
+                let may_be_password = self.unknown >= UNKNOWN_MAX;
+                let pause = if may_be_password { PASSWORD_PAUSE } else { pause(&error, sent) };
+                let at = Instant::now();
                 let error = refused(&error, pause, sent);
                 tracing::warn!(code = error.code, pause_s = pause.as_secs(), "a log-in was refused");
                 self.last_succeeded = false;
@@ -169,7 +194,7 @@ mod tests {
     use crate::backend::ErrorKind;
     use snowflake_wire::Failure;
 
-    const BY_FILE: Sent = Sent { stamp: None, by_browser: false };
+    const BY_FILE: Sent = Sent { stamp: None, by_browser: false, has_password: false };
 
     fn refusal(code: &str) -> Result<(), Error> {
         let failure = Failure {
@@ -180,6 +205,21 @@ mod tests {
             query_id: None,
         };
         Err(Error::LogInRefused(Box::new(failure)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_password_refused_for_unknown_reasons_is_taken_for_a_wrong_one_in_time() {
+        let mut cache = RefusalCache::default();
+        let sent = Sent { has_password: true, ..BY_FILE };
+        for time in 1..=UNKNOWN_MAX {
+            cache.check(Some(&None), Instant::now()).unwrap();
+            let told = cache.record(refusal("399999"), sent).unwrap_err();
+            assert_eq!(told.message.contains("10 min"), time == UNKNOWN_MAX, "{told:?}");
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        cache.check(Some(&None), Instant::now()).unwrap_err();
+        tokio::time::advance(PASSWORD_PAUSE).await;
+        cache.check(Some(&None), Instant::now()).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -220,7 +260,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_a_browser_brought_is_not_asked_for_again_at_once() {
         let mut cache = RefusalCache::default();
-        let told = cache.record(refusal("390191"), Sent { stamp: None, by_browser: true }).unwrap_err();
+        let told = cache.record(refusal("390191"), Sent { by_browser: true, ..BY_FILE }).unwrap_err();
         assert!(
             told.message.contains("not tried again for 30 s, because each attempt opens a page"),
             "{told}"
