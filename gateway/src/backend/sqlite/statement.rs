@@ -11,6 +11,8 @@ use super::diagnosis::is_hot_journal;
 use super::failure::{breaks_connection, cancelled, from_sqlite, several_statements};
 use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
+use super::names::quoted;
+use super::tokens::Tokens;
 use super::{oversize, value};
 use crate::backend::journal::wait_unless;
 use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction, WriteJournal};
@@ -128,7 +130,13 @@ impl Runner<'_> {
         if sql.contains('\0') {
             return Err(plain("the statement contains a NUL character", "remove it").into());
         }
-        let compiled = self.compile(sql)?;
+        let compiled = match self.compile(sql) {
+            Err(_) if is_alter(sql) => {
+                self.reload_schemas();
+                self.compile(sql)?
+            }
+            done => done?,
+        };
         if compiled.statement.parameter_count() > 0 {
             let next_step = "write the values into the statement; ?, :name, @name and $name cannot be bound";
             return Err(plain("the statement has parameters", next_step).into());
@@ -138,6 +146,20 @@ impl Runner<'_> {
             return Err(self.read_only_error().into());
         }
         Ok(compiled)
+    }
+
+    /// Has SQLite notice what others have changed in the schemas of the open files. It does by itself where a
+    /// name is not found, but not for a column that ALTER names.
+    fn reload_schemas(&self) {
+        self.guard.enter(Phase::Internal);
+        let names = self.connection.prepare("SELECT name FROM pragma_database_list").and_then(|mut list| {
+            list.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()
+        });
+        for name in names.unwrap_or_default() {
+            // It fails for a file that is locked: then so does the statement, which says why.
+            let sql = format!("SELECT 1 FROM {}.sqlite_schema LIMIT 1", quoted(&name));
+            let _ = self.connection.query_row(&sql, [], |_| Ok(()));
+        }
     }
 
     /// Asks whether a write may run; one that is rolled back does not count as a write.
@@ -308,4 +330,8 @@ fn is_interruption(error: &Error) -> bool {
 
 fn plain(message: &str, next_step: &str) -> BackendError {
     BackendError::new(ErrorKind::Statement, message).with_next_step(next_step)
+}
+
+fn is_alter(sql: &str) -> bool {
+    Tokens::of(sql).next().and_then(|first| first.name()).is_some_and(|word| word == "alter")
 }

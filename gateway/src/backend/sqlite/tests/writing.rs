@@ -207,3 +207,19 @@ async fn concurrent_writers_wait_for_each_other() {
     }
     assert_eq!(one.text(COUNT).await, "43");
 }
+
+#[tokio::test]
+async fn alter_finds_the_columns_that_another_connection_has_made() {
+    let fixture = Fixture::shop().writable();
+    let mut client = fixture.client("shop").await;
+    client.sql("CREATE TABLE g(a, b)").await.unwrap();
+    for number in 0..3 {
+        let other = rusqlite::Connection::open(fixture.path("shop.db")).unwrap();
+        let (from, to) =
+            (if number == 0 { "a".to_owned() } else { format!("d{}", number - 1) }, format!("c{number}"));
+        client.sql(&format!("ALTER TABLE g RENAME COLUMN {from} TO {to}")).await.unwrap();
+        other.execute_batch(&format!("ALTER TABLE g RENAME COLUMN {to} TO d{number}")).unwrap();
+    }
+    client.sql("ALTER TABLE shop.g DROP COLUMN d2").await.unwrap();
+    client.sql("ALTER TABLE g DROP COLUMN d2").await.unwrap_err();
+}
