@@ -15,9 +15,11 @@ use super::{now_ms, remembered};
 /// The layout that this build reads and writes; any other is set aside.
 const LAYOUT: i32 = 1;
 
-/// How long another process may hold the file while it is opened. Later SQLite does not wait at all: see
-/// `thread`.
-const OPENING_TIMEOUT: Duration = Duration::from_millis(250);
+/// How long another process may hold the file while it is opened: at first the gateway before, which is closing
+/// it, and on a busy machine takes its time; later somebody who keeps it. Once it is open SQLite does not wait at
+/// all: see `thread`.
+pub(super) const FIRST_OPENING_TIMEOUT: Duration = Duration::from_millis(1500);
+pub(super) const OPENING_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Memory for pages, in KiB, and statements that stay prepared: more than there are.
 const CACHE_KIB: i64 = 1024;
@@ -122,11 +124,11 @@ pub(super) fn is_unusable(error: &rusqlite::Error) -> bool {
 
 impl OpenFile {
     /// Opens the file, or makes it.
-    pub(super) fn open(path: &Path) -> Result<Self, Unopened> {
+    pub(super) fn open(path: &Path, wait: Duration) -> Result<Self, Unopened> {
         prepare(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(OPENING_TIMEOUT)?;
+        connection.busy_timeout(wait)?;
         let layout = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if layout == 0 {
             // Before anything is in it. Other files are converted once they have much to give back; for them

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::ErrorCode;
 
 use super::StateError;
-use super::file::{self, OpenFile, Unopened};
+use super::file::{self, FIRST_OPENING_TIMEOUT, OPENING_TIMEOUT, OpenFile, Unopened};
 use super::jobs::Job;
 use super::reserve::Reserve;
 
@@ -169,7 +169,8 @@ impl StateFile {
 
     fn open_anew(&self) -> Result<OpenFile, String> {
         let path: &Path = &self.known.path;
-        let why = match OpenFile::open(path) {
+        let wait = if self.tried_at.is_none() { FIRST_OPENING_TIMEOUT } else { OPENING_TIMEOUT };
+        let why = match OpenFile::open(path, wait) {
             Ok(open) => return Ok(open),
             Err(Unopened::Later(cause)) => return Err(cause),
             Err(Unopened::Unusable(why)) => why,
@@ -179,7 +180,7 @@ impl StateFile {
         let said = format!("{why}; it was set aside as {}", aside.display());
         tracing::error!(file = %path.display(), "the state file is unusable: {said}");
         self.known.problems().set_aside = Some(said);
-        OpenFile::open(path).map_err(|error| match error {
+        OpenFile::open(path, OPENING_TIMEOUT).map_err(|error| match error {
             Unopened::Later(cause) | Unopened::Unusable(cause) => cause,
         })
     }
