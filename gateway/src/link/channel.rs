@@ -20,7 +20,7 @@ use rmcp::model::{
 };
 use rmcp::service::TxJsonRpcMessage;
 use snowgate_link::{GatewayLink, MESSAGE_BYTES_MAX};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,7 @@ use super::lines::{answer_line, error_line, is_failure, oversize_error, text_byt
 use super::outbox::{Outbox, Unwritten};
 use super::parcel::Parcel;
 use super::pins::PinSlot;
+use super::stream::LinkStream;
 use crate::intake::{
     Admission, Arrival, Cancelled, Limits, Next, Rejection, RequestKind, RunningRequest, number_of,
 };
@@ -46,18 +47,6 @@ const SUBSCRIPTIONS_MAX: usize = 8;
 
 /// A message that `rmcp` sends.
 type Outgoing = TxJsonRpcMessage<RoleServer>;
-
-/// What a connection's bytes come from and go to: a reference reads and writes, so both sides share it.
-pub(super) trait LinkStream: Send + Sync + 'static {
-    /// The side that reads and writes.
-    fn half(&self) -> impl AsyncRead + AsyncWrite + Unpin + Send + '_;
-}
-
-impl LinkStream for interprocess::local_socket::tokio::Stream {
-    fn half(&self) -> impl AsyncRead + AsyncWrite + Unpin + Send + '_ {
-        self
-    }
-}
 
 /// One connection's requests and writing side.
 pub(super) struct Channel<S> {

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
-use super::channel::{Channel, LinkStream};
+use super::channel::Channel;
+use super::stream::LinkStream;
 use crate::shared::HoldPermit;
 
 /// Rides with a request through `rmcp`, and tells the channel when its handler has ended.

@@ -16,7 +16,8 @@ use snowgate_link::{Incoming as LinkEvent, ProtocolError};
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::channel::{Channel, LinkStream};
+use super::channel::Channel;
+use super::stream::LinkStream;
 use crate::intake::{Message, Rejection, classify_line, no_room};
 use crate::shared::{HEAVY_BYTES, HoldPermit, ReadPermit, Shared};
 

@@ -3,8 +3,8 @@
 //! `connection` serves one peer, from its hello on (`handshake`) to the end; `hellos` bounds how many open
 //! their sessions at once. `channel` holds a session's
 //! requests and the writing side, `outbox` what waits to be written, `pins` which lines the shim keeps for
-//! the next gateway, `lines` messages as text; `transport` reads, and carries messages between the intake and `rmcp`. `control` answers
-//! `status`, `sessions`, `login` (`log_in`), `stop` and `restart`.
+//! the next gateway, `lines` messages as text; `transport` reads (a `stream`), and carries messages between the
+//! intake and `rmcp`. `control` answers `status`, `sessions`, `login` (`log_in`), `stop` and `restart`.
 
 mod channel;
 mod client_settings;
@@ -20,6 +20,7 @@ mod outbox;
 mod parcel;
 mod pins;
 mod restore;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod transport;

@@ -18,7 +18,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::channel::{Channel, LinkStream};
+use super::channel::Channel;
+use super::stream::LinkStream;
 use super::transport::LinkTransport;
 use crate::backend::fake::{Event, Script};
 use crate::config::Config;

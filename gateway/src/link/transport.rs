@@ -23,11 +23,12 @@ use snowgate_link::frame::Decoder;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::channel::{Channel, LinkStream};
+use super::channel::Channel;
 use super::handler_guard::HandlerGuard;
 use super::inbound::{Closed, Event, Inbound, Line, Stamp};
 use super::parcel::Parcel;
 use super::pins::PinSlot;
+use super::stream::LinkStream;
 use crate::intake::{
     Arrival, Incoming, Message, Next, Rejection, cancel_of, facts_of, forward, initialized, parse_request,
     register,

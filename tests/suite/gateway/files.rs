@@ -78,6 +78,7 @@ fn files_that_are_no_databases_harm_only_themselves() {
     assert!(worked(&tables).contains("b|main|t|"), "{tables}");
     let text = home.run(&["status"]);
     assert!(text.stdout.contains("no SQLite file, but an HTML page"), "{}", text.stdout);
+    assert!(text.stdout.contains("a_link.db: "), "what is left out, too: {}", text.stdout);
 }
 
 #[test]

@@ -73,7 +73,7 @@ pub(super) fn databases(all: &Databases, verdicts: &[(&Database, Verdict)], caps
     rows.extend(unreadable);
     for left in all.left_out.iter().take(LEFT_OUT_SHOWN_MAX) {
         let name = left.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        rows.push(row(name, "left out", format!("file {}: {}", left.path.display(), left.why)));
+        rows.push(row(name, "left out", left.said()));
     }
     if let Some(more) = all.left_out.len().checked_sub(LEFT_OUT_SHOWN_MAX).filter(|more| *more > 0) {
         rows.push(vec![None, Some("left out".into()), Some(format!("and {more} more files"))]);

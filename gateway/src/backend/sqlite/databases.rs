@@ -39,6 +39,13 @@ pub(super) struct LeftOut {
     pub(super) why: String,
 }
 
+impl LeftOut {
+    /// For people.
+    pub(super) fn said(&self) -> String {
+        format!("file {}: {}", self.path.display(), self.why)
+    }
+}
+
 /// The databases at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Databases {

@@ -45,7 +45,7 @@ pub use settings::SqliteSettings;
 use self::catalog::said;
 use self::checkups::Checkups;
 use self::connection::SqliteConnection;
-use self::databases::{Database, Databases};
+use self::databases::{Database, Databases, LeftOut};
 use self::folder::Folder;
 use self::guard::Guard;
 use self::interrupt::Interrupt;
@@ -80,11 +80,12 @@ impl Files {
 
     /// What keeps databases from being served, for people.
     fn problem(&self) -> Option<String> {
+        let folder = self.folder.last_look();
         let unreadable = self.checkups.problems();
-        let more = unreadable.len().saturating_sub(PROBLEMS_SHOWN_MAX);
-        let folder = self.folder.last_look().problem;
+        let not_served = unreadable.iter().map(said).chain(folder.left_out.iter().map(LeftOut::said));
+        let more = (unreadable.len() + folder.left_out.len()).saturating_sub(PROBLEMS_SHOWN_MAX);
         let mut problems: Vec<String> =
-            folder.iter().chain(unreadable.iter().take(PROBLEMS_SHOWN_MAX)).map(said).collect();
+            folder.problem.iter().map(said).chain(not_served.take(PROBLEMS_SHOWN_MAX)).collect();
         if more > 0 {
             problems.push(format!("and {more} more databases cannot be opened: list_databases says why"));
         }
