@@ -21,6 +21,29 @@ pub struct Context {
     /// The current schema of that database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+    /// Whether the user's other roles count, too; `None`: what the log-in selects. Backends without roles ignore it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secondary_roles: Option<SecondaryRoles>,
+}
+
+/// Which of the user's other roles count besides the context's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecondaryRoles {
+    /// All of them.
+    All,
+    /// None.
+    None,
+}
+
+impl SecondaryRoles {
+    /// As SQL and a configuration write it, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::None => "none",
+        }
+    }
 }
 
 /// "role R, database D": the parts that are set.
@@ -38,6 +61,10 @@ impl fmt::Display for Context {
                 write!(f, "{separator}{what} {name}")?;
                 separator = ", ";
             }
+        }
+        if let Some(roles) = self.secondary_roles {
+            write!(f, "{separator}secondary roles {}", roles.name())?;
+            separator = ", ";
         }
         if separator.is_empty() { f.write_str("what the log-in selects") } else { Ok(()) }
     }

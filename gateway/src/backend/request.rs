@@ -6,7 +6,9 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Caps, Catalog, Collector, Context, WriteJournal};
+use sql_gate::Statement;
+
+use super::{Caps, Catalog, Collector, Context, Held, Ownership, RowFilter, StatementGate, WriteJournal};
 
 /// How a statement is wrapped in a transaction of its own.
 ///
@@ -84,6 +86,14 @@ pub struct Request {
     pub earlier: Option<String>,
     /// Asked before anything is changed; never for a statement that only reads.
     pub journal: Arc<dyn WriteJournal>,
+    /// What has been read of a statement's text; `None` for everything else.
+    pub statement: Option<Arc<Statement>>,
+    /// Whose connection it runs on: set by the pool.
+    pub ownership: Ownership,
+    /// Decides whether a statement may run.
+    pub gate: Arc<dyn StatementGate>,
+    /// Which rows of a list of objects are left in; `None`: all.
+    pub row_filter: Option<Arc<dyn RowFilter>>,
 }
 
 /// The result of a request that succeeded.
@@ -97,12 +107,20 @@ pub struct Completion {
     pub query_id: Option<String>,
     /// The context that the connection is in afterwards, where the backend reports it.
     pub context: Option<Context>,
+    /// What of its session's own the connection holds afterwards. Filled in by the pool.
+    pub held: Held,
 }
 
 impl Completion {
     /// The result of [`Operation::UseContext`].
     pub(crate) fn of_context(context: Context) -> Self {
         let nothing = Caps { rows_max: 0, bytes_max: 0, count_rows_max: 0 };
-        Self { rows: Collector::new(nothing), affected: None, query_id: None, context: Some(context) }
+        Self {
+            rows: Collector::new(nothing),
+            affected: None,
+            query_id: None,
+            context: Some(context),
+            held: Held::default(),
+        }
     }
 }

@@ -4,7 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{BackendError, Completion, Context, ErrorKind, LogInError, LogInNeed, LogInRequest, Request};
+use sql_gate::Dialect;
+
+use super::{
+    BackendError, Completion, Context, ErrorKind, Held, LogInError, LogInNeed, LogInRequest, Request,
+};
 
 /// A boxed future: what lets [`Backend`] and [`Connection`] be trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +30,14 @@ pub trait Backend: Send + Sync + 'static {
     /// The account at the other end, in the one form that tells it from others, where the backend has accounts.
     fn account(&self) -> Option<&str> {
         None
+    }
+
+    /// Whose SQL its statements are.
+    fn dialect(&self) -> Dialect;
+
+    /// Whether its engine tells which objects a statement touches: then the backend asks the request's gate.
+    fn sees_objects(&self) -> bool {
+        false
     }
 
     /// Whether quotes around a name that a tool is given are read as SQL reads them. Elsewhere they are part of it.
@@ -116,6 +128,32 @@ pub trait Connection: Send {
 
     /// Whether the connection can serve another request; if not, a pool drops it.
     fn is_usable(&self) -> bool;
+
+    /// The context that it is in, where that is known: a pool prefers the connection that need not be switched.
+    fn context(&self) -> Option<Context> {
+        None
+    }
+
+    /// What of a session's own it holds now. Known without asking, after each request.
+    fn held(&self) -> Held {
+        Held::default()
+    }
+
+    /// Rolls back what is open and removes all that [`Connection::held`] names, so that another session can have it.
+    ///
+    /// # Errors
+    /// It could not, or not all: the connection must be closed.
+    fn reset(&mut self) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Asks the other end whether the connection still works.
+    ///
+    /// # Errors
+    /// It does not: the connection must be closed.
+    fn check(&mut self) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// Stops what a connection runs. A signal returns at once; [`Connection::run`] has the matrix of what

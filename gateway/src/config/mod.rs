@@ -47,6 +47,7 @@ pub use load::Config;
 pub use paths::{Paths, PathsError};
 pub use reference::reference;
 pub use sections::{
-    BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
+    BackendKind, GatewayConfig, IsolationLevel, LEASE_IDLE, LimitsConfig, NameLists, PIN_IDLE, PoolConfig,
+    ProfileConfig, ProfileMatch, SessionConfig, SqliteConfig, ValidatorConfig,
 };
 pub use settings::{Origin, Settings};

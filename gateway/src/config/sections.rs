@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sql_gate::ClassSet;
 use tracing::Level;
 
 use super::Paths;
@@ -12,6 +13,7 @@ use super::keys;
 use super::keys::Key;
 use super::kind::Value;
 use super::settings::{ProfileSettings, Settings};
+use crate::backend::SecondaryRoles;
 
 const SECONDS_PER_MINUTE: u64 = 60;
 
@@ -100,9 +102,105 @@ pub struct LimitsConfig {
     pub count_rows_max: u64,
 }
 
-/// `[profiles.NAME]`: the context a session of this profile starts with. Names have 1 to 255 characters.
+/// How much of a connection a session has to itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IsolationLevel {
+    /// A connection of its own, closed with the session.
+    Strict,
+    /// A shared one, and one of its own for as long as it holds state.
+    #[default]
+    Moderate,
+    /// A shared one: statements that make state are refused, identical reads at the same time run once.
+    Relaxed,
+}
+
+impl IsolationLevel {
+    /// As a configuration and people name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Moderate => "moderate",
+            Self::Relaxed => "relaxed",
+        }
+    }
+}
+
+/// Who a profile is for: each pattern that is set must fit. `*` is any text; in `folder`, `*` stays within one folder
+/// and `**` does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileMatch {
+    /// The client's own name.
+    pub client: Option<String>,
+    /// The file name, or the path, of the program that launched the shim.
+    pub parent: Option<String>,
+    /// The client's working directory.
+    pub folder: Option<String>,
+    /// The name of an API key.
+    pub key: Option<String>,
+}
+
+/// The lists of names of a profile, as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NameLists {
+    /// Databases that may be used; empty: all.
+    pub allowed_databases: Vec<String>,
+    /// Databases that may not.
+    pub denied_databases: Vec<String>,
+    /// Schemas that may be used; empty: all.
+    pub allowed_schemas: Vec<String>,
+    /// Schemas that may not.
+    pub denied_schemas: Vec<String>,
+    /// Tables and views that may be used; empty: all.
+    pub allowed_tables: Vec<String>,
+    /// Tables and views that may not.
+    pub denied_tables: Vec<String>,
+}
+
+/// A program that is asked about each statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidatorConfig {
+    /// The program and its arguments: `profiles.NAME.validator`.
+    pub command: Vec<String>,
+    /// Whether it is given the statement's text: `profiles.NAME.validator_text`.
+    pub sends_text: bool,
+}
+
+/// `[profiles.NAME]`: the policy for the sessions of this profile, and the context they start with. Names have 1 to 255
+/// characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileConfig {
+    /// Who it is for; the first profile of the file that fits.
+    pub matches: Vec<ProfileMatch>,
+    /// The connection; `None`: the default one.
+    pub connection: Option<String>,
+    /// Which of the user's other roles count.
+    pub secondary_roles: Option<SecondaryRoles>,
+    /// How much of a connection a session has to itself.
+    pub isolation: IsolationLevel,
+    /// The classes of statements that are allowed; `None`: those that the connection's `read_only` leaves.
+    pub statements: Option<ClassSet>,
+    /// Which names may be used.
+    pub names: NameLists,
+    /// The tools that are offered; `None`: all.
+    pub tools: Option<Vec<String>>,
+    /// Rows of one result; `None`: `limits.rows_max`, which it never exceeds.
+    pub rows_max: Option<u64>,
+    /// Bytes of one result; `None`: `limits.bytes_max`, which it never exceeds.
+    pub bytes_max: Option<u64>,
+    /// Run time of one statement; `None`: `limits.statement_timeout_ms`, which it never exceeds.
+    pub statement_timeout: Option<Duration>,
+    /// Requests of one session that run at once; `None`: `gateway.session_requests_max`, which it never exceeds.
+    pub requests_max: Option<usize>,
+    /// How long a session's last connection stays its favourite; `None`: [`LEASE_IDLE`].
+    pub lease_idle: Option<Duration>,
+    /// How long a connection that a session holds for its state may be unused; `None`: [`PIN_IDLE`].
+    pub pin_idle: Option<Duration>,
+    /// Whether the log-in must be an agent's session.
+    pub require_agent_session: bool,
+    /// The session scope that the log-in must have.
+    pub require_scope: Option<String>,
+    /// Who is asked about each statement.
+    pub validator: Option<ValidatorConfig>,
     /// The role.
     pub role: Option<String>,
     /// The warehouse.
@@ -112,6 +210,12 @@ pub struct ProfileConfig {
     /// The schema.
     pub schema: Option<String>,
 }
+
+/// `profiles.NAME.lease_idle_ms` where it is not set.
+pub const LEASE_IDLE: Duration = Duration::from_secs(30);
+
+/// `profiles.NAME.pin_idle_ms` where it is not set.
+pub const PIN_IDLE: Duration = Duration::from_secs(300);
 
 impl BackendKind {
     /// The name of the connection that the section of this kind defines.
@@ -193,6 +297,7 @@ impl ProfileConfig {
             warehouse: text("warehouse"),
             database: text("database"),
             schema: text("schema"),
+            ..Self::default()
         }
     }
 }

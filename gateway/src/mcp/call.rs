@@ -18,10 +18,10 @@ use super::tool_call::ToolCall;
 use super::tool_name::ToolName;
 use super::{NAME_BYTES_MAX, failure, own_settings, session_info};
 use crate::backend::{
-    BackendError, BoxFuture, Caps, Catalog, Completion, Context, ErrorKind, Operation, Relation,
-    RelationKind, Request, RequestOrigin, Transaction, WriteJournal,
+    BackendError, BoxFuture, Caps, Catalog, Completion, Context, ErrorKind, OpenGate, Operation, Ownership,
+    Relation, RelationKind, Request, RequestOrigin, Transaction, WriteJournal,
 };
-use crate::multiplexer::{RunTimes, StopReason, stopped_while_waiting};
+use crate::multiplexer::{RunTimes, StopReason, Terms, stopped_while_waiting};
 use crate::session::{CONTEXT_BYTES_MAX, NoRoom, Reservation, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
@@ -250,7 +250,7 @@ impl Call<'_> {
         arguments: args::SetContext,
     ) -> Result<CallToolResult, CallError> {
         let args::SetContext { role, warehouse, database, schema } = arguments;
-        let wanted = Context { role, warehouse, database, schema };
+        let wanted = Context { role, warehouse, database, schema, secondary_roles: None };
         if wanted == Context::default() {
             let why = "name a role, warehouse, database or schema to change to";
             return Err(InvalidArguments::new(tool, why).into());
@@ -277,7 +277,6 @@ impl Call<'_> {
             self.session,
             &self.facts.context,
             pool.backend(),
-            &self.shared.config,
             &self.shared.paths.config_file,
         ))
     }
@@ -292,7 +291,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
-        let limits = &self.shared.config.limits;
+        let limits = &self.session.profile.caps;
         let Work { operation, rows_max, earlier, journal } = work;
         let request = Request {
             context,
@@ -306,6 +305,10 @@ impl Call<'_> {
             },
             earlier,
             journal,
+            statement: None,
+            ownership: Ownership::Shared,
+            gate: Arc::new(OpenGate),
+            row_filter: None,
         };
         let pool = self.shared.pool(&self.session.profile).await?;
         let transaction = match &request.operation {
@@ -315,7 +318,7 @@ impl Call<'_> {
         // Before a connection is asked for: a client that does not read holds none while it waits.
         let reservation = self.reserve(&request).await?;
         let mut times = RunTimes::default();
-        let done = pool.run_timed(request, self.wait_for_stop(), &mut times).await;
+        let done = pool.run_on(request, &Terms::default(), self.wait_for_stop(), &mut times).await;
         self.note_run(&times, &done);
         let query_id = done.as_ref().map_or_else(|error| &error.query_id, |done| &done.query_id);
         if let Some(query_id) = query_id {
@@ -399,7 +402,7 @@ impl Call<'_> {
     }
 
     fn rows_max(&self) -> u64 {
-        self.shared.config.limits.rows_max
+        self.session.profile.caps.rows_max
     }
 }
 

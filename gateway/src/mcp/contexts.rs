@@ -127,6 +127,7 @@ impl Call<'_> {
             warehouse: change.warehouse.or(now.warehouse),
             database: change.database.or(now.database),
             schema,
+            secondary_roles: change.secondary_roles.or(now.secondary_roles),
         };
         self.shared.resolve(&self.session.profile, &wanted).await
     }

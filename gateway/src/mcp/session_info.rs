@@ -7,7 +7,6 @@ use snowgate_link::BUILD;
 
 use super::own_settings;
 use crate::backend::Backend;
-use crate::config::Config;
 use crate::session::{Session, SessionContext};
 
 /// The session, as its client may know it; `context`: the one that the request runs in.
@@ -15,11 +14,10 @@ pub(super) fn render(
     session: &Session,
     context: &SessionContext,
     backend: &dyn Backend,
-    config: &Config,
     file: &Path,
 ) -> Value {
     let (client, counts) = (session.client(), session.counters.counts());
-    let statement_timeout = config.limits.statement_timeout.as_millis();
+    let statement_timeout = session.profile.caps.statement_timeout.as_millis();
     let mut info = json!({
         "session": session.key.id,
         "profile": session.profile.name,
@@ -29,10 +27,10 @@ pub(super) fn render(
         "context": backend.completed(&context.context),
         "context_from": context.origin.name(),
         "limits": {
-            "rows_max": config.limits.rows_max,
-            "bytes_max": config.limits.bytes_max,
+            "rows_max": session.profile.caps.rows_max,
+            "bytes_max": session.profile.caps.bytes_max,
             "statement_timeout_ms": u64::try_from(statement_timeout).unwrap_or(u64::MAX),
-            "requests_max": config.gateway.session_requests_max,
+            "requests_max": session.profile.caps.requests_max,
         },
         "requests": counts.requests,
         "rows": counts.rows,

@@ -170,7 +170,13 @@ mod tests {
         for row in rows {
             collector.push(row.iter().map(|cell| cell.map(str::to_owned)).collect());
         }
-        Completion { rows: collector, affected: None, query_id: None, context: None }
+        Completion {
+            rows: collector,
+            affected: None,
+            query_id: None,
+            context: None,
+            held: crate::backend::Held::default(),
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod manager;
 mod pool;
 mod slots;
 mod stop;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) use errors::stopped_while_waiting;
 pub use pool::{Pool, PoolStatus, RunTimes};
 pub use stop::StopReason;
+pub use terms::Terms;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 

@@ -14,6 +14,7 @@ use super::errors;
 use super::manager::Manager;
 use super::slots::{SlotPermit, Slots};
 use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
+use super::terms::Terms;
 use crate::backend::{Backend, BackendError, Completion, ErrorKind, Place, Request};
 use crate::config::PoolConfig;
 
@@ -131,19 +132,21 @@ impl Pool {
         request: Request,
         stop: impl Future<Output = StopReason> + Send,
     ) -> Result<Completion, BackendError> {
-        self.run_timed(request, stop, &mut RunTimes::default()).await
+        self.run_on(request, &Terms::default(), stop, &mut RunTimes::default()).await
     }
 
-    /// As [`Pool::run`], and fills in `times`.
+    /// As [`Pool::run`], on the terms of the request's session, and fills in `times`.
     ///
     /// # Errors
     /// Those of [`Pool::run`].
-    pub async fn run_timed(
+    pub async fn run_on(
         &self,
         request: Request,
+        terms: &Terms,
         stop: impl Future<Output = StopReason> + Send,
         times: &mut RunTimes,
     ) -> Result<Completion, BackendError> {
+        let _ = terms;
         let began = Instant::now();
         let mut stop = pin!(stop);
         let leased = tokio::select! {

@@ -26,7 +26,7 @@ pub use context::{ContextOrigin, INHERITED, SessionContext, fallback_notice, inh
 pub use counters::Counters;
 pub use keeper::{KEEP_INTERVAL, Keeper};
 pub use opening::Opening;
-pub use profile::{Profile, Profiles};
+pub use profile::{Profile, ProfileCaps, Profiles};
 pub use results::{NoRoom, Reservation, ResultMemory, ResultShare};
 pub use resume_state::{CONTEXT_BYTES_MAX, ResumeState};
 use snowgate_link::hello::{Origin, SessionKey};

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use sql_gate::{ClassSet, NameRules};
 
 use crate::backend::Context;
-use crate::config::{Config, ProfileConfig, UnknownProfile};
+use crate::config::{
+    Config, IsolationLevel, LEASE_IDLE, PIN_IDLE, ProfileConfig, UnknownProfile, ValidatorConfig,
+};
 
 /// A profile, as its sessions use it. Immutable: a change of the configuration counts from the next start on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +22,61 @@ pub struct Profile {
     pub read_only: bool,
     /// The context its sessions start in, as written: the backend completes it.
     pub context: Context,
+    /// How much of a connection a session has to itself.
+    pub isolation: IsolationLevel,
+    /// The classes of statements that it allows.
+    pub statements: ClassSet,
+    /// Which names may be used.
+    pub names: Arc<NameRules>,
+    /// The tools that its sessions are offered; `None`: all.
+    pub tools: Option<Vec<String>>,
+    /// What one result may hold, and how long a statement may run.
+    pub caps: ProfileCaps,
+    /// How long a session's last connection stays its favourite.
+    pub lease_idle: Duration,
+    /// How long a connection that a session holds for its state may be unused.
+    pub pin_idle: Duration,
+    /// Whether the log-in must be an agent's session.
+    pub require_agent_session: bool,
+    /// The session scope that the log-in must have.
+    pub require_scope: Option<String>,
+    /// Who is asked about each statement.
+    pub validator: Option<ValidatorConfig>,
+}
+
+/// What one request of a session may take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileCaps {
+    /// Rows of one result.
+    pub rows_max: u64,
+    /// Bytes of one result.
+    pub bytes_max: u64,
+    /// Rows counted past a cut result.
+    pub count_rows_max: u64,
+    /// Run time of one statement.
+    pub statement_timeout: Duration,
+    /// Requests of one session that run at once.
+    pub requests_max: usize,
+}
+
+impl ProfileCaps {
+    /// Those of `settings`, none of them above those of `config`.
+    fn of(config: &Config, settings: &ProfileConfig) -> Self {
+        let (limits, gateway) = (&config.limits, &config.gateway);
+        fn at_most<T: Ord>(value: Option<T>, bound: T) -> T {
+            match value {
+                Some(value) => value.min(bound),
+                None => bound,
+            }
+        }
+        Self {
+            rows_max: at_most(settings.rows_max, limits.rows_max),
+            bytes_max: at_most(settings.bytes_max, limits.bytes_max),
+            count_rows_max: limits.count_rows_max,
+            statement_timeout: at_most(settings.statement_timeout, limits.statement_timeout),
+            requests_max: at_most(settings.requests_max, gateway.session_requests_max),
+        }
+    }
 }
 
 /// All profiles of the configuration.
@@ -45,6 +105,12 @@ impl Profiles {
     }
 }
 
+/// The classes that a profile allows on a connection.
+fn statements(read_only: bool, listed: Option<ClassSet>) -> ClassSet {
+    let of_connection = if read_only { ClassSet::harmless() } else { ClassSet::all() };
+    listed.map_or(of_connection, |listed| listed.intersection(of_connection))
+}
+
 impl Profile {
     fn of(config: &Config, name: &str, settings: &ProfileConfig) -> Self {
         Self {
@@ -56,7 +122,18 @@ impl Profile {
                 warehouse: settings.warehouse.clone(),
                 database: settings.database.clone(),
                 schema: settings.schema.clone(),
+                secondary_roles: settings.secondary_roles,
             },
+            isolation: settings.isolation,
+            statements: statements(config.read_only(), settings.statements),
+            names: Arc::default(),
+            tools: settings.tools.clone(),
+            caps: ProfileCaps::of(config, settings),
+            lease_idle: settings.lease_idle.unwrap_or(LEASE_IDLE),
+            pin_idle: settings.pin_idle.unwrap_or(PIN_IDLE),
+            require_agent_session: settings.require_agent_session,
+            require_scope: settings.require_scope.clone(),
+            validator: settings.validator.clone(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::script::{End, OnStop, Script};
 use super::signal::Signal;
 use super::{FakeBackend, error, key, wait};
 use crate::backend::{
-    BackendError, BoxFuture, Cancel, Collector, Completion, Connection, ErrorKind, Request,
+    BackendError, BoxFuture, Cancel, Collector, Completion, Connection, ErrorKind, Held, Request,
 };
 
 pub(super) struct FakeConnection {
@@ -69,7 +69,7 @@ fn completion(request: &Request, script: &Script) -> Completion {
     rows.set_columns(vec!["ran".to_owned()]);
     rows.push(vec![Some(key(request))]);
     let context = Some(request.context.clone());
-    Completion { rows, affected: None, query_id: script.query_id.clone(), context }
+    Completion { rows, affected: None, query_id: script.query_id.clone(), context, held: Held::default() }
 }
 
 impl Connection for FakeConnection {

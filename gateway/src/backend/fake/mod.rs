@@ -21,14 +21,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sql_gate::Dialect;
 use tokio::time::sleep;
 
 use self::connection::FakeConnection;
 pub(crate) use self::journal::FakeJournal;
 pub(crate) use self::script::{ConnectScript, OnStop, Script};
 use super::{
-    Backend, BackendError, BoxFuture, Caps, Connection, Context, ErrorKind, Operation, Registry, Request,
-    RequestOrigin, Transaction,
+    Backend, BackendError, BoxFuture, Caps, Connection, Context, ErrorKind, OpenGate, Operation, Ownership,
+    Registry, Request, RequestOrigin, Transaction,
 };
 
 /// Something that the backend saw. Connections are numbered from 1, in the order in which they were opened.
@@ -166,6 +167,10 @@ impl Backend for FakeBackend {
         "fake"
     }
 
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
     /// Every context exists, just as it is spelled, but for the databases that were dropped.
     fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>> {
         let found = if self.tells_contexts() { Ok(()) } else { self.check(wanted) };
@@ -214,6 +219,10 @@ pub(crate) fn request(sql: &str) -> Request {
         origin: RequestOrigin::default(),
         earlier: None,
         journal: Arc::new(FakeJournal::default()),
+        statement: None,
+        ownership: Ownership::Shared,
+        gate: Arc::new(OpenGate),
+        row_filter: None,
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn of_session(context: &SessionContext) -> Context {
         warehouse: name(&context.warehouse),
         database: name(&context.database),
         schema: name(&context.schema),
+        secondary_roles: None,
     }
 }
 
@@ -34,6 +35,7 @@ pub(super) fn normalized(context: &Context) -> Context {
         warehouse: name(&context.warehouse),
         database: name(&context.database),
         schema: name(&context.schema),
+        secondary_roles: context.secondary_roles,
     }
 }
 
@@ -50,6 +52,7 @@ pub(super) fn completed(wanted: &Context, base: &Context) -> Context {
         } else {
             or(&wanted.schema, &base.schema)
         },
+        secondary_roles: wanted.secondary_roles.or(base.secondary_roles),
     }
 }
 

@@ -43,6 +43,7 @@ use self::failure::of_connection;
 use self::log_in::LoginManager;
 use super::{Backend, BackendError, BackendStatus, BoxFuture, Connection, Context, LogInError, LogInRequest};
 use snowflake_wire::{Identity, RetryPolicy, Settings};
+use sql_gate::Dialect;
 
 /// How long a shutdown waits for the sessions to be closed on the server.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -101,6 +102,10 @@ impl SnowflakeBackend {
 impl Backend for SnowflakeBackend {
     fn kind(&self) -> &'static str {
         "snowflake"
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Snowflake
     }
 
     fn account(&self) -> Option<&str> {

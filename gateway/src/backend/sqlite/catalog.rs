@@ -10,7 +10,7 @@ use super::sample::SAMPLE_COMMENT;
 use super::statement::Failure;
 use super::value;
 use crate::backend::{
-    BackendError, Caps, Catalog, Cell, Collector, Completion, ErrorKind, Flow, Relation, RelationKind,
+    BackendError, Caps, Catalog, Cell, Collector, Completion, ErrorKind, Flow, Held, Relation, RelationKind,
 };
 
 /// Tables that a client may see, without internal tables of SQLite and of virtual tables.
@@ -244,7 +244,13 @@ impl Reader<'_> {
                 break;
             }
         }
-        Ok(Completion { rows: collector, affected: None, query_id: None, context: None })
+        Ok(Completion {
+            rows: collector,
+            affected: None,
+            query_id: None,
+            context: None,
+            held: Held::default(),
+        })
     }
 }
 
@@ -260,5 +266,5 @@ fn completion(columns: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, caps:
             break;
         }
     }
-    Completion { rows: collector, affected: None, query_id: None, context: None }
+    Completion { rows: collector, affected: None, query_id: None, context: None, held: Held::default() }
 }

@@ -42,6 +42,8 @@ use std::time::Duration;
 pub(crate) use names::{DATABASE_NAME, objection as database_name_objection};
 pub use settings::SqliteSettings;
 
+use sql_gate::Dialect;
+
 use self::catalog::said;
 use self::checkups::Checkups;
 use self::connection::SqliteConnection;
@@ -134,6 +136,10 @@ impl SqliteBackend {
 impl Backend for SqliteBackend {
     fn kind(&self) -> &'static str {
         "sqlite"
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
     }
 
     fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>> {

@@ -15,7 +15,9 @@ use super::names::quoted;
 use super::tokens::Tokens;
 use super::{oversize, value};
 use crate::backend::journal::wait_unless;
-use crate::backend::{BackendError, Caps, Collector, Completion, ErrorKind, Flow, Transaction, WriteJournal};
+use crate::backend::{
+    BackendError, Caps, Collector, Completion, ErrorKind, Flow, Held, Transaction, WriteJournal,
+};
 
 /// The most time spent on counting rows that are not returned.
 const COUNT_TIME_MAX: Duration = Duration::from_millis(200);
@@ -243,7 +245,7 @@ impl Runner<'_> {
         // statement.
         let changed = if self.connection.total_changes() == before { 0 } else { self.connection.changes() };
         let affected = (writes || columns == 0).then_some(changed);
-        Ok(Completion { rows: collector, affected, query_id: None, context: None })
+        Ok(Completion { rows: collector, affected, query_id: None, context: None, held: Held::default() })
     }
 
     fn collect(&self, statement: &mut Statement<'_>, collector: &mut Collector) -> Result<(), Error> {

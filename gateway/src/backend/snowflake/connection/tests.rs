@@ -13,7 +13,9 @@ use tracing::Instrument;
 
 use super::*;
 use crate::backend::snowflake::settings::{Authenticator, SnowflakeSettings, Token};
-use crate::backend::{BoxFuture, Caps, Context, RequestOrigin, Transaction, WriteJournal};
+use crate::backend::{
+    BoxFuture, Caps, Context, OpenGate, Ownership, RequestOrigin, Transaction, WriteJournal,
+};
 
 const SUBMIT: &str = "/queries/v1/query-request";
 const ABORT_QUERY: &str = "/queries/01-a/abort-request";
@@ -87,6 +89,10 @@ fn request(sql: &str, transaction: Transaction) -> (Arc<TestJournal>, Request) {
         origin: RequestOrigin { client: None, session: "s".to_owned(), number: 7 },
         earlier: None,
         journal: Arc::clone(&journal) as Arc<dyn WriteJournal>,
+        statement: None,
+        ownership: Ownership::Shared,
+        gate: Arc::new(OpenGate),
+        row_filter: None,
     };
     (journal, request)
 }

@@ -8,7 +8,7 @@ use super::{Run, RunError, stopped};
 use crate::backend::snowflake::catalog::{Shown, pick};
 use crate::backend::snowflake::failure::of_connection;
 use crate::backend::snowflake::shorten::shorten;
-use crate::backend::{Caps, Collector, Completion, Flow};
+use crate::backend::{Caps, Collector, Completion, Flow, Held};
 
 impl Run<'_> {
     /// Reads rows within the caps; no more is downloaded than that needs.
@@ -18,7 +18,13 @@ impl Run<'_> {
         let mut rows = Collector::new(caps(self.request.caps, total));
         if answer.statement_type.is_some_and(StatementType::changes_rows) {
             let affected = sum(&mut answer).await.map_err(|error| self.failed_download(error))?;
-            return Ok(Completion { rows, affected: Some(affected), query_id, context: None });
+            return Ok(Completion {
+                rows,
+                affected: Some(affected),
+                query_id,
+                context: None,
+                held: Held::default(),
+            });
         }
         let names: Vec<String> = answer.rows.columns().iter().map(|column| column.name.clone()).collect();
         let shown = shown.of(&names);
@@ -49,7 +55,7 @@ impl Run<'_> {
         if let Some(rest) = total.and_then(|total| total.checked_sub(read)).filter(|rest| *rest > 0) {
             rows.count(rest);
         }
-        Ok(Completion { rows, affected: None, query_id, context: None })
+        Ok(Completion { rows, affected: None, query_id, context: None, held: Held::default() })
     }
 
     /// The statement was executed, and its rows cannot be read.

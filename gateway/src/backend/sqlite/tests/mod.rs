@@ -22,7 +22,7 @@ use std::time::Duration;
 use super::{SqliteBackend, SqliteSettings};
 use crate::backend::{
     Backend, BackendError, BoxFuture, Caps, Catalog, Cell, Completion, Connection, Context, ErrorKind,
-    Operation, Request, RequestOrigin, Transaction, WriteJournal,
+    OpenGate, Operation, Ownership, Request, RequestOrigin, Transaction, WriteJournal,
 };
 
 /// Long enough that reaching it means a hang.
@@ -136,6 +136,10 @@ fn request(context: Context, operation: Operation, caps: Caps, journal: TestJour
         origin: RequestOrigin::default(),
         earlier: None,
         journal: Arc::new(journal),
+        statement: None,
+        ownership: Ownership::Shared,
+        gate: Arc::new(OpenGate),
+        row_filter: None,
     }
 }
 

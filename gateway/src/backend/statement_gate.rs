@@ -1,0 +1,45 @@
+//! Who decides whether a statement may run, once its objects are known.
+
+use std::fmt;
+use std::future::ready;
+
+use sql_gate::Object;
+
+use super::{BackendError, BoxFuture};
+
+/// Decides on a statement by what it touches. A backend whose engine sees that better than a reader of text
+/// ([`Backend::sees_objects`]) asks it after a statement is compiled and before anything of it runs; for the others it
+/// is asked before.
+///
+/// [`Backend::sees_objects`]: super::Backend::sees_objects
+pub trait StatementGate: fmt::Debug + Send + Sync {
+    /// Whether names matter at all: if not, they need not be collected.
+    fn looks_at_names(&self) -> bool;
+
+    /// Whether a statement may run that touches `objects`, each named in full: what is called by views of files is the
+    /// view's, and what only our own statements touch is left out.
+    ///
+    /// # Errors
+    /// Which object is denied, and by which setting.
+    fn admit<'a>(&'a self, objects: &'a [Object]) -> BoxFuture<'a, Result<(), BackendError>>;
+}
+
+/// Lets everything run: for our own questions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenGate;
+
+impl StatementGate for OpenGate {
+    fn looks_at_names(&self) -> bool {
+        false
+    }
+
+    fn admit<'a>(&'a self, _: &'a [Object]) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(ready(Ok(())))
+    }
+}
+
+/// Decides which rows of a list of objects a client sees.
+pub trait RowFilter: fmt::Debug + Send + Sync {
+    /// Whether a row with these values in these columns is left in.
+    fn keeps(&self, columns: &[String], row: &[Option<&str>]) -> bool;
+}
