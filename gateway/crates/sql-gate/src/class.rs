@@ -59,6 +59,29 @@ impl Class {
         }
     }
 
+    /// The graver of the two: for what is made of several, as a chain and what is nested are.
+    ///
+    /// Not the order of `ALL`: what only concerns the session itself is less grave than any change.
+    #[must_use]
+    pub fn gravest(self, other: Self) -> Self {
+        if other.gravity() > self.gravity() { other } else { self }
+    }
+
+    fn gravity(self) -> u8 {
+        match self {
+            Self::Read => 0,
+            Self::Context => 1,
+            Self::Session => 2,
+            Self::Transaction => 3,
+            Self::Write => 4,
+            Self::Ddl => 5,
+            Self::File => 6,
+            Self::Admin => 7,
+            Self::Call => 8,
+            Self::Unknown => 9,
+        }
+    }
+
     /// Whether a statement of this class may change what other sessions see.
     pub fn may_change(self) -> bool {
         !matches!(self, Self::Read | Self::Context | Self::Transaction | Self::Session)
@@ -132,6 +155,18 @@ impl fmt::Display for ClassSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_change_something_is_graver_than_what_may_not() {
+        for class in Class::ALL {
+            assert_eq!(class.gravest(class), class);
+            assert_eq!(Class::Unknown.gravest(class), Class::Unknown);
+            for harmless in ClassSet::harmless().iter() {
+                let expected = if class.may_change() { class } else { class.gravest(harmless) };
+                assert_eq!((class.gravest(harmless), harmless.gravest(class)), (expected, expected));
+            }
+        }
+    }
 
     #[test]
     fn every_class_is_read_as_it_is_named_and_is_a_member_of_its_own() {

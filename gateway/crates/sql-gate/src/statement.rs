@@ -1,6 +1,6 @@
 //! What is known of a statement.
 
-use crate::{Class, Object, ObjectKind};
+use crate::{Access, Class, Object, ObjectKind, ObjectName};
 
 /// Whose SQL it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,6 +110,31 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// One that does nothing yet: what reading it finds is added.
+    pub(crate) fn blank() -> Self {
+        Self { class: Class::Read, not_understood: None, is_repeatable: true, ..Self::unknown() }
+    }
+
+    /// It is at least of this class.
+    pub(crate) fn raise(&mut self, class: Class) {
+        self.class = self.class.gravest(class);
+    }
+
+    /// `what` was not understood. The first such part stays.
+    pub(crate) fn miss(&mut self, what: impl Into<String>) {
+        self.not_understood.get_or_insert_with(|| what.into());
+    }
+
+    /// It is refused in any case. The first reason stays.
+    pub(crate) fn refuse(&mut self, message: impl Into<String>, next_step: impl Into<String>) {
+        self.refusal.get_or_insert_with(|| Refusal { message: message.into(), next_step: next_step.into() });
+    }
+
+    /// It names this object.
+    pub(crate) fn object(&mut self, kind: ObjectKind, name: ObjectName, access: Access) {
+        self.objects.push(Object { kind, name, access });
+    }
+
     /// One of which nothing is known.
     pub fn unknown() -> Self {
         Self {

@@ -1,6 +1,7 @@
 //! PUT and GET, which make a client read and write files: found before anything is sent.
 
-use super::tokens::{Reading, Token};
+use snowflake_tokens::{Reading, Token};
+
 use crate::error::FileTransfer;
 
 /// The transfer that `sql` asks for, if it does: its first word is `PUT` or `GET`.

@@ -2,7 +2,6 @@
 
 mod file_transfer;
 mod parameter;
-mod tokens;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +11,7 @@ use bytes::Bytes;
 use file_transfer::requested_transfer;
 pub use parameter::ParameterValue;
 use serde::Serialize;
-pub use tokens::{Reading, Token, Tokens};
+pub use snowflake_tokens::{Reading, Token, Tokens};
 
 use crate::error::Error;
 use crate::query_context::QueryContextDto;

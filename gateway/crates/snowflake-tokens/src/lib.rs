@@ -4,6 +4,8 @@
 //! Not a parser. Where the server's reading is not documented there is more than one [`Reading`], and what must
 //! not be overlooked is looked for in each.
 
+use std::ops::Range;
+
 /// One token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token<'a> {
@@ -73,7 +75,7 @@ impl Reading {
 
     /// The tokens of `sql`.
     pub fn tokens(self, sql: &str) -> Tokens<'_> {
-        Tokens { rest: sql, reading: self, is_in_path: false }
+        Tokens { rest: sql, length: sql.len(), reading: self, is_in_path: false, begin: 0 }
     }
 }
 
@@ -81,12 +83,24 @@ impl Reading {
 #[derive(Clone, Debug)]
 pub struct Tokens<'a> {
     rest: &'a str,
+    /// Bytes of the whole text.
+    length: usize,
     reading: Reading,
     /// Behind `@`, before the next blank.
     is_in_path: bool,
+    /// Where the last token begins, in bytes.
+    begin: usize,
 }
 
 impl<'a> Tokens<'a> {
+    /// Each token with where it stands in the text, in bytes.
+    pub fn with_ranges(mut self) -> impl Iterator<Item = (Range<usize>, Token<'a>)> {
+        std::iter::from_fn(move || {
+            let token = self.next()?;
+            Some((self.begin..self.length - self.rest.len(), token))
+        })
+    }
+
     /// Takes `bytes` off the front.
     fn take(&mut self, bytes: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at(bytes);
@@ -181,7 +195,9 @@ impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        let token = match self.skip_blank().map(|()| self.rest.chars().next()) {
+        let has_end = self.skip_blank();
+        self.begin = self.length - self.rest.len();
+        let token = match has_end.map(|()| self.rest.chars().next()) {
             Some(None) => return None,
             None => None,
             Some(Some('\'')) => self.quoted(b'\'', Some(b'\\')).map(Token::Text),
@@ -263,6 +279,14 @@ mod tests {
                 .collect();
             assert_eq!(read, words, "{sql:?}");
         }
+    }
+
+    #[test]
+    fn a_token_knows_where_it_stands() {
+        let sql = " ab /* c */\n'd' $$e$$ \"f\"->>1.5 'open";
+        let read: Vec<&str> =
+            Reading::default().tokens(sql).with_ranges().map(|(range, _)| &sql[range]).collect();
+        assert_eq!(read, ["ab", "'d'", "$$e$$", "\"f\"", "->>", "1", ".", "5", "'open"]);
     }
 
     proptest! {

@@ -1,0 +1,201 @@
+//! A Snowflake text from the outside: its readings, its statements, the parts of a chain.
+
+use std::collections::HashSet;
+
+use snowflake_tokens::{Reading, Token};
+
+use crate::caps::{BYTES_MAX, HEAD_TOKENS, PARTS_MAX, TOKENS_MAX};
+use crate::scan::Scan;
+use crate::tokens::{Tok, tokens};
+use crate::{Class, StateChange, Statement, heads, query};
+
+/// Reads `sql` in every way in which it can be read; what they differ in is the gravest, and not understood.
+pub(crate) fn read(sql: &str) -> Statement {
+    let mut readings = Reading::of(sql);
+    let first = readings.next().unwrap_or_default();
+    let mut statement = read_in(sql, first);
+    for other in readings {
+        let is_same = first.tokens(sql).eq(other.tokens(sql));
+        if !is_same {
+            merge(&mut statement, read_in(sql, other));
+            statement.miss("a comment that can be read in more than one way");
+        }
+    }
+    statement
+}
+
+/// Adds what another reading of the same text found.
+fn merge(statement: &mut Statement, other: Statement) {
+    if statement.class != statement.class.gravest(other.class) {
+        statement.verb = other.verb;
+    }
+    statement.raise(other.class);
+    statement.objects.extend(other.objects);
+    drop_repeated_objects(statement);
+    statement.is_repeatable &= other.is_repeatable;
+    if statement.refusal.is_none() {
+        statement.refusal = other.refusal;
+    }
+    if statement.change != other.change || statement.context != other.context {
+        statement.context = None;
+        statement.change = StateChange::Anything;
+        statement.raise(Class::Call);
+    }
+    if statement.listing != other.listing {
+        statement.listing = None;
+    }
+}
+
+/// A text taken apart, as far as its tokens are kept.
+#[derive(Debug)]
+struct Split<'a> {
+    /// The tokens of each part of the chain.
+    parts: Vec<Vec<Tok<'a>>>,
+    /// Whether a statement follows another.
+    has_several: bool,
+    /// Why not all tokens are kept.
+    over: Option<&'static str>,
+}
+
+impl<'a> Split<'a> {
+    fn new(sql: &'a str, reading: Reading, scan: &mut Scan<'a>) -> Self {
+        let over = (sql.len() > BYTES_MAX).then_some("a text of more than 1 MiB");
+        let mut split = Self { parts: vec![Vec::new()], has_several: false, over };
+        let (mut count, mut ended) = (0, false);
+        for tok in tokens(sql, reading) {
+            count += 1;
+            scan.note(tok.token);
+            match tok.token {
+                Token::Semicolon => {
+                    ended |= split.parts.iter().any(|part| !part.is_empty());
+                    if !ended {
+                        continue;
+                    }
+                }
+                _ => split.has_several |= ended,
+            }
+            if count == TOKENS_MAX {
+                split.over.get_or_insert("a text of more than 100,000 tokens");
+            }
+            split.keep(tok);
+        }
+        if !split.has_several {
+            split.drop_end();
+        }
+        split
+    }
+
+    fn keep(&mut self, tok: Tok<'a>) {
+        if tok.token == Token::Flow {
+            if self.parts.len() < PARTS_MAX {
+                return self.parts.push(Vec::new());
+            }
+            self.over.get_or_insert("a chain of more than 64 statements");
+        }
+        if let Some(part) = self.parts.last_mut()
+            && (self.over.is_none() || part.len() < HEAD_TOKENS)
+        {
+            part.push(tok);
+        }
+    }
+
+    /// Leaves out the semicolons that end the text.
+    fn drop_end(&mut self) {
+        for part in &mut self.parts {
+            while part.last().is_some_and(|tok| tok.token == Token::Semicolon) {
+                part.pop();
+            }
+        }
+    }
+}
+
+fn read_in(sql: &str, reading: Reading) -> Statement {
+    let mut scan = Scan::new(reading);
+    let split = Split::new(sql, reading, &mut scan);
+    let mut statement = match &split.parts[..] {
+        [only] => read_part(only, &split),
+        parts => read_chain(parts, &split),
+    };
+    if let Some(cap) = split.over {
+        statement.miss(cap);
+    }
+    scan.add_to(&mut statement);
+    drop_repeated_objects(&mut statement);
+    statement
+}
+
+fn read_part(part: &[Tok<'_>], split: &Split<'_>) -> Statement {
+    let mut out = Statement::blank();
+    if part.is_empty() {
+        out.raise(Class::Unknown);
+        out.refuse("the text has no statement", "send one SQL statement");
+        return out;
+    }
+    if split.has_several && !heads::may_hold_semicolons(part) {
+        out.raise(Class::Unknown);
+        out.refuse("the text has more than one statement", "send them one at a time");
+        return out;
+    }
+    if !heads::read(part, &mut out) {
+        query::read(part, &mut out);
+    }
+    out
+}
+
+/// Of several parts, one at most may do more than read: else no class would say all that they do.
+fn read_chain(parts: &[Vec<Tok<'_>>], split: &Split<'_>) -> Statement {
+    let mut chain = Statement::blank();
+    let mut acting = 0;
+    for part in parts {
+        let read = read_part(part, split);
+        acting += usize::from(read.class != Class::Read);
+        if matches!(read.class, Class::Context | Class::Transaction) {
+            chain.refuse(
+                format!("{} is refused in a chain (->>): what follows it would depend on it", read.verb),
+                "send it by itself",
+            );
+        }
+        append(&mut chain, read);
+    }
+    if acting > 1 {
+        chain.refuse(
+            "the chain (->>) is refused: more than one of its statements changes something",
+            "send them one at a time",
+        );
+    }
+    chain
+}
+
+/// Adds the next part of a chain, whose rows are the chain's.
+fn append(chain: &mut Statement, part: Statement) {
+    if chain.verb.is_empty() || chain.class != chain.class.gravest(part.class) {
+        chain.verb = part.verb;
+    }
+    chain.raise(part.class);
+    if part.change != StateChange::None {
+        chain.change = part.change;
+    }
+    chain.objects.extend(part.objects);
+    if let Some(what) = part.not_understood {
+        chain.miss(what);
+    }
+    // Rows of a list that is handed on cannot be filtered any more.
+    if chain.listing.take().is_some() {
+        chain.miss("a list of objects that is handed on (->>)");
+    }
+    chain.listing = part.listing;
+    if chain.refusal.is_none() {
+        chain.refusal = part.refusal;
+    }
+    chain.is_repeatable &= part.is_repeatable;
+}
+
+fn drop_repeated_objects(statement: &mut Statement) {
+    if statement.objects.len() > 1 {
+        let mut seen = HashSet::with_capacity(statement.objects.len());
+        let is_first: Vec<bool> =
+            statement.objects.iter().map(|object| seen.insert(object.clone())).collect();
+        let mut is_first = is_first.into_iter();
+        statement.objects.retain(|_| is_first.next().unwrap_or(true));
+    }
+}
