@@ -2,6 +2,10 @@
 //!
 //! What is over a cap is not understood; its class is still found, from its tokens.
 
+use snowflake_tokens::Token;
+
+use crate::tokens::Tok;
+
 /// Bytes of a text that is parsed.
 pub(crate) const BYTES_MAX: usize = 1 << 20;
 
@@ -13,3 +17,104 @@ pub(crate) const HEAD_TOKENS: usize = 64;
 
 /// Parts of a chain (`->>`).
 pub(crate) const PARTS_MAX: usize = 64;
+
+/// Caps of one query.
+#[derive(Debug)]
+pub(crate) struct Caps {
+    tokens: usize,
+    /// Parentheses, brackets, braces and CASEs in each other.
+    depth: usize,
+    /// JOINs, and set operators.
+    joins: usize,
+    /// Operators that follow each other without a comma or parenthesis between them.
+    chain: usize,
+    /// The parser's own measure of depth.
+    pub(crate) recursion: usize,
+}
+
+/// What is read on the caller's stack, of which it takes a few hundred KiB.
+pub(crate) const IN_PLACE: Caps = Caps { tokens: 400, depth: 12, joins: 12, chain: 64, recursion: 40 };
+
+/// What is read on a stack of its own.
+pub(crate) const ON_LARGE_STACK: Caps =
+    Caps { tokens: TOKENS_MAX, depth: 200, joins: 1000, chain: 20_000, recursion: 1000 };
+
+/// How large a query is, in what makes a parser recurse.
+#[derive(Debug, Default)]
+pub(crate) struct Extent {
+    tokens: usize,
+    depth: usize,
+    joins: usize,
+    chain: usize,
+}
+
+impl Extent {
+    /// That of `tokens`.
+    pub(crate) fn of(tokens: &[Tok<'_>]) -> Self {
+        let mut extent = Self { tokens: tokens.len(), ..Self::default() };
+        let (mut depth, mut chain) = (0usize, 0usize);
+        // What was counted of each group that is open.
+        let mut outer: Vec<usize> = Vec::new();
+        for tok in tokens {
+            match tok.token {
+                Token::Open | Token::Sign('[' | '{') => {
+                    depth += 1;
+                    // What is deeper than any cap is not counted further.
+                    if depth <= ON_LARGE_STACK.depth {
+                        outer.push(std::mem::take(&mut chain));
+                    }
+                }
+                Token::Close | Token::Sign(']' | '}') => {
+                    if depth <= ON_LARGE_STACK.depth {
+                        chain = outer.pop().unwrap_or_default() + 1;
+                    }
+                    depth = depth.saturating_sub(1);
+                }
+                Token::Sign(',') => chain = 0,
+                Token::Sign(_) | Token::Dot => chain += 1,
+                Token::Word(word) => extent.note_word(word, &mut depth, &mut chain),
+                _ => {}
+            }
+            extent.depth = extent.depth.max(depth);
+            extent.chain = extent.chain.max(chain);
+        }
+        extent
+    }
+
+    fn note_word(&mut self, word: &str, depth: &mut usize, chain: &mut usize) {
+        let is = |known: &str| word.eq_ignore_ascii_case(known);
+        match word.len() {
+            2 if is("OR") || is("IS") || is("IN") => *chain += 1,
+            3 if is("AND") || is("NOT") => *chain += 1,
+            3 if is("END") => *depth = depth.saturating_sub(1),
+            4 if is("CASE") => *depth += 1,
+            4 if is("JOIN") => self.joins += 1,
+            4 if is("LIKE") => *chain += 1,
+            5 if is("UNION") || is("MINUS") => self.joins += 1,
+            6 if is("EXCEPT") => self.joins += 1,
+            9 if is("INTERSECT") => self.joins += 1,
+            _ => {}
+        }
+    }
+
+    /// Whether it is within `caps`.
+    pub(crate) fn is_within(&self, caps: &Caps) -> bool {
+        self.check(caps).is_ok()
+    }
+
+    /// # Errors
+    /// What is over a cap.
+    pub(crate) fn check(&self, caps: &Caps) -> Result<(), String> {
+        for (count, max, what) in [
+            (self.tokens, caps.tokens, "tokens"),
+            (self.depth, caps.depth, "levels of parentheses"),
+            (self.joins, caps.joins, "JOINs and UNIONs"),
+            (self.chain, caps.chain, "operators in a row"),
+        ] {
+            if count > max {
+                return Err(format!("a query of more than {max} {what}"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -29,6 +29,7 @@ mod names;
 mod query;
 mod rules;
 mod scan;
+mod stack;
 mod statement;
 mod tokens;
 

@@ -1,0 +1,287 @@
+//! What the parser does not know of Snowflake's SQL, mended in its tokens before it parses them.
+//!
+//! Each rule replaces or leaves out what can hold no object, or what it has noted the objects of itself. What it
+//! cannot account for stays as it is, for the parser to refuse.
+
+use snowflake_tokens::Token;
+
+use super::Found;
+use super::named::{self, TextArgument};
+use super::translate::{Translation, quotes};
+use crate::tokens::{Cursor, StageName, Tok, name_in_text};
+use crate::{Access, ObjectKind, ObjectName};
+
+/// Words without which a group has no relation in it.
+const RELATION_WORDS: [&str; 8] =
+    ["SELECT", "FROM", "WITH", "TABLE", "VALUES", "IDENTIFIER", "JOIN", "DIRECTORY"];
+
+/// Tokens in the braces of `{*}`.
+const WILDCARD_TOKENS_MAX: usize = 256;
+
+/// The parser's tokens for `tokens`; what is left out is noted in `found`.
+pub(super) fn mend(tokens: &[Tok<'_>], found: &mut Found) -> Translation {
+    let mut mend = Mend { tokens, at: 0, out: Translation::with_capacity(tokens.len() + 1), found };
+    while mend.at < tokens.len() {
+        if !mend.apply_rule() {
+            mend.at += mend.out.push_next(tokens, mend.at);
+        }
+    }
+    mend.out
+}
+
+struct Mend<'t, 'a, 'f> {
+    tokens: &'t [Tok<'a>],
+    at: usize,
+    out: Translation,
+    found: &'f mut Found,
+}
+
+impl<'t, 'a> Mend<'t, 'a, '_> {
+    fn token(&self, at: usize) -> Option<Token<'a>> {
+        self.tokens.get(at).map(|tok| tok.token)
+    }
+
+    /// The token before the next one.
+    fn before(&self) -> Option<Token<'a>> {
+        self.at.checked_sub(1).and_then(|at| self.token(at))
+    }
+
+    fn cursor(&self) -> Cursor<'t, 'a> {
+        Cursor::new(&self.tokens[self.at..])
+    }
+
+    /// Goes on where `cursor` is.
+    fn go_to(&mut self, cursor: Cursor<'t, 'a>) {
+        self.at = self.tokens.len() - cursor.rest().len();
+    }
+
+    /// Whether a relation may begin here.
+    fn is_behind_from(&self) -> bool {
+        self.before()
+            .is_some_and(|token| token.is_word("FROM") || token.is_word("JOIN") || token.is_word("USING"))
+    }
+
+    fn apply_rule(&mut self) -> bool {
+        match self.tokens[self.at].token {
+            Token::Word(_) if self.token(self.at + 1) == Some(Token::Open) => {
+                self.identifier() || self.time_travel() || self.semantic_view() || self.named_in_text()
+            }
+            Token::Sign('@') => self.stage(),
+            Token::Text(text) => self.stage_in_text(text),
+            Token::Variable(rows) => self.rows(rows),
+            Token::Sign('*') => self.spread(),
+            Token::Sign('!') => self.method(),
+            Token::Sign('{') => self.object_wildcard(),
+            _ => false,
+        }
+    }
+
+    /// `IDENTIFIER('a.b')` is `a.b`.
+    fn identifier(&mut self) -> bool {
+        let mut cursor = self.cursor();
+        if !self.tokens[self.at].token.is_word("IDENTIFIER") {
+            return false;
+        }
+        let Some(ObjectName(parts)) = cursor.name() else { return false };
+        for (at, part) in parts.into_iter().enumerate() {
+            if at > 0 {
+                self.out.push(sqlparser::tokenizer::Token::Period, self.at);
+            }
+            self.out.push_name(part, quotes::NAME_IN_TEXT, self.at);
+        }
+        self.go_to(cursor);
+        true
+    }
+
+    /// `AT(...)`, `BEFORE(...)`, `END(...)`, `CHANGES(...)`: left out where there is only a moment in it.
+    fn time_travel(&mut self) -> bool {
+        let mut cursor = self.cursor();
+        let Some(word) = cursor.peek_word() else { return false };
+        cursor.take();
+        let Some(group) = cursor.group() else { return false };
+        let [first, equals, greater, ..] = group else { return false };
+        let is_named = equals.token == Token::Sign('=') && greater.token == Token::Sign('>');
+        let is_clause = match word.as_str() {
+            "AT" | "BEFORE" | "END" => ["TIMESTAMP", "OFFSET", "STATEMENT", "STREAM", "VERSION"]
+                .iter()
+                .any(|word| first.token.is_word(word)),
+            "CHANGES" => first.token.is_word("INFORMATION"),
+            _ => false,
+        };
+        if !is_clause || !is_named || !is_plain(group) {
+            return false;
+        }
+        if first.token.is_word("STREAM") {
+            let name = match group {
+                [_, _, _, Tok { token: Token::Text(name), .. }] => name_in_text(name),
+                _ => None,
+            };
+            match name {
+                Some(name) => self.found.object(ObjectKind::Other, name, Access::Read),
+                None => self.found.miss("the name of a stream"),
+            }
+        }
+        self.go_to(cursor);
+        true
+    }
+
+    /// `SEMANTIC_VIEW(v METRICS ...)` is a relation of which the view is noted.
+    fn semantic_view(&mut self) -> bool {
+        let mut cursor = self.cursor();
+        if !cursor.eat_word("SEMANTIC_VIEW") {
+            return false;
+        }
+        let Some(group) = cursor.group() else { return false };
+        let mut inside = Cursor::new(group);
+        let Some(view) = inside.name() else { return false };
+        if has_relation_words(inside.rest()) || inside.peek() == Some(Token::Open) {
+            return false;
+        }
+        self.found.object(ObjectKind::Relation, view, Access::Read);
+        self.out.push_name("SEMANTIC_VIEW".to_owned(), quotes::NOTED, self.at);
+        self.go_to(cursor);
+        true
+    }
+
+    /// Functions whose arguments name objects in texts: noted, and left for the parser.
+    fn named_in_text(&mut self) -> bool {
+        let Token::Word(function) = self.tokens[self.at].token else { return false };
+        let Some(argument) = named::argument_of(function) else { return false };
+        let mut cursor = self.cursor();
+        cursor.take();
+        match cursor.group() {
+            Some(group) => note_text_argument(argument, group, self.found),
+            None => self.found.miss(format!("the name that {} gets", argument.function)),
+        }
+        false
+    }
+
+    /// `@db.s.stage/path` is a name that is noted.
+    fn stage(&mut self) -> bool {
+        let mut cursor = self.cursor();
+        let Some(stage) = cursor.stage() else {
+            self.found.miss("the name of a stage");
+            return false;
+        };
+        self.found.stage(stage);
+        self.out.push_name("@".to_owned(), quotes::NOTED, self.at);
+        self.go_to(cursor);
+        true
+    }
+
+    /// `FROM '@stage/path'`
+    fn stage_in_text(&mut self, text: &str) -> bool {
+        if !self.is_behind_from() {
+            return false;
+        }
+        self.found.stage_in_text(text);
+        self.out.push_name("@".to_owned(), quotes::NOTED, self.at);
+        self.at += 1;
+        true
+    }
+
+    /// `FROM $1`
+    fn rows(&mut self, rows: &str) -> bool {
+        let is_relation = self.is_behind_from();
+        if is_relation {
+            self.out.push_name(rows.to_owned(), quotes::ROWS, self.at);
+            self.at += 1;
+        }
+        is_relation
+    }
+
+    /// `f(**x)` is `f(x)`.
+    fn spread(&mut self) -> bool {
+        let is_first = matches!(self.before(), Some(Token::Open | Token::Sign(',' | '[')));
+        let is_spread = is_first && self.token(self.at + 1) == Some(Token::Sign('*'));
+        if is_spread {
+            self.at += 2;
+        }
+        is_spread
+    }
+
+    /// `model!PREDICT(...)` is `model(...)`.
+    fn method(&mut self) -> bool {
+        let is_method = matches!(self.before(), Some(Token::Word(_) | Token::Quoted(_) | Token::Close))
+            && matches!(self.token(self.at + 1), Some(Token::Word(_)))
+            && self.token(self.at + 2) == Some(Token::Open);
+        if is_method {
+            let is_qualified = self.at > 1 && self.token(self.at - 2) == Some(Token::Dot);
+            // One with a schema is noted as the function that it is for the parser.
+            if !is_qualified && let Some(name) = Cursor::new(&self.tokens[self.at - 1..]).part() {
+                self.found.object(ObjectKind::Function, ObjectName(vec![name]), Access::Read);
+            }
+            self.at += 2;
+        }
+        is_method
+    }
+
+    /// `{*}`, `{t.* EXCLUDE a}` is `NULL`.
+    fn object_wildcard(&mut self) -> bool {
+        let inside = &self.tokens[self.at + 1..];
+        let end = inside.iter().take(WILDCARD_TOKENS_MAX).position(|tok| tok.token == Token::Sign('}'));
+        let Some(end) = end else { return false };
+        let inside = &inside[..end];
+        let is_wildcard = inside.iter().any(|tok| tok.token == Token::Sign('*'))
+            && !has_relation_words(inside)
+            && inside.iter().all(|tok| match tok.token {
+                Token::Sign(sign) => matches!(sign, '*' | ','),
+                Token::Word(_)
+                | Token::Quoted(_)
+                | Token::Dot
+                | Token::Text(_)
+                | Token::Open
+                | Token::Close => true,
+                _ => false,
+            });
+        if is_wildcard {
+            self.out.push(sqlparser::tokenizer::Token::make_word("NULL", None), self.at);
+            self.at += end + 2;
+        }
+        is_wildcard
+    }
+}
+
+fn has_relation_words(tokens: &[Tok<'_>]) -> bool {
+    tokens.iter().any(|tok| match tok.token {
+        Token::Word(word) => RELATION_WORDS.iter().any(|relation| word.eq_ignore_ascii_case(relation)),
+        Token::Sign('@') => true,
+        _ => false,
+    })
+}
+
+/// Whether no object can be in these tokens: no query, and no name with a dot.
+fn is_plain(tokens: &[Tok<'_>]) -> bool {
+    !has_relation_words(tokens)
+        && tokens.iter().all(|tok| !matches!(tok.token, Token::Dot | Token::Quoted(_) | Token::Semicolon))
+}
+
+fn note_text_argument(argument: &TextArgument, group: &[Tok<'_>], found: &mut Found) {
+    match named::find(argument, group) {
+        named::Argument::Name(kind, name) => found.object(kind, name, Access::Read),
+        named::Argument::Stage(text) => found.stage_in_text(text),
+        named::Argument::Sql(sql) => found.texts.push(sql),
+        named::Argument::None => {}
+        named::Argument::NotKnown => found.miss(format!("the name that {} gets", argument.function)),
+    }
+}
+
+impl Found {
+    fn stage(&mut self, stage: StageName) {
+        match stage {
+            StageName::User => self.object(ObjectKind::Stage, ObjectName(vec!["~".to_owned()]), Access::Read),
+            StageName::Table(name) => self.object(ObjectKind::Relation, name, Access::Read),
+            StageName::Named(name) => self.object(ObjectKind::Stage, name, Access::Read),
+        }
+    }
+
+    /// `'@db.s.stage/path'`
+    fn stage_in_text(&mut self, text: &str) {
+        let tokens: Vec<Tok<'_>> =
+            crate::tokens::tokens(text, snowflake_tokens::Reading::default()).collect();
+        match Cursor::new(&tokens).stage() {
+            Some(stage) if !text.contains('\\') => self.stage(stage),
+            _ => self.miss("the name of a stage in a text"),
+        }
+    }
+}

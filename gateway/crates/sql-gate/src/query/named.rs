@@ -1,0 +1,149 @@
+//! Functions that get the name of an object in a text.
+
+use snowflake_tokens::Token;
+
+use crate::tokens::{Tok, name_in_text};
+use crate::{ObjectKind, ObjectName};
+
+/// Where a function has a name in its arguments.
+#[derive(Debug)]
+pub(super) struct TextArgument {
+    pub(super) function: &'static str,
+    /// Its position, if it is not named.
+    position: usize,
+    /// Its name.
+    name: &'static str,
+    means: Means,
+}
+
+/// What the text is.
+#[derive(Clone, Copy, Debug)]
+enum Means {
+    Name(ObjectKind),
+    Stage,
+    Sql,
+}
+
+/// What the argument is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Argument<'a> {
+    Name(ObjectKind, ObjectName),
+    /// A stage: `@s/path`.
+    Stage(&'a str),
+    /// A statement.
+    Sql(String),
+    /// Not there.
+    None,
+    /// Not a text, or none that is read here.
+    NotKnown,
+}
+
+const fn relation(function: &'static str, position: usize, name: &'static str) -> TextArgument {
+    TextArgument { function, position, name, means: Means::Name(ObjectKind::Relation) }
+}
+
+const fn other(function: &'static str, position: usize, name: &'static str) -> TextArgument {
+    TextArgument { function, position, name, means: Means::Name(ObjectKind::Other) }
+}
+
+const fn stage(function: &'static str, position: usize, name: &'static str) -> TextArgument {
+    TextArgument { function, position, name, means: Means::Stage }
+}
+
+const fn sql(function: &'static str, position: usize, name: &'static str) -> TextArgument {
+    TextArgument { function, position, name, means: Means::Sql }
+}
+
+const ARGUMENTS: [TextArgument; 39] = [
+    stage("BUILD_SCOPED_FILE_URL", 0, ""),
+    stage("BUILD_STAGE_FILE_URL", 0, ""),
+    relation("COPY_HISTORY", 0, "TABLE_NAME"),
+    relation("DATA_METRIC_FUNCTION_REFERENCES", usize::MAX, "REF_ENTITY_NAME"),
+    relation("DYNAMIC_TABLE_REFRESH_HISTORY", usize::MAX, "NAME"),
+    relation("EXTERNAL_TABLE_FILES", 0, "TABLE_NAME"),
+    relation("EXTERNAL_TABLE_FILE_REGISTRATION_HISTORY", 1, "TABLE_NAME"),
+    stage("FL_GET_SCOPED_FILE_URL", 0, ""),
+    relation("GET_DDL", 1, ""),
+    relation("GET_LINEAGE", 0, ""),
+    relation("GET_OBJECT_REFERENCES", usize::MAX, "OBJECT_NAME"),
+    stage("GET_PRESIGNED_URL", 0, ""),
+    stage("GET_RELATIVE_PATH", 0, ""),
+    stage("GET_ABSOLUTE_PATH", 0, ""),
+    stage("GET_STAGE_LOCATION", 0, ""),
+    stage("INFER_SCHEMA", 0, "LOCATION"),
+    relation("MATERIALIZED_VIEW_REFRESH_HISTORY", usize::MAX, "MATERIALIZED_VIEW_NAME"),
+    other("PIPE_USAGE_HISTORY", usize::MAX, "PIPE_NAME"),
+    relation("POLICY_REFERENCES", usize::MAX, "REF_ENTITY_NAME"),
+    relation("SEARCH_OPTIMIZATION_HISTORY", usize::MAX, "TABLE_NAME"),
+    other("SEARCH_PREVIEW", 0, ""),
+    relation("SYSTEM$AUTO_REFRESH_STATUS", 0, ""),
+    relation("SYSTEM$CLUSTERING_DEPTH", 0, ""),
+    relation("SYSTEM$CLUSTERING_INFORMATION", 0, ""),
+    relation("SYSTEM$CLUSTERING_RATIO", 0, ""),
+    relation("SYSTEM$ESTIMATE_SEARCH_OPTIMIZATION_COSTS", 0, ""),
+    other("SYSTEM$EXTERNAL_TABLE_PIPE_STATUS", 0, ""),
+    sql("SYSTEM$EXPLAIN_PLAN_JSON", 0, ""),
+    relation("SYSTEM$GET_TAG", 1, ""),
+    other("SYSTEM$GET_TAG_ALLOWED_VALUES", 0, ""),
+    relation("SYSTEM$LAST_CHANGE_COMMIT_TIME", 0, ""),
+    other("SYSTEM$PIPE_STATUS", 0, ""),
+    other("SYSTEM$STREAM_GET_TABLE_TIMESTAMP", 0, ""),
+    other("SYSTEM$STREAM_HAS_DATA", 0, ""),
+    relation("TAG_REFERENCES", 0, ""),
+    relation("TAG_REFERENCES_ALL_COLUMNS", 0, ""),
+    other("TASK_HISTORY", usize::MAX, "TASK_NAME"),
+    stage("TO_FILE", 0, ""),
+    sql("TO_QUERY", 0, "SQL"),
+];
+
+/// Where `function` has a name in its arguments, if it has.
+pub(super) fn argument_of(function: &str) -> Option<&'static TextArgument> {
+    ARGUMENTS.iter().find(|argument| argument.function.eq_ignore_ascii_case(function))
+}
+
+/// What `argument` is in `group`, the inside of a call's parentheses.
+pub(super) fn find<'a>(argument: &TextArgument, group: &[Tok<'a>]) -> Argument<'a> {
+    let Some(value) = value(argument, group) else { return Argument::None };
+    match (argument.means, value) {
+        // `@s` is noted as a stage by itself.
+        (Means::Stage, [Tok { token: Token::Sign('@'), .. }, ..]) => Argument::None,
+        (Means::Stage, [Tok { token: Token::Text(text), .. }]) => Argument::Stage(text),
+        (Means::Sql, [Tok { token: Token::Text(text), .. }]) if !text.contains('\\') => {
+            Argument::Sql(text.replace("''", "'"))
+        }
+        (Means::Name(kind), [Tok { token: Token::Text(text), .. }]) => {
+            // A function's name has its arguments' types behind it.
+            let name = text.split('(').next().unwrap_or_default();
+            name_in_text(name).map_or(Argument::NotKnown, |name| Argument::Name(kind, name))
+        }
+        _ => Argument::NotKnown,
+    }
+}
+
+/// The tokens of the argument's value.
+fn value<'t, 'a>(argument: &TextArgument, group: &'t [Tok<'a>]) -> Option<&'t [Tok<'a>]> {
+    let mut depth = 0usize;
+    let arguments = group.split(|tok| {
+        match tok.token {
+            Token::Open => depth += 1,
+            Token::Close => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && tok.token == Token::Sign(',')
+    });
+    for (position, tokens) in arguments.enumerate() {
+        match tokens {
+            [name, equals, greater, value @ ..]
+                if equals.token == Token::Sign('=')
+                    && greater.token == Token::Sign('>')
+                    && name.token.is_word(argument.name) =>
+            {
+                return Some(value);
+            }
+            [] | [_, Tok { token: Token::Sign('='), .. }, Tok { token: Token::Sign('>'), .. }, ..] => {}
+            value if position == argument.position => return Some(value),
+            _ => {}
+        }
+    }
+    None
+}
