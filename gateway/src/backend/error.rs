@@ -24,6 +24,9 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// The backend opens no more connections; those that are open must do.
     Exhausted,
+    /// What the session held on its connection (a transaction, temporary objects, variables) is gone, and the
+    /// statement might have relied on it. Nothing of it ran.
+    StateLost,
     /// The gateway shuts down; the statement goes on, and the next gateway fetches its result.
     Detached,
 }

@@ -22,6 +22,7 @@ pub mod snowflake;
 pub mod sqlite;
 mod statement_gate;
 mod traits;
+mod wall;
 mod written;
 
 pub use catalog::{Catalog, Relation, RelationKind};
@@ -36,4 +37,5 @@ pub use registry::Registry;
 pub use request::{Completion, Operation, Request, RequestOrigin, Transaction};
 pub use statement_gate::{OpenGate, RowFilter, StatementGate};
 pub use traits::{Backend, BackendStatus, BoxFuture, Cancel, Connection};
+pub use wall::Wall;
 pub(crate) use written::{CELL_BYTES_MIN, escapes, fitting, is_like_null, written_bytes};

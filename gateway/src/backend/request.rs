@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use sql_gate::Statement;
 
-use super::{Caps, Catalog, Collector, Context, Held, Ownership, RowFilter, StatementGate, WriteJournal};
+use super::{
+    Caps, Catalog, Collector, Context, Held, Ownership, RowFilter, StatementGate, Wall, WriteJournal,
+};
 
 /// How a statement is wrapped in a transaction of its own.
 ///
@@ -94,6 +96,8 @@ pub struct Request {
     pub gate: Arc<dyn StatementGate>,
     /// Which rows of a list of objects are left in; `None`: all.
     pub row_filter: Option<Arc<dyn RowFilter>>,
+    /// What the connection's log-in must be; `None`: anything. Two requests that differ in this are not alike.
+    pub wall: Option<Wall>,
 }
 
 /// The result of a request that succeeded.

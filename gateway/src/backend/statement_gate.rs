@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::future::ready;
+use std::sync::Arc;
 
 use sql_gate::Object;
 
-use super::{BackendError, BoxFuture};
+use super::{BackendError, BoxFuture, Catalog};
 
 /// Decides on a statement by what it touches. A backend whose engine sees that better than a reader of text
 /// ([`Backend::sees_objects`]) asks it after a statement is compiled and before anything of it runs; for the others it
@@ -22,6 +23,12 @@ pub trait StatementGate: fmt::Debug + Send + Sync {
     /// # Errors
     /// Which object is denied, and by which setting.
     fn admit<'a>(&'a self, objects: &'a [Object]) -> BoxFuture<'a, Result<(), BackendError>>;
+
+    /// Which rows of the answer to `catalog` may be shown; `None`: all. For names that an error suggests.
+    fn rows_of(&self, catalog: &Catalog) -> Option<Arc<dyn RowFilter>> {
+        let _ = catalog;
+        None
+    }
 }
 
 /// Lets everything run: for our own questions.

@@ -20,6 +20,8 @@ pub struct BackendStatus {
     pub target: Option<String>,
     /// What keeps it from working, and what to do: an address to log in at, for example.
     pub problem: Option<String>,
+    /// What the account's own wall around the last log-in was found to be, where a profile requires one.
+    pub wall: Option<String>,
 }
 
 /// A warehouse, or what acts as one. Shared by all sessions.

@@ -171,7 +171,7 @@ fn status_text(status: &StatusView) -> String {
     format!(
         "snowgate {} is running (pid {}, up {})\n\
          sessions     {}{}{}\n\
-         backend      {}, {} of {} connections open, {} idle, {} requests waiting{}{}\n\
+         backend      {}, {} of {} connections open, {} idle, {} requests waiting{}{}{}\n\
          socket       {}\n\
          config       {}{}\n\
          data         {}\n\
@@ -188,7 +188,8 @@ fn status_text(status: &StatusView) -> String {
         status.connections_max,
         status.connections_idle,
         status.requests_waiting,
-        status.backend_target.as_ref().map(|target| format!("\n             {target}")).unwrap_or_default(),
+        indented(status.backend_target.as_deref()),
+        indented(status.backend_wall.as_deref()),
         status
             .backend_problem
             .as_ref()

@@ -309,6 +309,7 @@ impl Call<'_> {
             ownership: Ownership::Shared,
             gate: Arc::new(OpenGate),
             row_filter: None,
+            wall: self.session.profile.wall(),
         };
         let pool = self.shared.pool(&self.session.profile).await?;
         let transaction = match &request.operation {

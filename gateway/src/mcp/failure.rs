@@ -47,6 +47,7 @@ fn heading(kind: ErrorKind) -> &'static str {
         ErrorKind::TimedOut => "Timed out",
         ErrorKind::Busy | ErrorKind::Exhausted => "Busy",
         ErrorKind::Detached | ErrorKind::Unavailable => "Backend unavailable",
+        ErrorKind::StateLost => "State lost",
         ErrorKind::OutcomeUnknown => "Not run again",
     }
 }

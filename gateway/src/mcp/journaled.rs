@@ -69,6 +69,7 @@ fn tells_of_query(kind: ErrorKind) -> bool {
         | ErrorKind::Busy
         | ErrorKind::Exhausted
         | ErrorKind::Unavailable
+        | ErrorKind::StateLost
         | ErrorKind::Detached => false,
     }
 }

@@ -63,6 +63,7 @@ impl Outcome {
             | ErrorKind::TimedOut
             | ErrorKind::Busy
             | ErrorKind::Exhausted
+            | ErrorKind::StateLost
             | ErrorKind::Unavailable => Self::Failed,
         }
     }
@@ -130,6 +131,7 @@ fn name_of(kind: ErrorKind) -> &'static str {
         ErrorKind::Unavailable => "unavailable",
         ErrorKind::OutcomeUnknown => "outcome_unknown",
         ErrorKind::Exhausted => "exhausted",
+        ErrorKind::StateLost => "state_lost",
         ErrorKind::Detached => "detached",
     }
 }
@@ -150,7 +152,12 @@ fn reason(error: &BackendError) -> Option<String> {
         | ErrorKind::Unavailable
         | ErrorKind::OutcomeUnknown
         | ErrorKind::Detached => error.code.is_none(),
-        ErrorKind::Statement | ErrorKind::NoContext | ErrorKind::Refused | ErrorKind::Cancelled => false,
+        // That of lost state names the session's objects.
+        ErrorKind::Statement
+        | ErrorKind::NoContext
+        | ErrorKind::Refused
+        | ErrorKind::Cancelled
+        | ErrorKind::StateLost => false,
     };
     is_ours.then(|| error.message.chars().take(REASON_CHARS_MAX).collect())
 }

@@ -35,6 +35,9 @@ pub struct StatusView {
     /// What keeps it from working, and what to do about it.
     #[serde(default)]
     pub backend_problem: Option<String>,
+    /// What the account's own wall was found to be, where a profile requires one.
+    #[serde(default)]
+    pub backend_wall: Option<String>,
     /// Connections open.
     pub connections_open: usize,
     /// Connections open and unused.
@@ -120,6 +123,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         backend: default.backend().kind().to_owned(),
         backend_target: backend.target,
         backend_problem: backend.problem,
+        backend_wall: backend.wall,
         connections_open: pool.open,
         connections_idle: pool.idle,
         connections_max: pool.limit,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sql_gate::{ClassSet, NameRules};
 
-use crate::backend::Context;
+use crate::backend::{Context, Wall};
 use crate::config::{
     Config, IsolationLevel, LEASE_IDLE, PIN_IDLE, ProfileConfig, UnknownProfile, ValidatorConfig,
 };
@@ -112,6 +112,11 @@ fn statements(read_only: bool, listed: Option<ClassSet>) -> ClassSet {
 }
 
 impl Profile {
+    /// What the log-in must be that its sessions' requests run on.
+    pub fn wall(&self) -> Option<Wall> {
+        Wall::new(self.require_agent_session, self.require_scope.clone())
+    }
+
     fn of(config: &Config, name: &str, settings: &ProfileConfig) -> Self {
         Self {
             name: name.to_owned(),

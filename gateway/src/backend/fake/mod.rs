@@ -223,6 +223,7 @@ pub(crate) fn request(sql: &str) -> Request {
         ownership: Ownership::Shared,
         gate: Arc::new(OpenGate),
         row_filter: None,
+        wall: None,
     }
 }
 

@@ -18,8 +18,9 @@ use super::log_in::LoginManager;
 use super::run::{Run, RunError, sessions_lost};
 use super::session::{OpenSession, SessionHandle};
 use super::stop::{RunningRequest, StopSignals};
+use super::wall::{Standing, unanswered};
 use crate::backend::{
-    BackendError, BoxFuture, Cancel, Completion, Connection, ErrorKind, Operation, Request,
+    BackendError, BoxFuture, Cancel, Completion, Connection, ErrorKind, Operation, Request, Wall,
 };
 
 /// A connection to Snowflake.
@@ -152,6 +153,15 @@ impl SnowflakeConnection {
                 self.session = Some(self.log_in(stop).await?);
             }
             let Some(session) = &self.session else { continue };
+            if let Some(wall) = &request.wall
+                && let Err(error) = self.check_wall(session, wall, stop).await
+            {
+                if session.wire().is_alive() || is_second_try {
+                    return Err(error);
+                }
+                is_second_try = true;
+                continue;
+            }
             let breaker = &self.login_manager.breaker;
             let switch = ContextSwitch { session, breaker, timeout: request.timeout };
             let switched = switch.run(&request.context, stop).await;
@@ -167,6 +177,27 @@ impl SnowflakeConnection {
             }
             is_second_try = true;
         }
+    }
+
+    /// Whether the session is what the request's profile requires. It is asked once, before anything else runs there.
+    async fn check_wall(
+        &self,
+        session: &OpenSession,
+        wall: &Wall,
+        stop: &StopSignals,
+    ) -> Result<(), BackendError> {
+        if let Some(standing) = session.standing.get() {
+            return standing.check(wall);
+        }
+        let asked = tokio::select! {
+            biased;
+            asked = Standing::ask(session.wire()) => asked,
+            () = stop.stopped() => return Err(stopped_early()),
+        };
+        self.login_manager.breaker.record(&asked);
+        let standing = asked.map_err(|error| unanswered(wall, &error))?;
+        self.login_manager.wall.set(standing.shown());
+        session.standing.get_or_init(|| standing).check(wall)
     }
 
     /// Logs in, unless the request is stopped. A log-in that was sent is completed in the background.

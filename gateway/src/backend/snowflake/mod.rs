@@ -30,6 +30,7 @@ mod settings;
 mod shorten;
 mod stop;
 mod tag;
+mod wall;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,7 +136,11 @@ impl Backend for SnowflakeBackend {
     }
 
     fn status(&self) -> BackendStatus {
-        BackendStatus { target: Some(self.target.clone()), problem: self.login_manager.problem() }
+        BackendStatus {
+            target: Some(self.target.clone()),
+            problem: self.login_manager.problem(),
+            wall: self.login_manager.wall.shown(),
+        }
     }
 
     fn log_in(&self, request: LogInRequest) -> BoxFuture<'_, Result<(), LogInError>> {

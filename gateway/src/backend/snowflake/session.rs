@@ -1,7 +1,7 @@
 //! Sessions with the server: logged in, kept alive, counted, and closed when they are no longer used.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use snowflake_wire::{Session as WireSession, SessionContext};
@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error_span};
 
 use super::context::of_session;
+use super::wall::Standing;
 use crate::backend::Context;
 
 /// How often a session tells the server that it is in use. Snowflake's own clients do it every 15 to 60
@@ -58,6 +59,8 @@ pub(super) struct OpenSession {
     /// The database that was last entered without a schema, and the schema that the server chose. Written by
     /// context switches.
     pub(super) default_schema: Mutex<Option<(String, Option<String>)>>,
+    /// What the account says that the session is, once that was asked. Written by its connection.
+    pub(super) standing: OnceLock<Standing>,
     heartbeat: JoinHandle<()>,
     tracker: Arc<SessionTracker>,
 }
@@ -72,7 +75,14 @@ impl OpenSession {
         let span = error_span!(parent: None, "keep_alive", session_id = wire.id());
         let heartbeat = tokio::spawn(keep_alive(wire.clone()).instrument(span));
         let handle = SessionHandle { wire, aborts: TaskTracker::new(), keep_open: Arc::default() };
-        Self { handle, base, default_schema: Mutex::default(), heartbeat, tracker: Arc::clone(tracker) }
+        Self {
+            handle,
+            base,
+            default_schema: Mutex::default(),
+            standing: OnceLock::new(),
+            heartbeat,
+            tracker: Arc::clone(tracker),
+        }
     }
 
     pub(super) fn handle(&self) -> &SessionHandle {

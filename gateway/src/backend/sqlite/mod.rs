@@ -165,7 +165,7 @@ impl Backend for SqliteBackend {
 
     fn status(&self) -> BackendStatus {
         let target = format!("folder {}", self.files.folder.path().display());
-        BackendStatus { target: Some(target), problem: self.files.problem() }
+        BackendStatus { target: Some(target), problem: self.files.problem(), wall: None }
     }
 
     fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>> {

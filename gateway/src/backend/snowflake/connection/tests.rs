@@ -93,6 +93,7 @@ fn request(sql: &str, transaction: Transaction) -> (Arc<TestJournal>, Request) {
         ownership: Ownership::Shared,
         gate: Arc::new(OpenGate),
         row_filter: None,
+        wall: None,
     };
     (journal, request)
 }

@@ -40,6 +40,7 @@ use super::failure::IF_IT_KEEPS_FAILING;
 use super::refusal_codes::Refusal;
 use super::session::{OpenSession, SessionTracker};
 use super::settings::{Authenticator, Key, SnowflakeSettings};
+use super::wall::LastStanding;
 use crate::backend::{BackendError, ErrorKind};
 use snowflake_wire::{Client, Credentials, Error, Failure, LogIn, SecondFactor, Secret, Settings};
 use url::Url;
@@ -70,6 +71,8 @@ pub(super) struct LoginManager {
     refusals: Arc<Mutex<RefusalCache>>,
     interactive: Arc<InteractiveLogin>,
     pub(super) sessions: Arc<SessionTracker>,
+    /// What the account's own wall was found to be. Written by connections.
+    pub(super) wall: LastStanding,
     /// Whether the last log-in that asked the user returned no token for further connections. Written by that
     /// log-in.
     one_connection_only: AtomicBool,
@@ -123,6 +126,7 @@ impl LoginManager {
             refusals: Arc::default(),
             interactive: Arc::default(),
             sessions: Arc::default(),
+            wall: LastStanding::default(),
             one_connection_only: AtomicBool::new(false),
             fresh_passcode: FreshPasscode::default(),
         })

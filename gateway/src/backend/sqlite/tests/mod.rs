@@ -140,6 +140,7 @@ fn request(context: Context, operation: Operation, caps: Caps, journal: TestJour
         ownership: Ownership::Shared,
         gate: Arc::new(OpenGate),
         row_filter: None,
+        wall: None,
     }
 }
 
