@@ -25,7 +25,10 @@ mod caps;
 mod class;
 mod frame;
 mod heads;
+mod metadata;
 mod names;
+mod pattern;
+mod policy;
 mod query;
 mod rules;
 mod scan;
@@ -35,6 +38,7 @@ mod tokens;
 
 pub use class::{Class, ClassSet};
 pub use names::{Access, NameContext, Object, ObjectKind, ObjectName};
+pub use policy::{Policy, Verdict};
 pub use rules::{Denial, NameRules, PatternError};
 pub use statement::{ContextChange, Dialect, Listing, Refusal, SecondaryRoles, StateChange, Statement};
 
