@@ -21,6 +21,7 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod intake;
+mod isolation;
 pub mod link;
 pub mod mcp;
 pub mod multiplexer;

@@ -42,6 +42,16 @@ pub trait Backend: Send + Sync + 'static {
         false
     }
 
+    /// A name as a context has it, as the backend stores it: to compare it with lists of names.
+    fn stored_name(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
+    /// A stored name as a context has it: [`Backend::stored_name`] the other way round.
+    fn written_name(&self, stored: &str) -> String {
+        stored.to_owned()
+    }
+
     /// Whether quotes around a name that a tool is given are read as SQL reads them. Elsewhere they are part of it.
     fn reads_quoted_names(&self) -> bool {
         false

@@ -18,6 +18,7 @@ use super::extent::Extent;
 use super::meta::{Meta, bytes_of_text};
 use super::rejection::{MISFIT, Rejection, invalid, unfit};
 use super::repair::why_unnamed;
+use super::statement_head::keeps_its_place;
 use crate::mcp::ToolName;
 
 /// What a request does beyond its answer.
@@ -27,7 +28,7 @@ pub enum RequestKind {
     Plain,
     /// Calls a tool: the session is registered before its first one.
     Call,
-    /// Calls the tool that changes the session's context: a barrier.
+    /// Changes what later requests of the session depend on (its context, or the state that it holds): a barrier.
     SetContext,
     /// Opens the session in the older era: a barrier.
     Initialize,
@@ -115,6 +116,16 @@ struct ParamsHead<'a> {
     name: Option<&'a RawValue>,
     #[serde(borrow, rename = "_meta")]
     meta: Option<&'a RawValue>,
+    /// Of a tool.
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
+}
+
+/// What is read of a tool's arguments.
+#[derive(Default, Deserialize)]
+struct ArgumentsHead<'a> {
+    #[serde(borrow)]
+    query: Option<&'a RawValue>,
 }
 
 impl<'a> ParamsHead<'a> {
@@ -134,7 +145,7 @@ fn classify_request(
     params: Option<&RawValue>,
 ) -> Result<RequestHead, Rejection> {
     let Some(head) = ParamsHead::read(params) else { return Err(unfit(id, method, MISFIT)) };
-    let Some(kind) = kind_of(method, head.name) else {
+    let Some(kind) = kind_of(method, head.name, head.arguments) else {
         return Err(unfit(id, method, &format!("{MISFIT}: {}", why_unnamed(params))));
     };
     let meta = head.meta.map(Meta::read).unwrap_or_default();
@@ -156,17 +167,26 @@ fn classify_request(
 }
 
 /// What a request of `method` does; `None` if it calls a tool without saying which.
-fn kind_of(method: &str, tool: Option<&RawValue>) -> Option<RequestKind> {
+fn kind_of(method: &str, tool: Option<&RawValue>, arguments: Option<&RawValue>) -> Option<RequestKind> {
     Some(match method {
         "initialize" => RequestKind::Initialize,
         "subscriptions/listen" => RequestKind::Subscribe,
         "tools/call" => {
             let tool: ToolWord<'_> = serde_json::from_str(tool?.get()).ok()?;
-            let is_set_context = tool.0 == ToolName::SetContext.as_str();
+            let is_set_context = tool.0 == ToolName::SetContext.as_str()
+                || (tool.0 == ToolName::ExecuteQuery.as_str()
+                    && arguments.is_some_and(has_ordered_statement));
             if is_set_context { RequestKind::SetContext } else { RequestKind::Call }
         }
         _ => RequestKind::Plain,
     })
+}
+
+/// Whether the statement among a tool's `arguments` must keep its place.
+fn has_ordered_statement(arguments: &RawValue) -> bool {
+    // Arguments that come as text, or with a name twice, are read when the request starts.
+    let head: ArgumentsHead<'_> = serde_json::from_str(arguments.get()).unwrap_or_default();
+    head.query.is_some_and(|query| keeps_its_place(query.get()))
 }
 
 /// A tool's name, not copied where it has no escapes.
@@ -272,6 +292,13 @@ mod tests {
             ),
             RequestKind::SetContext
         );
+        let statement = |sql: &str| {
+            kind(&format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"execute_query","arguments":{{"query":"{sql}"}}}}}}"#
+            ))
+        };
+        assert_eq!(statement(" use database d"), RequestKind::SetContext);
+        assert_eq!(statement("select 'begin'"), RequestKind::Call);
         assert_eq!(kind(r#"{"jsonrpc":"2.0","id":3,"method":"x/y"}"#), RequestKind::Plain);
         assert!(matches!(
             classified(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}"#),

@@ -17,6 +17,7 @@ mod registration;
 mod rejection;
 mod repair;
 mod running;
+mod statement_head;
 mod unreadable;
 
 pub use admission::{Admission, Arrival, Backlog, Cancelled, Limits, Next};

@@ -107,6 +107,8 @@ pub(super) async fn open_session(
         tools_before: state.tools.filter(|offered| *offered != tools),
         tools,
         revision: state.revision,
+        lost_state: state.held,
+        denials: state.denials,
         counts,
         started_ms,
         settings,

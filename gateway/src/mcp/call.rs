@@ -2,27 +2,25 @@
 
 use std::future::ready;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::json;
+use sql_gate::{Class, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{self as args, InvalidArguments, limit};
-use super::context_free::is_context_free;
 use super::facts::RequestFacts;
-use super::journaled::{JournalDecision, JournaledStatement};
-use super::request_record::{Outcome, RequestRecord};
+use super::request_record::RequestRecord;
 use super::table::{self, Source};
 use super::tool_call::ToolCall;
 use super::tool_name::ToolName;
 use super::{NAME_BYTES_MAX, failure, own_settings, session_info};
 use crate::backend::{
-    BackendError, BoxFuture, Caps, Catalog, Completion, Context, ErrorKind, OpenGate, Operation, Ownership,
-    Relation, RelationKind, Request, RequestOrigin, Transaction, WriteJournal,
+    BackendError, BoxFuture, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind,
+    WriteJournal,
 };
-use crate::multiplexer::{RunTimes, StopReason, Terms, stopped_while_waiting};
-use crate::session::{CONTEXT_BYTES_MAX, NoRoom, Reservation, Session};
+use crate::isolation::SessionGate;
+use crate::session::{CONTEXT_BYTES_MAX, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
 /// A call that runs: whose it is and how it is stopped.
@@ -40,16 +38,18 @@ pub(super) struct Call<'a> {
 #[derive(Clone)]
 pub(super) struct Work {
     pub(super) operation: Operation,
-    rows_max: u64,
+    pub(super) rows_max: u64,
     /// The id of the query that an earlier gateway ran for it.
-    earlier: Option<String>,
-    journal: Arc<dyn WriteJournal>,
+    pub(super) earlier: Option<String>,
+    pub(super) journal: Arc<dyn WriteJournal>,
+    /// What has been read of a statement's text.
+    pub(super) statement: Option<Arc<Statement>>,
 }
 
 impl Work {
     /// Something that changes nothing.
     pub(super) fn reading(operation: Operation, rows_max: u64) -> Self {
-        Self { operation, rows_max, earlier: None, journal: Arc::new(NoWrites) }
+        Self { operation, rows_max, earlier: None, journal: Arc::new(NoWrites), statement: None }
     }
 }
 
@@ -70,7 +70,7 @@ impl WriteJournal for NoWrites {
 }
 
 /// Why a call has no result but an error's.
-enum CallError {
+pub(super) enum CallError {
     /// The arguments are wrong beyond what their schema says.
     Arguments(InvalidArguments),
     /// The backend's error, or one of the gateway in its place.
@@ -150,7 +150,7 @@ impl Call<'_> {
     }
 
     /// Whether the client's own settings let its calls run here.
-    fn check_settings(&self) -> Result<(), BackendError> {
+    pub(super) fn check_settings(&self) -> Result<(), BackendError> {
         match self.session.refusing_settings() {
             Some(settings) => Err(own_settings::refusal(settings, &self.shared.paths.config_file)),
             None => Ok(()),
@@ -195,55 +195,6 @@ impl Call<'_> {
         Ok(self.text(rows, Source::View).await)
     }
 
-    async fn execute_query(
-        &self,
-        tool: ToolName,
-        arguments: args::ExecuteQuery,
-    ) -> Result<CallToolResult, CallError> {
-        let args::ExecuteQuery { query, database, schema, limit: given, use_transaction, auto_commit } =
-            arguments;
-        let rows_max = limit(tool, given.as_ref(), args::QUERY_LIMIT, self.rows_max())?;
-        // First of all: what was run before has its answer, whatever has become of its context.
-        let decision = JournaledStatement::look_up(self.shared, self.session, self.facts, &query).await;
-        let (statement, earlier) = match decision {
-            JournalDecision::Run(statement) => (statement, None),
-            JournalDecision::Fetch(statement, query_id) => (statement, Some(query_id)),
-            JournalDecision::Answer(result) => {
-                let is_unknown = failure::says_unknown(&result);
-                let outcome = if is_unknown { Outcome::Unknown } else { Outcome::AnsweredFromJournal };
-                self.record.seen().outcome = Some(outcome);
-                return Ok(result);
-            }
-        };
-        self.check_settings()?;
-        let change = Context { database, schema, ..Context::default() };
-        let transaction = match (use_transaction.unwrap_or(false), auto_commit.unwrap_or(true)) {
-            (_, false) => Transaction::Rollback,
-            (true, true) => Transaction::Commit,
-            (false, true) => Transaction::None,
-        };
-        let context = if change == Context::default() && earlier.is_none() && is_context_free(&query) {
-            None
-        } else {
-            // Before any change for this call: a context that is lost stops that, too.
-            Some(self.call_context(change).await?)
-        };
-        let operation = Operation::Statement { sql: query, transaction };
-        let work =
-            Work { operation, rows_max, earlier, journal: Arc::clone(&statement) as Arc<dyn WriteJournal> };
-        let done = match context {
-            Some(context) => self.run_in(context, work).await,
-            None => self.run_anywhere(work).await,
-        };
-        let is_rolled_back = transaction == Transaction::Rollback;
-        let result = match done {
-            Ok(done) => Ok(self.text(done, Source::Statement { is_rolled_back }).await),
-            Err(error) => Err(error),
-        };
-        statement.settle(&result).await;
-        Ok(result?)
-    }
-
     async fn set_context(
         &self,
         tool: ToolName,
@@ -255,20 +206,29 @@ impl Call<'_> {
             let why = "name a role, warehouse, database or schema to change to";
             return Err(InvalidArguments::new(tool, why).into());
         }
-        check_names(tool, &wanted)?;
-        let context = self.changed_context(&wanted).await?;
+        let context = self.make_own(tool, &wanted).await?;
+        Ok(CallToolResult::structured(json!({"context": context})))
+    }
+
+    /// Makes `wanted` a part of the session's context; returns all of it.
+    pub(super) async fn make_own(&self, tool: ToolName, wanted: &Context) -> Result<Context, CallError> {
+        let pool = self.shared.pool(&self.session.profile).await?;
+        let gate = SessionGate::new(self.session, &self.facts.context.context, pool.backend());
+        gate.admit_tool(Class::Context, tool.as_str())?;
+        check_names(tool, wanted)?;
+        let context = self.changed_context(wanted).await?;
         if serde_json::to_vec(&context).map_or(0, |context| context.len()) > CONTEXT_BYTES_MAX {
             return Err(InvalidArguments::new(tool, "these names are too long together").into());
         }
+        gate.admit_context(pool.backend(), &context)?;
         if self.cancel.is_cancelled() {
             return Err(BackendError::new(ErrorKind::Cancelled, "the context was not changed").into());
         }
-        let pool = self.shared.pool(&self.session.profile).await?;
         self.session.set_context(context.clone(), pool.place().clone());
         // For the next session of this client. This one's shim carries it in any case.
         self.shared.keeper.persist(vec![Arc::clone(self.session)]).await;
         tracing::info!("context changed");
-        Ok(CallToolResult::structured(json!({"context": context})))
+        Ok(context)
     }
 
     async fn session_info(&self) -> Result<serde_json::Value, BackendError> {
@@ -290,111 +250,7 @@ impl Call<'_> {
         self.run_in(self.call_context(Context::default()).await?, work).await
     }
 
-    pub(super) async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
-        let limits = &self.session.profile.caps;
-        let Work { operation, rows_max, earlier, journal } = work;
-        let request = Request {
-            context,
-            operation,
-            caps: Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max },
-            timeout: limits.statement_timeout,
-            origin: RequestOrigin {
-                client: self.session.client().name,
-                session: self.session.key.id.clone(),
-                number: self.facts.number,
-            },
-            earlier,
-            journal,
-            statement: None,
-            ownership: Ownership::Shared,
-            gate: Arc::new(OpenGate),
-            row_filter: None,
-            wall: self.session.profile.wall(),
-        };
-        let pool = self.shared.pool(&self.session.profile).await?;
-        let transaction = match &request.operation {
-            Operation::Statement { transaction, .. } => *transaction,
-            Operation::Catalog(_) | Operation::UseContext => Transaction::None,
-        };
-        // Before a connection is asked for: a client that does not read holds none while it waits.
-        let reservation = self.reserve(&request).await?;
-        let mut times = RunTimes::default();
-        let done = pool.run_on(request, &Terms::default(), self.wait_for_stop(), &mut times).await;
-        self.note_run(&times, &done);
-        let query_id = done.as_ref().map_or_else(|error| &error.query_id, |done| &done.query_id);
-        if let Some(query_id) = query_id {
-            // The request's span: what is logged about it from here on names the query.
-            tracing::Span::current().record("query_id", query_id);
-        }
-        let done = done?;
-        self.keep(reservation, &done, transaction)?;
-        self.session.counters.rows.fetch_add(done.rows.row_count() as u64, Ordering::Relaxed);
-        Ok(done)
-    }
-
-    /// Memory for the result of `request`, at its largest.
-    async fn reserve(&self, request: &Request) -> Result<Reservation, BackendError> {
-        tokio::select! {
-            biased;
-            reservation = self.session.results.reserve(request.caps.bytes_max) => Ok(reservation),
-            stop = self.wait_for_stop() => {
-                let error = stopped_while_waiting(stop, request.earlier.as_deref());
-                Err(match &request.earlier {
-                    Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
-                    _ => error,
-                })
-            }
-        }
-    }
-
-    /// The result is there: its memory is given back once its answer is written.
-    fn keep(
-        &self,
-        reservation: Reservation,
-        done: &Completion,
-        transaction: Transaction,
-    ) -> Result<(), BackendError> {
-        match reservation.keep(done.rows.bytes()) {
-            Ok(Some(kept)) => self.session.results.put(self.facts.number, kept),
-            Ok(None) => {}
-            Err(full) => {
-                let may_change = matches!(self.record.seen().class, Some("write" | "ddl" | "other"));
-                return Err(no_room(&full, may_change || done.affected.is_some(), transaction));
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes for the log what a run on a connection came to.
-    fn note_run(&self, times: &RunTimes, done: &Result<Completion, BackendError>) {
-        let mut seen = self.record.seen();
-        seen.waited = Some(seen.waited.unwrap_or_default() + times.waited);
-        seen.ran = times.ran.map(|ran| seen.ran.unwrap_or_default() + ran).or(seen.ran);
-        let Ok(done) = done else { return };
-        seen.rows = Some(done.rows.row_count() as u64);
-        seen.changed = done.affected;
-        // SQL may begin with WITH.
-        if done.affected.is_some() && seen.class == Some("read") {
-            seen.class = Some("write");
-        }
-        seen.query_id.clone_from(&done.query_id);
-    }
-
-    /// Waits until the request is to stop.
-    async fn wait_for_stop(&self) -> StopReason {
-        tokio::select! {
-            biased;
-            () = self.session.gone.cancelled() => {}
-            () = self.cancel.cancelled() => {}
-        }
-        // The gateway shuts down, and the client stays: its shim asks the next gateway.
-        let is_asked_again = self.shared.shutdown.drain.is_cancelled()
-            && self.session.gone.is_cancelled()
-            && !self.session.is_over();
-        if is_asked_again { StopReason::Detach } else { StopReason::Cancel }
-    }
-
-    async fn text(&self, done: Completion, source: Source) -> CallToolResult {
+    pub(super) async fn text(&self, done: Completion, source: Source) -> CallToolResult {
         text_result(if done.rows.bytes() > HEAVY_BYTES as u64 {
             self.shared.heavy.run(move || table::render(&done, source)).await
         } else {
@@ -402,26 +258,12 @@ impl Call<'_> {
         })
     }
 
-    fn rows_max(&self) -> u64 {
+    pub(super) fn rows_max(&self) -> u64 {
         self.session.profile.caps.rows_max
     }
 }
 
-/// The result of a statement that ran cannot be kept; `may_change`: whether it is more than a question.
-fn no_room(full: &NoRoom, may_change: bool, transaction: Transaction) -> BackendError {
-    let (what, next_step) = match (may_change, transaction) {
-        (true, Transaction::Rollback) => {
-            ("the statement ran and was rolled back", "try again in a moment, or request less data at once")
-        }
-        (true, Transaction::None | Transaction::Commit) => {
-            ("the statement ran and took effect", "do not run it again; read its rows with a query later")
-        }
-        (false, _) => ("the result was dropped", "try again in a moment, or request less data at once"),
-    };
-    BackendError::new(ErrorKind::Busy, format!("{what}, but {full}")).with_next_step(next_step)
-}
-
-fn text_result(text: String) -> CallToolResult {
+pub(super) fn text_result(text: String) -> CallToolResult {
     CallToolResult::success(vec![ContentBlock::text(text)])
 }
 

@@ -17,6 +17,8 @@ pub struct Counters {
     pub bytes: AtomicU64,
     /// Requests answered with an error of either kind; written by the front.
     pub errors: AtomicU64,
+    /// Statements and tools that the profile refused.
+    pub denials: AtomicU64,
 }
 
 impl From<Counts> for Counters {
@@ -27,6 +29,7 @@ impl From<Counts> for Counters {
             rows: counts.rows.into(),
             bytes: counts.bytes.into(),
             errors: counts.errors.into(),
+            denials: AtomicU64::new(0),
         }
     }
 }

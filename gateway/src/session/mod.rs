@@ -17,7 +17,7 @@ mod table;
 mod view;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use client::presentable;
@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 pub use view::SessionView;
 
-use crate::backend::{Context, Place};
+use crate::backend::{Context, Held, Place};
 use crate::config::SettingsDifference;
 use crate::config::log_targets::SPANS;
 use crate::state::{Identity, IdentityKey, Remember, SessionRecord, SessionSnapshot, ShimProcess};
@@ -104,6 +104,12 @@ pub struct Session {
     tools_before: Mutex<Option<String>>,
     /// Cancelled when the client is gone: everything that runs for it stops.
     pub gone: CancellationToken,
+    /// What its connection holds of its state, as the shim carries it; written after each request.
+    held: Mutex<Option<String>>,
+    /// State that is lost with an earlier gateway, until its client is told.
+    lost_state: Mutex<Option<String>>,
+    /// Whether a request has been told.
+    has_told_loss: AtomicBool,
     /// The memory of its results.
     pub results: Arc<ResultShare>,
     /// What was counted; written by the transport and by tools.
@@ -154,9 +160,16 @@ impl Session {
             journal: opening.journal,
             tools: opening.tools,
             tools_before: Mutex::new(opening.tools_before),
+            held: Mutex::default(),
+            lost_state: Mutex::new(opening.lost_state),
+            has_told_loss: AtomicBool::new(false),
             results: Arc::new(ResultMemory::default()).share(gone.clone()),
             gone,
-            counters: Counters::from(opening.counts),
+            counters: {
+                let counters = Counters::from(opening.counts);
+                counters.denials.store(opening.denials, Ordering::Relaxed);
+                counters
+            },
             context: RwLock::new(context),
             client: Mutex::default(),
             active_ms: AtomicU64::new(0),
@@ -223,6 +236,42 @@ impl Session {
         true
     }
 
+    /// What its connection holds of its state now: carried to the next gateway, which cannot have it.
+    pub fn note_held(&self, held: Option<&Held>) {
+        let held = held.filter(|held| !held.is_empty()).map(ToString::to_string);
+        let mut now = lock(&self.held);
+        if *now != held {
+            *now = held;
+            self.is_state_stale.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// State of the session that is lost with an earlier gateway, and that its client has not been told of.
+    pub fn lost_state(&self) -> Option<String> {
+        lock(&self.lost_state).clone()
+    }
+
+    /// Whether a request is to be told of what was lost with an earlier gateway: each one that was sent to that, and
+    /// else the first one.
+    pub fn tell_lost_state(&self, replayed: bool) -> bool {
+        let mut lost = lock(&self.lost_state);
+        if lost.is_none() {
+            return false;
+        }
+        let was_told = self.has_told_loss.swap(true, Ordering::Relaxed);
+        if !replayed {
+            *lost = None;
+            self.is_state_stale.store(true, Ordering::Relaxed);
+        }
+        replayed || !was_told
+    }
+
+    /// Something was refused by its profile.
+    pub fn note_denial(&self) {
+        self.counters.denials.fetch_add(1, Ordering::Relaxed);
+        self.is_state_stale.store(true, Ordering::Relaxed);
+    }
+
     /// The settings for which the session's calls are refused.
     pub fn refusing_settings(&self) -> Option<&SettingsDifference> {
         self.settings.as_ref().filter(|settings| settings.is_decisive)
@@ -285,7 +334,19 @@ impl Session {
         let journal = self.journal.clone().filter(|_| self.journal_is_whole);
         let tools = self.tools_before().unwrap_or_else(|| self.tools.clone());
         let registered = self.is_registered();
-        ResumeState { context: context.kept(), lost, journal, registered, tools: Some(tools), revision }
+        // What is lost already stays so until it is told.
+        let held = self.lost_state().or_else(|| lock(&self.held).clone());
+        let denials = self.counters.denials.load(Ordering::Relaxed);
+        ResumeState {
+            context: context.kept(),
+            lost,
+            journal,
+            registered,
+            tools: Some(tools),
+            revision,
+            held,
+            denials,
+        }
     }
 
     fn tools_before(&self) -> Option<String> {
@@ -425,4 +486,8 @@ impl Session {
         let elapsed = u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         elapsed.saturating_sub(self.active_ms.load(Ordering::Relaxed))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -40,6 +40,10 @@ pub struct Opening {
     pub tools_before: Option<String>,
     /// The protocol revision that the client was told.
     pub revision: Option<String>,
+    /// What the session's connection held when an earlier gateway went away, of which the client knows nothing.
+    pub lost_state: Option<String>,
+    /// What its profile had refused before.
+    pub denials: u64,
     /// What had been counted before.
     pub counts: Counts,
     /// When it began, in milliseconds since 1970; `None`: now.
@@ -67,6 +71,8 @@ impl Opening {
             tools: String::new(),
             tools_before: None,
             revision: None,
+            lost_state: None,
+            denials: 0,
             counts: Counts::default(),
             started_ms: None,
             settings: None,

@@ -26,6 +26,8 @@ pub struct Profile {
     pub isolation: IsolationLevel,
     /// The classes of statements that it allows.
     pub statements: ClassSet,
+    /// Whether the configuration lists them for it.
+    pub has_own_statements: bool,
     /// Which names may be used.
     pub names: Arc<NameRules>,
     /// The tools that its sessions are offered; `None`: all.
@@ -130,6 +132,7 @@ impl Profile {
                 secondary_roles: settings.secondary_roles,
             },
             isolation: settings.isolation,
+            has_own_statements: settings.statements.is_some(),
             statements: statements(config.read_only(), settings.statements),
             names: Arc::default(),
             tools: settings.tools.clone(),

@@ -6,10 +6,13 @@ use snowgate_link::hello::STATE_BYTES_MAX;
 use crate::state::KeptContext;
 
 /// The longest context a session may have, in bytes of JSON: what is carried beside it fits into the rest.
-pub const CONTEXT_BYTES_MAX: usize = STATE_BYTES_MAX - 320;
+pub const CONTEXT_BYTES_MAX: usize = STATE_BYTES_MAX - 512;
 
 /// A longer reason of a loss is cut to this many bytes.
 const LOST_BYTES_MAX: usize = 120;
+
+/// Longer words on what is held are cut to this many bytes.
+const HELD_BYTES_MAX: usize = 120;
 
 /// The state of a session, as the next gateway is to find it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,16 @@ pub struct ResumeState {
     /// The protocol revision that `initialize` agreed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// What the session's connection holds of its state: the next gateway cannot have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+    /// Statements that its profile has refused.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub denials: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl ResumeState {
@@ -47,9 +60,24 @@ impl ResumeState {
             // Escaped, a character takes six bytes at most.
             *lost = lost.chars().filter(|char| !char.is_control()).take(LOST_BYTES_MAX / 6).collect();
         }
+        if let Some(held) = &mut state.held {
+            *held = shortened(held, HELD_BYTES_MAX);
+        }
         // Names and digests are all that is in it.
         serde_json::to_string(&state).unwrap_or_default()
     }
+}
+
+/// As much of `text` as takes `bytes` in JSON.
+fn shortened(text: &str, bytes: usize) -> String {
+    let mut left = bytes;
+    let fits = |char: &char| {
+        let takes = if matches!(char, '"' | '\\') { 2 } else { char.len_utf8() };
+        let fits = takes <= left;
+        left = left.saturating_sub(takes);
+        fits
+    };
+    text.chars().filter(|char| !char.is_control()).take_while(fits).collect()
 }
 
 #[cfg(test)]
@@ -72,6 +100,8 @@ mod tests {
             registered: true,
             tools: Some("0123456789ab".into()),
             revision: Some("2025-11-25".into()),
+            held: Some("\"\u{1f600}".repeat(300)),
+            denials: u64::MAX,
         };
         assert!(state.to_text().len() <= STATE_BYTES_MAX, "{}", state.to_text().len());
     }

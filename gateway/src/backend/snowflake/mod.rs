@@ -109,6 +109,14 @@ impl Backend for SnowflakeBackend {
         Dialect::Snowflake
     }
 
+    fn stored_name(&self, name: &str) -> String {
+        names::stored(name)
+    }
+
+    fn written_name(&self, stored: &str) -> String {
+        names::written(stored)
+    }
+
     fn account(&self) -> Option<&str> {
         Some(&self.account)
     }

@@ -1,0 +1,102 @@
+//! Refusals, as clients are told them.
+
+use sql_gate::{Class, Denial, Dialect, Refusal, Statement};
+
+use crate::backend::{BackendError, ErrorKind};
+use crate::session::Profile;
+
+/// What was refused, for the log: no name and no text of the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The class of the statement.
+    Class(Class),
+    /// A list of names.
+    Names(&'static str),
+    /// Nothing understood it, and the profile has lists.
+    NotUnderstood,
+    /// It is refused in every profile.
+    Always,
+}
+
+impl Cause {
+    /// The setting that decides, if one does.
+    pub(super) fn setting(self) -> &'static str {
+        match self {
+            Self::Class(_) => "statements",
+            Self::Names(setting) => setting,
+            Self::NotUnderstood => "lists",
+            Self::Always => "none",
+        }
+    }
+}
+
+/// The class of `statement` is not among those of `profile`.
+pub(super) fn of_class(
+    statement: &Statement,
+    class: Class,
+    profile: &Profile,
+    dialect: Dialect,
+) -> BackendError {
+    let what = if statement.verb.is_empty() { "the statement" } else { statement.verb.as_str() };
+    if profile.read_only && !profile.has_own_statements && class.may_change() {
+        let section = match dialect {
+            Dialect::Sqlite => "sqlite",
+            Dialect::Snowflake => "snowflake",
+        };
+        let message = match class {
+            Class::Unknown => {
+                "the statement is refused: it is none that is known, so it may change something, and the connection is \
+                 read-only"
+                    .to_owned()
+            }
+            _ => format!("{what} is refused: it may change something, and the connection is read-only"),
+        };
+        let next_step = format!("to allow writing, set read_only = false under [{section}] in config.toml");
+        return refused(message, next_step);
+    }
+    let message = format!(
+        "{what} is refused: its class is `{class}`, and the profile `{}` allows {} (`statements`)",
+        profile.name,
+        list_of(&profile.statements.to_string()),
+    );
+    let next_step = format!(
+        "use a statement of those classes, or have `{class}` added to `statements` under [profiles.{}]{}",
+        profile.name,
+        if profile.read_only && class.may_change() { ", on a connection with read_only = false" } else { "" },
+    );
+    refused(message, next_step)
+}
+
+/// An object is not among those that `profile` allows.
+pub(super) fn of_object(denial: &Denial, profile: &Profile) -> BackendError {
+    let Denial { object, setting, pattern } = denial;
+    let why = match pattern {
+        Some(pattern) => format!("`{setting}` of the profile `{}` has {pattern}", profile.name),
+        None => format!("it is not among the `{setting}` of the profile `{}`", profile.name),
+    };
+    let next_step =
+        "use list_databases, list_schemas and list_tables to see what may be used, or have the list changed";
+    refused(format!("the statement is refused: {object} may not be used: {why}"), next_step)
+}
+
+/// A part of a statement is not understood, and `profile` has lists.
+pub(super) fn of_unclear(part: &str, profile: &Profile) -> BackendError {
+    let message = format!(
+        "the statement is refused: the profile `{}` has lists of names, and this part of it is not understood: {part}",
+        profile.name
+    );
+    refused(message, "write that part in a simpler way, so that every table in it stands by its name")
+}
+
+/// What is refused in every profile.
+pub(super) fn of_refusal(refusal: &Refusal) -> BackendError {
+    refused(refusal.message.clone(), refusal.next_step.clone())
+}
+
+fn list_of(classes: &str) -> String {
+    if classes.is_empty() { "none".to_owned() } else { format!("only {classes}") }
+}
+
+fn refused(message: impl Into<String>, next_step: impl Into<String>) -> BackendError {
+    BackendError::new(ErrorKind::Refused, message).with_next_step(next_step)
+}

@@ -1,0 +1,152 @@
+//! The tool `execute_query`: one statement, read before it runs.
+
+use std::sync::Arc;
+
+use rmcp::model::CallToolResult;
+use sql_gate::{ContextChange, StateChange, Statement};
+
+use super::arguments::{self as args, limit};
+use super::call::{Call, CallError, Work, text_result};
+use super::context_free::is_context_free;
+use super::failure;
+use super::journaled::{JournalDecision, JournaledStatement};
+use super::request_record::Outcome;
+use super::table::Source;
+use super::tool_name::ToolName;
+use crate::backend::{
+    Backend, BackendError, Context, ErrorKind, Operation, SecondaryRoles, Transaction, WriteJournal,
+};
+use crate::isolation::SessionGate;
+
+/// Longer statements are read in the lane for large messages, in bytes.
+const READ_IN_PLACE_BYTES_MAX: usize = 4096;
+
+impl Call<'_> {
+    pub(super) async fn execute_query(
+        &self,
+        tool: ToolName,
+        arguments: args::ExecuteQuery,
+    ) -> Result<CallToolResult, CallError> {
+        let rows_max = limit(tool, arguments.limit.as_ref(), args::QUERY_LIMIT, self.rows_max())?;
+        // First of all: what was run before has its answer, whatever has become of its context.
+        let decision =
+            JournaledStatement::look_up(self.shared, self.session, self.facts, &arguments.query).await;
+        let (entry, earlier) = match decision {
+            JournalDecision::Run(statement) => (statement, None),
+            JournalDecision::Fetch(statement, query_id) => (statement, Some(query_id)),
+            JournalDecision::Answer(result) => {
+                let is_unknown = failure::says_unknown(&result);
+                let outcome = if is_unknown { Outcome::Unknown } else { Outcome::AnsweredFromJournal };
+                self.record.seen().outcome = Some(outcome);
+                return Ok(result);
+            }
+        };
+        self.check_settings()?;
+        let statement = self.read_statement(&arguments.query).await?;
+        self.record.seen().class = Some(statement.class.name());
+        if earlier.is_none() {
+            self.check_state()?;
+            if let Some(change) = &statement.context {
+                return self.use_context(tool, change, &statement).await;
+            }
+        }
+        self.run_statement(arguments, rows_max, statement, entry, earlier).await
+    }
+
+    /// What the gate reads of `sql`.
+    async fn read_statement(&self, sql: &str) -> Result<Arc<Statement>, BackendError> {
+        let dialect = self.shared.pool(&self.session.profile).await?.backend().dialect();
+        if sql.len() <= READ_IN_PLACE_BYTES_MAX {
+            return Ok(Arc::new(sql_gate::read(sql, dialect)));
+        }
+        let sql = sql.to_owned();
+        Ok(Arc::new(self.shared.heavy.run(move || sql_gate::read(&sql, dialect)).await))
+    }
+
+    async fn run_statement(
+        &self,
+        arguments: args::ExecuteQuery,
+        rows_max: u64,
+        statement: Arc<Statement>,
+        entry: Arc<JournaledStatement>,
+        earlier: Option<String>,
+    ) -> Result<CallToolResult, CallError> {
+        let args::ExecuteQuery { query, database, schema, use_transaction, auto_commit, .. } = arguments;
+        let change = Context { database, schema, ..Context::default() };
+        let transaction = match (use_transaction.unwrap_or(false), auto_commit.unwrap_or(true)) {
+            (_, false) => Transaction::Rollback,
+            (true, true) => Transaction::Commit,
+            (false, true) => Transaction::None,
+        };
+        let context = if change == Context::default() && earlier.is_none() && is_context_free(&query) {
+            None
+        } else {
+            // Before any change for this call: a context that is lost stops that, too.
+            Some(self.call_context(change).await?)
+        };
+        if earlier.is_none() && statement.change == StateChange::Commit {
+            // Whether it was carried out cannot be seen afterwards.
+            entry.begin(None).await?;
+        }
+        let operation = Operation::Statement { sql: query, transaction };
+        let journal = Arc::clone(&entry) as Arc<dyn WriteJournal>;
+        let work = Work { operation, rows_max, earlier, journal, statement: Some(statement) };
+        let done = match context {
+            Some(context) => self.run_in(context, work).await,
+            None => self.run_anywhere(work).await,
+        };
+        let is_rolled_back = transaction == Transaction::Rollback;
+        let result = match done {
+            Ok(done) => Ok(self.text(done, Source::Statement { is_rolled_back }).await),
+            Err(error) => Err(error),
+        };
+        entry.settle(&result).await;
+        Ok(result?)
+    }
+
+    /// Whether the session still has the state that its client believes it has. What an earlier gateway took with it
+    /// is told to every request that was sent to that one, and else once.
+    fn check_state(&self) -> Result<(), BackendError> {
+        let Some(lost) = self.session.lost_state() else { return Ok(()) };
+        if !self.session.tell_lost_state(self.facts.replayed) {
+            return Ok(());
+        }
+        let message = format!(
+            "not run: the gateway that held {lost} of this session is gone, and that with it; what an open transaction had \
+             changed was rolled back"
+        );
+        let next_step = "begin again: open the transaction, make the temporary objects and set the variables, then send \
+                         the statements again";
+        Err(BackendError::new(ErrorKind::Refused, message).with_next_step(next_step))
+    }
+
+    /// Carries out a USE: the session's context changes, no connection's.
+    async fn use_context(
+        &self,
+        tool: ToolName,
+        change: &ContextChange,
+        statement: &Statement,
+    ) -> Result<CallToolResult, CallError> {
+        let pool = self.shared.pool(&self.session.profile).await?;
+        let backend = pool.backend();
+        SessionGate::new(self.session, &self.facts.context.context, backend).admit_kind(statement)?;
+        let context = self.make_own(tool, &written(change, backend)).await?;
+        let shown = backend.completed(&context);
+        Ok(text_result(format!("Context changed: statements of this session run in {shown}.")))
+    }
+}
+
+/// The names of a USE as a context has them.
+fn written(change: &ContextChange, backend: &dyn Backend) -> Context {
+    let name = |name: &Option<String>| name.as_deref().map(|name| backend.written_name(name));
+    Context {
+        role: name(&change.role),
+        warehouse: name(&change.warehouse),
+        database: name(&change.database),
+        schema: name(&change.schema),
+        secondary_roles: change.secondary_roles.map(|roles| match roles {
+            sql_gate::SecondaryRoles::All => SecondaryRoles::All,
+            sql_gate::SecondaryRoles::None => SecondaryRoles::None,
+        }),
+    }
+}

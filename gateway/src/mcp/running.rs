@@ -1,0 +1,228 @@
+//! A call's work on a connection: admitted by the session's profile, on the terms of its isolation level.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use sql_gate::{Access, Class, Object, ObjectKind, ObjectName, StateChange, Statement};
+
+use super::call::{Call, Work};
+use crate::backend::{
+    Backend, BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Ownership, Relation,
+    Request, RequestOrigin, RowFilter, Transaction,
+};
+use crate::isolation::{ListingFilter, SessionGate};
+use crate::multiplexer::{RunTimes, StopReason, Terms, stopped_while_waiting};
+use crate::session::{NoRoom, Reservation, Session};
+
+impl Call<'_> {
+    pub(super) async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
+        let limits = &self.session.profile.caps;
+        let Work { operation, rows_max, earlier, journal, statement } = work;
+        let pool = self.shared.pool(&self.session.profile).await?;
+        let gate = SessionGate::new(self.session, &context, pool.backend());
+        // What has run was let in by the gateway that ran it.
+        if earlier.is_none() {
+            self.admit(&gate, &operation, statement.as_deref(), pool.backend())?;
+        }
+        let terms = self.terms(&operation, statement.as_deref());
+        let request = Request {
+            context,
+            caps: Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max },
+            timeout: limits.statement_timeout,
+            origin: RequestOrigin {
+                client: self.session.client().name,
+                session: self.session.key.id.clone(),
+                number: self.facts.number,
+            },
+            earlier,
+            journal,
+            ownership: Ownership::Shared,
+            row_filter: row_filter(self.session, &gate, &operation, statement.as_deref()),
+            statement,
+            gate: Arc::new(gate),
+            wall: self.session.profile.wall(),
+            operation,
+        };
+        let transaction = match &request.operation {
+            Operation::Statement { transaction, .. } => *transaction,
+            Operation::Catalog(_) | Operation::UseContext => Transaction::None,
+        };
+        // Before a connection is asked for: a client that does not read holds none while it waits.
+        let reservation = self.reserve(&request).await?;
+        let mut times = RunTimes::default();
+        let done = pool.run_on(request, &terms, self.wait_for_stop(), &mut times).await;
+        self.note_run(&times, &done);
+        self.session.note_held(done.as_ref().ok().map(|done| &done.held));
+        let query_id = done.as_ref().map_or_else(|error| &error.query_id, |done| &done.query_id);
+        if let Some(query_id) = query_id {
+            // The request's span: what is logged about it from here on names the query.
+            tracing::Span::current().record("query_id", query_id);
+        }
+        let done = done?;
+        self.keep(reservation, &done, transaction)?;
+        self.session.counters.rows.fetch_add(done.rows.row_count() as u64, Ordering::Relaxed);
+        Ok(done)
+    }
+
+    /// Memory for the result of `request`, at its largest.
+    async fn reserve(&self, request: &Request) -> Result<Reservation, BackendError> {
+        tokio::select! {
+            biased;
+            reservation = self.session.results.reserve(request.caps.bytes_max) => Ok(reservation),
+            stop = self.wait_for_stop() => {
+                let error = stopped_while_waiting(stop, request.earlier.as_deref());
+                Err(match &request.earlier {
+                    Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
+                    _ => error,
+                })
+            }
+        }
+    }
+
+    /// The result is there: its memory is given back once its answer is written.
+    fn keep(
+        &self,
+        reservation: Reservation,
+        done: &Completion,
+        transaction: Transaction,
+    ) -> Result<(), BackendError> {
+        match reservation.keep(done.rows.bytes()) {
+            Ok(Some(kept)) => self.session.results.put(self.facts.number, kept),
+            Ok(None) => {}
+            Err(full) => {
+                let may_change =
+                    !matches!(self.record.seen().class, Some("read" | "context" | "metadata") | None);
+                return Err(no_room(&full, may_change || done.affected.is_some(), transaction));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes for the log what a run on a connection came to.
+    fn note_run(&self, times: &RunTimes, done: &Result<Completion, BackendError>) {
+        let mut seen = self.record.seen();
+        seen.waited = Some(seen.waited.unwrap_or_default() + times.waited);
+        seen.ran = times.ran.map(|ran| seen.ran.unwrap_or_default() + ran).or(seen.ran);
+        let Ok(done) = done else { return };
+        seen.rows = Some(done.rows.row_count() as u64);
+        seen.changed = done.affected;
+        // SQL may begin with WITH.
+        if done.affected.is_some() && seen.class == Some("read") {
+            seen.class = Some("write");
+        }
+        seen.query_id.clone_from(&done.query_id);
+    }
+
+    /// Waits until the request is to stop.
+    async fn wait_for_stop(&self) -> StopReason {
+        tokio::select! {
+            biased;
+            () = self.session.gone.cancelled() => {}
+            () = self.cancel.cancelled() => {}
+        }
+        // The gateway shuts down, and the client stays: its shim asks the next gateway.
+        let is_asked_again = self.shared.shutdown.drain.is_cancelled()
+            && self.session.gone.is_cancelled()
+            && !self.session.is_over();
+        if is_asked_again { StopReason::Detach } else { StopReason::Cancel }
+    }
+
+    /// Whether the session's profile lets `operation` run, as far as that is known before a connection is asked.
+    fn admit(
+        &self,
+        gate: &SessionGate,
+        operation: &Operation,
+        statement: Option<&Statement>,
+        backend: &dyn Backend,
+    ) -> Result<(), BackendError> {
+        match (operation, statement) {
+            (Operation::UseContext, _) => Ok(()),
+            (Operation::Catalog(catalog), _) => {
+                let tool = self.record.seen().tool.map_or("the question", |tool| tool.as_str());
+                gate.admit_tool(Class::Read, tool)?;
+                gate.admit_objects(&objects_of(catalog, backend))
+            }
+            (Operation::Statement { .. }, Some(statement)) => {
+                gate.admit_kind(statement)?;
+                if backend.sees_objects() { Ok(()) } else { gate.admit_text(statement) }
+            }
+            (Operation::Statement { .. }, None) => gate.admit_kind(&Statement::unknown()),
+        }
+    }
+
+    /// What the session may expect of the pool for this.
+    fn terms(&self, operation: &Operation, statement: Option<&Statement>) -> Terms {
+        let profile = &self.session.profile;
+        let is_plain = matches!(operation, Operation::Statement { transaction: Transaction::None, .. });
+        let makes_state = statement
+            .is_some_and(|statement| !matches!(statement.change, StateChange::None | StateChange::Anything));
+        let is_repeatable = is_plain
+            && statement.is_some_and(|statement| statement.class == Class::Read && statement.is_repeatable);
+        Terms {
+            level: profile.isolation,
+            makes_state,
+            is_repeatable,
+            lease_idle: profile.lease_idle,
+            pin_idle: profile.pin_idle,
+        }
+    }
+}
+
+/// The objects that a question about the catalog names.
+fn objects_of(catalog: &Catalog, backend: &dyn Backend) -> Vec<Object> {
+    let stored = |name: &String| backend.stored_name(name);
+    let object = |kind, parts: Vec<String>| Object { kind, name: ObjectName(parts), access: Access::Read };
+    let place = |database: Option<&String>, schema: Option<&String>| match (database, schema) {
+        (Some(database), Some(schema)) => {
+            Some(object(ObjectKind::Schema, vec![stored(database), stored(schema)]))
+        }
+        (Some(database), None) => Some(object(ObjectKind::Database, vec![stored(database)])),
+        (None, Some(schema)) => Some(object(ObjectKind::Schema, vec![stored(schema)])),
+        (None, None) => None,
+    };
+    let relation = |relation: &Relation| {
+        let parts = [relation.database.as_ref(), relation.schema.as_ref(), Some(&relation.name)];
+        object(ObjectKind::Relation, parts.into_iter().flatten().map(stored).collect())
+    };
+    match catalog {
+        Catalog::Databases => Vec::new(),
+        Catalog::Schemas { database } => place(database.as_ref(), None).into_iter().collect(),
+        Catalog::Tables { database, schema, .. } => {
+            place(database.as_ref(), schema.as_ref()).into_iter().collect()
+        }
+        Catalog::Views { database, schema } => place(Some(database), schema.as_ref()).into_iter().collect(),
+        Catalog::Describe { relation: asked, .. } | Catalog::Definition(asked) | Catalog::Rows(asked) => {
+            vec![relation(asked)]
+        }
+    }
+}
+
+/// Which rows of the result the client may see, where it is a list of objects.
+fn row_filter(
+    session: &Session,
+    gate: &SessionGate,
+    operation: &Operation,
+    statement: Option<&Statement>,
+) -> Option<Arc<dyn RowFilter>> {
+    let listing = match operation {
+        Operation::Catalog(catalog) => ListingFilter::listing_of(catalog),
+        Operation::Statement { .. } => statement.and_then(|statement| statement.listing.clone()),
+        Operation::UseContext => None,
+    };
+    let filter = ListingFilter::new(&session.profile.names, &listing?, gate.context().clone())?;
+    Some(filter)
+}
+
+/// The result of a statement that ran cannot be kept; `may_change`: whether it is more than a question.
+fn no_room(full: &NoRoom, may_change: bool, transaction: Transaction) -> BackendError {
+    let (what, next_step) = match (may_change, transaction) {
+        (true, Transaction::Rollback) => {
+            ("the statement ran and was rolled back", "try again in a moment, or request less data at once")
+        }
+        (true, Transaction::None | Transaction::Commit) => {
+            ("the statement ran and took effect", "do not run it again; read its rows with a query later")
+        }
+        (false, _) => ("the result was dropped", "try again in a moment, or request less data at once"),
+    };
+    BackendError::new(ErrorKind::Busy, format!("{what}, but {full}")).with_next_step(next_step)
+}
