@@ -31,3 +31,4 @@ pub mod process;
 pub mod session;
 pub mod shared;
 pub mod state;
+pub mod validator;

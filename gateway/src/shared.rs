@@ -30,6 +30,7 @@ use crate::config::{Config, Paths};
 use crate::multiplexer::{Multiplexer, Pool};
 use crate::session::{Keeper, Profile, Profiles, Session, SessionTable, SessionView};
 use crate::state::{RunningWrites, StateStore};
+use crate::validator::Validators;
 
 /// What the process has found out about itself when the gateway starts.
 #[derive(Debug)]
@@ -62,6 +63,8 @@ pub struct Shared {
     pub keeper: Keeper,
     /// What outlives this gateway.
     pub state: Arc<StateStore>,
+    /// The programs that profiles have asked about statements.
+    pub validators: Validators,
     /// The statements that are in the journal and run now.
     pub writes: Arc<RunningWrites>,
     /// How many descriptors there are for whom.
@@ -108,6 +111,7 @@ impl Shared {
             multiplexer,
             default_pool,
             state,
+            validators: Validators::default(),
             writes: Arc::default(),
             descriptors: Descriptors::new(process.budget),
             log_problem: process.log_problem,

@@ -14,8 +14,19 @@ use super::{BackendError, BoxFuture, Catalog};
 ///
 /// [`Backend::sees_objects`]: super::Backend::sees_objects
 pub trait StatementGate: fmt::Debug + Send + Sync {
-    /// Whether names matter at all: if not, they need not be collected.
+    /// Whether there are lists of names: then what shows the names or definitions of other objects is refused, too.
     fn looks_at_names(&self) -> bool;
+
+    /// Whether [`StatementGate::admit`] is to be asked: if not, objects need not be collected.
+    fn is_asked(&self) -> bool {
+        self.looks_at_names()
+    }
+
+    /// Why a statement that would change something for others may not run here, whatever its text was taken for;
+    /// `None`: it may.
+    fn objection_to_writes(&self) -> Option<BackendError> {
+        None
+    }
 
     /// Whether a statement may run that touches `objects`, each named in full: what is called by views of files is the
     /// view's, and what only our own statements touch is left out.

@@ -166,56 +166,6 @@ pub(super) fn no_gateway(endpoint: &Endpoint, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::from(exit::NO_GATEWAY))
 }
 
-fn status_text(status: &StatusView) -> String {
-    let none = || "none".to_owned();
-    format!(
-        "snowgate {} is running (pid {}, up {})\n\
-         sessions     {}{}{}\n\
-         backend      {}, {} of {} connections open, {} idle, {} requests waiting{}{}{}\n\
-         socket       {}\n\
-         config       {}{}\n\
-         data         {}\n\
-         state        {}{}\n\
-         log          {}{}\n{}",
-        status.version,
-        status.pid,
-        duration(status.uptime_ms),
-        status.sessions,
-        indented(status.limit_problem.as_deref()),
-        indented(status.settings_problem.as_deref()),
-        status.backend,
-        status.connections_open,
-        status.connections_max,
-        status.connections_idle,
-        status.requests_waiting,
-        indented(status.backend_target.as_deref()),
-        indented(status.backend_wall.as_deref()),
-        status
-            .backend_problem
-            .as_ref()
-            .map(|problem| format!("\n             {}", problem.replace('\n', "\n             ")))
-            .unwrap_or_default(),
-        status.socket,
-        status.config_file.clone().unwrap_or_else(none),
-        status.config_warnings.iter().map(|text| indented(Some(text))).collect::<String>(),
-        status.data_dir,
-        status.state_file,
-        status.state_problem.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default(),
-        status.log_file.clone().unwrap_or_else(none),
-        indented(status.log_problem.as_deref()),
-        status
-            .service
-            .as_ref()
-            .map(|service| format!("service      {}; to stop it: {}\n", service.manager, service.stop))
-            .unwrap_or_default(),
-    )
-}
-
-/// A line of its own, below the values.
-fn indented(text: Option<&str>) -> String {
-    text.map(|text| format!("\n             {text}")).unwrap_or_default()
-}
-
 fn sessions_text(sessions: &[SessionView]) -> String {
     if sessions.is_empty() {
         return "no sessions\n".to_owned();
@@ -260,7 +210,7 @@ pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     rows.iter().map(line).collect()
 }
 
-fn duration(ms: u64) -> String {
+pub(super) fn duration(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..120_000 => format!("{} s", ms / 1_000),

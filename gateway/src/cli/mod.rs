@@ -10,6 +10,7 @@ mod demo;
 mod errors;
 mod login;
 mod serve;
+mod status_text;
 mod stop;
 
 use std::ffi::OsString;

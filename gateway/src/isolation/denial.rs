@@ -12,6 +12,8 @@ pub(super) enum Cause {
     Class(Class),
     /// A list of names.
     Names(&'static str),
+    /// The validator said no, or nothing.
+    Validator,
     /// Nothing understood it, and the profile has lists.
     NotUnderstood,
     /// It is refused in every profile.
@@ -24,6 +26,7 @@ impl Cause {
         match self {
             Self::Class(_) => "statements",
             Self::Names(setting) => setting,
+            Self::Validator => "validator",
             Self::NotUnderstood => "lists",
             Self::Always => "none",
         }
@@ -91,6 +94,33 @@ pub(super) fn of_unclear(part: &str, profile: &Profile) -> BackendError {
 /// What is refused in every profile.
 pub(super) fn of_refusal(refusal: &Refusal) -> BackendError {
     refused(refusal.message.clone(), refusal.next_step.clone())
+}
+
+/// The validator of `profile` does not allow the statement.
+pub(super) fn of_verdict(reason: Option<&str>, profile: &Profile) -> BackendError {
+    let reason = reason.unwrap_or("it gave no reason");
+    let message =
+        format!("the statement is refused by the `validator` of the profile `{}`: {reason}", profile.name);
+    refused(message, "change the statement as the reason says, or ask whoever runs the validator")
+}
+
+/// The validator of `profile` does not say whether the statement may run.
+pub(super) fn of_silent_validator(why: &str, profile: &Profile) -> BackendError {
+    let message = format!(
+        "the statement is refused: the `validator` of the profile `{}` gave no answer: {why}",
+        profile.name
+    );
+    refused(message, "try again in a moment; `snowgate status` shows the state of the validator")
+}
+
+/// A statement would change something, and no class of `profile` allows that.
+pub(super) fn of_writes(profile: &Profile) -> BackendError {
+    let message = format!(
+        "the statement is refused: it writes, and the profile `{}` allows {} (`statements`)",
+        profile.name,
+        list_of(&profile.statements.to_string())
+    );
+    refused(message, format!("have `write` added to `statements` under [profiles.{}]", profile.name))
 }
 
 fn list_of(classes: &str) -> String {

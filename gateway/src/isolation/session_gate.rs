@@ -1,20 +1,36 @@
 //! The rules of a session's profile, for one request.
 
-use std::future::ready;
 use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
 
 use sql_gate::{Access, Class, Dialect, NameContext, Object, ObjectKind, ObjectName, Statement};
 
 use super::denial::{self, Cause};
 use crate::backend::{Backend, BackendError, BoxFuture, Context, StatementGate};
 use crate::session::Session;
+use crate::validator::{NoVerdict, Question, QuestionObject, Validator, Validators};
 
 /// Decides for one session in one context.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionGate {
     session: Arc<Session>,
+    /// The context as the request has it.
+    request_context: Context,
     context: NameContext,
     dialect: Dialect,
+    /// Who is asked about the statement, and what the question says of it.
+    asked: Option<Asked>,
+}
+
+/// A statement that a validator is asked about.
+#[derive(Clone, Debug)]
+struct Asked {
+    validator: Arc<Validator>,
+    statement: Arc<Statement>,
+    digest: String,
+    /// Where the profile lets it have that.
+    text: Option<String>,
 }
 
 impl SessionGate {
@@ -24,9 +40,22 @@ impl SessionGate {
         let stored = |name: &Option<String>| name.as_deref().map(|name| backend.stored_name(name));
         Self {
             session: Arc::clone(session),
+            request_context: context.clone(),
+            asked: None,
             context: NameContext { database: stored(&context.database), schema: stored(&context.schema) },
             dialect: backend.dialect(),
         }
+    }
+
+    /// Has the validator of the session's profile asked about `statement`, whose text is `sql`.
+    pub(crate) fn ask_about(&mut self, validators: &Validators, statement: &Arc<Statement>, sql: &str) {
+        let Some(config) = &self.session.profile.validator else { return };
+        self.asked = Some(Asked {
+            validator: validators.of(&config.command),
+            statement: Arc::clone(statement),
+            digest: Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+            text: config.sends_text.then(|| sql.to_owned()),
+        });
     }
 
     /// What completes the names of statements.
@@ -73,15 +102,48 @@ impl SessionGate {
     ///
     /// # Errors
     /// A part of it is not understood although there are lists, or an object is denied.
-    pub(crate) fn admit_text(&self, statement: &Statement) -> Result<(), BackendError> {
-        if !self.looks_at_names() {
-            return Ok(());
-        }
-        if let Some(part) = &statement.not_understood {
+    pub(crate) async fn admit_text(&self, statement: &Statement) -> Result<(), BackendError> {
+        if self.looks_at_names()
+            && let Some(part) = &statement.not_understood
+        {
             let error = denial::of_unclear(part, &self.session.profile);
             return Err(self.denied(Cause::NotUnderstood, error));
         }
-        self.admit_objects(&statement.objects)
+        self.admit(&statement.objects).await
+    }
+
+    /// Whether the validator allows the statement, which touches `objects`.
+    async fn ask(&self, objects: &[Object]) -> Result<(), BackendError> {
+        let Some(Asked { validator, statement, digest, text }) = &self.asked else { return Ok(()) };
+        let (session, client) = (&self.session, self.session.client().name);
+        let (profile, context) = (&session.profile, &self.request_context);
+        let question = Question {
+            session: &session.key.id,
+            client: client.as_deref(),
+            parent: session.origin.parent_exe.as_deref(),
+            folder: session.origin.cwd.as_deref(),
+            profile: &profile.name,
+            connection: &profile.connection,
+            class: statement.class.name(),
+            verb: &statement.verb,
+            objects: objects.iter().map(asked_object).collect(),
+            not_understood: statement.not_understood.as_deref(),
+            role: context.role.as_deref(),
+            database: self.context.database.as_deref(),
+            schema: self.context.schema.as_deref(),
+            digest: digest.clone(),
+            text: text.as_deref(),
+        };
+        match validator.ask(&question).await {
+            Ok(verdict) if verdict.allow => Ok(()),
+            Ok(verdict) => {
+                let error = denial::of_verdict(verdict.reason.as_deref(), profile);
+                Err(self.denied(Cause::Validator, error))
+            }
+            Err(NoVerdict(why)) => {
+                Err(self.denied(Cause::Validator, denial::of_silent_validator(&why, profile)))
+            }
+        }
     }
 
     /// Whether all of `objects` may be used.
@@ -132,7 +194,42 @@ impl StatementGate for SessionGate {
         self.session.profile.names.has_lists()
     }
 
-    fn admit<'a>(&'a self, objects: &'a [Object]) -> BoxFuture<'a, Result<(), BackendError>> {
-        Box::pin(ready(self.admit_objects(objects)))
+    fn is_asked(&self) -> bool {
+        self.looks_at_names() || self.asked.is_some()
     }
+
+    fn objection_to_writes(&self) -> Option<BackendError> {
+        let profile = &self.session.profile;
+        let may = [Class::Write, Class::Ddl, Class::Call, Class::Admin]
+            .iter()
+            .any(|class| profile.statements.contains(*class));
+        // What is read-only as a whole says so by itself.
+        (profile.has_own_statements && !may).then(|| denial::of_writes(profile))
+    }
+
+    fn admit<'a>(&'a self, objects: &'a [Object]) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move {
+            self.admit_objects(objects)?;
+            self.ask(objects).await
+        })
+    }
+}
+
+fn asked_object(object: &Object) -> QuestionObject<'_> {
+    let kind = match object.kind {
+        ObjectKind::Relation => "relation",
+        ObjectKind::Schema => "schema",
+        ObjectKind::Database => "database",
+        ObjectKind::Stage => "stage",
+        ObjectKind::Function => "function",
+        ObjectKind::Other => "other",
+        ObjectKind::Account => "account",
+    };
+    let access = match object.access {
+        Access::Read => "read",
+        Access::Write => "write",
+        Access::Define => "define",
+        Access::Use => "use",
+    };
+    QuestionObject { kind, name: &object.name.0, access }
 }

@@ -8,7 +8,7 @@ use sql_gate::{Access, Class, Object, ObjectKind, ObjectName, StateChange, State
 use super::call::{Call, Work};
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Ownership, Relation,
-    Request, RequestOrigin, RowFilter, Transaction,
+    Request, RequestOrigin, RowFilter, StatementGate as _, Transaction,
 };
 use crate::isolation::{ListingFilter, SessionGate};
 use crate::multiplexer::{RunTimes, StopReason, Terms, stopped_while_waiting};
@@ -19,10 +19,10 @@ impl Call<'_> {
         let limits = &self.session.profile.caps;
         let Work { operation, rows_max, earlier, journal, statement } = work;
         let pool = self.shared.pool(&self.session.profile).await?;
-        let gate = SessionGate::new(self.session, &context, pool.backend());
+        let mut gate = SessionGate::new(self.session, &context, pool.backend());
         // What has run was let in by the gateway that ran it.
         if earlier.is_none() {
-            self.admit(&gate, &operation, statement.as_deref(), pool.backend())?;
+            self.admit(&mut gate, &operation, statement.as_ref(), pool.backend()).await?;
         }
         let terms = self.terms(&operation, statement.as_deref());
         let request = Request {
@@ -128,11 +128,11 @@ impl Call<'_> {
     }
 
     /// Whether the session's profile lets `operation` run, as far as that is known before a connection is asked.
-    fn admit(
+    async fn admit(
         &self,
-        gate: &SessionGate,
+        gate: &mut SessionGate,
         operation: &Operation,
-        statement: Option<&Statement>,
+        statement: Option<&Arc<Statement>>,
         backend: &dyn Backend,
     ) -> Result<(), BackendError> {
         match (operation, statement) {
@@ -140,11 +140,22 @@ impl Call<'_> {
             (Operation::Catalog(catalog), _) => {
                 let tool = self.record.seen().tool.map_or("the question", |tool| tool.as_str());
                 gate.admit_tool(Class::Read, tool)?;
-                gate.admit_objects(&objects_of(catalog, backend))
+                let objects = objects_of(catalog, backend);
+                if let Catalog::Rows(relation) = catalog {
+                    let statement = Statement {
+                        class: Class::Read,
+                        verb: tool.to_owned(),
+                        not_understood: None,
+                        ..Statement::unknown()
+                    };
+                    gate.ask_about(&self.shared.validators, &Arc::new(statement), &relation.name);
+                }
+                gate.admit(&objects).await
             }
-            (Operation::Statement { .. }, Some(statement)) => {
+            (Operation::Statement { sql, .. }, Some(statement)) => {
                 gate.admit_kind(statement)?;
-                if backend.sees_objects() { Ok(()) } else { gate.admit_text(statement) }
+                gate.ask_about(&self.shared.validators, statement, sql);
+                if backend.sees_objects() { Ok(()) } else { gate.admit_text(statement).await }
             }
             (Operation::Statement { .. }, None) => gate.admit_kind(&Statement::unknown()),
         }

@@ -10,6 +10,7 @@ use super::newest_log;
 use crate::config::Warning;
 use crate::session::Session;
 use crate::shared::{Descriptors, Service, Shared};
+use crate::validator::ValidatorView;
 
 /// The most warnings about the configuration that are shown; the rest is counted.
 const CONFIG_WARNINGS_MAX: usize = 20;
@@ -75,6 +76,9 @@ pub struct StatusView {
     /// Why that is less than is configured, or why there is no room for another.
     #[serde(default)]
     pub limit_problem: Option<String>,
+    /// The programs that profiles have asked about statements.
+    #[serde(default)]
+    pub validators: Vec<ValidatorView>,
     /// What runs this gateway and starts it again when it ends.
     #[serde(default)]
     pub service: Option<Service>,
@@ -140,6 +144,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         sessions_max: shared.descriptors.budget.sessions_max,
         limit_problem: limit_problem(&shared.descriptors),
         settings_problem: settings_problem(shared),
+        validators: shared.validators.views(),
         service: shared.service.clone(),
     }
 }

@@ -35,6 +35,7 @@ pub(super) async fn drain(shared: &Shared, connections: &TaskTracker) {
         tracing::warn!("the state file could not be given everything that it should have");
     }
     shared.multiplexer.close().await;
+    shared.validators.close();
 }
 
 #[cfg(test)]
