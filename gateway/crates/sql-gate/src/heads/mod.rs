@@ -1,5 +1,7 @@
 //! The heads of all statements that are no query and no DML, by a grammar of our own.
 
+mod sqlite;
+
 use crate::tokens::Tok;
 use crate::{Class, Statement};
 
@@ -27,6 +29,5 @@ pub(crate) fn may_hold_semicolons(tokens: &[Tok<'_>]) -> bool {
 
 /// Reads an SQLite statement.
 pub(crate) fn read_sqlite(sql: &str) -> Statement {
-    let _ = sql;
-    Statement::unknown()
+    sqlite::read(sql)
 }
