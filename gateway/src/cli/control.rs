@@ -13,6 +13,7 @@ use snowgate_link::start::StartError;
 
 use super::errors::ErrorView;
 use super::serve::endpoint;
+use super::status_text::status_text;
 use super::stop::ASKED_TIMEOUT;
 use super::{Cli, OutputArgs, exit};
 use crate::link::{Command, Reply, ask};

@@ -91,11 +91,11 @@ impl SessionGate {
         Err(self.denied(Cause::Class(class), denial::of_class(statement, class, profile, self.dialect)))
     }
 
-    /// SQLite itself tells a slip from a statement, and keeps a read-only database from changes, naming what it would
-    /// change.
+    /// A read-only connection refuses changes by itself, and SQLite names what would be changed, and tells a slip from a
+    /// statement.
     fn is_left_to_engine(&self, class: Class) -> bool {
         let is_by_connection = !self.session.profile.has_own_statements && class.may_change();
-        self.dialect == Dialect::Sqlite && (class == Class::Unknown || is_by_connection)
+        is_by_connection || (self.dialect == Dialect::Sqlite && class == Class::Unknown)
     }
 
     /// Whether a statement may run whose text names all that it touches.
