@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256};
 use sql_gate::{Access, Class, Dialect, NameContext, Object, ObjectKind, ObjectName, Statement};
 
 use super::denial::{self, Cause};
-use crate::backend::{Backend, BackendError, BoxFuture, Context, StatementGate};
+use super::listing::ListingFilter;
+use crate::backend::{Backend, BackendError, BoxFuture, Catalog, Context, RowFilter, StatementGate};
 use crate::session::Session;
 use crate::validator::{NoVerdict, Question, QuestionObject, Validator, Validators};
 
@@ -196,6 +197,12 @@ impl StatementGate for SessionGate {
 
     fn is_asked(&self) -> bool {
         self.looks_at_names() || self.asked.is_some()
+    }
+
+    fn rows_of(&self, catalog: &Catalog) -> Option<Arc<dyn RowFilter>> {
+        let listing = ListingFilter::listing_of(catalog)?;
+        let filter = ListingFilter::new(&self.session.profile.names, &listing, self.context.clone())?;
+        Some(filter)
     }
 
     fn objection_to_writes(&self) -> Option<BackendError> {

@@ -117,7 +117,7 @@ impl Call<'_> {
         );
         let next_step = "begin again: open the transaction, make the temporary objects and set the variables, then send \
                          the statements again";
-        Err(BackendError::new(ErrorKind::Refused, message).with_next_step(next_step))
+        Err(BackendError::new(ErrorKind::StateLost, message).with_next_step(next_step))
     }
 
     /// Carries out a USE: the session's context changes, no connection's.

@@ -76,13 +76,13 @@ fn statements_of_other_databases_name_the_tool_to_use() {
     for (sql, tool) in [
         ("SHOW TABLES", "list_tables"),
         ("DESCRIBE items", "describe_table"),
-        ("USE app", "set_context"),
         ("SELECT CURRENT_DATABASE()", "session_info"),
         ("SELECT * FROM information_schema.tables", "list_tables"),
     ] {
         let answer = client.query(sql);
         assert!(error(&answer).contains(&format!("Next step: {tool} ")), "{sql}: {answer}");
     }
+    assert!(tool_text(&client.query("USE app")).contains("run in database app"));
     let table = client.call("describe_table", &json!({"table": "keys"}));
     assert!(tool_text(&table).contains("k|TEXT|YES"), "{table}");
 }

@@ -32,7 +32,7 @@ fn each_call_has_a_line_that_says_who_and_what_and_how_it_ended() {
         ("with n as (select 'hush') insert into hush select * from n", "write", "ok", None),
         ("select * from hush", "read", "ok", None),
         ("select hush_hush from hush", "read", "failed", Some("statement")),
-        ("attach 'hush' as hush", "other", "refused", Some("refused")),
+        ("attach 'hush' as hush", "admin", "refused", Some("refused")),
     ] {
         client.query(query);
         let number = home.session_of(client.pid())["requests"].as_u64().expect("a number");

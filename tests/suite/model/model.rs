@@ -26,8 +26,6 @@ impl Count {
 /// The state of a session.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
-    /// Its own database: nobody else writes there.
-    pub(super) home: usize,
     /// The database that its statements run in.
     pub(super) context: usize,
     /// Committed rows of its table.
@@ -40,7 +38,7 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(home: usize) -> Self {
-        Self { home, context: home, rows: Count::default(), transaction: None, temporary: None }
+        Self { context: home, rows: Count::default(), transaction: None, temporary: None }
     }
 
     /// What a count of its rows must give.
