@@ -9,8 +9,11 @@ use crate::tokens::Tok;
 /// Bytes of a text that is parsed.
 pub(crate) const BYTES_MAX: usize = 1 << 20;
 
-/// Tokens of a text that is parsed.
-pub(crate) const TOKENS_MAX: usize = 100_000;
+/// Tokens that are kept of a text.
+pub(crate) const TOKENS_MAX: usize = 250_000;
+
+/// Tokens that the parser gets, of which a long list of literals is only a few.
+pub(crate) const PARSED_MAX: usize = 60_000;
 
 /// Tokens kept of each part of a chain once there are `TOKENS_MAX`: enough for its head.
 pub(crate) const HEAD_TOKENS: usize = 64;
@@ -32,8 +35,13 @@ pub(crate) struct Caps {
     pub(crate) recursion: usize,
 }
 
-/// What is read on the caller's stack, of which it takes a few hundred KiB.
-pub(crate) const IN_PLACE: Caps = Caps { tokens: 400, depth: 12, joins: 12, chain: 64, recursion: 40 };
+/// What is read on the caller's stack, of which it takes 512 KiB at most (see the tests). Without optimisation the
+/// parser's frames are ten times as large.
+pub(crate) const IN_PLACE: Caps = if cfg!(debug_assertions) {
+    Caps { tokens: 400, depth: 1, joins: 3, chain: 64, recursion: 6 }
+} else {
+    Caps { tokens: 400, depth: 6, joins: 12, chain: 64, recursion: 24 }
+};
 
 /// What is read on a stack of its own.
 pub(crate) const ON_LARGE_STACK: Caps =

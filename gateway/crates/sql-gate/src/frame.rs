@@ -75,12 +75,15 @@ impl<'a> Split<'a> {
                 _ => split.has_several |= ended,
             }
             if count == TOKENS_MAX {
-                split.over.get_or_insert("a text of more than 100,000 tokens");
+                split.over.get_or_insert("a text of more than 250,000 tokens");
             }
             split.keep(tok);
         }
         if !split.has_several {
             split.drop_end();
+        }
+        if split.over.is_some() {
+            split.parts.iter_mut().for_each(|part| part.truncate(HEAD_TOKENS));
         }
         split
     }
@@ -117,7 +120,7 @@ fn read_in(sql: &str, reading: Reading) -> Statement {
         parts => read_chain(parts, &split),
     };
     if let Some(cap) = split.over {
-        statement.miss(cap);
+        statement.not_understood = Some(cap.to_owned());
     }
     scan.add_to(&mut statement);
     drop_repeated_objects(&mut statement);

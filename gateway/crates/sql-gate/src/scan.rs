@@ -3,10 +3,10 @@
 
 use snowflake_tokens::{Reading, Token};
 
-use crate::{Class, Statement};
+use crate::{Class, Statement, frame};
 
 /// Functions `SYSTEM$...` that only read. Every other one acts, or may.
-const SYSTEM_READS: [&str; 27] = [
+const SYSTEM_READS: [&str; 44] = [
     "ALLOWLIST",
     "ALLOWLIST_PRIVATELINK",
     "AUTO_REFRESH_STATUS",
@@ -16,22 +16,39 @@ const SYSTEM_READS: [&str; 27] = [
     "CLUSTERING_INFORMATION",
     "CLUSTERING_RATIO",
     "CURRENT_USER_TASK_NAME",
+    "DATABASE_REFRESH_HISTORY",
+    "DATABASE_REFRESH_PROGRESS",
+    "DATA_METRIC_SCAN",
+    "ESTIMATE_AUTOMATIC_CLUSTERING_COSTS",
     "ESTIMATE_QUERY_ACCELERATION",
     "ESTIMATE_SEARCH_OPTIMIZATION_COSTS",
     "EXPLAIN_JSON_TO_TEXT",
     "EXPLAIN_PLAN_JSON",
     "EXTERNAL_TABLE_PIPE_STATUS",
+    "GET_CLASSIFICATION_RESULT",
+    "GET_DIRECTORY_TABLE_STATUS",
+    "GET_ICEBERG_TABLE_INFORMATION",
+    "GET_LOGIN_FAILURE_DETAILS",
     "GET_PREDECESSOR_RETURN_VALUE",
+    "GET_PRIVATELINK_AUTHORIZED_ENDPOINTS",
     "GET_PRIVATELINK_CONFIG",
     "GET_SERVICE_LOGS",
     "GET_SERVICE_STATUS",
     "GET_SNOWFLAKE_PLATFORM_INFO",
     "GET_TAG",
     "GET_TAG_ALLOWED_VALUES",
+    "GET_TAG_ON_CURRENT_COLUMN",
+    "GET_TAG_ON_CURRENT_TABLE",
+    "GET_TASK_GRAPH_CONFIG",
+    "INTERNAL_STAGES_PUBLIC_ACCESS_STATUS",
     "LAST_CHANGE_COMMIT_TIME",
     "PIPE_STATUS",
+    "REPLICATION_GROUP_REFRESH_PROGRESS",
+    "SHOW_ACTIVE_BEHAVIOR_CHANGE_BUNDLES",
+    "STREAM_BACKLOG",
     "STREAM_GET_TABLE_TIMESTAMP",
     "STREAM_HAS_DATA",
+    "TASK_RUNTIME_INFO",
     "TYPEOF",
     "WHITELIST",
 ];
@@ -59,45 +76,137 @@ pub(crate) struct Scan<'a> {
     before: [Token<'a>; 2],
     /// The next `)` ends `IDENTIFIER(...)`, whose text has stood for its name.
     swallows: bool,
+    /// What of a call that runs SQL in a text comes next.
+    sql: Sql,
+    /// No word of the statement has come yet.
+    is_at_begin: bool,
+    /// The statement begins as a query.
+    is_query: bool,
     /// What was found.
     found: Statement,
 }
 
+/// Where in `TO_QUERY('...'` or `TO_QUERY(SQL => '...'` a pass is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sql {
+    /// Not in such a call.
+    None,
+    /// Behind its parenthesis.
+    Begin,
+    /// Behind `SQL`.
+    Name,
+    /// Behind `SQL =`.
+    Equals,
+    /// Behind `SQL =>`.
+    Arrow,
+    /// Behind the text.
+    Text,
+}
+
 impl<'a> Scan<'a> {
     pub(crate) fn new(reading: Reading) -> Self {
-        Self { reading, before: [Token::Unfinished; 2], swallows: false, found: Statement::blank() }
+        Self {
+            reading,
+            before: [Token::Unfinished; 2],
+            swallows: false,
+            sql: Sql::None,
+            is_at_begin: true,
+            is_query: false,
+            found: Statement::blank(),
+        }
     }
 
     /// Looks at the next token.
     pub(crate) fn note(&mut self, token: Token<'a>) {
-        if std::mem::take(&mut self.swallows) && token == Token::Close {
-            return;
-        }
-        if let [function, Token::Open] = self.before
-            && function.is_word("IDENTIFIER")
-        {
-            match token {
-                Token::Text(name) => return self.note_identifier(name),
-                Token::Variable(_) | Token::Sign(_) => self.found.miss("IDENTIFIER of a variable"),
-                _ => {}
+        if std::mem::take(&mut self.swallows) {
+            if token == Token::Close {
+                return;
             }
+            self.found.miss("IDENTIFIER of more than a text");
+        }
+        self.note_sql(token);
+        match (self.before, token) {
+            ([function, Token::Open], Token::Text(name)) if function.is_word("IDENTIFIER") => {
+                return self.note_identifier(name);
+            }
+            ([function, Token::Open], _) if function.is_word("IDENTIFIER") => {
+                self.found.miss("IDENTIFIER of what is no text");
+            }
+            _ => {}
         }
         match token {
             Token::Open => self.note_call(),
-            Token::Word(_) if self.before[1] == Token::Dot && token.is_word("NEXTVAL") => {
+            Token::Word(_) | Token::Quoted("NEXTVAL")
+                if self.before[1] == Token::Dot
+                    && (token.is_word("NEXTVAL") || token == Token::Quoted("NEXTVAL")) =>
+            {
                 self.found.raise(Class::Write);
                 self.found.is_repeatable = false;
             }
             Token::Unfinished => self.found.miss("a text, name or comment that has no end"),
             _ => {}
         }
+        self.note_change(token);
         self.before = [self.before[1], token];
     }
 
+    /// What changes rows, in parentheses or behind them; what makes a table of a query.
+    fn note_change(&mut self, next: Token<'a>) {
+        let [before, word] = self.before;
+        match before {
+            Token::Open | Token::Close if begins_change(word, Some(next)) => self.found.raise(Class::Write),
+            _ => {}
+        }
+        if self.is_at_begin && next != Token::Open {
+            self.is_query = ["SELECT", "WITH"].iter().any(|first| next.is_word(first));
+            self.is_at_begin = false;
+        }
+        self.is_at_begin |= next == Token::Flow;
+        if self.is_query && next.is_word("INTO") && !is_insert(word) {
+            self.found.raise(Class::Ddl);
+        }
+    }
+
+    /// `TO_QUERY`: its text is SQL that runs.
+    fn note_sql(&mut self, token: Token<'a>) {
+        self.sql = match (self.sql, token) {
+            (Sql::None, _) | (Sql::Text, Token::Close | Token::Sign(',')) => Sql::None,
+            (Sql::Begin, word) if word.is_word("SQL") => Sql::Name,
+            (Sql::Name, Token::Sign('=')) => Sql::Equals,
+            (Sql::Equals, Token::Sign('>')) => Sql::Arrow,
+            (Sql::Begin | Sql::Arrow, Token::Text(text)) if !text.contains('\\') => {
+                self.note_text(frame::read(&text.replace("''", "'")));
+                Sql::Text
+            }
+            _ => {
+                self.found.raise(Class::Call);
+                self.found.miss("the SQL that TO_QUERY gets");
+                Sql::None
+            }
+        };
+    }
+
+    /// A statement in a text is a part of this one.
+    fn note_text(&mut self, inner: Statement) {
+        self.found.raise(inner.class);
+        self.found.objects.extend(inner.objects);
+        self.found.is_repeatable &= inner.is_repeatable;
+        if let Some(what) = inner.not_understood {
+            self.found.miss(what);
+        }
+        if let Some(refusal) = inner.refusal {
+            self.found.refusal.get_or_insert(refusal);
+        }
+    }
+
     /// Adds what was found to what the grammars found.
-    pub(crate) fn add_to(self, out: &mut Statement) {
+    pub(crate) fn add_to(mut self, out: &mut Statement) {
+        if self.swallows || self.sql != Sql::None {
+            self.found.miss("a call that has no end");
+        }
         out.raise(self.found.class);
         out.is_repeatable &= self.found.is_repeatable;
+        out.objects.append(&mut self.found.objects);
         if let Some(what) = self.found.not_understood {
             out.miss(what);
         }
@@ -137,6 +246,9 @@ impl<'a> Scan<'a> {
                 "run the query again, or use the query id at the end of its result with the tools for results",
             );
         }
+        if is("TO_QUERY") {
+            self.sql = Sql::Begin;
+        }
         if is("GETNEXTVAL") {
             self.found.raise(Class::Write);
         }
@@ -148,6 +260,29 @@ impl<'a> Scan<'a> {
             );
         }
         self.found.is_repeatable &= !VOLATILE.iter().any(|known| is(known));
+    }
+}
+
+/// Whether a change begins with `word`, behind a parenthesis or at the front.
+pub(crate) fn begins_change(word: Token<'_>, next: Option<Token<'_>>) -> bool {
+    let is_next = |known: &[&str]| next.is_some_and(|next| known.iter().any(|known| next.is_word(known)));
+    let Token::Word(word) = word else { return false };
+    match word.len() {
+        5 if word.eq_ignore_ascii_case("MERGE") => is_next(&["INTO"]),
+        6 if word.eq_ignore_ascii_case("DELETE") => is_next(&["FROM"]),
+        6 if word.eq_ignore_ascii_case("INSERT") => is_next(&["INTO", "OVERWRITE", "ALL", "FIRST"]),
+        6 if word.eq_ignore_ascii_case("UPDATE") => matches!(next, Some(Token::Word(_) | Token::Quoted(_))),
+        _ => false,
+    }
+}
+
+/// Whether an INTO behind this token is that of an INSERT or MERGE.
+fn is_insert(before: Token<'_>) -> bool {
+    match before {
+        Token::Word(word) => ["INSERT", "MERGE", "OVERWRITE", "ALL", "FIRST", "THEN", "ELSE"]
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known)),
+        _ => false,
     }
 }
 

@@ -15,12 +15,16 @@ use crate::{Access, ObjectKind, ObjectName};
 const RELATION_WORDS: [&str; 8] =
     ["SELECT", "FROM", "WITH", "TABLE", "VALUES", "IDENTIFIER", "JOIN", "DIRECTORY"];
 
+/// Literals of a list that the parser gets before the others are left out.
+const LITERALS_KEPT: usize = 4;
+
 /// Tokens in the braces of `{*}`.
 const WILDCARD_TOKENS_MAX: usize = 256;
 
 /// The parser's tokens for `tokens`; what is left out is noted in `found`.
 pub(super) fn mend(tokens: &[Tok<'_>], found: &mut Found) -> Translation {
-    let mut mend = Mend { tokens, at: 0, out: Translation::with_capacity(tokens.len() + 1), found };
+    let mut mend =
+        Mend { tokens, at: 0, out: Translation::with_capacity(tokens.len() + 1), found, row_end: 0 };
     while mend.at < tokens.len() {
         if !mend.apply_rule() {
             mend.at += mend.out.push_next(tokens, mend.at);
@@ -34,6 +38,8 @@ struct Mend<'t, 'a, 'f> {
     at: usize,
     out: Translation,
     found: &'f mut Found,
+    /// Behind the last row of literals.
+    row_end: usize,
 }
 
 impl<'t, 'a> Mend<'t, 'a, '_> {
@@ -66,6 +72,9 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
             Token::Word(_) if self.token(self.at + 1) == Some(Token::Open) => {
                 self.identifier() || self.time_travel() || self.semantic_view() || self.named_in_text()
             }
+            Token::Word(word) if word.eq_ignore_ascii_case("COLLATE") => self.collation(),
+            Token::Open => self.row(),
+            Token::Sign(',') => self.next_literal() || self.next_row(),
             Token::Sign('@') => self.stage(),
             Token::Text(text) => self.stage_in_text(text),
             Token::Variable(rows) => self.rows(rows),
@@ -156,6 +165,52 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
         false
     }
 
+    /// Notes where a row of literals ends.
+    fn row(&mut self) -> bool {
+        if let Some(end) = literal_row(self.tokens, self.at) {
+            self.row_end = end;
+        }
+        false
+    }
+
+    /// `(1, 'a'), (2, 'b')` is `(1, 'a')`: a large INSERT is as quick to read as a small one.
+    fn next_row(&mut self) -> bool {
+        let end = if self.at == self.row_end { literal_row(self.tokens, self.at + 1) } else { None };
+        if let Some(end) = end {
+            (self.at, self.row_end) = (end, end);
+        }
+        end.is_some()
+    }
+
+    /// Of a long list of literals (`IN (1, 2, 3 ...`) only the first are kept.
+    fn next_literal(&mut self) -> bool {
+        let is_literal = |at: usize| self.token(at).is_some_and(is_literal);
+        let is_comma = |at: usize| self.token(at) == Some(Token::Sign(','));
+        let ends = matches!(self.token(self.at + 2), Some(Token::Sign(',' | ']') | Token::Close));
+        let is_next = self.at >= LITERALS_KEPT * 2
+            && ends
+            && is_literal(self.at + 1)
+            && (1..=LITERALS_KEPT)
+                .all(|back| is_literal(self.at + 1 - back * 2) && is_comma(self.at + 2 - back * 2));
+        if is_next {
+            self.at += 2;
+        }
+        is_next
+    }
+
+    /// `a COLLATE 'en'` is `a`.
+    fn collation(&mut self) -> bool {
+        let is_collation = matches!(self.token(self.at + 1), Some(Token::Text(_)))
+            && matches!(
+                self.before(),
+                Some(Token::Word(_) | Token::Quoted(_) | Token::Text(_) | Token::Close | Token::Sign(']'))
+            );
+        if is_collation {
+            self.at += 2;
+        }
+        is_collation
+    }
+
     /// `@db.s.stage/path` is a name that is noted.
     fn stage(&mut self) -> bool {
         let mut cursor = self.cursor();
@@ -242,6 +297,27 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
     }
 }
 
+/// A token that holds nothing but a value.
+fn is_literal(token: Token<'_>) -> bool {
+    match token {
+        Token::Text(_) => true,
+        Token::Number(number) => number.bytes().all(|byte| byte.is_ascii_digit()),
+        Token::Word(word) => ["NULL", "TRUE", "FALSE"].iter().any(|known| word.eq_ignore_ascii_case(known)),
+        _ => false,
+    }
+}
+
+/// Where the row ends that begins at `begin`, if it is one of literals alone.
+fn literal_row(tokens: &[Tok<'_>], begin: usize) -> Option<usize> {
+    let (first, inside) = tokens.get(begin..)?.split_first()?;
+    if first.token != Token::Open {
+        return None;
+    }
+    let is_part = |token| is_literal(token) || matches!(token, Token::Sign(',' | '-') | Token::Dot);
+    let length = inside.iter().position(|tok| !is_part(tok.token))?;
+    (inside[length].token == Token::Close && length > 0).then_some(begin + length + 2)
+}
+
 fn has_relation_words(tokens: &[Tok<'_>]) -> bool {
     tokens.iter().any(|tok| match tok.token {
         Token::Word(word) => RELATION_WORDS.iter().any(|relation| word.eq_ignore_ascii_case(relation)),
@@ -260,7 +336,6 @@ fn note_text_argument(argument: &TextArgument, group: &[Tok<'_>], found: &mut Fo
     match named::find(argument, group) {
         named::Argument::Name(kind, name) => found.object(kind, name, Access::Read),
         named::Argument::Stage(text) => found.stage_in_text(text),
-        named::Argument::Sql(sql) => found.texts.push(sql),
         named::Argument::None => {}
         named::Argument::NotKnown => found.miss(format!("the name that {} gets", argument.function)),
     }

@@ -12,10 +12,10 @@ mod parse;
 mod translate;
 mod visit;
 
-use crate::caps::{Extent, IN_PLACE, ON_LARGE_STACK};
+use crate::caps::{Extent, IN_PLACE, ON_LARGE_STACK, PARSED_MAX};
 use crate::stack;
 use crate::tokens::Tok;
-use crate::{Access, Object, ObjectKind, ObjectName, Statement, frame};
+use crate::{Access, Object, ObjectKind, ObjectName, Statement};
 
 /// What is found in one query.
 #[derive(Debug, Default)]
@@ -23,8 +23,6 @@ struct Found {
     objects: Vec<Object>,
     /// The first part that was not understood.
     missed: Option<String>,
-    /// Statements in texts, which the query runs.
-    texts: Vec<String>,
     /// It makes a table: `SELECT ... INTO`.
     makes_table: bool,
     /// It changes rows.
@@ -73,6 +71,10 @@ fn look(tokens: &[Tok<'_>], recursion: usize) -> Looked {
     let mut found = Found::default();
     let translation = mend::mend(tokens, &mut found);
     let mut was_too_deep = false;
+    if translation.tokens.len() > PARSED_MAX {
+        found.miss(format!("a query of more than {PARSED_MAX} tokens"));
+        return Looked { found, was_too_deep };
+    }
     match parse::parse(translation, recursion) {
         Ok(statement) => visit::visit(&statement, &mut found),
         Err(parse::ParseError::TooDeep) => {
@@ -97,17 +99,5 @@ fn add(found: Found, out: &mut Statement) {
     }
     if found.changes_rows {
         out.raise(crate::Class::Write);
-    }
-    for text in found.texts {
-        let inner = frame::read(&text);
-        out.raise(inner.class);
-        out.objects.extend(inner.objects);
-        out.is_repeatable &= inner.is_repeatable;
-        if let Some(what) = inner.not_understood {
-            out.miss(what);
-        }
-        if let Some(refusal) = inner.refusal {
-            out.refusal.get_or_insert(refusal);
-        }
     }
 }

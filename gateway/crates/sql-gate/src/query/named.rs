@@ -21,6 +21,7 @@ pub(super) struct TextArgument {
 enum Means {
     Name(ObjectKind),
     Stage,
+    /// SQL that is looked at, but not run: not read here.
     Sql,
 }
 
@@ -30,8 +31,6 @@ pub(super) enum Argument<'a> {
     Name(ObjectKind, ObjectName),
     /// A stage: `@s/path`.
     Stage(&'a str),
-    /// A statement.
-    Sql(String),
     /// Not there.
     None,
     /// Not a text, or none that is read here.
@@ -50,11 +49,7 @@ const fn stage(function: &'static str, position: usize, name: &'static str) -> T
     TextArgument { function, position, name, means: Means::Stage }
 }
 
-const fn sql(function: &'static str, position: usize, name: &'static str) -> TextArgument {
-    TextArgument { function, position, name, means: Means::Sql }
-}
-
-const ARGUMENTS: [TextArgument; 39] = [
+const ARGUMENTS: [TextArgument; 38] = [
     stage("BUILD_SCOPED_FILE_URL", 0, ""),
     stage("BUILD_STAGE_FILE_URL", 0, ""),
     relation("COPY_HISTORY", 0, "TABLE_NAME"),
@@ -65,7 +60,6 @@ const ARGUMENTS: [TextArgument; 39] = [
     stage("FL_GET_SCOPED_FILE_URL", 0, ""),
     relation("GET_DDL", 1, ""),
     relation("GET_LINEAGE", 0, ""),
-    relation("GET_OBJECT_REFERENCES", usize::MAX, "OBJECT_NAME"),
     stage("GET_PRESIGNED_URL", 0, ""),
     stage("GET_RELATIVE_PATH", 0, ""),
     stage("GET_ABSOLUTE_PATH", 0, ""),
@@ -82,7 +76,8 @@ const ARGUMENTS: [TextArgument; 39] = [
     relation("SYSTEM$CLUSTERING_RATIO", 0, ""),
     relation("SYSTEM$ESTIMATE_SEARCH_OPTIMIZATION_COSTS", 0, ""),
     other("SYSTEM$EXTERNAL_TABLE_PIPE_STATUS", 0, ""),
-    sql("SYSTEM$EXPLAIN_PLAN_JSON", 0, ""),
+    TextArgument { function: "SYSTEM$EXPLAIN_PLAN_JSON", position: 0, name: "", means: Means::Sql },
+    relation("SYSTEM$DATA_METRIC_SCAN", usize::MAX, "REF_ENTITY_NAME"),
     relation("SYSTEM$GET_TAG", 1, ""),
     other("SYSTEM$GET_TAG_ALLOWED_VALUES", 0, ""),
     relation("SYSTEM$LAST_CHANGE_COMMIT_TIME", 0, ""),
@@ -93,7 +88,6 @@ const ARGUMENTS: [TextArgument; 39] = [
     relation("TAG_REFERENCES_ALL_COLUMNS", 0, ""),
     other("TASK_HISTORY", usize::MAX, "TASK_NAME"),
     stage("TO_FILE", 0, ""),
-    sql("TO_QUERY", 0, "SQL"),
 ];
 
 /// Where `function` has a name in its arguments, if it has.
@@ -108,9 +102,6 @@ pub(super) fn find<'a>(argument: &TextArgument, group: &[Tok<'a>]) -> Argument<'
         // `@s` is noted as a stage by itself.
         (Means::Stage, [Tok { token: Token::Sign('@'), .. }, ..]) => Argument::None,
         (Means::Stage, [Tok { token: Token::Text(text), .. }]) => Argument::Stage(text),
-        (Means::Sql, [Tok { token: Token::Text(text), .. }]) if !text.contains('\\') => {
-            Argument::Sql(text.replace("''", "'"))
-        }
         (Means::Name(kind), [Tok { token: Token::Text(text), .. }]) => {
             // A function's name has its arguments' types behind it.
             let name = text.split('(').next().unwrap_or_default();

@@ -1,7 +1,9 @@
-//! Class and verb of a query or DML by its tokens alone: what the parser does not know has them, too.
+//! Class and verb of a query or DML by its first words: what the parser does not know has them, too. (What changes
+//! rows further inside is found by `scan`.)
 
 use snowflake_tokens::Token;
 
+use crate::scan::begins_change;
 use crate::tokens::Tok;
 use crate::{Class, Statement};
 
@@ -16,47 +18,18 @@ pub(super) fn read(tokens: &[Tok<'_>], out: &mut Statement) {
     {
         out.verb = first.to_ascii_uppercase();
     }
-    let is_change = ["INSERT", "UPDATE", "DELETE", "MERGE"].contains(&out.verb.as_str());
-    if is_change {
+    if ["INSERT", "UPDATE", "DELETE", "MERGE"].contains(&out.verb.as_str()) {
         out.raise(Class::Write);
     }
-    let mut before = Token::Open;
-    for (at, tok) in tokens.iter().enumerate() {
-        if let Token::Word(word) = tok.token {
-            let next = tokens.get(at + 1).map(|tok| tok.token);
-            if matches!(before, Token::Open | Token::Close) && begins_change(word, next) {
-                out.raise(Class::Write);
-                if at > 0 && tokens[0].token.is_word("WITH") && before == Token::Close {
-                    out.verb = word.to_ascii_uppercase();
-                }
-            }
-            if !is_change && word.eq_ignore_ascii_case("INTO") && !is_insert(before) {
-                out.raise(Class::Ddl);
-            }
-        }
-        before = tok.token;
-    }
-}
-
-/// Whether a change begins with `word`, behind a parenthesis or at the front.
-fn begins_change(word: &str, next: Option<Token<'_>>) -> bool {
-    let is_next = |known: &[&str]| next.is_some_and(|next| known.iter().any(|known| next.is_word(known)));
-    match word.len() {
-        5 if word.eq_ignore_ascii_case("MERGE") => is_next(&["INTO"]),
-        6 if word.eq_ignore_ascii_case("DELETE") => is_next(&["FROM"]),
-        6 if word.eq_ignore_ascii_case("INSERT") => is_next(&["INTO", "OVERWRITE", "ALL", "FIRST"]),
-        6 if word.eq_ignore_ascii_case("UPDATE") => matches!(next, Some(Token::Word(_) | Token::Quoted(_))),
-        _ => false,
-    }
-}
-
-/// Whether an INTO behind this token is that of an INSERT or MERGE.
-fn is_insert(before: Token<'_>) -> bool {
-    match before {
-        Token::Word(word) => ["INSERT", "MERGE", "OVERWRITE", "ALL", "FIRST", "THEN", "ELSE"]
-            .iter()
-            .any(|known| word.eq_ignore_ascii_case(known)),
-        _ => false,
+    // WITH x AS (...) DELETE
+    let behind_with = tokens
+        .windows(3)
+        .rev()
+        .find(|three| three[0].token == Token::Close && begins_change(three[1].token, Some(three[2].token)));
+    if out.verb == "WITH"
+        && let Some([_, Tok { token: Token::Word(word), .. }, _]) = behind_with
+    {
+        out.verb = word.to_ascii_uppercase();
     }
 }
 

@@ -6,6 +6,7 @@ use sqlparser::ast::{
 };
 
 use super::Visitor;
+use crate::query::translate::stored;
 use crate::{Access, ObjectKind};
 
 impl Visitor<'_> {
@@ -231,8 +232,7 @@ impl Visitor<'_> {
     /// A column, or the next number of a sequence: `s.nextval`.
     fn column(&mut self, parts: &[Ident]) {
         let Some((last, sequence)) = parts.split_last() else { return };
-        let is_number = last.value.eq_ignore_ascii_case("NEXTVAL") && last.quote_style.is_none();
-        if is_number {
+        if stored(&last.value, last.quote_style) == "NEXTVAL" {
             self.object(ObjectKind::Other, &name_of(sequence), Access::Write);
         }
     }

@@ -25,8 +25,10 @@ impl Visitor<'_> {
             match arguments {
                 FunctionArguments::None => {}
                 FunctionArguments::Subquery(query) => self.query(query),
-                FunctionArguments::List(list) if is_sequence_function(name) => self.sequence_arguments(list),
-                FunctionArguments::List(list) => self.argument_list(list),
+                FunctionArguments::List(list) => match function_of_object(name) {
+                    Some((kind, access)) => self.object_argument(kind, access, list),
+                    None => self.argument_list(list),
+                },
             }
         }
         self.sort(within_group);
@@ -88,24 +90,28 @@ impl Visitor<'_> {
         }
     }
 
-    /// `GETNEXTVAL(s)`: the argument is no column but a sequence.
-    fn sequence_arguments(&mut self, list: &FunctionArgumentList) {
-        for argument in &list.args {
-            let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else {
-                self.argument(argument);
-                continue;
-            };
-            match super::expression::as_name(expression) {
-                Some(name) => self.object(ObjectKind::Other, &name, Access::Write),
-                None => self.miss("the sequence of GETNEXTVAL"),
-            }
+    /// The first argument is no column but an object.
+    fn object_argument(&mut self, kind: ObjectKind, access: Access, list: &FunctionArgumentList) {
+        let Some((first, others)) = list.args.split_first() else { return };
+        let name = match first {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => super::expression::as_name(expression),
+            _ => None,
+        };
+        match name {
+            Some(name) => self.object(kind, &name, access),
+            None => self.miss("the object that a function gets"),
         }
+        self.arguments(others);
     }
 }
 
-fn is_sequence_function(name: &ObjectName) -> bool {
-    matches!(
-        &name.0[..],
-        [ObjectNamePart::Identifier(only)] if only.value.eq_ignore_ascii_case("GETNEXTVAL")
-    )
+/// What the first argument of a function is, where it is an object: `GETNEXTVAL(s)`, `VALIDATE(t, job_id => '_last')`.
+fn function_of_object(name: &ObjectName) -> Option<(ObjectKind, Access)> {
+    let [ObjectNamePart::Identifier(only)] = &name.0[..] else { return None };
+    let is = |known: &str| only.value.eq_ignore_ascii_case(known);
+    match () {
+        () if is("GETNEXTVAL") => Some((ObjectKind::Other, Access::Write)),
+        () if is("VALIDATE") => Some((ObjectKind::Relation, Access::Read)),
+        () => None,
+    }
 }
