@@ -231,7 +231,7 @@ fn long_lists_of_literals_are_read() {
         found.sort();
         assert_eq!(
             (&found[..], &statement.not_understood),
-            (&objects.iter().map(|o| o.to_string()).collect::<Vec<_>>()[..], &None)
+            (&objects.iter().map(ToString::to_string).collect::<Vec<_>>()[..], &None)
         );
     }
 }
