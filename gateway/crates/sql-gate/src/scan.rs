@@ -201,6 +201,9 @@ impl<'a> Scan<'a> {
 
     /// Adds what was found to what the grammars found.
     pub(crate) fn add_to(mut self, out: &mut Statement) {
+        if self.sql != Sql::None {
+            self.found.raise(Class::Call);
+        }
         if self.swallows || self.sql != Sql::None {
             self.found.miss("a call that has no end");
         }
