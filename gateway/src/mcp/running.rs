@@ -167,12 +167,17 @@ impl Call<'_> {
         let is_plain = matches!(operation, Operation::Statement { transaction: Transaction::None, .. });
         let makes_state = statement
             .is_some_and(|statement| !matches!(statement.change, StateChange::None | StateChange::Anything));
+        // A program that is asked about each statement is asked for each client.
         let is_repeatable = is_plain
+            && profile.validator.is_none()
             && statement.is_some_and(|statement| statement.class == Class::Read && statement.is_repeatable);
         Terms {
+            profile: Arc::from(profile.name.as_str()),
             level: profile.isolation,
             makes_state,
             is_repeatable,
+            policy: 0,
+            requests_max: profile.caps.requests_max,
             lease_idle: profile.lease_idle,
             pin_idle: profile.pin_idle,
         }

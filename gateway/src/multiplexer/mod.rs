@@ -10,6 +10,7 @@ mod pool;
 mod slots;
 mod stop;
 mod terms;
+mod views;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,7 @@ pub use stop::StopReason;
 pub use terms::Terms;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
+pub use views::{ClosedCounts, LeaseView, PinView, PoolCounters, SessionUse};
 
 use crate::backend::{BackendError, Registry};
 use crate::config::PoolConfig;

@@ -15,7 +15,8 @@ use super::manager::Manager;
 use super::slots::{SlotPermit, Slots};
 use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
 use super::terms::Terms;
-use crate::backend::{Backend, BackendError, Completion, ErrorKind, Place, Request};
+use super::views::{LeaseView, PinView, PoolCounters, SessionUse};
+use crate::backend::{Backend, BackendError, Completion, ErrorKind, Held, Place, Request};
 use crate::config::PoolConfig;
 
 /// How long a request took, for the log.
@@ -119,6 +120,37 @@ impl Pool {
             waiting: self.slots.waiting(),
             limit: self.slots.limit(),
         }
+    }
+
+    /// What it has done so far.
+    pub fn counters(&self) -> PoolCounters {
+        PoolCounters::default()
+    }
+
+    /// The uses of connections that go on now.
+    pub fn leases(&self) -> Vec<LeaseView> {
+        Vec::new()
+    }
+
+    /// The connections that sessions have to themselves.
+    pub fn pins(&self) -> Vec<PinView> {
+        Vec::new()
+    }
+
+    /// How `session` uses the pool; `None`: not at all.
+    pub fn use_of(&self, session: &str) -> Option<SessionUse> {
+        let _ = session;
+        None
+    }
+
+    /// What the connection holds that `session` has to itself; `None`: nothing.
+    pub fn held_by(&self, session: &str) -> Option<Held> {
+        self.use_of(session)?.pin.filter(|held| !held.is_empty())
+    }
+
+    /// The session ends: what it holds is rolled back and removed, and nothing of it is remembered.
+    pub fn release(&self, session: &str) {
+        let _ = session;
     }
 
     /// Runs `request` on a connection.

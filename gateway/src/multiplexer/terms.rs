@@ -1,19 +1,31 @@
 //! How the connections of a pool serve one session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{IsolationLevel, LEASE_IDLE, PIN_IDLE};
 
+/// Requests of a session on its own connection, where nobody says otherwise: the one that runs, and those behind it.
+const REQUESTS_MAX: usize = 32;
+
 /// What a request's session may expect of a pool.
 #[derive(Clone, Debug)]
 pub struct Terms {
+    /// The name of its profile, for errors.
+    pub profile: Arc<str>,
     /// How much of a connection it has to itself.
     pub level: IsolationLevel,
     /// Whether the request makes, or may make, state on the connection: it then needs one of its own.
     pub makes_state: bool,
     /// Whether the request is a read that gives the same rows to whoever runs it at this moment.
     pub is_repeatable: bool,
-    /// How long the session's last connection stays its favourite.
+    /// What else decides on the rows (lists of names, a filter): two reads that differ in it are not the same, and
+    /// neither are those of two profiles.
+    pub policy: u64,
+    /// Requests of the session on its own connection at once: the one that runs, and those that wait for it.
+    pub requests_max: usize,
+    /// How long the session's last connection stays its favourite; a strict session without state keeps its own for
+    /// as long.
     pub lease_idle: Duration,
     /// How long a connection that it holds for its state may be unused.
     pub pin_idle: Duration,
@@ -22,9 +34,12 @@ pub struct Terms {
 impl Default for Terms {
     fn default() -> Self {
         Self {
+            profile: Arc::from("default"),
             level: IsolationLevel::default(),
             makes_state: false,
             is_repeatable: false,
+            policy: 0,
+            requests_max: REQUESTS_MAX,
             lease_idle: LEASE_IDLE,
             pin_idle: PIN_IDLE,
         }
