@@ -101,3 +101,24 @@ fn add(found: Found, out: &mut Statement) {
         out.raise(crate::Class::Write);
     }
 }
+
+/// Reads a query inside another statement, in parentheses or not: its objects and what was not understood; the class
+/// and words of `out` stay, unless the query itself changes something.
+pub(crate) fn read_inside(tokens: &[Tok<'_>], out: &mut Statement) {
+    // The AS before it.
+    let tokens = match tokens.split_first() {
+        Some((first, rest)) if first.token.is_word("AS") => rest,
+        _ => tokens,
+    };
+    let mut inner = Statement::blank();
+    read(tokens, &mut inner);
+    out.raise(inner.class);
+    out.objects.append(&mut inner.objects);
+    out.is_repeatable &= inner.is_repeatable;
+    if let Some(what) = inner.not_understood {
+        out.miss(what);
+    }
+    if let Some(refusal) = inner.refusal {
+        out.refuse(refusal.message, refusal.next_step);
+    }
+}

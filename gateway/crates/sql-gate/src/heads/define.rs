@@ -1,0 +1,166 @@
+//! CREATE, ALTER, DROP, UNDROP, COMMENT, TRUNCATE.
+
+use snowflake_tokens::Token;
+
+use super::kinds::{Kind, Modifiers};
+use super::{end, rest};
+use crate::tokens::Cursor;
+use crate::{Access, Class, ObjectKind, ObjectName, StateChange, Statement};
+
+/// Reads what follows the verb, which `out` has.
+pub(super) fn read(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
+    match out.verb.as_str() {
+        "COMMENT" => read_comment(cursor, out),
+        "TRUNCATE" => read_truncate(cursor, out),
+        _ => read_definition(cursor, out),
+    }
+}
+
+fn read_definition(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
+    let verb = out.verb.clone();
+    let modifiers = if verb == "CREATE" { Modifiers::read(cursor) } else { Modifiers::default() };
+    let Some(kind) = Kind::read(cursor) else {
+        out.raise(Class::Ddl);
+        return out.miss(format!("what {verb} is about"));
+    };
+    out.verb = format!("{verb} {}", kind.name());
+    let is_temporary = modifiers.is_temporary
+        && matches!(
+            kind.object,
+            ObjectKind::Relation | ObjectKind::Stage | ObjectKind::Other | ObjectKind::Function
+        );
+    out.raise(if is_temporary { Class::Session } else { kind.class });
+    cursor.eat_words(&["IF", "NOT", "EXISTS"]);
+    cursor.eat_words(&["IF", "EXISTS"]);
+    let Some(name) = cursor.name() else {
+        if is_temporary {
+            out.change = StateChange::Anything;
+        }
+        // `ALTER ACCOUNT SET ...` and the like have none.
+        if kind.object != ObjectKind::Account {
+            out.miss(format!("the name of {}", out.verb));
+        }
+        return;
+    };
+    if is_temporary {
+        out.change = StateChange::Temporary(name.to_string());
+    }
+    out.object(kind.object, name.clone(), Access::Define);
+    if kind.object == ObjectKind::Account {
+        return;
+    }
+    match kind.object {
+        ObjectKind::Function if verb == "CREATE" => {
+            // Its body is code that nobody here reads.
+            out.miss(format!("the body of {}", out.verb));
+        }
+        ObjectKind::Function => skip_arguments(cursor),
+        _ => {}
+    }
+    if matches!(kind.name().as_str(), "TASK" | "ALERT" | "PIPE") && verb != "DROP" {
+        return read_body(cursor, &name, out);
+    }
+    if kind.name() == "SEMANTIC VIEW" && verb == "CREATE" {
+        return read_semantic_view(cursor, out);
+    }
+    rest::read(cursor, kind.object, &name, out);
+}
+
+/// `(NUMBER, VARCHAR)`: which of the functions of one name.
+fn skip_arguments(cursor: &mut Cursor<'_, '_>) {
+    let _ = cursor.group();
+}
+
+/// Options, and behind AS or THEN a statement, or a condition with a query.
+fn read_body(cursor: &mut Cursor<'_, '_>, name: &ObjectName, out: &mut Statement) {
+    let tokens = cursor.rest();
+    let at = tokens.iter().position(|tok| tok.token.is_word("AS") || tok.token.is_word("IF"));
+    let (options, body) = tokens.split_at(at.unwrap_or(tokens.len()));
+    rest::read(&mut Cursor::new(options), ObjectKind::Other, name, out);
+    let Some((first, body)) = body.split_first() else { return };
+    if !first.token.is_word("AS") {
+        return out.miss(format!("the body of {}", out.verb));
+    }
+    let mut inner = Statement::blank();
+    if !super::read(body, &mut inner) {
+        crate::query::read(body, &mut inner);
+    }
+    out.objects.append(&mut inner.objects);
+    if let Some(what) = inner.not_understood {
+        out.miss(what);
+    }
+    if let Some(refusal) = inner.refusal {
+        out.refuse(refusal.message, refusal.next_step);
+    }
+    if inner.class == Class::Call {
+        out.miss(format!("the body of {}", out.verb));
+    }
+}
+
+/// `TABLES ([alias AS] table ...)`: the rest names columns of these.
+fn read_semantic_view(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
+    if !cursor.eat_word("TABLES") {
+        return out.miss("the tables of a semantic view");
+    }
+    let Some(group) = cursor.group() else { return out.miss("the tables of a semantic view") };
+    let mut inside = Cursor::new(group);
+    let mut is_at_name = true;
+    while !inside.is_at_end() {
+        if is_at_name {
+            let Some(mut name) = inside.name() else { return out.miss("a table of a semantic view") };
+            if inside.eat_word("AS") {
+                let Some(table) = inside.name() else { return out.miss("a table of a semantic view") };
+                name = table;
+            }
+            out.object(ObjectKind::Relation, name, Access::Read);
+            is_at_name = false;
+        } else if inside.eat(Token::Sign(',')) {
+            is_at_name = true;
+        } else if inside.group().is_none() {
+            inside.take();
+        }
+    }
+    if cursor.rest().iter().any(|tok| tok.token.is_word("SELECT")) {
+        out.miss("a query in a semantic view");
+    }
+}
+
+/// `COMMENT [IF EXISTS] ON kind name IS '...'`
+fn read_comment(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
+    out.raise(Class::Ddl);
+    cursor.eat_words(&["IF", "EXISTS"]);
+    cursor.eat_word("ON");
+    let is_column = cursor.eat_word("COLUMN");
+    let kind = if is_column { None } else { Kind::read(cursor) };
+    if let Some(kind) = kind {
+        out.raise(kind.class);
+    }
+    let object = kind.map_or(ObjectKind::Relation, |kind| kind.object);
+    let Some(mut name) = cursor.name().filter(|_| is_column || kind.is_some()) else {
+        return out.miss("what COMMENT is about");
+    };
+    if is_column && name.0.len() > 1 {
+        name.0.pop();
+    }
+    out.object(object, name, Access::Define);
+    skip_arguments(cursor);
+    if !cursor.eat_word("IS") || !matches!(cursor.take(), Some(Token::Text(_))) {
+        out.miss("the text of COMMENT");
+    }
+    end(cursor, out);
+}
+
+/// `TRUNCATE [TABLE] [IF EXISTS] name`
+fn read_truncate(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
+    out.raise(Class::Write);
+    let is_view = cursor.eat_words(&["MATERIALIZED", "VIEW"]);
+    if !is_view && cursor.peek_at(1).is_some() {
+        cursor.eat_word("TABLE");
+    }
+    cursor.eat_words(&["IF", "EXISTS"]);
+    match cursor.name() {
+        Some(name) => out.object(ObjectKind::Relation, name, Access::Write),
+        None => out.miss("the table of TRUNCATE"),
+    }
+    end(cursor, out);
+}

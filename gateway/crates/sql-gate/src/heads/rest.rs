@@ -1,0 +1,213 @@
+//! What stands behind the name of an object that is defined: options, columns, and now and then other objects.
+
+use snowflake_tokens::Token;
+
+use crate::tokens::{Cursor, StageName, Tok};
+use crate::{Access, ObjectKind, ObjectName, Statement, query};
+
+/// Words in front of a name of a table or view.
+const BEFORE_RELATION: [&[&str]; 13] = [
+    &["CLONE"],
+    &["LIKE"],
+    &["SWAP", "WITH"],
+    &["RENAME", "TO"],
+    &["REFERENCES"],
+    &["ON", "TABLE"],
+    &["ON", "VIEW"],
+    &["ON", "EXTERNAL", "TABLE"],
+    &["ON", "DYNAMIC", "TABLE"],
+    &["FROM", "TABLE"],
+    &["EXCHANGE", "WITH"],
+    &["INSERT", "INTO"],
+    &["UPSTREAM", "OF"],
+];
+
+/// Words in front of another object in a schema.
+const BEFORE_OTHER: [&[&str]; 13] = [
+    &["MASKING", "POLICY"],
+    &["ROW", "ACCESS", "POLICY"],
+    &["AGGREGATION", "POLICY"],
+    &["PROJECTION", "POLICY"],
+    &["PRIVACY", "POLICY"],
+    &["JOIN", "POLICY"],
+    &["PASSWORD", "POLICY"],
+    &["SESSION", "POLICY"],
+    &["AUTHENTICATION", "POLICY"],
+    &["STORAGE", "LIFECYCLE", "POLICY"],
+    &["ADD", "AFTER"],
+    &["REMOVE", "AFTER"],
+    &["CONSTRAINT"],
+];
+
+/// Options whose value is the name of an object that holds data.
+const DATA_OPTIONS: [&str; 6] =
+    ["SOURCE_TABLE", "BASE_TABLE", "ERROR_TABLE", "TARGET_TABLE", "INPUT_TABLE", "FEATURE_TABLE"];
+
+/// Reads what follows the name of an object of kind `kind`, which is called `name`, into `out`.
+pub(super) fn read(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &mut Statement) {
+    while !cursor.is_at_end() {
+        if !step(cursor, kind, name, out) {
+            return;
+        }
+    }
+}
+
+/// Takes what comes next; `false`: nothing behind it is read any more.
+fn step(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &mut Statement) -> bool {
+    if BEFORE_RELATION.iter().any(|words| cursor.eat_words(words)) {
+        cursor.eat_words(&["IF", "EXISTS"]);
+        return named(cursor, like_kind(kind), name, out);
+    }
+    if BEFORE_OTHER.iter().any(|words| cursor.eat_words(words)) {
+        if let Some(other) = cursor.name() {
+            out.object(ObjectKind::Other, other, Access::Read);
+        }
+        return true;
+    }
+    if let Some(stage) = cursor.stage() {
+        out.object_of_stage(stage);
+        return true;
+    }
+    if is_query_ahead(cursor) {
+        // A query to the end: of a view, a table, a dynamic table.
+        query::read_inside(cursor.rest(), out);
+        return false;
+    }
+    match cursor.peek() {
+        Some(Token::Open) => {
+            let Some(group) = cursor.group() else {
+                out.miss("parentheses that do not end");
+                return false;
+            };
+            read_group(group, kind, name, out);
+        }
+        Some(Token::Word(word)) => {
+            cursor.take();
+            read_option(word, cursor, out);
+        }
+        Some(Token::Unfinished) => {
+            out.miss("a text, name or comment that does not end");
+            return false;
+        }
+        _ => drop(cursor.take()),
+    }
+    true
+}
+
+/// A source or target of the same kind: what a schema is cloned from is a schema.
+fn like_kind(kind: ObjectKind) -> ObjectKind {
+    match kind {
+        ObjectKind::Database | ObjectKind::Schema | ObjectKind::Stage => kind,
+        _ => ObjectKind::Relation,
+    }
+}
+
+/// The name of an object of `kind` that comes next.
+fn named(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &mut Statement) -> bool {
+    if let Some(other) = cursor.name() {
+        // A new name without a place is in the place of the old one.
+        let other = if other.0.len() < name.0.len() && kind == ObjectKind::Relation {
+            let place = &name.0[..name.0.len() - other.0.len()];
+            ObjectName(place.iter().chain(&other.0).cloned().collect())
+        } else {
+            other
+        };
+        out.object(kind, other, Access::Read);
+        return true;
+    }
+    if !matches!(cursor.peek(), Some(Token::Text(_))) {
+        out.miss("a name that is not written out");
+    }
+    true
+}
+
+fn is_query_ahead(cursor: &Cursor<'_, '_>) -> bool {
+    let starts = |token: Token<'_>| token.is_word("SELECT") || token.is_word("WITH");
+    let at = |ahead: usize| cursor.peek_at(ahead);
+    let begins_here = at(0).is_some_and(|token| token.is_word("SELECT"));
+    let behind_as = at(0).is_some_and(|token| token.is_word("AS"));
+    let mut ahead = 1;
+    while behind_as && at(ahead) == Some(Token::Open) {
+        ahead += 1;
+    }
+    begins_here || (behind_as && at(ahead).is_some_and(starts))
+}
+
+/// Columns, constraints, options in parentheses, a query in them, the values of a `LIKE`.
+fn read_group(group: &[Tok<'_>], kind: ObjectKind, name: &ObjectName, out: &mut Statement) {
+    if has_query(group) {
+        return read_expression(group, "a query in parentheses", out);
+    }
+    let mut inside = Cursor::new(group);
+    while !inside.is_at_end() {
+        if !step(&mut inside, kind, name, out) {
+            return;
+        }
+    }
+}
+
+fn has_query(tokens: &[Tok<'_>]) -> bool {
+    tokens.iter().any(|tok| tok.token.is_word("SELECT") || tok.token.is_word("FROM"))
+}
+
+/// `KEY = value`, or a word that says nothing of objects.
+fn read_option(word: &str, cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
+    let upper = word.to_ascii_uppercase();
+    if !cursor.eat(Token::Sign('=')) {
+        if ["FROM", "JOIN", "INTO", "MERGE", "CALL"].contains(&upper.as_str()) {
+            named(cursor, ObjectKind::Relation, &ObjectName::default(), out);
+        }
+        return;
+    }
+    let text = match cursor.peek() {
+        Some(Token::Text(text)) if DATA_OPTIONS.contains(&upper.as_str()) => Some(text),
+        _ => None,
+    };
+    if let Some(text) = text {
+        cursor.take();
+        match crate::tokens::name_in_text(text) {
+            Some(name) => out.object(ObjectKind::Relation, name, Access::Read),
+            None => out.miss(format!("the value of {upper}")),
+        }
+        return;
+    }
+    let is_name = matches!(cursor.peek(), Some(Token::Word(_) | Token::Quoted(_)));
+    if is_name && let Some(name) = cursor.name() {
+        if DATA_OPTIONS.contains(&upper.as_str()) {
+            out.object(ObjectKind::Relation, name, Access::Read);
+        } else if name.0.len() > 1 {
+            out.object(ObjectKind::Other, name, Access::Read);
+        }
+    }
+}
+
+/// Reads `tokens`, an expression that may hold queries; `what` it is.
+pub(super) fn read_expression(tokens: &[Tok<'_>], what: &str, out: &mut Statement) {
+    if !has_query(tokens) {
+        return;
+    }
+    let starts_query =
+        |tok: &Tok<'_>| tok.token.is_word("SELECT") || tok.token.is_word("WITH") || tok.token == Token::Open;
+    if tokens.first().is_some_and(starts_query) {
+        query::read_inside(tokens, out);
+    } else {
+        out.miss(what.to_owned());
+    }
+}
+
+impl Statement {
+    /// It uses a stage.
+    pub(super) fn object_of_stage(&mut self, stage: StageName) {
+        self.object_of_stage_with(stage, Access::Read);
+    }
+
+    /// It uses a stage in this way.
+    pub(super) fn object_of_stage_with(&mut self, stage: StageName, access: Access) {
+        match stage {
+            // The user's own.
+            StageName::User => {}
+            StageName::Table(table) => self.object(ObjectKind::Relation, table, access),
+            StageName::Named(stage) => self.object(ObjectKind::Stage, stage, access),
+        }
+    }
+}
