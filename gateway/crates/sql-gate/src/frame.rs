@@ -55,12 +55,14 @@ struct Split<'a> {
     has_several: bool,
     /// Why not all tokens are kept.
     over: Option<&'static str>,
+    /// There are more parts than `PARTS_MAX`, so what the last ones do is not known.
+    has_many_parts: bool,
 }
 
 impl<'a> Split<'a> {
     fn new(sql: &'a str, reading: Reading, scan: &mut Scan<'a>) -> Self {
         let over = (sql.len() > BYTES_MAX).then_some("a text of more than 1 MiB");
-        let mut split = Self { parts: vec![Vec::new()], has_several: false, over };
+        let mut split = Self { parts: vec![Vec::new()], has_several: false, over, has_many_parts: false };
         let (mut count, mut ended) = (0, false);
         for tok in tokens(sql, reading) {
             count += 1;
@@ -93,6 +95,7 @@ impl<'a> Split<'a> {
             if self.parts.len() < PARTS_MAX {
                 return self.parts.push(Vec::new());
             }
+            self.has_many_parts = true;
             self.over.get_or_insert("a chain of more than 64 statements");
         }
         if let Some(part) = self.parts.last_mut()
@@ -121,6 +124,13 @@ fn read_in(sql: &str, reading: Reading) -> Statement {
     };
     if let Some(cap) = split.over {
         statement.not_understood = Some(cap.to_owned());
+    }
+    if split.has_many_parts {
+        statement.raise(Class::Unknown);
+        statement.refuse(
+            format!("the chain (->>) is refused: it has more than {PARTS_MAX} statements"),
+            "send them in shorter chains",
+        );
     }
     scan.add_to(&mut statement);
     drop_repeated_objects(&mut statement);

@@ -27,6 +27,9 @@ const LISTS: [(&str, Level, bool); 6] = [
     ("allowed_tables", Level::Table, true),
 ];
 
+/// The stage of the user, `@~`: it is in no schema.
+const USER_STAGE: &str = "~";
+
 /// The lists of names of a profile. Deny wins; an empty list of what is allowed allows all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameRules {
@@ -123,6 +126,7 @@ impl NameRules {
         let extent = if is_whole { Extent::All } else { Extent::Any };
         match object.kind {
             ObjectKind::Account => Ok(()),
+            ObjectKind::Stage if matches!(&parts[..], [only] if only == USER_STAGE) => Ok(()),
             ObjectKind::Database => self.check_database(parts, extent, context),
             ObjectKind::Schema => self.check_schema(parts, extent, context),
             ObjectKind::Relation => self.check_relation(parts, context),

@@ -334,7 +334,7 @@ fn is_plain(tokens: &[Tok<'_>]) -> bool {
 
 fn note_text_argument(argument: &TextArgument, group: &[Tok<'_>], found: &mut Found) {
     match named::find(argument, group) {
-        named::Argument::Name(kind, name) => found.object(kind, name, Access::Read),
+        named::Argument::Name(kind, name, access) => found.object(kind, name, access),
         named::Argument::Stage(text) => found.stage_in_text(text),
         named::Argument::None => {}
         named::Argument::NotKnown => found.miss(format!("the name that {} gets", argument.function)),

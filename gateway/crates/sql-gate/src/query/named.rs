@@ -3,7 +3,7 @@
 use snowflake_tokens::Token;
 
 use crate::tokens::{Tok, name_in_text};
-use crate::{ObjectKind, ObjectName};
+use crate::{Access, ObjectKind, ObjectName};
 
 /// Where a function has a name in its arguments.
 #[derive(Debug)]
@@ -23,12 +23,14 @@ enum Means {
     Stage,
     /// SQL that is looked at, but not run: not read here.
     Sql,
+    /// The name of an object whose kind the first argument says.
+    Defined,
 }
 
 /// What the argument is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Argument<'a> {
-    Name(ObjectKind, ObjectName),
+    Name(ObjectKind, ObjectName, Access),
     /// A stage: `@s/path`.
     Stage(&'a str),
     /// Not there.
@@ -58,7 +60,7 @@ const ARGUMENTS: [TextArgument; 38] = [
     relation("EXTERNAL_TABLE_FILES", 0, "TABLE_NAME"),
     relation("EXTERNAL_TABLE_FILE_REGISTRATION_HISTORY", 1, "TABLE_NAME"),
     stage("FL_GET_SCOPED_FILE_URL", 0, ""),
-    relation("GET_DDL", 1, ""),
+    TextArgument { function: "GET_DDL", position: 1, name: "", means: Means::Defined },
     relation("GET_LINEAGE", 0, ""),
     stage("GET_PRESIGNED_URL", 0, ""),
     stage("GET_RELATIVE_PATH", 0, ""),
@@ -90,6 +92,38 @@ const ARGUMENTS: [TextArgument; 38] = [
     stage("TO_FILE", 0, ""),
 ];
 
+/// What `GET_DDL` calls objects that are read like tables, or are one with their definition.
+const RELATIONS: [&str; 10] = [
+    "TABLE",
+    "VIEW",
+    "DYNAMIC_TABLE",
+    "EVENT_TABLE",
+    "EXTERNAL_TABLE",
+    "HYBRID_TABLE",
+    "ICEBERG_TABLE",
+    "MATERIALIZED_VIEW",
+    "SEMANTIC_VIEW",
+    "STREAM",
+];
+
+/// What it calls other objects of a schema.
+const INSIDE_SCHEMAS: [&str; 14] = [
+    "AGENT",
+    "ALERT",
+    "CONTACT",
+    "CORTEX_SEARCH_SERVICE",
+    "DBT_PROJECT",
+    "FILE_FORMAT",
+    "NOTEBOOK",
+    "PIPE",
+    "POLICY",
+    "SEQUENCE",
+    "STREAMLIT",
+    "TAG",
+    "TASK",
+    "MODEL",
+];
+
 /// Where `function` has a name in its arguments, if it has.
 pub(super) fn argument_of(function: &str) -> Option<&'static TextArgument> {
     ARGUMENTS.iter().find(|argument| argument.function.eq_ignore_ascii_case(function))
@@ -105,10 +139,27 @@ pub(super) fn find<'a>(argument: &TextArgument, group: &[Tok<'a>]) -> Argument<'
         (Means::Name(kind), [Tok { token: Token::Text(text), .. }]) => {
             // A function's name has its arguments' types behind it.
             let name = text.split('(').next().unwrap_or_default();
-            name_in_text(name).map_or(Argument::NotKnown, |name| Argument::Name(kind, name))
+            name_in_text(name).map_or(Argument::NotKnown, |name| Argument::Name(kind, name, Access::Read))
         }
+        (Means::Defined, [Tok { token: Token::Text(text), .. }]) => defined(group, text),
         _ => Argument::NotKnown,
     }
+}
+
+/// The object that `GET_DDL('TABLE', 't')` shows the definition of; of a schema or database, with all that is in it.
+fn defined<'a>(group: &[Tok<'a>], text: &str) -> Argument<'a> {
+    let [Tok { token: Token::Text(kind), .. }, ..] = group else { return Argument::NotKnown };
+    let is = |known: &str| kind.eq_ignore_ascii_case(known);
+    let (kind, access) = match () {
+        () if is("DATABASE") => (ObjectKind::Database, Access::Define),
+        () if is("SCHEMA") => (ObjectKind::Schema, Access::Define),
+        () if is("FUNCTION") || is("PROCEDURE") => (ObjectKind::Other, Access::Read),
+        () if RELATIONS.iter().any(|known| is(known)) => (ObjectKind::Relation, Access::Read),
+        () if INSIDE_SCHEMAS.iter().any(|known| is(known)) => (ObjectKind::Other, Access::Read),
+        () => return Argument::NotKnown,
+    };
+    let name = text.split('(').next().unwrap_or_default();
+    name_in_text(name).map_or(Argument::NotKnown, |name| Argument::Name(kind, name, access))
 }
 
 /// The tokens of the argument's value.

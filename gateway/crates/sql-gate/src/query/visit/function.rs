@@ -6,7 +6,7 @@ use sqlparser::ast::{
 };
 
 use super::Visitor;
-use crate::{Access, ObjectKind};
+use crate::{Access, ObjectKind, metadata};
 
 impl Visitor<'_> {
     pub(super) fn function(&mut self, function: &Function) {
@@ -41,9 +41,13 @@ impl Visitor<'_> {
     }
 
     /// A function of a name without a schema may be the server's own, or one of the current schema: it is no object for
-    /// lists of names.
+    /// lists of names, unless the current schema may be one that shows the names of others.
     pub(super) fn function_name(&mut self, name: &ObjectName) {
-        if name.0.len() > 1 {
+        let is_metadata = || {
+            let [ObjectNamePart::Identifier(only)] = &name.0[..] else { return false };
+            metadata::is_table_function(&only.value.to_ascii_uppercase())
+        };
+        if name.0.len() > 1 || is_metadata() {
             self.object(ObjectKind::Function, name, Access::Read);
         } else if !matches!(&name.0[..], [ObjectNamePart::Identifier(_)]) {
             self.miss("a function whose name is made by a function");
