@@ -152,6 +152,10 @@ fn read_part(part: &[Tok<'_>], split: &Split<'_>) -> Statement {
     if !heads::read(part, &mut out) {
         query::read(part, &mut out);
     }
+    if split.has_several {
+        // Where a script ends is not read, so something may stand behind it.
+        out.raise(Class::Ddl);
+    }
     out
 }
 

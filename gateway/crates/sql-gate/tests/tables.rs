@@ -162,7 +162,6 @@ fn wrong(
 }
 
 #[test]
-#[ignore = "until the heads of Snowflake's statements are read"]
 fn attempts_are_refused_for_their_reason() {
     let cases = load(include_str!("data/attempts.toml"), Dialect::Snowflake);
     assert!(cases.cases.len() >= 250, "{} attempts", cases.cases.len());

@@ -87,7 +87,13 @@ pub(super) fn read_grant(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
     if cursor.eat_word("ALL") || cursor.eat_word("FUTURE") {
         return read_scope(cursor, out);
     }
-    let kind = Kind::read(cursor);
+    let before = *cursor;
+    let mut kind = Kind::read(cursor);
+    if cursor.peek().is_some_and(|next| next.is_word("TO") || next.is_word("FROM")) {
+        // It was a name, as `SECRET` may be.
+        kind = None;
+        *cursor = before;
+    }
     match (kind, cursor.name()) {
         (Some(kind), Some(name)) => out.object(kind.object, name, Access::Define),
         (None, Some(name)) => out.object(ObjectKind::Relation, name, Access::Define),

@@ -153,16 +153,24 @@ fn read_scope(cursor: &mut Cursor<'_, '_>, rows: Rows, out: &mut Statement) -> b
         skip_words(cursor);
         return true;
     }
-    let kind = Kind::read(cursor).map(|kind| kind.object);
+    let before = *cursor;
+    let mut kind = Kind::read(cursor).map(|kind| kind.object);
+    // Many kinds are good names, too: `IN secret`. Only of these there is one that is meant without a name.
+    let may_be_alone = matches!(
+        kind,
+        Some(ObjectKind::Database | ObjectKind::Schema | ObjectKind::Relation | ObjectKind::Account)
+    );
+    if kind.is_some() && !may_be_alone && !has_name_ahead(cursor) {
+        kind = None;
+        *cursor = before;
+    }
     let of_name = match rows.kind {
         // `SHOW SCHEMAS IN d`, `SHOW COLUMNS IN t`.
         Some(ObjectKind::Schema) => ObjectKind::Database,
         Some(ObjectKind::Relation) if rows.name != "name" => ObjectKind::Relation,
         _ => ObjectKind::Schema,
     };
-    let has_name =
-        cursor.peek_word().is_none_or(|word| !["LIKE", "STARTS", "LIMIT"].contains(&word.as_str()));
-    match has_name.then(|| cursor.name()).flatten() {
+    match has_name_ahead(cursor).then(|| cursor.name()).flatten() {
         Some(name) => {
             out.object(kind.unwrap_or(of_name), name, Access::Read);
             true
@@ -170,6 +178,12 @@ fn read_scope(cursor: &mut Cursor<'_, '_>, rows: Rows, out: &mut Statement) -> b
         // That of the context.
         None => kind.is_some(),
     }
+}
+
+/// Whether what comes next is no clause.
+fn has_name_ahead(cursor: &Cursor<'_, '_>) -> bool {
+    !cursor.is_at_end()
+        && cursor.peek_word().is_none_or(|word| !["LIKE", "STARTS", "LIMIT"].contains(&word.as_str()))
 }
 
 /// `SHOW GRANTS [ON kind name | TO .. | OF ..]`, `SHOW FUTURE GRANTS IN ..`
@@ -209,7 +223,8 @@ pub(super) fn read_describe(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
         return;
     }
     let is_search = cursor.eat_words(&["SEARCH", "OPTIMIZATION", "ON"]);
-    let is_kind_ahead = cursor.peek_at(1).is_some_and(|next| next != Token::Dot);
+    let is_kind_ahead = cursor.peek_at(1).is_some_and(|next| next != Token::Dot)
+        && cursor.peek_at(2) != Some(Token::Sign('=')); // `DESCRIBE secret TYPE = STAGE`
     let kind = if is_kind_ahead { Kind::read(cursor) } else { None };
     if let Some(kind) = kind {
         out.verb = format!("{verb} {}", kind.name());
@@ -222,7 +237,9 @@ pub(super) fn read_describe(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
         return;
     };
     let name = if is_search { ObjectName(name.0) } else { name };
-    out.object(object, name, Access::Read);
+    // The rows are all that it holds, and no filter knows their place.
+    let is_holder = matches!(object, ObjectKind::Database | ObjectKind::Schema);
+    out.object(object, name, if is_holder { Access::Define } else { Access::Read });
     let _ = cursor.group();
     // `TYPE = COLUMNS | STAGE`, `VERSION v`
     let _ = cursor.eat_word("TYPE") && cursor.eat(Token::Sign('=')) && cursor.take().is_some();

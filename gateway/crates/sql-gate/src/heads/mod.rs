@@ -26,7 +26,7 @@ mod sqlite;
 mod tests;
 
 use crate::tokens::{Cursor, Tok};
-use crate::{Class, Statement};
+use crate::{Class, ObjectKind, Statement};
 use snowflake_tokens::Token;
 
 /// Reads one Snowflake statement into `out`, unless it is a query or DML (`WITH`, `SELECT`, `FROM`, `VALUES`, `(`,
@@ -98,13 +98,31 @@ pub(crate) fn may_hold_semicolons(tokens: &[Tok<'_>]) -> bool {
     if cursor.eat_word("BEGIN") {
         return session::is_script(&cursor);
     }
-    let defines_code =
-        |tok: &Tok<'_>| ["PROCEDURE", "FUNCTION", "TASK", "ALERT"].iter().any(|kind| tok.token.is_word(kind));
     let has_body = tokens.windows(2).any(|pair| {
-        pair[0].token.is_word("AS") && ["BEGIN", "DECLARE"].iter().any(|word| pair[1].token.is_word(word))
+        ["AS", "THEN"].iter().any(|word| pair[0].token.is_word(word))
+            && ["BEGIN", "DECLARE"].iter().any(|word| pair[1].token.is_word(word))
     });
-    let is_definition = cursor.eat_word("CREATE") || cursor.eat_word("ALTER");
-    (is_definition || cursor.eat_word("WITH")) && has_body && tokens.iter().any(defines_code)
+    has_body && defines_code(cursor)
+}
+
+/// Whether what it defines is code.
+fn defines_code(mut cursor: Cursor<'_, '_>) -> bool {
+    if cursor.eat_word("WITH") {
+        return cursor.rest().windows(3).any(|three| {
+            three[0].token.is_word("AS")
+                && three[1].token.is_word("PROCEDURE")
+                && three[2].token == Token::Open
+        });
+    }
+    if cursor.eat_word("CREATE") {
+        kinds::Modifiers::read(&mut cursor);
+    } else if !cursor.eat_word("ALTER") {
+        return false;
+    }
+    let kind = kinds::Kind::read(&mut cursor);
+    kind.is_some_and(|kind| {
+        kind.object == ObjectKind::Function || ["TASK", "ALERT"].contains(&kind.name().as_str())
+    })
 }
 
 /// Reads an SQLite statement.

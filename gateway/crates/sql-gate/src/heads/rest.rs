@@ -54,9 +54,10 @@ pub(super) fn read(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectN
 
 /// Takes what comes next; `false`: nothing behind it is read any more.
 fn step(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &mut Statement) -> bool {
-    if BEFORE_RELATION.iter().any(|words| cursor.eat_words(words)) {
+    if let Some(words) = BEFORE_RELATION.iter().find(|words| cursor.eat_words(words)) {
         cursor.eat_words(&["IF", "EXISTS"]);
-        return named(cursor, like_kind(kind), name, out);
+        let is_new_name = matches!(words, ["RENAME", ..] | ["REFERENCES"]);
+        return named(cursor, like_kind(kind), is_new_name.then_some(name), out);
     }
     if BEFORE_OTHER.iter().any(|words| cursor.eat_words(words)) {
         if let Some(other) = cursor.name() {
@@ -102,17 +103,22 @@ fn like_kind(kind: ObjectKind) -> ObjectKind {
     }
 }
 
-/// The name of an object of `kind` that comes next.
-fn named(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &mut Statement) -> bool {
+/// The name of an object of `kind` that comes next. In the place of the object `beside` it is meant, or in the context's,
+/// if it is a short one: so it is named in both.
+fn named(
+    cursor: &mut Cursor<'_, '_>,
+    kind: ObjectKind,
+    beside: Option<&ObjectName>,
+    out: &mut Statement,
+) -> bool {
     if let Some(other) = cursor.name() {
-        // A new name without a place is in the place of the old one.
-        let other = if other.0.len() < name.0.len() && kind == ObjectKind::Relation {
-            let place = &name.0[..name.0.len() - other.0.len()];
-            ObjectName(place.iter().chain(&other.0).cloned().collect())
-        } else {
-            other
-        };
-        out.object(kind, other, Access::Read);
+        if let Some(beside) = beside.filter(|beside| other.0.len() < beside.0.len()) {
+            let place = &beside.0[..beside.0.len() - other.0.len()];
+            out.object(kind, ObjectName(place.iter().chain(&other.0).cloned().collect()), Access::Read);
+        }
+        // What holds others comes with all of them.
+        let is_holder = matches!(kind, ObjectKind::Database | ObjectKind::Schema);
+        out.object(kind, other, if is_holder { Access::Define } else { Access::Read });
         return true;
     }
     if !matches!(cursor.peek(), Some(Token::Text(_))) {
@@ -155,7 +161,7 @@ fn read_option(word: &str, cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
     let upper = word.to_ascii_uppercase();
     if !cursor.eat(Token::Sign('=')) {
         if ["FROM", "JOIN", "INTO", "MERGE", "CALL"].contains(&upper.as_str()) {
-            named(cursor, ObjectKind::Relation, &ObjectName::default(), out);
+            named(cursor, ObjectKind::Relation, None, out);
         }
         return;
     }
