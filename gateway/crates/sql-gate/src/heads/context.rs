@@ -50,9 +50,9 @@ fn place(cursor: &mut Cursor<'_, '_>, is_schema: bool, change: &mut ContextChang
         Some(mut parts) if parts.len() == 1 => {
             let name = parts.pop();
             if is_schema {
-                change.schema = name
+                change.schema = name;
             } else {
-                change.database = name
+                change.database = name;
             }
             true
         }
