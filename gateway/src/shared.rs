@@ -134,6 +134,17 @@ impl Shared {
         self.multiplexer.pool(&profile.connection).await
     }
 
+    /// A session has ended: nothing of its state stays on a connection.
+    pub fn release(&self, session: &Session) {
+        // A newer connection of the same session goes on with what is there.
+        if session.is_replaced() {
+            return;
+        }
+        for (_, pool) in self.multiplexer.opened() {
+            pool.release(&session.key.id);
+        }
+    }
+
     /// The open sessions for people: their contexts completed by their backends, as far as those are open and
     /// know.
     pub fn session_views(&self) -> Vec<SessionView> {
@@ -142,6 +153,12 @@ impl Shared {
             let mut view = SessionView::of(session);
             if let Some(pool) = pools.get(&session.profile.connection) {
                 view.context = pool.backend().completed(&view.context);
+                if let Some(of_pool) = pool.use_of(&view.id) {
+                    let pin = of_pool.pin.filter(|held| !held.is_empty());
+                    view.pin = pin.map(|held| held.to_string());
+                    (view.pooled_connection, view.leases) = (of_pool.connection, of_pool.leased);
+                    view.statements = of_pool.statements;
+                }
             }
             view
         };

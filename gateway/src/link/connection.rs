@@ -203,6 +203,7 @@ async fn serve_session(mcp: &Arc<Mcp>, stream: &Arc<Stream>, opened: Opened) {
     let ended = serve_directly(service, transport, None).waiting().await;
     // Also where the transport never came to its end.
     session.results.close();
+    shared.release(session);
     shared.keeper.persist_ended(session).await;
     session.span.in_scope(|| {
         if let Err(error) = ended {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use snowgate_link::hello::{ClientHello, Refusal, Resume};
+use snowgate_link::hello::{ClientHello, Refusal, Resume, SessionKey};
 
 use super::client_settings;
 use super::restore::{self, Restored};
@@ -92,6 +92,7 @@ pub(super) async fn open_session(
         Some(SessionLookup::Unknown | SessionLookup::ForeignSecret) | None => (Counts::default(), None),
     };
     let settings = client_settings::compare(shared, hello, peer.shim).await;
+    let lost_state = lost_state(shared, &profile, &key, state.held.clone());
     let opening = Opening {
         key,
         origin: hello.origin.clone(),
@@ -107,7 +108,7 @@ pub(super) async fn open_session(
         tools_before: state.tools.filter(|offered| *offered != tools),
         tools,
         revision: state.revision,
-        lost_state: state.held,
+        lost_state,
         denials: state.denials,
         counts,
         started_ms,
@@ -124,6 +125,14 @@ pub(super) async fn open_session(
         }
     })?;
     Ok((guard, resume))
+}
+
+/// What of `held`, which the shim says the session's connection held, is gone: all of it, unless this gateway still has
+/// that connection.
+fn lost_state(shared: &Shared, profile: &Profile, key: &SessionKey, held: Option<String>) -> Option<String> {
+    let pools = shared.multiplexer.opened();
+    let pool = pools.iter().find(|(name, _)| *name == profile.connection);
+    held.filter(|_| pool.is_none_or(|(_, pool)| pool.held_by(&key.id).is_none()))
 }
 
 fn find_profile(shared: &Shared, name: Option<&str>) -> Result<Arc<Profile>, Refusal> {

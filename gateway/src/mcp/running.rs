@@ -52,7 +52,7 @@ impl Call<'_> {
         let mut times = RunTimes::default();
         let done = pool.run_on(request, &terms, self.wait_for_stop(), &mut times).await;
         self.note_run(&times, &done);
-        self.session.note_held(done.as_ref().ok().map(|done| &done.held));
+        self.session.note_held(pool.held_by(&self.session.key.id).as_ref());
         let query_id = done.as_ref().map_or_else(|error| &error.query_id, |done| &done.query_id);
         if let Some(query_id) = query_id {
             // The request's span: what is logged about it from here on names the query.

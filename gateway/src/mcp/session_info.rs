@@ -23,6 +23,8 @@ pub(super) fn render(
         "profile": session.profile.name,
         "backend": backend.kind(),
         "read_only": session.profile.read_only,
+        "isolation": session.profile.isolation.name(),
+        "statements": session.profile.statements.iter().map(sql_gate::Class::name).collect::<Vec<_>>(),
         "gateway_version": BUILD,
         "context": backend.completed(&context.context),
         "context_from": context.origin.name(),
@@ -42,6 +44,9 @@ pub(super) fn render(
     }
     if let Some(settings) = &session.settings {
         info["settings_not_applied"] = settings.names.clone().into();
+    }
+    if let Some(lost) = session.lost_state() {
+        info["state_lost"] = lost.into();
     }
     let refused = session.refusing_settings();
     let texts = [

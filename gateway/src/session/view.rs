@@ -23,6 +23,27 @@ pub struct SessionView {
     pub era: String,
     /// The profile.
     pub profile: String,
+    /// How much of a connection it has to itself: `strict`, `moderate` or `relaxed`.
+    #[serde(default)]
+    pub isolation: String,
+    /// The connection of the configuration that its statements use.
+    #[serde(default)]
+    pub connection: String,
+    /// The number of the pooled connection that it used last.
+    #[serde(default)]
+    pub pooled_connection: Option<u64>,
+    /// Pooled connections that it has now.
+    #[serde(default)]
+    pub leases: usize,
+    /// Statements that it ran on the pool.
+    #[serde(default)]
+    pub statements: u64,
+    /// What the connection holds of its state that it has to itself.
+    #[serde(default)]
+    pub pin: Option<String>,
+    /// Statements and tools that its profile refused.
+    #[serde(default)]
+    pub denials: u64,
     /// The name its user gave it.
     pub name: Option<String>,
     /// The context statements run in.
@@ -81,6 +102,13 @@ impl SessionView {
                 Era::Stateless(revision) => format!("stateless {revision}"),
             },
             profile: session.profile.name.clone(),
+            isolation: session.profile.isolation.name().to_owned(),
+            connection: session.profile.connection.clone(),
+            pooled_connection: None,
+            leases: 0,
+            statements: 0,
+            pin: None,
+            denials: counters.denials.load(Ordering::Relaxed),
             name: session.name.clone(),
             context: context.context,
             context_from: context.origin.name().to_owned(),
