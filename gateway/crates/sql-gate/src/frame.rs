@@ -32,6 +32,7 @@ fn merge(statement: &mut Statement, other: Statement) {
     statement.raise(other.class);
     statement.objects.extend(other.objects);
     drop_repeated_objects(statement);
+    statement.is_chain |= other.is_chain;
     statement.is_repeatable &= other.is_repeatable;
     if statement.refusal.is_none() {
         statement.refusal = other.refusal;
@@ -161,7 +162,7 @@ fn read_part(part: &[Tok<'_>], split: &Split<'_>) -> Statement {
 
 /// Of several parts, one at most may do more than read: else no class would say all that they do.
 fn read_chain(parts: &[Vec<Tok<'_>>], split: &Split<'_>) -> Statement {
-    let mut chain = Statement::blank();
+    let mut chain = Statement { is_chain: true, ..Statement::blank() };
     let mut acting = 0;
     for part in parts {
         let read = read_part(part, split);

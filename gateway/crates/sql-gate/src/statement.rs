@@ -105,6 +105,8 @@ pub struct Statement {
     pub listing: Option<Listing>,
     /// Why it is refused in any case.
     pub refusal: Option<Refusal>,
+    /// Whether it is several statements that hand their rows on (`->>`).
+    pub is_chain: bool,
     /// Whether a second run at the same moment would give the same rows: no sequence, no random or volatile function.
     pub is_repeatable: bool,
 }
@@ -146,6 +148,7 @@ impl Statement {
             not_understood: Some("the statement".to_owned()),
             listing: None,
             refusal: None,
+            is_chain: false,
             is_repeatable: false,
         }
     }

@@ -1,26 +1,31 @@
 //! One connection: a session with the server, replaced when it is lost, and one request at a time on it.
 //!
 //! The session is switched to a request's context before the request runs, whatever context an earlier one
-//! used. Clients share sessions, so nothing may be created that lives as long as one. Therefore a lost
-//! session loses nothing: a new one is switched to the context of the next request.
+//! used. On a connection that sessions share nothing may be created that lives as long as its session: if that is
+//! lost, a new one is switched to the context of the next request. What a client's own connection holds
+//! (`held`) is lost with its session: the next request is told, and does not run.
 
 use std::sync::Arc;
 
 use snowflake_wire::Error;
+use sql_gate::{Dialect, StateChange, Statement};
 use tokio::time::timeout;
 
-use super::admission::admit;
-use super::class::Class;
+use super::class::{Class, Ground, admit};
+use super::context::of_session;
 use super::context_switch::{ContextSwitch, SwitchError, Switched};
 use super::failure::{of_connection, stopped_early};
+use super::held;
 use super::hints::{self, Missing};
 use super::log_in::LoginManager;
+use super::old_class;
 use super::run::{Run, RunError, sessions_lost};
 use super::session::{OpenSession, SessionHandle};
 use super::stop::{RunningRequest, StopSignals};
 use super::wall::{Standing, unanswered};
 use crate::backend::{
-    BackendError, BoxFuture, Cancel, Completion, Connection, ErrorKind, Operation, Request, Wall,
+    BackendError, BoxFuture, Cancel, Completion, Connection, Context, ErrorKind, Held, Operation, Request,
+    Wall,
 };
 
 /// A connection to Snowflake.
@@ -29,6 +34,10 @@ pub(super) struct SnowflakeConnection {
     /// `None` after it was lost.
     session: Option<OpenSession>,
     read_only: bool,
+    /// What of its client's own the session holds. Written after each statement.
+    held: Held,
+    /// What a session held that has ended, until a request was told.
+    lost: Option<Held>,
     running: Arc<RunningRequest>,
 }
 
@@ -42,14 +51,19 @@ impl SnowflakeConnection {
         read_only: bool,
     ) -> Result<Self, BackendError> {
         let session = Some(login_manager.log_in().await?);
-        Ok(Self { login_manager, session, read_only, running: Arc::default() })
+        let (held, lost) = (Held::default(), None);
+        Ok(Self { login_manager, session, read_only, held, lost, running: Arc::default() })
     }
 
     async fn answer(&mut self, request: &Request, stop: &StopSignals) -> Result<Completion, BackendError> {
-        let class = match &request.operation {
-            Operation::Statement { sql, transaction } => admit(sql, *transaction, self.read_only)
-                .map_err(|error| before_sending(request, Class::Write, stop, error))?,
-            Operation::Catalog(_) | Operation::UseContext => Class::Read,
+        let statement = read_statement(request);
+        let ground = Ground { ownership: request.ownership, held: &self.held, read_only: self.read_only };
+        let class = match (&request.operation, &statement) {
+            (Operation::Statement { transaction, .. }, Some(statement)) => {
+                admit(statement, *transaction, ground)
+                    .map_err(|error| before_sending(request, Class::Write, stop, error))?
+            }
+            _ => Class::Read,
         };
         // A log-in checks this itself, and only one probe may be let through.
         if self.is_logged_in()
@@ -57,21 +71,60 @@ impl SnowflakeConnection {
         {
             return Err(before_sending(request, class, stop, error));
         }
-        let done = match self.try_once(request, class, stop).await {
-            Err(RunError::SessionLost(_)) => self.try_again(request, class, stop).await,
+        if let Some(lost) = self.take_lost() {
+            return Err(held::lost(&lost));
+        }
+        let was_in_transaction = self.held.transaction;
+        let done = self.run_on_session(request, class, statement.as_deref(), stop).await;
+        if let Some(statement) = &statement {
+            self.note(statement, &done);
+        }
+        let error = match done {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        // What it was in is rolled back, whatever became of the statement.
+        if error.kind == ErrorKind::OutcomeUnknown
+            && class == Class::Change
+            && was_in_transaction
+            && let Some(lost) = self.take_lost()
+        {
+            return Err(held::lost_meanwhile(&lost));
+        }
+        Err(self.with_names(request, stop, error).await)
+    }
+
+    /// Runs the request, on a new session if the first is lost and no state with it.
+    async fn run_on_session(
+        &mut self,
+        request: &Request,
+        class: Class,
+        statement: Option<&Statement>,
+        stop: &StopSignals,
+    ) -> Result<Completion, BackendError> {
+        let ends_transaction = statement.is_some_and(|statement| statement.change == StateChange::Commit);
+        let in_transaction = self.held.transaction || ends_transaction;
+        let done = match self.try_once(request, class, in_transaction, stop).await {
+            Err(RunError::SessionLost(_)) => {
+                self.drop_session();
+                if let Some(lost) = self.take_lost() {
+                    return Err(held::lost(&lost));
+                }
+                self.try_again(request, class, stop).await
+            }
             Err(RunError::QueryDetached(query)) => {
+                // Its result comes first; what was lost with the session, the next request is told.
+                self.drop_session();
                 let request = Request { earlier: Some(query.to_string()), ..request.clone() };
                 self.try_again(&request, class, stop).await
             }
             done => done,
         };
-        let error = match done {
-            Ok(done) => return Ok(done),
-            Err(RunError::Failed(error) | RunError::Aborted(error)) => error,
-            Err(RunError::SessionLost(error)) => of_connection(&error),
-            Err(RunError::QueryDetached(query)) => sessions_lost(&query, class != Class::Read),
-        };
-        Err(self.with_names(request, stop, error).await)
+        done.map_err(|error| match error {
+            RunError::Failed(error) | RunError::Aborted(error) => error,
+            RunError::SessionLost(error) => of_connection(&error),
+            RunError::QueryDetached(query) => sessions_lost(&query, class.writes()),
+        })
     }
 
     /// `error`, with the names that there are if it is about a database or schema that there is not.
@@ -82,7 +135,8 @@ impl SnowflakeConnection {
         }
         let ask = async |missing: &Missing| {
             let question = missing.question(request);
-            let run = Run::new(session.handle(), &self.login_manager.breaker, &question, stop, Class::Read);
+            let run =
+                Run::new(session.handle(), &self.login_manager.breaker, &question, stop, Class::Read, false);
             match run.run().await {
                 Ok(done) => Ok(missing.next_step(&done.rows)),
                 Err(RunError::Failed(error)) => Err(Missing::of(&error)),
@@ -110,14 +164,15 @@ impl SnowflakeConnection {
         stop: &StopSignals,
     ) -> Result<Completion, RunError> {
         tracing::info!("the session with the warehouse was lost; logging in again");
-        self.session = None;
-        self.try_once(request, class, stop).await
+        self.drop_session();
+        self.try_once(request, class, false, stop).await
     }
 
     async fn try_once(
         &mut self,
         request: &Request,
         class: Class,
+        in_transaction: bool,
         stop: &StopSignals,
     ) -> Result<Completion, RunError> {
         let session = self.prepare_session(request, stop).await;
@@ -126,10 +181,10 @@ impl SnowflakeConnection {
         if stop.is_stopped() && request.earlier.is_none() {
             return Err(stopped_early().into());
         }
-        let run = Run::new(&session, &self.login_manager.breaker, request, stop, class);
+        let run = Run::new(&session, &self.login_manager.breaker, request, stop, class, in_transaction);
         let done = run.run().await;
         if run.leaves_state_unknown() {
-            self.session = None;
+            self.drop_session();
         }
         done
     }
@@ -167,10 +222,11 @@ impl SnowflakeConnection {
             let switched = switch.run(&request.context, stop).await;
             match after_switch(&switched, is_second_try) {
                 AfterSwitch::Ready => return Ok(session.handle().clone()),
+                AfterSwitch::NewSession if !self.held.is_empty() => return Err(self.lost_in_switch(switched)),
                 AfterSwitch::NewSession => self.session = None,
                 AfterSwitch::Report { keeps_session } => {
                     if !keeps_session {
-                        self.session = None;
+                        self.drop_session();
                     }
                     return Err(report_switch(switched));
                 }
@@ -208,6 +264,17 @@ impl SnowflakeConnection {
             () = stop.stopped() => Err(stopped_early()),
         }
     }
+}
+
+/// What is known of the request's statement; `None`: it has none.
+fn read_statement(request: &Request) -> Option<Arc<Statement>> {
+    let Operation::Statement { sql, .. } = &request.operation else { return None };
+    let read = || Arc::new(sql_gate::read(sql, Dialect::Snowflake));
+    let statement = request.statement.clone().unwrap_or_else(read);
+    if statement.not_understood.as_deref() == Some("the statement") && statement.refusal.is_none() {
+        return Some(Arc::new(old_class::statement(sql)));
+    }
+    Some(statement)
 }
 
 /// What follows from a context switch.
@@ -270,7 +337,7 @@ fn report_switch(switched: Result<Switched, SwitchError>) -> BackendError {
 fn before_sending(request: &Request, class: Class, stop: &StopSignals, error: BackendError) -> BackendError {
     match &request.earlier {
         Some(query) if stop.detach.is_cancelled() => BackendError::detached(query),
-        Some(query) if class != Class::Read => error.of_unfetched(query),
+        Some(query) if class.writes() => error.of_unfetched(query),
         _ => error,
     }
 }
@@ -294,7 +361,28 @@ impl Connection for SnowflakeConnection {
         // A session that is lost is replaced by the next request.
         true
     }
+
+    fn context(&self) -> Option<Context> {
+        let session = self.session.as_ref().filter(|session| session.wire().is_alive())?;
+        Some(Context { secondary_roles: session.roles.now(), ..of_session(&session.wire().context()) })
+    }
+
+    fn held(&self) -> Held {
+        self.lost.as_ref().unwrap_or(&self.held).clone()
+    }
+
+    fn reset(&mut self) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move { self.undo().await })
+    }
+
+    fn check(&mut self) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move {
+            let Some(session) = &self.session else { return Ok(()) };
+            session.wire().heartbeat().await.map_err(|error| of_connection(&error))
+        })
+    }
 }
 
+mod state;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use super::circuit_breaker::CircuitBreaker;
 use super::context::{Step, effective, next_step};
 use super::failure::{of_connection, stopped_early};
 use super::names::quoted;
-use super::session::OpenSession;
+use super::session::{OpenSession, RolesStep};
 use super::stop::StopSignals;
 use crate::backend::{BackendError, Context};
 
@@ -60,6 +60,15 @@ impl ContextSwitch<'_> {
     pub(super) async fn run(&self, wanted: &Context, stop: &StopSignals) -> Result<Switched, SwitchError> {
         let target = effective(wanted, &self.session.base);
         let switched = self.run_steps(&target, stop).await?;
+        match self.session.roles.next_step(wanted.secondary_roles).filter(|_| switched == Switched::Done) {
+            Some(RolesStep::StartOver) => return Ok(Switched::NeedsNewSession),
+            Some(RolesStep::Use(roles)) if !stop.is_stopped() => {
+                let sql = format!("USE SECONDARY ROLES {}", roles.name().to_ascii_uppercase());
+                self.run_step(&sql, stop).await?;
+                self.session.roles.set(roles);
+            }
+            _ => {}
+        }
         if let (Switched::Done, Some(database), None) = (switched, &target.database, &target.schema)
             && !stop.is_stopped()
         {

@@ -4,14 +4,14 @@
 //!
 //! - `connection`: a session, and one request at a time on it. `context_switch`: brings the session to a
 //!   request's context.
-//! - `run/`: one request on one session. `admission`: which statements may run at all.
+//! - `run/`: one request on one session. `class`: what a statement comes to, and whether it may run there. `held`:
+//!   what it leaves on its session.
 //! - `log_in/`: the credentials that all connections share, and the user, who is asked once.
 //! - `session`: sessions that are kept alive and closed. `circuit_breaker`: requests fail at once during an
 //!   outage.
-//! - `catalog`: the statements behind the tools. `class`: what a statement may do. `context`, `names`,
-//!   `tag`, `shorten`, `stop`, `failure`, `refusal_codes`, `hints`, `settings`: small parts.
+//! - `catalog`: the statements behind the tools. `wall`: what the account says that a session is. `context`,
+//!   `names`, `tag`, `shorten`, `stop`, `failure`, `refusal_codes`, `hints`, `settings`: small parts.
 
-mod admission;
 mod catalog;
 mod circuit_breaker;
 mod class;
@@ -19,9 +19,11 @@ mod connection;
 mod context;
 mod context_switch;
 mod failure;
+mod held;
 mod hints;
 mod log_in;
 mod names;
+mod old_class;
 mod parts;
 mod refusal_codes;
 mod run;

@@ -370,3 +370,181 @@ fn a_failed_switch_takes_a_new_session_once() {
         assert_eq!((after_switch(&switched, false), after_switch(&switched, true)), (before, new));
     }
 }
+
+/// A request on a connection of its session's own.
+fn owned(sql: &str) -> Request {
+    Request { ownership: Ownership::Owned, ..request(sql, Transaction::None).1 }
+}
+
+#[tokio::test]
+async fn what_a_connection_holds_follows_its_statements_and_is_taken_back() {
+    let (server, mut connection) = connected(|seen, _| match seen.body["sqlText"].as_str() {
+        Some("select nothing") => answers::refused("000904", "invalid identifier"),
+        _ => done(&["1"]),
+    })
+    .await;
+    connection.run(owned("begin")).await.unwrap();
+    connection.run(owned("select nothing")).await.unwrap_err();
+    connection.run(owned("set x = 1")).await.unwrap();
+    let held = connection.held();
+    assert!(held.transaction && held.variables == ["X"], "{held}");
+    connection.reset().await.unwrap();
+    assert!(connection.held().is_empty());
+    let sent = statements(&server);
+    assert_eq!(sent, ["begin", "select nothing", "set x = 1", "ROLLBACK", "UNSET (X)"]);
+    connection.run(owned("create temporary table t (x int)")).await.unwrap();
+    connection.reset().await.expect_err("only a new session is without it");
+}
+
+#[tokio::test]
+async fn a_statement_in_an_open_transaction_is_not_final() {
+    let (server, mut connection) = connected(|_, _| done(&["1"])).await;
+    connection.run(owned("begin")).await.unwrap();
+    let (journal, write) = request("insert into t values (1)", Transaction::None);
+    connection.run(Request { ownership: Ownership::Owned, ..write }).await.unwrap();
+    let (commits, commit) = request("commit", Transaction::None);
+    connection.run(Request { ownership: Ownership::Owned, ..commit }).await.unwrap();
+    assert_eq!((journal.entries(), commits.entries()), (vec!["begin".to_owned()], vec!["begin".to_owned()]));
+    assert!(server.seen(SUBMIT).iter().all(|seen| seen.body["asyncExec"] == false));
+    assert!(connection.held().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_finds_its_state_lost_does_not_run_on_a_new_session() {
+    for (holds, sql) in [
+        ("begin", "insert into t values (1)"),
+        ("begin", "select 1"),
+        ("begin", "commit"),
+        ("create temporary table t (x int)", "select * from t"),
+        ("set x = 1", "select $x"),
+    ] {
+        let (server, mut connection) = connected(|_, times| match times {
+            1 => session_ended(),
+            _ => done(&["1"]),
+        })
+        .await;
+        connection.run(owned(holds)).await.unwrap();
+        let error = connection.run(owned(sql)).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::StateLost, "{sql}: {error}");
+        assert!(error.message.contains("nothing was run") && error.next_step.is_some(), "{error}");
+        assert_eq!((server.seen(LOG_IN).len(), connection.held().is_empty()), (1, true), "{sql}");
+        connection.run(owned(sql)).await.unwrap();
+        assert_eq!(server.seen(LOG_IN).len(), 2, "the client was told");
+    }
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_and_session_are_lost_in_a_transaction_is_rolled_back_for_sure() {
+    let (_server, mut connection) = connected(|seen, _| match seen.body["sqlText"].as_str() {
+        Some("begin") => done(&["1"]),
+        _ => Reply::HangUp,
+    })
+    .await;
+    connection.run(owned("begin")).await.unwrap();
+    let error = connection.run(owned("insert into t values (1)")).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::StateLost, "{error}");
+    assert!(error.message.contains("rolled back") && connection.held().is_empty(), "{error}");
+}
+
+#[tokio::test]
+async fn a_commit_without_an_answer_is_unknown_and_loses_what_else_was_held() {
+    let (_server, mut connection) = connected(|seen, _| match seen.body["sqlText"].as_str() {
+        Some("commit") => Reply::HangUp,
+        _ => done(&["1"]),
+    })
+    .await;
+    connection.run(owned("begin")).await.unwrap();
+    let error = connection.run(owned("commit")).await.unwrap_err();
+    assert_eq!((error.kind, connection.held().is_empty()), (ErrorKind::OutcomeUnknown, true), "{error}");
+    connection.login_manager.breaker.record(&Ok::<_, Error>(()));
+    connection.run(owned("set x = 1")).await.unwrap();
+    connection.run(owned("begin")).await.unwrap();
+    connection.run(owned("commit")).await.unwrap_err();
+    connection.login_manager.breaker.record(&Ok::<_, Error>(()));
+    let error = connection.run(owned("select $x")).await.unwrap_err();
+    assert!(error.kind == ErrorKind::StateLost && error.message.contains("the variable X"), "{error}");
+    assert!(!error.message.contains("transaction"), "{error}");
+}
+
+#[tokio::test]
+async fn a_procedure_leaves_its_session_to_be_closed_where_it_is_shared() {
+    let (server, mut connection) = connected(|_, _| done(&["1"])).await;
+    connection.run(owned("call p()")).await.unwrap();
+    assert!(connection.held().unknown);
+    connection.reset().await.expect_err("nobody knows what it left");
+    let (server_of_shared, mut shared) = connected(|_, _| done(&["1"])).await;
+    shared.run(request("call p()", Transaction::None).1).await.unwrap();
+    assert!(shared.held().is_empty());
+    shared.run(request("select 1", Transaction::None).1).await.unwrap();
+    assert_eq!((server.seen(LOG_IN).len(), server_of_shared.seen(LOG_IN).len()), (1, 2));
+}
+
+#[tokio::test]
+async fn secondary_roles_are_selected_once_and_the_default_takes_a_new_session() {
+    let (server, mut connection) = connected(|_, _| done(&["1"])).await;
+    let with = |roles| {
+        let mut read = request("select 1", Transaction::None).1;
+        read.context.secondary_roles = roles;
+        read
+    };
+    let none = Some(crate::backend::SecondaryRoles::None);
+    connection.run(with(none)).await.unwrap();
+    let completion = connection.run(with(none)).await.unwrap();
+    assert_eq!(completion.context.unwrap().secondary_roles, none);
+    assert_eq!(connection.context().unwrap().secondary_roles, none);
+    assert_eq!(statements(&server), ["USE SECONDARY ROLES NONE", "select 1", "select 1"]);
+    connection.run(with(None)).await.unwrap();
+    assert_eq!(server.seen(LOG_IN).len(), 2);
+}
+
+/// The answer to the question for a session's standing.
+fn standing(agent: &str, scopes: &str) -> Reply {
+    let mut data = answers::numbers("01-a", &[]);
+    let column = |name: &str| json!({"name": name, "type": "text", "nullable": true});
+    data["rowtype"] = json!([column("AGENT"), column("SCOPES")]);
+    data["rowset"] = json!([[agent, scopes]]);
+    data["total"] = 1.into();
+    data["returned"] = 1.into();
+    for (name, value) in [("Database", "D0"), ("Schema", "S0"), ("Warehouse", "W0")] {
+        data[format!("final{name}Name")] = value.into();
+    }
+    answers::success(&data)
+}
+
+#[tokio::test]
+async fn the_wall_is_asked_for_once_on_each_session_before_anything_runs_there() {
+    let is_question =
+        |seen: &Seen| seen.body["sqlText"].as_str().is_some_and(|sql| sql.contains("SYS_CONTEXT"));
+    let (server, mut connection) = connected(move |seen, times| match times {
+        _ if is_question(seen) => standing("TRUE", r#"[{"name": "SNOWFLAKE$DATA_READ"}]"#),
+        2 => session_ended(),
+        _ => done(&["1"]),
+    })
+    .await;
+    let with = |scope: &str| Request {
+        wall: Wall::new(true, Some(scope.to_owned())),
+        ..request("select 1", Transaction::None).1
+    };
+    connection.run(with("SNOWFLAKE$DATA_READ")).await.unwrap();
+    let error = connection.run(with("OTHER")).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Refused, "{error}");
+    assert_eq!(
+        connection.login_manager.wall.shown().unwrap(),
+        "agent session: yes, scope: SNOWFLAKE$DATA_READ"
+    );
+    let questions = || statements(&server).iter().filter(|sql| sql.contains("SYS_CONTEXT")).count();
+    assert_eq!((questions(), statements(&server).len()), (1, 2), "the other one ran nowhere");
+    connection.run(with("SNOWFLAKE$DATA_READ")).await.unwrap();
+    assert_eq!((questions(), server.seen(LOG_IN).len()), (2, 2), "the new session was asked, too");
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_know_the_question_is_no_wall() {
+    let (server, mut connection) =
+        connected(|_, _| answers::refused("002140", "Unknown function SYS_CONTEXT.")).await;
+    let read = Request { wall: Wall::new(true, None), ..request("select 1", Transaction::None).1 };
+    let error = connection.run(read).await.unwrap_err();
+    assert!(error.kind == ErrorKind::Refused && error.message.contains("Unknown function"), "{error}");
+    assert!(error.next_step.unwrap().contains("SERVICE_AGENT"));
+    assert_eq!(statements(&server).len(), 1);
+}

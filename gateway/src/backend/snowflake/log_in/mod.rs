@@ -117,6 +117,7 @@ impl LoginManager {
             _ => None,
         };
         let tokens = TokenCache::new(settings.token_cache.clone(), &host, &settings.user, kind);
+        let sessions = SessionTracker::new(settings.secondary_roles.as_deref());
         Ok(Self {
             client,
             settings,
@@ -125,7 +126,7 @@ impl LoginManager {
             access: access.map(Arc::new),
             refusals: Arc::default(),
             interactive: Arc::default(),
-            sessions: Arc::default(),
+            sessions: Arc::new(sessions),
             wall: LastStanding::default(),
             one_connection_only: AtomicBool::new(false),
             fresh_passcode: FreshPasscode::default(),
@@ -152,6 +153,11 @@ impl LoginManager {
             }
         };
         timeout(LOG_IN_WAIT_MAX, logging_in).await.unwrap_or_else(|_| Err(self.timed_out()))
+    }
+
+    /// Whether the configuration gives this parameter of sessions a value.
+    pub(super) fn sets_parameter(&self, name: &str) -> bool {
+        self.settings.session_parameters.contains_key(name)
     }
 
     /// What keeps it from working, for `status`.

@@ -64,7 +64,7 @@ impl Run<'_> {
             return RunError::SessionLost(error);
         }
         let mut error = of_connection(&error);
-        if self.writes() && self.autocommit {
+        if self.writes() && (self.autocommit || self.in_transaction) {
             error.message =
                 format!("the statement was executed, but its rows cannot be read: {}", error.message);
         } else if self.writes() {

@@ -30,7 +30,9 @@ use super::failure::{Stage, UNKNOWN, of_statement, stopped_early};
 use super::session::SessionHandle;
 use super::stop::StopSignals;
 use super::tag;
-use crate::backend::{BackendError, Catalog, Completion, ErrorKind, Operation, Request, Transaction};
+use crate::backend::{
+    BackendError, Catalog, Completion, Context, ErrorKind, Operation, Request, Transaction,
+};
 
 /// A request and what it runs on.
 pub(super) struct Run<'a> {
@@ -42,6 +44,8 @@ pub(super) struct Run<'a> {
     class: Class,
     /// Whether the statement takes effect by itself, so that its own result is final.
     autocommit: bool,
+    /// Whether the session has a transaction of the client's own open.
+    in_transaction: bool,
     /// Whether the session may be in a transaction, or in an unknown state. Set by what goes wrong.
     state_unknown: AtomicBool,
 }
@@ -53,18 +57,21 @@ impl<'a> Run<'a> {
         request: &'a Request,
         stop: &'a StopSignals,
         class: Class,
+        in_transaction: bool,
     ) -> Self {
-        let autocommit = !matches!(
+        let has_transaction = matches!(
             &request.operation,
             Operation::Statement { transaction, .. } if *transaction != Transaction::None
         );
-        Self { session, breaker, request, stop, class, autocommit, state_unknown: AtomicBool::new(false) }
+        let autocommit = !in_transaction && !has_transaction;
+        let state_unknown = AtomicBool::new(false);
+        Self { session, breaker, request, stop, class, autocommit, in_transaction, state_unknown }
     }
 
     /// Runs the request. The session must be in its context.
     pub(super) async fn run(&self) -> Result<Completion, RunError> {
         match &self.request.operation {
-            Operation::UseContext => Ok(Completion::of_context(of_session(&self.session.wire.context()))),
+            Operation::UseContext => Ok(Completion::of_context(self.context())),
             Operation::Catalog(asked) => self.look_up(asked).await,
             Operation::Statement { sql, transaction } => self.execute(sql, *transaction).await,
         }
@@ -75,9 +82,15 @@ impl<'a> Run<'a> {
         self.state_unknown.into_inner()
     }
 
+    /// The context that it runs in.
+    fn context(&self) -> Context {
+        let secondary_roles = self.request.context.secondary_roles;
+        Context { secondary_roles, ..of_session(&self.session.wire.context()) }
+    }
+
     /// Whether it may change something.
     fn writes(&self) -> bool {
-        self.class != Class::Read
+        self.class.writes()
     }
 
     fn facts(&self) -> Facts {
@@ -229,7 +242,7 @@ impl<'a> Run<'a> {
             }
         };
         let mut completion = self.collect(answer, shown).await?;
-        completion.context = Some(of_session(&self.session.wire.context()));
+        completion.context = Some(self.context());
         Ok(completion)
     }
 
@@ -288,7 +301,9 @@ impl<'a> Run<'a> {
         if makes_state_unknown(error, facts) {
             self.mark_state_unknown();
             // The query may still run, and must not end because its result was lost here.
-            self.session.keep_open.fetch_or(facts.writes && query.is_some(), Ordering::AcqRel);
+            // But what its transaction has done is lost in any case, and its locks are to go.
+            let is_lost = self.in_transaction && self.class == Class::Change;
+            self.session.keep_open.fetch_or(facts.writes && query.is_some() && !is_lost, Ordering::AcqRel);
         }
         let error = of_statement(error, Stage { writes: facts.writes, stopped: facts.stopped, query });
         if consequence == Consequence::Aborted { RunError::Aborted(error) } else { error.into() }

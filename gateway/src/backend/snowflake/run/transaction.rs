@@ -9,7 +9,7 @@ use super::{Run, RunError, stopped};
 use crate::backend::snowflake::catalog::Shown;
 use crate::backend::snowflake::class::Class;
 use crate::backend::snowflake::failure::{UNKNOWN, of_connection};
-use crate::backend::{BackendError, Completion, ErrorKind, Transaction};
+use crate::backend::{BackendError, Completion, ErrorKind, Ownership, Transaction};
 
 impl Run<'_> {
     pub(super) async fn run_statement(
@@ -17,7 +17,7 @@ impl Run<'_> {
         sql: &str,
         transaction: Transaction,
     ) -> Result<Completion, RunError> {
-        if self.class == Class::Call {
+        if self.class == Class::Call && self.request.ownership == Ownership::Shared {
             // A procedure can leave anything behind on its session.
             self.mark_state_unknown();
         }
