@@ -20,7 +20,7 @@ impl Question {
 }
 
 /// Rows that SHOW returns, at most.
-const SHOW_ROWS_MAX: u64 = 10_000;
+pub(super) const SHOW_ROWS_MAX: u64 = 10_000;
 
 /// Which columns are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,8 @@ use tracing::Instrument;
 use super::*;
 use crate::backend::snowflake::settings::{Authenticator, SnowflakeSettings, Token};
 use crate::backend::{
-    BoxFuture, Caps, Context, OpenGate, Ownership, RequestOrigin, Transaction, WriteJournal,
+    BoxFuture, Caps, Catalog, Context, Cut, OpenGate, Ownership, RequestOrigin, RowFilter, StatementGate,
+    Transaction, WriteJournal,
 };
 
 const SUBMIT: &str = "/queries/v1/query-request";
@@ -547,4 +548,64 @@ async fn an_account_that_does_not_know_the_question_is_no_wall() {
     assert!(error.kind == ErrorKind::Refused && error.message.contains("Unknown function"), "{error}");
     assert!(error.next_step.unwrap().contains("SERVICE_AGENT"));
     assert_eq!(statements(&server).len(), 1);
+}
+
+/// Leaves out what is called SECRET.
+#[derive(Debug)]
+struct NoSecrets;
+
+impl RowFilter for NoSecrets {
+    fn keeps(&self, columns: &[String], row: &[Option<&str>]) -> bool {
+        let at = columns.iter().position(|column| column == "name").expect("a column of names");
+        row[at] != Some("SECRET")
+    }
+}
+
+impl StatementGate for NoSecrets {
+    fn looks_at_names(&self) -> bool {
+        true
+    }
+
+    fn admit<'a>(&'a self, _: &'a [sql_gate::Object]) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn rows_of(&self, _: &Catalog) -> Option<Arc<dyn RowFilter>> {
+        Some(Arc::new(NoSecrets))
+    }
+}
+
+fn names(names: &[&str]) -> Reply {
+    let mut data = answers::numbers("01-a", names);
+    data["rowtype"][0]["name"] = "name".into();
+    data["rowtype"][0]["type"] = "text".into();
+    for (name, value) in [("Database", "D0"), ("Schema", "S0"), ("Warehouse", "W0")] {
+        data[format!("final{name}Name")] = value.into();
+    }
+    answers::success(&data)
+}
+
+#[tokio::test]
+async fn denied_rows_are_left_out_before_the_caps_count_and_of_hints_too() {
+    let (server, mut connection) = connected(|seen, _| match seen.body["sqlText"].as_str() {
+        Some("select * from x.y.z") => {
+            answers::refused("002003", "Database 'X' does not exist or not authorized.")
+        }
+        _ => names(&["SECRET", "A", "SECRET", "B", "C"]),
+    })
+    .await;
+    let caps = Caps { rows_max: 2, bytes_max: 1000, count_rows_max: 100 };
+    let row_filter = || Some(Arc::new(NoSecrets) as Arc<dyn RowFilter>);
+    let (_, show) = request("show databases", Transaction::None);
+    let completion =
+        connection.run(Request { caps, row_filter: row_filter(), ..show.clone() }).await.unwrap();
+    let shown: Vec<_> = completion.rows.to_rows().into_iter().flatten().flatten().collect();
+    assert_eq!((shown, completion.rows.cut()), (vec!["A".to_owned(), "B".to_owned()], Cut::Rows(1)));
+    let operation = Operation::Catalog(Catalog::Databases);
+    connection.run(Request { caps, row_filter: row_filter(), operation, ..show }).await.unwrap();
+    assert_eq!(statements(&server)[1], "SHOW DATABASES LIMIT 10000", "what is left out makes room");
+    let (_, select) = request("select * from x.y.z", Transaction::None);
+    let error = connection.run(Request { gate: Arc::new(NoSecrets), ..select }).await.unwrap_err();
+    let next_step = error.next_step.unwrap();
+    assert!(next_step.contains("sees: A, B, C;") && !next_step.contains("SECRET"), "{next_step}");
 }

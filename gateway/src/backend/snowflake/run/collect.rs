@@ -5,16 +5,18 @@ use tokio::task::consume_budget;
 
 use super::decisions::{Consequence, after_download};
 use super::{Run, RunError, stopped};
-use crate::backend::snowflake::catalog::{Shown, pick};
+use crate::backend::snowflake::catalog::{SHOW_ROWS_MAX, Shown, pick};
 use crate::backend::snowflake::failure::of_connection;
 use crate::backend::snowflake::shorten::shorten;
-use crate::backend::{Caps, Collector, Completion, Flow, Held};
+use crate::backend::{Caps, Cell, Collector, Completion, Flow, Held, RowFilter};
 
 impl Run<'_> {
     /// Reads rows within the caps; no more is downloaded than that needs.
     pub(super) async fn collect(&self, mut answer: Answer, shown: Shown) -> Result<Completion, RunError> {
         let query_id = answer.query_id.as_ref().map(ToString::to_string);
-        let (total, mut read) = (answer.rows.total(), 0);
+        let filter = self.request.row_filter.as_deref();
+        // Of filtered rows the server does not know how many there are.
+        let (total, mut read) = (answer.rows.total().filter(|_| filter.is_none()), 0);
         let mut rows = Collector::new(caps(self.request.caps, total));
         if answer.statement_type.is_some_and(StatementType::changes_rows) {
             let affected = sum(&mut answer).await.map_err(|error| self.failed_download(error))?;
@@ -42,6 +44,9 @@ impl Run<'_> {
             // Many rows may have arrived already, and this worker thread serves other tasks, too.
             consume_budget().await;
             let mut row = pick(&shown, row);
+            if filter.is_some_and(|filter| !keeps(filter, &shown, &row)) {
+                continue;
+            }
             row.truncate(rows.columns_kept());
             let (row, shortened) = shorten(row, rows.room());
             match rows.push_shortened(row, shortened) {
@@ -51,6 +56,10 @@ impl Run<'_> {
                 Flow::CountOnly => {}
                 Flow::Stop => break,
             }
+        }
+        if filter.is_some() && read >= SHOW_ROWS_MAX {
+            // There may be more that SHOW does not return.
+            rows.stop_counting();
         }
         if let Some(rest) = total.and_then(|total| total.checked_sub(read)).filter(|rest| *rest > 0) {
             rows.count(rest);
@@ -72,6 +81,13 @@ impl Run<'_> {
         }
         error.into()
     }
+}
+
+/// Whether the client may see a row of a list of objects.
+fn keeps(filter: &dyn RowFilter, shown: &[(usize, String)], row: &[Cell]) -> bool {
+    let columns: Vec<String> = shown.iter().map(|(_, name)| name.clone()).collect();
+    let cells: Vec<Option<&str>> = row.iter().map(Option::as_deref).collect();
+    filter.keeps(&columns, &cells)
 }
 
 /// Counting costs nothing where the server says how many rows there are.

@@ -22,7 +22,7 @@ use tracing::Span;
 use self::abort::AbortOnDrop;
 use self::decisions::{Consequence, Facts, after_submission, after_waiting, makes_state_unknown};
 pub(super) use self::error::RunError;
-use super::catalog::{self, Question, Shown};
+use super::catalog::{self, Question, SHOW_ROWS_MAX, Shown};
 use super::circuit_breaker::CircuitBreaker;
 use super::class::Class;
 use super::context::of_session;
@@ -100,7 +100,12 @@ impl<'a> Run<'a> {
     async fn look_up(&self, asked: &Catalog) -> Result<Completion, RunError> {
         // The session's context completes the request's.
         let context = of_session(&self.session.wire.context());
-        let question = catalog::question(asked, &context, self.request.caps.rows_max);
+        // Rows that are left out make room for others.
+        let rows_max = match (&self.request.row_filter, asked) {
+            (None, _) | (Some(_), Catalog::Rows(_)) => self.request.caps.rows_max,
+            (Some(_), _) => SHOW_ROWS_MAX,
+        };
+        let question = catalog::question(asked, &context, rows_max);
         let done = self.ask(&question).await;
         let is_refused = matches!(&done, Err(RunError::Failed(error)) if error.kind == ErrorKind::Statement);
         match catalog::second_question(asked, &context) {
