@@ -18,7 +18,6 @@ use super::failure::{of_connection, stopped_early};
 use super::held;
 use super::hints::{self, Missing};
 use super::log_in::LoginManager;
-use super::old_class;
 use super::run::{Run, RunError, sessions_lost};
 use super::session::{OpenSession, SessionHandle};
 use super::stop::{RunningRequest, StopSignals};
@@ -102,8 +101,10 @@ impl SnowflakeConnection {
         statement: Option<&Statement>,
         stop: &StopSignals,
     ) -> Result<Completion, BackendError> {
-        let ends_transaction = statement.is_some_and(|statement| statement.change == StateChange::Commit);
-        let in_transaction = self.held.transaction || ends_transaction;
+        // What changes its session is nothing that another session could fetch.
+        let is_of_session =
+            |statement: &Statement| !matches!(statement.change, StateChange::None | StateChange::Anything);
+        let in_transaction = self.held.transaction || statement.is_some_and(is_of_session);
         let done = match self.try_once(request, class, in_transaction, stop).await {
             Err(RunError::SessionLost(_)) => {
                 self.drop_session();
@@ -222,7 +223,9 @@ impl SnowflakeConnection {
             let switched = switch.run(&request.context, stop).await;
             match after_switch(&switched, is_second_try) {
                 AfterSwitch::Ready => return Ok(session.handle().clone()),
-                AfterSwitch::NewSession if !self.held.is_empty() => return Err(self.lost_in_switch(switched)),
+                AfterSwitch::NewSession if !self.held.is_empty() => {
+                    return Err(self.lost_in_switch(&switched));
+                }
                 AfterSwitch::NewSession => self.session = None,
                 AfterSwitch::Report { keeps_session } => {
                     if !keeps_session {
@@ -270,11 +273,7 @@ impl SnowflakeConnection {
 fn read_statement(request: &Request) -> Option<Arc<Statement>> {
     let Operation::Statement { sql, .. } = &request.operation else { return None };
     let read = || Arc::new(sql_gate::read(sql, Dialect::Snowflake));
-    let statement = request.statement.clone().unwrap_or_else(read);
-    if statement.not_understood.as_deref() == Some("the statement") && statement.refusal.is_none() {
-        return Some(Arc::new(old_class::statement(sql)));
-    }
-    Some(statement)
+    Some(request.statement.clone().unwrap_or_else(read))
 }
 
 /// What follows from a context switch.

@@ -23,8 +23,6 @@ mod held;
 mod hints;
 mod log_in;
 mod names;
-mod old_class;
-mod parts;
 mod refusal_codes;
 mod run;
 mod session;

@@ -50,7 +50,7 @@ impl SnowflakeConnection {
     }
 
     /// The error of a switch that takes a new session, which the held state does not survive.
-    pub(super) fn lost_in_switch(&mut self, switched: Result<Switched, SwitchError>) -> BackendError {
+    pub(super) fn lost_in_switch(&mut self, switched: &Result<Switched, SwitchError>) -> BackendError {
         if switched.is_err() {
             self.drop_session();
         }
