@@ -8,6 +8,7 @@
 //! link
 //! intake
 //! mcp                    observe (status)
+//! isolation
 //! shared
 //! session
 //! state

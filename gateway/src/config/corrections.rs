@@ -46,6 +46,10 @@ pub(super) fn suggest(name: &str, kind: Kind, written: &RawValue) -> Option<Stri
         (Kind::Boolean, RawValue::Text(text)) => truth(bare(text)),
         (Kind::Boolean, RawValue::Integer(number)) => truth(&number.to_string()),
         (Kind::Name, RawValue::Integer(number)) => Some(format!("\"{number}\"")),
+        (Kind::Texts(_), RawValue::Text(text)) => {
+            let words = text.split(',').map(|word| format!("{:?}", bare(word)));
+            Some(format!("[{}]", words.collect::<Vec<_>>().join(", ")))
+        }
         (Kind::Choice { accepted }, RawValue::Text(text)) => {
             let word = bare(text).to_ascii_lowercase();
             accepted.iter().find(|known| **known == word).map(|known| format!("{known:?}"))

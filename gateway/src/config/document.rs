@@ -12,14 +12,13 @@ use super::Paths;
 use super::corrections;
 use super::error::{ConfigError, InvalidValue, Place};
 use super::hints;
-use super::keys::{self, DATABASES, Key, PROFILE_KEYS, PROFILES, SECTIONS, SESSION_PARAMETERS};
+use super::keys::{self, DATABASES, Key, PROFILES, SECTIONS, SESSION_PARAMETERS};
 use super::kind::{Kind, RawValue, Value, written};
 use super::lines::Lines;
 use super::repair;
 use super::resolver::Resolver;
-use super::settings::{Layer, Origin, ProfileSettings, Refused, SectionUse, Setting, Settings};
+use super::settings::{Layer, Origin, Refused, SectionUse, Setting, Settings};
 use super::snowflake::{SECRET_NAMES, session_parameters};
-use super::suggest;
 use crate::backend::sqlite::{DATABASE_NAME, database_name_objection};
 
 /// One file of the configuration.
@@ -52,14 +51,14 @@ pub(super) fn apply(source: Source<'_>, paths: &Paths, settings: &mut Settings) 
     errors
 }
 
-type SpannedValue<'i> = Spanned<DeValue<'i>>;
+pub(super) type SpannedValue<'i> = Spanned<DeValue<'i>>;
 
-struct DocumentReader<'a> {
+pub(super) struct DocumentReader<'a> {
     lines: Lines<'a>,
-    source: Source<'a>,
-    resolver: Resolver<'a>,
-    settings: &'a mut Settings,
-    errors: Vec<ConfigError>,
+    pub(super) source: Source<'a>,
+    pub(super) resolver: Resolver<'a>,
+    pub(super) settings: &'a mut Settings,
+    pub(super) errors: Vec<ConfigError>,
 }
 
 impl DocumentReader<'_> {
@@ -152,7 +151,7 @@ impl DocumentReader<'_> {
     }
 
     /// Notes that a list or profile of the system's file stays as it is there.
-    fn refuse(&mut self, path: String, Setting { value, origin }: Setting, by: Origin) {
+    pub(super) fn refuse(&mut self, path: String, Setting { value, origin }: Setting, by: Origin) {
         self.settings.refused.push(Refused { path, value, origin, by, why: "change what is set by" });
     }
 
@@ -211,51 +210,11 @@ impl DocumentReader<'_> {
         Some(InvalidValue::with_hint(format!("differs from `{twin}` only in case"), "rename one of them"))
     }
 
-    fn profiles(&mut self, value: &SpannedValue<'_>) {
-        let Some(table) = self.table(PROFILES, value) else { return };
-        for (name, value) in table {
-            let path = format!("{PROFILES}.{}", name.get_ref());
-            if let Err(refusal) = Kind::Name.check(RawValue::Text(name.get_ref().to_string()), &self.resolver)
-            {
-                self.report(name.span().start, Some(&path), refusal);
-            }
-            let Some(profile) = self.profile(&path, value) else { continue };
-            match self.settings.profiles_of_system.get(name.get_ref().as_ref()).cloned() {
-                _ if self.source.layer == Layer::Usual => {}
-                Some(by) if self.source.layer == Layer::User => {
-                    for (key, setting) in profile {
-                        self.refuse(format!("{path}.{key}"), setting, by.clone());
-                    }
-                }
-                _ => drop(self.settings.profiles.insert(name.get_ref().to_string(), profile)),
-            }
-            if self.source.layer == Layer::System {
-                let origin = self.origin(name.span().start);
-                self.settings.profiles_of_system.insert(name.get_ref().to_string(), origin);
-            }
-        }
-    }
-
-    fn profile(&mut self, path: &str, value: &SpannedValue<'_>) -> Option<ProfileSettings> {
-        let mut profile = ProfileSettings::new();
-        for (name, value) in self.table(path, value)? {
-            let path = format!("{path}.{}", name.get_ref());
-            let names = PROFILE_KEYS.iter().map(|(name, _)| *name);
-            match names.clone().find(|known| known == name.get_ref()) {
-                Some(known) => profile.extend(self.value(&path, Kind::Name, value).map(|set| (known, set))),
-                None => {
-                    let hint = match suggest::nearest(name.get_ref(), names.clone()) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => format!("valid keys of a profile: {}", names.collect::<Vec<_>>().join(", ")),
-                    };
-                    self.report(name.span().start, Some(&path), InvalidValue::with_hint("unknown key", hint));
-                }
-            }
-        }
-        Some(profile)
-    }
-
-    fn table<'v, 'i>(&mut self, path: &str, value: &'v SpannedValue<'i>) -> Option<&'v DeTable<'i>> {
+    pub(super) fn table<'v, 'i>(
+        &mut self,
+        path: &str,
+        value: &'v SpannedValue<'i>,
+    ) -> Option<&'v DeTable<'i>> {
         let table = value.get_ref().as_table();
         if table.is_none() {
             let refusal =
@@ -265,7 +224,7 @@ impl DocumentReader<'_> {
         table
     }
 
-    fn value(&mut self, path: &str, kind: Kind, value: &SpannedValue<'_>) -> Option<Setting> {
+    pub(super) fn value(&mut self, path: &str, kind: Kind, value: &SpannedValue<'_>) -> Option<Setting> {
         let start = value.span().start;
         let raw = written(value.get_ref());
         if let Some(refusal) = self.escape_in_path(path, kind, &raw, value) {
@@ -304,11 +263,11 @@ impl DocumentReader<'_> {
         Some(InvalidValue::with_hint(what, hint))
     }
 
-    fn setting(&self, offset: usize, value: Value) -> Setting {
+    pub(super) fn setting(&self, offset: usize, value: Value) -> Setting {
         Setting { value, origin: self.origin(offset) }
     }
 
-    fn origin(&self, offset: usize) -> Origin {
+    pub(super) fn origin(&self, offset: usize) -> Origin {
         let (line, column) = self.lines.at(offset);
         match self.source.layer {
             Layer::User => Origin::File { line, column },
@@ -316,7 +275,7 @@ impl DocumentReader<'_> {
         }
     }
 
-    fn report(&mut self, offset: usize, key: Option<&str>, refusal: InvalidValue) {
+    pub(super) fn report(&mut self, offset: usize, key: Option<&str>, refusal: InvalidValue) {
         let (line, column) = self.lines.at(offset);
         self.errors.push(ConfigError {
             place: Place::Position { file: self.source.file.to_owned(), line, column },

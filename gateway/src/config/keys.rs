@@ -74,15 +74,7 @@ pub(super) const SECTIONS: &[Section] = &[
 pub(super) const PROFILES: &str = "profiles";
 
 /// The profile that always exists.
-pub(super) const PROFILE_DEFAULT: &str = "default";
-
-/// The keys of a profile and what they do.
-pub(super) const PROFILE_KEYS: &[(&str, &str)] = &[
-    ("role", "The role the session starts with."),
-    ("warehouse", "The warehouse the session starts with."),
-    ("database", "The database the session starts with."),
-    ("schema", "The schema the session starts with."),
-];
+pub const PROFILE_DEFAULT: &str = "default";
 
 /// The table of single database files inside `[sqlite]`.
 pub(super) const DATABASES: &str = "databases";

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use super::error::InvalidValue;
+use super::matches::MatchTable;
 use super::resolver::Resolver;
 use super::suggest;
 
@@ -45,6 +46,19 @@ pub(super) enum Kind {
     Path,
     /// A name in the backend: 1 to [`NAME_CHARS_MAX`] characters, none of them a control character.
     Name,
+    /// A list of texts.
+    Texts(TextList),
+    /// A list of tables: who a profile is for. Read where the file is (`profiles`).
+    Matches,
+}
+
+/// What may be in a list of texts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TextList {
+    /// Some of these, at least one.
+    Words(&'static [&'static str]),
+    /// Patterns of names in the backend, or none.
+    Names,
 }
 
 /// A checked value.
@@ -60,6 +74,10 @@ pub(super) enum Value {
     Command(Vec<String>),
     /// An absolute path.
     Path(PathBuf),
+    /// A list of texts.
+    Texts(Vec<String>),
+    /// Who a profile is for.
+    Matches(Vec<MatchTable>),
 }
 
 impl Value {
@@ -69,10 +87,20 @@ impl Value {
             Self::Integer(number) => number.to_string(),
             Self::Boolean(truth) => truth.to_string(),
             Self::Text(text) => toml::Value::from(text.as_str()).to_string(),
-            Self::Command(words) => toml::Value::from(words.clone()).to_string(),
+            Self::Command(words) | Self::Texts(words) => toml::Value::from(words.clone()).to_string(),
+            Self::Matches(tables) => {
+                let tables: Vec<_> = tables.iter().map(inline_table).collect();
+                format!("[{}]", tables.join(", "))
+            }
             Self::Path(path) => toml::Value::from(path.to_string_lossy().as_ref()).to_string(),
         }
     }
+}
+
+/// `{ client = "x" }`
+pub(super) fn inline_table(table: &MatchTable) -> String {
+    let pair = |(name, pattern): &(&str, String)| format!("{name} = {}", toml::Value::from(pattern.as_str()));
+    format!("{{ {} }}", table.iter().map(pair).collect::<Vec<_>>().join(", "))
 }
 
 /// A value as written, before any check.
@@ -105,14 +133,14 @@ impl RawValue {
             },
             Kind::Choice { .. } | Kind::Word { .. } => Some(Self::Text(word.to_owned())),
             // As the file has it, which is JSON, too: ["program", "argument"].
-            Kind::Command => serde_json::from_str(word).ok().map(Self::Texts),
-            Kind::Path | Kind::Name => None,
+            Kind::Command | Kind::Texts(_) => serde_json::from_str(word).ok().map(Self::Texts),
+            Kind::Path | Kind::Name | Kind::Matches => None,
         };
         read.unwrap_or_else(|| Self::Text(text.to_owned()))
     }
 
     /// The value or its type, for "expected ..., got ...".
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
             Self::Integer(number) => number.to_string(),
             Self::Boolean(truth) => truth.to_string(),
@@ -164,6 +192,14 @@ impl Kind {
             Self::Command => "a list of texts like [\"program\", \"argument\"]".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Name => format!("a name of 1 to {NAME_CHARS_MAX} characters"),
+            Self::Texts(TextList::Words(accepted)) => {
+                format!(
+                    "a list of some of {}",
+                    Self::Choice { accepted }.describe().trim_start_matches("one of ")
+                )
+            }
+            Self::Texts(TextList::Names) => "a list of patterns of names".to_owned(),
+            Self::Matches => "a list of tables with any of `client`, `parent`, `folder`, `key`".to_owned(),
         }
     }
 
@@ -182,6 +218,13 @@ impl Kind {
             (Self::Command, RawValue::Texts(words)) => check_command(words),
             (Self::Path, RawValue::Text(text)) => resolver.resolve(&text).map(Value::Path),
             (Self::Name, RawValue::Text(name)) => check_name(name),
+            (Self::Texts(TextList::Words(accepted)), RawValue::Texts(words)) => {
+                for word in &words {
+                    choose(Self::Choice { accepted }, accepted, word.clone())?;
+                }
+                Ok(Value::Texts(words))
+            }
+            (Self::Texts(TextList::Names), RawValue::Texts(names)) => Ok(Value::Texts(names)),
             (_, other) => Err(self.refuse(&other)),
         }
     }

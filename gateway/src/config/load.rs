@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sql_gate::Dialect;
+
 use super::document::Source;
 use super::error::{ConfigError, ConfigErrors, UnknownProfile, Warning};
 use super::sections::{
     BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
 };
-use super::settings::{Layer, Settings};
+use super::settings::{Layer, Origin, Settings};
 use super::{
-    Environment, Paths, backend_kind, checks, document, file, inspect, overrides, snowflake, suggest,
+    Environment, Paths, backend_kind, checks, document, file, inspect, overrides, profile_checks, snowflake,
+    suggest,
 };
 use crate::backend::snowflake::SnowflakeSettings;
 
@@ -33,6 +36,9 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Profiles by name; `default` is always among them.
     pub profiles: BTreeMap<String, ProfileConfig>,
+    /// Their names in the order in which they are tried: that of the files and of their lines; `default` is last unless a
+    /// file has it.
+    pub profile_order: Vec<String>,
     /// `SNOWGATE_LOG`, checked: a level or a list of targets that overrides [`GatewayConfig::log_level`].
     pub log_targets: Option<String>,
     /// The file that was read; `None` if there is none.
@@ -57,6 +63,19 @@ impl Config {
     /// Whether statements that may change something are refused.
     pub fn read_only(&self) -> bool {
         self.snowflake.as_ref().map_or(self.sqlite.read_only, |snowflake| snowflake.read_only)
+    }
+
+    /// The same of the connection called `connection`.
+    pub fn is_read_only(&self, connection: &str) -> bool {
+        match &self.snowflake {
+            Some(account) if connection == BackendKind::Snowflake.connection() => account.read_only,
+            _ => self.sqlite.read_only,
+        }
+    }
+
+    /// How the connection called `connection` writes names.
+    pub fn dialect(&self, connection: &str) -> Dialect {
+        if connection == BackendKind::Snowflake.connection() { Dialect::Snowflake } else { Dialect::Sqlite }
     }
 
     /// Reads the config files that exist, and the environment's overrides.
@@ -97,8 +116,10 @@ impl Config {
         if snowflake::is_backend(&settings) {
             errors.extend(account_errors);
         }
+        settings.complete_profile_order();
         if errors.is_empty() {
             errors.extend(checks::run(&mut settings, &paths.config_file));
+            errors.extend(profile_checks::errors(&settings, &paths.config_file));
         }
         ConfigErrors::check(errors)?;
         let account = snowflake::assemble(env, paths, &mut settings, secrets).or_else(|errors| {
@@ -110,6 +131,7 @@ impl Config {
         warnings.append(&mut settings.warnings);
         warnings.extend(checks::folders(&settings, &paths.config_file));
         warnings.extend(inspect::warnings(env, paths, &settings));
+        warnings.extend(profile_checks::warnings(&settings, &paths.config_file));
         let merged = Merged {
             settings,
             account,
@@ -131,14 +153,25 @@ impl Config {
             pool: PoolConfig::from_settings(&settings),
             limits: LimitsConfig::from_settings(&settings),
             profiles: profiles
-                .map(|(name, keys)| (name.clone(), ProfileConfig::from_settings(keys)))
+                .map(|(name, keys)| (name.clone(), ProfileConfig::from_settings(keys, paths)))
                 .collect(),
+            profile_order: settings.profile_order.clone(),
             log_targets,
             file,
             system_file,
             origins: settings,
             warnings,
         }
+    }
+
+    /// The profiles in the order in which they are tried.
+    pub fn profiles_in_order(&self) -> impl Iterator<Item = (&str, &ProfileConfig)> {
+        self.profile_order.iter().filter_map(|name| Some((name.as_str(), self.profiles.get(name)?)))
+    }
+
+    /// Where the profile called `name` stands, if that is a file before the user's: then no later one widens it.
+    pub fn protected_profile(&self, name: &str) -> Option<&Origin> {
+        self.origins.protected_profiles.get(name)
     }
 
     /// The profile called `name`.
@@ -150,7 +183,7 @@ impl Config {
         self.profiles.get(name).ok_or_else(|| UnknownProfile {
             name: name.to_owned(),
             nearest: suggest::nearest(name, self.profiles.keys().map(String::as_str)).map(str::to_owned),
-            known: self.profiles.keys().cloned().collect(),
+            known: self.profile_order.clone(),
         })
     }
 }

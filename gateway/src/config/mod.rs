@@ -24,8 +24,12 @@ mod kind;
 mod lines;
 mod load;
 pub mod log_targets;
+mod matches;
 mod overrides;
 mod paths;
+mod profile_checks;
+mod profile_keys;
+mod profiles;
 mod protection;
 mod reference;
 mod repair;
@@ -43,8 +47,10 @@ mod words;
 pub use client_settings::{SettingsDifference, settings_among};
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, ConfigErrors, Place, UnknownProfile, Warning};
+pub use keys::PROFILE_DEFAULT;
 pub use load::Config;
 pub use paths::{Paths, PathsError};
+pub use profile_keys::TOOLS;
 pub use reference::reference;
 pub use sections::{
     BackendKind, GatewayConfig, IsolationLevel, LEASE_IDLE, LimitsConfig, NameLists, PIN_IDLE, PoolConfig,

@@ -5,10 +5,9 @@ use std::fmt::{self, Write};
 
 use super::environment::VARIABLES;
 use super::keys::{
-    DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILE_KEYS, PROFILES, SECTIONS, SESSION_PARAMETERS,
-    Section,
+    DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, SECTIONS, SESSION_PARAMETERS, Section,
 };
-use super::kind::Kind;
+use super::profile_keys::{PROFILE_KEYS, ProfileKey};
 use super::protection::Protection;
 use super::snowflake;
 use crate::backend::sqlite::DATABASE_NAME;
@@ -38,8 +37,9 @@ A value that would widen is not taken: the one in force stays, and `snowgate con
 the log say which value was not taken and which file decided.
 
 Another file may come before the user's: the system's, for those who roll Snowgate out. It has the same keys. The
-user's file, too, can only narrow what protects in it. A profile in it cannot be changed; if it has the table
-`[sqlite.databases]`, even an empty one, no others can be added. It must be owned by root and not be writable by
+user's file, too, can only narrow what protects in it. A profile in it cannot be changed, comes before those of the
+user's file, and where its `match` fits, only another profile of the system's file can be asked for by name. If it has
+the table `[sqlite.databases]`, even an empty one, no others can be added. It must be owned by root and not be writable by
 others. No variable moves it, `SNOWGATE_HOME` and `SNOWGATE_CONFIG` included.
 
 | system | the system's file |
@@ -51,7 +51,7 @@ This guards against settings, not against the user: who can choose the program o
 its user's files can do what that user can. Roles and permissions in the database are the last word.
 
 If `SNOWGATE_CONFIG` names another file than the usual one, the bounds and switches of the usual one (lower, `true`,
-`false`) still hold.
+`false`) still hold, and what protects in its profiles.
 
 An empty variable counts as not set. Names of times end in their unit. A relative path is relative to the config
 file's folder, and `~/` is the home folder; in a variable, a path must be absolute or start with `~/`. Variables such
@@ -119,12 +119,15 @@ fn write_profiles(out: &mut String) -> fmt::Result {
     writeln!(out, "\n## [{PROFILES}.NAME]\n")?;
     writeln!(
         out,
-        "The context that a session with this profile starts in. The profile `{PROFILE_DEFAULT}` always exists.\n\
-         Each value is {}.\n",
-        Kind::Name.describe()
+        "The policy for the sessions of this profile, and the context they start in ([profiles](profiles.md)). The profile\n\
+         `{PROFILE_DEFAULT}` always exists, has no `match`, and is for every session that no other one fits. Profiles are\n\
+         tried in the order of the file, those of the system's file first. Names and patterns are written in quotes; a list\n\
+         of names is `[\"A\", \"B*\"]`.\n"
     )?;
-    writeln!(out, "| key | what it does |\n|---|---|")?;
-    PROFILE_KEYS.iter().try_for_each(|(name, doc)| writeln!(out, "| `{name}` | {doc} |"))
+    writeln!(out, "| key | value | default | what it does |\n|---|---|---|---|")?;
+    PROFILE_KEYS.iter().try_for_each(|ProfileKey { name, kind, default, doc, .. }| {
+        writeln!(out, "| `{name}` | {} | {default} | {} |", kind.describe(), sentence(doc))
+    })
 }
 
 fn write_variables(out: &mut String) -> fmt::Result {

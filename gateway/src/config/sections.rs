@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sql_gate::ClassSet;
+use sql_gate::{Class, ClassSet};
 use tracing::Level;
 
 use super::Paths;
 use super::keys;
 use super::keys::Key;
 use super::kind::Value;
+use super::matches::{self, MATCH};
 use super::settings::{ProfileSettings, Settings};
 use crate::backend::SecondaryRoles;
 
@@ -126,7 +127,7 @@ impl IsolationLevel {
 }
 
 /// Who a profile is for: each pattern that is set must fit. `*` is any text; in `folder`, `*` stays within one folder
-/// and `**` does not.
+/// and `**` does not. `~/` has been expanded. At least one is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileMatch {
     /// The client's own name.
@@ -183,17 +184,20 @@ pub struct ProfileConfig {
     pub names: NameLists,
     /// The tools that are offered; `None`: all.
     pub tools: Option<Vec<String>>,
-    /// Rows of one result; `None`: `limits.rows_max`, which it never exceeds.
+    /// Rows of one result; `None`: `limits.rows_max`, which it never exceeds. 1 to 1000000.
     pub rows_max: Option<u64>,
-    /// Bytes of one result; `None`: `limits.bytes_max`, which it never exceeds.
+    /// Bytes of one result; `None`: `limits.bytes_max`, which it never exceeds. 1024 to 7340032.
     pub bytes_max: Option<u64>,
-    /// Run time of one statement; `None`: `limits.statement_timeout_ms`, which it never exceeds.
+    /// Run time of one statement; `None`: `limits.statement_timeout_ms`, which it never exceeds. In milliseconds, 1 to
+    /// 86400000.
     pub statement_timeout: Option<Duration>,
-    /// Requests of one session that run at once; `None`: `gateway.session_requests_max`, which it never exceeds.
+    /// Requests of one session that run at once; `None`: `gateway.session_requests_max`, which it never exceeds. 1 to
+    /// 1024.
     pub requests_max: Option<usize>,
-    /// How long a session's last connection stays its favourite; `None`: [`LEASE_IDLE`].
+    /// How long a session's last connection stays its favourite; `None`: [`LEASE_IDLE`]. In milliseconds, 0 to 86400000.
     pub lease_idle: Option<Duration>,
-    /// How long a connection that a session holds for its state may be unused; `None`: [`PIN_IDLE`].
+    /// How long a connection that a session holds for its state may be unused; `None`: [`PIN_IDLE`]. In milliseconds, 1 to
+    /// 86400000.
     pub pin_idle: Option<Duration>,
     /// Whether the log-in must be an agent's session.
     pub require_agent_session: bool,
@@ -287,18 +291,111 @@ impl LimitsConfig {
 }
 
 impl ProfileConfig {
-    pub(super) fn from_settings(settings: &ProfileSettings) -> Self {
-        let text = |key| match settings.get(key).map(|setting| &setting.value) {
-            Some(Value::Text(text)) => Some(text.clone()),
-            _ => None,
-        };
+    pub(super) fn from_settings(settings: &ProfileSettings, paths: &Paths) -> Self {
+        let of = SetKeys { settings, paths };
+        let list = |name| of.texts(name).unwrap_or_default();
         Self {
-            role: text("role"),
-            warehouse: text("warehouse"),
-            database: text("database"),
-            schema: text("schema"),
-            ..Self::default()
+            matches: of.matches(),
+            connection: of.text("connection"),
+            secondary_roles: of.text("secondary_roles").map(|word| match word.as_str() {
+                "all" => SecondaryRoles::All,
+                _ => SecondaryRoles::None,
+            }),
+            isolation: match of.text("isolation").as_deref() {
+                Some("strict") => IsolationLevel::Strict,
+                Some("relaxed") => IsolationLevel::Relaxed,
+                _ => IsolationLevel::Moderate,
+            },
+            statements: of
+                .texts("statements")
+                .map(|words| words.iter().filter_map(|word| word.parse::<Class>().ok()).collect()),
+            names: NameLists {
+                allowed_databases: list("allowed_databases"),
+                denied_databases: list("denied_databases"),
+                allowed_schemas: list("allowed_schemas"),
+                denied_schemas: list("denied_schemas"),
+                allowed_tables: list("allowed_tables"),
+                denied_tables: list("denied_tables"),
+            },
+            tools: of.texts("tools"),
+            rows_max: of.number("rows_max"),
+            bytes_max: of.number("bytes_max"),
+            statement_timeout: of.number("statement_timeout_ms").map(Duration::from_millis),
+            requests_max: of.number("requests_max").map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
+            lease_idle: of.number("lease_idle_ms").map(Duration::from_millis),
+            pin_idle: of.number("pin_idle_ms").map(Duration::from_millis),
+            require_agent_session: of.truth("require_agent_session"),
+            require_scope: of.text("require_scope"),
+            validator: of
+                .command("validator")
+                .map(|command| ValidatorConfig { command, sends_text: of.truth("validator_text") }),
+            role: of.text("role"),
+            warehouse: of.text("warehouse"),
+            database: of.text("database"),
+            schema: of.text("schema"),
         }
+    }
+}
+
+/// The keys of a profile that are set, by kind.
+struct SetKeys<'a> {
+    settings: &'a ProfileSettings,
+    paths: &'a Paths,
+}
+
+impl<'a> SetKeys<'a> {
+    fn value(&self, name: &str) -> Option<&'a Value> {
+        self.settings.get(name).map(|setting| &setting.value)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        match self.value(name)? {
+            Value::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    fn texts(&self, name: &str) -> Option<Vec<String>> {
+        match self.value(name)? {
+            Value::Texts(texts) => Some(texts.clone()),
+            _ => None,
+        }
+    }
+
+    fn command(&self, name: &str) -> Option<Vec<String>> {
+        match self.value(name)? {
+            Value::Command(words) => Some(words.clone()),
+            _ => None,
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        match self.value(name)? {
+            Value::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn truth(&self, name: &str) -> bool {
+        self.value(name) == Some(&Value::Boolean(true))
+    }
+
+    fn matches(&self) -> Vec<ProfileMatch> {
+        let Some(Value::Matches(tables)) = self.value(MATCH) else { return Vec::new() };
+        let home = self.paths.home_dir.as_deref();
+        let table = |table: &matches::MatchTable| {
+            let pattern = |wanted: &str| {
+                let found = table.iter().find(|(subject, _)| *subject == wanted);
+                found.map(|(subject, pattern)| matches::expanded(subject, pattern, home))
+            };
+            ProfileMatch {
+                client: pattern("client"),
+                parent: pattern("parent"),
+                folder: pattern("folder"),
+                key: pattern("key"),
+            }
+        };
+        tables.iter().map(table).collect()
     }
 }
 

@@ -135,8 +135,10 @@ pub struct Settings {
     pub(super) sections: Vec<SectionUse>,
     /// `[sqlite.databases]` in the system's file: the list is complete then.
     pub(super) databases_of_system: Option<Origin>,
-    /// The profiles in the system's file, which stay as they are there.
-    pub(super) profiles_of_system: BTreeMap<String, Origin>,
+    /// The names of the profiles in the order of files and lines: the first that fits is used.
+    pub(super) profile_order: Vec<String>,
+    /// The profiles of the files before the user's, which a later file cannot widen.
+    pub(super) protected_profiles: BTreeMap<String, Origin>,
     /// Values that were not taken, because an earlier layer protects against them.
     pub(super) refused: Vec<Refused>,
     /// What is likely wrong in a connection of Snowflake's own files.
@@ -204,7 +206,8 @@ impl Settings {
             profiles,
             sections: Vec::new(),
             databases_of_system: None,
-            profiles_of_system: BTreeMap::new(),
+            profile_order: Vec::new(),
+            protected_profiles: BTreeMap::new(),
             refused: Vec::new(),
             warnings: Vec::new(),
         }
@@ -227,6 +230,18 @@ impl Settings {
             return self.session_parameters.get(name.strip_prefix('.')?);
         }
         self.databases.get(rest.strip_prefix(DATABASES)?.strip_prefix('.')?)
+    }
+
+    /// All files have been read: `default` is tried last unless a file has it.
+    pub(super) fn complete_profile_order(&mut self) {
+        if !self.profile_order.iter().any(|name| name == PROFILE_DEFAULT) {
+            self.profile_order.push(PROFILE_DEFAULT.to_owned());
+        }
+    }
+
+    /// The profiles in the order in which they are tried.
+    pub(super) fn profiles_in_order(&self) -> impl Iterator<Item = (&String, &ProfileSettings)> {
+        self.profile_order.iter().filter_map(|name| self.profiles.get_key_value(name))
     }
 
     /// Sets `key` as the layer of `origin` wants, unless an earlier layer protects against that.

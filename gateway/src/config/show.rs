@@ -8,7 +8,9 @@ use serde_json::{Map, json};
 use super::Config;
 use super::keys::{DATABASES, KEYS, PROFILES, SECTIONS, SESSION_PARAMETERS};
 use super::kind::Value;
-use super::settings::{Layer, Origin, Refused, Setting};
+use super::matches::MatchTable;
+use super::profile_keys::PROFILE_KEYS;
+use super::settings::{Layer, Origin, ProfileSettings, Refused, Setting};
 
 impl Config {
     /// Every effective value as TOML that [`Config::load`] reads back, each with its origin in a comment.
@@ -46,10 +48,19 @@ impl Config {
                 self.origins.session_parameters.iter().try_for_each(|(name, set)| line(out, name, set))?;
             }
         }
-        for (name, profile) in &self.origins.profiles {
-            writeln!(out, "\n[{PROFILES}.{}]", quoted_key(name))?;
-            self.write_refused_below(out, &format!("{PROFILES}.{name}."))?;
-            profile.iter().try_for_each(|(key, setting)| line(out, key, setting))?;
+        self.origins
+            .profiles_in_order()
+            .try_for_each(|(name, profile)| self.write_profile(out, name, profile))
+    }
+
+    fn write_profile(&self, out: &mut String, name: &str, profile: &ProfileSettings) -> fmt::Result {
+        writeln!(out, "\n[{PROFILES}.{}]", quoted_key(name))?;
+        self.write_refused_below(out, &format!("{PROFILES}.{name}."))?;
+        for key in PROFILE_KEYS {
+            match profile.get(key.name) {
+                Some(setting) => line(out, key.name, setting)?,
+                None => writeln!(out, "# {} is not set: {}", key.name, key.default)?,
+            }
         }
         Ok(())
     }
@@ -70,7 +81,8 @@ impl Config {
     }
 
     /// The same as JSON: `file`, `system_file`, `not_taken` (values against which another protects), `warnings`,
-    /// and under `settings` the tables of the file, each value with its origin.
+    /// `profile_order` (in which they are tried), `profile_defaults` (what holds for a key that a profile does not set), and
+    /// under `settings` the tables of the file, each value with its origin.
     pub fn to_json(&self) -> serde_json::Value {
         let mut settings = Map::new();
         for section in SECTIONS {
@@ -90,6 +102,10 @@ impl Config {
             (name.clone(), values.collect::<serde_json::Value>())
         });
         settings.insert(PROFILES.to_owned(), profiles.collect());
+        let profile_defaults: Map<_, _> = PROFILE_KEYS
+            .iter()
+            .map(|key| (key.name.to_owned(), json!(key.default.replace('`', ""))))
+            .collect();
         let not_taken: Vec<_> = self.origins.refused.iter().map(json_refused).collect();
         let warnings: Vec<_> = self.warnings.iter().map(ToString::to_string).collect();
         let shown = |file: &Option<PathBuf>| file.as_ref().map(|file| file.to_string_lossy().into_owned());
@@ -98,6 +114,8 @@ impl Config {
             "system_file": shown(&self.system_file),
             "not_taken": not_taken,
             "warnings": warnings,
+            "profile_order": self.profile_order,
+            "profile_defaults": profile_defaults,
             "settings": settings,
         })
     }
@@ -135,9 +153,15 @@ fn json_value(value: &Value) -> serde_json::Value {
         Value::Integer(number) => json!(number),
         Value::Boolean(truth) => json!(truth),
         Value::Text(text) => json!(text),
-        Value::Command(words) => json!(words),
+        Value::Command(words) | Value::Texts(words) => json!(words),
+        Value::Matches(tables) => tables.iter().map(json_table).collect(),
         Value::Path(path) => json!(path.to_string_lossy()),
     }
+}
+
+fn json_table(table: &MatchTable) -> serde_json::Value {
+    let pair = |(name, pattern): &(&str, String)| ((*name).to_owned(), json!(pattern));
+    table.iter().map(pair).collect::<Map<_, _>>().into()
 }
 
 fn json_origin(origin: &Origin) -> Map<String, serde_json::Value> {

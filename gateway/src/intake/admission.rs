@@ -9,6 +9,8 @@
 //!   nothing runs, so that a statement that must run again finds the context that it was sent in;
 //! - no two requests that the client wants answered have the same id;
 //! - at most `subscriptions_max` subscriptions are open or wait; they count for nothing else;
+//! - nothing that depends on the session's profile starts before that is fixed (`initialize`, which may decide it,
+//!   `tools/list`, calls);
 //! - no tool call starts before the session is registered.
 //!
 //! The waiting requests are not bounded here but by the front's credit, which is given back when they start.
@@ -64,6 +66,9 @@ pub struct Arrival<P> {
 pub enum Next<P> {
     /// This request starts; it counts as running from here on.
     Start(Arrival<P>),
+    /// The session's profile has to be fixed first, by what the request that waits first says of its client: call
+    /// [`Admission::set_profile_fixed`] when it is. Asked for once.
+    FixProfile,
     /// The session has to be registered first: call [`Admission::set_registered`] when it is. Asked for once.
     Register,
     /// Nothing, until something ends, is answered or written.
@@ -86,28 +91,48 @@ pub enum Cancelled<P> {
     Unknown,
 }
 
-/// Whether tool calls may start.
+/// What a session has already when its connection opens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    /// Whether its profile is fixed.
+    pub has_profile: bool,
+    /// Whether it needs no registration.
+    pub is_registered: bool,
+}
+
+/// Whether what waits for a step may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Registration {
+enum Step {
     Missing,
     UnderWay,
     Done,
+}
+
+impl Step {
+    /// Whether it is to be done now; from here on it is under way.
+    fn begin(&mut self) -> bool {
+        let is_first = *self == Self::Missing;
+        *self = Self::UnderWay;
+        is_first
+    }
 }
 
 /// The requests of one session. `P`: what the front keeps with a request that waits.
 #[derive(Debug)]
 pub struct Admission<P> {
     limits: Limits,
-    registration: Registration,
+    profile: Step,
+    registration: Step,
     waiting: VecDeque<Arrival<P>>,
     running: RunningRequests,
 }
 
 impl<P> Admission<P> {
-    /// No requests yet; `is_registered`: whether the session needs no registration.
-    pub fn new(limits: Limits, is_registered: bool) -> Self {
-        let registration = if is_registered { Registration::Done } else { Registration::Missing };
-        Self { limits, registration, waiting: VecDeque::new(), running: RunningRequests::default() }
+    /// No requests yet.
+    pub fn new(limits: Limits, ready: Ready) -> Self {
+        let step = |is_done| if is_done { Step::Done } else { Step::Missing };
+        let (profile, registration) = (step(ready.has_profile), step(ready.is_registered));
+        Self { limits, profile, registration, waiting: VecDeque::new(), running: RunningRequests::default() }
     }
 
     /// Takes a request; it waits until [`Admission::next`] lets it start.
@@ -133,10 +158,11 @@ impl<P> Admission<P> {
         if !self.has_room_for(next.kind, backlog) {
             return Next::Wait;
         }
-        if next.kind.is_call() && self.registration != Registration::Done {
-            let is_first = self.registration == Registration::Missing;
-            self.registration = Registration::UnderWay;
-            return if is_first { Next::Register } else { Next::Wait };
+        if next.kind.needs_profile() && self.profile != Step::Done {
+            return if self.profile.begin() { Next::FixProfile } else { Next::Wait };
+        }
+        if next.kind.is_call() && self.registration != Step::Done {
+            return if self.registration.begin() { Next::Register } else { Next::Wait };
         }
         match self.waiting.pop_front() {
             Some(arrival) => {
@@ -153,9 +179,15 @@ impl<P> Admission<P> {
         self.waiting.front()
     }
 
+    /// The session's profile is fixed; `running_max`: the requests that it lets run.
+    pub fn set_profile_fixed(&mut self, running_max: usize) {
+        self.profile = Step::Done;
+        self.limits.running_max = running_max;
+    }
+
     /// The session is registered.
     pub fn set_registered(&mut self) {
-        self.registration = Registration::Done;
+        self.registration = Step::Done;
     }
 
     /// The client wants no answer to request `id` any more.
@@ -230,6 +262,7 @@ mod tests {
     use super::*;
 
     const LIMITS: Limits = Limits { running_max: 2, subscriptions_max: 1, backlog_bytes_max: 100 };
+    const READY: Ready = Ready { has_profile: true, is_registered: true };
     const NONE: Backlog = Backlog { answers: 0, bytes: 0 };
 
     fn id(number: u64) -> RequestId {
@@ -242,7 +275,7 @@ mod tests {
 
     /// A registered session to which requests of these kinds have come, numbered from 1.
     fn with(kinds: &[RequestKind]) -> Admission<()> {
-        let mut admission = Admission::new(LIMITS, true);
+        let mut admission = Admission::new(LIMITS, READY);
         for (at, &kind) in kinds.iter().enumerate() {
             admission.admit(arrival(at as u64 + 1, kind)).unwrap();
         }
@@ -323,7 +356,7 @@ mod tests {
 
     #[test]
     fn the_first_tool_call_waits_for_the_registration_and_those_behind_it_wait_too() {
-        let mut admission = Admission::new(LIMITS, false);
+        let mut admission = Admission::new(LIMITS, Ready { is_registered: false, ..READY });
         for (number, kind) in [(1, RequestKind::Plain), (2, RequestKind::Call), (3, RequestKind::Plain)] {
             admission.admit(arrival(number, kind)).unwrap();
         }
@@ -333,6 +366,24 @@ mod tests {
         assert!(matches!(admission.next(NONE), Next::Wait), "it is asked for once");
         admission.set_registered();
         assert!(matches!(admission.next(NONE), Next::Start(Arrival { number: 2, .. })));
+    }
+
+    #[test]
+    fn what_needs_the_profile_waits_until_it_is_fixed_and_its_bound_counts_from_there() {
+        let mut admission = Admission::new(LIMITS, Ready { has_profile: false, is_registered: false });
+        let kinds = [RequestKind::Plain, RequestKind::ListTools, RequestKind::Call, RequestKind::Plain];
+        for (at, kind) in kinds.into_iter().enumerate() {
+            admission.admit(arrival(at as u64 + 1, kind)).unwrap();
+        }
+        assert_eq!(started(&mut admission, NONE), [1]);
+        admission.answer(1);
+        // Asked for once, above; the ping behind keeps its place.
+        assert!(matches!(admission.next(NONE), Next::Wait));
+        admission.set_profile_fixed(1);
+        assert!(matches!(admission.next(NONE), Next::Start(Arrival { number: 2, .. })));
+        assert!(matches!(admission.next(NONE), Next::Wait), "one at a time");
+        admission.answer(2);
+        assert!(matches!(admission.next(NONE), Next::Register));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::bounds::{Outline, excess};
 use super::envelope::{Envelope, is_blank, read_id};
 use super::extent::Extent;
-use super::meta::{Meta, bytes_of_text};
+use super::meta::{Meta, bytes_of_text, client_name};
 use super::rejection::{MISFIT, Rejection, invalid, unfit};
 use super::repair::why_unnamed;
 use super::statement_head::keeps_its_place;
@@ -32,6 +32,8 @@ pub enum RequestKind {
     SetContext,
     /// Opens the session in the older era: a barrier.
     Initialize,
+    /// Lists the tools: the session's profile says which.
+    ListTools,
     /// Stays open until the client cancels it.
     Subscribe,
 }
@@ -48,8 +50,14 @@ impl RequestKind {
             Self::Plain => "unknown",
             Self::Call | Self::SetContext => "tools/call",
             Self::Initialize => "initialize",
+            Self::ListTools => "tools/list",
             Self::Subscribe => "subscriptions/listen",
         }
+    }
+
+    /// Whether the session's profile must be fixed before it runs.
+    pub(super) fn needs_profile(self) -> bool {
+        self.is_call() || matches!(self, Self::Initialize | Self::ListTools)
     }
 
     /// Whether the session must be registered before it runs.
@@ -79,7 +87,7 @@ pub struct RequestHead {
     pub id: RequestId,
     /// What it does beyond that.
     pub kind: RequestKind,
-    /// What a call of the stateless era says that its client is called.
+    /// What it says that its client is called, if it needs the session's profile.
     pub client: Option<String>,
     /// The bytes that it takes, as text and parsed, at most.
     pub memory_bytes: usize,
@@ -116,6 +124,9 @@ struct ParamsHead<'a> {
     name: Option<&'a RawValue>,
     #[serde(borrow, rename = "_meta")]
     meta: Option<&'a RawValue>,
+    /// Of the client, in `initialize`.
+    #[serde(borrow, rename = "clientInfo")]
+    client: Option<&'a RawValue>,
     /// Of a tool.
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
@@ -162,7 +173,10 @@ fn classify_request(
     if let Some(why) = excess(&outline) {
         return Err(unfit(id, method, &format!("are refused: {why}")));
     }
-    let client = meta.client_name().filter(|_| kind.is_call());
+    let client = match kind {
+        RequestKind::Initialize => client_name(head.client),
+        kind => meta.client_name().filter(|_| kind.needs_profile()),
+    };
     Ok(RequestHead { id, kind, client, memory_bytes: extent.bytes(line.len()) })
 }
 
@@ -171,6 +185,7 @@ fn kind_of(method: &str, tool: Option<&RawValue>, arguments: Option<&RawValue>) 
     Some(match method {
         "initialize" => RequestKind::Initialize,
         "subscriptions/listen" => RequestKind::Subscribe,
+        "tools/list" => RequestKind::ListTools,
         "tools/call" => {
             let tool: ToolWord<'_> = serde_json::from_str(tool?.get()).ok()?;
             let is_set_context = tool.0 == ToolName::SetContext.as_str()

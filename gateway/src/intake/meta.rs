@@ -22,6 +22,16 @@ pub(super) fn bytes_of_text(raw: &RawValue) -> usize {
     raw.get().trim_matches('"').len()
 }
 
+fn text(raw: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+/// The name in a client's words on itself.
+pub(super) fn client_name(client: Option<&RawValue>) -> Option<String> {
+    let name = text(ClientWords::read(client).name)?;
+    Some(name.chars().take(CLIENT_CHARS_MAX).collect())
+}
+
 /// A client's own words on itself.
 #[derive(Clone, Copy, Default, Deserialize)]
 struct ClientWords<'a> {
@@ -51,9 +61,7 @@ impl<'a> Meta<'a> {
 
     /// What the client is called; as `rmcp`, only if it states its version too.
     pub(super) fn client_name(self) -> Option<String> {
-        let client = ClientWords::read(self.client);
-        let text = |raw: Option<&RawValue>| serde_json::from_str::<String>(raw?.get()).ok();
-        let name = text(client.version).and_then(|_| text(client.name))?;
-        Some(name.chars().take(CLIENT_CHARS_MAX).collect())
+        let version: Option<String> = text(ClientWords::read(self.client).version);
+        version.and_then(|_| client_name(self.client))
     }
 }

@@ -1,12 +1,19 @@
-//! What a session may do: the decisions on statements and names.
+//! What a session may do: which profile it has, and the decisions on statements and names.
+//!
+//! `choice` says which profile is a session's, and why; `glob` has the patterns of a profile's `match`. Both are pure.
 //!
 //! A [`SessionGate`] holds the rules of one session's profile for one request. What a statement is and touches comes
 //! from the crate `sql-gate`, or from the backend whose engine knows it better; here that is compared with the
 //! profile, and a refusal names the class or the object and the setting that decides.
 
+mod choice;
 mod denial;
+mod glob;
 mod listing;
 mod session_gate;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use choice::{Choice, ClientName, Decision, NoProfile, Who, choose};
 pub(crate) use listing::ListingFilter;
 pub(crate) use session_gate::SessionGate;

@@ -30,7 +30,7 @@ use super::parcel::Parcel;
 use super::pins::PinSlot;
 use super::stream::LinkStream;
 use crate::intake::{
-    Admission, Arrival, Cancelled, Limits, Next, Rejection, RequestKind, RunningRequest, number_of,
+    Admission, Arrival, Cancelled, Limits, Next, Ready, Rejection, RequestKind, RunningRequest, number_of,
 };
 use crate::mcp::log_unstarted;
 use crate::session::{Reservation, Session};
@@ -72,21 +72,21 @@ struct State {
 }
 
 impl<S: LinkStream> Channel<S> {
-    /// A channel without requests, of which at most `requests_max` run at once.
+    /// A channel without requests.
     pub(super) fn new(
         session: Arc<Session>,
         stream: Arc<S>,
         link: GatewayLink,
         heavy: HeavyLane,
-        requests_max: usize,
     ) -> Arc<Self> {
         let limits = Limits {
-            running_max: requests_max,
+            running_max: session.profile.caps.requests_max,
             subscriptions_max: SUBSCRIPTIONS_MAX,
             backlog_bytes_max: BACKLOG_BYTES_MAX,
         };
         let is_registered = session.is_registered() && session.is_persisted();
-        let state = State { outbox: Outbox::new(link), admission: Admission::new(limits, is_registered) };
+        let ready = Ready { has_profile: session.profile.is_fixed(), is_registered };
+        let state = State { outbox: Outbox::new(link), admission: Admission::new(limits, ready) };
         Arc::new(Self {
             session,
             stream,
@@ -166,6 +166,13 @@ impl<S: LinkStream> Channel<S> {
     /// Calls `look` on the request that waits first.
     pub(super) fn look_at_first<T>(&self, look: impl FnOnce(&Arrival<Parcel>) -> T) -> Option<T> {
         self.lock().admission.first_waiting().map(look)
+    }
+
+    /// The session's profile is fixed: what needs it may start, and the shim learns of it.
+    pub(super) fn set_profile_fixed(&self) {
+        self.give_state();
+        self.lock().admission.set_profile_fixed(self.session.profile.caps.requests_max);
+        self.freed.notify_one();
     }
 
     /// The session is registered: its calls may start, and the shim learns of it.
@@ -368,7 +375,7 @@ impl<S: LinkStream> Channel<S> {
                 return;
             }
             match kind {
-                RequestKind::Plain | RequestKind::Call => {}
+                RequestKind::Plain | RequestKind::ListTools | RequestKind::Call => {}
                 RequestKind::Initialize => {
                     outbox.pin_in(PinSlot::Initialize, number);
                     // It says which revision of the protocol was agreed on.

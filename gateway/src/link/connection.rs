@@ -192,13 +192,12 @@ async fn serve_session(mcp: &Arc<Mcp>, stream: &Arc<Stream>, opened: Opened) {
         bytes: hello.window.bytes.min(window.bytes),
     };
     let (shared, link) = (&mcp.shared, GatewayLink::new(window, shim_window));
-    let requests_max = shared.config.gateway.session_requests_max;
     let heavy = shared.heavy.clone();
-    let channel = Channel::new(Arc::clone(session), Arc::clone(stream), link, heavy, requests_max);
+    let channel = Channel::new(Arc::clone(session), Arc::clone(stream), link, heavy);
     // Before anything runs: the next gateway must know which journal to look into.
     channel.give_state();
     let transport =
-        LinkTransport::new(Arc::clone(shared), Arc::clone(stream), decoder, channel, Arc::clone(session));
+        LinkTransport::new(Arc::clone(mcp), Arc::clone(stream), decoder, channel, Arc::clone(session));
     let service = mcp.service(Arc::clone(session));
     let ended = serve_directly(service, transport, None).waiting().await;
     // Also where the transport never came to its end.

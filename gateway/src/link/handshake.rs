@@ -1,14 +1,15 @@
 //! A shim's hello becomes a session: a new one, or one that had a connection before.
 
-use std::sync::Arc;
-
 use snowgate_link::hello::{ClientHello, Refusal, Resume, SessionKey};
 
 use super::client_settings;
+use super::profile::{self, AtHello};
 use super::restore::{self, Restored};
 use crate::mcp::Mcp;
 use crate::os::RAISE_LIMIT;
-use crate::session::{Claim, Opening, Profile, ResumeState, Session, SessionGuard, SessionTable};
+use crate::session::{
+    Claim, Opening, Profile, ResumeState, Session, SessionContext, SessionGuard, SessionTable,
+};
 use crate::shared::{Descriptors, Shared};
 use crate::state::{Counts, SessionLookup, ShimProcess};
 
@@ -70,13 +71,16 @@ pub(super) async fn open_session(
     if shared.descriptors.is_short() {
         return Err(refusal(Descriptors::shortage(), Some(RAISE_LIMIT.into())));
     }
-    // Also for a session that comes back: the profile may be gone since.
-    let profile = find_profile(shared, hello.profile.as_deref())?;
     let name = check_name(hello.session_name.as_deref())?;
     let claim = shared.sessions.claim(hello.session.as_ref());
     let (claim, past) = look_up(shared, claim).await;
     let state = hello.state.as_deref().map(ResumeState::read);
+    let AtHello { profile, why, problem } =
+        profile::of_hello(shared, hello, state.as_ref().and_then(Option::as_ref))?;
     let Restored { context, notice } = match &state {
+        // It is resolved once the profile is known.
+        _ if why.is_none() => SessionContext::default().into(),
+        Some(state) if problem.is_some() => restore::unresolved(state.as_ref()).into(),
         Some(state) => restore::of_shim(shared, &profile, state.as_ref()).await,
         None => restore::of_profile(shared, &profile).await?.into(),
     };
@@ -86,7 +90,7 @@ pub(super) async fn open_session(
         Claim::Lost(key) => (key, Resume::Lost),
     };
     let state = state.flatten().unwrap_or_default();
-    let tools = mcp.tools(&profile).digest.clone();
+    let tools = why.is_some().then(|| mcp.tools(&profile).digest.clone());
     let (counts, started_ms) = match past.found {
         Some(SessionLookup::Found { counts, started_ms, .. }) => (counts, Some(started_ms)),
         Some(SessionLookup::Unknown | SessionLookup::ForeignSecret) | None => (Counts::default(), None),
@@ -99,13 +103,16 @@ pub(super) async fn open_session(
         uid: peer.uid,
         shim: peer.shim,
         profile,
+        profile_why: why,
+        profile_problem: problem,
+        asked_profile: hello.profile.clone(),
         name,
         is_resumed: resume != Resume::New,
         journal_is_whole: past.journal_is_whole(resume, &state),
         journal: past.journal,
         is_registered: state.registered,
         is_persisted: started_ms.is_some(),
-        tools_before: state.tools.filter(|offered| *offered != tools),
+        tools_before: state.tools.filter(|offered| tools.as_ref() != Some(offered)),
         tools,
         revision: state.revision,
         lost_state,
@@ -133,13 +140,6 @@ fn lost_state(shared: &Shared, profile: &Profile, key: &SessionKey, held: Option
     let pools = shared.multiplexer.opened();
     let pool = pools.iter().find(|(name, _)| *name == profile.connection);
     held.filter(|_| pool.is_none_or(|(_, pool)| pool.held_by(&key.id).is_none()))
-}
-
-fn find_profile(shared: &Shared, name: Option<&str>) -> Result<Arc<Profile>, Refusal> {
-    shared.profiles.find(&shared.config, name.unwrap_or("default")).map_err(|error| {
-        let next_step = "correct --profile or SNOWGATE_PROFILE, or add the profile";
-        refusal(error.to_string(), Some(next_step.into()))
-    })
 }
 
 fn check_name(name: Option<&str>) -> Result<Option<String>, Refusal> {

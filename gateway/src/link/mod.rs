@@ -19,6 +19,7 @@ mod log_in;
 mod outbox;
 mod parcel;
 mod pins;
+mod profile;
 mod restore;
 mod stream;
 #[cfg(test)]

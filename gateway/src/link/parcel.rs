@@ -11,7 +11,7 @@ pub(super) struct Parcel {
     pub(super) line: Payload,
     /// Bytes of its line whose credit is given back when it starts; `None` where that was done when it came.
     pub(super) owed: Option<usize>,
-    /// What a call of the stateless era says that its client is called.
+    /// What the request says that its client is called.
     pub(super) client: Option<String>,
     /// Memory for a long one, held to its end.
     pub(super) held: Option<HoldPermit>,

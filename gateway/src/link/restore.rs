@@ -4,6 +4,7 @@ use snowgate_link::hello::Refusal;
 
 use super::handshake::refusal;
 use crate::backend::{Context, Place};
+use crate::intake::profile_context;
 use crate::session::{
     CONTEXT_BYTES_MAX, ContextOrigin, Profile, ResumeState, SessionContext, fallback_notice,
 };
@@ -27,11 +28,7 @@ impl From<SessionContext> for Restored {
 /// # Errors
 /// The profile's context does not exist, or its backend cannot be opened.
 pub(super) async fn of_profile(shared: &Shared, profile: &Profile) -> Result<SessionContext, Refusal> {
-    let context = shared.resolve(profile, &profile.context).await.map_err(|error| {
-        let next_step = error.next_step.clone();
-        refusal(format!("profile `{}`: {error}", profile.name), next_step)
-    })?;
-    Ok(SessionContext { context, at: place(shared, profile).await, ..SessionContext::default() })
+    profile_context(shared, profile).await.map_err(|problem| refusal(problem.message, problem.next_step))
 }
 
 /// The context of a session that an earlier gateway left with its shim; `None`: that cannot be read.
@@ -78,6 +75,12 @@ async fn fall_back(shared: &Shared, profile: &Profile, gone: &KeptContext, why: 
     let notice = fallback_notice("the context that this session had", &gone.context, &why, &now.context);
     let context = SessionContext { origin: ContextOrigin::Fallback, ..now };
     Restored { context, notice: Some(notice) }
+}
+
+/// The context of a session whose profile is gone: as it was left, for when the profile is there again.
+pub(super) fn unresolved(state: Option<&ResumeState>) -> SessionContext {
+    let kept = state.map(|state| state.context.clone()).unwrap_or_default();
+    lost(kept, "the session's profile is not in the configuration any more".into())
 }
 
 fn lost(kept: KeptContext, why: String) -> SessionContext {

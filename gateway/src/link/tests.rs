@@ -93,20 +93,14 @@ impl Shim {
         let gateway = TestGateway::with(change).await;
         let guard = gateway.open_session();
         let (stream, other_end) = tokio::io::duplex(stream_bytes);
-        let (shared, session) = (Arc::clone(&gateway.shared), Arc::clone(&guard.session));
+        let (mcp, session) = (Mcp::new(Arc::clone(&gateway.shared)), Arc::clone(&guard.session));
         let other_end = Arc::new(TestStream(Mutex::new(other_end)));
         let link = GatewayLink::new(Window::default(), Window::default());
-        let requests_max = shared.config.gateway.session_requests_max;
-        let channel = Channel::new(
-            Arc::clone(&session),
-            Arc::clone(&other_end),
-            link,
-            shared.heavy.clone(),
-            requests_max,
-        );
+        let channel =
+            Channel::new(Arc::clone(&session), Arc::clone(&other_end), link, gateway.shared.heavy.clone());
         let transport =
-            LinkTransport::new(Arc::clone(&shared), other_end, Decoder::new(), channel, Arc::clone(&session));
-        let service = Mcp::new(shared).service(session);
+            LinkTransport::new(Arc::clone(&mcp), other_end, Decoder::new(), channel, Arc::clone(&session));
+        let service = mcp.service(session);
         let serving = tokio::spawn(async move {
             serve_directly(service, transport, None).waiting().await.unwrap();
         });

@@ -30,9 +30,10 @@ use super::parcel::Parcel;
 use super::pins::PinSlot;
 use super::stream::LinkStream;
 use crate::intake::{
-    Arrival, Incoming, Message, Next, Rejection, cancel_of, facts_of, forward, initialized, parse_request,
-    register,
+    Arrival, Incoming, Message, Next, Rejection, cancel_of, facts_of, fix_profile, forward, initialized,
+    parse_request, register,
 };
+use crate::mcp::Mcp;
 use crate::session::Session;
 use crate::shared::{HEAVY_BYTES, Shared};
 
@@ -51,6 +52,7 @@ type Parsed = Result<Box<Incoming>, Rejection>;
 
 /// The transport of one connection.
 pub(super) struct LinkTransport<S: LinkStream> {
+    mcp: Arc<Mcp>,
     shared: Arc<Shared>,
     inbound: Inbound<S>,
     channel: Arc<Channel<S>>,
@@ -73,15 +75,16 @@ enum Phase {
 
 impl<S: LinkStream> LinkTransport<S> {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        mcp: Arc<Mcp>,
         stream: Arc<S>,
         decoder: Decoder,
         channel: Arc<Channel<S>>,
         session: Arc<Session>,
     ) -> Self {
+        let shared = Arc::clone(&mcp.shared);
         let inbound = Inbound::new(Arc::clone(&shared), stream, decoder);
         let (ready, starting, phase) = (VecDeque::new(), None, Phase::Open);
-        Self { shared, inbound, channel, session, ready, starting, phase }
+        Self { mcp, shared, inbound, channel, session, ready, starting, phase }
     }
 
     /// The next message for `rmcp` that can go now.
@@ -96,6 +99,7 @@ impl<S: LinkStream> LinkTransport<S> {
                         return Some(message);
                     }
                 }
+                Next::FixProfile => self.begin_profile(),
                 Next::Register => self.begin_registration(),
                 Next::Wait => break,
             }
@@ -133,6 +137,18 @@ impl<S: LinkStream> LinkTransport<S> {
                 None
             }
         }
+    }
+
+    /// Fixes the session's profile; the channel is woken once what needs it may start.
+    fn begin_profile(&self) {
+        let client = self.channel.look_at_first(|first| first.parcel.client.clone()).flatten();
+        let (mcp, session) = (Arc::clone(&self.mcp), Arc::clone(&self.session));
+        let channel = Arc::clone(&self.channel);
+        let fixing = async move {
+            fix_profile(&mcp, &session, client).await;
+            channel.set_profile_fixed();
+        };
+        tokio::spawn(fixing.instrument(self.session.span.clone()));
     }
 
     /// Registers the session; the channel is woken once its calls may start.

@@ -20,7 +20,7 @@ use crate::backend::{
     WriteJournal,
 };
 use crate::isolation::SessionGate;
-use crate::session::{CONTEXT_BYTES_MAX, Session};
+use crate::session::{CONTEXT_BYTES_MAX, ProfileProblem, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
 /// A call that runs: whose it is and how it is stopped.
@@ -113,6 +113,11 @@ impl Call<'_> {
 
     /// The result of a call whose arguments cannot be used.
     pub(super) fn refuse(&self, refusal: &InvalidArguments) -> CallToolResult {
+        // What is not offered is refused for that, whatever its arguments are.
+        if let Err(error) = self.check_tool(refusal.tool()) {
+            self.record.note_error(&error);
+            return failure::result(&error);
+        }
         self.record.seen().tool = Some(refusal.tool());
         self.record.note_refusal("invalid_arguments");
         refusal.result()
@@ -120,9 +125,12 @@ impl Call<'_> {
 
     async fn dispatch(&self, call: ToolCall) -> Result<CallToolResult, CallError> {
         let tool = call.tool();
-        // A statement may have run already: that is looked up first.
-        if !matches!(call, ToolCall::SessionInfo | ToolCall::ExecuteQuery(_)) {
-            self.check_settings()?;
+        match call {
+            // What is wrong with the session is found with it.
+            ToolCall::SessionInfo => self.check_tool(tool)?,
+            // A statement may have run already: that is looked up first.
+            ToolCall::ExecuteQuery(_) => {}
+            _ => self.check_session(tool)?,
         }
         match call {
             ToolCall::ListDatabases => self.list(Catalog::Databases).await,
@@ -149,12 +157,44 @@ impl Call<'_> {
         }
     }
 
-    /// Whether the client's own settings let its calls run here.
-    pub(super) fn check_settings(&self) -> Result<(), BackendError> {
-        match self.session.refusing_settings() {
-            Some(settings) => Err(own_settings::refusal(settings, &self.shared.paths.config_file)),
-            None => Ok(()),
+    /// Whether the client's own settings, and its profile, let calls of `tool` run here.
+    pub(super) fn check_session(&self, tool: ToolName) -> Result<(), BackendError> {
+        if let Some(settings) = self.session.refusing_settings() {
+            return Err(own_settings::refusal(settings, &self.shared.paths.config_file));
         }
+        if let Some(ProfileProblem { message, next_step }) = self.session.profile.problem() {
+            let error = BackendError::new(ErrorKind::Refused, format!("not run: {message}"));
+            return Err(match next_step {
+                Some(next_step) => error.with_next_step(next_step.clone()),
+                None => error,
+            });
+        }
+        self.check_tool(tool)
+    }
+
+    /// Whether the session's profile offers `tool`.
+    fn check_tool(&self, tool: ToolName) -> Result<(), BackendError> {
+        let profile = &self.session.profile;
+        if profile.offers(tool.as_str()) {
+            return Ok(());
+        }
+        self.session.note_denial();
+        tracing::warn!(
+            profile = profile.name,
+            setting = "tools",
+            "a tool was refused by the session's profile"
+        );
+        let offered = profile.tools.as_deref().unwrap_or_default().join(", ");
+        let message = format!(
+            "the tool {} is not offered: `tools` of the profile `{}` has {offered}",
+            tool.as_str(),
+            profile.name
+        );
+        let next_step = format!(
+            "use one of those tools, or add it to `tools` under [profiles.{}] and run `snowgate restart`",
+            profile.name
+        );
+        Err(BackendError::new(ErrorKind::Refused, message).with_next_step(next_step))
     }
 
     async fn list(&self, catalog: Catalog) -> Result<CallToolResult, CallError> {

@@ -41,7 +41,7 @@ impl Call<'_> {
                 return Ok(result);
             }
         };
-        self.check_settings()?;
+        self.check_session(tool)?;
         let statement = self.read_statement(&arguments.query).await?;
         self.record.seen().class = Some(statement.class.name());
         if earlier.is_none() {

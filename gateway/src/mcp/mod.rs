@@ -71,9 +71,8 @@ impl Mcp {
     }
 
     /// The service of `session`.
-    pub fn service(&self, session: Arc<Session>) -> LoggedService {
-        let tools = self.tools(&session.profile);
-        LoggedService::new(SqlService::new(Arc::clone(&self.shared), session, tools))
+    pub fn service(self: &Arc<Self>, session: Arc<Session>) -> LoggedService {
+        LoggedService::new(SqlService::new(Arc::clone(self), session))
     }
 }
 

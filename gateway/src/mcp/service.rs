@@ -20,12 +20,10 @@ use tracing::{Instrument, Span};
 use super::call::Call;
 use super::facts::{RequestFacts, UnreadableArgument};
 use super::request_record::RequestRecord;
-use super::shown;
 use super::tool_call::{CallRefusal, ToolCall};
-use super::tools::ToolList;
+use super::{Mcp, shown};
 use crate::config::log_targets::SPANS;
 use crate::session::{ClientIdentity, Era, Session};
-use crate::shared::Shared;
 
 /// The most important sentence first: clients cut the end off, some at 2 KB.
 const INSTRUCTIONS: &str = "\
@@ -36,15 +34,14 @@ and \"NULL\" that text. They are cut at `limit` rows and at a size; what is miss
 
 /// The MCP service of one session. Holds that session and nothing of any other.
 pub struct SqlService {
-    shared: Arc<Shared>,
+    mcp: Arc<Mcp>,
     session: Arc<Session>,
-    tools: Arc<ToolList>,
 }
 
 impl SqlService {
-    /// The service of `session`, which is offered `tools`.
-    pub(super) fn new(shared: Arc<Shared>, session: Arc<Session>, tools: Arc<ToolList>) -> Self {
-        Self { shared, session, tools }
+    /// The service of `session`.
+    pub(super) fn new(mcp: Arc<Mcp>, session: Arc<Session>) -> Self {
+        Self { mcp, session }
     }
 
     /// The session.
@@ -157,7 +154,7 @@ impl ServerHandler for SqlService {
                 let message = "there is only one page of tools, and no cursor for it";
                 return Err(ErrorData::invalid_params(message, None));
             }
-            Ok(ListToolsResult::with_all_items(self.tools.tools.clone()))
+            Ok(ListToolsResult::with_all_items(self.mcp.tools(&self.session.profile).tools.clone()))
         })
         .instrument(span)
         .await
@@ -186,7 +183,7 @@ impl ServerHandler for SqlService {
             let unlogged = RequestRecord::new();
             let record = context.extensions.get::<Arc<RequestRecord>>().map_or(&unlogged, |record| record);
             let call =
-                Call { shared: &self.shared, session: &self.session, facts, cancel: &context.ct, record };
+                Call { shared: &self.mcp.shared, session: &self.session, facts, cancel: &context.ct, record };
             let parsed = match context.extensions.get::<UnreadableArgument>() {
                 Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0)),
                 None => ToolCall::parse(request),

@@ -88,6 +88,12 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_can_name_every_tool() {
+        let names: Vec<_> = ToolName::ALL.iter().map(|tool| tool.as_str()).collect();
+        assert_eq!(crate::config::TOOLS, names);
+    }
+
+    #[test]
     fn an_unknown_tool_names_the_nearest() {
         assert!(unknown("execute_querry").message.contains("did you mean execute_query?"));
         assert!(!unknown("x").message.contains("did you mean"));

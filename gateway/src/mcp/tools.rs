@@ -58,10 +58,18 @@ pub fn order_arguments(tools: &[Tool], line: &mut [u8]) {
 }
 
 /// What decides which tools a session is offered, and what they say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Offer {
     /// Decides what `execute_query` warns of.
     read_only: bool,
+    /// The tools of the profile; `None`: all.
+    tools: Option<Vec<String>>,
+}
+
+impl Offer {
+    fn has(&self, tool: ToolName) -> bool {
+        self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool.as_str()))
+    }
 }
 
 /// The lists of all sessions; sessions that are offered the same share one.
@@ -73,16 +81,17 @@ pub(super) struct ToolLists {
 impl ToolLists {
     /// The list for the sessions of `profile`.
     pub(super) fn list_for(&self, profile: &Profile) -> Arc<ToolList> {
-        let offer = Offer { read_only: profile.read_only };
+        let offer = Offer { read_only: !profile.may_change(), tools: profile.tools.clone() };
         let mut lists = self.by_offer.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(lists.entry(offer).or_insert_with(|| Arc::new(ToolList::of(offer))))
+        Arc::clone(lists.entry(offer.clone()).or_insert_with(|| Arc::new(ToolList::of(&offer))))
     }
 }
 
 impl ToolList {
-    fn of(offer: Offer) -> Self {
-        let tools =
-            ToolName::ALL.iter().map(|&tool| describe(tool, offer).with_meta(meta(tool))).collect::<Vec<_>>();
+    fn of(offer: &Offer) -> Self {
+        let offered = ToolName::ALL.iter().copied().filter(|&tool| offer.has(tool));
+        let tools: Vec<_> =
+            offered.map(|tool| describe(tool, offer.read_only).with_meta(meta(tool))).collect();
         // A tool's definition holds nothing that JSON cannot express.
         let digest = Digest::of(&serde_json::to_string(&tools).unwrap_or_default()).short();
         Self { tools, digest }
@@ -90,7 +99,7 @@ impl ToolList {
 }
 
 /// What clients are told of `tool`.
-fn describe(tool: ToolName, Offer { read_only }: Offer) -> Tool {
+fn describe(tool: ToolName, read_only: bool) -> Tool {
     match tool {
         ToolName::ListDatabases => {
             reader::<args::Nothing>(tool, "List databases", "List the databases that can be queried.")
@@ -238,7 +247,7 @@ mod tests {
     use super::*;
 
     fn list(read_only: bool) -> Vec<Tool> {
-        ToolList::of(Offer { read_only }).tools
+        ToolList::of(&Offer { read_only, tools: None }).tools
     }
 
     fn required(tool: &Tool) -> Vec<String> {
@@ -266,6 +275,16 @@ mod tests {
             (name.to_owned(), required.iter().map(|name| (*name).to_owned()).collect())
         });
         assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn a_profile_offers_its_own_tools_which_have_another_digest() {
+        let lists = ToolLists::default();
+        let tools = Some(vec!["session_info".to_owned(), "execute_query".to_owned()]);
+        let few = lists.list_for(&Profile { tools, ..Profile::default() });
+        let names: Vec<&str> = few.tools.iter().map(|tool| &*tool.name).collect();
+        assert_eq!(names, ["execute_query", "session_info"], "in the order of all");
+        assert_ne!(few.digest, lists.list_for(&Profile::default()).digest);
     }
 
     #[test]

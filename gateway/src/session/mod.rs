@@ -13,11 +13,12 @@ mod opening;
 mod profile;
 mod results;
 mod resume_state;
+mod session_profile;
 mod table;
 mod view;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use client::presentable;
@@ -28,7 +29,8 @@ pub use keeper::{KEEP_INTERVAL, Keeper};
 pub use opening::Opening;
 pub use profile::{Profile, ProfileCaps, Profiles};
 pub use results::{NoRoom, Reservation, ResultMemory, ResultShare};
-pub use resume_state::{CONTEXT_BYTES_MAX, ResumeState};
+pub use resume_state::{CONTEXT_BYTES_MAX, ResumeState, kept_name};
+pub use session_profile::{ChosenProfile, ProfileProblem, SessionProfile};
 use snowgate_link::hello::{Origin, SessionKey};
 pub use table::{Claim, SessionGuard, SessionTable, TableError};
 use tokio_util::sync::CancellationToken;
@@ -61,7 +63,9 @@ pub struct Session {
     /// The peer's process, where the system tells.
     pub shim: Option<ShimProcess>,
     /// The profile.
-    pub profile: Arc<Profile>,
+    pub profile: SessionProfile,
+    /// The profile that its user has asked for.
+    pub asked_profile: Option<String>,
     /// The name its user gave it.
     pub name: Option<String>,
     /// Whether it had a connection before.
@@ -99,7 +103,7 @@ pub struct Session {
     persisted_requests: AtomicU64,
     /// This gateway's journal and tools, for the shim to carry.
     journal: Option<String>,
-    tools: String,
+    tools: OnceLock<String>,
     /// Cleared once the client has heard that its tools are others now.
     tools_before: Mutex<Option<String>>,
     /// Cancelled when the client is gone: everything that runs for it stops.
@@ -128,7 +132,8 @@ impl Session {
     /// A session with a new connection, in `context`.
     pub fn new(opening: Opening, context: SessionContext) -> Self {
         let began = |ms| UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default());
-        let span = tracing::error_span!(target: SPANS, "session", session = %opening.key.id, profile = opening.profile.name);
+        let fixed = opening.profile_why.is_some().then_some(opening.profile.name.as_str());
+        let span = tracing::error_span!(target: SPANS, "session", session = %opening.key.id, profile = fixed);
         let gone = CancellationToken::new();
         Self {
             span,
@@ -136,7 +141,14 @@ impl Session {
             origin: opening.origin,
             uid: opening.uid,
             shim: opening.shim,
-            profile: opening.profile,
+            profile: match opening.profile_why {
+                Some(why) => {
+                    let (profile, problem) = (opening.profile, opening.profile_problem);
+                    SessionProfile::fixed(ChosenProfile { profile, why, problem })
+                }
+                None => SessionProfile::open(opening.profile),
+            },
+            asked_profile: opening.asked_profile,
             name: opening.name,
             is_resumed: opening.is_resumed,
             journal_is_whole: opening.journal_is_whole,
@@ -158,7 +170,7 @@ impl Session {
                 opening.counts.requests
             }),
             journal: opening.journal,
-            tools: opening.tools,
+            tools: opening.tools.map_or_else(OnceLock::new, OnceLock::from),
             tools_before: Mutex::new(opening.tools_before),
             held: Mutex::default(),
             lost_state: Mutex::new(opening.lost_state),
@@ -175,6 +187,23 @@ impl Session {
             active_ms: AtomicU64::new(0),
             clock: Instant::now(),
         }
+    }
+
+    /// Fixes the profile, before anything of it is used: the session begins in `context`, and `tools` is the digest of
+    /// what the profile offers. Once it is fixed, nothing happens.
+    pub fn fix_profile(&self, chosen: ChosenProfile, context: SessionContext, tools: String) {
+        if self.profile.is_fixed() {
+            return;
+        }
+        *self.context_mut() = context;
+        {
+            let mut before = self.tools_before.lock().unwrap_or_else(PoisonError::into_inner);
+            *before = before.take().filter(|before| *before != tools);
+        }
+        // Whoever came first has decided.
+        let _ = self.tools.set(tools);
+        self.span.record("profile", chosen.profile.name.as_str());
+        self.profile.fix(chosen);
     }
 
     /// The context statements of this session run in.
@@ -332,7 +361,8 @@ impl Session {
         };
         // Once something is missing, no later gateway can know that the journal is whole.
         let journal = self.journal.clone().filter(|_| self.journal_is_whole);
-        let tools = self.tools_before().unwrap_or_else(|| self.tools.clone());
+        let tools = self.tools_before().or_else(|| self.tools.get().cloned());
+        let profile = self.profile.is_fixed().then(|| kept_name(&self.profile.name));
         let registered = self.is_registered();
         // What is lost already stays so until it is told.
         let held = self.lost_state().or_else(|| lock(&self.held).clone());
@@ -342,10 +372,11 @@ impl Session {
             lost,
             journal,
             registered,
-            tools: Some(tools),
+            tools,
             revision,
             held,
             denials,
+            profile,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use snowgate_link::hello::{Origin, SessionKey};
 
-use super::Profile;
+use super::{Profile, ProfileProblem};
 use crate::config::SettingsDifference;
 use crate::state::{Counts, ShimProcess};
 
@@ -19,8 +19,14 @@ pub struct Opening {
     pub uid: u32,
     /// The peer's process, where the system tells.
     pub shim: Option<ShimProcess>,
-    /// The profile.
+    /// The profile; if it is not fixed yet, what a client without a name would get.
     pub profile: Arc<Profile>,
+    /// Why it is that; `None`: it is not fixed yet.
+    pub profile_why: Option<String>,
+    /// Why the session's calls are refused for it.
+    pub profile_problem: Option<ProfileProblem>,
+    /// The profile that its user has asked for.
+    pub asked_profile: Option<String>,
     /// The name its user gave it.
     pub name: Option<String>,
     /// Whether it had a connection before, to this gateway or another.
@@ -34,8 +40,8 @@ pub struct Opening {
     pub is_registered: bool,
     /// Whether the state file has it.
     pub is_persisted: bool,
-    /// The digest of the tools that this gateway offers.
-    pub tools: String,
+    /// The digest of the tools that this gateway offers; `None`: its profile is not fixed yet.
+    pub tools: Option<String>,
     /// The digest of other tools, which the client may have seen.
     pub tools_before: Option<String>,
     /// The protocol revision that the client was told.
@@ -62,13 +68,16 @@ impl Opening {
             uid: 1,
             shim: None,
             profile: Arc::new(Profile { name: "default".to_owned(), ..Profile::default() }),
+            profile_why: Some("the test's".to_owned()),
+            profile_problem: None,
+            asked_profile: None,
             name: None,
             is_resumed: false,
             journal: None,
             journal_is_whole: false,
             is_registered: false,
             is_persisted: false,
-            tools: String::new(),
+            tools: Some(String::new()),
             tools_before: None,
             revision: None,
             lost_state: None,

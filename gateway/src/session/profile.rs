@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sql_gate::{ClassSet, NameRules};
+use sql_gate::{Class, ClassSet, NameRules, PatternError};
 
 use crate::backend::{Context, Wall};
 use crate::config::{
-    Config, IsolationLevel, LEASE_IDLE, PIN_IDLE, ProfileConfig, UnknownProfile, ValidatorConfig,
+    Config, IsolationLevel, LEASE_IDLE, NameLists, PIN_IDLE, ProfileConfig, UnknownProfile, ValidatorConfig,
 };
 
 /// A profile, as its sessions use it. Immutable: a change of the configuration counts from the next start on.
@@ -81,6 +81,24 @@ impl ProfileCaps {
     }
 }
 
+impl Profile {
+    /// Whether its sessions are offered the tool of this name.
+    pub fn offers(&self, tool: &str) -> bool {
+        self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool))
+    }
+
+    /// Whether it allows statements that may change something.
+    pub fn may_change(&self) -> bool {
+        self.statements.iter().any(Class::may_change)
+    }
+
+    /// One that is not in the configuration any more: nothing runs with it, and its name is kept.
+    pub fn gone(config: &Config, name: &str) -> Self {
+        let nothing = ProfileConfig { statements: Some(ClassSet::default()), ..ProfileConfig::default() };
+        Self::of(config, name, &nothing)
+    }
+}
+
 /// All profiles of the configuration.
 #[derive(Debug, Default)]
 pub struct Profiles {
@@ -107,6 +125,19 @@ impl Profiles {
     }
 }
 
+/// The lists of a profile, read as its connection writes names.
+fn name_rules(config: &Config, connection: &str, lists: &NameLists) -> Result<NameRules, PatternError> {
+    let lists: [(&'static str, &[String]); 6] = [
+        ("allowed_databases", &lists.allowed_databases),
+        ("denied_databases", &lists.denied_databases),
+        ("allowed_schemas", &lists.allowed_schemas),
+        ("denied_schemas", &lists.denied_schemas),
+        ("allowed_tables", &lists.allowed_tables),
+        ("denied_tables", &lists.denied_tables),
+    ];
+    NameRules::new(&lists, config.dialect(connection))
+}
+
 /// The classes that a profile allows on a connection.
 fn statements(read_only: bool, listed: Option<ClassSet>) -> ClassSet {
     let of_connection = if read_only { ClassSet::harmless() } else { ClassSet::all() };
@@ -120,10 +151,17 @@ impl Profile {
     }
 
     fn of(config: &Config, name: &str, settings: &ProfileConfig) -> Self {
+        let connection =
+            settings.connection.clone().unwrap_or_else(|| config.backend.connection().to_owned());
+        let read_only = config.is_read_only(&connection);
+        let (names, statements) = match name_rules(config, &connection, &settings.names) {
+            Ok(names) => (names, statements(read_only, settings.statements)),
+            // The configuration has been checked with the same rules; without them nothing may run.
+            Err(_) => (NameRules::default(), ClassSet::default()),
+        };
         Self {
             name: name.to_owned(),
-            connection: config.backend.connection().to_owned(),
-            read_only: config.read_only(),
+            read_only,
             context: Context {
                 role: settings.role.clone(),
                 warehouse: settings.warehouse.clone(),
@@ -133,8 +171,9 @@ impl Profile {
             },
             isolation: settings.isolation,
             has_own_statements: settings.statements.is_some(),
-            statements: statements(config.read_only(), settings.statements),
-            names: Arc::default(),
+            statements,
+            names: Arc::new(names),
+            connection,
             tools: settings.tools.clone(),
             caps: ProfileCaps::of(config, settings),
             lease_idle: settings.lease_idle.unwrap_or(LEASE_IDLE),

@@ -3,16 +3,26 @@
 use serde::{Deserialize, Serialize};
 use snowgate_link::hello::STATE_BYTES_MAX;
 
-use crate::state::KeptContext;
+use crate::state::{Digest, KeptContext};
 
 /// The longest context a session may have, in bytes of JSON: what is carried beside it fits into the rest.
-pub const CONTEXT_BYTES_MAX: usize = STATE_BYTES_MAX - 512;
+pub const CONTEXT_BYTES_MAX: usize = STATE_BYTES_MAX - 592;
 
 /// A longer reason of a loss is cut to this many bytes.
 const LOST_BYTES_MAX: usize = 120;
 
 /// Longer words on what is held are cut to this many bytes.
 const HELD_BYTES_MAX: usize = 120;
+/// The name of a profile that takes more bytes than this as JSON is carried as its digest.
+const PROFILE_BYTES_MAX: usize = 64;
+
+/// What is carried of the name of a profile: the name, or a digest where it is long. One that is kept is found by comparing.
+pub fn kept_name(profile: &str) -> String {
+    if serde_json::to_vec(profile).is_ok_and(|written| written.len() <= PROFILE_BYTES_MAX) {
+        return profile.to_owned();
+    }
+    format!("#{}", Digest::of(profile).short())
+}
 
 /// The state of a session, as the next gateway is to find it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +51,9 @@ pub struct ResumeState {
     /// Statements that its profile has refused.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub denials: u64,
+    /// The session's profile, as [`kept_name`] has it; `None`: it was not fixed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -102,7 +115,10 @@ mod tests {
             revision: Some("2025-11-25".into()),
             held: Some("\"\u{1f600}".repeat(300)),
             denials: u64::MAX,
+            profile: Some(kept_name(&"\u{1}".repeat(10))),
         };
+        assert_eq!(kept_name("a"), "a");
+        assert!(kept_name(&"\u{1}".repeat(11)).starts_with('#'));
         assert!(state.to_text().len() <= STATE_BYTES_MAX, "{}", state.to_text().len());
     }
 

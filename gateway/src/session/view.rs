@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Era, Session};
 use crate::backend::Context;
 
+/// Why a session has no profile yet.
+const OPEN: &str = "not decided yet: it depends on what the client calls itself, which it has not said";
+
 /// One row of the session list. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionView {
@@ -21,8 +24,14 @@ pub struct SessionView {
     pub client_version: Option<String>,
     /// `handshake REVISION`, `stateless REVISION`, or `unknown` before the first request.
     pub era: String,
-    /// The profile.
+    /// The profile; while it is open, what a client without a name would get.
     pub profile: String,
+    /// Why it is that.
+    #[serde(default)]
+    pub profile_why: String,
+    /// Why its calls are refused for it.
+    #[serde(default)]
+    pub profile_problem: Option<String>,
     /// How much of a connection it has to itself: `strict`, `moderate` or `relaxed`.
     #[serde(default)]
     pub isolation: String,
@@ -102,6 +111,8 @@ impl SessionView {
                 Era::Stateless(revision) => format!("stateless {revision}"),
             },
             profile: session.profile.name.clone(),
+            profile_why: session.profile.why().unwrap_or(OPEN).to_owned(),
+            profile_problem: session.profile.problem().map(|problem| problem.message.clone()),
             isolation: session.profile.isolation.name().to_owned(),
             connection: session.profile.connection.clone(),
             pooled_connection: None,

@@ -1,5 +1,6 @@
 //! The layers together: files and variables as users write them.
 
+mod profiles;
 mod protection;
 mod warnings;
 mod wrong_values;

@@ -1,0 +1,99 @@
+//! The profile of a session at its hello.
+//!
+//! | the session | its profile |
+//! |---|---|
+//! | is new | the one that was asked for, or the first that fits; open if that depends on the client's name |
+//! | had one before | the same, whatever fits now: a changed configuration counts for new sessions |
+//! | had one that is gone | that name, and its calls are refused until it is there again |
+
+use std::sync::Arc;
+
+use snowgate_link::hello::{ClientHello, Refusal};
+
+use super::handshake::refusal;
+use crate::config::PROFILE_DEFAULT;
+use crate::isolation::{Choice, ClientName, Decision, NoProfile, Who, choose};
+use crate::session::{Profile, ProfileProblem, ResumeState, kept_name};
+use crate::shared::Shared;
+
+/// A session's profile, as far as its hello tells.
+pub(super) struct AtHello {
+    /// The profile; if it is open, what a client without a name would get.
+    pub(super) profile: Arc<Profile>,
+    /// Why; `None`: it is open.
+    pub(super) why: Option<String>,
+    /// Why the session's calls are refused.
+    pub(super) problem: Option<ProfileProblem>,
+}
+
+/// The profile for the session that `hello` asks for, of which an earlier gateway says `state`.
+///
+/// # Errors
+/// There is no profile of the name that was asked for, or it cannot be used.
+pub(super) fn of_hello(
+    shared: &Shared,
+    hello: &ClientHello,
+    state: Option<&ResumeState>,
+) -> Result<AtHello, Refusal> {
+    let who = Who {
+        client: ClientName::NotYet,
+        parent: hello.origin.parent_exe.as_deref(),
+        folder: hello.origin.cwd.as_deref(),
+        key: None,
+    };
+    let chosen = choose(&shared.config, who, hello.profile.as_deref());
+    if let Some(kept) = state.and_then(|state| state.profile.as_deref()) {
+        return Ok(of_earlier(shared, kept, chosen.ok()));
+    }
+    // An earlier build chose by name alone, and its session goes on.
+    if state.is_some_and(|state| state.registered || state.revision.is_some()) {
+        let name = hello.profile.as_deref().unwrap_or(PROFILE_DEFAULT);
+        return Ok(of_earlier(shared, name, chosen.ok()));
+    }
+    match chosen.map_err(|error| refused(&error))? {
+        Decision::Made(Choice { profile, why, .. }) => {
+            Ok(AtHello { profile: find(shared, &profile)?, why: Some(why), problem: None })
+        }
+        Decision::Open(Choice { profile, .. }) => {
+            Ok(AtHello { profile: find(shared, &profile)?, why: None, problem: None })
+        }
+    }
+}
+
+/// The profile that the session had before, as it is `kept`.
+fn of_earlier(shared: &Shared, kept: &str, now: Option<Decision>) -> AtHello {
+    let config = &shared.config;
+    let found = config.profile_order.iter().find(|name| kept_name(name) == kept || *name == kept);
+    let profile = found.and_then(|name| shared.profiles.find(config, name).ok());
+    let Some(profile) = profile else {
+        let message = format!("the profile `{kept}` of this session is not in the configuration any more");
+        let next_step = format!(
+            "add [profiles.{kept}] again and run `snowgate restart`, or restart the client: its next session gets the \
+             profile that fits now"
+        );
+        let problem = ProfileProblem { message, next_step: Some(next_step) };
+        let profile = Arc::new(Profile::gone(config, kept));
+        return AtHello {
+            profile,
+            why: Some("the session had it before".to_owned()),
+            problem: Some(problem),
+        };
+    };
+    let why = match now {
+        Some(Decision::Made(choice)) if choice.profile == profile.name => choice.why,
+        _ => "the session had it before".to_owned(),
+    };
+    AtHello { profile, why: Some(why), problem: None }
+}
+
+fn find(shared: &Shared, name: &str) -> Result<Arc<Profile>, Refusal> {
+    shared.profiles.find(&shared.config, name).map_err(|error| refused(&error.into()))
+}
+
+fn refused(error: &NoProfile) -> Refusal {
+    let next_step = match error {
+        NoProfile::Unknown(_) => "correct --profile or SNOWGATE_PROFILE, or add the profile",
+        NoProfile::Given { .. } => "remove --profile or SNOWGATE_PROFILE from the client's configuration",
+    };
+    refusal(error.to_string(), Some(next_step.into()))
+}
