@@ -4,7 +4,7 @@
 //! |---|---|
 //! | is new | the one that was asked for, or the first that fits; open if that depends on the client's name |
 //! | had one before | the same, whatever fits now: a changed configuration counts for new sessions |
-//! | had one that is gone | that name, and its calls are refused until it is there again |
+//! | had one that is gone | that name, and its calls are refused until it is there again; if the client asks for it by name, so is its connection |
 
 use std::sync::Arc;
 
@@ -42,6 +42,10 @@ pub(super) fn of_hello(
         key: None,
     };
     let chosen = choose(&shared.config, who, hello.profile.as_deref());
+    if let Err(error @ NoProfile::Unknown(_)) = &chosen {
+        // Also for a session that comes back: the name stands in its client's configuration.
+        return Err(refused(error));
+    }
     if let Some(kept) = state.and_then(|state| state.profile.as_deref()) {
         return Ok(of_earlier(shared, kept, chosen.ok()));
     }
