@@ -405,3 +405,97 @@ fn only_what_gives_the_same_rows_again_is_repeatable() {
         assert!(!read(sql, Dialect::Snowflake).is_repeatable, "{sql}");
     }
 }
+
+#[test]
+fn what_the_parser_does_not_know_is_mended() {
+    check(&[
+        (
+            "select * from (select 1 a) match_recognize(order by a measures match_number() as m pattern(a+ b) define a as true) where m > 1",
+            "read",
+            &[],
+        ),
+        (
+            "select * from t as x match_recognize(order by a measures final first(x.a) as b pattern(a+)) as y join z",
+            "read",
+            &["T", "Z"],
+        ),
+        (
+            "select * from t match_recognize(order by f.g.h(1) pattern(a) define a as true)",
+            "read",
+            &["T", "function F.G.H"],
+        ),
+        (
+            "select * from t unpivot(a for m in (jan as january, feb february, mar as 'march')) order by 1",
+            "read",
+            &["T"],
+        ),
+        (
+            "select * from t as x pivot(sum(a) for m in ('y', 'z')) as p (a, b) tablesample bernoulli (0.1), u",
+            "read",
+            &["T", "U"],
+        ),
+        ("select * from t as x pivot(sum(a) for m in (select b from c)) as p", "read", &["C", "T"]),
+        (
+            "select * from a inner directed join b using (id) left outer directed join c on true",
+            "read",
+            &["A", "B", "C"],
+        ),
+        ("select * from a directed join b using (id)", "read", &["A", "B"]),
+        ("select * from t sample row (5 rows) x, u tablesample system (3) seed (82)", "read", &["T", "U"]),
+        ("select nth_value(a, 2) from last ignore nulls over (partition by b) from t", "read", &["T"]),
+        (
+            "select cast(o as object(x char, y varchar) rename fields), o::object(a int), a::timestamp with local time zone from t",
+            "read",
+            &["T"],
+        ),
+        ("select date_part(year from d), date_part('month' from d) from t", "read", &["T"]),
+        (
+            "select a, prior name as p from t connect by nocycle prior a = b and not contains(prior path, c)",
+            "read",
+            &["T"],
+        ),
+        ("select sum(a) filter (where b > (select max(c) from d)) from t", "read", &["D", "T"]),
+        ("select a collate 'en-ci', f(b) collate 'de' from t where a = b collate 'en'", "read", &["T"]),
+        (
+            "merge into t using s on t.a = s.a when matched then update all by name when not matched then insert all by name",
+            "write",
+            &["S", "write T"],
+        ),
+        ("select * from t at(timestamp => dateadd(hour, -1, current_timestamp())) x", "read", &["T"]),
+        ("select * from t at(timestamp => (select max(a) from b)) x", "read", &["B", "T"]),
+    ]);
+}
+
+/// What looks like a clause that is left out, where it is the name of a table.
+#[test]
+fn no_table_is_taken_for_what_is_left_out() {
+    for (sql, table) in [
+        ("select * from a, add fields where 1 = 1", "ADD"),
+        ("select * from a, rename fields where 1 = 1", "RENAME"),
+        ("select * from a, directed join b on 1 = 1", "DIRECTED"),
+        ("select * from directed join b on 1 = 1", "DIRECTED"),
+        ("select * from a, prior b", "PRIOR"),
+        ("select * from (prior b)", "PRIOR"),
+        ("select * from a, collate b", "COLLATE"),
+        ("select * from a join identifier('first') ignore", "first"),
+        ("select (1) from first over", "FIRST"),
+        ("select (1) from last respect, b", "LAST"),
+    ] {
+        let statement = read(sql, Dialect::Snowflake);
+        let is_found = statement.objects.iter().any(|object| object.name.0 == [table.to_owned()]);
+        let is_found =
+            is_found || statement.objects.iter().any(|object| object.name.0 == [table.to_uppercase()]);
+        assert!(is_found || statement.not_understood.is_some(), "{sql}: {statement:?}");
+    }
+    for sql in [
+        "select * from pivot(1) p join b on 1 = 1",
+        "select * from sample (10) x join b on 1 = 1",
+        "select * from a join sample (10) on 1 = 1, b",
+        "select * from collate 'x' join b on 1 = 1",
+        "select * from a, at(timestamp => 1) x join b on 1 = 1",
+    ] {
+        let statement = read(sql, Dialect::Snowflake);
+        let is_found = statement.objects.iter().any(|object| object.name.to_string() == "B");
+        assert!(is_found || statement.not_understood.is_some(), "{sql}: {statement:?}");
+    }
+}

@@ -5,9 +5,10 @@ use std::any::TypeId;
 use std::cell::Cell;
 
 use sqlparser::ast::{Expr, Ident, ObjectNamePart, Statement};
-use sqlparser::dialect::{Dialect, SnowflakeDialect};
+use sqlparser::dialect::{Dialect, Precedence, SnowflakeDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, Word};
 
 /// The dialect, for one parse.
 #[derive(Debug)]
@@ -20,6 +21,28 @@ pub(super) struct Bounded {
 impl Bounded {
     pub(super) fn new(steps: usize) -> Self {
         Self { inner: SnowflakeDialect, steps: Cell::new(steps) }
+    }
+}
+
+/// Whether `PRIOR a` comes next, which the parser knows in some places only.
+fn is_prior(parser: &Parser<'_>) -> bool {
+    let Token::Word(Word { keyword: Keyword::PRIOR, .. }) = &parser.peek_token_ref().token else {
+        return false;
+    };
+    match &parser.peek_nth_token_ref(1).token {
+        Token::Word(word) => !matches!(
+            word.keyword,
+            Keyword::AS
+                | Keyword::FROM
+                | Keyword::AND
+                | Keyword::OR
+                | Keyword::IN
+                | Keyword::IS
+                | Keyword::LIKE
+                | Keyword::BETWEEN
+                | Keyword::NOT
+        ),
+        _ => false,
     }
 }
 
@@ -85,6 +108,10 @@ impl Dialect for Bounded {
         true
     }
 
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
     fn dialect(&self) -> TypeId {
         self.inner.dialect()
     }
@@ -102,14 +129,16 @@ impl Dialect for Bounded {
     }
 
     /// Called where an expression begins. The error is the one that the parser does not take for a wrong guess.
-    fn parse_prefix(&self, _: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
-        match self.steps.get().checked_sub(1) {
-            Some(left) => {
-                self.steps.set(left);
-                None
-            }
-            None => Some(Err(ParserError::RecursionLimitExceeded)),
+    fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        let Some(left) = self.steps.get().checked_sub(1) else {
+            return Some(Err(ParserError::RecursionLimitExceeded));
+        };
+        self.steps.set(left);
+        if !is_prior(parser) {
+            return None;
         }
+        parser.next_token();
+        Some(parser.parse_subexpr(self.prec_value(Precedence::PlusMinus)))
     }
 
     fn parse_statement(&self, parser: &mut Parser<'_>) -> Option<Result<Statement, ParserError>> {

@@ -8,7 +8,7 @@ use snowflake_tokens::Token;
 use super::Found;
 use super::named::{self, TextArgument};
 use super::translate::{Translation, quotes};
-use crate::tokens::{Cursor, StageName, Tok, name_in_text};
+use crate::tokens::{Cursor, StageName, Tok};
 use crate::{Access, ObjectKind, ObjectName};
 
 /// Words without which a group has no relation in it.
@@ -33,31 +33,31 @@ pub(super) fn mend(tokens: &[Tok<'_>], found: &mut Found) -> Translation {
     mend.out
 }
 
-struct Mend<'t, 'a, 'f> {
-    tokens: &'t [Tok<'a>],
-    at: usize,
-    out: Translation,
-    found: &'f mut Found,
+pub(super) struct Mend<'t, 'a, 'f> {
+    pub(super) tokens: &'t [Tok<'a>],
+    pub(super) at: usize,
+    pub(super) out: Translation,
+    pub(super) found: &'f mut Found,
     /// Behind the last row of literals.
     row_end: usize,
 }
 
 impl<'t, 'a> Mend<'t, 'a, '_> {
-    fn token(&self, at: usize) -> Option<Token<'a>> {
+    pub(super) fn token(&self, at: usize) -> Option<Token<'a>> {
         self.tokens.get(at).map(|tok| tok.token)
     }
 
     /// The token before the next one.
-    fn before(&self) -> Option<Token<'a>> {
+    pub(super) fn before(&self) -> Option<Token<'a>> {
         self.at.checked_sub(1).and_then(|at| self.token(at))
     }
 
-    fn cursor(&self) -> Cursor<'t, 'a> {
+    pub(super) fn cursor(&self) -> Cursor<'t, 'a> {
         Cursor::new(&self.tokens[self.at..])
     }
 
     /// Goes on where `cursor` is.
-    fn go_to(&mut self, cursor: Cursor<'t, 'a>) {
+    pub(super) fn go_to(&mut self, cursor: Cursor<'t, 'a>) {
         self.at = self.tokens.len() - cursor.rest().len();
     }
 
@@ -70,9 +70,9 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
     fn apply_rule(&mut self) -> bool {
         match self.tokens[self.at].token {
             Token::Word(_) if self.token(self.at + 1) == Some(Token::Open) => {
-                self.identifier() || self.time_travel() || self.semantic_view() || self.named_in_text()
+                self.identifier() || self.clause() || self.semantic_view() || self.named_in_text()
             }
-            Token::Word(word) if word.eq_ignore_ascii_case("COLLATE") => self.collation(),
+            Token::Word(word) => self.words(word),
             Token::Open => self.row(),
             Token::Sign(',') => self.next_literal() || self.next_row(),
             Token::Sign('@') => self.stage(),
@@ -97,38 +97,6 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
                 self.out.push(sqlparser::tokenizer::Token::Period, self.at);
             }
             self.out.push_name(part, quotes::NAME_IN_TEXT, self.at);
-        }
-        self.go_to(cursor);
-        true
-    }
-
-    /// `AT(...)`, `BEFORE(...)`, `END(...)`, `CHANGES(...)`: left out where there is only a moment in it.
-    fn time_travel(&mut self) -> bool {
-        let mut cursor = self.cursor();
-        let Some(word) = cursor.peek_word() else { return false };
-        cursor.take();
-        let Some(group) = cursor.group() else { return false };
-        let [first, equals, greater, ..] = group else { return false };
-        let is_named = equals.token == Token::Sign('=') && greater.token == Token::Sign('>');
-        let is_clause = match word.as_str() {
-            "AT" | "BEFORE" | "END" => ["TIMESTAMP", "OFFSET", "STATEMENT", "STREAM", "VERSION"]
-                .iter()
-                .any(|word| first.token.is_word(word)),
-            "CHANGES" => first.token.is_word("INFORMATION"),
-            _ => false,
-        };
-        if !is_clause || !is_named || !is_plain(group) {
-            return false;
-        }
-        if first.token.is_word("STREAM") {
-            let name = match group {
-                [_, _, _, Tok { token: Token::Text(name), .. }] => name_in_text(name),
-                _ => None,
-            };
-            match name {
-                Some(name) => self.found.object(ObjectKind::Other, name, Access::Read),
-                None => self.found.miss("the name of a stream"),
-            }
         }
         self.go_to(cursor);
         true
@@ -196,19 +164,6 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
             self.at += 2;
         }
         is_next
-    }
-
-    /// `a COLLATE 'en'` is `a`.
-    fn collation(&mut self) -> bool {
-        let is_collation = matches!(self.token(self.at + 1), Some(Token::Text(_)))
-            && matches!(
-                self.before(),
-                Some(Token::Word(_) | Token::Quoted(_) | Token::Text(_) | Token::Close | Token::Sign(']'))
-            );
-        if is_collation {
-            self.at += 2;
-        }
-        is_collation
     }
 
     /// `@db.s.stage/path` is a name that is noted.
@@ -318,18 +273,12 @@ fn literal_row(tokens: &[Tok<'_>], begin: usize) -> Option<usize> {
     (inside[length].token == Token::Close && length > 0).then_some(begin + length + 2)
 }
 
-fn has_relation_words(tokens: &[Tok<'_>]) -> bool {
+pub(super) fn has_relation_words(tokens: &[Tok<'_>]) -> bool {
     tokens.iter().any(|tok| match tok.token {
         Token::Word(word) => RELATION_WORDS.iter().any(|relation| word.eq_ignore_ascii_case(relation)),
         Token::Sign('@') => true,
         _ => false,
     })
-}
-
-/// Whether no object can be in these tokens: no query, and no name with a dot.
-fn is_plain(tokens: &[Tok<'_>]) -> bool {
-    !has_relation_words(tokens)
-        && tokens.iter().all(|tok| !matches!(tok.token, Token::Dot | Token::Quoted(_) | Token::Semicolon))
 }
 
 fn note_text_argument(argument: &TextArgument, group: &[Tok<'_>], found: &mut Found) {

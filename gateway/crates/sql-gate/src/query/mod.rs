@@ -4,6 +4,7 @@
 //! makes the parser's tokens (`translate`), `parse` has them parsed within bounds (`dialect`), `visit` finds the objects
 //! in the tree.
 
+mod clauses;
 mod dialect;
 mod mend;
 mod named;
