@@ -31,21 +31,24 @@ pub(crate) struct Caps {
     joins: usize,
     /// Operators that follow each other without a comma or parenthesis between them.
     chain: usize,
-    /// The parser's own measure of depth.
-    pub(crate) recursion: usize,
+    /// Bytes of the stack that the parser may have taken where it begins an expression or a table.
+    pub(crate) stack_bytes: usize,
 }
 
-/// What is read on the caller's stack, of which it takes 512 KiB at most (see the tests). Without optimisation the
-/// parser's frames are ten times as large.
-pub(crate) const IN_PLACE: Caps = if cfg!(debug_assertions) {
-    Caps { tokens: 400, depth: 1, joins: 3, chain: 64, recursion: 6 }
-} else {
-    Caps { tokens: 400, depth: 6, joins: 12, chain: 64, recursion: 24 }
+/// What is read on the caller's stack. Beyond `stack_bytes` it takes as much again at most (see the tests): what it
+/// does between two expressions, the nesting of `depth`, and the visit of the tree. Without optimisation the parser's
+/// frames are ten times as large.
+pub(crate) const IN_PLACE: Caps = Caps {
+    tokens: 400,
+    depth: if cfg!(debug_assertions) { 2 } else { 10 },
+    joins: 40,
+    chain: 100,
+    stack_bytes: 256 << 10,
 };
 
 /// What is read on a stack of its own.
 pub(crate) const ON_LARGE_STACK: Caps =
-    Caps { tokens: TOKENS_MAX, depth: 200, joins: 1000, chain: 20_000, recursion: 1000 };
+    Caps { tokens: TOKENS_MAX, depth: 200, joins: 1000, chain: 20_000, stack_bytes: 128 << 20 };
 
 /// How large a query is, in what makes a parser recurse.
 #[derive(Debug, Default)]

@@ -81,7 +81,7 @@ const NESTINGS: [(&str, &str, &str, &str); 27] = [
 
 #[test]
 fn chains_and_nestings_of_any_length_get_an_answer() {
-    for count in [10, 50, 300, 20_000, 64_000] {
+    for count in [10, 300, 64_000] {
         for (first, link) in CHAINS {
             let read = read_anywhere(chain(first, link, count));
             assert_eq!(read.class, Class::Read, "{first}{link}{link} {count}");
@@ -97,7 +97,7 @@ fn chains_and_nestings_of_any_length_get_an_answer() {
 
 #[test]
 fn what_is_not_closed_gets_an_answer() {
-    for count in [10, 50, 300, 100_000] {
+    for count in [50, 100_000] {
         for (before, open, _, _) in NESTINGS {
             read_anywhere(chain(before, open, count));
             read_anywhere(chain("", open, count));
@@ -137,8 +137,6 @@ fn a_mebibyte_of_anything_gets_an_answer() {
     ] {
         let filled = unit.repeat(MEBIBYTE / unit.len());
         read_anywhere(filled.clone());
-        read_anywhere(format!("select {filled}"));
-        read_anywhere(format!("select '{filled}'"));
-        read_anywhere(format!("insert into t values ({filled})"));
+        read_anywhere(format!("select f('{filled}', {filled})"));
     }
 }

@@ -1,5 +1,6 @@
-//! Snowflake's dialect with a bound on the steps that the parser takes: what it tries in two ways at every level of a
-//! nesting would take for ever.
+//! Snowflake's dialect with bounds on the steps that the parser takes (what it tries in two ways at every level of a
+//! nesting would take for ever) and on the stack. The parser's own measure of depth counts neither joins nor what a
+//! level takes.
 
 use std::any::TypeId;
 use std::cell::Cell;
@@ -14,14 +15,49 @@ use sqlparser::tokenizer::{Token, Word};
 #[derive(Debug)]
 pub(super) struct Bounded {
     inner: SnowflakeDialect,
-    /// Expressions that may still begin.
+    /// Expressions and tables that may still begin.
     steps: Cell<usize>,
+    /// Where the stack was when the parse began: it grows downwards.
+    stack_begin: usize,
+    /// Bytes of the stack that may be taken from there.
+    stack_max: usize,
+    /// A bound was reached. What the parser returns then counts for nothing, also where it took the error for a wrong
+    /// guess and went on.
+    is_exhausted: Cell<bool>,
 }
 
 impl Bounded {
-    pub(super) fn new(steps: usize) -> Self {
-        Self { inner: SnowflakeDialect, steps: Cell::new(steps) }
+    pub(super) fn new(steps: usize, stack_max: usize) -> Self {
+        Self {
+            inner: SnowflakeDialect,
+            steps: Cell::new(steps),
+            stack_begin: stack_address(),
+            stack_max,
+            is_exhausted: Cell::new(false),
+        }
     }
+
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.is_exhausted.get()
+    }
+
+    /// Counts a step; whether the parser may go on.
+    fn step(&self) -> bool {
+        let left = self.steps.get().checked_sub(1);
+        let depth = self.stack_begin.saturating_sub(stack_address());
+        match left {
+            Some(left) if depth <= self.stack_max => self.steps.set(left),
+            _ => self.is_exhausted.set(true),
+        }
+        !self.is_exhausted.get()
+    }
+}
+
+/// About where the stack is now.
+#[inline(never)]
+fn stack_address() -> usize {
+    let here = 0u8;
+    std::ptr::from_ref(std::hint::black_box(&here)).addr()
 }
 
 /// Whether `PRIOR a` comes next, which the parser knows in some places only.
@@ -128,12 +164,11 @@ impl Dialect for Bounded {
         self.inner.identifier_quote_style(identifier)
     }
 
-    /// Called where an expression begins. The error is the one that the parser does not take for a wrong guess.
+    /// Called where an expression begins. The error is the one that the parser mostly does not take for a wrong guess.
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
-        let Some(left) = self.steps.get().checked_sub(1) else {
+        if !self.step() {
             return Some(Err(ParserError::RecursionLimitExceeded));
-        };
-        self.steps.set(left);
+        }
         if !is_prior(parser) {
             return None;
         }
@@ -162,7 +197,7 @@ impl Dialect for Bounded {
     }
 
     fn is_table_factor(&self, keyword: &Keyword, parser: &mut Parser<'_>) -> bool {
-        self.inner.is_table_factor(keyword, parser)
+        self.step() && self.inner.is_table_factor(keyword, parser)
     }
 
     fn get_reserved_keywords_for_select_item_operator(&self) -> &[Keyword] {

@@ -45,7 +45,7 @@ pub(crate) fn read(tokens: &[Tok<'_>], out: &mut Statement) {
     outline::read(tokens, out);
     let extent = Extent::of(tokens);
     let found = if extent.is_within(&IN_PLACE) {
-        stack::in_place(|| look(tokens, IN_PLACE.recursion))
+        stack::in_place(|| look(tokens, IN_PLACE.stack_bytes))
     } else if let Err(cap) = extent.check(&ON_LARGE_STACK) {
         return out.miss(cap);
     } else {
@@ -53,7 +53,7 @@ pub(crate) fn read(tokens: &[Tok<'_>], out: &mut Statement) {
     };
     let found = match found {
         Some(found) if !found.was_too_deep => Some(found),
-        _ => stack::on_large_stack(|| look(tokens, ON_LARGE_STACK.recursion)),
+        _ => stack::on_large_stack(|| look(tokens, ON_LARGE_STACK.stack_bytes)),
     };
     match found {
         Some(looked) => add(looked.found, out),
@@ -64,11 +64,11 @@ pub(crate) fn read(tokens: &[Tok<'_>], out: &mut Statement) {
 /// What one look at a query gives.
 struct Looked {
     found: Found,
-    /// More recursion would have been needed.
+    /// More stack would have been needed.
     was_too_deep: bool,
 }
 
-fn look(tokens: &[Tok<'_>], recursion: usize) -> Looked {
+fn look(tokens: &[Tok<'_>], stack_max: usize) -> Looked {
     let mut found = Found::default();
     let translation = mend::mend(tokens, &mut found);
     let mut was_too_deep = false;
@@ -76,7 +76,7 @@ fn look(tokens: &[Tok<'_>], recursion: usize) -> Looked {
         found.miss(format!("a query of more than {PARSED_MAX} tokens"));
         return Looked { found, was_too_deep };
     }
-    match parse::parse(translation, recursion) {
+    match parse::parse(translation, stack_max) {
         Ok(statement) => visit::visit(&statement, &mut found),
         Err(parse::ParseError::TooDeep) => {
             was_too_deep = true;

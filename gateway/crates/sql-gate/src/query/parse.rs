@@ -1,7 +1,7 @@
 //! One call of the parser.
 
 use sqlparser::ast::Statement;
-use sqlparser::parser::{Parser, ParserError};
+use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::dialect::Bounded;
@@ -13,21 +13,22 @@ const STEPS_A_TOKEN: usize = 64;
 /// Why there is no tree.
 #[derive(Debug)]
 pub(super) enum ParseError {
-    /// The bound of recursion or of steps was reached.
+    /// The bound of the stack or of steps was reached.
     TooDeep,
     /// Our token at which the parser gave up.
     Unexpected(usize),
 }
 
 /// Parses a query or DML.
-pub(super) fn parse(translation: Translation, recursion: usize) -> Result<Statement, ParseError> {
-    let dialect = Bounded::new(translation.tokens.len().saturating_mul(STEPS_A_TOKEN));
+pub(super) fn parse(translation: Translation, stack_max: usize) -> Result<Statement, ParseError> {
+    let dialect = Bounded::new(translation.tokens.len().saturating_mul(STEPS_A_TOKEN), stack_max);
     let mut parser =
-        Parser::new(&dialect).with_recursion_limit(recursion).with_tokens_with_locations(translation.tokens);
-    let parsed = parser.parse_statement().map_err(|error| match error {
-        ParserError::RecursionLimitExceeded => ParseError::TooDeep,
-        ParserError::ParserError(_) | ParserError::TokenizerError(_) => ParseError::Unexpected(at(&parser)),
-    })?;
+        Parser::new(&dialect).with_recursion_limit(usize::MAX).with_tokens_with_locations(translation.tokens);
+    let parsed = parser.parse_statement();
+    if dialect.is_exhausted() {
+        return Err(ParseError::TooDeep);
+    }
+    let parsed = parsed.map_err(|_| ParseError::Unexpected(at(&parser)))?;
     if parser.peek_token_ref().token == Token::EOF {
         Ok(parsed)
     } else {
