@@ -32,7 +32,8 @@ fn load(text: &str, dialect: Dialect, defaults: &[&str]) -> Cases {
         policies.insert(name.clone(), policy(settings.as_table().expect("settings"), dialect));
     }
     let groups = file.remove("group").expect("groups");
-    let cases: Vec<Case> = groups.as_array().expect("groups").iter().flat_map(|group| cases_of(group, &defaults)).collect();
+    let cases: Vec<Case> =
+        groups.as_array().expect("groups").iter().flat_map(|group| cases_of(group, &defaults)).collect();
     assert!(file.is_empty(), "unknown keys: {file:?}");
     let mut seen = HashSet::new();
     for case in &cases {
@@ -175,7 +176,8 @@ fn attempts_are_refused_for_their_reason() {
 
 #[test]
 fn innocent_statements_pass() {
-    let cases = load(include_str!("data/innocents.toml"), Dialect::Snowflake, &["read-only", "databases", "denied"]);
+    let cases =
+        load(include_str!("data/innocents.toml"), Dialect::Snowflake, &["read-only", "databases", "denied"]);
     assert!(cases.cases.len() >= 400, "{} innocent statements", cases.cases.len());
     let (count, wrong) = wrong(&cases, Dialect::Snowflake, |_, verdict| verdict.is_ok());
     assert_eq!(count, 0, "of {} innocent statements:\n{wrong}", cases.cases.len());

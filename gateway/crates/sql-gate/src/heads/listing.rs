@@ -120,6 +120,8 @@ fn read_clauses(cursor: &mut Cursor<'_, '_>, rows: Rows, out: &mut Statement) {
         } else if cursor.eat_word("LIMIT") {
             let is_number = matches!(cursor.take(), Some(Token::Number(_)));
             is_number && (!cursor.eat_word("FROM") || text(cursor))
+        } else if cursor.eat_words(&["FOR", "METRIC"]) {
+            cursor.name().is_some()
         } else if cursor.eat_words(&["WITH", "PRIVILEGES"]) {
             skip_words(cursor)
         } else if cursor.eat_word("IN") || cursor.eat_word("FROM") || cursor.eat_word("FOR") {

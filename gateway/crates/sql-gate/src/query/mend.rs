@@ -181,7 +181,13 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
 
     /// `FROM '@stage/path'`
     fn stage_in_text(&mut self, text: &str) -> bool {
-        if !self.is_behind_from() {
+        // EXTRACT, TRIM, SUBSTRING and IS DISTINCT have a FROM, too.
+        let is_distinct = self
+            .at
+            .checked_sub(2)
+            .and_then(|at| self.token(at))
+            .is_some_and(|before| before.is_word("DISTINCT"));
+        if !self.is_behind_from() || !text.starts_with('@') || is_distinct {
             return false;
         }
         self.found.stage_in_text(text);
