@@ -55,7 +55,7 @@ pub enum Cut {
 ///
 /// The text of all cells is one buffer: a large result is a few large blocks of memory, which go back to the
 /// system, and not many small ones.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Collector {
     caps: Caps,
     columns: Vec<String>,

@@ -101,7 +101,7 @@ pub struct Request {
 }
 
 /// The result of a request that succeeded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Completion {
     /// The columns and the rows within the caps.
     pub rows: Collector,

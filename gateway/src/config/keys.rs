@@ -223,6 +223,11 @@ keys! {
     WAIT_TIMEOUT = pool.wait_timeout_ms: Kind::integer(1, 3_600_000), default Fallback::Integer(30_000);
     /// Milliseconds after which an unused connection above the minimum is closed.
     IDLE_TIMEOUT = pool.idle_timeout_ms: Kind::integer(1_000, 86_400_000), default Fallback::Integer(300_000);
+    /// Milliseconds without an answer after which an idle connection is asked whether it still works: on a schedule,
+    /// and before a statement runs on it. One that does not is closed.
+    CHECK_AFTER = pool.check_after_ms: Kind::integer(1_000, 86_400_000), default Fallback::Integer(60_000);
+    /// Milliseconds after which a connection is closed, as soon as nobody uses it and it holds nothing of anybody's.
+    MAX_AGE = pool.max_age_ms: Kind::integer(1_000, 604_800_000), default Fallback::Integer(14_400_000);
 
     /// The most rows in one result, even if the client asks for more.
     ROWS_MAX = limits.rows_max: Kind::integer(1, 1_000_000), default Fallback::Integer(10_000), narrows AtMost;

@@ -88,6 +88,12 @@ pub struct PoolConfig {
     /// Life of an unused connection above the minimum. In milliseconds: `pool.idle_timeout_ms`, 1000 to
     /// 86400000.
     pub idle_timeout: Duration,
+    /// Silence after which a connection is asked whether it works. In milliseconds: `pool.check_after_ms`, 1000 to
+    /// 86400000.
+    pub check_after: Duration,
+    /// Age at which a connection is closed when nobody uses it. In milliseconds: `pool.max_age_ms`, 1000 to
+    /// 604800000.
+    pub max_age: Duration,
 }
 
 /// `[limits]`: limits on the cost and result of one statement.
@@ -275,6 +281,8 @@ impl PoolConfig {
             connections_max: count(settings, &keys::CONNECTIONS_MAX),
             wait_timeout: milliseconds(settings, &keys::WAIT_TIMEOUT),
             idle_timeout: milliseconds(settings, &keys::IDLE_TIMEOUT),
+            check_after: milliseconds(settings, &keys::CHECK_AFTER),
+            max_age: milliseconds(settings, &keys::MAX_AGE),
         }
     }
 }

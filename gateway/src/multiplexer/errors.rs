@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
-use crate::backend::{BackendError, ErrorKind};
+use crate::backend::{BackendError, ErrorKind, Held};
 
 /// No slot came free in time.
 pub(super) fn all_busy(limit: usize, waited: Duration) -> BackendError {
@@ -54,4 +54,123 @@ pub(super) fn did_not_stop() -> BackendError {
     );
     BackendError::new(ErrorKind::Unavailable, message)
         .with_next_step("check whether it took effect before you run it again")
+}
+
+/// Why what a session held is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The session did not use it for as long as it may.
+    Idle(Duration),
+    /// The connection broke, or its server session is lost.
+    Broken,
+    /// A statement on it did not stop.
+    Unstopped,
+    /// A request on it ended before its statement.
+    Abandoned,
+}
+
+impl Loss {
+    /// What the session's next request is told; nothing of it runs.
+    pub(super) fn error(self, held: &Held, profile: &str) -> BackendError {
+        let why = match self {
+            Self::Idle(idle) => {
+                format!("it was idle for {} ms (pin_idle_ms of profile `{profile}`)", idle.as_millis())
+            }
+            Self::Broken => "its connection broke".to_owned(),
+            Self::Unstopped => "a statement on its connection did not stop, so that was closed".to_owned(),
+            Self::Abandoned => {
+                "a request on its connection ended before its statement, so that was closed".to_owned()
+            }
+        };
+        let rolled_back = if held.transaction { "; what was not committed is rolled back" } else { "" };
+        let message = format!(
+            "this session has lost what it held ({held}): {why}{rolled_back}. Nothing of this statement ran"
+        );
+        let next_step = match self {
+            Self::Idle(_) => {
+                "begin again from where that was made, or raise `pin_idle_ms` in the profile; this is said once"
+            }
+            _ => "begin again from where that was made; this is said once",
+        };
+        BackendError::new(ErrorKind::StateLost, message).with_next_step(next_step)
+    }
+}
+
+/// A statement that makes state, where no session has a connection to itself.
+pub(super) fn no_state(profile: &str) -> BackendError {
+    let message = format!(
+        "the statement makes state on its connection (a transaction, temporary objects, variables or parameters), \
+         which `isolation = \"relaxed\"` of profile `{profile}` does not keep"
+    );
+    BackendError::new(ErrorKind::Refused, message).with_next_step(format!(
+        "do without it (one statement can be a transaction of its own: `use_transaction`), or set \
+         `isolation = \"moderate\"` in [profiles.{profile}]"
+    ))
+}
+
+/// A session cannot have a connection to itself where there is only one.
+pub(super) fn no_own(limit: usize, configured: usize) -> BackendError {
+    let why = if configured > 1 {
+        format!("the backend opens only {limit} at once")
+    } else {
+        "`connections_max` under [pool] is 1".to_owned()
+    };
+    let message = format!(
+        "the statement needs a connection that its session has to itself, but {why}, and at least one always stays \
+         for everybody else"
+    );
+    let next_step = if configured > 1 {
+        "try again later, or do without state (one statement can be a transaction of its own: `use_transaction`)"
+    } else {
+        "raise `connections_max` under [pool], or do without state (one statement can be a transaction of its own: \
+         `use_transaction`)"
+    };
+    BackendError::new(ErrorKind::Refused, message).with_next_step(next_step)
+}
+
+/// All connections that sessions may have to themselves are taken.
+pub(super) fn all_pinned(pins: usize, oldest: Duration, waited: Duration) -> BackendError {
+    let message = format!(
+        "the statement needs a connection that its session has to itself, and none came free within {} ms: \
+         sessions hold {pins} of them, the oldest for {} s",
+        waited.as_millis(),
+        oldest.as_secs()
+    );
+    BackendError::new(ErrorKind::Busy, message).with_next_step(
+        "try again; one comes free when its session commits, ends, or is idle for `pin_idle_ms`. `snowgate sessions` \
+         shows who has them; `connections_max` under [pool] bounds them (one is always left to everybody else)",
+    )
+}
+
+/// Too many requests of one session wait for its own connection.
+pub(super) fn own_queue_full(requests_max: usize) -> BackendError {
+    let message =
+        format!("{requests_max} requests of this session run on its own connection or wait for it already");
+    BackendError::new(ErrorKind::Busy, message)
+        .with_next_step("wait for their answers: they run one after the other")
+}
+
+/// A transaction of one statement within one of the session.
+pub(super) fn in_transaction() -> BackendError {
+    BackendError::new(
+        ErrorKind::Refused,
+        "this session has a transaction open, so `use_transaction` and `auto_commit` cannot begin another",
+    )
+    .with_next_step(
+        "leave these arguments out: the statement runs in the open transaction; or COMMIT or ROLLBACK first",
+    )
+}
+
+/// A run that several requests waited for did not end.
+pub(super) fn shared_run_failed() -> BackendError {
+    BackendError::new(ErrorKind::Unavailable, "the statement ended without a result: its task failed")
+        .with_next_step("run it again; the log has the cause")
+}
+
+/// The request does not wait any more for a run that others wait for.
+pub(super) fn left_shared_run() -> BackendError {
+    BackendError::new(
+        ErrorKind::Cancelled,
+        "the request was cancelled; the same statement goes on for other sessions that asked for it",
+    )
 }

@@ -1,25 +1,38 @@
 //! The connection multiplexer: many sessions' requests over few connections.
 //!
-//! A [`Pool`] is the way to one backend: a request leases a connection (`manager` opens them for `deadpool`)
-//! for as long as it runs and no longer, and needs one of the pool's `slots` for it. The [`Multiplexer`] is
+//! A [`Pool`] is the way to one backend. A request leases a connection for as long as it runs (`shared_run`), or runs
+//! on the one that its session has to itself (`owned_run`); the same read of several sessions may run once
+//! (`flights`). `desk` hands connections out and takes them back, `choice` says which, `board` knows where each is,
+//! `slots` bounds how many are in use, `manager` opens them for `deadpool`, and `upkeep` looks after what is idle. The [`Multiplexer`] is
 //! what is above all pools: one for each connection of the config, opened when first used.
 
+mod board;
+mod choice;
+mod desk;
 mod errors;
+mod flights;
 mod manager;
+mod owned_run;
 mod pool;
+mod running;
+mod shared_run;
 mod slots;
 mod stop;
 mod terms;
+mod upkeep;
 mod views;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use errors::stopped_while_waiting;
-pub use pool::{Pool, PoolStatus, RunTimes};
+pub use pool::{Pool, PoolStatus};
+pub use shared_run::RunTimes;
 pub use stop::StopReason;
 pub use terms::Terms;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 pub use views::{ClosedCounts, LeaseView, PinView, PoolCounters, SessionUse};
 
@@ -32,13 +45,15 @@ pub struct Multiplexer {
     config: PoolConfig,
     /// Filled by the first user of each connection; nothing is ever taken out.
     pools: Mutex<BTreeMap<String, Arc<Pool>>>,
+    /// Wakes [`Multiplexer::look_after`]: something is due earlier, or there is another pool.
+    wake: Arc<Notify>,
 }
 
 impl Multiplexer {
     /// A multiplexer over the connections in `registry`; nothing is opened yet. `config` applies to each pool
     /// by itself.
     pub fn new(registry: Registry, config: PoolConfig) -> Self {
-        Self { registry, config, pools: Mutex::default() }
+        Self { registry, config, pools: Mutex::default(), wake: Arc::default() }
     }
 
     /// The pool of `connection`. The first user opens its backend, which may take as long as the files behind
@@ -54,7 +69,8 @@ impl Multiplexer {
         let mut pools = self.lock();
         let pool = pools
             .entry(connection.to_owned())
-            .or_insert_with(|| Arc::new(Pool::new(connection, backend, self.config.clone())));
+            .or_insert_with(|| Arc::new(Pool::new(connection, backend, self.config.clone(), &self.wake)));
+        self.wake.notify_one();
         Ok(Arc::clone(pool))
     }
 
@@ -63,14 +79,19 @@ impl Multiplexer {
         self.lock().iter().map(|(name, pool)| (name.clone(), Arc::clone(pool))).collect()
     }
 
-    /// Closes idle connections above each pool's minimum, until dropped. Pools that are opened later are
-    /// included.
-    pub async fn reap_idle(&self) {
-        let mut interval = tokio::time::interval(self.config.idle_timeout / 2);
+    /// Looks after the connections of all pools, also of those that are opened later, until dropped: closes what is
+    /// idle or old, asks what is silent whether it works, and takes from sessions what they do not use.
+    pub async fn look_after(&self) {
         loop {
-            interval.tick().await;
-            for (_, pool) in self.opened() {
-                pool.close_idle();
+            let pools = self.opened();
+            for (_, pool) in &pools {
+                pool.look_after().await;
+            }
+            let next = pools.iter().map(|(_, pool)| pool.plan()).min();
+            drop(pools);
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = sleep_until(next) => {}
             }
         }
     }
@@ -90,6 +111,14 @@ impl Multiplexer {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Pool>>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sleeps until `moment`; for ever where there is none.
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -7,26 +7,24 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool::managed::{self, Object, PoolError, TimeoutType, Timeouts};
-use tokio::time::Instant;
+use deadpool::managed::{self, Timeouts};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
+use super::desk::{Desk, Wanted};
 use super::errors;
+use super::flights::Flights;
 use super::manager::Manager;
-use super::slots::{SlotPermit, Slots};
-use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
+use super::owned_run::{self, Prepared, Route, Turn};
+use super::shared_run::{self, RunTimes, unfetched};
+use super::stop::{CONNECT_TIMEOUT, RESET_TIMEOUT, STOP_TIMEOUT, StopReason};
 use super::terms::Terms;
-use super::views::{LeaseView, PinView, PoolCounters, SessionUse};
-use crate::backend::{Backend, BackendError, Completion, ErrorKind, Held, Place, Request};
-use crate::config::PoolConfig;
+use super::views::{CloseReason, LeaseView, PinView, PoolCounters, SessionUse};
+use crate::backend::{Backend, BackendError, Completion, Context, Held, Place, Request};
+use crate::config::{IsolationLevel, PoolConfig};
 
-/// How long a request took, for the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RunTimes {
-    /// Waiting for a connection: for a slot, and for one to be opened.
-    pub waited: Duration,
-    /// Running on it; `None`: it got none.
-    pub ran: Option<Duration>,
-}
+/// How much longer than one reset a pool waits at its end for all that is being reset.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How the pool is used, for `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +33,8 @@ pub struct PoolStatus {
     pub open: usize,
     /// Connections open and not leased.
     pub idle: usize,
+    /// Connections that sessions have to themselves.
+    pub pinned: usize,
     /// Requests waiting for a connection.
     pub waiting: usize,
     /// Connections open at once, at most.
@@ -45,25 +45,18 @@ pub struct PoolStatus {
 pub struct Pool {
     place: Place,
     backend: Arc<dyn Backend>,
-    connections: managed::Pool<Manager>,
-    slots: Slots,
-    config: PoolConfig,
-}
-
-/// A connection for one request. Its slot comes free after the connection is back: fields are dropped in
-/// order.
-struct Lease {
-    pooled: Object<Manager>,
-    _slot: SlotPermit,
+    desk: Arc<Desk>,
+    flights: Arc<Flights>,
 }
 
 impl Pool {
-    /// A pool without open connections, for the connection `name` of the config.
+    /// A pool without open connections, for the connection `name` of the config. `wake` is notified where something
+    /// is to be looked after.
     ///
     /// # Panics
     /// Never: the pool is built with the runtime that its time-outs need.
-    pub(super) fn new(name: &str, backend: Arc<dyn Backend>, config: PoolConfig) -> Self {
-        let connections = managed::Pool::builder(Manager::new(name, Arc::clone(&backend)))
+    pub(super) fn new(name: &str, backend: Arc<dyn Backend>, config: PoolConfig, wake: &Arc<Notify>) -> Self {
+        let opener = managed::Pool::builder(Manager::new(name, Arc::clone(&backend)))
             .max_size(config.connections_max)
             .runtime(deadpool::Runtime::Tokio1)
             .timeouts(Timeouts {
@@ -73,9 +66,9 @@ impl Pool {
             })
             .build()
             .expect("a runtime is given");
-        let slots = Slots::new(config.connections_max);
         let place = Place::of(name, &*backend);
-        Self { place, backend, connections, slots, config }
+        let desk = Arc::new(Desk::new(opener, config, Arc::clone(wake)));
+        Self { place, backend, desk, flights: Arc::default() }
     }
 
     /// Where contexts of its requests belong to.
@@ -93,54 +86,67 @@ impl Pool {
     /// # Errors
     /// The backend does not open one.
     pub async fn open_minimum(&self) -> Result<(), BackendError> {
-        let mut leases = Vec::new();
-        for _ in 0..self.config.connections_min {
-            leases.push(self.lease().await?);
+        let (nobody, context) = (Arc::from(""), Context::default());
+        let deadline = Instant::now() + self.desk.config.wait_timeout;
+        let mut opened = Vec::new();
+        for _ in 0..self.desk.config.connections_min {
+            let wanted = Wanted { session: &nobody, request: 0, context: &context };
+            opened.push(self.desk.hand_out(&wanted, deadline).await?);
+        }
+        for handed in opened {
+            self.desk.board().end_lease(handed.lease);
+            self.desk.give_back(handed.connection, handed.context, None);
         }
         Ok(())
     }
 
     /// Closes connections above the minimum that were last leased `idle_timeout` ago or earlier, and are not
     /// in use.
+    #[cfg(test)]
     pub(super) fn close_idle(&self) {
-        let mut spare = self.connections.status().size.saturating_sub(self.config.connections_min);
-        self.connections.retain(|pooled, _| {
-            let keep = spare == 0 || pooled.leased_at().elapsed() < self.config.idle_timeout;
-            spare -= usize::from(!keep);
-            keep
-        });
+        self.desk.close_idle();
+    }
+
+    /// Does what is due while nobody asks for anything.
+    pub(super) async fn look_after(&self) {
+        self.desk.look_after().await;
+    }
+
+    /// When something is due next.
+    pub(super) fn plan(&self) -> Instant {
+        self.desk.plan()
     }
 
     /// How the pool is used now.
     pub fn status(&self) -> PoolStatus {
-        let status = self.connections.status();
+        let board = self.desk.board();
         PoolStatus {
-            open: status.size,
-            idle: status.available,
-            waiting: self.slots.waiting(),
-            limit: self.slots.limit(),
+            open: self.desk.opener.status().size,
+            idle: board.idle.len(),
+            pinned: board.pins().len(),
+            waiting: self.desk.slots.waiting() + self.desk.rooms.waiting(),
+            limit: self.desk.slots.limit(),
         }
     }
 
     /// What it has done so far.
     pub fn counters(&self) -> PoolCounters {
-        PoolCounters::default()
+        self.desk.board().counters
     }
 
     /// The uses of connections that go on now.
     pub fn leases(&self) -> Vec<LeaseView> {
-        Vec::new()
+        self.desk.board().leases()
     }
 
-    /// The connections that sessions have to themselves.
+    /// The connections that sessions have to themselves, the oldest first.
     pub fn pins(&self) -> Vec<PinView> {
-        Vec::new()
+        self.desk.board().pins()
     }
 
     /// How `session` uses the pool; `None`: not at all.
     pub fn use_of(&self, session: &str) -> Option<SessionUse> {
-        let _ = session;
-        None
+        self.desk.board().use_of(session)
     }
 
     /// What the connection holds that `session` has to itself; `None`: nothing.
@@ -148,9 +154,10 @@ impl Pool {
         self.use_of(session)?.pin.filter(|held| !held.is_empty())
     }
 
-    /// The session ends: what it holds is rolled back and removed, and nothing of it is remembered.
+    /// The session ends: what it holds is rolled back and removed, and nothing of it is remembered. What still runs
+    /// for it ends first. Returns at once.
     pub fn release(&self, session: &str) {
-        let _ = session;
+        self.desk.release(session);
     }
 
     /// Runs `request` on a connection.
@@ -178,105 +185,72 @@ impl Pool {
         stop: impl Future<Output = StopReason> + Send,
         times: &mut RunTimes,
     ) -> Result<Completion, BackendError> {
-        let _ = terms;
-        let began = Instant::now();
         let mut stop = pin!(stop);
-        let leased = tokio::select! {
+        if terms.level == IsolationLevel::Relaxed && terms.makes_state {
+            return Err(errors::no_state(&terms.profile));
+        }
+        tokio::select! {
+            biased;
+            stop = &mut stop => {
+                let error = errors::stopped_while_waiting(stop, request.earlier.as_deref());
+                return Err(unfetched(error, &request));
+            }
+            () = std::future::ready(()) => {}
+        }
+        match owned_run::route(&self.desk, &request, terms)? {
+            Route::Own(turn) => self.run_in_turn(turn, request, terms, stop, times).await,
+            Route::Shared(session) => {
+                let joins = terms.level == IsolationLevel::Relaxed
+                    && terms.is_repeatable
+                    && request.earlier.is_none();
+                if joins {
+                    return self.flights.run(&self.desk, request, &session, terms, stop, times).await;
+                }
+                shared_run::run(&self.desk, request, &session, terms.lease_idle, stop, times).await
+            }
+        }
+    }
+
+    /// Runs `request` on the connection that its session has to itself, if it needs one when its turn comes.
+    async fn run_in_turn(
+        &self,
+        turn: Turn,
+        request: Request,
+        terms: &Terms,
+        mut stop: Pin<&mut impl Future<Output = StopReason>>,
+        times: &mut RunTimes,
+    ) -> Result<Completion, BackendError> {
+        let began = Instant::now();
+        let prepared = tokio::select! {
             biased;
             stop = &mut stop => Err(errors::stopped_while_waiting(stop, request.earlier.as_deref())),
-            lease = self.lease() => lease,
+            prepared = turn.prepare(&request, terms) => prepared,
         };
-        times.waited = began.elapsed();
-        let lease = leased.map_err(|error| match &request.earlier {
-            Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
-            _ => error,
-        })?;
-        let began = Instant::now();
-        let done = lease.run(request, stop).await;
-        times.ran = Some(began.elapsed());
-        done
+        times.waited += began.elapsed();
+        match prepared.map_err(|error| unfetched(error, &request))? {
+            Prepared::Unneeded(session) => {
+                shared_run::run(&self.desk, request, &session, terms.lease_idle, stop, times).await
+            }
+            Prepared::Ready(lease) => {
+                let begun = Instant::now();
+                let done = lease.run(request, stop).await;
+                times.ran = Some(begun.elapsed());
+                done
+            }
+        }
     }
 
-    /// Closes the connections that are not leased, and tells the backend that the gateway shuts down.
+    /// Closes the connections that are not leased, rolls back what sessions hold, and tells the backend that the
+    /// gateway shuts down.
     pub(super) async fn close(&self) {
-        self.connections.close();
+        self.desk.board().is_closed = true;
+        self.desk.close_every(CloseReason::Ended);
+        self.desk.expire_own(Instant::now(), true);
+        self.desk.opener.close();
+        self.desk.tasks.close();
+        if timeout(RESET_TIMEOUT + CLOSE_TIMEOUT, self.desk.tasks.wait()).await.is_err() {
+            tracing::warn!(connections = self.desk.tasks.len(), "some connections were not reset in time");
+        }
         self.backend.close().await;
-    }
-
-    async fn lease(&self) -> Result<Lease, BackendError> {
-        let deadline = Instant::now() + self.config.wait_timeout;
-        loop {
-            let wait = deadline.saturating_duration_since(Instant::now());
-            let slot = self.slots.acquire(wait).await.ok_or_else(|| self.all_busy())?;
-            match self.try_lease().await {
-                Ok(pooled) => return Ok(Lease { pooled, _slot: slot }),
-                Err(error) if error.kind == ErrorKind::Exhausted && Instant::now() < deadline => {
-                    let connections = self.slots.retire(slot);
-                    tracing::info!(
-                        connections,
-                        "the backend opens no more connections; requests share the open ones"
-                    );
-                }
-                Err(error) if error.kind == ErrorKind::Exhausted => return Err(self.all_busy()),
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    async fn try_lease(&self) -> Result<Object<Manager>, BackendError> {
-        self.connections.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error,
-            PoolError::Timeout(TimeoutType::Wait) => self.all_busy(),
-            PoolError::Timeout(TimeoutType::Create) => errors::connect_timed_out(),
-            other => BackendError::new(ErrorKind::Unavailable, format!("cannot get a connection: {other}")),
-        })
-    }
-
-    fn all_busy(&self) -> BackendError {
-        errors::all_busy(self.slots.limit(), self.config.wait_timeout)
-    }
-}
-
-impl Lease {
-    /// Runs `request` to its end, which `stop` or its time-out may bring about earlier. A connection whose
-    /// statement does not stop is closed.
-    async fn run(
-        mut self,
-        request: Request,
-        stop: Pin<&mut impl Future<Output = StopReason>>,
-    ) -> Result<Completion, BackendError> {
-        let timeout = request.timeout;
-        let canceller = self.pooled.connection.canceller();
-        let mut running = self.pooled.connection.run(request);
-        let stopped = tokio::select! {
-            biased;
-            done = &mut running => return done,
-            stop = stop => {
-                match stop {
-                    StopReason::Cancel => canceller.cancel(),
-                    StopReason::Detach => canceller.detach(),
-                }
-                errors::cancelled()
-            }
-            () = tokio::time::sleep(timeout) => {
-                canceller.cancel();
-                errors::timed_out(timeout)
-            }
-        };
-        match tokio::time::timeout(STOP_TIMEOUT, running).await {
-            // It took effect before the stop reached it.
-            Ok(Ok(done)) => Ok(done),
-            // It is not known, or not yet, whether it took effect: the caller must learn that.
-            Ok(Err(error)) if error.leaves_outcome_open() => Err(error),
-            Ok(Err(_)) => Err(stopped),
-            Err(_) => {
-                tracing::error!(
-                    timeout_ms = STOP_TIMEOUT.as_millis(),
-                    "a statement did not stop when cancelled; closing its connection"
-                );
-                drop(Object::take(self.pooled));
-                Err(errors::did_not_stop())
-            }
-        }
     }
 }

@@ -47,6 +47,18 @@ impl Slots {
         permit.ok()?.ok().map(SlotPermit)
     }
 
+    /// A slot, if one is free and nobody waits for it.
+    pub(super) fn try_acquire(&self) -> Option<SlotPermit> {
+        Arc::clone(&self.free).try_acquire_owned().ok().map(SlotPermit)
+    }
+
+    /// Removes free slots until there are `limit`, or none is free.
+    pub(super) fn lower(&self, to: usize) {
+        let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        let surplus = limit.saturating_sub(to);
+        *limit -= self.free.forget_permits(surplus);
+    }
+
     /// Removes the slot of `permit` and all free ones, but never the last. Returns how many are left.
     pub(super) fn retire(&self, permit: SlotPermit) -> usize {
         let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,3 +16,9 @@ pub enum StopReason {
     /// The gateway shuts down, and the next one is asked for the same request.
     Detach,
 }
+
+/// How long a connection may take to answer that it works.
+pub(super) const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to roll back and remove what a session left on it.
+pub(super) const RESET_TIMEOUT: Duration = Duration::from_secs(5);

@@ -22,7 +22,7 @@ pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener) -> GatewayLock {
     let (shared, connections) = (&mcp.shared, TaskTracker::new());
     tokio::select! {
         () = accept(mcp, &listener, &connections) => {}
-        () = shared.multiplexer.reap_idle() => {}
+        () = shared.multiplexer.look_after() => {}
         () = watchers::keep_sessions(shared) => {}
         () = watchers::watch_idleness(shared) => {}
         () = watchers::watch_for_newer_build(shared) => {}

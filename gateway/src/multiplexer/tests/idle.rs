@@ -22,7 +22,7 @@ async fn idle_connections_above_the_minimum_are_closed_after_the_idle_timeout() 
     let fake = FakeBackend::new();
     let multiplexer = Arc::new(Multiplexer::new(fake.registry("fake"), keeping_one()));
     let reaping = Arc::clone(&multiplexer);
-    let reaper = tokio::spawn(async move { reaping.reap_idle().await });
+    let reaper = tokio::spawn(async move { reaping.look_after().await });
     settle().await;
     // A pool that is opened after the reaper began.
     open_two(&fake, &multiplexer.pool("fake").await.unwrap()).await;

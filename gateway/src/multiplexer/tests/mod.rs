@@ -24,7 +24,14 @@ type Outcome = Result<Completion, BackendError>;
 
 /// `[pool]` with at most `connections_max` connections.
 fn config(connections_max: usize) -> PoolConfig {
-    PoolConfig { connections_min: 0, connections_max, wait_timeout: seconds(10), idle_timeout: seconds(600) }
+    PoolConfig {
+        connections_min: 0,
+        connections_max,
+        wait_timeout: seconds(10),
+        idle_timeout: seconds(600),
+        check_after: seconds(3_600),
+        max_age: seconds(86_400),
+    }
 }
 
 fn seconds(seconds: u64) -> Duration {
@@ -37,7 +44,7 @@ fn pool(fake: &FakeBackend, connections_max: usize) -> Arc<Pool> {
 }
 
 fn pool_with(fake: &FakeBackend, config: PoolConfig) -> Arc<Pool> {
-    Arc::new(Pool::new("fake", Arc::new(fake.clone()), config))
+    Arc::new(Pool::new("fake", Arc::new(fake.clone()), config, &Arc::default()))
 }
 
 /// Runs `sql` to its end.
@@ -76,5 +83,5 @@ fn value(outcome: &Outcome) -> &str {
 }
 
 fn status(open: usize, idle: usize, waiting: usize, limit: usize) -> PoolStatus {
-    PoolStatus { open, idle, waiting, limit }
+    PoolStatus { open, idle, waiting, limit, pinned: 0 }
 }
