@@ -75,7 +75,14 @@ impl Reading {
 
     /// The tokens of `sql`.
     pub fn tokens(self, sql: &str) -> Tokens<'_> {
-        Tokens { rest: sql, length: sql.len(), reading: self, is_in_path: false, begin: 0 }
+        Tokens {
+            rest: sql,
+            length: sql.len(),
+            reading: self,
+            is_in_path: false,
+            begin: 0,
+            is_ambiguous: false,
+        }
     }
 }
 
@@ -90,14 +97,27 @@ pub struct Tokens<'a> {
     is_in_path: bool,
     /// Where the last token begins, in bytes.
     begin: usize,
+    /// See `is_ambiguous`.
+    is_ambiguous: bool,
 }
 
 impl<'a> Tokens<'a> {
+    /// Whether what was read until now can be read in another way too: only then can another [`Reading`] give other
+    /// tokens. Known of the default reading.
+    pub fn is_ambiguous(&self) -> bool {
+        self.is_ambiguous
+    }
+
+    /// Where the last token stands in the text, in bytes.
+    pub fn range(&self) -> Range<usize> {
+        self.begin..self.length - self.rest.len()
+    }
+
     /// Each token with where it stands in the text, in bytes.
     pub fn with_ranges(mut self) -> impl Iterator<Item = (Range<usize>, Token<'a>)> {
         std::iter::from_fn(move || {
             let token = self.next()?;
-            Some((self.begin..self.length - self.rest.len(), token))
+            Some((self.range(), token))
         })
     }
 
@@ -116,16 +136,27 @@ impl<'a> Tokens<'a> {
     /// Skips blanks and comments; `None`: a comment has no end.
     fn skip_blank(&mut self) -> Option<()> {
         loop {
+            // Most tokens: neither a blank nor a comment begins so.
+            if self
+                .rest
+                .as_bytes()
+                .first()
+                .is_some_and(|&byte| byte.is_ascii_graphic() && !matches!(byte, b'-' | b'/'))
+            {
+                return Some(());
+            }
             if !self.run(is_blank).is_empty() {
                 self.is_in_path = false;
             }
             let slashes = self.rest.starts_with("//") && !(self.is_in_path && self.reading.stage_paths);
+            self.is_ambiguous |= slashes && self.is_in_path;
             if slashes || self.rest.starts_with("--") {
                 let returns = self.reading.carriage_returns;
-                self.run(|c| c != '\n' && !(returns && c == '\r'));
+                let line = self.run(|c| c != '\n' && !(returns && c == '\r'));
+                self.is_ambiguous |= line.trim_end_matches('\r').contains('\r');
             } else if self.rest.starts_with("/*") {
                 let end = self.comment_end()?;
-                self.take(end);
+                self.is_ambiguous |= self.take(end)[2..].contains("/*");
             } else {
                 return Some(());
             }
@@ -175,7 +206,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn sign(&mut self, first: char) -> Token<'a> {
-        if self.rest.starts_with("->>") {
+        if first == '-' && self.rest.starts_with("->>") {
             self.take(3);
             return Token::Flow;
         }
@@ -290,6 +321,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_not_ambiguous_is_read_in_one_way(sql in "[-/*\r\n@ ab',(\"]{0,24}") {
+            let mut default = Reading::default().tokens(&sql);
+            let read: Vec<Token<'_>> = default.by_ref().collect();
+            if !default.is_ambiguous() {
+                for reading in Reading::of(&sql) {
+                    prop_assert_eq!(&reading.tokens(&sql).collect::<Vec<_>>(), &read, "{:?}", reading);
+                }
+            }
+        }
+
         #[test]
         fn any_text_is_read_to_its_end_in_every_way(sql in "\\PC{0,60}") {
             for reading in Reading::of(&sql) {

@@ -9,6 +9,9 @@ use crate::tokens::Tok;
 /// Bytes of a text that is parsed.
 pub(crate) const BYTES_MAX: usize = 1 << 20;
 
+/// Bytes of a text that is read in every way in which it can be; what is longer is of no known class.
+pub(crate) const AMBIGUOUS_BYTES_MAX: usize = 64 << 10;
+
 /// Tokens that are kept of a text.
 pub(crate) const TOKENS_MAX: usize = 250_000;
 
@@ -48,7 +51,7 @@ pub(crate) const IN_PLACE: Caps = Caps {
 
 /// What is read on a stack of its own.
 pub(crate) const ON_LARGE_STACK: Caps =
-    Caps { tokens: TOKENS_MAX, depth: 200, joins: 1000, chain: 20_000, stack_bytes: 128 << 20 };
+    Caps { tokens: TOKENS_MAX, depth: 200, joins: 1000, chain: 10_000, stack_bytes: 128 << 20 };
 
 /// How large a query is, in what makes a parser recurse.
 #[derive(Debug, Default)]

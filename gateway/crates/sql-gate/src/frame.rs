@@ -4,21 +4,27 @@ use std::collections::HashSet;
 
 use snowflake_tokens::{Reading, Token};
 
-use crate::caps::{BYTES_MAX, HEAD_TOKENS, PARTS_MAX, TOKENS_MAX};
+use crate::caps::{AMBIGUOUS_BYTES_MAX, BYTES_MAX, HEAD_TOKENS, PARTS_MAX, TOKENS_MAX};
 use crate::scan::Scan;
-use crate::tokens::{Tok, tokens};
+use crate::tokens::Tok;
 use crate::{Class, StateChange, Statement, heads, query};
+
+/// What is not understood of a text that has several readings.
+const AMBIGUOUS: &str = "a comment that can be read in more than one way";
 
 /// Reads `sql` in every way in which it can be read; what they differ in is the gravest, and not understood.
 pub(crate) fn read(sql: &str) -> Statement {
-    let mut readings = Reading::of(sql);
-    let first = readings.next().unwrap_or_default();
-    let mut statement = read_in(sql, first);
-    for other in readings {
-        let is_same = first.tokens(sql).eq(other.tokens(sql));
-        if !is_same {
-            merge(&mut statement, read_in(sql, other));
-            statement.miss("a comment that can be read in more than one way");
+    let first = Reading::default();
+    let (mut statement, is_ambiguous) = read_in(sql, first);
+    if is_ambiguous && sql.len() > AMBIGUOUS_BYTES_MAX {
+        statement.raise(Class::Unknown);
+        statement.miss(AMBIGUOUS);
+    } else if is_ambiguous {
+        for other in Reading::of(sql).filter(|other| *other != first) {
+            if !first.tokens(sql).eq(other.tokens(sql)) {
+                merge(&mut statement, read_in(sql, other).0);
+                statement.miss(AMBIGUOUS);
+            }
         }
     }
     statement
@@ -58,14 +64,25 @@ struct Split<'a> {
     over: Option<&'static str>,
     /// There are more parts than `PARTS_MAX`, so what the last ones do is not known.
     has_many_parts: bool,
+    /// The text can be read in more than one way.
+    is_ambiguous: bool,
 }
 
 impl<'a> Split<'a> {
     fn new(sql: &'a str, reading: Reading, scan: &mut Scan<'a>) -> Self {
         let over = (sql.len() > BYTES_MAX).then_some("a text of more than 1 MiB");
-        let mut split = Self { parts: vec![Vec::new()], has_several: false, over, has_many_parts: false };
+        let mut split = Self {
+            parts: vec![Vec::new()],
+            has_several: false,
+            over,
+            has_many_parts: false,
+            is_ambiguous: false,
+        };
         let (mut count, mut ended) = (0, false);
-        for tok in tokens(sql, reading) {
+        let mut tokens = reading.tokens(sql);
+        while let Some(token) = tokens.next() {
+            let range = tokens.range();
+            let tok = Tok { token, begin: range.start, end: range.end };
             count += 1;
             scan.note(tok.token);
             match tok.token {
@@ -82,6 +99,7 @@ impl<'a> Split<'a> {
             }
             split.keep(tok);
         }
+        split.is_ambiguous = tokens.is_ambiguous();
         if !split.has_several {
             split.drop_end();
         }
@@ -116,7 +134,8 @@ impl<'a> Split<'a> {
     }
 }
 
-fn read_in(sql: &str, reading: Reading) -> Statement {
+/// What a reading finds; whether there can be another.
+fn read_in(sql: &str, reading: Reading) -> (Statement, bool) {
     let mut scan = Scan::new(reading);
     let split = Split::new(sql, reading, &mut scan);
     let mut statement = match &split.parts[..] {
@@ -135,7 +154,7 @@ fn read_in(sql: &str, reading: Reading) -> Statement {
     }
     scan.add_to(&mut statement);
     drop_repeated_objects(&mut statement);
-    statement
+    (statement, split.is_ambiguous)
 }
 
 fn read_part(part: &[Tok<'_>], split: &Split<'_>) -> Statement {

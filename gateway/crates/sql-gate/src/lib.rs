@@ -19,8 +19,6 @@
 //! `EXPLAIN` *query*), in parentheses or not, then sets its own class with [`Statement::raise`]: a class only ever gets
 //! graver. `not_understood` keeps the first reason ([`Statement::miss`]).
 
-#![allow(dead_code)] // while its parts land
-
 mod caps;
 mod class;
 mod frame;

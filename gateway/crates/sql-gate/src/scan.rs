@@ -118,6 +118,10 @@ impl<'a> Scan<'a> {
 
     /// Looks at the next token.
     pub(crate) fn note(&mut self, token: Token<'a>) {
+        if self.is_plain(token) {
+            self.before = [self.before[1], token];
+            return;
+        }
         if std::mem::take(&mut self.swallows) {
             if token == Token::Close {
                 return;
@@ -148,6 +152,18 @@ impl<'a> Scan<'a> {
         }
         self.note_change(token);
         self.before = [self.before[1], token];
+    }
+
+    /// Whether `token` is one of many that no rule is about: values and signs.
+    fn is_plain(&self, token: Token<'a>) -> bool {
+        matches!(token, Token::Sign(_) | Token::Number(_) | Token::Semicolon)
+            && matches!(
+                self.before[1],
+                Token::Sign(_) | Token::Number(_) | Token::Semicolon | Token::Text(_) | Token::Close
+            )
+            && !self.swallows
+            && !self.is_at_begin
+            && self.sql == Sql::None
     }
 
     /// What changes rows, in parentheses or behind them; what makes a table of a query.
