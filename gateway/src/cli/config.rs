@@ -1,4 +1,4 @@
-//! `snowgate config`: check, show, reference.
+//! `snowgate config`: check, show, explain, reference.
 
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use super::{ConfigCommand, OutputArgs, exit};
+use super::{ConfigCommand, OutputArgs, exit, explain};
 use crate::backend::snowflake::key_problem;
 use crate::config::{Config, ConfigErrors, Paths, ProcessEnvironment, reference};
 
@@ -16,6 +16,12 @@ pub(super) fn run(command: &ConfigCommand, system_file: Option<PathBuf>) -> Resu
     match command {
         ConfigCommand::Check { file } => check(&paths(file.as_deref())?),
         ConfigCommand::Show(args) => show(&paths(None)?, *args),
+        ConfigCommand::Explain(args) => {
+            let config =
+                Config::load(&paths(None)?, &ProcessEnvironment).context("the configuration has errors")?;
+            print_warnings(&config)?;
+            print(&explain::explain(&config, args)?)
+        }
         ConfigCommand::Reference => print(&reference()),
     }
 }

@@ -10,6 +10,7 @@ use super::control::{InvalidConfig, print_json};
 use super::login::NotLoggedIn;
 use super::{exit, serve};
 use crate::config::{ConfigErrors, PathsError, UnknownProfile};
+use crate::isolation::NoProfile;
 
 /// An error for a script. Its fields are part of the interface: they are never renamed nor removed.
 #[derive(Debug, Serialize)]
@@ -113,6 +114,7 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
         cause.is::<ConfigErrors>()
             || cause.is::<PathsError>()
             || cause.is::<UnknownProfile>()
+            || cause.is::<NoProfile>()
             || cause.is::<InvalidConfig>()
     });
     let not_logged_in = error.downcast_ref::<NotLoggedIn>().map(NotLoggedIn::exit_code);

@@ -8,6 +8,7 @@ mod config;
 mod control;
 mod demo;
 mod errors;
+mod explain;
 mod login;
 mod serve;
 mod status_text;
@@ -50,6 +51,7 @@ Examples:
   snowgate restart                                after an upgrade, or a change of the config
   snowgate login                                  log in again now; --passcode asks for a code of your phone
   snowgate config check                           is the configuration valid?
+  snowgate config explain --client NAME           which profile does a client get, and what may it do?
   snowgate completions bash > ~/.local/share/bash-completion/completions/snowgate
 
 MCP clients launch `snowgate-shim`, which starts the gateway if none is running.
@@ -93,6 +95,7 @@ impl Cli {
                 args.json
             }
             Command::Login(args) => args.output.json,
+            Command::Config(ConfigCommand::Explain(args)) => args.output.json,
             _ => false,
         }
     }
@@ -180,6 +183,8 @@ pub(crate) enum ConfigCommand {
     },
     /// Print every effective value and where it came from
     Show(OutputArgs),
+    /// Say which profile a client gets and why, and print the policy that holds for it
+    Explain(explain::ExplainArgs),
     /// Print the reference of all settings, in Markdown
     Reference,
 }
@@ -250,6 +255,7 @@ mod tests {
             "config check --file x",
             "config show --json",
             "config reference",
+            "config explain --client x --parent y --folder z --key k --profile p --json",
             "completions zsh",
         ] {
             let args = ["snowgate"].into_iter().chain(line.split(' '));

@@ -48,13 +48,15 @@ pub(super) fn render(
     if let Some(lost) = session.lost_state() {
         info["state_lost"] = lost.into();
     }
-    let refused = session.refusing_settings();
+    let by_settings =
+        session.refusing_settings().map(|settings| own_settings::refusal(settings, file).to_string());
+    let refused = by_settings.or_else(|| session.profile.problem().map(|problem| problem.message.clone()));
     let texts = [
         ("client", client.name),
         ("client_version", client.version),
         ("context_lost", context.lost.clone()),
         ("session_name", session.name.clone()),
-        ("calls_refused", refused.map(|settings| own_settings::refusal(settings, file).to_string())),
+        ("calls_refused", refused),
     ];
     for (name, value) in texts {
         if let Some(value) = value {

@@ -19,6 +19,7 @@ mod long_query;
 mod malformed;
 mod odd_clients;
 mod other_programs;
+mod profiles;
 mod qualified_names;
 mod remembered;
 mod request_log;
