@@ -15,14 +15,14 @@ const AMBIGUOUS: &str = "a comment that can be read in more than one way";
 /// Reads `sql` in every way in which it can be read; what they differ in is the gravest, and not understood.
 pub(crate) fn read(sql: &str) -> Statement {
     let first = Reading::default();
-    let (mut statement, is_ambiguous) = read_in(sql, first);
+    let (mut statement, is_ambiguous) = read_in(sql, first, None);
     if is_ambiguous && sql.len() > AMBIGUOUS_BYTES_MAX {
         statement.raise(Class::Unknown);
         statement.miss(AMBIGUOUS);
     } else if is_ambiguous {
         for other in Reading::of(sql).filter(|other| *other != first) {
             if !first.tokens(sql).eq(other.tokens(sql)) {
-                merge(&mut statement, read_in(sql, other).0);
+                merge(&mut statement, read_in(sql, other, Some(AMBIGUOUS)).0);
                 statement.miss(AMBIGUOUS);
             }
         }
@@ -69,8 +69,8 @@ struct Split<'a> {
 }
 
 impl<'a> Split<'a> {
-    fn new(sql: &'a str, reading: Reading, scan: &mut Scan<'a>) -> Self {
-        let over = (sql.len() > BYTES_MAX).then_some("a text of more than 1 MiB");
+    fn new(sql: &'a str, reading: Reading, over: Option<&'static str>, scan: &mut Scan<'a>) -> Self {
+        let over = over.or((sql.len() > BYTES_MAX).then_some("a text of more than 1 MiB"));
         let mut split = Self {
             parts: vec![Vec::new()],
             has_several: false,
@@ -134,10 +134,10 @@ impl<'a> Split<'a> {
     }
 }
 
-/// What a reading finds; whether there can be another.
-fn read_in(sql: &str, reading: Reading) -> (Statement, bool) {
+/// What a reading finds; whether there can be another. With `over` there is a reason to look at no more than heads.
+fn read_in(sql: &str, reading: Reading, over: Option<&'static str>) -> (Statement, bool) {
     let mut scan = Scan::new(reading);
-    let split = Split::new(sql, reading, &mut scan);
+    let split = Split::new(sql, reading, over, &mut scan);
     let mut statement = match &split.parts[..] {
         [only] => read_part(only, &split),
         parts => read_chain(parts, &split),

@@ -321,7 +321,29 @@ fn names_in_texts_are_names() {
         ("select get_ddl('schema', 'a.s', true)", "read", &["define schema A.S"]),
         ("select * from table(to_query('select * from a where b = ''c'''))", "read", &["A"]),
         ("select * from table(to_query(sql => $$select * from a$$))", "read", &["A"]),
+        ("select \"GET_DDL\"('table', 'a.f')", "read", &["A.F"]),
+        ("select identifier('get_ddl')('table', 'a.f')", "read", &["A.F"]),
+        ("select * from table(system$stream_backlog('a.b'))", "read", &["other A.B"]),
         ("select * from t at(stream => 'a.s')", "read", &["T", "other A.S"]),
+    ]);
+}
+
+#[test]
+fn tables_are_arguments_too() {
+    check(&[
+        ("select * from table(g(table(a.b)))", "read", &["A.B"]),
+        ("select * from table(g(table(a.b) over (partition by c)))", "read", &["A.B"]),
+        ("select * from table(m!detect(input_data => table(x.y), z => 1))", "read", &["X.Y", "function M"]),
+        ("select f(table('x.y')), g(table(select a from b)) from z", "read", &["B", "X.Y", "Z"]),
+        (
+            "select * from t, lateral table(a.b), lateral validate(c, job_id => '_last')",
+            "read",
+            &["A.B", "C", "T"],
+        ),
+        ("select * from table(validate(a.b, job_id => '_last'))", "read", &["A.B"]),
+        ("select * from table(identifier('validate')(a.b, job_id => '_last'))", "read", &["A.B"]),
+        ("select * from table(flatten(input => select a from b)) c, d", "read", &["B", "D"]),
+        ("select f(x => with a as (select 1) select max(b) from (select * from c), a)", "read", &["C"]),
     ]);
 }
 
@@ -340,6 +362,9 @@ fn what_cannot_be_known_is_not_understood_and_a_read_all_the_same() {
         "select * from 'a.b'",
         "select * from table(infer_schema(location => $l))",
         "select get_ddl('table', x) from t",
+        "select f(table($v))",
+        "select f(table(x => a))",
+        "select * from t, lateral table(:1)",
         "select * from t at(stream => $s)",
         "select a from t where",
         "select * from t frobnicate x y z",

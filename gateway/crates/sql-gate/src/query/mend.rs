@@ -23,8 +23,14 @@ const WILDCARD_TOKENS_MAX: usize = 256;
 
 /// The parser's tokens for `tokens`; what is left out is noted in `found`.
 pub(super) fn mend(tokens: &[Tok<'_>], found: &mut Found) -> Translation {
-    let mut mend =
-        Mend { tokens, at: 0, out: Translation::with_capacity(tokens.len() + 1), found, row_end: 0 };
+    let mut mend = Mend {
+        tokens,
+        at: 0,
+        out: Translation::with_capacity(tokens.len() + 1),
+        found,
+        row_end: 0,
+        query_ends: Vec::new(),
+    };
     while mend.at < tokens.len() {
         if !mend.apply_rule() {
             mend.at += mend.out.push_next(tokens, mend.at);
@@ -40,6 +46,8 @@ pub(super) struct Mend<'t, 'a, 'f> {
     pub(super) found: &'f mut Found,
     /// Behind the last row of literals.
     row_end: usize,
+    /// Where queries end that are arguments without parentheses of their own.
+    query_ends: Vec<usize>,
 }
 
 impl<'t, 'a> Mend<'t, 'a, '_> {
@@ -69,8 +77,21 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
 
     fn apply_rule(&mut self) -> bool {
         match self.tokens[self.at].token {
-            Token::Word(_) if self.token(self.at + 1) == Some(Token::Open) => {
-                self.identifier() || self.clause() || self.semantic_view() || self.named_in_text()
+            Token::Word(word) if self.token(self.at + 1) == Some(Token::Open) => {
+                self.note_named_in_text(word, self.at + 1);
+                self.identifier() || self.clause() || self.semantic_view()
+            }
+            Token::Quoted(name) if self.token(self.at + 1) == Some(Token::Open) => {
+                self.note_named_in_text(name, self.at + 1);
+                false
+            }
+            Token::Word(word) if is_query_argument(self.tokens, self.at, word) => self.query_argument(),
+            Token::Close if self.query_ends.last() == Some(&self.at) => {
+                self.query_ends.pop();
+                self.out.push(sqlparser::tokenizer::Token::RParen, self.at);
+                self.out.push(sqlparser::tokenizer::Token::RParen, self.at);
+                self.at += 1;
+                true
             }
             Token::Word(word) => self.words(word),
             Token::Open => self.row(),
@@ -92,6 +113,9 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
             return false;
         }
         let Some(ObjectName(parts)) = cursor.name() else { return false };
+        if let (Some(function), Some(Token::Open)) = (parts.last(), cursor.peek()) {
+            self.note_named_in_text(function, self.tokens.len() - cursor.rest().len());
+        }
         for (at, part) in parts.into_iter().enumerate() {
             if at > 0 {
                 self.out.push(sqlparser::tokenizer::Token::Period, self.at);
@@ -120,15 +144,29 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
         true
     }
 
-    /// Functions whose arguments name objects in texts: noted, and left for the parser.
-    fn named_in_text(&mut self) -> bool {
-        let Token::Word(function) = self.tokens[self.at].token else { return false };
-        let Some(argument) = named::argument_of(function) else { return false };
-        let mut cursor = self.cursor();
-        cursor.take();
-        match cursor.group() {
+    /// Functions whose arguments name objects in texts: noted, and left for the parser. The arguments begin at `open`.
+    fn note_named_in_text(&mut self, function: &str, open: usize) {
+        let Some(argument) = named::argument_of(function) else { return };
+        match Cursor::new(&self.tokens[open..]).group() {
             Some(group) => note_text_argument(argument, group, self.found),
             None => self.found.miss(format!("the name that {} gets", argument.function)),
+        }
+    }
+
+    /// `f(input => SELECT 1)` is `f(input => (SELECT 1))`.
+    fn query_argument(&mut self) -> bool {
+        let mut depth = 0usize;
+        for (at, tok) in self.tokens.iter().enumerate().skip(self.at) {
+            match tok.token {
+                Token::Open => depth += 1,
+                Token::Close if depth == 0 => {
+                    self.query_ends.push(at);
+                    self.out.push(sqlparser::tokenizer::Token::LParen, self.at);
+                    return false;
+                }
+                Token::Close => depth -= 1,
+                _ => {}
+            }
         }
         false
     }
@@ -256,6 +294,14 @@ impl<'t, 'a> Mend<'t, 'a, '_> {
         }
         is_wildcard
     }
+}
+
+/// Whether the word at `at` begins a query behind `=>`.
+fn is_query_argument(tokens: &[Tok<'_>], at: usize, word: &str) -> bool {
+    at >= 2
+        && tokens[at - 1].token == Token::Sign('>')
+        && tokens[at - 2].token == Token::Sign('=')
+        && (word.eq_ignore_ascii_case("SELECT") || word.eq_ignore_ascii_case("WITH"))
 }
 
 /// A token that holds nothing but a value.

@@ -51,7 +51,7 @@ const fn stage(function: &'static str, position: usize, name: &'static str) -> T
     TextArgument { function, position, name, means: Means::Stage }
 }
 
-const ARGUMENTS: [TextArgument; 38] = [
+const ARGUMENTS: [TextArgument; 43] = [
     stage("BUILD_SCOPED_FILE_URL", 0, ""),
     stage("BUILD_STAGE_FILE_URL", 0, ""),
     relation("COPY_HISTORY", 0, "TABLE_NAME"),
@@ -89,6 +89,11 @@ const ARGUMENTS: [TextArgument; 38] = [
     relation("TAG_REFERENCES", 0, ""),
     relation("TAG_REFERENCES_ALL_COLUMNS", 0, ""),
     other("TASK_HISTORY", usize::MAX, "TASK_NAME"),
+    other("SYSTEM$STREAM_BACKLOG", 0, ""),
+    relation("SYSTEM$GET_ICEBERG_TABLE_INFORMATION", 0, ""),
+    relation("SYSTEM$ESTIMATE_AUTOMATIC_CLUSTERING_COSTS", 0, ""),
+    relation("SYSTEM$GET_CLASSIFICATION_RESULT", 0, ""),
+    stage("SYSTEM$GET_DIRECTORY_TABLE_STATUS", 0, ""),
     stage("TO_FILE", 0, ""),
 ];
 

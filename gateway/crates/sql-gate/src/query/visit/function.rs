@@ -20,15 +20,16 @@ impl Visitor<'_> {
             null_treatment: _,
             over,
         } = function;
-        self.function_name(name);
+        self.call(name, &[]);
         for arguments in [parameters, args] {
             match arguments {
                 FunctionArguments::None => {}
                 FunctionArguments::Subquery(query) => self.query(query),
-                FunctionArguments::List(list) => match function_of_object(name) {
-                    Some((kind, access)) => self.object_argument(kind, access, list),
-                    None => self.argument_list(list),
-                },
+                FunctionArguments::List(list) => {
+                    let FunctionArgumentList { duplicate_treatment: _, args, clauses } = list;
+                    self.call(name, args);
+                    self.argument_clauses(clauses);
+                }
             }
         }
         self.sort(within_group);
@@ -40,9 +41,29 @@ impl Visitor<'_> {
         }
     }
 
+    /// The function `name` gets `arguments`.
+    pub(super) fn call(&mut self, name: &ObjectName, arguments: &[FunctionArg]) {
+        self.function_name(name);
+        match special_of(name) {
+            None => arguments.iter().for_each(|argument| self.argument(argument)),
+            Some(Special::Table) => arguments.iter().for_each(|argument| match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(relation)) => self.table_function(relation),
+                other => {
+                    self.argument(other);
+                    self.miss("what is in TABLE(...)");
+                }
+            }),
+            Some(Special::FirstIsObject(kind, access)) => {
+                let Some((first, others)) = arguments.split_first() else { return };
+                self.object_argument(kind, access, first);
+                others.iter().for_each(|argument| self.argument(argument));
+            }
+        }
+    }
+
     /// A function of a name without a schema may be the server's own, or one of the current schema: it is no object for
     /// lists of names, unless the current schema may be one that shows the names of others.
-    pub(super) fn function_name(&mut self, name: &ObjectName) {
+    fn function_name(&mut self, name: &ObjectName) {
         let is_metadata = || {
             let [ObjectNamePart::Identifier(only)] = &name.0[..] else { return false };
             metadata::is_table_function(&only.value.to_ascii_uppercase())
@@ -54,9 +75,7 @@ impl Visitor<'_> {
         }
     }
 
-    fn argument_list(&mut self, list: &FunctionArgumentList) {
-        let FunctionArgumentList { duplicate_treatment: _, args, clauses } = list;
-        self.arguments(args);
+    fn argument_clauses(&mut self, clauses: &[FunctionArgumentClause]) {
         for clause in clauses {
             match clause {
                 FunctionArgumentClause::Where(expression) | FunctionArgumentClause::Limit(expression) => {
@@ -94,28 +113,37 @@ impl Visitor<'_> {
         }
     }
 
-    /// The first argument is no column but an object.
-    fn object_argument(&mut self, kind: ObjectKind, access: Access, list: &FunctionArgumentList) {
-        let Some((first, others)) = list.args.split_first() else { return };
-        let name = match first {
+    /// An argument that is no column but an object.
+    fn object_argument(&mut self, kind: ObjectKind, access: Access, argument: &FunctionArg) {
+        let name = match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => super::expression::as_name(expression),
             _ => None,
         };
         match name {
             Some(name) => self.object(kind, &name, access),
-            None => self.miss("the object that a function gets"),
+            None => {
+                self.argument(argument);
+                self.miss("the object that a function gets");
+            }
         }
-        self.arguments(others);
     }
 }
 
-/// What the first argument of a function is, where it is an object: `GETNEXTVAL(s)`, `VALIDATE(t, job_id => '_last')`.
-fn function_of_object(name: &ObjectName) -> Option<(ObjectKind, Access)> {
-    let [ObjectNamePart::Identifier(only)] = &name.0[..] else { return None };
-    let is = |known: &str| only.value.eq_ignore_ascii_case(known);
+/// A function whose arguments are no columns.
+enum Special {
+    /// `f(TABLE(t))`
+    Table,
+    /// `GETNEXTVAL(s)`, `VALIDATE(t, job_id => '_last')`
+    FirstIsObject(ObjectKind, Access),
+}
+
+fn special_of(name: &ObjectName) -> Option<Special> {
+    let [ObjectNamePart::Identifier(last)] = &name.0[..] else { return None };
+    let is = |known: &str| last.value.eq_ignore_ascii_case(known);
     match () {
-        () if is("GETNEXTVAL") => Some((ObjectKind::Other, Access::Write)),
-        () if is("VALIDATE") => Some((ObjectKind::Relation, Access::Read)),
+        () if is("TABLE") => Some(Special::Table),
+        () if is("GETNEXTVAL") => Some(Special::FirstIsObject(ObjectKind::Other, Access::Write)),
+        () if is("VALIDATE") => Some(Special::FirstIsObject(ObjectKind::Relation, Access::Read)),
         () => None,
     }
 }

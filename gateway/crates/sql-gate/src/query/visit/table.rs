@@ -1,8 +1,8 @@
 //! FROM: tables, joins, and what stands for a table.
 
 use sqlparser::ast::{
-    Expr, FunctionArg, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, PivotValueSource,
-    TableFactor, TableFunctionArgs, TableSample, TableSampleKind, TableVersion, TableWithJoins, Value,
+    Expr, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, PivotValueSource, TableFactor,
+    TableFunctionArgs, TableSample, TableSampleKind, TableVersion, TableWithJoins, Value,
 };
 
 use super::Visitor;
@@ -69,8 +69,7 @@ impl Visitor<'_> {
             }
             TableFactor::TableFunction { expr, alias: _ } => self.table_function(expr),
             TableFactor::Function { lateral: _, name, args, with_ordinality: _, alias: _ } => {
-                self.function_name(name);
-                self.arguments(args);
+                self.call(name, args);
             }
             TableFactor::NestedJoin { table_with_joins, alias: _ } => {
                 self.tables(std::slice::from_ref(table_with_joins));
@@ -114,10 +113,11 @@ impl Visitor<'_> {
         match args {
             None => self.relation(name),
             Some(TableFunctionArgs { args, settings }) => {
-                if !is_noted(name) {
-                    self.function_name(name);
+                if is_noted(name) {
+                    args.iter().for_each(|argument| self.argument(argument));
+                } else {
+                    self.call(name, args);
                 }
-                self.arguments(args);
                 if settings.is_some() {
                     self.miss("SETTINGS of a table function");
                 }
@@ -244,12 +244,6 @@ impl Visitor<'_> {
             self.sort(order_by);
             self.expressions(measures.iter().map(|measure| &measure.expr));
             self.expressions(symbols.iter().map(|symbol| &symbol.definition));
-        }
-    }
-
-    pub(super) fn arguments(&mut self, arguments: &[FunctionArg]) {
-        for argument in arguments {
-            self.argument(argument);
         }
     }
 }
