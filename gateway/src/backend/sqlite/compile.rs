@@ -12,6 +12,7 @@ use rusqlite::{Connection, Error, Statement};
 
 use super::double_quotes::DoubleQuotes;
 use super::guard::Guard;
+use crate::backend::Ownership;
 
 const NO_SUCH_COLUMN: &str = "no such column: ";
 
@@ -21,6 +22,8 @@ pub(super) struct Compiler<'a> {
     pub(super) guard: &'a Guard,
     /// The name of the main database.
     pub(super) main: &'a str,
+    /// Whose connection it is.
+    pub(super) ownership: Ownership,
 }
 
 /// A statement that can be stepped.
@@ -89,7 +92,7 @@ impl<'a> Compiler<'a> {
 
     /// An error in the text after the first statement means, above all, that there is more than one.
     fn prepare(&self, text: &str) -> Result<Statement<'a>, Error> {
-        self.guard.begin(text, self.main);
+        self.guard.begin(text, self.main, self.ownership);
         self.connection.prepare(text).map_err(|error| match error {
             Error::SqlInputError { sql: failed, .. } if failed.len() < text.len() => Error::MultipleStatement,
             other => other,

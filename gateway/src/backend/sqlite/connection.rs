@@ -1,14 +1,14 @@
 //! A connection's handle: hands requests to its thread and awaits the answers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
 use super::interrupt::Interrupt;
-use super::worker::{Answer, Job, Worker};
-use crate::backend::{BackendError, BoxFuture, Cancel, Connection, ErrorKind, Request};
+use super::worker::{Answer, Job, Known, Shared, Task, Worker};
+use crate::backend::{BackendError, BoxFuture, Cancel, Connection, Context, ErrorKind, Held, Request};
 
 /// Numbers the threads, only for their names.
 static THREADS: AtomicU64 = AtomicU64::new(1);
@@ -18,8 +18,8 @@ static THREADS: AtomicU64 = AtomicU64::new(1);
 pub(super) struct SqliteConnection {
     jobs: Sender<Job>,
     interrupt: Arc<Interrupt>,
-    /// Cleared by the thread.
-    usable: Arc<AtomicBool>,
+    /// Written by the thread.
+    shared: Shared,
     /// The awaited answer. It stays here when the future of [`Connection::run`] is dropped halfway, so that
     /// the next request waits until the thread is done with the last.
     pending: Option<oneshot::Receiver<Answer>>,
@@ -29,11 +29,11 @@ impl SqliteConnection {
     /// Starts the thread of a connection; `worker` creates its worker.
     pub(super) fn start(
         interrupt: Arc<Interrupt>,
-        worker: impl FnOnce(Arc<AtomicBool>) -> Worker,
+        worker: impl FnOnce(Shared) -> Worker,
     ) -> Result<Self, BackendError> {
         let (jobs, received) = channel();
-        let usable = Arc::new(AtomicBool::new(true));
-        let worker = worker(Arc::clone(&usable));
+        let shared = Shared { usable: Arc::new(AtomicBool::new(true)), known: Arc::default() };
+        let worker = worker(shared.clone());
         let name = format!("sqlite-{}", THREADS.fetch_add(1, Ordering::Relaxed));
         std::thread::Builder::new().name(name).spawn(move || worker.serve(&received)).map_err(|cause| {
             BackendError::new(
@@ -41,14 +41,14 @@ impl SqliteConnection {
                 format!("cannot start a thread for a connection: {cause}"),
             )
         })?;
-        Ok(Self { jobs, interrupt, usable, pending: None })
+        Ok(Self { jobs, interrupt, shared, pending: None })
     }
 
-    async fn answer(&mut self, request: Request) -> Answer {
+    async fn answer(&mut self, task: Task) -> Answer {
         self.settle().await;
         let (answer, receiver) = oneshot::channel();
         self.interrupt.begin();
-        if self.jobs.send(Job { request, answer }).is_err() {
+        if self.jobs.send(Job { task, answer }).is_err() {
             self.interrupt.end();
             return Err(self.thread_ended());
         }
@@ -66,8 +66,12 @@ impl SqliteConnection {
         answer.ok()
     }
 
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn thread_ended(&self) -> BackendError {
-        self.usable.store(false, Ordering::Release);
+        self.shared.usable.store(false, Ordering::Release);
         BackendError::new(ErrorKind::Unavailable, "the connection's thread has ended")
             .with_next_step("try again; the connection is replaced")
     }
@@ -75,7 +79,23 @@ impl SqliteConnection {
 
 impl Connection for SqliteConnection {
     fn run(&mut self, request: Request) -> BoxFuture<'_, Answer> {
-        Box::pin(self.answer(request))
+        Box::pin(self.answer(Task::Run(Box::new(request))))
+    }
+
+    fn context(&self) -> Option<Context> {
+        self.known().context.clone()
+    }
+
+    fn held(&self) -> Held {
+        self.known().held.clone()
+    }
+
+    fn reset(&mut self) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async { self.answer(Task::Reset).await.map(drop) })
+    }
+
+    fn check(&mut self) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async { self.answer(Task::Check).await.map(drop) })
     }
 
     fn canceller(&self) -> Arc<dyn Cancel> {
@@ -83,7 +103,7 @@ impl Connection for SqliteConnection {
     }
 
     fn is_usable(&self) -> bool {
-        self.usable.load(Ordering::Acquire)
+        self.shared.usable.load(Ordering::Acquire)
     }
 }
 

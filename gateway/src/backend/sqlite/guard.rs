@@ -8,19 +8,41 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization, TransactionOperation};
 
 pub(super) use super::rules::Phase;
 use super::rules::{Denial, is_of_connection, rule};
 use super::tokens::Names;
+use crate::backend::Ownership;
 
 /// The authorizer's state, shared between a connection's thread and its hook (which runs on that thread).
 #[derive(Debug, Default)]
 pub(super) struct Guard(Mutex<State>);
 
+/// What a statement does to the transaction of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Control {
+    Begin,
+    Commit,
+    Rollback,
+    /// SAVEPOINT, which begins a transaction where none is open.
+    Savepoint,
+    /// RELEASE, which ends the transaction where its savepoint began it.
+    Release,
+    RollbackTo,
+}
+
 #[derive(Debug, Default)]
 struct State {
     phase: Phase,
+    /// Whose connection the statement runs on.
+    ownership: Ownership,
+    /// What it does to the transaction.
+    control: Option<Control>,
+    /// Whether it would change a table of a file, or what a file defines.
+    writes_files: bool,
+    /// Whether it would change something temporary.
+    writes_temporary: bool,
     /// The names in the client's text.
     names: Names,
     /// The database that unqualified names belong to.
@@ -40,9 +62,10 @@ struct State {
 
 impl Guard {
     /// Called before a client's statement is compiled for the database `main`.
-    pub(super) fn begin(&self, sql: &str, main: &str) {
+    pub(super) fn begin(&self, sql: &str, main: &str, ownership: Ownership) {
         *self.state() = State {
             phase: Phase::Prepare,
+            ownership,
             names: Names::of(sql),
             main: main.to_ascii_lowercase(),
             ..State::default()
@@ -70,9 +93,25 @@ impl Guard {
         self.state().writes
     }
 
+    /// Whether all that the statement would change is temporary.
+    pub(super) fn writes_only_temporary(&self) -> bool {
+        let state = self.state();
+        state.writes_temporary && !state.writes_files
+    }
+
+    /// Whether the statement would change something temporary.
+    pub(super) fn writes_temporary(&self) -> bool {
+        self.state().writes_temporary
+    }
+
+    /// What the statement does to the transaction of its connection.
+    pub(super) fn control(&self) -> Option<Control> {
+        self.state().control
+    }
+
     /// The databases that the statement writes to, in lower case.
     pub(super) fn written(&self) -> Vec<String> {
-        self.state().written.iter().cloned().collect()
+        self.state().written.iter().filter(|name| *name != "temp").cloned().collect()
     }
 
     /// The change that the statement would make, as `UPDATE orders`.
@@ -102,14 +141,15 @@ impl Guard {
 
 impl State {
     fn check(&mut self, context: &AuthContext<'_>) -> Result<(), Denial> {
-        self.writes |= write_of(&context.action).is_some();
+        self.note_place(context)?;
         let write = write_of(&context.action).filter(|(_, name)| !is_internal(name));
         if let (None, Some((verb, name))) = (&self.write, write) {
             self.write = Some(format!("{verb} {name}"));
         }
         if !self.is_of_trigger(context) {
-            rule(&context.action, context.database_name, self.phase)?;
+            rule(&context.action, context.database_name, self.phase, self.ownership)?;
         }
+        self.control = control_of(&context.action).or(self.control);
         self.check_pragma(context)?;
         // What triggers write is in their own database. A client's own text writes only at its top level.
         if self.phase != Phase::Prepare || context.accessor.is_some() {
@@ -122,6 +162,23 @@ impl State {
             }
             (_, Some((_, name))) => self.check_write(name, context.database_name.unwrap_or_default()),
         }
+    }
+
+    /// Notes where the statement writes. SQLite's own tables are written for what an action of its own stands for, or for
+    /// the sake of a virtual table that only exists in memory, unless the text names them.
+    fn note_place(&mut self, context: &AuthContext<'_>) -> Result<(), Denial> {
+        let Some((verb, name)) = write_of(&context.action) else { return Ok(()) };
+        self.writes = true;
+        if is_temporary(context) {
+            self.writes_temporary = true;
+        } else if !is_internal(name) || self.names.contain(name) {
+            // What virtual tables write while they run is compiled only then.
+            if self.phase == Phase::Step && self.writes_temporary && !self.writes_files {
+                return Err(Denial::hidden_write(verb, name));
+            }
+            self.writes_files = true;
+        }
+        Ok(())
     }
 
     /// Whether it is a function of the connection that a trigger of the file calls: it sees what its own statement
@@ -174,12 +231,54 @@ fn is_internal(table: &str) -> bool {
     table.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"))
 }
 
+/// Whether what `context` changes is in the temporary database.
+fn is_temporary(context: &AuthContext<'_>) -> bool {
+    use AuthAction::{
+        CreateTempIndex, CreateTempTable, CreateTempTrigger, CreateTempView, DropTempIndex, DropTempTable,
+        DropTempTrigger, DropTempView,
+    };
+    let is_temp = |name: &str| name.eq_ignore_ascii_case("temp");
+    match context.action {
+        CreateTempIndex { .. }
+        | CreateTempTable { .. }
+        | CreateTempTrigger { .. }
+        | CreateTempView { .. } => true,
+        DropTempIndex { .. } | DropTempTable { .. } | DropTempTrigger { .. } | DropTempView { .. } => true,
+        AuthAction::AlterTable { database_name, .. } => is_temp(database_name),
+        _ => context.database_name.is_some_and(is_temp),
+    }
+}
+
+fn control_of(action: &AuthAction<'_>) -> Option<Control> {
+    Some(match *action {
+        AuthAction::Transaction { operation } => match operation {
+            TransactionOperation::Begin => Control::Begin,
+            TransactionOperation::Rollback => Control::Rollback,
+            _ => Control::Commit,
+        },
+        AuthAction::Savepoint { operation, .. } => match operation {
+            TransactionOperation::Begin => Control::Savepoint,
+            TransactionOperation::Rollback => Control::RollbackTo,
+            _ => Control::Release,
+        },
+        _ => return None,
+    })
+}
+
 fn write_of<'a>(action: &AuthAction<'a>) -> Option<(&'static str, &'a str)> {
     Some(match *action {
         AuthAction::Insert { table_name } => ("INSERT INTO", table_name),
         AuthAction::Update { table_name, .. } => ("UPDATE", table_name),
         AuthAction::Delete { table_name } => ("DELETE FROM", table_name),
         AuthAction::CreateTable { table_name } => ("CREATE TABLE", table_name),
+        AuthAction::CreateTempTable { table_name } => ("CREATE TEMP TABLE", table_name),
+        AuthAction::CreateTempView { view_name } => ("CREATE TEMP VIEW", view_name),
+        AuthAction::CreateTempIndex { index_name, .. } => ("CREATE TEMP INDEX", index_name),
+        AuthAction::CreateTempTrigger { trigger_name, .. } => ("CREATE TEMP TRIGGER", trigger_name),
+        AuthAction::DropTempTable { table_name } => ("DROP TABLE", table_name),
+        AuthAction::DropTempView { view_name } => ("DROP VIEW", view_name),
+        AuthAction::DropTempIndex { index_name, .. } => ("DROP INDEX", index_name),
+        AuthAction::DropTempTrigger { trigger_name, .. } => ("DROP TRIGGER", trigger_name),
         AuthAction::CreateVtable { table_name, .. } => ("CREATE VIRTUAL TABLE", table_name),
         AuthAction::CreateView { view_name } => ("CREATE VIEW", view_name),
         AuthAction::CreateIndex { index_name, .. } => ("CREATE INDEX", index_name),

@@ -28,6 +28,7 @@ mod oversize;
 mod rules;
 mod sample;
 mod settings;
+mod state;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ mod value;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 pub(crate) use names::{DATABASE_NAME, objection as database_name_objection};
@@ -70,6 +72,8 @@ pub fn install_budgets() {
 struct Files {
     folder: Folder,
     checkups: Checkups,
+    /// Connections with a transaction open: one of them may hold a lock that another waits for.
+    open_transactions: AtomicUsize,
 }
 
 impl Files {
@@ -117,7 +121,11 @@ impl SqliteBackend {
         {
             folder.note_not_made(error);
         }
-        let files = Files { folder, checkups: Checkups::new(settings.read_only) };
+        let files = Files {
+            folder,
+            checkups: Checkups::new(settings.read_only),
+            open_transactions: AtomicUsize::new(0),
+        };
         files.checkups.check_all(&files.folder.list(), START_LOOK_MAX);
         Ok(Self {
             files: Arc::new(files),
@@ -173,7 +181,7 @@ impl Backend for SqliteBackend {
             let interrupt = Arc::new(Interrupt::default());
             let opener = self.opener(Arc::clone(&interrupt), self.busy_timeout);
             let files = Arc::clone(&self.files);
-            let connection = SqliteConnection::start(interrupt, |usable| Worker::new(files, opener, usable))?;
+            let connection = SqliteConnection::start(interrupt, |shared| Worker::new(files, opener, shared))?;
             Ok(Box::new(connection) as Box<dyn Connection>)
         })
     }

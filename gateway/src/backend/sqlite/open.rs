@@ -18,7 +18,8 @@ use super::file::{FileId, ImmutableWal, sql_path};
 use super::functions;
 use super::guard::Guard;
 use super::interrupt::Interrupt;
-use crate::backend::{BackendError, ErrorKind};
+use super::state::Traces;
+use crate::backend::{BackendError, ErrorKind, Held};
 use crate::os;
 
 /// Steps of SQLite's virtual machine between two checks of the cancel flag: well under a millisecond.
@@ -59,6 +60,7 @@ pub(super) struct OpenDatabase {
     connection: NamedConnection,
     main: Attached,
     attached: Vec<Attached>,
+    pub(super) traces: Traces,
 }
 
 /// An open database, either the main one or an attached one.
@@ -80,7 +82,9 @@ impl Opener {
         self.interrupt.set_handle(connection.get_interrupt_handle());
         let name = CString::new(database.name.as_str())?;
         let connection = NamedConnection::new(connection, name)?;
-        Ok(OpenDatabase { connection, main: attached, attached: Vec::new() })
+        let traces = Traces::default();
+        traces.query_only.set(self.read_only);
+        Ok(OpenDatabase { connection, main: attached, attached: Vec::new(), traces })
     }
 
     /// Opens a file by its path; if that fails because its WAL index is missing, opens it as immutable.
@@ -208,16 +212,73 @@ impl OpenDatabase {
             }
             match self.attach(opener, database) {
                 Ok(attached) => self.attached.push(attached),
-                Err(error) => {
-                    let error = match differs_in_encoding(&error) {
-                        true => two_encodings(self.connection.get(), self.main(), database),
-                        false => opener.explain(&error, database),
-                    };
-                    failed.push(NotAttached { name: database.name.clone(), error });
-                }
+                Err(error) => failed.push(self.not_attached(opener, database, &error)),
             }
         }
         Ok(failed)
+    }
+
+    /// Attaches `wanted`, too, while the session holds something here: as long as there is room nothing is detached, and
+    /// never what the transaction has used. Returns those that cannot be attached.
+    pub(super) fn attach_more(
+        &mut self,
+        opener: &Opener,
+        wanted: &[&Database],
+    ) -> Result<Vec<NotAttached>, BackendError> {
+        if wanted.len() > ATTACHED_MAX {
+            return Err(too_many(wanted));
+        }
+        let mut failed = Vec::new();
+        for database in wanted {
+            let known = self.attached.iter().position(|attached| attached.database == **database);
+            if let Some(at) = known {
+                // One whose file is another now, unless the transaction uses it.
+                if self.attached[at].is(database) || !self.detach(at) {
+                    continue;
+                }
+            }
+            while self.attached.len() >= ATTACHED_MAX {
+                let spare = |attached: &Attached| !wanted.contains(&&attached.database);
+                let spare =
+                    (0..self.attached.len()).filter(|at| spare(&self.attached[*at])).collect::<Vec<_>>();
+                if !spare.into_iter().any(|at| self.detach(at)) {
+                    return Err(too_many_held(database));
+                }
+            }
+            match self.attach(opener, database) {
+                Ok(attached) => self.attached.push(attached),
+                Err(error) => failed.push(self.not_attached(opener, database, &error)),
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Detaches one, if the transaction has not used it.
+    fn detach(&mut self, at: usize) -> bool {
+        let name = &self.attached[at].database.name;
+        let detached = self.connection.get().execute("DETACH DATABASE ?1", [name]).is_ok();
+        if detached {
+            self.attached.remove(at);
+        }
+        detached
+    }
+
+    fn not_attached(&self, opener: &Opener, database: &Database, error: &Error) -> NotAttached {
+        let error = match differs_in_encoding(error) {
+            true => two_encodings(self.connection.get(), self.main(), database),
+            false => opener.explain(error, database),
+        };
+        NotAttached { name: database.name.clone(), error }
+    }
+
+    /// Whether the file is still the one that was opened.
+    pub(super) fn is_current(&self) -> bool {
+        self.main.immutable || self.main.id.is_current(&self.main.database.path)
+    }
+
+    /// What of a session's own it holds.
+    pub(super) fn held(&self) -> Held {
+        self.traces.held(self.connection())
     }
 
     fn attach(&self, opener: &Opener, database: &Database) -> Result<Attached, Error> {
@@ -280,6 +341,17 @@ fn two_encodings(connection: &Connection, main: &Database, other: &Database) -> 
     .with_next_step(format!(
         "call set_context with database {other}, or set `database` on the call, and query each of the two alone"
     ))
+}
+
+fn too_many_held(wanted: &Database) -> BackendError {
+    BackendError::new(
+        ErrorKind::Statement,
+        format!(
+            "{} cannot be opened: the session's open transaction uses {ATTACHED_MAX} databases besides the first already",
+            wanted.name
+        ),
+    )
+    .with_next_step("end the transaction with COMMIT or ROLLBACK first")
 }
 
 fn too_many(wanted: &[&Database]) -> BackendError {

@@ -3,7 +3,7 @@
 use rusqlite::ffi;
 use rusqlite::hooks::{AuthAction, TransactionOperation};
 
-use crate::backend::{BackendError, ErrorKind};
+use crate::backend::{BackendError, ErrorKind, Ownership};
 
 /// Whose statement is being processed, and its stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(super) struct Denial {
     kind: ErrorKind,
     message: String,
     next_step: String,
+    /// The name, where the refusal is about an unqualified one.
+    pub(super) unqualified: Option<String>,
 }
 
 impl Denial {
@@ -31,6 +33,7 @@ impl Denial {
             kind: ErrorKind::Refused,
             message: format!("{what} is refused: {why}"),
             next_step: next_step.to_owned(),
+            unqualified: None,
         }
     }
 
@@ -40,6 +43,7 @@ impl Denial {
             kind: ErrorKind::Statement,
             message: format!("no such table: {table} (not in the current database, but in {database})"),
             next_step: format!("write {database}.{table}, or make {database} the current database"),
+            unqualified: Some(table.to_owned()),
         }
     }
 
@@ -52,6 +56,31 @@ impl Denial {
         Self { next_step, ..Self::unqualified(table, database) }
     }
 
+    /// An unqualified name in the context `database`, while the session holds state in `held_in`.
+    pub(super) fn held_elsewhere(table: &str, database: &str, held_in: &str) -> Self {
+        Self {
+            kind: ErrorKind::Statement,
+            message: format!(
+                "{table} is ambiguous: the session's open transaction or temporary objects are in the database \
+                 {held_in}, where unqualified names belong until they end, and its context is {database}"
+            ),
+            next_step: format!(
+                "write {database}.{table} or {held_in}.{table}; or end the transaction and drop the temporary objects, \
+                 and unqualified names belong to the context again"
+            ),
+            unqualified: None,
+        }
+    }
+
+    /// Something temporary is written, and a file's table with it.
+    pub(super) fn hidden_write(verb: &str, table: &str) -> Self {
+        Self::new(
+            format_args!("{verb} {table}"),
+            "a temporary object would change a table of a file while it runs",
+            "write to the table itself, in a statement of its own",
+        )
+    }
+
     /// The refusal as an error.
     pub(super) fn into_error(self) -> BackendError {
         BackendError::new(self.kind, self.message).with_next_step(self.next_step)
@@ -59,9 +88,12 @@ impl Denial {
 }
 
 const SHARED: &str = "connections are shared, so it would affect other sessions";
-const NO_TEMP: &str = "use a common table expression (WITH name AS (...)) in the statement itself";
-const NO_TRANSACTION: &str =
-    "set use_transaction on the call; the statement then runs in its own transaction";
+const RELAXED: &str =
+    "it leaves state on the connection, which sessions share: the session's isolation level is `relaxed`";
+const NO_TEMP: &str = "use a common table expression (WITH name AS (...)) in the statement itself, or a profile with \
+                       isolation = \"moderate\" or \"strict\"";
+const NO_TRANSACTION: &str = "set use_transaction on the call, and the statement runs in its own transaction; or use a \
+                              profile with isolation = \"moderate\" or \"strict\"";
 const NO_ATTACH: &str = "write database.table: every file in the folder, and every file that sqlite.databases in \
                          config.toml names, is available without ATTACH";
 
@@ -125,9 +157,14 @@ fn of_connection(name: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// Checks whether a client's statement may do `action`.
-pub(super) fn rule(action: &AuthAction<'_>, database: Option<&str>, phase: Phase) -> Result<(), Denial> {
-    if let Some(what) = temporary(action, database) {
-        return Err(Denial::new(format_args!("CREATE TEMP {what}"), SHARED, NO_TEMP));
+pub(super) fn rule(
+    action: &AuthAction<'_>,
+    database: Option<&str>,
+    phase: Phase,
+    ownership: Ownership,
+) -> Result<(), Denial> {
+    if ownership == Ownership::Shared {
+        rule_of_shared(action, database)?;
     }
     match *action {
         AuthAction::Attach { .. } | AuthAction::Unknown { code: ffi::SQLITE_ATTACH, .. } => {
@@ -138,8 +175,6 @@ pub(super) fn rule(action: &AuthAction<'_>, database: Option<&str>, phase: Phase
             SHARED,
             "nothing: databases are attached and detached as statements name them",
         )),
-        AuthAction::Transaction { operation } => Err(Denial::new(verb(operation), SHARED, NO_TRANSACTION)),
-        AuthAction::Savepoint { .. } => Err(Denial::new("SAVEPOINT", SHARED, NO_TRANSACTION)),
         AuthAction::Function { function_name } => function(function_name),
         AuthAction::Pragma { pragma_name, pragma_value } => pragma(pragma_name, pragma_value),
         AuthAction::Unknown { code, .. } => Err(Denial::new(
@@ -147,6 +182,26 @@ pub(super) fn rule(action: &AuthAction<'_>, database: Option<&str>, phase: Phase
             "its effect is not known to the gateway",
             "if this is an ordinary statement, report it as a bug",
         )),
+        _ => Ok(()),
+    }
+}
+
+/// What a statement may not do on a connection that sessions share.
+fn rule_of_shared(action: &AuthAction<'_>, database: Option<&str>) -> Result<(), Denial> {
+    if let Some(what) = temporary(action, database) {
+        return Err(Denial::new(format_args!("CREATE TEMP {what}"), RELAXED, NO_TEMP));
+    }
+    match *action {
+        AuthAction::Transaction { operation } => Err(Denial::new(verb(operation), RELAXED, NO_TRANSACTION)),
+        AuthAction::Savepoint { .. } => Err(Denial::new("SAVEPOINT", RELAXED, NO_TRANSACTION)),
+        AuthAction::Function { function_name } => match of_connection(function_name) {
+            Some((name, next_step)) => Err(Denial::new(
+                format_args!("the function {name}()"),
+                "it shows the state of a connection shared by several sessions",
+                next_step,
+            )),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
 }
@@ -202,14 +257,6 @@ fn function(name: &str) -> Result<(), Denial> {
             "use INSERT INTO t(t) VALUES ('optimize') with the full-text table's name for t",
         ));
     }
-    if let Some((name, next_step)) = of_connection(name) {
-        let what = format!("the function {name}()");
-        return Err(Denial::new(
-            what,
-            "it shows the state of a connection shared by several sessions",
-            next_step,
-        ));
-    }
     Ok(())
 }
 
@@ -237,7 +284,7 @@ mod tests {
 
     fn pragma_is_allowed(name: &str, value: Option<&str>) -> bool {
         let action = AuthAction::Pragma { pragma_name: name, pragma_value: value };
-        rule(&action, None, Phase::Prepare).is_ok()
+        rule(&action, None, Phase::Prepare, Ownership::Shared).is_ok()
     }
 
     #[test]
@@ -252,13 +299,13 @@ mod tests {
     #[test]
     fn unknown_actions_are_refused() {
         let action = AuthAction::Unknown { code: 4711, arg1: None, arg2: None };
-        assert!(rule(&action, None, Phase::Prepare).is_err());
+        assert!(rule(&action, None, Phase::Prepare, Ownership::Shared).is_err());
     }
 
     #[test]
     fn an_attach_whose_file_is_an_expression_is_refused_too() {
         let action = AuthAction::Unknown { code: ffi::SQLITE_ATTACH, arg1: None, arg2: None };
-        let denial = rule(&action, None, Phase::Prepare).unwrap_err();
+        let denial = rule(&action, None, Phase::Prepare, Ownership::Shared).unwrap_err();
         assert_eq!(denial.message, "ATTACH is refused: it could open any file");
     }
 }

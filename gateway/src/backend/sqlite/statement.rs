@@ -12,11 +12,14 @@ use super::failure::{breaks_connection, cancelled, from_sqlite, several_statemen
 use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
 use super::names::quoted;
+use super::rules::Denial;
+use super::state::Traces;
 use super::tokens::Tokens;
 use super::{oversize, value};
 use crate::backend::journal::wait_unless;
 use crate::backend::{
-    BackendError, Caps, Collector, Completion, ErrorKind, Flow, Held, Transaction, WriteJournal,
+    BackendError, Caps, Collector, Completion, ErrorKind, Flow, Held, Ownership, StatementGate, Transaction,
+    WriteJournal,
 };
 
 /// The most time spent on counting rows that are not returned.
@@ -36,6 +39,14 @@ pub(super) struct Runner<'a> {
     pub(super) is_patient: &'a AtomicBool,
     /// Asked before the statement changes anything.
     pub(super) journal: &'a dyn WriteJournal,
+    /// Decides whether it may run.
+    pub(super) gate: &'a dyn StatementGate,
+    /// Whose connection it is.
+    pub(super) ownership: Ownership,
+    /// What statements have left on it.
+    pub(super) traces: &'a Traces,
+    /// The database of the connection's own, while the session holds state in it and its context is another.
+    pub(super) held_in: Option<&'a str>,
 }
 
 /// An error, and whether it broke the connection.
@@ -51,7 +62,8 @@ impl From<BackendError> for Failure {
 }
 
 impl Runner<'_> {
-    /// Runs the client's `sql`. Afterwards no transaction is open, even after an error.
+    /// Runs the client's `sql`. Afterwards no transaction is open, even after an error, unless one was open before, or
+    /// the statement began one.
     pub(super) fn run(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
         let result = self.run_once(sql, None, transaction, caps);
         match result {
@@ -77,15 +89,28 @@ impl Runner<'_> {
         transaction: Transaction,
         caps: Caps,
     ) -> Result<Completion, Failure> {
-        let result = self.prepare(sql).and_then(|mut compiled| {
+        let (was_open, mut begins) = (!self.connection.is_autocommit(), false);
+        let result = self.set_query_only().and_then(|()| self.prepare(sql)).and_then(|mut compiled| {
             compiled.columns = columns.unwrap_or(compiled.columns);
+            self.check_control(!compiled.statement.readonly(), transaction)?;
             self.ask_journal(&compiled.statement, transaction)?;
+            begins = self.begins();
             self.prefer_wal(&compiled.statement, transaction);
+            self.note_traces(&compiled.statement, was_open);
             self.run_in(compiled, transaction, caps)
         });
         self.guard.enter(Phase::Internal);
         self.interrupt.count_until(None);
-        if self.connection.is_autocommit() { result } else { self.roll_back(result) }
+        self.settle(was_open, begins, result)
+    }
+
+    fn note_traces(&self, statement: &Statement<'_>, is_open: bool) {
+        if self.guard.writes_temporary() && statement.is_explain() == 0 {
+            self.traces.temporary.set(true);
+        }
+        if is_open && self.writes(statement) {
+            self.traces.wrote.set(true);
+        }
     }
 
     /// Runs `sql`, in whose rows a value is too long, without such values; `None` if that is no help.
@@ -111,10 +136,19 @@ impl Runner<'_> {
     /// block each other. The mode is stored in the file, so one that is only read keeps its own. Failure is
     /// not an error: the file may be in use or write-protected, and works in its old mode too.
     fn prefer_wal(&self, statement: &Statement<'_>, transaction: Transaction) {
-        if self.read_only || transaction == Transaction::Rollback || !self.writes(statement) {
+        let changes = self.writes(statement) || (self.begins() && self.gate.objection_to_writes().is_none());
+        // In a transaction the mode cannot be changed: one that begins may write later.
+        if self.read_only
+            || transaction == Transaction::Rollback
+            || !changes
+            || !self.connection.is_autocommit()
+        {
             return;
         }
-        let databases = self.guard.written();
+        let mut databases = self.guard.written();
+        if self.begins() {
+            databases.push(self.main.to_owned());
+        }
         self.guard.enter(Phase::Internal);
         self.is_patient.store(false, Ordering::Relaxed);
         for database in databases {
@@ -144,8 +178,13 @@ impl Runner<'_> {
             return Err(plain("the statement has parameters", next_step).into());
         }
         let compiled = self.keep_to_context(sql, compiled)?;
-        if self.read_only && self.writes(&compiled.statement) {
-            return Err(self.read_only_error().into());
+        if self.writes(&compiled.statement) {
+            if self.read_only {
+                return Err(self.read_only_error().into());
+            }
+            if let Some(objection) = self.gate.objection_to_writes() {
+                return Err(objection.into());
+            }
         }
         Ok(compiled)
     }
@@ -166,7 +205,7 @@ impl Runner<'_> {
 
     /// Asks whether a write may run; one that is rolled back does not count as a write.
     fn ask_journal(&self, statement: &Statement<'_>, transaction: Transaction) -> Result<(), Failure> {
-        if transaction == Transaction::Rollback || !self.writes(statement) {
+        if transaction == Transaction::Rollback || !(self.writes(statement) || self.commits()) {
             return Ok(());
         }
         // It waits for another thread. A statement that is stopped meanwhile is not in the journal.
@@ -175,15 +214,23 @@ impl Runner<'_> {
     }
 
     /// Whether running `statement` may change a file. SQLite counts some pragmas that only read among the
-    /// writers.
+    /// writers, what is temporary, and a BEGIN that locks.
     fn writes(&self, statement: &Statement<'_>) -> bool {
-        let reads = statement.readonly() || statement.is_explain() != 0;
+        let reads = statement.readonly()
+            || statement.is_explain() != 0
+            || self.guard.control().is_some()
+            || self.guard.writes_only_temporary();
         !reads && (statement.column_count() == 0 || self.guard.writes())
     }
 
     /// Compiles `sql`, whose unqualified names may be any open database's.
     pub(super) fn compile(&self, sql: &str) -> Result<Compiled<'_>, Failure> {
-        let compiler = Compiler { connection: self.connection, guard: self.guard, main: self.main };
+        let compiler = Compiler {
+            connection: self.connection,
+            guard: self.guard,
+            main: self.main,
+            ownership: self.ownership,
+        };
         compiler.compile(sql).map_err(|error| self.prepare_failure(&error))
     }
 
@@ -299,7 +346,10 @@ impl Runner<'_> {
         if self.interrupt.is_cancelled() {
             return cancelled().into();
         }
-        if let Some(denial) = self.guard.take_denial() {
+        if let Some(mut denial) = self.guard.take_denial() {
+            if let (Some(held_in), Some(name)) = (self.held_in, &denial.unqualified) {
+                denial = Denial::held_elsewhere(name, self.main, held_in);
+            }
             return denial.into_error().into();
         }
         let is_stale = error.sqlite_error().is_some_and(|failure| is_hot_journal(failure.extended_code));
@@ -316,13 +366,6 @@ impl Runner<'_> {
             format!("{what} is refused: it writes, and the databases are read-only"),
         )
         .with_next_step("to allow writes, set read_only = false under [sqlite] in config.toml")
-    }
-
-    /// Rolls back a transaction that an error left open; if that fails, the connection is broken.
-    fn roll_back(&self, result: Result<Completion, Failure>) -> Result<Completion, Failure> {
-        let rolled_back = budget::leniently(|| self.connection.execute_batch("ROLLBACK"));
-        let ended = rolled_back.is_ok() || self.connection.is_autocommit();
-        result.map_err(|failure| Failure { breaks: failure.breaks || !ended, ..failure })
     }
 }
 

@@ -111,9 +111,19 @@ impl Names {
         !is_twice && !self.has_pragma_function && !self.has_internal && !self.mention("main")
     }
 
+    /// Whether it means another object where another database is the main one, though all tables are named in full.
+    pub(super) fn depend_on_main(&self) -> bool {
+        self.has_pragma_function || self.has_internal || self.mention("main")
+    }
+
     /// Whether `name`, in lower case, stands in it with no dot before or behind it, as anything.
     pub(super) fn have_bare(&self, name: &str) -> bool {
         self.bare.contains(name)
+    }
+
+    /// Whether `name` stands anywhere in it, in any case and quotes, also as a text.
+    pub(super) fn contain(&self, name: &str) -> bool {
+        self.all.contains(&name.to_ascii_lowercase())
     }
 
     /// Whether `name` may be a function that it calls, or a common table expression of it.

@@ -7,7 +7,7 @@
 //! common table expression compiles as before, and so do the file's views and triggers, whose names are always
 //! those of their own database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::Error;
 
@@ -19,7 +19,7 @@ use super::names::quoted;
 use super::rules::Denial;
 use super::statement::{Failure, Runner};
 use super::tokens::Names;
-use crate::backend::ErrorKind;
+use crate::backend::{ErrorKind, Ownership};
 
 /// The most names that are tried alone, to say which of them it is.
 const TRIED_ALONE_MAX: usize = 16;
@@ -46,7 +46,11 @@ impl Runner<'_> {
             // It is of before the views; a change of the temporary schema makes it void.
             drop(compiled);
             if let Some(stray) = self.stray(sql, &bare)? {
-                return Err(Denial::unqualified(stray, &elsewhere[stray]).into_error().into());
+                let denial = match self.held_in {
+                    Some(held_in) => Denial::held_elsewhere(stray, self.main, held_in),
+                    None => Denial::unqualified(stray, &elsewhere[stray]),
+                };
+                return Err(denial.into_error().into());
             }
             self.compile(sql)?
         };
@@ -56,28 +60,29 @@ impl Runner<'_> {
         Ok(compiled)
     }
 
-    /// The tables and views that the context's database has not, and another that is open has: in lower case, with
-    /// the name of the first such database. From what SQLite has in memory: no file is waited for.
+    /// The tables and views for which SQLite would not look in the context's database, but in another that is open: in
+    /// lower case, with its name. From what SQLite has in memory: no file is waited for. What is temporary is the
+    /// session's own, and found first.
     fn elsewhere(&self) -> Result<HashMap<String, String>, Error> {
-        let sql = "SELECT l.name, l.schema, l.schema = ?1 COLLATE NOCASE FROM pragma_table_list AS l, \
-                   pragma_database_list AS d WHERE l.schema = d.name AND l.schema <> 'temp' ORDER BY d.seq";
+        let sql = "SELECT l.name, l.schema, l.schema COLLATE NOCASE IN (?1, 'temp') FROM pragma_table_list AS l, \
+                   pragma_database_list AS d WHERE l.schema = d.name ORDER BY d.name <> 'temp', d.seq";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([self.main])?;
-        let (mut elsewhere, mut own) = (HashMap::new(), Vec::new());
+        let (mut elsewhere, mut own) = (HashMap::new(), HashSet::new());
         while let Some(row) = rows.next()? {
             // A name that is no text cannot stand in one.
             let Ok(name) = row.get_ref(0)?.as_str().map(fold) else { continue };
             if is_every_file_s(&name) {
                 continue;
             }
-            if row.get(2)? {
-                own.push(name);
-            } else {
-                elsewhere.entry(name).or_insert(row.get(1)?);
+            if elsewhere.contains_key(&name) || own.contains(&name) {
+                continue;
             }
-        }
-        for name in own {
-            elsewhere.remove(&name);
+            if row.get(2)? {
+                own.insert(name);
+            } else {
+                elsewhere.insert(name, row.get(1)?);
+            }
         }
         Ok(elsewhere)
     }
@@ -125,7 +130,7 @@ impl Runner<'_> {
     /// Runs a text of ours, which changes nothing but the temporary database, where the files are read-only, too.
     fn own(&self, sql: &str) -> Result<(), Failure> {
         self.guard.enter(Phase::Internal);
-        let query_only = |on: bool| match self.read_only {
+        let query_only = |on: bool| match self.read_only && self.ownership == Ownership::Shared {
             true => self.connection.pragma_update(None, "query_only", on),
             false => Ok(()),
         };

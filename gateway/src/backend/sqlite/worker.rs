@@ -1,26 +1,30 @@
 //! A connection's own thread: takes jobs, keeps the right file open, answers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::catalog::{self, Reader};
 use super::databases::{Database, Databases, check_schema};
-use super::failure::cancelled;
+use super::failure::{cancelled, from_sqlite};
 use super::guard::Phase;
 use super::hints;
 use super::names::quoted;
 use super::open::{NotAttached, OpenDatabase, Opener};
+use super::state::end_transaction;
 use super::statement::{Failure, Runner};
 use super::tokens::Names;
 use super::{Files, budget};
 use crate::backend::{
-    BackendError, Catalog, Completion, ErrorKind, Operation, RelationKind, Request, Transaction,
+    BackendError, Catalog, Completion, Context, ErrorKind, Held, Operation, RelationKind, Request,
+    Transaction,
 };
+
+mod holding;
 
 /// How long list_databases looks at files.
 const LIST_LOOK_MAX: Duration = Duration::from_secs(2);
@@ -28,10 +32,33 @@ const LIST_LOOK_MAX: Duration = Duration::from_secs(2);
 /// The result of a request.
 pub(super) type Answer = Result<Completion, BackendError>;
 
-/// A request and the channel for its answer.
+/// What a connection's thread is asked to do, and the channel for its answer.
 pub(super) struct Job {
-    pub(super) request: Request,
+    pub(super) task: Task,
     pub(super) answer: oneshot::Sender<Answer>,
+}
+
+pub(super) enum Task {
+    Run(Box<Request>),
+    /// Ends what is held.
+    Reset,
+    /// Shows that the open file can be read.
+    Check,
+}
+
+/// What is known of a connection between two requests. Written by its thread before it answers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) held: Held,
+    pub(super) context: Option<Context>,
+}
+
+/// What a connection's thread tells its handle.
+#[derive(Clone)]
+pub(super) struct Shared {
+    /// Whether the next request may come.
+    pub(super) usable: Arc<AtomicBool>,
+    pub(super) known: Arc<Mutex<Known>>,
 }
 
 /// The state of a connection's thread.
@@ -41,12 +68,29 @@ pub(super) struct Worker {
     /// Cleared here, read by the connection's handle: whether the next request may come.
     usable: Arc<AtomicBool>,
     open: Option<OpenDatabase>,
+    known: Arc<Mutex<Known>>,
+    /// The context that the open file was opened for, as its request had it.
+    context: Option<Context>,
+    /// The session of the last statement.
+    session: String,
+    /// Whether its open transaction counts among those of the backend.
+    is_counted: bool,
 }
 
 impl Worker {
     /// A worker without an open file.
-    pub(super) fn new(files: Arc<Files>, opener: Opener, usable: Arc<AtomicBool>) -> Self {
-        Self { files, opener, usable, open: None }
+    pub(super) fn new(files: Arc<Files>, opener: Opener, shared: Shared) -> Self {
+        let Shared { usable, known } = shared;
+        Self {
+            files,
+            opener,
+            usable,
+            open: None,
+            known,
+            context: None,
+            session: String::new(),
+            is_counted: false,
+        }
     }
 
     /// Serves jobs until the connection's handle is dropped.
@@ -54,18 +98,36 @@ impl Worker {
         budget::open_account();
         while let Ok(job) = jobs.recv() {
             budget::begin();
-            let answer = self.answer(&job.request);
+            let answer = self.answer(&job.task);
             self.release_memory();
+            self.publish();
             self.opener.interrupt.end();
             // The caller may have dropped its future.
             let _ = job.answer.send(answer);
         }
     }
 
+    fn publish(&mut self) {
+        let held = self.open.as_ref().map(OpenDatabase::held).unwrap_or_default();
+        if held.transaction != self.is_counted {
+            self.is_counted = held.transaction;
+            match held.transaction {
+                true => self.files.open_transactions.fetch_add(1, Ordering::Relaxed),
+                false => self.files.open_transactions.fetch_sub(1, Ordering::Relaxed),
+            };
+        }
+        let context = self.context.clone().filter(|_| self.open.is_some());
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known { held, context };
+    }
+
     /// Runs one request; a panic, or an error that says the file is broken, closes the file and retires the
     /// connection.
-    fn answer(&mut self, request: &Request) -> Answer {
-        let result = catch_unwind(AssertUnwindSafe(|| self.run(request)));
+    fn answer(&mut self, task: &Task) -> Answer {
+        let result = catch_unwind(AssertUnwindSafe(|| match task {
+            Task::Run(request) => self.run(request),
+            Task::Reset => self.reset(),
+            Task::Check => self.check(),
+        }));
         self.opener.guard.enter(Phase::Internal);
         let failure = match result {
             Ok(Ok(completion)) => return Ok(completion),
@@ -76,7 +138,45 @@ impl Worker {
             self.usable.store(false, Ordering::Release);
             self.open = None;
         }
-        Err(failure.error)
+        Err(self.with_holders(failure.error))
+    }
+
+    /// A lock may be another session's: then the error says so.
+    fn with_holders(&self, error: BackendError) -> BackendError {
+        let others = self.files.open_transactions.load(Ordering::Relaxed) - usize::from(self.is_counted);
+        if error.kind != ErrorKind::Busy || others == 0 || self.is_counted {
+            return error;
+        }
+        let sessions = if others == 1 {
+            "another session of this gateway has"
+        } else {
+            "other sessions of this gateway have"
+        };
+        error.with_next_step(format!(
+            "{sessions} a transaction open, which may hold the file's lock; try again in a moment: it ends with their COMMIT \
+             or ROLLBACK, or after pin_idle_ms without a statement"
+        ))
+    }
+
+    /// Ends what is held: nothing of the session's own is left.
+    fn reset(&mut self) -> Result<Completion, Failure> {
+        self.opener.guard.enter(Phase::Internal);
+        if let Some(open) = &self.open {
+            end_transaction(open.connection())?;
+            if !open.held().is_empty() {
+                self.open = None;
+            }
+        }
+        Ok(Completion::of_context(Context::default()))
+    }
+
+    fn check(&mut self) -> Result<Completion, Failure> {
+        self.opener.guard.enter(Phase::Internal);
+        if let Some(open) = &self.open {
+            let checked = open.connection().query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+            checked.map_err(|error| Failure { breaks: true, error: from_sqlite(&error) })?;
+        }
+        Ok(Completion::of_context(Context::default()))
     }
 
     /// What is cached beyond a little is not kept for as long as the connection is idle.
@@ -133,7 +233,15 @@ impl Worker {
         let names = Names::of(sql);
         let beside: Vec<&Database> =
             databases.iter().filter(|database| *database != main && names.mention(&database.name)).collect();
-        self.reach(main, &beside, &names, sql, request)?;
+        self.keep_apart(&names, request);
+        match self.is_holding() {
+            true => self.reach_held(main, &beside, &names, sql, request)?,
+            false => {
+                self.reach(main, &beside, &names, sql, request)?;
+                let is_own = self.open.as_ref().is_some_and(|open| open.main() == main);
+                self.context = is_own.then(|| request.context.clone());
+            }
+        }
         let runner = self.runner(main, request)?;
         runner.run(sql, transaction, request.caps).map_err(|mut failure| {
             if !failure.breaks {
@@ -200,7 +308,14 @@ impl Worker {
         if let Catalog::Schemas { .. } = catalog {
             return Ok(catalog::schemas(&asked.name, caps));
         }
-        self.open(asked, &[])?;
+        if self.is_holding() {
+            if let Some(absent) = self.open_more(asked, &[])?.into_iter().next() {
+                return Err(absent.error.into());
+            }
+        } else {
+            self.open(asked, &[])?;
+            self.context = Some(Context { database: Some(asked.name.clone()), ..request.context.clone() });
+        }
         let connection = self.open.as_ref().ok_or_else(internal_failure)?.connection();
         let reader = Reader { connection, database: &asked.name, caps };
         match catalog {
@@ -260,6 +375,7 @@ impl Worker {
     /// Runs statements of the context `main` on what is open.
     fn runner<'a>(&'a self, main: &'a Database, request: &'a Request) -> Result<Runner<'a>, Failure> {
         let open = self.open.as_ref().ok_or_else(internal_failure)?;
+        let is_elsewhere = open.main() != main && self.is_holding();
         Ok(Runner {
             connection: open.connection(),
             guard: &self.opener.guard,
@@ -269,6 +385,10 @@ impl Worker {
             read_only: self.opener.read_only,
             is_patient: &self.opener.is_patient,
             journal: &*request.journal,
+            gate: &*request.gate,
+            ownership: request.ownership,
+            traces: &open.traces,
+            held_in: is_elsewhere.then(|| open.main().name.as_str()),
         })
     }
 }

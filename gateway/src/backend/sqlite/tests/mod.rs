@@ -10,6 +10,7 @@ mod refusals;
 mod rows;
 mod sample;
 mod schema;
+mod state;
 mod unqualified;
 mod writing;
 

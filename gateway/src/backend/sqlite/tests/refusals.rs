@@ -12,6 +12,8 @@ async fn refused(client: &mut Client, sql: &str) -> String {
 #[tokio::test]
 async fn a_refusal_names_what_is_refused_and_why() {
     let shared = "connections are shared, so it would affect other sessions";
+    let state =
+        "it leaves state on the connection, which sessions share: the session's isolation level is `relaxed`";
     let connection = "it shows the state of a connection shared by several sessions";
     for fixture in [Fixture::shop(), Fixture::shop().writable()] {
         let mut client = fixture.client("shop").await;
@@ -19,19 +21,19 @@ async fn a_refusal_names_what_is_refused_and_why() {
             ("ATTACH '/etc/passwd' AS x", "ATTACH", "it could open any file"),
             ("ATTACH '/etc/' || 'passwd' AS x", "ATTACH", "it could open any file"),
             ("DETACH crm", "DETACH", shared),
-            ("BEGIN", "BEGIN", shared),
-            ("BEGIN EXCLUSIVE", "BEGIN", shared),
-            ("COMMIT", "COMMIT", shared),
-            ("END", "COMMIT", shared),
-            ("ROLLBACK", "ROLLBACK", shared),
-            ("SAVEPOINT a", "SAVEPOINT", shared),
-            ("RELEASE a", "SAVEPOINT", shared),
-            ("CREATE TEMP TABLE t(x)", "CREATE TEMP TABLE", shared),
-            ("CREATE TABLE temp.t(x)", "CREATE TEMP TABLE", shared),
-            ("CREATE VIEW temp.v AS SELECT 1", "CREATE TEMP VIEW", shared),
-            ("CREATE TEMP TABLE t AS SELECT * FROM items", "CREATE TEMP TABLE", shared),
-            ("CREATE TEMP VIEW v AS SELECT 1", "CREATE TEMP VIEW", shared),
-            ("CREATE VIRTUAL TABLE temp.v USING fts5(x)", "CREATE TEMP VIRTUAL TABLE", shared),
+            ("BEGIN", "BEGIN", state),
+            ("BEGIN EXCLUSIVE", "BEGIN", state),
+            ("COMMIT", "COMMIT", state),
+            ("END", "COMMIT", state),
+            ("ROLLBACK", "ROLLBACK", state),
+            ("SAVEPOINT a", "SAVEPOINT", state),
+            ("RELEASE a", "SAVEPOINT", state),
+            ("CREATE TEMP TABLE t(x)", "CREATE TEMP TABLE", state),
+            ("CREATE TABLE temp.t(x)", "CREATE TEMP TABLE", state),
+            ("CREATE VIEW temp.v AS SELECT 1", "CREATE TEMP VIEW", state),
+            ("CREATE TEMP TABLE t AS SELECT * FROM items", "CREATE TEMP TABLE", state),
+            ("CREATE TEMP VIEW v AS SELECT 1", "CREATE TEMP VIEW", state),
+            ("CREATE VIRTUAL TABLE temp.v USING fts5(x)", "CREATE TEMP VIRTUAL TABLE", state),
             (
                 "SELECT load_extension('x')",
                 "the function load_extension()",
