@@ -202,7 +202,10 @@ impl<'a> Tokens<'a> {
             return Some(Token::Text(&inside[..length]));
         }
         self.take(1);
-        Some(Token::Variable(self.run(is_word)))
+        // `$1from` is a position and a word, as `1from` is a number and a word.
+        let is_position = self.rest.starts_with(|c: char| c.is_ascii_digit());
+        let is_part = if is_position { |c: char| c.is_ascii_digit() } else { is_word };
+        Some(Token::Variable(self.run(is_part)))
     }
 
     fn sign(&mut self, first: char) -> Token<'a> {
