@@ -125,6 +125,18 @@ fn a_mebibyte_of_anything_gets_an_answer() {
     read_anywhere(format!("select f('{}', 1)", "x".repeat(MEBIBYTE)));
 }
 
+#[test]
+fn many_large_statements_at_once_are_all_read() {
+    let sql = chain("select * from t", " join t on a = (select 1 from u)", 300);
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..24).map(|_| scope.spawn(|| read(&sql, Dialect::Snowflake))).collect();
+        for reader in readers {
+            let statement = reader.join().unwrap();
+            assert_eq!((statement.not_understood, statement.objects.len()), (None, 2));
+        }
+    });
+}
+
 /// The least of several times: what else runs on the machine only adds.
 fn time_of(sql: &str) -> Duration {
     let time = |_| {

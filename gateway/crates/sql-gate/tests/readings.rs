@@ -108,6 +108,60 @@ fn what_is_refused_is_found_however_it_is_written() {
     }
 }
 
+/// The classes that the gateway told apart before this crate, of the same statements.
+#[test]
+fn statements_are_of_the_classes_that_they_were_before() {
+    for (class, statements) in [
+        (
+            Class::Read,
+            &["SHOW TABLES", "desc table t", "EXPLAIN DELETE FROM t", "FROM t ->> SELECT 1", "LIST @s"][..],
+        ),
+        (Class::Write, &["TRUNCATE TABLE t", "COPY INTO t FROM @s", "Delete from t", "merge into t using s"]),
+        (
+            Class::Write,
+            &[
+                "INSERT INTO t VALUES (1)",
+                "update t set x = 1",
+                "SELECT s.nextval",
+                "explain select s.nextval",
+            ],
+        ),
+        (Class::Ddl, &["CREATE TABLE t (x int)", "CREATE TABLE readings (temp float, volatile int)"]),
+        (Class::Ddl, &["CREATE TABLE temp (x int)", "ALTER TABLE t SET COMMENT = 'x'"]),
+        (Class::Admin, &["ALTER SESSION POLICY p SET COMMENT = 'x'"]),
+        (
+            Class::Call,
+            &["CALL p()", "EXECUTE IMMEDIATE $$ BEGIN SELECT 1; END $$", "SHOW TABLES ->> CALL p()"],
+        ),
+        (Class::Call, &["WITH \"p\" AS PROCEDURE () RETURNS INT LANGUAGE SQL AS '' CALL \"p\"()"]),
+        (
+            Class::Transaction,
+            &["BEGIN", "begin transaction", "-- x\nbegin", "\u{200b}begin", "COMMIT", "START TRANSACTION"],
+        ),
+        (Class::Session, &["SET x = 1", "unset x", "ALTER SESSION SET TIMEZONE = 'UTC'"]),
+        (
+            Class::Session,
+            &["CREATE OR REPLACE LOCAL TEMP TABLE t (x int)", "create temporary view v as select 1"],
+        ),
+        (Class::Session, &["create or replace secure local temporary view v as select 1"]),
+        (Class::Context, &["USE ROLE r", "USE SECONDARY ROLES ALL"]),
+    ] {
+        for sql in statements {
+            let statement = snowflake(sql);
+            assert_eq!(statement.class, class, "{sql}: {statement:?}");
+            assert_eq!(statement.refusal, None, "{sql}");
+        }
+    }
+    for sql in ["select 1 ->> begin", "INSERT INTO t VALUES (1) ->> CREATE TABLE u (x int)"] {
+        assert!(snowflake(sql).refusal.is_some(), "{sql}");
+    }
+    for sql in
+        ["EXECUTE TASK t", "select 1 ->> alter session set timezone = 'UTC'", "DECLARE x INT; BEGIN END"]
+    {
+        assert!(snowflake(sql).class != Class::Read, "{sql}");
+    }
+}
+
 #[test]
 fn what_has_no_first_word_is_no_statement() {
     for sql in ["/* never ends SELECT 1", "SELECT 1 ->> ", "'x'", "1", "->> select 1"] {

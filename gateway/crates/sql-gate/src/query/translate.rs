@@ -93,9 +93,11 @@ impl Translation {
             }
         }
         if word.eq_ignore_ascii_case("e")
-            && let (Some(Token::Sign('+' | '-')), Some(Token::Number(exponent))) =
+            && let (Some(Token::Sign(sign @ ('+' | '-'))), Some(Token::Number(exponent))) =
                 (adjacent(tokens, next), adjacent(tokens, next + 1))
         {
+            number.push_str(word);
+            number.push(sign);
             word = take_digits(exponent, &mut number);
             next += 2;
         }
@@ -191,4 +193,49 @@ fn take_digits<'a>(text: &'a str, number: &mut String) -> &'a str {
 /// The name as Snowflake stores it, of an identifier of the parser.
 pub(super) fn stored(value: &str, quote: Option<char>) -> String {
     if quote.is_none() { fold(value) } else { value.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use snowflake_tokens::Reading;
+    use sqlparser::dialect::SnowflakeDialect;
+    use sqlparser::tokenizer::Tokenizer;
+
+    use super::*;
+
+    fn translated(sql: &str) -> Vec<Parsed> {
+        let tokens: Vec<Tok<'_>> = crate::tokens::tokens(sql, Reading::default()).collect();
+        let mut out = Translation::default();
+        let mut at = 0;
+        while at < tokens.len() {
+            at += out.push_next(&tokens, at);
+        }
+        out.tokens.into_iter().map(|with_span| with_span.token).collect()
+    }
+
+    #[test]
+    fn the_parser_gets_the_tokens_that_it_would_read_itself() {
+        for sql in [
+            "SELECT a.b, \"c\"\"d\".*, f(x => 1), -1 FROM t AS \"u v\" -- comment\n WHERE a <> 'x y' AND b != c",
+            "select a:b[0].c::number(10,2), x -> x+1, y || z, a<=b, a>=b, a<b, a>b, a=b, {'k': v}",
+            "select 1, 1.5, .5, 1e5, 1.5e-3, 2E+7, a.b, t.$1, $1, $name, ?, a%2, a/2, a*2, ~a, a^b, a|b, a&b",
+            "select /* c */ 1 // comment\n, $$a$$ from db..t at(offset => -60)",
+            "select 12a, 1e from t1, t2",
+        ] {
+            let parsed = Tokenizer::new(&SnowflakeDialect, sql).with_unescape(false).tokenize().unwrap();
+            let parsed: Vec<Parsed> = parsed
+                .into_iter()
+                .map(|token| match token {
+                    Parsed::DollarQuotedString(text) => Parsed::SingleQuotedString(text.value),
+                    // The parser leaves quotes in names doubled where it does not unescape.
+                    Parsed::Word(word) if word.quote_style.is_some() => {
+                        Parsed::Word(Word { value: unquote(&word.value), ..word })
+                    }
+                    other => other,
+                })
+                .filter(|token| !matches!(token, Parsed::Whitespace(_)))
+                .collect();
+            assert_eq!(translated(sql), parsed, "{sql}");
+        }
+    }
 }
