@@ -73,14 +73,14 @@ impl Explained<'_> {
             by("warehouse", text(&context.warehouse)),
             by("database", text(&context.database)),
             by("schema", text(&context.schema)),
-            by("secondary_roles", json!(context.secondary_roles.map(|roles| roles.name()))),
+            by("secondary_roles", json!(context.secondary_roles.map(crate::backend::SecondaryRoles::name))),
         ]
     }
 
     fn rights(&self) -> Vec<PolicyValue> {
         let profile = self.profile;
         let read_only = self.setting(&self.of_connection("read_only"));
-        let classes: Vec<&str> = profile.statements.iter().map(|class| class.name()).collect();
+        let classes: Vec<&str> = profile.statements.iter().map(sql_gate::Class::name).collect();
         let listed = self.settings.statements;
         let by_list = self.origin("statements", &read_only);
         let statements = match listed {

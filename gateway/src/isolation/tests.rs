@@ -122,3 +122,35 @@ fn the_systems_profiles_come_first_and_no_name_of_a_users_file_leads_around_them
     let early = Who { client: ClientName::NotYet, ..NOBODY };
     assert!(matches!(asked("wide", early), Ok(Decision::Open(choice)) if choice.profile == "wide"));
 }
+
+#[test]
+fn the_example_gives_a_writer_an_analyst_and_a_reader() {
+    // Tests run in the package's folder.
+    let config = config(&std::fs::read_to_string("../examples/profiles.toml").unwrap());
+    let profiles = crate::session::Profiles::of(&config);
+    for (who, profile, writes) in [
+        (Who { folder: Some("/home/ada/etl/nightly"), ..named("claude-code") }, "writer", true),
+        (Who { folder: Some("/home/ada"), ..named("claude-code") }, "analyst", false),
+        (named("cursor-vscode"), "analyst", false),
+        (NOBODY, "default", false),
+    ] {
+        assert_eq!(chosen(&config, who), profile);
+        assert_eq!(profiles.find(&config, profile).unwrap().may_change(), writes, "{profile}");
+    }
+}
+
+#[test]
+fn the_policy_has_every_key_of_a_profile_but_its_match() {
+    let config = config("[profiles.p]\nrows_max = 7\nstatements = ['read', 'write']\n");
+    let profile = crate::session::Profiles::of(&config).find(&config, "p").unwrap();
+    let values = policy(&config, &profile, config.profile("p").unwrap());
+    let shown = config.to_json();
+    for key in shown["profile_defaults"].as_object().unwrap().keys().filter(|key| *key != "match") {
+        assert_eq!(values.iter().filter(|value| value.key == key).count(), 1, "{key}");
+    }
+    let origin = |key: &str| values.iter().find(|value| value.key == key).unwrap().origin.as_str();
+    assert_eq!(origin("rows_max"), "line 2 of the config file");
+    assert_eq!(origin("statements"), "line 3 of the config file, narrowed by sqlite.read_only: default");
+    assert_eq!(origin("isolation"), "default");
+    assert_eq!(origin("bytes_max"), "limits.bytes_max: default");
+}

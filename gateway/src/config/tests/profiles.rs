@@ -169,6 +169,22 @@ fn every_error_has_its_place_and_says_what_is_right() {
 }
 
 #[test]
+fn every_example_loads_without_a_warning() {
+    let mut seen = 0;
+    // Tests run in the package's folder.
+    for entry in std::fs::read_dir("../examples").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            seen += 1;
+            let mut home = Home::with_file(&std::fs::read_to_string(&path).unwrap());
+            home.paths.home_dir = Some("/home/ada".into());
+            assert_eq!(home.warnings(), [] as [String; 0], "{}", path.display());
+        }
+    }
+    assert!(seen >= 2);
+}
+
+#[test]
 fn default_has_no_match_and_lists_may_be_empty() {
     let errors = Home::with_file("[profiles.default]\nmatch = [{ client = '*' }]\n").errors();
     assert!(
