@@ -2,4 +2,5 @@
 
 mod basics;
 mod faults;
+mod isolation;
 mod log_in;

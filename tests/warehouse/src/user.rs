@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::session::Standing;
 use super::{Context, Gate};
 
 /// Wrong passwords in a row after which a user is locked.
@@ -23,6 +24,8 @@ pub struct User {
     pub(super) workload_tokens: HashSet<(String, String)>,
     /// The context that its sessions begin in.
     pub(super) context: Context,
+    /// What its sessions count as; `None`: the account has no `SYS_CONTEXT`.
+    pub(super) standing: Option<Standing>,
     pub(super) locked: bool,
     /// Wrong passwords since the last right one.
     pub(super) failures: usize,
@@ -65,6 +68,7 @@ impl User {
                 database: name_of("SALES"),
                 schema: name_of("PUBLIC"),
             },
+            standing: Some(Standing::default()),
             locked: false,
             failures: 0,
             id_tokens: HashSet::new(),
@@ -119,6 +123,21 @@ impl User {
     pub fn context(mut self, context: Context) -> Self {
         self.context = context;
         self
+    }
+
+    /// From the next log-in on its sessions count as an agent's, under this restricted session scope.
+    pub fn make_agent(&mut self, scope: Option<&str>) {
+        self.standing = Some(Standing { is_agent: true, scope: scope.map(Into::into) });
+    }
+
+    /// From the next log-in on its sessions count as nobody's but its own.
+    pub fn make_plain(&mut self) {
+        self.standing = Some(Standing::default());
+    }
+
+    /// From the next log-in on the account does not know `SYS_CONTEXT`.
+    pub fn forget_sys_context(&mut self) {
+        self.standing = None;
     }
 
     /// Locks or unlocks it.

@@ -16,11 +16,13 @@ pub(super) struct Granted {
 
 pub(super) fn grant(state: &mut State, asked: &Asked<'_>, user: &str) -> Result<Granted, Refusal> {
     let default = user_of(state, user)?.context.clone();
+    let standing = user_of(state, user)?.standing.clone();
     let context = context(state, asked, default)?;
     let remembers = state.settings.remembers;
     let (id_token, mfa_token) = if remembers { remember(user_of(state, user)?, asked) } else { (None, None) };
     let session = state.sessions.open(user, asked.text("ACCOUNT_NAME"), context.clone());
     session.parameters.extend(asked.parameters());
+    session.standing = standing;
     session.secondary_roles = asked.filled("SECONDARY_ROLES").map(Into::into);
     let (session, parameters) = (session.id, parameters::of(session));
     let (token, master) = state.sessions.tokens.grant(session);

@@ -14,6 +14,30 @@ pub(super) use tokens::Tokens;
 use super::answers::Refusal;
 use super::catalog::{FullName, Relation, Row};
 
+/// What the account counts a user's sessions as.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) is_agent: bool,
+    /// The restricted session scope that is active.
+    pub(super) scope: Option<String>,
+}
+
+impl Standing {
+    /// `SYS_CONTEXT(namespace, property)`; `None` is NULL.
+    pub(super) fn property(&self, namespace: &str, property: &str) -> Option<String> {
+        match (namespace, property) {
+            ("SNOWFLAKE$CURRENT", "IS_AGENT_ACTIVATED") => {
+                Some(if self.is_agent { "TRUE" } else { "FALSE" }.to_owned())
+            }
+            ("SNOWFLAKE$SESSION", "ACTIVE_RESTRICTED_SESSION_SCOPES") => {
+                let scope = |name: &String| serde_json::json!([{"name": name, "definition": "..."}]);
+                Some(self.scope.as_ref().map_or_else(|| "[]".to_owned(), |name| scope(name).to_string()))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A session.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -24,6 +48,10 @@ pub(super) struct Session {
     pub(super) secondary_roles: Option<String>,
     pub(super) parameters: BTreeMap<String, Value>,
     pub(super) temporary: HashMap<FullName, Relation>,
+    /// Set by `SET`; `None` is NULL.
+    pub(super) variables: BTreeMap<String, Option<String>>,
+    /// What `SYS_CONTEXT` says of it; `None`: the account does not know that function.
+    pub(super) standing: Option<Standing>,
     /// Rows that an open transaction has inserted; `None`: there is none.
     pub(super) transaction: Option<Vec<(FullName, Row)>>,
     /// It has ended. Only its detached queries still need it.
@@ -52,6 +80,8 @@ impl Sessions {
             secondary_roles: None,
             parameters: BTreeMap::new(),
             temporary: HashMap::new(),
+            variables: BTreeMap::new(),
+            standing: None,
             transaction: None,
             ended: false,
         })
@@ -75,6 +105,7 @@ impl Sessions {
         if let Some(session) = self.list.get_mut(&id) {
             session.ended = true;
             session.temporary.clear();
+            session.variables.clear();
             session.transaction = None;
         }
     }

@@ -111,6 +111,8 @@ fn create_table(
     keep: bool,
 ) -> Result<ResultSet, SqlError> {
     let name = world.full_name(parts)?;
+    // As in the service: what defines something commits what was open.
+    world.commit();
     let temporary = table.kind == RelationKind::Temporary;
     let schema = world.catalog.schema_mut(&name.0, &name.1)?;
     let exists = if temporary {
@@ -139,6 +141,7 @@ pub(super) fn drop_table(words: &mut Words<'_>) -> Result<Plan, SqlError> {
     let parts = words.parts()?;
     Ok(Plan::change(move |world| {
         let name = world.full_name(&parts)?;
+        world.commit();
         let gone = world.session.temporary.remove(&name).is_some()
             || world.catalog.schema_mut(&name.0, &name.1)?.relations.remove(&name.2).is_some();
         if !gone && !keep {

@@ -31,6 +31,13 @@ impl SqlError {
         Self { position: Some((line, column)), ..Self::new("000904", "42000", message) }
     }
 
+    pub(super) fn unknown_variable(name: &str) -> Self {
+        let message = format!(
+            "SQL compilation error: error line 1 at position 7\nSession variable '${name}' does not exist"
+        );
+        Self::new("002211", "02000", message)
+    }
+
     pub(super) fn unknown_function(name: &str) -> Self {
         Self::new("002140", "42601", format!("SQL compilation error:\nUnknown function {name}."))
     }

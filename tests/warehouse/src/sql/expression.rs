@@ -11,6 +11,8 @@ use crate::result::Column;
 pub(super) enum Expression {
     Literal(Literal),
     Call(Call),
+    /// `$name`, in upper case.
+    Variable(String),
 }
 
 #[derive(Clone, Debug)]
@@ -35,6 +37,9 @@ impl Expression {
                 Token::Number(number) => Literal::Number(format!("-{number}")),
                 _ => return Err(words.unexpected()),
             },
+            Token::Word(word) if word.starts_with('$') => {
+                return Ok(Self::Variable(word[1..].to_uppercase()));
+            }
             Token::Word(word) if words.accept("(") => return call(&word, words).map(Self::Call),
             Token::Word(word) => match word.to_uppercase().as_str() {
                 "NULL" => Literal::Null,
@@ -57,7 +62,7 @@ impl Expression {
     /// What the value has to be waited for.
     pub(super) fn waits(&self) -> Result<Vec<Wait>, SqlError> {
         match self {
-            Self::Literal(_) => Ok(Vec::new()),
+            Self::Literal(_) | Self::Variable(_) => Ok(Vec::new()),
             Self::Call(call) => call.waits(),
         }
     }
@@ -67,6 +72,11 @@ impl Expression {
         match self {
             Self::Literal(literal) => Ok(literal.value(name)),
             Self::Call(call) => call.value(name, world),
+            Self::Variable(variable) => {
+                let found = world.session.variables.get(variable);
+                let value = found.ok_or_else(|| SqlError::unknown_variable(variable))?;
+                Ok((Column::text(name), value.clone()))
+            }
         }
     }
 
@@ -74,7 +84,7 @@ impl Expression {
     pub(super) fn literal_text(&self) -> Option<String> {
         match self {
             Self::Literal(literal) => literal.value("").1,
-            Self::Call(_) => None,
+            Self::Call(_) | Self::Variable(_) => None,
         }
     }
 }

@@ -69,6 +69,14 @@ impl Call {
             "CURRENT_SCHEMA" => text(context.schema.clone()),
             "CURRENT_WAREHOUSE" => text(context.warehouse.clone()),
             "CURRENT_ROLE" => text(context.role.clone()),
+            "CURRENT_SECONDARY_ROLES" => text(world.session.secondary_roles.clone()),
+            "CURRENT_TRANSACTION" => {
+                text(world.session.transaction.as_ref().map(|_| world.session.id.to_string()))
+            }
+            "SYS_CONTEXT" => match &world.session.standing {
+                Some(standing) => text(standing.property(&self.text(0)?, &self.text(1)?)),
+                None => Err(SqlError::unknown_function(&self.name)),
+            },
             "CURRENT_USER" => text(Some(world.session.user.clone())),
             "CURRENT_ACCOUNT" => text(Some(world.session.account.clone())),
             "CURRENT_SESSION" => text(Some(world.session.id.to_string())),

@@ -12,6 +12,7 @@ mod session;
 mod show;
 mod tokens;
 mod transfer;
+mod variables;
 mod words;
 mod world;
 
@@ -34,6 +35,8 @@ const STATEMENTS: &[(&[&str], Parse)] = &[
     (&["desc"], describe::describe),
     (&["use"], session::use_object),
     (&["alter", "session"], session::alter),
+    (&["set"], variables::set),
+    (&["unset"], variables::unset),
     (&["insert", "into"], change::insert),
     (&["create"], change::create),
     (&["drop", "table"], change::drop_table),

@@ -35,7 +35,7 @@ impl Items {
         let constant = ["null", "true", "false"].iter().any(|word| words.is(word));
         let named = match words.peek() {
             Some(Token::Quoted(_)) => true,
-            Some(Token::Word(_)) => !constant && !words.is_call(),
+            Some(Token::Word(word)) => !constant && !word.starts_with('$') && !words.is_call(),
             _ => false,
         };
         if named { words.list(Words::name).map(|names| Some(Self::Names(names))) } else { Ok(None) }

@@ -127,9 +127,7 @@ pub(super) fn begin(words: &mut Words<'_>) -> Result<Plan, SqlError> {
 pub(super) fn commit(words: &mut Words<'_>) -> Result<Plan, SqlError> {
     words.accept("work");
     Ok(Plan::change(|world| {
-        for (name, row) in world.session.transaction.take().into_iter().flatten() {
-            world.insert_now(&name, [row]);
-        }
+        world.commit();
         Ok(ResultSet::status(StatementType::Commit, DONE))
     }))
 }

@@ -44,6 +44,13 @@ impl World<'_> {
         }
     }
 
+    /// Ends the open transaction, and keeps what it has inserted.
+    pub(super) fn commit(&mut self) {
+        for (name, row) in self.session.transaction.take().into_iter().flatten() {
+            self.insert_now(&name, [row]);
+        }
+    }
+
     /// Adds rows whatever transaction is open.
     pub(super) fn insert_now(&mut self, name: &FullName, rows: impl IntoIterator<Item = Row>) {
         let temporary = self.session.temporary.get_mut(name);

@@ -9,3 +9,4 @@ mod log_in;
 mod outage;
 mod queries;
 mod sessions;
+mod state;
