@@ -79,7 +79,7 @@ fn a_connection_that_one_profile_has_used_is_asked_for_another_that_requires_mor
     let home = home_with(&warehouse, &profiles);
     let mut open = client(&home);
     assert_eq!(query(&mut open, "SELECT 1 AS N"), "N\n1\n(1 row)");
-    let mut walled = home.client_with(&["--profile", "walled"]);
+    let mut walled = home.launch().arg("--profile").arg("walled").start();
     walled.initialize();
     assert!(error(&mut walled, "SELECT 2 AS N").contains("require_agent_session"));
     assert_eq!(query(&mut open, "SELECT 3 AS N"), "N\n3\n(1 row)");
