@@ -31,7 +31,10 @@ fn a_log_in_that_is_no_agent_s_is_refused_before_anything_runs_and_says_what_to_
         ("set_context", json!({"database": "STAGING"})),
     ] {
         let answer = client.call(tool, &arguments);
-        assert!(is_error(&answer) && tool_text(&answer).contains("require_agent_session"), "{tool}: {answer}");
+        assert!(
+            is_error(&answer) && tool_text(&answer).contains("require_agent_session"),
+            "{tool}: {answer}"
+        );
     }
     assert_eq!(others(&warehouse), Vec::<String>::new());
     assert_eq!(home.status().expect("a gateway")["backend_wall"], "agent session: no, scope: none");
