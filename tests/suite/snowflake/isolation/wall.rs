@@ -54,7 +54,7 @@ fn an_agent_s_log_in_under_the_scope_is_asked_about_once_and_again_after_the_nex
     assert_eq!(home.status().expect("a gateway")["backend_wall"], shown);
     assert!(home.run(&["status"]).stdout.contains(shown));
     // The administrator takes it away: the next log-in is not trusted because an earlier one was.
-    warehouse.change_user(secrets::USER, |user| user.make_plain());
+    warehouse.change_user(secrets::USER, warehouse::User::make_plain);
     warehouse.end_sessions();
     let text = error(&mut client, "SELECT 2 AS N");
     assert!(text.contains("require_agent_session"), "{text}");
@@ -69,7 +69,7 @@ fn another_scope_and_an_account_without_the_function_are_refused() {
     let text = error(&mut client(&home), "SELECT 1 AS N");
     assert!(text.contains("scope: SNOWFLAKE$DATA_READ_WITH_AI"), "{text}");
     home.stop();
-    warehouse.change_user(secrets::USER, |user| user.forget_sys_context());
+    warehouse.change_user(secrets::USER, warehouse::User::forget_sys_context);
     let text = error(&mut client(&home), "SELECT 1 AS N");
     assert!(text.contains("does not say what the session is") && text.contains("SYS_CONTEXT"), "{text}");
     assert_eq!(others(&warehouse), Vec::<String>::new());

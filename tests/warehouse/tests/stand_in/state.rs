@@ -60,6 +60,6 @@ fn a_user_s_sessions_count_as_an_agent_s_where_the_test_says_so() {
     assert_eq!(agent[0], "TRUE");
     assert!(agent[1].as_str().is_some_and(|scopes| scopes.contains("SNOWFLAKE$DATA_READ")), "{agent}");
     assert_eq!(row(&plain, question), json!(["FALSE", "[]"]), "it is what it was at its log-in");
-    warehouse.change_user(secrets::USER, |user| user.forget_sys_context());
+    warehouse.change_user(secrets::USER, warehouse::User::forget_sys_context);
     assert_eq!(code(&Caller::logged_in(&warehouse), question), "002140");
 }
