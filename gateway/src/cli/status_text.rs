@@ -1,6 +1,7 @@
 //! `snowgate status` for people.
 
 use super::control::duration;
+use crate::multiplexer::ClosedCounts;
 use crate::observe::StatusView;
 use crate::validator::ValidatorView;
 
@@ -27,6 +28,9 @@ pub(super) fn status_text(status: &StatusView) -> String {
     );
     let more = [&status.backend_target, &status.backend_wall, &status.backend_problem];
     line("backend", backend(status), &more.map(|more| more.as_deref()));
+    if status.pool.leases > 0 {
+        line("leases", leases(status), &[closed(&status.pool.closed).as_deref()]);
+    }
     for validator in &status.validators {
         line("validator", validator_text(validator), &[validator.problem.as_deref()]);
     }
@@ -52,6 +56,37 @@ fn backend(status: &StatusView) -> String {
         status.connections_idle,
         status.requests_waiting
     )
+}
+
+/// How well connections are shared.
+fn leases(status: &StatusView) -> String {
+    let pool = &status.pool;
+    let percent = pool.reused * 100 / pool.leases.max(1);
+    let mut parts = vec![
+        format!("{} ({percent}% on a connection that was open)", pool.leases),
+        format!("{} context switches", pool.switched),
+    ];
+    let of = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    parts.extend(of(pool.waited, "waited for a connection"));
+    parts.extend(of(pool.coalesced, "answered by an identical one"));
+    parts.extend(of(status.connections_pinned as u64, "connections held by sessions"));
+    parts.join(", ")
+}
+
+/// Which connections were closed other than for being unused.
+fn closed(closed: &ClosedCounts) -> Option<String> {
+    let of = |count: u64, why: &str| (count > 0).then(|| format!("{count} {why}"));
+    let parts: Vec<String> = [
+        of(closed.broken, "broken"),
+        of(closed.unchecked, "silent"),
+        of(closed.unreset, "not clean"),
+        of(closed.unstopped, "whose statement did not stop"),
+        of(closed.abandoned, "whose request was gone"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| format!("connections closed: {}", parts.join(", ")))
 }
 
 fn validator_text(validator: &ValidatorView) -> String {

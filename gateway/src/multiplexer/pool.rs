@@ -45,7 +45,7 @@ pub struct PoolStatus {
 pub struct Pool {
     place: Place,
     backend: Arc<dyn Backend>,
-    desk: Arc<Desk>,
+    pub(super) desk: Arc<Desk>,
     flights: Arc<Flights>,
 }
 

@@ -70,6 +70,12 @@ impl Slots {
         *limit
     }
 
+    /// How many are free.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.free.available_permits()
+    }
+
     /// How many there are.
     pub(super) fn limit(&self) -> usize {
         *self.limit.lock().unwrap_or_else(PoisonError::into_inner)

@@ -8,6 +8,7 @@ use snowgate_link::BUILD;
 
 use super::newest_log;
 use crate::config::Warning;
+use crate::multiplexer::PoolCounters;
 use crate::session::Session;
 use crate::shared::{Descriptors, Service, Shared};
 use crate::validator::ValidatorView;
@@ -45,8 +46,14 @@ pub struct StatusView {
     pub connections_idle: usize,
     /// Connections open at once, at most.
     pub connections_max: usize,
+    /// Connections that sessions have to themselves.
+    #[serde(default)]
+    pub connections_pinned: usize,
     /// Requests waiting for a connection.
     pub requests_waiting: usize,
+    /// What the pool of connections has done since the gateway started.
+    #[serde(default)]
+    pub pool: PoolCounters,
     /// The file of the gateway's program, which `restart` runs again.
     pub program: String,
     /// The socket.
@@ -131,7 +138,9 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         connections_open: pool.open,
         connections_idle: pool.idle,
         connections_max: pool.limit,
+        connections_pinned: pool.pinned,
         requests_waiting: pool.waiting,
+        pool: default.counters(),
         program: shown(&shared.program),
         socket: shown(&shared.endpoint.socket),
         config_file: shared.config.file.as_deref().map(shown),

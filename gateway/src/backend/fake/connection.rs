@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::script::{End, OnStop, Script};
 use super::signal::Signal;
-use super::{FakeBackend, error, key, wait};
+use super::{Event, FakeBackend, error, key, wait};
 use crate::backend::{
-    BackendError, BoxFuture, Cancel, Collector, Completion, Connection, ErrorKind, Held, Request,
+    BackendError, BoxFuture, Cancel, Collector, Completion, Connection, Context, ErrorKind, Held, Request,
 };
 
 pub(super) struct FakeConnection {
@@ -16,11 +16,14 @@ pub(super) struct FakeConnection {
     backend: FakeBackend,
     signal: Arc<Signal>,
     usable: bool,
+    context: Option<Context>,
+    held: Held,
 }
 
 impl FakeConnection {
     pub(super) fn new(number: u64, backend: FakeBackend) -> Self {
-        Self { number, signal: Arc::new(Signal::new(number, backend.clone())), backend, usable: true }
+        let signal = Arc::new(Signal::new(number, backend.clone()));
+        Self { number, signal, backend, usable: true, context: None, held: Held::default() }
     }
 
     async fn play(&self, request: &Request, script: Script) -> Result<Completion, BackendError> {
@@ -80,8 +83,13 @@ impl Connection for FakeConnection {
             // Before the script is played: it may panic.
             self.usable = !script.breaks_connection;
             self.signal.begin();
+            let leaves = script.leaves.clone();
             let answer = self.play(&request, script).await;
             self.signal.end();
+            self.context = Some(request.context);
+            if let (Ok(_), Some(held)) = (&answer, leaves) {
+                self.held = held;
+            }
             answer
         })
     }
@@ -92,6 +100,26 @@ impl Connection for FakeConnection {
 
     fn is_usable(&self) -> bool {
         self.usable
+    }
+
+    fn context(&self) -> Option<Context> {
+        self.context.clone()
+    }
+
+    fn held(&self) -> Held {
+        self.held.clone()
+    }
+
+    fn reset(&mut self) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move {
+            self.backend.answer(Event::Reset(self.number)).await?;
+            self.held = Held::default();
+            Ok(())
+        })
+    }
+
+    fn check(&mut self) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(self.backend.answer(Event::Checked(self.number)))
     }
 }
 

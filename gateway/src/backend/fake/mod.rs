@@ -43,6 +43,10 @@ pub(crate) enum Event {
     Cancelled(u64),
     /// What a connection was running was detached.
     Detached(u64),
+    /// A connection was reset.
+    Reset(u64),
+    /// A connection was asked whether it works.
+    Checked(u64),
     /// A connection was dropped.
     Dropped(u64),
     /// The backend was told that the gateway shuts down.
@@ -61,6 +65,8 @@ struct Shared {
     scripts: BTreeMap<String, Script>,
     /// How the next connections open; after the last one they open at once.
     openings: VecDeque<ConnectScript>,
+    /// What happens at the next resets and checks; after the last one they succeed at once.
+    answers: VecDeque<ConnectScript>,
     events: Vec<Event>,
     requests: Vec<Request>,
     /// Databases that there are not. All others exist.
@@ -86,6 +92,20 @@ impl FakeBackend {
     /// Sets how the next connection opens, or, after earlier calls, the one after those.
     pub(crate) fn next_opening(&self, opening: ConnectScript) {
         self.lock().openings.push_back(opening);
+    }
+
+    /// Sets how the next reset or check ends, or, after earlier calls, the one after those.
+    pub(crate) fn next_answer(&self, answer: ConnectScript) {
+        self.lock().answers.push_back(answer);
+    }
+
+    /// Answers to a reset or a check.
+    async fn answer(&self, event: Event) -> Result<(), BackendError> {
+        self.record(event);
+        let answer = self.lock().answers.pop_front();
+        let Some(ConnectScript { takes, error }) = answer else { return Ok(()) };
+        wait(takes).await;
+        error.map_or(Ok(()), Err)
     }
 
     /// From here on there is no database of this name.

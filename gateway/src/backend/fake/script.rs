@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error;
-use crate::backend::{BackendError, ErrorKind};
+use crate::backend::{BackendError, ErrorKind, Held};
 
 /// What becomes of one statement: how long it takes, how it ends, and what a cancel does to it.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Script {
     pub(super) writes: bool,
     pub(super) query_id: Option<String>,
     pub(super) breaks_connection: bool,
+    /// What the connection holds once it has succeeded; `None`: what it held before.
+    pub(super) leaves: Option<Held>,
 }
 
 /// How a statement ends that is not stopped.
@@ -76,6 +78,7 @@ impl Script {
             writes: false,
             query_id: None,
             breaks_connection: false,
+            leaves: None,
         }
     }
 
@@ -122,5 +125,10 @@ impl Script {
     /// Its connection cannot be used afterwards.
     pub(crate) fn breaking_its_connection(self) -> Self {
         Self { breaks_connection: true, ..self }
+    }
+
+    /// Once it has succeeded, its connection holds `held`.
+    pub(crate) fn leaving(self, held: Held) -> Self {
+        Self { leaves: Some(held), ..self }
     }
 }

@@ -1,11 +1,14 @@
 //! The multiplexer over the scriptable backend. The clock is tokio's, paused: it moves only when every task
 //! waits, so times are exact and no test takes real time.
 
+mod flights;
 mod idle;
 mod leases;
 mod openings;
+mod pins;
 mod pools;
 mod stopping;
+mod upkeep;
 
 use std::future::pending;
 use std::sync::Arc;
