@@ -4,6 +4,7 @@
 mod flights;
 mod idle;
 mod leases;
+mod model;
 mod openings;
 mod pins;
 mod pools;

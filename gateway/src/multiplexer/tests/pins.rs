@@ -8,7 +8,7 @@ use crate::config::{IsolationLevel, PIN_IDLE};
 use crate::multiplexer::{Multiplexer, RunTimes, Terms};
 
 /// What `begin` leaves.
-fn transaction() -> Held {
+pub(super) fn transaction() -> Held {
     Held { transaction: true, ..Held::default() }
 }
 
@@ -28,7 +28,7 @@ fn terms(level: IsolationLevel, sql: &str) -> Terms {
     Terms { level, makes_state, profile: Arc::from("x"), ..Terms::default() }
 }
 
-fn of_session(session: &str, sql: &str) -> Request {
+pub(super) fn of_session(session: &str, sql: &str) -> Request {
     let mut request = request(sql);
     request.origin.session = session.to_owned();
     request
@@ -49,7 +49,7 @@ fn spawn_of(pool: &Arc<Pool>, session: &str, sql: &str) -> JoinHandle<Outcome> {
 }
 
 /// A pool that is looked after, as a gateway's is; and what does that.
-async fn kept(fake: &FakeBackend, config: PoolConfig) -> (Arc<Pool>, JoinHandle<()>) {
+pub(super) async fn kept(fake: &FakeBackend, config: PoolConfig) -> (Arc<Pool>, JoinHandle<()>) {
     let multiplexer = Arc::new(Multiplexer::new(fake.registry("fake"), config));
     let pool = multiplexer.pool("fake").await.unwrap();
     (pool, tokio::spawn(async move { multiplexer.look_after().await }))
@@ -65,7 +65,7 @@ fn ran(fake: &FakeBackend) -> Vec<(u64, String)> {
 }
 
 /// Slots and rooms are all free, and nobody has a connection.
-fn assert_all_given_back(pool: &Pool) {
+pub(super) fn assert_all_given_back(pool: &Pool) {
     let status = pool.status();
     assert_eq!((status.pinned, status.waiting, pool.leases().len()), (0, 0, 0));
     assert_eq!(status.open, status.idle);
