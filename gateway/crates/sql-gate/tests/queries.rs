@@ -363,6 +363,8 @@ fn what_cannot_be_known_is_not_understood_and_a_read_all_the_same() {
         "select * from table(infer_schema(location => $l))",
         "select get_ddl('table', x) from t",
         "select f(table($v))",
+        "with identifier('x') as (select 1) select * from x",
+        "with 'x' as (select 1) select * from x",
         "select f(table(x => a))",
         "select * from t, lateral table(:1)",
         "select * from t at(stream => $s)",

@@ -89,6 +89,9 @@ impl Visitor<'_> {
         for Cte { alias, query, from, materialized: _, closing_paren_token: _ } in &with.cte_tables {
             let name = stored(&alias.name.value, alias.name.quote_style);
             self.alias(alias);
+            if !matches!(alias.name.quote_style, None | Some('"')) {
+                self.miss("the name of a CTE");
+            }
             if from.is_some() {
                 self.miss("WITH ... FROM");
             }
