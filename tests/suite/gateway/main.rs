@@ -10,6 +10,7 @@ mod endpoint;
 mod eras;
 mod files;
 mod flood;
+mod gate;
 mod greedy;
 mod hanging;
 mod journal;
