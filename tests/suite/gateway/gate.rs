@@ -35,12 +35,13 @@ fn home_of(tables: &Table) -> Home {
     let home = Home::new();
     for (name, sql) in DATABASES {
         home.add_database(name);
-        let file = Connection::open(home.databases().join(format!("{name}.db"))).unwrap();
-        file.execute_batch(sql).unwrap();
+        let file = Connection::open(home.databases().join(format!("{name}.db"))).expect("a database");
+        file.execute_batch(sql).expect("its tables");
     }
     let mut config = "read_only = false\n".to_owned();
-    for (name, policy) in tables["policies"].as_table().unwrap() {
-        write!(config, "[profiles.{name}]\n{}", toml::to_string(policy).unwrap()).unwrap();
+    for (name, policy) in tables["policies"].as_table().expect("policies") {
+        let settings = toml::to_string(policy).expect("settings");
+        let _ = write!(config, "[profiles.{name}]\n{settings}");
     }
     home.configure(&config);
     home
@@ -67,21 +68,21 @@ impl Sessions<'_> {
 
 fn texts(value: &Value) -> Vec<String> {
     match value {
-        Value::Array(texts) => texts.iter().map(|text| text.as_str().unwrap().to_owned()).collect(),
-        one => vec![one.as_str().unwrap().to_owned()],
+        Value::Array(texts) => texts.iter().map(|text| text.as_str().expect("a text").to_owned()).collect(),
+        one => vec![one.as_str().expect("a text").to_owned()],
     }
 }
 
 /// Each case of `tables`: its group's policies, or `defaults`, its context, itself.
 fn cases<'t>(tables: &'t Table, defaults: &[&str]) -> Vec<(Vec<String>, &'t str, &'t Value, &'t Value)> {
     let mut cases = Vec::new();
-    for group in tables["group"].as_array().unwrap() {
+    for group in tables["group"].as_array().expect("groups") {
         let policies = match group.get("policy") {
             Some(policies) => texts(policies),
             None => defaults.iter().map(|&name| name.to_owned()).collect(),
         };
-        for case in group["cases"].as_array().unwrap() {
-            cases.push((policies.clone(), group["context"].as_str().unwrap(), group, case));
+        for case in group["cases"].as_array().expect("cases") {
+            cases.push((policies.clone(), group["context"].as_str().expect("a database"), group, case));
         }
     }
     cases
@@ -89,17 +90,17 @@ fn cases<'t>(tables: &'t Table, defaults: &[&str]) -> Vec<(Vec<String>, &'t str,
 
 /// Makes the attempts against policies with lists of names, or those without; returns how many.
 fn attempt(with_lists: bool) -> usize {
-    let tables: Table = toml::from_str(ATTEMPTS).unwrap();
+    let tables: Table = toml::from_str(ATTEMPTS).expect("a table");
     let home = home_of(&tables);
     let mut sessions = Sessions { home: &home, clients: BTreeMap::new() };
     let has_lists = |policy: &str| {
-        tables["policies"][policy].as_table().unwrap().keys().any(|setting| setting != "statements")
+        tables["policies"][policy].as_table().expect("a policy").keys().any(|setting| setting != "statements")
     };
     let (mut count, mut wrong) = (0, String::new());
     for (policies, database, group, case) in cases(&tables, &["read-only"]) {
         let text = |key: &str| case.get(key).and_then(Value::as_str);
-        let sql = text("sql").or_else(|| case.as_str()).unwrap();
-        let reason = text("refused_as").or_else(|| group.get("refused_as")?.as_str()).unwrap();
+        let sql = text("sql").or_else(|| case.as_str()).expect("a statement");
+        let reason = text("refused_as").or_else(|| group.get("refused_as")?.as_str()).expect("a reason");
         for policy in policies.iter().filter(|policy| has_lists(policy) == with_lists) {
             if let Some(before) = text("before") {
                 sessions.run(policy, database, before);
@@ -108,15 +109,15 @@ fn attempt(with_lists: bool) -> usize {
             count += 1;
             let says = reason == "always" || message.to_lowercase().contains(&reason.to_lowercase());
             if !is_refused || !says {
-                writeln!(wrong, "{policy}: {sql}\n    {message}").unwrap();
+                let _ = writeln!(wrong, "{policy}: {sql}\n    {message}");
             }
         }
     }
     assert_eq!(wrong, "");
     for (name, _) in DATABASES {
-        let file = Connection::open(home.databases().join(format!("{name}.db"))).unwrap();
+        let file = Connection::open(home.databases().join(format!("{name}.db"))).expect("a database");
         let objects = file.query_row("select count(*) from sqlite_master", [], |row| row.get::<_, i64>(0));
-        assert_eq!(objects.unwrap(), if name == "A" { 6 } else { 1 }, "made or dropped in {name}");
+        assert_eq!(objects.expect("a count"), if name == "A" { 6 } else { 1 }, "made or dropped in {name}");
     }
     count
 }
@@ -143,7 +144,7 @@ fn innocent_statements_pass() {
             let (is_refused, message) = sessions.run(policy, database, case.as_str().unwrap());
             count += 1;
             if is_refused {
-                writeln!(wrong, "{policy}: {case}\n    {message}").unwrap();
+                let _ = writeln!(wrong, "{policy}: {case}\n    {message}");
             }
         }
     }
