@@ -16,7 +16,7 @@ pub(crate) const AMBIGUOUS_BYTES_MAX: usize = 64 << 10;
 pub(crate) const TOKENS_MAX: usize = 250_000;
 
 /// Tokens that the parser gets, of which a long list of literals is only a few.
-pub(crate) const PARSED_MAX: usize = 40_000;
+pub(crate) const PARSED_MAX: usize = 30_000;
 
 /// Tokens kept of each part of a chain once there are `TOKENS_MAX`: enough for its head.
 pub(crate) const HEAD_TOKENS: usize = 64;
