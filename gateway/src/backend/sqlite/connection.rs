@@ -79,6 +79,13 @@ impl SqliteConnection {
 
 impl Connection for SqliteConnection {
     fn run(&mut self, request: Request) -> BoxFuture<'_, Answer> {
+        if let Some(wall) = &request.wall {
+            let message =
+                format!("nothing is run: the profile has {wall}, and a file has no log-in to check");
+            let error = BackendError::new(ErrorKind::Refused, message)
+                .with_next_step("take it out of the profile, or give the profile a connection to Snowflake");
+            return Box::pin(std::future::ready(Err(error)));
+        }
         Box::pin(self.answer(Task::Run(Box::new(request))))
     }
 

@@ -88,3 +88,11 @@ fn a_connection_that_one_profile_has_used_is_asked_for_another_that_requires_mor
     assert_eq!(query(&mut open, "SELECT 3 AS N"), "N\n3\n(1 row)");
     assert_eq!(questions(&warehouse), 1);
 }
+
+#[test]
+fn a_wall_is_not_taken_for_granted_where_there_can_be_none() {
+    let home = Home::new();
+    home.configure("[profiles.default]\nrequire_agent_session = true\n");
+    let text = error(&mut client(&home), "SELECT 1 AS N");
+    assert!(text.contains("require_agent_session = true") && text.contains("no log-in"), "{text}");
+}
