@@ -59,6 +59,13 @@ fn step(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &
         let is_new_name = matches!(words, ["RENAME", ..] | ["REFERENCES"]);
         return named(cursor, like_kind(kind), is_new_name.then_some(name), out);
     }
+    if cursor.eat_words(&["ON", "STAGE"]) {
+        match cursor.name() {
+            Some(stage) => out.object(ObjectKind::Stage, stage, Access::Read),
+            None => out.miss("the name of a stage"),
+        }
+        return true;
+    }
     if BEFORE_OTHER.iter().any(|words| cursor.eat_words(words)) {
         if let Some(other) = cursor.name() {
             out.object(ObjectKind::Other, other, Access::Read);
