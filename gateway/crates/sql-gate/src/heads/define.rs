@@ -25,6 +25,7 @@ fn read_definition(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
     };
     out.verb = format!("{verb} {}", kind.name());
     let is_temporary = modifiers.is_temporary
+        && kind.class == Class::Ddl
         && matches!(
             kind.object,
             ObjectKind::Relation | ObjectKind::Stage | ObjectKind::Other | ObjectKind::Function
@@ -45,9 +46,15 @@ fn read_definition(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
     if is_temporary {
         out.change = StateChange::Temporary(name.to_string());
     }
+    if kind.name() == "INDEX" {
+        return read_index(cursor, name, out);
+    }
     out.object(kind.object, name.clone(), Access::Define);
+    if verb != "DROP" && verb != "UNDROP" && (kind.gathers_objects() || runs_code(kind, &verb, cursor)) {
+        out.miss(format!("what {} names or runs", out.verb));
+    }
     if kind.object == ObjectKind::Account {
-        return;
+        return name_database_of(kind, name, out);
     }
     match kind.object {
         ObjectKind::Function if verb == "CREATE" => {
@@ -66,6 +73,34 @@ fn read_definition(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
     rest::read(cursor, kind.object, &name, out);
 }
 
+/// `CREATE INDEX i ON t (c)`, `DROP INDEX t.i`: a change of the table.
+fn read_index(cursor: &mut Cursor<'_, '_>, mut name: ObjectName, out: &mut Statement) {
+    if cursor.eat_word("ON") {
+        let Some(table) = cursor.name() else { return out.miss("the table of an index") };
+        name = table;
+    } else if name.0.pop().is_none() || name.0.is_empty() {
+        return out.miss("the table of an index");
+    }
+    out.object(ObjectKind::Relation, name.clone(), Access::Define);
+    rest::read(cursor, ObjectKind::Relation, &name, out);
+}
+
+/// Whether a statement gives an object code or a specification.
+fn runs_code(kind: Kind, verb: &str, cursor: &Cursor<'_, '_>) -> bool {
+    let harmless = ["SUSPEND", "RESUME", "RENAME", "UNSET"];
+    let is_plain =
+        verb == "ALTER" && cursor.peek_word().is_some_and(|word| harmless.contains(&word.as_str()));
+    kind.holds_code() && !is_plain
+}
+
+/// The database that a role is in (`d.r`).
+fn name_database_of(kind: Kind, mut name: ObjectName, out: &mut Statement) {
+    if kind.name() == "DATABASE ROLE" && name.0.len() > 1 {
+        name.0.truncate(1);
+        out.object(ObjectKind::Database, name, Access::Use);
+    }
+}
+
 /// `(NUMBER, VARCHAR)`: which of the functions of one name.
 fn skip_arguments(cursor: &mut Cursor<'_, '_>) {
     let _ = cursor.group();
@@ -77,9 +112,22 @@ fn read_body(cursor: &mut Cursor<'_, '_>, name: &ObjectName, out: &mut Statement
     let at = tokens.iter().position(|tok| tok.token.is_word("AS") || tok.token.is_word("IF"));
     let (options, body) = tokens.split_at(at.unwrap_or(tokens.len()));
     rest::read(&mut Cursor::new(options), ObjectKind::Other, name, out);
-    let Some((first, body)) = body.split_first() else { return };
+    let Some((first, mut body)) = body.split_first() else { return };
     if !first.token.is_word("AS") {
-        return out.miss(format!("the body of {}", out.verb));
+        // `IF (EXISTS (query)) THEN statement`
+        let mut condition = Cursor::new(body);
+        let Some(group) = condition.group() else {
+            return out.miss(format!("the condition of {}", out.verb));
+        };
+        let mut exists = Cursor::new(group);
+        match exists.eat_word("EXISTS").then(|| exists.group()).flatten() {
+            Some(query) => crate::query::read_inside(query, out),
+            None => rest::read_expression(group, "a condition", out),
+        }
+        if !condition.eat_word("THEN") {
+            return out.miss(format!("the action of {}", out.verb));
+        }
+        body = condition.rest();
     }
     let mut inner = Statement::blank();
     if !super::read(body, &mut inner) {

@@ -3,7 +3,7 @@
 use snowflake_tokens::Token;
 
 use super::rest;
-use crate::tokens::Cursor;
+use crate::tokens::{Cursor, StageName};
 use crate::{Access, Class, ObjectKind, ObjectName, Statement, query};
 
 /// `LIST @stage [PATTERN = '...']`
@@ -18,7 +18,7 @@ pub(super) fn read_remove(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
 }
 
 fn read_stage(cursor: &mut Cursor<'_, '_>, access: Access, out: &mut Statement) {
-    match cursor.stage() {
+    match stage(cursor) {
         Some(stage) => out.object_of_stage_with(stage, access),
         None => out.miss("a stage that is not written out"),
     }
@@ -27,6 +27,14 @@ fn read_stage(cursor: &mut Cursor<'_, '_>, access: Access, out: &mut Statement) 
         cursor.take();
     }
     super::end(cursor, out);
+}
+
+/// A stage, which may stand in a text, too: `'@st/a b'`.
+fn stage(cursor: &mut Cursor<'_, '_>) -> Option<StageName> {
+    let Some(Token::Text(text)) = cursor.peek() else { return cursor.stage() };
+    let stage = rest::stage_in_text(text)?;
+    cursor.take();
+    Some(stage)
 }
 
 /// PUT and GET: the driver's own machine is read or written, which is the gateway's.
@@ -46,7 +54,7 @@ pub(super) fn read_copy(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
     let moves_files = cursor.eat_word("FILES");
     cursor.eat_word("INTO");
     out.verb = if moves_files { "COPY FILES".to_owned() } else { "COPY INTO".to_owned() };
-    if let Some(stage) = cursor.stage() {
+    if let Some(stage) = stage(cursor) {
         out.raise(Class::File);
         out.object_of_stage_with(stage, Access::Write);
     } else if matches!(cursor.peek(), Some(Token::Text(_))) {
@@ -75,12 +83,12 @@ fn read_source(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
             Some(group) => query::read_inside(group, out),
             None => out.miss("parentheses that do not end"),
         },
-        Some(Token::Text(_)) => {
+        Some(Token::Text(text)) if rest::stage_in_text(text).is_none() => {
             cursor.take();
             out.miss("a location outside the account");
         }
         _ => {
-            if let Some(stage) = cursor.stage() {
+            if let Some(stage) = stage(cursor) {
                 out.object_of_stage(stage);
             } else if let Some(table) = cursor.name() {
                 out.object(ObjectKind::Relation, table, Access::Read);

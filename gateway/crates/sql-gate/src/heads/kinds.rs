@@ -35,11 +35,11 @@ const KINDS: &[Kind] = kinds! {
     Ddl Function: EXTERNAL FUNCTION, AGGREGATE FUNCTION, TABLE FUNCTION, DATA METRIC FUNCTION, FUNCTION, PROCEDURE;
     Ddl Other: FILE FORMAT, SEQUENCE, TASK, PIPE, TAG, ALERT, NOTEBOOK PROJECT, NOTEBOOK, STREAMLIT, GIT REPOSITORY,
         IMAGE REPOSITORY, CORTEX SEARCH SERVICE, CORTEX AGENT, SERVICE, MODEL MONITOR, MODEL, DATASET, SNAPSHOT SET,
-        SNAPSHOT POLICY, SNAPSHOT, INDEX, CONTACT, MCP SERVER, AGENT, WORKSPACE, JOB SERVICE, DBT PROJECT, TYPE,
+        SNAPSHOT POLICY, SNAPSHOT, BACKUP, INDEX, CONTACT, MCP SERVER, AGENT, WORKSPACE, JOB SERVICE, DBT PROJECT, DCM PROJECT, TYPE,
         EXPERIMENT, GATEWAY;
     Admin Other: MASKING POLICY, ROW ACCESS POLICY, AGGREGATION POLICY, PROJECTION POLICY, PRIVACY POLICY, JOIN POLICY,
         PASSWORD POLICY, SESSION POLICY, AUTHENTICATION POLICY, PACKAGES POLICY, BACKUP POLICY, BACKUP SET,
-        STORAGE LIFECYCLE POLICY, NETWORK RULE, SECRET;
+        STORAGE LIFECYCLE POLICY, FEATURE POLICY, NETWORK RULE, SECRET;
     Admin Account: USER, ROLE, WAREHOUSE, RESOURCE MONITOR, NETWORK POLICY, SHARE, LISTING, EXTERNAL LISTING,
         ORGANIZATION LISTING, FAILOVER GROUP, REPLICATION GROUP, CONNECTION, ORGANIZATION ACCOUNT, MANAGED ACCOUNT, ACCOUNT,
         ORGANIZATION PROFILE, ORGANIZATION USER GROUP, ORGANIZATION USER, EXTERNAL VOLUME, COMPUTE POOL,
@@ -48,7 +48,7 @@ const KINDS: &[Kind] = kinds! {
 };
 
 /// The words between CREATE and a kind that say how it is made.
-const MODIFIERS: [&str; 13] = [
+const MODIFIERS: [&str; 15] = [
     "OR",
     "REPLACE",
     "ALTER",
@@ -62,6 +62,9 @@ const MODIFIERS: [&str; 13] = [
     "VOLATILE",
     "PUBLIC",
     "NOORDER",
+    // `TEMPORARY READ ONLY TABLE`
+    "READ",
+    "ONLY",
 ];
 
 /// How an object is made.
@@ -111,6 +114,21 @@ impl Kind {
             cursor.take();
         }
         Some(*kind)
+    }
+
+    /// Whether one runs code, or does what a specification says: what it touches is not in the statement that makes it.
+    pub(super) fn holds_code(self) -> bool {
+        matches!(
+            self.words,
+            [.., "SERVICE" | "AGENT" | "STREAMLIT" | "NOTEBOOK" | "PROJECT" | "APPLICATION"]
+                | ["MCP", "SERVER"]
+                | ["APPLICATION", "PACKAGE"]
+        ) && self.words != ["CORTEX", "SEARCH", "SERVICE"]
+    }
+
+    /// Whether the options of one name databases or what is in them, in forms that are not read.
+    pub(super) fn gathers_objects(self) -> bool {
+        matches!(self.words, ["FAILOVER" | "REPLICATION", "GROUP"] | [.., "LISTING"])
     }
 
     /// Its words.

@@ -5,10 +5,10 @@ use snowflake_tokens::Token;
 use super::end;
 use super::kinds::Kind;
 use crate::tokens::Cursor;
-use crate::{Access, Listing, ObjectKind, ObjectName, Statement};
+use crate::{Access, Listing, ObjectKind, Statement};
 
 /// What SHOW lists that is no kind of object.
-const OTHERS: [(&[&str], Rows); 33] = [
+const OTHERS: &[(&[&str], Rows)] = &[
     (&["OBJECTS"], Rows::IN_SCHEMA),
     (&["COLUMNS"], Rows { name: "table_name", ..Rows::IN_SCHEMA }),
     (&["PRIMARY", "KEYS"], Rows { name: "table_name", ..Rows::IN_SCHEMA }),
@@ -42,6 +42,29 @@ const OTHERS: [(&[&str], Rows); 33] = [
     (&["CATALOG", "INTEGRATIONS"], Rows::NOTHING),
     (&["AVAILABLE", "LISTINGS"], Rows::NOTHING),
     (&["OFFERS"], Rows::NOTHING),
+    (&["PRICING", "PLANS"], Rows::NOTHING),
+    // The database of a share, none of one that is not used.
+    (&["SHARES"], Rows { kind: Some(ObjectKind::Database), name: "database_name", ..Rows::NOTHING }),
+    (&["INDEXES"], Rows { name: "table", ..Rows::IN_SCHEMA }),
+    (&["GIT", "BRANCHES"], Rows::IN_OBJECT),
+    (&["GIT", "TAGS"], Rows::IN_OBJECT),
+    (&["SERVICE", "CONTAINERS"], Rows::IN_OBJECT),
+    (&["SERVICE", "INSTANCES"], Rows::IN_OBJECT),
+    (&["ENDPOINTS"], Rows::IN_OBJECT),
+    (&["IMAGES"], Rows::IN_OBJECT),
+    (&["DEPLOYMENTS"], Rows::IN_OBJECT),
+    (&["RUNS"], Rows::IN_OBJECT),
+    (&["RELEASE", "DIRECTIVES"], Rows::NOTHING),
+    (&["RELEASE", "CHANNELS"], Rows::NOTHING),
+    (&["PRIVILEGES"], Rows::NOTHING),
+    (&["REFERENCES"], Rows::OF_OTHERS),
+    (&["SPECIFICATIONS"], Rows::NOTHING),
+    (&["TELEMETRY", "EVENT", "DEFINITIONS"], Rows::NOTHING),
+    (&["MFA", "METHODS"], Rows::NOTHING),
+    (&["USER", "PROGRAMMATIC", "ACCESS", "TOKENS"], Rows::NOTHING),
+    (&["PROGRAMMATIC", "ACCESS", "TOKENS"], Rows::NOTHING),
+    (&["USER", "WORKLOAD", "IDENTITY", "AUTHENTICATION", "METHODS"], Rows::NOTHING),
+    (&["CORTEX", "BASE", "MODELS"], Rows::NOTHING),
 ];
 
 /// The columns that say what a row is about.
@@ -53,12 +76,22 @@ struct Rows {
     name: &'static str,
     /// Its rows name objects in columns that no filter looks at.
     is_of_others: bool,
+    /// What a name alone behind IN is the name of.
+    holder: ObjectKind,
 }
 
 impl Rows {
     /// Rows about nothing that a list of names could have.
-    const NOTHING: Self =
-        Self { kind: None, database: None, schema: None, name: "name", is_of_others: false };
+    const NOTHING: Self = Self {
+        kind: None,
+        database: None,
+        schema: None,
+        name: "name",
+        is_of_others: false,
+        holder: ObjectKind::Schema,
+    };
+    /// Rows about what another object, which must be named, is made of.
+    const IN_OBJECT: Self = Self { holder: ObjectKind::Other, ..Self::NOTHING };
     const OF_OTHERS: Self = Self { is_of_others: true, ..Self::NOTHING };
     const IN_SCHEMA: Self = Self {
         kind: Some(ObjectKind::Relation),
@@ -76,6 +109,7 @@ impl Rows {
                 Self { kind: Some(ObjectKind::Schema), database: Some("database_name"), ..Self::NOTHING }
             }
             ObjectKind::Account => Self::NOTHING,
+            ObjectKind::Function => Self::FUNCTIONS,
             object => Self { kind: Some(object), ..Self::IN_SCHEMA },
         }
     }
@@ -121,7 +155,11 @@ fn read_clauses(cursor: &mut Cursor<'_, '_>, rows: Rows, out: &mut Statement) {
             let is_number = matches!(cursor.take(), Some(Token::Number(_)));
             is_number && (!cursor.eat_word("FROM") || text(cursor))
         } else if cursor.eat_words(&["FOR", "METRIC"]) {
+            // The rows are about the one view that must be named, and do not say so.
+            out.listing = None;
             cursor.name().is_some()
+        } else if cursor.eat_word("VERSION") {
+            cursor.part().is_some()
         } else if cursor.eat_words(&["WITH", "PRIVILEGES"]) {
             skip_words(cursor)
         } else if cursor.eat_word("IN") || cursor.eat_word("FROM") || cursor.eat_word("FOR") {
@@ -151,12 +189,15 @@ fn skip_words(cursor: &mut Cursor<'_, '_>) -> bool {
 
 /// `ACCOUNT`, `DATABASE [d]`, `SCHEMA [d.s]`, `TABLE [d.s.t]`, or a name alone.
 fn read_scope(cursor: &mut Cursor<'_, '_>, rows: Rows, out: &mut Statement) -> bool {
-    if ["ACCOUNT", "SESSION", "ORGANIZATION", "FAILOVER"].iter().any(|word| cursor.eat_word(word)) {
-        skip_words(cursor);
+    if cursor.eat_words(&["FAILOVER", "GROUP"]) || cursor.eat_words(&["REPLICATION", "GROUP"]) {
+        return cursor.part().is_some();
+    }
+    if ["ACCOUNT", "SESSION", "ORGANIZATION"].iter().any(|word| cursor.eat_word(word)) {
         return true;
     }
     let before = *cursor;
-    let mut kind = Kind::read(cursor).map(|kind| kind.object);
+    let named = Kind::read(cursor);
+    let mut kind = named.map(|kind| kind.object);
     // Many kinds are good names, too: `IN secret`. Only of these there is one that is meant without a name.
     let may_be_alone = matches!(
         kind,
@@ -170,8 +211,12 @@ fn read_scope(cursor: &mut Cursor<'_, '_>, rows: Rows, out: &mut Statement) -> b
         // `SHOW SCHEMAS IN d`, `SHOW COLUMNS IN t`.
         Some(ObjectKind::Schema) => ObjectKind::Database,
         Some(ObjectKind::Relation) if rows.name != "name" => ObjectKind::Relation,
-        _ => ObjectKind::Schema,
+        _ => rows.holder,
     };
+    if named.is_some_and(|kind| kind.name() == "MODEL") && kind.is_some() {
+        // Its functions, of which the rows do not say whose they are.
+        out.listing = None;
+    }
     match has_name_ahead(cursor).then(|| cursor.name()).flatten() {
         Some(name) => {
             out.object(kind.unwrap_or(of_name), name, Access::Read);
@@ -216,7 +261,7 @@ fn read_show_grants(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
 pub(super) fn read_describe(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
     let verb = "DESCRIBE".to_owned();
     out.verb.clone_from(&verb);
-    if cursor.peek_at(1).is_some() && cursor.eat_word("RESULT") {
+    if cursor.peek_at(1).is_some_and(|next| next != Token::Dot) && cursor.eat_word("RESULT") {
         out.verb = "DESCRIBE RESULT".to_owned();
         out.refuse(
             "DESCRIBE RESULT is refused: the result may be another session's",
@@ -238,7 +283,12 @@ pub(super) fn read_describe(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
         }
         return;
     };
-    let name = if is_search { ObjectName(name.0) } else { name };
+    if is_search {
+        out.verb = "DESCRIBE SEARCH OPTIMIZATION".to_owned();
+    }
+    if out.verb == "DESCRIBE SHARE" {
+        out.miss("DESCRIBE SHARE, whose rows name objects of others");
+    }
     // The rows are all that it holds, and no filter knows their place.
     let is_holder = matches!(object, ObjectKind::Database | ObjectKind::Schema);
     out.object(object, name, if is_holder { Access::Define } else { Access::Read });

@@ -1,8 +1,9 @@
 //! What stands behind the name of an object that is defined: options, columns, and now and then other objects.
 
-use snowflake_tokens::Token;
+use snowflake_tokens::{Reading, Token};
 
-use crate::tokens::{Cursor, StageName, Tok};
+use super::kinds::Kind;
+use crate::tokens::{Cursor, StageName, Tok, tokens};
 use crate::{Access, ObjectKind, ObjectName, Statement, query};
 
 /// Words in front of a name of a table or view.
@@ -23,7 +24,7 @@ const BEFORE_RELATION: [&[&str]; 13] = [
 ];
 
 /// Words in front of another object in a schema.
-const BEFORE_OTHER: [&[&str]; 13] = [
+const BEFORE_OTHER: [&[&str]; 15] = [
     &["MASKING", "POLICY"],
     &["ROW", "ACCESS", "POLICY"],
     &["AGGREGATION", "POLICY"],
@@ -34,14 +35,24 @@ const BEFORE_OTHER: [&[&str]; 13] = [
     &["SESSION", "POLICY"],
     &["AUTHENTICATION", "POLICY"],
     &["STORAGE", "LIFECYCLE", "POLICY"],
-    &["ADD", "AFTER"],
-    &["REMOVE", "AFTER"],
+    &["NETWORK", "RULE"],
+    &["AFTER"],
+    &["SET", "TAG"],
+    &["UNSET", "TAG"],
     &["CONSTRAINT"],
 ];
 
 /// Options whose value is the name of an object that holds data.
-const DATA_OPTIONS: [&str; 6] =
-    ["SOURCE_TABLE", "BASE_TABLE", "ERROR_TABLE", "TARGET_TABLE", "INPUT_TABLE", "FEATURE_TABLE"];
+const DATA_OPTIONS: [&str; 8] = [
+    "SOURCE",
+    "BASELINE",
+    "SOURCE_TABLE",
+    "BASE_TABLE",
+    "ERROR_TABLE",
+    "TARGET_TABLE",
+    "INPUT_TABLE",
+    "FEATURE_TABLE",
+];
 
 /// Reads what follows the name of an object of kind `kind`, which is called `name`, into `out`.
 pub(super) fn read(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &mut Statement) {
@@ -57,7 +68,9 @@ fn step(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &
     if let Some(words) = BEFORE_RELATION.iter().find(|words| cursor.eat_words(words)) {
         cursor.eat_words(&["IF", "EXISTS"]);
         let is_new_name = matches!(words, ["RENAME", ..] | ["REFERENCES"]);
-        return named(cursor, like_kind(kind), is_new_name.then_some(name), out);
+        let is_like = matches!(words, ["CLONE" | "LIKE" | "SWAP" | "RENAME" | "EXCHANGE", ..]);
+        let kind = if is_like { kind } else { ObjectKind::Relation };
+        return named(cursor, kind, is_new_name.then_some(name), out);
     }
     if cursor.eat_words(&["ON", "STAGE"]) {
         match cursor.name() {
@@ -67,10 +80,21 @@ fn step(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &
         return true;
     }
     if BEFORE_OTHER.iter().any(|words| cursor.eat_words(words)) {
-        if let Some(other) = cursor.name() {
+        while let Some(other) = cursor.name() {
             out.object(ObjectKind::Other, other, Access::Read);
+            // `AFTER a, b`
+            let is_list = cursor.peek_at(2).is_none_or(|next| next == Token::Dot || next == Token::Sign(','));
+            if !is_list || !cursor.eat(Token::Sign(',')) {
+                break;
+            }
         }
         return true;
+    }
+    if cursor.eat_words(&["ON", "STAGE"]) {
+        return named(cursor, ObjectKind::Stage, None, out);
+    }
+    if cursor.eat_words(&["METRIC", "FUNCTION"]) {
+        return named(cursor, ObjectKind::Function, None, out);
     }
     if let Some(stage) = cursor.stage() {
         out.object_of_stage(stage);
@@ -89,9 +113,17 @@ fn step(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &
             };
             read_group(group, kind, name, out);
         }
+        Some(Token::Word(_) | Token::Quoted(_)) if cursor.peek_at(1) == Some(Token::Dot) => {
+            read_reference(cursor, out);
+        }
         Some(Token::Word(word)) => {
             cursor.take();
-            read_option(word, cursor, out);
+            read_option(word, kind, cursor, out);
+        }
+        // What follows is a path in a value.
+        Some(Token::Sign(':')) => {
+            cursor.take();
+            let _ = cursor.name();
         }
         Some(Token::Unfinished) => {
             out.miss("a text, name or comment that does not end");
@@ -102,12 +134,24 @@ fn step(cursor: &mut Cursor<'_, '_>, kind: ObjectKind, name: &ObjectName, out: &
     true
 }
 
-/// A source or target of the same kind: what a schema is cloned from is a schema.
-fn like_kind(kind: ObjectKind) -> ObjectKind {
-    match kind {
-        ObjectKind::Database | ObjectKind::Schema | ObjectKind::Stage => kind,
-        _ => ObjectKind::Relation,
+/// A name of several parts of which no word before it says what it is.
+fn read_reference(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
+    let Some(mut name) = cursor.name() else {
+        skip_unfinished(cursor);
+        return out.miss("a name that is not written out");
+    };
+    if cursor.peek() == Some(Token::Open) {
+        return out.object(ObjectKind::Function, name, Access::Read);
     }
+    if name.0.last().is_some_and(|part| part == "NEXTVAL") {
+        name.0.pop();
+        return out.object(ObjectKind::Other, name, Access::Read);
+    }
+    if cursor.peek() == Some(Token::Sign('=')) {
+        // A tag.
+        return out.object(ObjectKind::Other, name, Access::Read);
+    }
+    out.miss(format!("what {name} is"));
 }
 
 /// The name of an object of `kind` that comes next. In the place of the object `beside` it is meant, or in the context's,
@@ -163,11 +207,66 @@ fn has_query(tokens: &[Tok<'_>]) -> bool {
     tokens.iter().any(|tok| tok.token.is_word("SELECT") || tok.token.is_word("FROM"))
 }
 
+/// Takes what begins like a name and is none, all at once: else a long one would be looked at from each of its parts.
+fn skip_unfinished(cursor: &mut Cursor<'_, '_>) {
+    cursor.take();
+    while matches!(cursor.peek(), Some(Token::Word(_) | Token::Quoted(_) | Token::Dot)) {
+        cursor.take();
+    }
+}
+
+/// What an object is made from.
+fn read_from(kind: ObjectKind, cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
+    match cursor.peek() {
+        // A stage, which comes next; a query, of which nothing is known but that it is one.
+        Some(Token::Sign('@') | Token::Open) => return,
+        Some(Token::Text(text)) => {
+            if let Some(stage) = stage_in_text(text) {
+                cursor.take();
+                out.object_of_stage(stage);
+            }
+            return;
+        }
+        Some(word)
+            if ["SPECIFICATION", "SPECIFICATION_FILE", "SPECIFICATION_TEMPLATE"]
+                .iter()
+                .any(|is| word.is_word(is)) =>
+        {
+            return out.miss("a specification");
+        }
+        _ => {}
+    }
+    let mut ahead = *cursor;
+    if let Some(source) = Kind::read(&mut ahead)
+        && let Some(name) = ahead.name()
+    {
+        *cursor = ahead;
+        return out.object(source.object, name, Access::Read);
+    }
+    let kind =
+        if matches!(kind, ObjectKind::Function | ObjectKind::Account) { ObjectKind::Relation } else { kind };
+    named(cursor, kind, None, out);
+}
+
+/// The stage in a text: `'@st/a b'`.
+pub(super) fn stage_in_text(text: &str) -> Option<StageName> {
+    if text.contains(['\\', '\'']) || !text.starts_with('@') {
+        return None;
+    }
+    let (stage, _path) = text.split_at(text.find('/').unwrap_or(text.len()));
+    let read: Vec<Tok<'_>> = tokens(stage, Reading::default()).collect();
+    let mut cursor = Cursor::new(&read);
+    let stage = cursor.stage()?;
+    cursor.is_at_end().then_some(stage)
+}
+
 /// `KEY = value`, or a word that says nothing of objects.
-fn read_option(word: &str, cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
+fn read_option(word: &str, kind: ObjectKind, cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
     let upper = word.to_ascii_uppercase();
     if !cursor.eat(Token::Sign('=')) {
-        if ["FROM", "JOIN", "INTO", "MERGE", "CALL"].contains(&upper.as_str()) {
+        if upper == "FROM" {
+            read_from(kind, cursor, out);
+        } else if ["JOIN", "INTO", "MERGE", "CALL"].contains(&upper.as_str()) {
             named(cursor, ObjectKind::Relation, None, out);
         }
         return;
@@ -184,6 +283,18 @@ fn read_option(word: &str, cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
         }
         return;
     }
+    if let Some(Token::Text(text)) = cursor.peek() {
+        cursor.take();
+        if let Some(stage) = stage_in_text(text) {
+            out.object_of_stage(stage);
+        } else if ["FORMAT_NAME", "FILE_FORMAT"].contains(&upper.as_str()) {
+            match crate::tokens::name_in_text(text) {
+                Some(name) => out.object(ObjectKind::Other, name, Access::Read),
+                None => out.miss(format!("the value of {upper}")),
+            }
+        }
+        return;
+    }
     let is_name = matches!(cursor.peek(), Some(Token::Word(_) | Token::Quoted(_)));
     if is_name && let Some(name) = cursor.name() {
         if DATA_OPTIONS.contains(&upper.as_str()) {
@@ -197,7 +308,7 @@ fn read_option(word: &str, cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
 /// Reads `tokens`, an expression that may hold queries; `what` it is.
 pub(super) fn read_expression(tokens: &[Tok<'_>], what: &str, out: &mut Statement) {
     if !has_query(tokens) {
-        return;
+        return name_functions(tokens, out);
     }
     let starts_query =
         |tok: &Tok<'_>| tok.token.is_word("SELECT") || tok.token.is_word("WITH") || tok.token == Token::Open;
@@ -205,6 +316,23 @@ pub(super) fn read_expression(tokens: &[Tok<'_>], what: &str, out: &mut Statemen
         query::read_inside(tokens, out);
     } else {
         out.miss(what.to_owned());
+    }
+}
+
+/// Names the functions with a schema that an expression without a query calls.
+fn name_functions(tokens: &[Tok<'_>], out: &mut Statement) {
+    let mut cursor = Cursor::new(tokens);
+    while !cursor.is_at_end() {
+        match cursor.peek_at(1) {
+            Some(Token::Dot) => match cursor.name() {
+                Some(name) if cursor.peek() == Some(Token::Open) => {
+                    out.object(ObjectKind::Function, name, Access::Read);
+                }
+                Some(_) => {}
+                None => skip_unfinished(&mut cursor),
+            },
+            _ => drop(cursor.take()),
+        }
     }
 }
 

@@ -7,18 +7,17 @@ use super::rest::read_expression;
 use crate::tokens::Cursor;
 use crate::{Class, StateChange, Statement};
 
-/// Parameters that a client may set for itself: they change how its own values are written, read, computed or cut, and
-/// nothing that the gateway or another session relies on.
-///
-/// Left out, because the gateway relies on them: `AUTOCOMMIT`, `MULTI_STATEMENT_COUNT`, `QUERY_TAG`,
-/// `STATEMENT_TIMEOUT_IN_SECONDS`, `STATEMENT_QUEUED_TIMEOUT_IN_SECONDS`, `ABORT_DETACHED_QUERY`, the result formats
-/// of drivers (`..._OUTPUT_FORMAT` are texts of values as drivers get them: `TIMESTAMP_..._OUTPUT_FORMAT` is left in,
-/// as values come to us as numbers), `CLIENT_...`; and `QUOTED_IDENTIFIERS_IGNORE_CASE`, which changes what names mean.
-const HARMLESS: [&str; 34] = [
+/// Parameters that a client may set for itself: how texts become its values and values texts, how its own values are
+/// computed, and how long it waits for a lock. The output formats are those of texts that a query makes; results come as
+/// numbers and bytes, whatever they are. Nothing that the gateway or another session relies on; every other one is refused, those
+/// that people try with their reason (`reason`).
+const HARMLESS: [&str; 33] = [
     "BINARY_INPUT_FORMAT",
     "BINARY_OUTPUT_FORMAT",
+    "CSV_TIMESTAMP_FORMAT",
     "DATE_INPUT_FORMAT",
     "DATE_OUTPUT_FORMAT",
+    "DEFAULT_NULL_ORDERING",
     "ENABLE_UNLOAD_PHYSICAL_TYPE_OPTIMIZATION",
     "ERROR_ON_NONDETERMINISTIC_MERGE",
     "ERROR_ON_NONDETERMINISTIC_UPDATE",
@@ -26,10 +25,9 @@ const HARMLESS: [&str; 34] = [
     "GEOMETRY_OUTPUT_FORMAT",
     "HYBRID_TABLE_LOCK_TIMEOUT",
     "JSON_INDENT",
+    // How long, not what: the gateway's own time-out is above it.
     "LOCK_TIMEOUT",
     "NOORDER_SEQUENCE_AS_DEFAULT",
-    "ROWS_PER_RESULTSET",
-    "S3_STAGE_VPCE_DNS_NAME",
     "STRICT_JSON_OUTPUT",
     "TIMESTAMP_DAY_IS_ALWAYS_24H",
     "TIMESTAMP_INPUT_FORMAT",
@@ -41,15 +39,38 @@ const HARMLESS: [&str; 34] = [
     "TIMEZONE",
     "TIME_INPUT_FORMAT",
     "TIME_OUTPUT_FORMAT",
+    // It has one value.
     "TRANSACTION_DEFAULT_ISOLATION_LEVEL",
     "TWO_DIGIT_CENTURY_START",
+    // Whether what is not known in DDL is an error.
     "UNSUPPORTED_DDL_ACTION",
+    // Whether a result that the server keeps may answer.
     "USE_CACHED_RESULT",
     "WEEK_OF_YEAR_POLICY",
     "WEEK_START",
-    "DEFAULT_NULL_ORDERING",
-    "CORTEX_MODELS_ALLOWLIST",
+    "JS_TREAT_INTEGER_AS_BIGINT",
 ];
+
+/// Why a session may not change `name`, in upper case.
+fn reason(name: &str) -> &'static str {
+    match name {
+        "AUTOCOMMIT" | "TRANSACTION_ABORT_ON_ERROR" => {
+            "the gateway knows of a transaction by its BEGIN; write BEGIN and COMMIT"
+        }
+        "QUERY_TAG" => "the tag says which client and request a statement came from",
+        "MULTI_STATEMENT_COUNT" => "a text is one statement: what it may do is checked before it runs",
+        "STATEMENT_TIMEOUT_IN_SECONDS" | "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS" => {
+            "each statement has its own time-out, which the gateway sets"
+        }
+        "ROWS_PER_RESULTSET" => "results would be cut without a note; write LIMIT",
+        "ABORT_DETACHED_QUERY" => "a statement goes on while the gateway restarts",
+        "QUOTED_IDENTIFIERS_IGNORE_CASE" | "SEARCH_PATH" => "it changes which object a name means",
+        "SIMULATED_DATA_SHARING_CONSUMER" => "it changes whose rows a view shows",
+        _ if name.starts_with("CLIENT_") => "it controls the client, which is the gateway itself",
+        _ if name.ends_with("QUERY_RESULT_FORMAT") => "the gateway reads results in one format",
+        _ => "it is not one of the parameters that a session may change for itself",
+    }
+}
 
 /// `SET x = value`, `SET (x, y) = (values)`.
 pub(super) fn read_set(cursor: &mut Cursor<'_, '_>, out: &mut Statement) {
@@ -146,7 +167,7 @@ pub(super) fn read_alter_session(cursor: &mut Cursor<'_, '_>, out: &mut Statemen
         return refuse_parameters(out, "it names no parameter");
     }
     if let Some(other) = names.iter().find(|name| !HARMLESS.contains(&name.as_str())) {
-        let why = format!("{other} is not one of the parameters that a session may change for itself");
+        let why = format!("{other} keeps its value: {}", reason(other));
         return refuse_parameters(out, &why);
     }
     out.change = if sets { StateChange::SetParameters(names) } else { StateChange::UnsetParameters(names) };
@@ -166,7 +187,7 @@ fn refuse_parameters(out: &mut Statement, why: &str) {
     out.change = StateChange::Anything;
     out.refuse(
         format!("ALTER SESSION is refused: {why}"),
-        "formats, time zone and week settings may be set; other parameters belong in the config, under \
+        "the time zone, week settings and formats may be set; other parameters belong in the config, under \
          [snowflake.session_parameters]",
     );
 }

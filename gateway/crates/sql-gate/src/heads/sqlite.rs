@@ -262,7 +262,9 @@ fn read_definition(tokens: &mut Tokens<'_>, out: &mut Statement) {
     let mut names = tokens.skip_while(|token| ["IF", "NOT", "EXISTS"].iter().any(|word| token.is(word)));
     let (first, second) = (names.next(), names.next());
     let is_qualified = is_temporary(first, second);
-    if !says_temporary && !is_qualified {
+    // What a trigger does is not seen where it fires, and it may be about any table.
+    let is_trigger = out.verb.ends_with(" TRIGGER");
+    if is_trigger || (!says_temporary && !is_qualified) {
         return out.raise(Class::Ddl);
     }
     out.raise(Class::Session);
@@ -345,6 +347,7 @@ mod tests {
             ("create temp table t (x)", Class::Session),
             ("create table if not exists temp.t (x)", Class::Session),
             ("drop table t", Class::Ddl),
+            ("create temp trigger x after insert on temp.t begin delete from u; end", Class::Ddl),
             ("drop table if exists temp.t", Class::Session),
             ("alter table t rename to u", Class::Ddl),
             ("create virtual table t using fts5(x)", Class::Ddl),
