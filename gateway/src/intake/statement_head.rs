@@ -25,7 +25,7 @@ pub(super) fn keeps_its_place(value: &str) -> bool {
     let (first, rest) = word(&text);
     let (second, _) = word(rest);
     let is = |known: &&str| first.eq_ignore_ascii_case(known);
-    WORDS.iter().any(|known| is(known))
+    WORDS.iter().any(&is)
         || PAIRS
             .iter()
             .any(|(known, then)| is(known) && then.iter().any(|then| second.eq_ignore_ascii_case(then)))
