@@ -76,7 +76,7 @@ pub trait Backend: Send + Sync + 'static {
         false
     }
 
-    /// Whether a gateway opens connections at its start, before the first request.
+    /// Whether connections are opened that no request needs yet: at the gateway's start, and ahead of need.
     fn connects_early(&self) -> bool {
         true
     }

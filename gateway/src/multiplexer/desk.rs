@@ -33,6 +33,8 @@ pub(super) struct Desk {
     /// Connections that sessions may have to themselves: all slots but one.
     pub(super) rooms: Slots,
     pub(super) config: PoolConfig,
+    /// Whether a connection may be opened that no request needs: not where that may ask a person to log in.
+    grows: bool,
     /// Wakes the upkeep.
     pub(super) wake: Arc<Notify>,
     /// What goes on without a request that waits for it.
@@ -56,10 +58,15 @@ pub(super) struct Handed {
 }
 
 impl Desk {
-    pub(super) fn new(opener: managed::Pool<Manager>, config: PoolConfig, wake: Arc<Notify>) -> Self {
+    pub(super) fn new(
+        opener: managed::Pool<Manager>,
+        config: PoolConfig,
+        grows: bool,
+        wake: Arc<Notify>,
+    ) -> Self {
         let slots = Slots::new(config.connections_max);
         let rooms = Slots::new(config.connections_max.saturating_sub(1));
-        Self { board: Mutex::default(), opener, slots, rooms, config, wake, tasks: TaskTracker::new() }
+        Self { board: Mutex::default(), opener, slots, rooms, config, grows, wake, tasks: TaskTracker::new() }
     }
 
     /// What is known now. Never held over an await, nor while a connection is closed.
@@ -209,6 +216,9 @@ impl Desk {
     }
 
     fn may_grow(&self) -> Option<SlotPermit> {
+        if !self.grows {
+            return None;
+        }
         let is_full = self.opener.status().size >= self.slots.limit();
         let mut board = self.board();
         let is_paused = board.grows_again.is_some_and(|again| Instant::now() < again);

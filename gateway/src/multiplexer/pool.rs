@@ -67,7 +67,7 @@ impl Pool {
             .build()
             .expect("a runtime is given");
         let place = Place::of(name, &*backend);
-        let desk = Arc::new(Desk::new(opener, config, Arc::clone(wake)));
+        let desk = Arc::new(Desk::new(opener, config, backend.connects_early(), Arc::clone(wake)));
         Self { place, backend, desk, flights: Arc::default() }
     }
 
