@@ -265,6 +265,12 @@ impl<'a> Scan<'a> {
                 "run the query again, or use the query id at the end of its result with the tools for results",
             );
         }
+        if is("SET_SYS_CONTEXT") {
+            self.found.refuse(
+                "SET_SYS_CONTEXT is refused: what it sets stays with the connection, and may not be changed again",
+                "use SET for a variable",
+            );
+        }
         if is("TO_QUERY") {
             self.sql = Sql::Begin;
         }
