@@ -1,6 +1,6 @@
 //! Catalog requests. Names are bound as values, or quoted where SQL does not allow values.
 
-use rusqlite::{Connection, Error, ToSql};
+use rusqlite::{Connection, Error, Row, ToSql};
 
 use super::checkups::Verdict;
 use super::databases::{Database, Databases, Origin, SAMPLE_DATABASE, SCHEMA};
@@ -11,6 +11,7 @@ use super::statement::Failure;
 use super::value;
 use crate::backend::{
     BackendError, Caps, Catalog, Cell, Collector, Completion, ErrorKind, Flow, Held, Relation, RelationKind,
+    RowFilter,
 };
 
 /// Tables that a client may see, without internal tables of SQLite and of virtual tables.
@@ -54,7 +55,14 @@ pub(super) fn relation_of(catalog: &Catalog) -> Option<&Relation> {
 }
 
 /// Every database, whether it can be opened, and the files that are left out. `verdicts`: those on `all`.
-pub(super) fn databases(all: &Databases, verdicts: &[(&Database, Verdict)], caps: Caps) -> Completion {
+/// `filter`: which of them may be seen.
+pub(super) fn databases(
+    all: &Databases,
+    verdicts: &[(&Database, Verdict)],
+    caps: Caps,
+    filter: Option<&dyn RowFilter>,
+) -> Completion {
+    let columns = ["name", "kind", "comment"].map(str::to_owned);
     let row =
         |name: String, kind: &str, comment: String| vec![Some(name), Some(kind.to_owned()), Some(comment)];
     let mut rows: Vec<Vec<Cell>> = Vec::new();
@@ -71,6 +79,11 @@ pub(super) fn databases(all: &Databases, verdicts: &[(&Database, Verdict)], caps
         }
     }
     rows.extend(unreadable);
+    if let Some(filter) = filter {
+        rows.retain(|row| filter.keeps(&columns, &row.iter().map(Option::as_deref).collect::<Vec<_>>()));
+        // Whose files the others are is not known.
+        return completion(&["name", "kind", "comment"], rows, caps);
+    }
     for left in all.left_out.iter().take(LEFT_OUT_SHOWN_MAX) {
         let name = left.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         rows.push(row(name, "left out", left.said()));
@@ -119,6 +132,8 @@ pub(super) struct Reader<'a> {
     /// The database's name, as it is attached.
     pub(super) database: &'a str,
     pub(super) caps: Caps,
+    /// Which rows of a list may be seen.
+    pub(super) filter: Option<&'a dyn RowFilter>,
 }
 
 /// A relation that exists.
@@ -238,7 +253,13 @@ impl Reader<'_> {
         let mut collector = Collector::new(self.caps);
         collector.set_columns(columns.iter().map(|&name| name.to_owned()).collect());
         let mut rows = statement.query(values).map_err(|error| failure(&error))?;
+        let names: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
         while let Some(row) = rows.next().map_err(|error| failure(&error))? {
+            if let Some(filter) = self.filter
+                && !keeps(filter, &names, row)
+            {
+                continue;
+            }
             let flow = value::push(&mut collector, row, columns.len()).map_err(|error| failure(&error))?;
             if flow == Flow::Stop {
                 break;
@@ -252,6 +273,13 @@ impl Reader<'_> {
             held: Held::default(),
         })
     }
+}
+
+fn keeps(filter: &dyn RowFilter, columns: &[String], row: &Row<'_>) -> bool {
+    let texts: Vec<Option<&str>> = (0..columns.len())
+        .map(|column| row.get_ref(column).ok().and_then(|value| value.as_str_or_null().ok().flatten()))
+        .collect();
+    filter.keeps(columns, &texts)
 }
 
 fn failure(error: &Error) -> Failure {

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization, TransactionOperation};
+use sql_gate::Access;
 
 pub(super) use super::rules::Phase;
 use super::rules::{Denial, is_of_connection, rule};
@@ -32,9 +33,90 @@ pub(super) enum Control {
     RollbackTo,
 }
 
+/// A table or view that a statement touches, as SQLite names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Touch {
+    pub(super) name: String,
+    pub(super) database: Option<String>,
+    /// The view, trigger or common table expression that does it; `None`: the text itself.
+    pub(super) accessor: Option<String>,
+    pub(super) access: Access,
+    /// Whether rows are put in.
+    inserts: bool,
+}
+
+/// What a statement touches.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub(super) touches: HashSet<Touch>,
+    /// PRAGMA: its name in lower case, value and database.
+    pub(super) pragmas: Vec<(String, Option<String>, Option<String>)>,
+    /// Whether it defines what reads other tables when it is used: a view, a trigger, a virtual table.
+    pub(super) defines_readers: bool,
+    /// The module of a new virtual table, in lower case.
+    pub(super) module: Option<String>,
+    /// Whether it is an ALTER TABLE.
+    pub(super) alters: bool,
+    /// Whether it has a SELECT of its own.
+    selects: bool,
+}
+
+impl Touched {
+    /// Whether it may copy another table as a whole, which SQLite does not report: rows are put in from a SELECT, and
+    /// nothing is read.
+    pub(super) fn copies(&self, main: &str) -> bool {
+        let own = |touch: &&Touch| touch.accessor.is_none();
+        let place = |touch: &Touch| {
+            let database = touch.database.as_deref().unwrap_or(main).to_ascii_lowercase();
+            (database, touch.name.to_ascii_lowercase())
+        };
+        let targets: HashSet<_> =
+            self.touches.iter().filter(own).filter(|touch| touch.inserts).map(place).collect();
+        let is_other = |touch: &Touch| touch.access == Access::Read && !targets.contains(&place(touch));
+        self.selects && !targets.is_empty() && !self.touches.iter().filter(own).any(is_other)
+    }
+
+    fn note(&mut self, context: &AuthContext<'_>) {
+        if let AuthAction::Pragma { pragma_name, pragma_value } = context.action {
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            let pragma =
+                (pragma_name.to_ascii_lowercase(), owned(pragma_value), owned(context.database_name));
+            return self.pragmas.push(pragma);
+        }
+        match context.action {
+            AuthAction::CreateView { .. } | AuthAction::CreateTrigger { .. } => self.defines_readers = true,
+            AuthAction::CreateTempTrigger { .. } => self.defines_readers = true,
+            AuthAction::CreateVtable { module_name, .. } => {
+                self.defines_readers = true;
+                self.module = Some(module_name.to_ascii_lowercase());
+            }
+            AuthAction::AlterTable { .. } => self.alters = true,
+            AuthAction::Select => self.selects = true,
+            _ => {}
+        }
+        let Some((access, name)) = access_of(&context.action) else { return };
+        let database = match context.action {
+            AuthAction::AlterTable { database_name, .. } => Some(database_name),
+            _ => context.database_name,
+        };
+        self.touches.insert(Touch {
+            name: name.to_owned(),
+            database: database.map(str::to_owned),
+            accessor: context.accessor.map(str::to_owned),
+            access,
+            inserts: matches!(context.action, AuthAction::Insert { .. }) && !is_internal(name),
+        });
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     phase: Phase,
+    /// Whether what is touched is collected.
+    collects: bool,
+    touched: Touched,
+    /// The values that functions of pragmas may have, in lower case; `None`: all.
+    pragma_values: Option<HashSet<String>>,
     /// Whose connection the statement runs on.
     ownership: Ownership,
     /// What it does to the transaction.
@@ -63,8 +145,10 @@ struct State {
 impl Guard {
     /// Called before a client's statement is compiled for the database `main`.
     pub(super) fn begin(&self, sql: &str, main: &str, ownership: Ownership) {
-        *self.state() = State {
+        let mut state = self.state();
+        *state = State {
             phase: Phase::Prepare,
+            collects: state.collects,
             ownership,
             names: Names::of(sql),
             main: main.to_ascii_lowercase(),
@@ -86,6 +170,21 @@ impl Guard {
     /// views `elsewhere` without their database.
     pub(super) fn keep_pragmas_from(&self, elsewhere: HashMap<String, String>) {
         self.state().elsewhere = elsewhere;
+    }
+
+    /// Whether what statements touch is collected from now on.
+    pub(super) fn collect(&self, collects: bool) {
+        self.state().collects = collects;
+    }
+
+    /// Takes what the statement touches.
+    pub(super) fn take_touched(&self) -> Touched {
+        std::mem::take(&mut self.state().touched)
+    }
+
+    /// The statement's functions of pragmas, which are looked up only while it runs, may have these values.
+    pub(super) fn keep_pragmas_to(&self, values: HashSet<String>) {
+        self.state().pragma_values = Some(values);
     }
 
     /// Whether the statement would change anything.
@@ -150,6 +249,9 @@ impl State {
             rule(&context.action, context.database_name, self.phase, self.ownership)?;
         }
         self.control = control_of(&context.action).or(self.control);
+        if self.collects && self.phase == Phase::Prepare {
+            self.touched.note(context);
+        }
         self.check_pragma(context)?;
         // What triggers write is in their own database. A client's own text writes only at its top level.
         if self.phase != Phase::Prepare || context.accessor.is_some() {
@@ -194,6 +296,11 @@ impl State {
 
     fn check_pragma(&self, context: &AuthContext<'_>) -> Result<(), Denial> {
         let AuthAction::Pragma { pragma_value: Some(value), .. } = context.action else { return Ok(()) };
+        if let (Some(values), Phase::Step) = (&self.pragma_values, self.phase)
+            && !values.contains(&value.to_ascii_lowercase())
+        {
+            return Err(Denial::unnamed_value(value));
+        }
         if context.database_name.is_some() {
             return Ok(());
         }
@@ -229,6 +336,31 @@ impl State {
 /// Whether `table` is internal to SQLite.
 fn is_internal(table: &str) -> bool {
     table.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"))
+}
+
+/// What is done with which table or view.
+fn access_of<'a>(action: &AuthAction<'a>) -> Option<(Access, &'a str)> {
+    Some(match *action {
+        AuthAction::Read { table_name, .. } | AuthAction::Analyze { table_name } => {
+            (Access::Read, table_name)
+        }
+        AuthAction::Insert { table_name }
+        | AuthAction::Update { table_name, .. }
+        | AuthAction::Delete { table_name } => (Access::Write, table_name),
+        AuthAction::CreateTable { table_name }
+        | AuthAction::DropTable { table_name }
+        | AuthAction::AlterTable { table_name, .. }
+        | AuthAction::CreateVtable { table_name, .. }
+        | AuthAction::DropVtable { table_name, .. }
+        | AuthAction::CreateIndex { table_name, .. }
+        | AuthAction::DropIndex { table_name, .. }
+        | AuthAction::CreateTrigger { table_name, .. }
+        | AuthAction::DropTrigger { table_name, .. } => (Access::Define, table_name),
+        AuthAction::CreateView { view_name } | AuthAction::DropView { view_name } => {
+            (Access::Define, view_name)
+        }
+        _ => return None,
+    })
 }
 
 /// Whether what `context` changes is in the temporary database.

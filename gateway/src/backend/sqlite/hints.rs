@@ -18,8 +18,14 @@ const NO_TABLE: &str = "no such table: ";
 const NO_COLUMN: &str = "no such column: ";
 
 /// Adds to `error` the names nearest to the one that SQLite did not find, or what there is in its place;
-/// `databases`: those that there are.
-pub(super) fn add(error: &mut BackendError, connection: &Connection, databases: &Databases, sql: &str) {
+/// `databases`: those that there are. `listed`: the session's profile has lists of names, so nothing is named.
+pub(super) fn add(
+    error: &mut BackendError,
+    connection: &Connection,
+    databases: &Databases,
+    sql: &str,
+    listed: bool,
+) {
     // It knows the whole text, and the error's own hint only the sign where SQLite stopped.
     if let Some(next_step) = foreign::next_step(&error.message, sql) {
         error.next_step = Some(next_step);
@@ -32,6 +38,12 @@ pub(super) fn add(error: &mut BackendError, connection: &Connection, databases: 
         error.message.strip_prefix(NO_TABLE).and_then(|table| foreign::of_catalog_table(bare(table)));
     if let Some(next_step) = catalog {
         error.next_step = Some(next_step.to_owned());
+        return;
+    }
+    if listed {
+        let unknown = [NO_TABLE, NO_COLUMN].iter().any(|prefix| missing(&error.message, prefix).is_some());
+        let next_step = "list_tables and describe_table show what the session may use";
+        error.next_step = unknown.then(|| next_step.to_owned());
         return;
     }
     let own = next_step(error, connection, sql);
@@ -49,6 +61,22 @@ pub(super) fn add(error: &mut BackendError, connection: &Connection, databases: 
             None => error.next_step = own,
         },
     }
+}
+
+/// `error` without the names of what a session with lists of names may not see.
+pub(super) fn without_names(mut error: BackendError) -> BackendError {
+    const ELSEWHERE: &str = " (not in the current database, but in ";
+    if error.message.starts_with("no such database: ") {
+        error.next_step = Some("list_databases shows those that the session may use".to_owned());
+    } else if let Some(at) = error.message.find(ELSEWHERE) {
+        error.message.truncate(at);
+        error.next_step = Some("write database.table for one of another database".to_owned());
+    } else if let Some(next_step) = &error.next_step
+        && next_step.starts_with("did you mean ")
+    {
+        error.next_step = next_step.split_once("? ").map(|(_, rest)| rest.to_owned());
+    }
+    error
 }
 
 fn next_step(error: &BackendError, connection: &Connection, sql: &str) -> Option<String> {
@@ -198,7 +226,7 @@ mod tests {
             "unknown database nosuch",
         ] {
             let mut error = BackendError::new(ErrorKind::Statement, message);
-            add(&mut error, &connection, &databases(), "");
+            add(&mut error, &connection, &databases(), "", false);
             assert_eq!(error.message, format!("{message}; no such database: nosuch"));
             let next_step = error.next_step.unwrap();
             assert!(next_step.starts_with("databases: crm, sales; "), "{next_step}");
@@ -213,7 +241,7 @@ mod tests {
             .execute_batch("CREATE TABLE orders(o_orderkey, o_total); ATTACH ':memory:' AS crm; CREATE TABLE crm.people(name)")
             .unwrap();
         let mut error = BackendError::new(ErrorKind::Statement, message);
-        add(&mut error, &connection, &databases(), sql);
+        add(&mut error, &connection, &databases(), sql, false);
         error.next_step.unwrap_or_default()
     }
 

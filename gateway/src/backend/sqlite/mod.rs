@@ -23,6 +23,7 @@ mod guard;
 mod hints;
 mod interrupt;
 mod names;
+mod objects;
 mod open;
 mod oversize;
 mod rules;
@@ -148,6 +149,10 @@ impl Backend for SqliteBackend {
 
     fn dialect(&self) -> Dialect {
         Dialect::Sqlite
+    }
+
+    fn sees_objects(&self) -> bool {
+        true
     }
 
     fn resolve<'a>(&'a self, wanted: &'a Context) -> BoxFuture<'a, Result<Context, BackendError>> {

@@ -72,6 +72,15 @@ impl Denial {
         }
     }
 
+    /// With lists of names, a value of a function of a pragma that the text does not name.
+    pub(super) fn unnamed_value(value: &str) -> Self {
+        Self::new(
+            format_args!("the value {value} of a function of a pragma"),
+            "the session's profile has lists of names, and the text does not name it",
+            "write the table's name as a text, pragma_table_info('name'); describe_table shows a table's columns",
+        )
+    }
+
     /// Something temporary is written, and a file's table with it.
     pub(super) fn hidden_write(verb: &str, table: &str) -> Self {
         Self::new(

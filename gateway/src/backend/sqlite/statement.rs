@@ -90,9 +90,11 @@ impl Runner<'_> {
         caps: Caps,
     ) -> Result<Completion, Failure> {
         let (was_open, mut begins) = (!self.connection.is_autocommit(), false);
+        self.guard.collect(self.gate.is_asked());
         let result = self.set_query_only().and_then(|()| self.prepare(sql)).and_then(|mut compiled| {
             compiled.columns = columns.unwrap_or(compiled.columns);
             self.check_control(!compiled.statement.readonly(), transaction)?;
+            self.ask_gate(sql)?;
             self.ask_journal(&compiled.statement, transaction)?;
             begins = self.begins();
             self.prefer_wal(&compiled.statement, transaction);

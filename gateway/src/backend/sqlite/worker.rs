@@ -20,7 +20,7 @@ use super::statement::{Failure, Runner};
 use super::tokens::Names;
 use super::{Files, budget};
 use crate::backend::{
-    BackendError, Catalog, Completion, Context, ErrorKind, Held, Operation, RelationKind, Request,
+    BackendError, Catalog, Completion, Context, ErrorKind, Held, OpenGate, Operation, RelationKind, Request,
     Transaction,
 };
 
@@ -124,7 +124,10 @@ impl Worker {
     /// connection.
     fn answer(&mut self, task: &Task) -> Answer {
         let result = catch_unwind(AssertUnwindSafe(|| match task {
-            Task::Run(request) => self.run(request),
+            Task::Run(request) => self.run(request).map_err(|failure| match request.gate.looks_at_names() {
+                true => Failure { error: hints::without_names(failure.error), ..failure },
+                false => failure,
+            }),
             Task::Reset => self.reset(),
             Task::Check => self.check(),
         }));
@@ -197,7 +200,7 @@ impl Worker {
             }
             Operation::Catalog(Catalog::Databases) => {
                 let verdicts = files.checkups.check_all(&databases, LIST_LOOK_MAX);
-                Ok(catalog::databases(&databases, &verdicts, request.caps))
+                Ok(catalog::databases(&databases, &verdicts, request.caps, request.row_filter.as_deref()))
             }
             Operation::Catalog(catalog) => {
                 check_schema(catalog::schema_of(catalog))?;
@@ -211,6 +214,7 @@ impl Worker {
                             open.connection(),
                             &databases,
                             &sql.unwrap_or_default(),
+                            request.gate.looks_at_names(),
                         );
                     }
                     failure
@@ -245,7 +249,13 @@ impl Worker {
         let runner = self.runner(main, request)?;
         runner.run(sql, transaction, request.caps).map_err(|mut failure| {
             if !failure.breaks {
-                hints::add(&mut failure.error, runner.connection, databases, sql);
+                hints::add(
+                    &mut failure.error,
+                    runner.connection,
+                    databases,
+                    sql,
+                    request.gate.looks_at_names(),
+                );
             }
             failure
         })
@@ -317,7 +327,8 @@ impl Worker {
             self.context = Some(Context { database: Some(asked.name.clone()), ..request.context.clone() });
         }
         let connection = self.open.as_ref().ok_or_else(internal_failure)?.connection();
-        let reader = Reader { connection, database: &asked.name, caps };
+        let reader =
+            Reader { connection, database: &asked.name, caps, filter: request.row_filter.as_deref() };
         match catalog {
             Catalog::Tables { like, .. } => reader.tables(like.as_deref()),
             Catalog::Views { .. } => reader.views(),
@@ -337,7 +348,9 @@ impl Worker {
             Catalog::Definition(relation) => reader.definition(&relation.name),
             Catalog::Rows(relation) => {
                 let sql = reader.select_all(&relation.name)?;
-                self.runner(asked, request)?.run(&sql, Transaction::None, caps)
+                // Its name has been admitted.
+                let runner = Runner { gate: &OpenGate, ..self.runner(asked, request)? };
+                runner.run(&sql, Transaction::None, caps)
             }
             Catalog::Databases | Catalog::Schemas { .. } => Err(internal_failure()),
         }

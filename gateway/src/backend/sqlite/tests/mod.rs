@@ -5,6 +5,7 @@ mod cancel;
 mod catalog;
 mod costs;
 mod files;
+mod gate;
 mod reach;
 mod refusals;
 mod rows;
