@@ -37,6 +37,18 @@ pub(super) fn cancelled() -> BackendError {
     BackendError::new(ErrorKind::Cancelled, "the request was cancelled; its statement was stopped")
 }
 
+/// A statement was stopped, and the transaction that it ran in is gone with it.
+pub(super) fn note_rolled_back(error: &mut BackendError) {
+    if !matches!(error.kind, ErrorKind::Cancelled | ErrorKind::TimedOut)
+        || error.message.contains("transaction was rolled back")
+    {
+        return;
+    }
+    error.message.push_str("; the session's open transaction was rolled back with it: nothing of it is kept");
+    let before = error.next_step.take().map(|before| format!("{before}; ")).unwrap_or_default();
+    error.next_step = Some(format!("{before}begin the transaction again, from its first statement"));
+}
+
 /// The statement was stopped because it ran for longer than it may.
 pub(super) fn timed_out(timeout: Duration) -> BackendError {
     BackendError::new(

@@ -212,6 +212,12 @@ impl OwnLease {
         let Ended { mut result, goes_on } = running::run(&mut own.connection, request, stop).await;
         let Some(mut own) = self.own.take() else { return result };
         let held = own.connection.held();
+        if let Err(error) = &mut result
+            && own.held.transaction
+            && !held.transaction
+        {
+            errors::note_rolled_back(error);
+        }
         if goes_on || !own.connection.is_usable() {
             let (loss, reason) = if goes_on {
                 (Loss::Unstopped, CloseReason::Unstopped)

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::interrupt::Interrupt;
@@ -35,7 +36,13 @@ impl SqliteConnection {
         let shared = Shared { usable: Arc::new(AtomicBool::new(true)), known: Arc::default() };
         let worker = worker(shared.clone());
         let name = format!("sqlite-{}", THREADS.fetch_add(1, Ordering::Relaxed));
-        std::thread::Builder::new().name(name).spawn(move || worker.serve(&received)).map_err(|cause| {
+        // What a gate or a journal waits for may need the runtime's clock.
+        let runtime = Handle::try_current().ok();
+        let serve = move || {
+            let _entered = runtime.as_ref().map(Handle::enter);
+            worker.serve(&received);
+        };
+        std::thread::Builder::new().name(name).spawn(serve).map_err(|cause| {
             BackendError::new(
                 ErrorKind::Unavailable,
                 format!("cannot start a thread for a connection: {cause}"),

@@ -44,6 +44,46 @@ impl RowFilter for Lists {
     }
 }
 
+/// A gate that waits for somebody, without lists of names.
+#[derive(Debug)]
+struct Asks;
+
+impl StatementGate for Asks {
+    fn looks_at_names(&self) -> bool {
+        false
+    }
+
+    fn is_asked(&self) -> bool {
+        true
+    }
+
+    fn admit<'a>(&'a self, objects: &'a [Object]) -> BoxFuture<'a, Result<(), BackendError>> {
+        Box::pin(async move {
+            tokio::time::timeout(PATIENCE, tokio::time::sleep(Duration::from_millis(1))).await.unwrap();
+            match objects {
+                [one] if one.name.to_string().ends_with(".people") => {
+                    Err(BackendError::new(ErrorKind::Refused, "not today"))
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_gate_may_wait_and_is_told_the_objects_without_lists_too() {
+    let mut client = fixture().client("shop").await;
+    for (sql, passes) in
+        [("SELECT * FROM items", true), ("SELECT 1 FROM crm.people", false), ("PRAGMA table_list", true)]
+    {
+        let mut request =
+            request(client.context.clone(), statement(sql, Transaction::None), CAPS, TestJournal::Accepts);
+        request.gate = Arc::new(Asks);
+        let done = client.request(request).await;
+        assert_eq!(done.is_ok(), passes, "{sql}: {:?}", done.err());
+    }
+}
+
 /// With a table `secret` and what reads it, in both files.
 fn fixture() -> Fixture {
     let fixture = Fixture::shop().writable();
