@@ -20,6 +20,7 @@ mod long_query;
 mod malformed;
 mod odd_clients;
 mod other_programs;
+mod pins;
 mod profiles;
 mod qualified_names;
 mod remembered;

@@ -1,0 +1,102 @@
+//! Connections that sessions share, and those that they have to themselves for their state.
+
+use serde_json::{Value, json};
+use snowgate_tests::{Client, Home, tool_text, until};
+
+/// A gateway that may write, with a table `t` in the database `ONE`; `more` are lines of the config.
+fn home(more: &str) -> Home {
+    let home = Home::new();
+    home.configure(&format!("read_only = false\n{more}"));
+    assert_eq!(text(&mut ready(&home), "create table t (a)").lines().count(), 1);
+    home
+}
+
+fn ready(home: &Home) -> Client {
+    let mut client = home.client();
+    client.initialize();
+    client.call("set_context", &json!({"database": "ONE"}));
+    client
+}
+
+fn run(client: &mut Client, sql: &str) -> Value {
+    client.call("execute_query", &json!({"query": sql}))
+}
+
+/// The result's text, which is an error's where there is one.
+fn text(client: &mut Client, sql: &str) -> String {
+    tool_text(&run(client, sql)).to_owned()
+}
+
+fn rows(client: &mut Client) -> String {
+    text(client, "select count(*) as n from t").lines().nth(1).unwrap_or_default().to_owned()
+}
+
+/// Runs what must succeed.
+fn must(client: &mut Client, sql: &str) {
+    let answer = run(client, sql);
+    assert_ne!(answer["result"]["isError"], true, "{sql}: {answer}");
+}
+
+#[test]
+fn a_transaction_across_calls_is_its_session_s_alone_until_it_is_committed() {
+    let home = home("");
+    let (mut one, mut two) = (ready(&home), ready(&home));
+    must(&mut one, "begin");
+    must(&mut one, "insert into t values (1)");
+    assert_eq!((rows(&mut one), rows(&mut two)), ("1".to_owned(), "0".to_owned()));
+    assert_eq!(home.status().expect("a gateway")["connections_pinned"], 1);
+    must(&mut one, "commit");
+    assert_eq!(rows(&mut two), "1");
+    assert_eq!(home.status().expect("a gateway")["connections_pinned"], 0);
+    must(&mut one, "begin");
+    must(&mut one, "delete from t");
+    drop(one);
+    until("what a client leaves open is rolled back", || {
+        home.status().is_some_and(|status| status["connections_pinned"] == 0)
+    });
+    assert_eq!(rows(&mut two), "1");
+}
+
+#[test]
+fn one_connection_is_left_where_sessions_want_all_of_them() {
+    let home = home("[pool]\nconnections_max = 3\nwait_timeout_ms = 300\n");
+    let mut clients: Vec<Client> = (0..3).map(|_| ready(&home)).collect();
+    for client in &mut clients[..2] {
+        must(client, "begin");
+    }
+    let error = text(&mut clients[2], "begin");
+    assert!(error.contains("sessions hold 2 of them"), "{error}");
+    assert_eq!(rows(&mut clients[2]), "0", "everybody else goes on");
+    must(&mut clients[0], "rollback");
+    must(&mut clients[2], "begin");
+}
+
+#[test]
+fn a_pin_that_is_idle_is_lost_with_an_error_that_is_said_once() {
+    let home = home("[profiles.default]\npin_idle_ms = 1000\n");
+    let mut client = ready(&home);
+    must(&mut client, "begin");
+    must(&mut client, "insert into t values (1)");
+    until("the pin ends", || home.status().is_some_and(|status| status["connections_pinned"] == 0));
+    let error = text(&mut client, "insert into t values (2)");
+    assert!(error.starts_with("State lost:"), "{error}");
+    assert!(error.contains("(pin_idle_ms of profile `default`)"), "{error}");
+    assert_eq!(rows(&mut client), "0", "the insert did not run outside of its transaction");
+}
+
+#[test]
+fn statements_find_their_connection_again() {
+    let home = home("");
+    let (mut one, mut two) = (ready(&home), ready(&home));
+    two.call("set_context", &json!({"database": "TWO"}));
+    for _ in 0..50 {
+        must(&mut one, "select 1 as x, a from t");
+        must(&mut two, "select 2 as x from sqlite_master");
+    }
+    let status = home.status().expect("a gateway");
+    let of = |name: &str| status["pool"][name].as_u64().expect("a number");
+    assert!(of("reused") * 100 >= of("leases") * 95, "{status}");
+    assert!(of("switched") * 5 <= of("leases"), "{status}");
+    let shown = home.run(&["status"]).stdout;
+    assert!(shown.contains("\nleases       "), "{shown}");
+}
