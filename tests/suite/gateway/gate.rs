@@ -128,7 +128,6 @@ fn statements_of_classes_that_a_profile_does_not_allow_are_refused() {
 }
 
 #[test]
-#[ignore = "until the lists are asked on SQLite"]
 fn what_the_lists_of_a_profile_deny_is_refused_however_it_is_written() {
     assert!(attempt(true) >= 60);
 }
