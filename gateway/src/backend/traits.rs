@@ -34,6 +34,11 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
+    /// What else tells the data behind it from another's: the folder, or the user.
+    fn site(&self) -> Option<&str> {
+        None
+    }
+
     /// Whose SQL its statements are.
     fn dialect(&self) -> Dialect;
 

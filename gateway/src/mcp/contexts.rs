@@ -83,7 +83,7 @@ impl Call<'_> {
         }
         let pool = self.shared.pool(&self.session.profile).await?;
         // The names of another connection mean nothing here, even where there are such names.
-        if at.as_ref().is_none_or(|at| at == pool.place()) {
+        if at.as_ref().is_none_or(|at| !at.is_other_than(pool.place())) {
             match self.verified(context.clone(), wanted).await {
                 Err(gone) if gone.kind == ErrorKind::NoContext => {}
                 changed => return changed,
@@ -174,7 +174,7 @@ impl Call<'_> {
         lost.as_ref().filter(|_| *context != Context::default())?;
         let pool = self.shared.pool(&self.session.profile).await.ok()?;
         // Who cannot see whether it exists has not lost it for that.
-        if pool.backend().tells_contexts() || at.as_ref().is_some_and(|at| at != pool.place()) {
+        if pool.backend().tells_contexts() || at.as_ref().is_some_and(|at| at.is_other_than(pool.place())) {
             return None;
         }
         let found = self.shared.resolve(&self.session.profile, context).await.ok()?;

@@ -21,7 +21,7 @@ use tracing::Instrument;
 use super::facts::RequestFacts;
 use super::failure;
 use crate::backend::{BackendError, BoxFuture, ErrorKind, WriteJournal};
-use crate::session::Session;
+use crate::session::{Session, kept_name};
 use crate::shared::Shared;
 use crate::state::{
     Begin, Digest, Entry, FAILED, RAN, RESULT_BYTES_MAX, RequestKey, RunningWrites, StateError, StateStore,
@@ -34,7 +34,10 @@ const RUNNING_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct JournaledStatement {
     key: RequestKey,
+    /// Of its text, and of where and for which profile it is to run.
     digest: Digest,
+    /// Of its text alone: what people are told, and what builds wrote that knew one connection only.
+    text: Digest,
     /// Whether an earlier gateway may have run it, and the journal cannot tell.
     may_have_run: bool,
     /// Set once it is in the journal.
@@ -48,6 +51,9 @@ pub(super) struct JournaledStatement {
     /// Finished statements of the session that its shim may still ask for: so many are kept.
     keep: usize,
 }
+
+/// Why the outcome of a statement is unknown whose entry is of another connection, account, folder or profile.
+const ELSEWHERE: &str = "the session has another connection or profile now than the one it was begun on";
 
 /// What to do with a statement.
 pub(super) enum JournalDecision {
@@ -82,9 +88,14 @@ impl JournaledStatement {
         facts: &RequestFacts,
         sql: &str,
     ) -> JournalDecision {
+        let text = Digest::of(sql);
+        // Where nothing says where it would run, it is no statement that the journal has.
+        let pool = shared.pool(&session.profile).await.ok();
+        let place = pool.as_ref().map_or("", |pool| pool.place().as_str());
         let mut statement = Self {
             key: RequestKey { session: session.key.id.clone(), number: facts.number },
-            digest: Digest::of(sql),
+            digest: text.at(place, &kept_name(&session.profile.name)),
+            text,
             may_have_run: facts.replayed && !session.journal_is_whole,
             is_begun: AtomicBool::new(false),
             is_fetched: false,
@@ -109,7 +120,8 @@ impl JournaledStatement {
 
     /// What to do with a statement that the journal has.
     fn decide(mut self, mut entry: Entry) -> JournalDecision {
-        let query_id = entry.query_id.take_if(|_| entry.result.is_none() && entry.digest == self.digest);
+        let is_same = self.is_in(&entry);
+        let query_id = entry.query_id.take_if(|_| entry.result.is_none() && is_same);
         let Some(query_id) = query_id else { return JournalDecision::Answer(self.answer(&entry)) };
         tracing::Span::current().record("query_id", &query_id);
         tracing::info!("fetching the result of an earlier gateway's query");
@@ -117,6 +129,11 @@ impl JournaledStatement {
         self.is_fetched = true;
         self.set_begun();
         JournalDecision::Fetch(Arc::new(self), query_id)
+    }
+
+    /// Whether `entry` is of this statement: the same text, there and for the same profile.
+    fn is_in(&self, entry: &Entry) -> bool {
+        entry.digest == self.digest || entry.digest == self.text
     }
 
     /// From here on it is in the journal.
@@ -133,7 +150,7 @@ impl JournaledStatement {
 
     /// The answer to a statement that reached the backend before.
     fn answer(&self, entry: &Entry) -> CallToolResult {
-        let result = entry.result.as_deref().filter(|_| entry.digest == self.digest);
+        let result = entry.result.as_deref().filter(|_| self.is_in(entry));
         let result = match result {
             Some(RAN) => Some(ran()),
             Some(FAILED) => Some(CallToolResult::error(vec![ContentBlock::text(
@@ -146,7 +163,8 @@ impl JournaledStatement {
                 tracing::info!("answered from the journal");
                 result
             }
-            None => failure::result(&unknown(Some(entry))),
+            None if self.is_in(entry) => failure::result(&unknown(Some((entry, self.text)))),
+            None => failure::result(&unknown_because(ELSEWHERE, Some((entry, self.text)))),
         }
     }
 
@@ -208,7 +226,7 @@ impl JournaledStatement {
             }
             // Of the same request: for a connection that broke, or by an earlier gateway.
             Begin::Conflict(entry) => {
-                Err(unknown_because("another run of this statement was begun", Some(&entry)))
+                Err(unknown_because("another run of this statement was begun", Some((&entry, self.text))))
             }
         }
     }
@@ -263,17 +281,17 @@ fn refused(error: &StateError) -> BackendError {
 }
 
 /// The answer to a statement that may have run, with all that is known.
-fn unknown(entry: Option<&Entry>) -> BackendError {
+fn unknown(entry: Option<(&Entry, Digest)>) -> BackendError {
     unknown_because("the gateway that ran this statement is gone", entry)
 }
 
-fn unknown_because(why: &str, entry: Option<&Entry>) -> BackendError {
+/// `entry` is with the digest of the statement's text.
+fn unknown_because(why: &str, entry: Option<(&Entry, Digest)>) -> BackendError {
     let message = format!("outcome unknown: {why}, and it may have taken effect");
     let (message, query_id) = match entry {
         None => (message, None),
-        Some(entry) => {
-            let message =
-                format!("{message} (it began {} ago, SHA-256 {}...)", entry.age(), entry.digest.short());
+        Some((entry, text)) => {
+            let message = format!("{message} (it began {} ago, SHA-256 {}...)", entry.age(), text.short());
             (message, entry.query_id.clone())
         }
     };
@@ -342,7 +360,7 @@ mod tests {
             result: None,
             is_read: false,
         };
-        let error = unknown(Some(&entry));
+        let error = unknown(Some((&entry, entry.digest)));
         assert!(error.message.starts_with("outcome unknown: "), "{error}");
         assert_eq!(error.query_id.as_deref(), Some("01b"));
         assert!(error.message.contains("SHA-256 2d711642b726"), "{error}");

@@ -26,7 +26,7 @@ pub const RESULT_BYTES_MAX: usize = 16 * 1024;
 /// removed: removing them one by one would double the cost of a write.
 const SPARE: i64 = 64;
 
-/// SHA-256 of a statement's text.
+/// SHA-256 of a statement's text, or of that and where it is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest([u8; 32]);
 
@@ -34,6 +34,18 @@ impl Digest {
     /// The digest of `text`.
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// The digest of a text of this digest that runs at `place` for the profile of this name: the same text elsewhere is
+    /// another statement.
+    pub fn at(self, place: &str, profile: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in [place, profile] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hash.update(self.0);
+        Self(hash.finalize().into())
     }
 
     /// The first bytes in hexadecimal: enough to tell statements apart.

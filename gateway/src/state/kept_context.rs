@@ -25,7 +25,7 @@ pub struct KeptContext {
 impl KeptContext {
     /// Whether it belongs to another place than `here`.
     pub fn is_foreign_to(&self, here: &Place) -> bool {
-        self.at.as_ref().is_some_and(|at| at != here)
+        self.at.as_ref().is_some_and(|at| at.is_other_than(here))
     }
 
     /// As it is written down.

@@ -63,6 +63,8 @@ pub struct SnowflakeBackend {
     /// The account as its host has it, without case and underscores: in the config it may be written in other
     /// ways.
     account: String,
+    /// Whose log-in it is, as the account compares names; empty where a token says it.
+    user: String,
     target: String,
     read_only: bool,
 }
@@ -89,6 +91,7 @@ impl SnowflakeBackend {
         let read_only = settings.read_only;
         let account = settings.account.as_str().to_ascii_lowercase().replace('_', "-");
         let name = settings.account.as_str();
+        let user = settings.user.to_ascii_uppercase();
         // A token says whose it is.
         let who = match settings.user.as_str() {
             "" => format!("account {name}"),
@@ -96,7 +99,7 @@ impl SnowflakeBackend {
         };
         let login_manager = LoginManager::new(&wire, settings).map_err(|error| of_connection(&error))?;
         let target = format!("{who} at {}", login_manager.host());
-        Ok(Self { login_manager: Arc::new(login_manager), account, target, read_only })
+        Ok(Self { login_manager: Arc::new(login_manager), account, user, target, read_only })
     }
 }
 
@@ -119,6 +122,10 @@ impl Backend for SnowflakeBackend {
 
     fn account(&self) -> Option<&str> {
         Some(&self.account)
+    }
+
+    fn site(&self) -> Option<&str> {
+        Some(&self.user)
     }
 
     fn reads_quoted_names(&self) -> bool {

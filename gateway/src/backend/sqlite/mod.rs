@@ -103,6 +103,8 @@ impl Files {
 /// The SQLite files of one folder, and those the config names.
 pub struct SqliteBackend {
     files: Arc<Files>,
+    /// The folder as the system has it, without links.
+    site: String,
     read_only: bool,
     busy_timeout: Duration,
 }
@@ -128,8 +130,11 @@ impl SqliteBackend {
             open_transactions: AtomicUsize::new(0),
         };
         files.checkups.check_all(&files.folder.list(), START_LOOK_MAX);
+        let path = files.folder.path();
+        let site = path.canonicalize().unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned();
         Ok(Self {
             files: Arc::new(files),
+            site,
             read_only: settings.read_only,
             busy_timeout: settings.busy_timeout,
         })
@@ -145,6 +150,10 @@ impl SqliteBackend {
 impl Backend for SqliteBackend {
     fn kind(&self) -> &'static str {
         "sqlite"
+    }
+
+    fn site(&self) -> Option<&str> {
+        Some(&self.site)
     }
 
     fn dialect(&self) -> Dialect {
