@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::{ConfigCommand, OutputArgs, exit, explain};
 use crate::backend::snowflake::key_problem;
-use crate::config::{Config, ConfigErrors, Paths, ProcessEnvironment, reference};
+use crate::config::{Config, ConfigErrors, ConnectionConfig, Paths, ProcessEnvironment, reference};
 
 /// Runs one of the commands about the configuration.
 pub(super) fn run(command: &ConfigCommand, system_file: Option<PathBuf>) -> Result<ExitCode> {
@@ -30,7 +30,11 @@ fn check(paths: &Paths) -> Result<ExitCode> {
     match Config::load(paths, &ProcessEnvironment) {
         Ok(config) => {
             print_warnings(&config)?;
-            if let Some(problem) = config.snowflake.as_ref().and_then(key_problem) {
+            let named = config.connections.values().filter_map(|connection| match connection {
+                ConnectionConfig::Snowflake(account) => Some(&**account),
+                ConnectionConfig::Sqlite(_) => None,
+            });
+            for problem in config.snowflake.iter().chain(named).filter_map(key_problem) {
                 writeln!(stderr(), "warning: {problem}")?;
             }
             print(&summary(paths, &config))

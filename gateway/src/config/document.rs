@@ -9,10 +9,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Paths;
+use super::connections;
 use super::corrections;
 use super::error::{ConfigError, InvalidValue, Place};
 use super::hints;
-use super::keys::{self, DATABASES, Key, PROFILES, SECTIONS, SESSION_PARAMETERS};
+use super::keys::{self, CONNECTIONS, DATABASES, Key, PROFILES, SECTIONS, SESSION_PARAMETERS};
 use super::kind::{Kind, RawValue, Value, written};
 use super::lines::Lines;
 use super::repair;
@@ -36,7 +37,7 @@ pub(super) fn apply(source: Source<'_>, paths: &Paths, settings: &mut Settings) 
     let resolver = Resolver { base: source.file.parent(), home: paths.home_dir.as_deref() };
     let source = Source { text, ..source };
     let mut reader =
-        DocumentReader { lines: Lines::new(text), source, resolver, settings, errors: Vec::new() };
+        DocumentReader { lines: Lines::new(text), source, resolver, paths, settings, errors: Vec::new() };
     let (document, syntax_errors) = DeTable::parse_recoverable(text);
     if syntax_errors.is_empty() {
         reader.document(document.get_ref());
@@ -57,6 +58,7 @@ pub(super) struct DocumentReader<'a> {
     lines: Lines<'a>,
     pub(super) source: Source<'a>,
     pub(super) resolver: Resolver<'a>,
+    pub(super) paths: &'a Paths,
     pub(super) settings: &'a mut Settings,
     pub(super) errors: Vec<ConfigError>,
 }
@@ -91,11 +93,14 @@ impl DocumentReader<'_> {
     }
 
     fn document(&mut self, document: &DeTable<'_>) {
+        // What protects in the sections of the built-in ones is read before.
+        let mut later = None;
         for (name, value) in document {
             let known = SECTIONS.iter().find(|section| section.name == name.get_ref().as_ref());
             match known {
                 Some(section) => self.section(section.name, name.span().start, value),
                 None if name.get_ref() == PROFILES => self.profiles(value),
+                None if name.get_ref() == CONNECTIONS => later = Some(value),
                 None => {
                     let hint = hints::for_section(name.get_ref());
                     let refusal = InvalidValue::with_hint("unknown key or table", hint);
@@ -103,20 +108,33 @@ impl DocumentReader<'_> {
                 }
             }
         }
+        if let Some(value) = later {
+            self.connections(value);
+        }
     }
 
     fn section(&mut self, section: &'static str, start: usize, value: &SpannedValue<'_>) {
         let origin = self.origin(start);
         let Some(table) = self.table(section, value) else { return };
+        let is_filled = self.keys_of(section, section, table);
+        if self.source.layer != Layer::Usual {
+            self.settings.sections.push(SectionUse { name: section, origin, is_filled });
+        }
+    }
+
+    /// Reads the keys of `section`, which stand in the table `prefix`: that, or a connection of its kind. Returns whether
+    /// there is one; in the system's file, one that does more than to protect.
+    pub(super) fn keys_of(&mut self, section: &'static str, prefix: &str, table: &DeTable<'_>) -> bool {
         let mut is_filled = false;
         for (name, value) in table {
-            let path = format!("{section}.{}", name.get_ref());
+            let path = format!("{prefix}.{}", name.get_ref());
             match keys::find(section, name.get_ref()) {
                 Some(key) => {
                     let only_protects = key.protection.is_policy();
                     is_filled |= !(only_protects && self.source.layer == Layer::System);
                     self.key(key, &path, value);
                 }
+                None if prefix != section && name.get_ref() == connections::KIND => {}
                 None if section == "sqlite" && name.get_ref() == DATABASES => {
                     is_filled |= value.get_ref().as_table().is_some_and(|table| !table.is_empty());
                     self.databases(&path, value);
@@ -138,9 +156,7 @@ impl DocumentReader<'_> {
                 }
             }
         }
-        if self.source.layer != Layer::Usual {
-            self.settings.sections.push(SectionUse { name: section, origin, is_filled });
-        }
+        is_filled
     }
 
     fn key(&mut self, key: &Key, path: &str, value: &SpannedValue<'_>) {

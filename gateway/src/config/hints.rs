@@ -1,6 +1,6 @@
 //! What to do about an unknown key or table.
 
-use super::keys::{self, KEYS, PROFILES, SECTIONS};
+use super::keys::{self, CONNECTIONS, KEYS, PROFILES, SECTIONS};
 use super::suggest::nearest;
 
 /// A hint about an unknown key in `section`.
@@ -20,7 +20,8 @@ pub(super) fn for_section(name: &str) -> String {
     if let Some(key) = KEYS.iter().find(|key| key.name == name) {
         return format!("`{name}` belongs in [{}]", key.section);
     }
-    let sections: Vec<&str> = SECTIONS.iter().map(|section| section.name).chain([PROFILES]).collect();
+    let sections: Vec<&str> =
+        SECTIONS.iter().map(|section| section.name).chain([CONNECTIONS, PROFILES]).collect();
     match nearest(name, sections.iter().copied()) {
         Some(near) => format!("did you mean [{near}]?"),
         None => format!("valid tables: {}", sections.join(", ")),

@@ -70,6 +70,9 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "limits", doc: "Limits on the cost and result of one statement." },
 ];
 
+/// The table of connections besides the built-in ones.
+pub(super) const CONNECTIONS: &str = "connections";
+
 /// The table of profiles.
 pub(super) const PROFILES: &str = "profiles";
 

@@ -1,10 +1,11 @@
 //! Builds the immutable [`Config`] from file and environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sql_gate::Dialect;
 
+use super::connections::{self, ConnectionConfig};
 use super::document::Source;
 use super::error::{ConfigError, ConfigErrors, UnknownProfile, Warning};
 use super::sections::{
@@ -30,6 +31,8 @@ pub struct Config {
     pub sqlite: SqliteConfig,
     /// The Snowflake account, if that is the backend.
     pub snowflake: Option<SnowflakeSettings>,
+    /// The connections besides `sqlite` and `snowflake`, by name.
+    pub connections: BTreeMap<String, ConnectionConfig>,
     /// The shared connections.
     pub pool: PoolConfig,
     /// What one statement may cost and return.
@@ -55,6 +58,7 @@ pub struct Config {
 struct Merged {
     settings: Settings,
     account: Option<SnowflakeSettings>,
+    connections: BTreeMap<String, ConnectionConfig>,
     file: Option<PathBuf>,
     system_file: Option<PathBuf>,
 }
@@ -67,15 +71,30 @@ impl Config {
 
     /// The same of the connection called `connection`.
     pub fn is_read_only(&self, connection: &str) -> bool {
+        if let Some(named) = self.connections.get(connection) {
+            return named.read_only();
+        }
         match &self.snowflake {
             Some(account) if connection == BackendKind::Snowflake.connection() => account.read_only,
             _ => self.sqlite.read_only,
         }
     }
 
+    /// How many connections sessions can use: the default one, and those of profiles.
+    pub fn pools(&self) -> usize {
+        let default = self.backend.connection();
+        let named = self.profiles.values().map(|profile| profile.connection.as_deref().unwrap_or(default));
+        named.chain([default]).collect::<BTreeSet<_>>().len()
+    }
+
     /// How the connection called `connection` writes names.
     pub fn dialect(&self, connection: &str) -> Dialect {
-        if connection == BackendKind::Snowflake.connection() { Dialect::Snowflake } else { Dialect::Sqlite }
+        let kind = self.connections.get(connection).map(ConnectionConfig::kind);
+        if kind == Some(BackendKind::Snowflake) || connection == BackendKind::Snowflake.connection() {
+            Dialect::Snowflake
+        } else {
+            Dialect::Sqlite
+        }
     }
 
     /// Reads the config files that exist, and the environment's overrides.
@@ -126,7 +145,12 @@ impl Config {
             // Never empty here.
             ConfigErrors::check(errors).map(|()| None)
         })?;
+        let (connections, found) = connections::assemble(env, paths, &mut settings).or_else(|errors| {
+            // Never empty here.
+            ConfigErrors::check(errors).map(|()| (BTreeMap::new(), Vec::new()))
+        })?;
         let mut warnings = overridden.warnings;
+        warnings.extend(found);
         warnings.extend(settings.refused.iter().map(|refused| refused.warning(paths)));
         warnings.append(&mut settings.warnings);
         warnings.extend(checks::folders(&settings, &paths.config_file));
@@ -135,6 +159,7 @@ impl Config {
         let merged = Merged {
             settings,
             account,
+            connections,
             file: has_file.then(|| paths.config_file.clone()),
             system_file: system_file.map(|system| system.path.clone()),
         };
@@ -142,7 +167,7 @@ impl Config {
     }
 
     fn assemble(merged: Merged, paths: &Paths, log_targets: Option<String>, warnings: Vec<Warning>) -> Self {
-        let Merged { settings, account, file, system_file } = merged;
+        let Merged { settings, account, connections, file, system_file } = merged;
         let profiles = settings.profiles.iter();
         Self {
             gateway: GatewayConfig::from_settings(&settings),
@@ -150,6 +175,7 @@ impl Config {
             backend: if account.is_some() { BackendKind::Snowflake } else { BackendKind::Sqlite },
             sqlite: SqliteConfig::from_settings(&settings, paths),
             snowflake: account,
+            connections,
             pool: PoolConfig::from_settings(&settings),
             limits: LimitsConfig::from_settings(&settings),
             profiles: profiles

@@ -12,6 +12,7 @@
 mod backend_kind;
 mod checks;
 mod client_settings;
+mod connections;
 mod corrections;
 mod document;
 mod environment;
@@ -45,6 +46,7 @@ mod unexpanded;
 mod words;
 
 pub use client_settings::{SettingsDifference, settings_among};
+pub use connections::ConnectionConfig;
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, ConfigErrors, Place, UnknownProfile, Warning};
 pub use keys::PROFILE_DEFAULT;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sql_gate::{Dialect, NameRules};
 
+use super::connections::NamedConnection;
 use super::error::{ConfigError, Warning};
 use super::keys::{self, BACKEND_KIND, PROFILES};
 use super::kind::Value;
@@ -34,7 +35,9 @@ pub(super) fn errors(settings: &Settings, file: &Path) -> Vec<ConfigError> {
 /// The names of the connections that profiles can choose.
 fn connections(settings: &Settings) -> Vec<&str> {
     let backend = settings.text(&BACKEND_KIND);
-    if backend == "sqlite" { vec!["sqlite"] } else { vec!["sqlite", backend] }
+    let mut known = if backend == "sqlite" { vec!["sqlite"] } else { vec!["sqlite", backend] };
+    known.extend(settings.connections.keys().map(String::as_str));
+    known
 }
 
 fn connection_error(
@@ -66,6 +69,7 @@ fn dialect(settings: &Settings, profile: &ProfileSettings) -> Dialect {
         Some(Value::Text(wanted)) => wanted.as_str(),
         _ => settings.text(&BACKEND_KIND),
     };
+    let wanted = settings.connections.get(wanted).map_or(wanted, NamedConnection::kind);
     if wanted == "snowflake" { Dialect::Snowflake } else { Dialect::Sqlite }
 }
 

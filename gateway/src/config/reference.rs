@@ -5,7 +5,8 @@ use std::fmt::{self, Write};
 
 use super::environment::VARIABLES;
 use super::keys::{
-    DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, SECTIONS, SESSION_PARAMETERS, Section,
+    CONNECTIONS, DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, SECTIONS, SESSION_PARAMETERS,
+    Section,
 };
 use super::profile_keys::{PROFILE_KEYS, ProfileKey};
 use super::protection::Protection;
@@ -83,6 +84,7 @@ fn write_page(out: &mut String) -> fmt::Result {
             write_session_parameters(out)?;
         }
     }
+    write_connections(out)?;
     write_profiles(out)?;
     write_variables(out)
 }
@@ -113,6 +115,20 @@ fn write_databases(out: &mut String) -> fmt::Result {
 
 fn write_session_parameters(out: &mut String) -> fmt::Result {
     writeln!(out, "\n## [snowflake.{SESSION_PARAMETERS}]\n\n{}", snowflake::session_parameters::DOC)
+}
+
+fn write_connections(out: &mut String) -> fmt::Result {
+    writeln!(
+        out,
+        "\n## [{CONNECTIONS}.NAME]\n\n\
+         Further connections, for the `connection` of profiles; `sqlite` and `snowflake` are the built-in ones. `kind` is\n\
+         `\"sqlite\"` or `\"snowflake\"`, and must be set. The other keys are those of `[sqlite]` or `[snowflake]`, its table\n\
+         included: `[{CONNECTIONS}.NAME.{DATABASES}]`, `[{CONNECTIONS}.NAME.{SESSION_PARAMETERS}]`. No variable sets\n\
+         them: those above and `SNOWFLAKE_*` belong to the built-in connections. The secrets of a Snowflake connection come\n\
+         from `connections.toml` (by its key `connection`) or from the files and programs that its keys name. What protects\n\
+         in it holds in later files for the connection of its name; where an earlier file sets `read_only` under `[sqlite]`\n\
+         or `[snowflake]`, that holds for all of the kind. Each connection in use has a pool of its own."
+    )
 }
 
 fn write_profiles(out: &mut String) -> fmt::Result {

@@ -5,10 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Paths;
+use super::connections::{KIND, NamedConnection};
 use super::error::{Place, Warning};
 use super::keys::{
-    DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, SESSION_PARAMETERS, SNOWFLAKE_ACCOUNT,
-    SNOWFLAKE_CONNECTION,
+    BACKEND_KIND, CONNECTIONS, DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, SESSION_PARAMETERS,
+    SNOWFLAKE_ACCOUNT, SNOWFLAKE_CONNECTION,
 };
 use super::kind::Value;
 use super::protection::Protection;
@@ -129,6 +130,8 @@ pub struct Settings {
     pub(super) databases: BTreeMap<String, Setting>,
     /// `[snowflake.session_parameters]`, by name in upper case.
     pub(super) session_parameters: BTreeMap<String, Setting>,
+    /// `[connections.*]`, by name.
+    pub(super) connections: BTreeMap<String, NamedConnection>,
     /// `[profiles.*]`, by name.
     pub(super) profiles: BTreeMap<String, ProfileSettings>,
     /// The tables with fixed keys that files contain.
@@ -203,6 +206,7 @@ impl Settings {
             scalars,
             databases: BTreeMap::new(),
             session_parameters: BTreeMap::new(),
+            connections: BTreeMap::new(),
             profiles,
             sections: Vec::new(),
             databases_of_system: None,
@@ -225,6 +229,19 @@ impl Settings {
         if table == PROFILES {
             let (profile, key) = rest.rsplit_once('.')?;
             return self.profiles.get(profile)?.get(key);
+        }
+        if table == CONNECTIONS {
+            let (name, connection) = self.connections.iter().find(|(name, _)| {
+                rest.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            })?;
+            let key = &rest[name.len() + 1..];
+            let kind = connection.kind();
+            let path = if key == KIND { BACKEND_KIND.path.to_owned() } else { format!("{kind}.{key}") };
+            return connection
+                .settings
+                .scalars
+                .get(path.as_str())
+                .or_else(|| connection.settings.named(&path));
         }
         if let Some(name) = rest.strip_prefix(SESSION_PARAMETERS) {
             return self.session_parameters.get(name.strip_prefix('.')?);

@@ -1,12 +1,14 @@
 //! The effective configuration as text: the output of `config show`.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::path::PathBuf;
 
 use serde_json::{Map, json};
 
 use super::Config;
-use super::keys::{DATABASES, KEYS, PROFILES, SECTIONS, SESSION_PARAMETERS};
+use super::connections::{self, NamedConnection};
+use super::keys::{CONNECTIONS, DATABASES, KEYS, PROFILES, SECTIONS, SESSION_PARAMETERS};
 use super::kind::Value;
 use super::matches::MatchTable;
 use super::profile_keys::PROFILE_KEYS;
@@ -49,8 +51,34 @@ impl Config {
             }
         }
         self.origins
+            .connections
+            .iter()
+            .try_for_each(|(name, connection)| self.write_connection(out, name, connection))?;
+        self.origins
             .profiles_in_order()
             .try_for_each(|(name, profile)| self.write_profile(out, name, profile))
+    }
+
+    fn write_connection(&self, out: &mut String, name: &str, connection: &NamedConnection) -> fmt::Result {
+        let (settings, table) = (&connection.settings, format!("{CONNECTIONS}.{}", quoted_key(name)));
+        writeln!(out, "\n[{table}]")?;
+        self.write_refused_below(out, &format!("{CONNECTIONS}.{name}."))?;
+        line(out, connections::KIND, &connections::shown_kind(connection))?;
+        for key in KEYS.iter().filter(|key| key.section == connection.kind()) {
+            match settings.find(key) {
+                Some(setting) => line(out, key.name, setting)?,
+                None => writeln!(out, "# {} is not set", key.name)?,
+            }
+        }
+        for (below, values) in
+            [(DATABASES, &settings.databases), (SESSION_PARAMETERS, &settings.session_parameters)]
+        {
+            if !values.is_empty() {
+                writeln!(out, "\n[{table}.{below}]")?;
+                values.iter().try_for_each(|(name, value)| line(out, name, value))?;
+            }
+        }
+        Ok(())
     }
 
     fn write_profile(&self, out: &mut String, name: &str, profile: &ProfileSettings) -> fmt::Result {
@@ -102,6 +130,9 @@ impl Config {
             (name.clone(), values.collect::<serde_json::Value>())
         });
         settings.insert(PROFILES.to_owned(), profiles.collect());
+        let connections = self.origins.connections.iter();
+        let connections = connections.map(|(name, connection)| (name.clone(), json_connection(connection)));
+        settings.insert(CONNECTIONS.to_owned(), connections.collect());
         let profile_defaults: Map<_, _> = PROFILE_KEYS
             .iter()
             .map(|key| (key.name.to_owned(), json!(key.default.replace('`', ""))))
@@ -119,6 +150,24 @@ impl Config {
             "settings": settings,
         })
     }
+}
+
+fn json_connection(connection: &NamedConnection) -> serde_json::Value {
+    let named = |values: &BTreeMap<String, Setting>| -> serde_json::Value {
+        values.iter().map(|(name, setting)| (name.clone(), json_setting(setting))).collect()
+    };
+    let settings = &connection.settings;
+    let keys = KEYS.iter().filter(|key| key.section == connection.kind());
+    let mut values: Map<_, _> =
+        keys.filter_map(|key| Some((key.name.to_owned(), json_setting(settings.find(key)?)))).collect();
+    values.insert(connections::KIND.to_owned(), json_setting(&connections::shown_kind(connection)));
+    for (below, set) in [(DATABASES, &settings.databases), (SESSION_PARAMETERS, &settings.session_parameters)]
+    {
+        if !set.is_empty() {
+            values.insert(below.to_owned(), named(set));
+        }
+    }
+    values.into()
 }
 
 fn line(out: &mut String, key: &str, setting: &Setting) -> fmt::Result {

@@ -2,16 +2,30 @@
 
 use std::sync::Arc;
 
-use crate::backend::snowflake::SnowflakeBackend;
+use crate::backend::snowflake::{SnowflakeBackend, SnowflakeSettings};
 use crate::backend::sqlite::{SqliteBackend, SqliteSettings};
 use crate::backend::{Backend, Registry};
-use crate::config::{BackendKind, Config};
+use crate::config::{BackendKind, Config, ConnectionConfig, SqliteConfig};
 
 /// The connections of `config`, none of them opened.
 pub(super) fn registry(config: &Config) -> Registry {
     let mut registry = Registry::default();
-    let sqlite = config.sqlite.clone();
-    registry.define(BackendKind::Sqlite.connection(), move || {
+    define_sqlite(&mut registry, BackendKind::Sqlite.connection(), &config.sqlite);
+    if let Some(account) = &config.snowflake {
+        define_snowflake(&mut registry, BackendKind::Snowflake.connection(), account);
+    }
+    for (name, connection) in &config.connections {
+        match connection {
+            ConnectionConfig::Sqlite(sqlite) => define_sqlite(&mut registry, name, sqlite),
+            ConnectionConfig::Snowflake(account) => define_snowflake(&mut registry, name, account),
+        }
+    }
+    registry
+}
+
+fn define_sqlite(registry: &mut Registry, name: &str, sqlite: &SqliteConfig) {
+    let sqlite = sqlite.clone();
+    registry.define(name, move || {
         let backend = SqliteBackend::open(&SqliteSettings {
             folder: sqlite.folder.clone(),
             databases: sqlite.databases.clone(),
@@ -23,10 +37,9 @@ pub(super) fn registry(config: &Config) -> Registry {
         })?;
         Ok(Arc::new(backend) as Arc<dyn Backend>)
     });
-    if let Some(account) = config.snowflake.clone() {
-        registry.define(BackendKind::Snowflake.connection(), move || {
-            Ok(Arc::new(SnowflakeBackend::new(account.clone())?) as Arc<dyn Backend>)
-        });
-    }
-    registry
+}
+
+fn define_snowflake(registry: &mut Registry, name: &str, account: &SnowflakeSettings) {
+    let account = account.clone();
+    registry.define(name, move || Ok(Arc::new(SnowflakeBackend::new(account.clone())?) as Arc<dyn Backend>));
 }

@@ -133,9 +133,11 @@ pub fn start(
 /// Lowers what is configured to what the system lets this process have.
 fn fit(config: &mut Config, open_before: u64) -> Result<Budget, TooFewDescriptors> {
     let (sessions_max, connections_max) = (config.gateway.sessions_max, config.pool.connections_max);
-    let budget = Budget::of(descriptor_limit(), open_before, sessions_max, connections_max)?;
-    config.pool.connections_max = budget.connections_max;
-    config.pool.connections_min = config.pool.connections_min.min(budget.connections_max);
+    // Each connection that sessions can get has a pool of its own, which may grow to its bound.
+    let pools = config.pools();
+    let budget = Budget::of(descriptor_limit(), open_before, sessions_max, connections_max * pools)?;
+    config.pool.connections_max = (budget.connections_max / pools).clamp(1, connections_max);
+    config.pool.connections_min = config.pool.connections_min.min(config.pool.connections_max);
     if let Some(problem) = &budget.problem {
         tracing::warn!("{problem}");
     }

@@ -4,6 +4,7 @@ mod cannot_start;
 mod client_settings;
 mod commands;
 mod config;
+mod connections;
 mod demo;
 mod drain;
 mod endpoint;

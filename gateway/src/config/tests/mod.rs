@@ -1,5 +1,6 @@
 //! The layers together: files and variables as users write them.
 
+mod connections;
 mod profiles;
 mod protection;
 mod warnings;
