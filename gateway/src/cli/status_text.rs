@@ -2,7 +2,7 @@
 
 use super::control::duration;
 use crate::multiplexer::ClosedCounts;
-use crate::observe::StatusView;
+use crate::observe::{ConnectionView, StatusView};
 use crate::validator::ValidatorView;
 
 /// Where values begin in a line.
@@ -28,6 +28,9 @@ pub(super) fn status_text(status: &StatusView) -> String {
     );
     let more = [&status.backend_target, &status.backend_wall, &status.backend_problem];
     line("backend", backend(status), &more.map(|more| more.as_deref()));
+    for other in status.connections.iter().filter(|connection| !connection.is_default) {
+        line("connection", connection(other), &[other.target.as_deref(), other.problem.as_deref()]);
+    }
     if status.pool.leases > 0 {
         line("leases", leases(status), &[closed(&status.pool.closed).as_deref()]);
     }
@@ -56,6 +59,12 @@ fn backend(status: &StatusView) -> String {
         status.connections_idle,
         status.requests_waiting
     )
+}
+
+/// One of the connections besides the default one.
+fn connection(connection: &ConnectionView) -> String {
+    let ConnectionView { name, kind, open, idle, max, waiting, .. } = connection;
+    format!("{name} ({kind}), {open} of {max} connections open, {idle} idle, {waiting} requests waiting")
 }
 
 /// How well connections are shared.

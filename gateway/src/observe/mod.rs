@@ -20,7 +20,7 @@ use files::FILE_BYTES_MAX;
 pub use files::newest_log;
 use paced::Paced;
 use repeats::WithoutRepeats;
-pub use status::{StatusView, snapshot};
+pub use status::{ConnectionView, StatusView, snapshot};
 use stderr::LogFile;
 pub use stderr::LogProblem;
 use thiserror::Error;

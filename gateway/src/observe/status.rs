@@ -8,7 +8,7 @@ use snowgate_link::BUILD;
 
 use super::newest_log;
 use crate::config::Warning;
-use crate::multiplexer::PoolCounters;
+use crate::multiplexer::{Pool, PoolCounters};
 use crate::session::Session;
 use crate::shared::{Descriptors, Service, Shared};
 use crate::validator::ValidatorView;
@@ -83,12 +83,56 @@ pub struct StatusView {
     /// Why that is less than is configured, or why there is no room for another.
     #[serde(default)]
     pub limit_problem: Option<String>,
+    /// All connections of the configuration that are in use, the default one among them.
+    #[serde(default)]
+    pub connections: Vec<ConnectionView>,
     /// The programs that profiles have asked about statements.
     #[serde(default)]
     pub validators: Vec<ValidatorView>,
     /// What runs this gateway and starts it again when it ends.
     #[serde(default)]
     pub service: Option<Service>,
+}
+
+/// A connection of the configuration that is in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionView {
+    /// Its name.
+    pub name: String,
+    /// The backend's kind.
+    pub kind: String,
+    /// Where that is, where it can be said in a line.
+    pub target: Option<String>,
+    /// What keeps it from working, and what to do about it.
+    pub problem: Option<String>,
+    /// Pooled connections open.
+    pub open: usize,
+    /// Pooled connections open and unused.
+    pub idle: usize,
+    /// Pooled connections open at once, at most.
+    pub max: usize,
+    /// Requests waiting for one.
+    pub waiting: usize,
+    /// Whether sessions use it whose profile names none.
+    pub is_default: bool,
+}
+
+fn connections(shared: &Shared) -> Vec<ConnectionView> {
+    let view = |(name, pool): (String, Arc<Pool>)| {
+        let (status, backend) = (pool.status(), pool.backend().status());
+        ConnectionView {
+            is_default: Arc::ptr_eq(&pool, &shared.default_pool),
+            name,
+            kind: pool.backend().kind().to_owned(),
+            target: backend.target,
+            problem: backend.problem,
+            open: status.open,
+            idle: status.idle,
+            max: status.limit,
+            waiting: status.waiting,
+        }
+    };
+    shared.multiplexer.opened().into_iter().map(view).collect()
 }
 
 /// Clients that are named, at most.
@@ -141,6 +185,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         connections_pinned: pool.pinned,
         requests_waiting: pool.waiting,
         pool: default.counters(),
+        connections: connections(shared),
         program: shown(&shared.program),
         socket: shown(&shared.endpoint.socket),
         config_file: shared.config.file.as_deref().map(shown),

@@ -66,6 +66,11 @@ fn two_folders_are_served_side_by_side_also_after_the_gateway_was_killed() {
         );
         home.kill_gateway();
     }
+    let status = home.run(&["status", "--json"]).json();
+    let shown = status["connections"].as_array().expect("the connections");
+    let names: Vec<_> = shown.iter().filter_map(|connection| connection["name"].as_str()).collect();
+    assert_eq!(names, ["one", "sqlite", "two"], "{status}");
+    assert!(home.run(&["status"]).stdout.contains("two (sqlite), "), "{status}");
     assert_eq!(home.session_of(one.pid())["connection"], "one");
     assert_eq!(home.session_of(two.pid())["connection"], "two");
 }
