@@ -6,7 +6,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use snowgate_link::flat::FlatReader;
-use snowgate_link::hello::{ClientHello, HELLO_BYTES_MAX, STATE_BYTES_MAX, ServerHello, SessionKey};
+use snowgate_link::hello::{
+    CLIENT_HELLO_BYTES_MAX, ClientHello, HELLO_BYTES_MAX, STATE_BYTES_MAX, ServerHello, SessionKey,
+};
 use snowgate_link::json_string::quote;
 
 /// A build's own version, session id or secret is at most this long, in bytes; hellos never cut them.
@@ -44,7 +46,7 @@ fn expect_client_round_trip(data: &[u8], hello: &ClientHello) {
         }
     }
     if is_of_own_length(&hello.build, hello.session.as_ref()) && is_state(hello.state.as_deref()) {
-        assert!(line.len() <= HELLO_BYTES_MAX, "a hello of {} bytes", line.len());
+        assert!(line.len() <= CLIENT_HELLO_BYTES_MAX, "a hello of {} bytes", line.len());
     }
 }
 

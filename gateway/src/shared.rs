@@ -1,6 +1,8 @@
 //! What the gateway's folders share: made once by `process` and used by every one above this
 //! one.
 
+mod backends;
+mod client_sets;
 mod descriptors;
 mod heavy_lane;
 mod line_budget;
@@ -15,6 +17,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+pub use backends::open_backend;
+pub use client_sets::{ClientBackendView, ClientSets, TooManyBackends};
 pub use descriptors::{Budget, Descriptors, TooFewDescriptors};
 pub use heavy_lane::{HEAVY_BYTES, HeavyLane};
 pub use line_budget::{HoldPermit, LineBudget, ReadPermit};
@@ -28,7 +32,7 @@ use uuid::Uuid;
 use crate::backend::{BackendError, Context};
 use crate::config::{Config, Paths};
 use crate::multiplexer::{Multiplexer, Pool};
-use crate::session::{Keeper, Profile, Profiles, Session, SessionTable, SessionView};
+use crate::session::{ClientSet, Keeper, Profile, Profiles, Session, SessionTable, SessionView};
 use crate::state::{RunningWrites, StateStore};
 use crate::validator::Validators;
 
@@ -53,6 +57,8 @@ pub struct Shared {
     pub endpoint: Endpoint,
     /// The profiles of the configuration.
     pub profiles: Profiles,
+    /// The settings of clients that are not the gateway's.
+    pub client_sets: ClientSets,
     /// The way to the backends.
     pub multiplexer: Multiplexer,
     /// The connection that sessions use unless their profile names another.
@@ -103,6 +109,7 @@ impl Shared {
         let (state, sessions) = (Arc::new(state), SessionTable::new(process.budget.sessions_max));
         Arc::new(Self {
             profiles: Profiles::of(&config),
+            client_sets: ClientSets::default(),
             keeper: Keeper::new(Arc::clone(&state), Arc::clone(&sessions), config.session.ttl),
             sessions,
             config,
@@ -124,6 +131,11 @@ impl Shared {
             instance: Uuid::new_v4().to_string(),
             started: Instant::now(),
         })
+    }
+
+    /// The configuration and the profiles that hold for a client with the settings of `set`.
+    pub fn configured<'a>(&'a self, set: Option<&'a ClientSet>) -> (&'a Config, &'a Profiles) {
+        set.map_or((&self.config, &self.profiles), |set| (&set.config, &set.profiles))
     }
 
     /// The connections that sessions of `profile` share.

@@ -17,7 +17,7 @@ use snowgate_link::endpoint::Endpoint;
 use snowgate_link::frame::{Decoder, Kind};
 use snowgate_link::hello::{ClientHello, Origin, Role};
 use snowgate_link::lines::{Line, LineSplitter};
-use snowgate_link::settings::{is_per_client, summary};
+use snowgate_link::settings::{ClientSettings, is_per_client};
 use snowgate_link::start::{Connected, Launcher, Past, StartError, connect_or_start};
 use snowgate_link::{GivenUp, Inbound, LINE_BYTES_MAX, ProtocolError, os};
 
@@ -184,7 +184,7 @@ impl Shim {
     fn connect(&self, past: &mut Past) -> Result<Connected, StartError> {
         let mut hello = self.shared.lock().hello();
         let launcher = launcher(&self.options);
-        hello.settings = Some(summary(&launcher.environment, hello.origin.pid));
+        hello.settings = Some(ClientSettings::of(&launcher.environment));
         let endpoint = Endpoint::resolve(self.options.socket.as_deref(), self.options.home.as_deref())?;
         let launcher = (!self.options.no_autostart).then_some(&launcher);
         connect_or_start(&endpoint, &hello, launcher, past)

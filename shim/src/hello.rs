@@ -7,9 +7,14 @@ use crate::BUILD;
 use crate::credit::Window;
 use crate::flat::{FlatReader, FlatWriter};
 use crate::json_string::quote;
+use crate::settings::{ClientSettings, SETTINGS_BYTES_MAX};
 
-/// The longest hello line either side sends or accepts, in bytes with its newline.
+/// The longest hello line of a gateway, and of a shim without its settings, in bytes with its newline.
 pub const HELLO_BYTES_MAX: usize = 4096;
+
+/// The longest line of a shim's hello, which has the settings of its client, private keys among
+/// them; escaped, a character takes six bytes at most.
+pub const CLIENT_HELLO_BYTES_MAX: usize = 6 * SETTINGS_BYTES_MAX + 16 * 1024;
 
 /// The longest state that a gateway sends to a shim, in bytes: escaped once more it must still fit into a
 /// hello.
@@ -121,9 +126,8 @@ pub struct ClientHello {
     pub window: Window,
     /// Whether the shim understands [`ServerHello::Queued`].
     pub understands_queued: bool,
-    /// The settings in the client's own environment ([`summary`](crate::settings::summary), with the shim's
-    /// process id as its salt); `None`: the shim does not say.
-    pub settings: Option<String>,
+    /// The settings in the client's own environment; `None`: the shim does not say.
+    pub settings: Option<ClientSettings>,
 }
 
 impl ClientHello {
@@ -144,21 +148,13 @@ impl ClientHello {
         }
     }
 
-    /// The line to send, newline included; long texts are cut so that it stays under [`HELLO_BYTES_MAX`].
+    /// The line to send, newline included; long texts are cut so that it stays under [`CLIENT_HELLO_BYTES_MAX`].
     pub fn to_line(&self) -> Vec<u8> {
         let mut hello = self.clone();
         let paths = [&mut hello.origin.parent_exe, &mut hello.origin.cwd];
         paths.into_iter().flatten().for_each(|path| truncate(path, PATH_BYTES_MAX));
         let names = [&mut hello.profile, &mut hello.session_name];
         names.into_iter().flatten().for_each(|name| truncate_quoted(name, NAME_BYTES_MAX));
-        let line = hello.write();
-        if line.len() <= HELLO_BYTES_MAX {
-            return line;
-        }
-        // Escaping can still make a text too long; these are optional, so leave them out.
-        hello.settings = None;
-        hello.origin.parent_exe = None;
-        hello.origin.cwd = None;
         hello.write()
     }
 
@@ -180,7 +176,7 @@ impl ClientHello {
             .number("window_frames", self.window.frames)
             .number("window_bytes", self.window.bytes)
             .flag("queued", self.understands_queued)
-            .text("settings", self.settings.as_deref())
+            .text("settings", self.settings.as_ref().map(|said| said.0.as_str()))
             .into_line()
     }
 
@@ -202,7 +198,7 @@ impl ClientHello {
             state: read.text("state"),
             window: read_window(&read),
             understands_queued: read.flag("queued"),
-            settings: read.text("settings"),
+            settings: read.text("settings").map(ClientSettings),
         })
     }
 }
@@ -394,7 +390,7 @@ mod tests {
         hello.state = Some(r#"{"database":"A"}"#.into());
         hello.profile = Some("w\u{e4}\"x\n".into());
         hello.session_name = Some("nightly".into());
-        hello.settings = Some("SNOWFLAKE_USER 0".into());
+        hello.settings = Some(ClientSettings("=SNOWFLAKE_USER=a\0".into()));
         hello.origin = Origin { pid: 7, parent_exe: Some("/a b".into()), cwd: None };
         assert_eq!(ClientHello::from_line(&hello.to_line()), Some(hello));
         for resume in [Resume::New, Resume::Rebuilt, Resume::Lost] {
@@ -421,9 +417,9 @@ mod tests {
         hello.profile = Some("p".repeat(1 << 20));
         hello.session_name = Some("\"".repeat(1 << 20));
         hello.state = Some("\"".repeat(STATE_BYTES_MAX));
-        hello.settings = Some("\"".repeat(1 << 10));
+        hello.settings = Some(ClientSettings("\u{1}".repeat(SETTINGS_BYTES_MAX)));
         let line = hello.to_line();
-        assert!(line.len() <= HELLO_BYTES_MAX, "{}", line.len());
+        assert!(line.len() <= CLIENT_HELLO_BYTES_MAX, "{}", line.len());
         assert!(line.ends_with(b"\n"));
     }
 

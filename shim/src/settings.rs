@@ -1,11 +1,60 @@
-//! The settings in a client's own environment: their names, and a digest of their values.
+//! The settings in a client's own environment.
 //!
 //! A gateway has the environment of the client that started it, and serves others with other variables, too.
-//! So a hello says which ones its client has. Values do not leave the shim: the digest has 64 bits, begins with
-//! a salt of the shim's own, so that it is of use for nothing but this comparison, goes to a process of the same
-//! user, and is never written down. (A cryptographic hash would be larger than all the rest of this.)
+//! So a hello says which ones its client has, with their values: they go to a process of the same user, over a socket
+//! that nobody else can open, and are neither written down nor logged on either side.
+//!
+//! Shims of older builds say the names and a digest of the values ([`summary`]), and the gateway reads the values from
+//! the system where it can.
 
 use std::ffi::OsString;
+
+/// Behind this are a hello's settings; what begins otherwise is an older shim's [`summary`].
+const MARK: &str = "=";
+
+/// Behind each variable.
+const END: &str = "\0";
+
+/// The settings of a client, in bytes, at most.
+pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
+
+/// They were longer: nobody may be served with other settings than his own, so that is said.
+pub const TOO_LONG: &str = "";
+
+/// What a hello says of a client's settings. No formatter shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientSettings(pub String);
+
+impl std::fmt::Debug for ClientSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[settings]")
+    }
+}
+
+impl ClientSettings {
+    /// The settings among `variables`: `NAME=value`, each with a NUL behind it.
+    pub fn of(variables: &[(OsString, OsString)]) -> Self {
+        let mut said = MARK.to_owned();
+        for (name, value) in variables {
+            if let Some(name) = name.to_str().filter(|name| is_setting(name)) {
+                // What is no text is no value of any setting.
+                for part in [name, MARK, value.to_str().unwrap_or("\u{fffd}"), END] {
+                    said.push_str(part);
+                }
+            }
+        }
+        if said.len() > SETTINGS_BYTES_MAX {
+            said.clear();
+        }
+        Self(said)
+    }
+
+    /// The names and values; `None`: they were too long, or an older shim says its [`summary`].
+    pub fn variables(&self) -> Option<Vec<(&str, &str)>> {
+        let said = self.0.strip_prefix(MARK)?;
+        said.split_terminator(END).map(|pair| pair.split_once(MARK)).collect()
+    }
+}
 
 /// Names are left out beyond this many bytes; the digest is of all of them.
 const NAMES_BYTES_MAX: usize = 512;
@@ -85,6 +134,24 @@ mod tests {
         assert!(is_per_client("SNOWGATE_NO_AUTOSTART") && !is_per_client("SNOWGATE_HOME"));
         assert_eq!(of(&[("SNOWGATE_PROFILE", "p"), ("SNOWGATE_HOME", "/")], 1), "0");
         assert!(split("").is_none() && split("too short").is_none());
+    }
+
+    #[test]
+    fn settings_are_read_as_they_are_said_and_shown_by_no_formatter() {
+        let variables = [
+            ("SNOWFLAKE_USER", "a=b"),
+            ("PATH", "/bin"),
+            ("SNOWFLAKE_PRIVATE_KEY", "-\n-"),
+            ("SNOWGATE_LOG", "x"),
+        ];
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let said = ClientSettings::of(&variables);
+        assert_eq!(said.variables().unwrap(), [("SNOWFLAKE_USER", "a=b"), ("SNOWFLAKE_PRIVATE_KEY", "-\n-")]);
+        assert_eq!(format!("{said:?}"), "[settings]");
+        assert_eq!(ClientSettings::of(&[]).variables(), Some(Vec::new()));
+        for other in [TOO_LONG, "SNOWFLAKE_USER 17", "0"] {
+            assert_eq!(ClientSettings(other.to_owned()).variables(), None, "{other}");
+        }
     }
 
     #[test]

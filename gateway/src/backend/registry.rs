@@ -4,9 +4,9 @@
 //! opens the backend, which is called when the connection is first used.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::spawn_blocking;
 use tracing::Span;
 
@@ -18,14 +18,14 @@ type Opener = dyn Fn() -> Result<Arc<dyn Backend>, BackendError> + Send + Sync;
 /// The connections that the config defines.
 #[derive(Default)]
 pub struct Registry {
-    connections: BTreeMap<String, Arc<Definition>>,
+    connections: Mutex<BTreeMap<String, Arc<Definition>>>,
 }
 
 /// One connection.
 struct Definition {
     open: Box<Opener>,
     /// Held while `open` runs, so that it runs once at a time.
-    opening: Arc<Mutex<()>>,
+    opening: Arc<AsyncMutex<()>>,
     /// Set by the first opening that succeeds.
     backend: OnceLock<Arc<dyn Backend>>,
 }
@@ -34,13 +34,22 @@ impl Registry {
     /// Defines the connection `name`; its backend is opened by `open` when it is first used. A second
     /// definition replaces the first.
     pub fn define(
-        &mut self,
+        &self,
         name: impl Into<String>,
         open: impl Fn() -> Result<Arc<dyn Backend>, BackendError> + Send + Sync + 'static,
     ) {
         let definition =
             Definition { open: Box::new(open), opening: Arc::default(), backend: OnceLock::new() };
-        self.connections.insert(name.into(), Arc::new(definition));
+        self.lock().insert(name.into(), Arc::new(definition));
+    }
+
+    /// Forgets the connection `name`: who has its backend keeps it.
+    pub fn remove(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Definition>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The backend of the connection `name`, opened if this is its first use. Concurrent first users wait for
@@ -50,12 +59,13 @@ impl Registry {
     /// There is no such connection (the next step lists those there are), or it cannot be opened: the next
     /// user tries again.
     pub async fn backend(&self, name: &str) -> Result<Arc<dyn Backend>, BackendError> {
-        let definition = self.connections.get(name).ok_or_else(|| self.unknown(name))?;
-        Definition::backend(definition).await
+        let definition = self.lock().get(name).cloned();
+        Definition::backend(&definition.ok_or_else(|| self.unknown(name))?).await
     }
 
     fn unknown(&self, name: &str) -> BackendError {
-        let names: Vec<&str> = self.connections.keys().map(String::as_str).collect();
+        let connections = self.lock();
+        let names: Vec<&str> = connections.keys().map(String::as_str).collect();
         let message = format!("no connection is named {name:?}");
         BackendError::new(ErrorKind::Refused, message).with_next_step(match names.as_slice() {
             [] => "define one in the config".to_owned(),
@@ -119,7 +129,7 @@ mod tests {
             let (answers, answer) = mpsc::channel::<Answer>();
             let answer = std::sync::Mutex::new(answer);
             let (begin, begun) = unbounded_channel();
-            let mut registry = Registry::default();
+            let registry = Registry::default();
             registry.define("fake", move || {
                 begin.send(()).expect("the test listens");
                 answer.lock().unwrap().recv().expect("the test answers each opening")?;
@@ -139,7 +149,7 @@ mod tests {
 
         /// Whether an opening keeps others out.
         fn is_opening(&self) -> bool {
-            self.registry.connections["fake"].opening.try_lock().is_err()
+            self.registry.lock()["fake"].opening.try_lock().is_err()
         }
     }
 
@@ -195,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_opening_that_panics_is_an_error_and_is_tried_again() {
-        let mut registry = Registry::default();
+        let registry = Registry::default();
         let panics = AtomicBool::new(true);
         registry.define("fake", move || {
             assert!(!panics.swap(false, Ordering::Relaxed), "scripted");

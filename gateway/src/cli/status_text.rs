@@ -3,6 +3,7 @@
 use super::control::duration;
 use crate::multiplexer::ClosedCounts;
 use crate::observe::{ConnectionView, StatusView};
+use crate::shared::ClientBackendView;
 use crate::validator::ValidatorView;
 
 /// Where values begin in a line.
@@ -33,6 +34,9 @@ pub(super) fn status_text(status: &StatusView) -> String {
     }
     if status.pool.leases > 0 {
         line("leases", leases(status), &[closed(&status.pool.closed).as_deref()]);
+    }
+    for backend in &status.client_backends {
+        line("", client_backend(backend), &[]);
     }
     for validator in &status.validators {
         line("validator", validator_text(validator), &[validator.problem.as_deref()]);
@@ -96,6 +100,14 @@ fn closed(closed: &ClosedCounts) -> Option<String> {
     .flatten()
     .collect();
     (!parts.is_empty()).then(|| format!("connections closed: {}", parts.join(", ")))
+}
+
+fn client_backend(backend: &ClientBackendView) -> String {
+    let ClientBackendView { connection, variables, sessions, connections_open, .. } = backend;
+    format!(
+        "{connection}: {sessions} sessions, {connections_open} connections open, for clients with their own {}",
+        variables.join(", ")
+    )
 }
 
 fn validator_text(validator: &ValidatorView) -> String {

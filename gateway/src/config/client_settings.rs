@@ -45,6 +45,11 @@ pub struct SettingsDifference {
     pub is_decisive: bool,
     /// Whether the client's settings have errors by themselves; the gateway's have none.
     pub is_wrong: bool,
+    /// Whether nobody has chosen between the account that the client names and SQLite's data, which some file has
+    /// settings for.
+    pub is_ambiguous: bool,
+    /// Why they cannot be served.
+    pub problem: Option<String>,
 }
 
 /// A client's environment, as far as it is the gateway's settings; for the rest, the gateway's own.
@@ -97,7 +102,13 @@ impl SettingsDifference {
             names.retain(|name| name.contains("SNOWFLAKE_"));
             if names.iter().any(|name| ACCOUNTS.contains(&name.as_str())) {
                 let names = names.into_iter().cloned().collect();
-                return Some(Self { names, is_decisive: true, is_wrong: false });
+                return Some(Self {
+                    names,
+                    is_decisive: true,
+                    is_wrong: false,
+                    is_ambiguous: true,
+                    problem: None,
+                });
             }
         }
         if !differs(ours.as_ref(), theirs.as_ref(), |_| true) {
@@ -123,6 +134,47 @@ impl SettingsDifference {
             names: names.into_iter().take(VARIABLES_MAX).cloned().collect(),
             is_decisive,
             is_wrong: theirs.is_none(),
+            is_ambiguous: false,
+            problem: None,
+        })
+    }
+
+    /// The configuration that the files and the client's variables make, where that is not the gateway's.
+    ///
+    /// # Errors
+    /// The client's variables make none: what is wrong with them, values included.
+    pub fn configured(
+        own: &dyn Environment,
+        gateway: &BTreeMap<String, String>,
+        client: &BTreeMap<String, String>,
+        system_file: Option<&SystemFile>,
+    ) -> Result<Config, String> {
+        let client = completed(gateway, client);
+        let env = ClientEnvironment { own, client: &client };
+        let paths = Paths::discover(&env).map_err(|error| error.to_string())?;
+        let paths = Paths { system_file: system_file.cloned(), ..paths };
+        Config::load(&paths, &env).map_err(|errors| errors.to_string())
+    }
+
+    /// A client's settings that cannot be served, because of `problem`.
+    pub fn unserved(names: Vec<String>, problem: String) -> Self {
+        Self { names, is_decisive: true, is_wrong: false, is_ambiguous: false, problem: Some(problem) }
+    }
+
+    /// Those of the process, which are never a client's.
+    pub fn of_process(&self) -> Option<Self> {
+        let is_of_process = |name: &&String| {
+            ["GATEWAY_", "SESSION_"]
+                .iter()
+                .any(|section| name.strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with(section)))
+        };
+        let names: Vec<String> = self.names.iter().filter(is_of_process).cloned().collect();
+        (!names.is_empty()).then_some(Self {
+            names,
+            is_decisive: false,
+            is_wrong: false,
+            is_ambiguous: false,
+            problem: None,
         })
     }
 
@@ -148,7 +200,13 @@ impl SettingsDifference {
         };
         let is_decisive = names.iter().any(decisive);
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        (!names.is_empty()).then_some(Self { names, is_decisive, is_wrong: false })
+        (!names.is_empty()).then_some(Self {
+            names,
+            is_decisive,
+            is_wrong: false,
+            is_ambiguous: false,
+            problem: None,
+        })
     }
 
     /// Their names, for people.

@@ -117,6 +117,13 @@ keys! {
         default Fallback::Integer(32), narrows AtMost;
     /// Milliseconds that a new connection has to send its hello before it is closed.
     HELLO_TIMEOUT = gateway.hello_timeout_ms: Kind::integer(100, 60_000), default Fallback::Integer(5_000), narrows AtMost;
+    /// What a client gets whose own environment (`SNOWFLAKE_*`, `SNOWGATE_*`) names another account, user, role or
+    /// folder than the gateway's. `serve`: a connection of its own, shared by all clients with the same settings.
+    /// `refuse`: its calls are refused.
+    CLIENT_SETTINGS = gateway.client_settings: Kind::choice(&["serve", "refuse"]),
+        default Fallback::Text("serve"), narrows Fixed;
+    /// Connections for such clients open at once; one that no session uses makes room for another.
+    BACKENDS_MAX = gateway.backends_max: Kind::integer(1, 64), default Fallback::Integer(8), narrows AtMost;
     /// How much is logged; `SNOWGATE_LOG` overrides it.
     LOG_LEVEL = gateway.log_level: Kind::choice(&["error", "warn", "info", "debug", "trace"]),
         default Fallback::Text("info");

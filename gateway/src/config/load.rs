@@ -80,6 +80,19 @@ impl Config {
         }
     }
 
+    /// All connections by name, those of `[sqlite]` and `[snowflake]` among them.
+    pub fn all_connections(&self) -> BTreeMap<String, ConnectionConfig> {
+        let sqlite = (BackendKind::Sqlite, ConnectionConfig::Sqlite(self.sqlite.clone()));
+        let account = self
+            .snowflake
+            .as_ref()
+            .map(|account| (BackendKind::Snowflake, ConnectionConfig::Snowflake(Box::new(account.clone()))));
+        let built_in = [Some(sqlite), account].into_iter().flatten();
+        let built_in = built_in.map(|(kind, connection)| (kind.connection().to_owned(), connection));
+        let named = self.connections.iter().map(|(name, connection)| (name.clone(), connection.clone()));
+        built_in.chain(named).collect()
+    }
+
     /// How many connections sessions can use: the default one, and those of profiles.
     pub fn pools(&self) -> usize {
         let default = self.backend.connection();

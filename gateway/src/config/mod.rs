@@ -51,7 +51,7 @@ pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, ConfigErrors, Place, UnknownProfile, Warning};
 pub use keys::PROFILE_DEFAULT;
 pub use load::Config;
-pub use paths::{Paths, PathsError};
+pub use paths::{Paths, PathsError, SystemFile};
 pub use profile_keys::TOOLS;
 pub use reference::reference;
 pub use sections::{

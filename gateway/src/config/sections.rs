@@ -35,6 +35,10 @@ pub struct GatewayConfig {
     pub session_requests_max: usize,
     /// Time for a new connection's hello. In milliseconds: `gateway.hello_timeout_ms`, 100 to 60000.
     pub hello_timeout: Duration,
+    /// Whether a client's own settings have a connection of their own; if not, its calls are refused.
+    pub serves_client_settings: bool,
+    /// Connections for such clients open at once: `gateway.backends_max`, 1 to 64.
+    pub backends_max: usize,
     /// How much is logged, unless [`super::Config::log_targets`] overrides it.
     pub log_level: Level,
 }
@@ -247,6 +251,8 @@ impl GatewayConfig {
             sessions_max: count(settings, &keys::SESSIONS_MAX),
             session_requests_max: count(settings, &keys::SESSION_REQUESTS_MAX),
             hello_timeout: milliseconds(settings, &keys::HELLO_TIMEOUT),
+            serves_client_settings: settings.text(&keys::CLIENT_SETTINGS) == "serve",
+            backends_max: count(settings, &keys::BACKENDS_MAX),
             log_level: settings.text(&keys::LOG_LEVEL).parse().unwrap_or(Level::INFO),
         }
     }

@@ -22,16 +22,20 @@ pub async fn fix_profile(mcp: &Mcp, session: &Session, client: Option<String>) {
         folder: session.origin.cwd.as_deref(),
         key: None,
     };
-    let (chosen, context) = match choose(&shared.config, who, session.asked_profile.as_deref()) {
-        Ok(Decision::Made(choice) | Decision::Open(choice)) => begin(shared, session, choice).await,
-        Err(error) => {
-            let next_step = "correct --profile or SNOWGATE_PROFILE in the client's configuration";
-            let problem =
-                ProfileProblem { message: error.to_string(), next_step: Some(next_step.to_owned()) };
-            let profile = Arc::new(Profile::gone(&shared.config, &session.profile.name));
-            (refusing(profile, problem.message.clone(), problem), SessionContext::default())
-        }
-    };
+    let (chosen, context) =
+        match choose(shared.configured(session.set.as_deref()).0, who, session.asked_profile.as_deref()) {
+            Ok(Decision::Made(choice) | Decision::Open(choice)) => begin(shared, session, choice).await,
+            Err(error) => {
+                let next_step = "correct --profile or SNOWGATE_PROFILE in the client's configuration";
+                let problem =
+                    ProfileProblem { message: error.to_string(), next_step: Some(next_step.to_owned()) };
+                let profile = Arc::new(Profile::gone(
+                    shared.configured(session.set.as_deref()).0,
+                    &session.profile.name,
+                ));
+                (refusing(profile, problem.message.clone(), problem), SessionContext::default())
+            }
+        };
     session.span.in_scope(|| {
         let profile = &chosen.profile.name;
         match &chosen.problem {
@@ -51,7 +55,8 @@ pub async fn fix_profile(mcp: &Mcp, session: &Session, client: Option<String>) {
 
 /// The profile that was chosen, and the context that the session begins in.
 async fn begin(shared: &Shared, session: &Session, choice: Choice) -> (ChosenProfile, SessionContext) {
-    let profile = match shared.profiles.find(&shared.config, &choice.profile) {
+    let (config, profiles) = shared.configured(session.set.as_deref());
+    let profile = match profiles.find(config, &choice.profile) {
         Ok(profile) => profile,
         Err(error) => {
             let problem = ProfileProblem { message: error.to_string(), next_step: None };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sql_gate::{Access, Listing, NameContext, NameRules, Object, ObjectKind, ObjectName};
+use sql_gate::{Listing, NameContext, NameRules, ObjectKind};
 
 use crate::backend::{Catalog, RowFilter};
 
@@ -39,26 +39,22 @@ impl ListingFilter {
 
 impl RowFilter for ListingFilter {
     fn keeps(&self, columns: &[String], row: &[Option<&str>]) -> bool {
-        let cell = |name: &str| {
-            let at = columns.iter().position(|column| column.eq_ignore_ascii_case(name))?;
-            row.get(at).copied().flatten()
-        };
-        let Some(name) = cell(self.listing.name_column) else { return false };
+        let Listing { kind, database_column, schema_column, name_column } = &self.listing;
+        let at = |name: &str| columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+        // A list without the columns that it should have says nothing of where its rows are.
+        let wanted = [*database_column, *schema_column, Some(*name_column)];
+        if wanted.iter().flatten().any(|name| at(name).is_none()) {
+            return false;
+        }
+        let cell = |name: &str| at(name).and_then(|at| row.get(at).copied().flatten());
+        let Some(name) = cell(name_column) else { return false };
+        // An empty cell is the context's.
         let outer = |column: Option<&'static str>, context: &Option<String>| {
-            let column = column?;
-            Some(
-                cell(column)
-                    .filter(|cell| !cell.is_empty())
-                    .map_or_else(|| context.clone(), |cell| Some(cell.to_owned())),
-            )
+            let cell = cell(column?).filter(|cell| !cell.is_empty());
+            cell.map(str::to_owned).or_else(|| context.clone())
         };
-        let parts = [
-            outer(self.listing.database_column, &self.context.database),
-            outer(self.listing.schema_column, &self.context.schema),
-        ];
-        let mut parts: Vec<String> = parts.into_iter().flatten().flatten().collect();
-        parts.push(name.to_owned());
-        let object = Object { kind: self.listing.kind, name: ObjectName(parts), access: Access::Read };
-        self.rules.check(&object, &self.context).is_ok()
+        let database = outer(*database_column, &self.context.database);
+        let schema = outer(*schema_column, &self.context.schema);
+        self.rules.allows_row(*kind, database.as_deref(), schema.as_deref(), name)
     }
 }

@@ -96,7 +96,11 @@ impl SessionGate {
     /// statement.
     fn is_left_to_engine(&self, class: Class) -> bool {
         let is_by_connection = !self.session.profile.has_own_statements && class.may_change();
-        is_by_connection || (self.dialect == Dialect::Sqlite && class == Class::Unknown)
+        // It knows which tables are temporary, and is told that nothing else may be written.
+        let is_by_engine = matches!(class, Class::Write | Class::Ddl)
+            && self.session.profile.statements.contains(Class::Session)
+            && self.objection_to_writes().is_some();
+        is_by_connection || (self.dialect == Dialect::Sqlite && (class == Class::Unknown || is_by_engine))
     }
 
     /// Whether a statement may run whose text names all that it touches.

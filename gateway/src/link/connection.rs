@@ -10,7 +10,7 @@ use rmcp::service::serve_directly;
 use snowgate_link::credit::Window;
 use snowgate_link::frame::Decoder;
 use snowgate_link::hello::{
-    ClientHello, HELLO_BYTES_MAX, PROTO, Refusal, Resume, Role, ServerHello, Welcome,
+    CLIENT_HELLO_BYTES_MAX, ClientHello, PROTO, Refusal, Resume, Role, ServerHello, Welcome,
 };
 use snowgate_link::{BUILD, GatewayLink, os};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -140,8 +140,11 @@ async fn read_hello(mut stream: &Stream) -> io::Result<Option<(ClientHello, Vec<
                 .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the first line is not a hello"))?;
             return Ok(Some((hello, bytes.split_off(end + 1))));
         }
-        if bytes.len() >= HELLO_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("over {HELLO_BYTES_MAX} bytes")));
+        if bytes.len() >= CLIENT_HELLO_BYTES_MAX {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("over {CLIENT_HELLO_BYTES_MAX} bytes"),
+            ));
         }
         if stream.read_buf(&mut bytes).await? == 0 {
             let whole = bytes.is_empty();

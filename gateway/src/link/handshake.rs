@@ -2,7 +2,7 @@
 
 use snowgate_link::hello::{ClientHello, Refusal, Resume, SessionKey};
 
-use super::client_settings;
+use super::client_settings::{self, Settled};
 use super::profile::{self, AtHello};
 use super::restore::{self, Restored};
 use crate::mcp::Mcp;
@@ -75,8 +75,9 @@ pub(super) async fn open_session(
     let claim = shared.sessions.claim(hello.session.as_ref());
     let (claim, past) = look_up(shared, claim).await;
     let state = hello.state.as_deref().map(ResumeState::read);
+    let Settled { set, difference: settings } = client_settings::settle(shared, hello, peer.shim).await;
     let AtHello { profile, why, problem } =
-        profile::of_hello(shared, hello, state.as_ref().and_then(Option::as_ref))?;
+        profile::of_hello(shared, set.as_deref(), hello, state.as_ref().and_then(Option::as_ref))?;
     let Restored { context, notice } = match &state {
         // It is resolved once the profile is known.
         _ if why.is_none() => SessionContext::default().into(),
@@ -95,7 +96,6 @@ pub(super) async fn open_session(
         Some(SessionLookup::Found { counts, started_ms, .. }) => (counts, Some(started_ms)),
         Some(SessionLookup::Unknown | SessionLookup::ForeignSecret) | None => (Counts::default(), None),
     };
-    let settings = client_settings::compare(shared, hello, peer.shim).await;
     let lost_state = lost_state(shared, &profile, &key, state.held.clone());
     let opening = Opening {
         key,
@@ -120,6 +120,7 @@ pub(super) async fn open_session(
         counts,
         started_ms,
         settings,
+        set,
     };
     let session = Session::new(opening, context);
     if let Some(notice) = notice {

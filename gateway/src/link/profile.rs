@@ -11,9 +11,9 @@ use std::sync::Arc;
 use snowgate_link::hello::{ClientHello, Refusal};
 
 use super::handshake::refusal;
-use crate::config::PROFILE_DEFAULT;
+use crate::config::{Config, PROFILE_DEFAULT};
 use crate::isolation::{Choice, ClientName, Decision, NoProfile, Who, choose};
-use crate::session::{Profile, ProfileProblem, ResumeState, kept_name};
+use crate::session::{ClientSet, Profile, ProfileProblem, Profiles, ResumeState, kept_name};
 use crate::shared::Shared;
 
 /// A session's profile, as far as its hello tells.
@@ -32,43 +32,44 @@ pub(super) struct AtHello {
 /// There is no profile of the name that was asked for, or it cannot be used.
 pub(super) fn of_hello(
     shared: &Shared,
+    set: Option<&ClientSet>,
     hello: &ClientHello,
     state: Option<&ResumeState>,
 ) -> Result<AtHello, Refusal> {
+    let (config, profiles) = shared.configured(set);
     let who = Who {
         client: ClientName::NotYet,
         parent: hello.origin.parent_exe.as_deref(),
         folder: hello.origin.cwd.as_deref(),
         key: None,
     };
-    let chosen = choose(&shared.config, who, hello.profile.as_deref());
+    let chosen = choose(config, who, hello.profile.as_deref());
     if let Err(error @ NoProfile::Unknown(_)) = &chosen {
         // Also for a session that comes back: the name stands in its client's configuration.
         return Err(refused(error));
     }
     if let Some(kept) = state.and_then(|state| state.profile.as_deref()) {
-        return Ok(of_earlier(shared, kept, chosen.ok()));
+        return Ok(of_earlier(config, profiles, kept, chosen.ok()));
     }
     // An earlier build chose by name alone, and its session goes on.
     if state.is_some_and(|state| state.registered || state.revision.is_some()) {
         let name = hello.profile.as_deref().unwrap_or(PROFILE_DEFAULT);
-        return Ok(of_earlier(shared, name, chosen.ok()));
+        return Ok(of_earlier(config, profiles, name, chosen.ok()));
     }
     match chosen.map_err(|error| refused(&error))? {
         Decision::Made(Choice { profile, why, .. }) => {
-            Ok(AtHello { profile: find(shared, &profile)?, why: Some(why), problem: None })
+            Ok(AtHello { profile: find(config, profiles, &profile)?, why: Some(why), problem: None })
         }
         Decision::Open(Choice { profile, .. }) => {
-            Ok(AtHello { profile: find(shared, &profile)?, why: None, problem: None })
+            Ok(AtHello { profile: find(config, profiles, &profile)?, why: None, problem: None })
         }
     }
 }
 
 /// The profile that the session had before, as it is `kept`.
-fn of_earlier(shared: &Shared, kept: &str, now: Option<Decision>) -> AtHello {
-    let config = &shared.config;
+fn of_earlier(config: &Config, profiles: &Profiles, kept: &str, now: Option<Decision>) -> AtHello {
     let found = config.profile_order.iter().find(|name| kept_name(name) == kept || *name == kept);
-    let profile = found.and_then(|name| shared.profiles.find(config, name).ok());
+    let profile = found.and_then(|name| profiles.find(config, name).ok());
     let Some(profile) = profile else {
         let message = format!("the profile `{kept}` of this session is not in the configuration any more");
         let next_step = format!(
@@ -90,8 +91,8 @@ fn of_earlier(shared: &Shared, kept: &str, now: Option<Decision>) -> AtHello {
     AtHello { profile, why: Some(why), problem: None }
 }
 
-fn find(shared: &Shared, name: &str) -> Result<Arc<Profile>, Refusal> {
-    shared.profiles.find(&shared.config, name).map_err(|error| refused(&error.into()))
+fn find(config: &Config, profiles: &Profiles, name: &str) -> Result<Arc<Profile>, Refusal> {
+    profiles.find(config, name).map_err(|error| refused(&error.into()))
 }
 
 fn refused(error: &NoProfile) -> Refusal {

@@ -8,6 +8,12 @@ use crate::config::SettingsDifference;
 /// The answer to every call but `session_info`, where `settings` decide where or as whom it would run.
 pub(super) fn refusal(settings: &SettingsDifference, file: &Path) -> BackendError {
     let listed = settings.listed();
+    if let Some(problem) = &settings.problem {
+        let message = format!("not run: this client's own settings ({listed}) cannot be served: {problem}");
+        let next_step = "correct this client's `env`, or remove it to use the gateway's settings; `snowgate config check` with the same \
+             `env` says more";
+        return BackendError::new(ErrorKind::Refused, message).with_next_step(next_step);
+    }
     let message = if settings.is_wrong {
         format!(
             "not run: this client's own settings are not valid ({listed}), and those of the running gateway differ"

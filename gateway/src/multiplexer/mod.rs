@@ -36,24 +36,34 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 pub use views::{ClosedCounts, LeaseView, PinView, PoolCounters, SessionUse};
 
-use crate::backend::{BackendError, Registry};
+use crate::backend::{Backend, BackendError, Place, Registry};
 use crate::config::PoolConfig;
 
 /// The pools of all connections that are in use.
 pub struct Multiplexer {
     registry: Registry,
     config: PoolConfig,
-    /// Filled by the first user of each connection; nothing is ever taken out.
+    /// Filled by the first user of each connection.
     pools: Mutex<BTreeMap<String, Arc<Pool>>>,
+    /// Connections that were defined since, with what their pools are made of.
+    defined: Mutex<BTreeMap<String, Defined>>,
     /// Wakes [`Multiplexer::look_after`]: something is due earlier, or there is another pool.
     wake: Arc<Notify>,
+}
+
+/// A connection that is not the configuration's own.
+#[derive(Clone)]
+struct Defined {
+    /// The connection of the configuration that it stands for: contexts of both belong to the same place.
+    stands_for: String,
+    config: PoolConfig,
 }
 
 impl Multiplexer {
     /// A multiplexer over the connections in `registry`; nothing is opened yet. `config` applies to each pool
     /// by itself.
     pub fn new(registry: Registry, config: PoolConfig) -> Self {
-        Self { registry, config, pools: Mutex::default(), wake: Arc::default() }
+        Self { registry, config, pools: Mutex::default(), defined: Mutex::default(), wake: Arc::default() }
     }
 
     /// The pool of `connection`. The first user opens its backend, which may take as long as the files behind
@@ -66,12 +76,42 @@ impl Multiplexer {
             return Ok(Arc::clone(pool));
         }
         let backend = self.registry.backend(connection).await?;
+        let defined = self.defined().get(connection).cloned();
+        let Defined { stands_for, config } = defined
+            .unwrap_or_else(|| Defined { stands_for: connection.to_owned(), config: self.config.clone() });
+        let place = Place::of(&stands_for, &*backend);
         let mut pools = self.lock();
         let pool = pools
             .entry(connection.to_owned())
-            .or_insert_with(|| Arc::new(Pool::new(connection, backend, self.config.clone(), &self.wake)));
+            .or_insert_with(|| Arc::new(Pool::new(connection, place, backend, config, &self.wake)));
         self.wake.notify_one();
         Ok(Arc::clone(pool))
+    }
+
+    /// Defines the connection `name`, which stands for `stands_for` of the configuration; its backend is opened by `open`
+    /// when it is first used.
+    pub fn define(
+        &self,
+        name: &str,
+        stands_for: &str,
+        config: PoolConfig,
+        open: impl Fn() -> Result<Arc<dyn Backend>, BackendError> + Send + Sync + 'static,
+    ) {
+        self.defined().insert(name.to_owned(), Defined { stands_for: stands_for.to_owned(), config });
+        self.registry.define(name, open);
+    }
+
+    /// Forgets a connection that was defined, and closes its pool. Must be called from a task.
+    pub fn remove(&self, name: &str) {
+        self.registry.remove(name);
+        self.defined().remove(name);
+        if let Some(pool) = self.lock().remove(name) {
+            tokio::spawn(async move { pool.close().await }.in_current_span());
+        }
+    }
+
+    fn defined(&self) -> MutexGuard<'_, BTreeMap<String, Defined>> {
+        self.defined.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The pools that are open now, by the name of their connection.

@@ -55,7 +55,13 @@ impl Pool {
     ///
     /// # Panics
     /// Never: the pool is built with the runtime that its time-outs need.
-    pub(super) fn new(name: &str, backend: Arc<dyn Backend>, config: PoolConfig, wake: &Arc<Notify>) -> Self {
+    pub(super) fn new(
+        name: &str,
+        place: Place,
+        backend: Arc<dyn Backend>,
+        config: PoolConfig,
+        wake: &Arc<Notify>,
+    ) -> Self {
         let opener = managed::Pool::builder(Manager::new(name, Arc::clone(&backend)))
             .max_size(config.connections_max)
             .runtime(deadpool::Runtime::Tokio1)
@@ -66,7 +72,6 @@ impl Pool {
             })
             .build()
             .expect("a runtime is given");
-        let place = Place::of(name, &*backend);
         let desk = Arc::new(Desk::new(opener, config, backend.connects_early(), Arc::clone(wake)));
         Self { place, backend, desk, flights: Arc::default() }
     }

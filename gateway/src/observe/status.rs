@@ -10,7 +10,7 @@ use super::newest_log;
 use crate::config::Warning;
 use crate::multiplexer::{Pool, PoolCounters};
 use crate::session::Session;
-use crate::shared::{Descriptors, Service, Shared};
+use crate::shared::{ClientBackendView, Descriptors, Service, Shared};
 use crate::validator::ValidatorView;
 
 /// The most warnings about the configuration that are shown; the rest is counted.
@@ -86,6 +86,9 @@ pub struct StatusView {
     /// All connections of the configuration that are in use, the default one among them.
     #[serde(default)]
     pub connections: Vec<ConnectionView>,
+    /// Connections of clients whose own settings are not the gateway's.
+    #[serde(default)]
+    pub client_backends: Vec<ClientBackendView>,
     /// The programs that profiles have asked about statements.
     #[serde(default)]
     pub validators: Vec<ValidatorView>,
@@ -198,6 +201,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         sessions_max: shared.descriptors.budget.sessions_max,
         limit_problem: limit_problem(&shared.descriptors),
         settings_problem: settings_problem(shared),
+        client_backends: shared.client_sets.views(shared),
         validators: shared.validators.views(),
         service: shared.service.clone(),
     }

@@ -23,6 +23,7 @@ pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener) -> GatewayLock {
     tokio::select! {
         () = accept(mcp, &listener, &connections) => {}
         () = shared.multiplexer.look_after() => {}
+        () = watchers::close_client_sets(shared) => {}
         () = watchers::keep_sessions(shared) => {}
         () = watchers::watch_idleness(shared) => {}
         () = watchers::watch_for_newer_build(shared) => {}

@@ -20,6 +20,16 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How often a gateway that makes room for a newer one looks whether nothing runs.
 const YIELD_CHECK: Duration = Duration::from_millis(250);
 
+/// Closes, again and again, the connections of clients' own settings that no session uses.
+pub(super) async fn close_client_sets(shared: &Shared) {
+    let idle = shared.config.pool.idle_timeout;
+    let mut interval = tokio::time::interval(idle / 2);
+    loop {
+        interval.tick().await;
+        shared.client_sets.close_idle(shared, idle);
+    }
+}
+
 /// Writes down sessions that have changed, and removes those that no client comes back for, for ever.
 pub(super) async fn keep_sessions(shared: &Shared) {
     let mut interval = tokio::time::interval(KEEP_INTERVAL);

@@ -6,6 +6,7 @@
 //! `state`.
 
 mod client;
+mod client_set;
 mod context;
 mod counters;
 mod keeper;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use client::presentable;
 pub use client::{ClientIdentity, Era};
+pub use client_set::ClientSet;
 pub use context::{ContextOrigin, INHERITED, SessionContext, fallback_notice, inheritance_notice};
 pub use counters::Counters;
 pub use keeper::{KEEP_INTERVAL, Keeper};
@@ -78,6 +80,8 @@ pub struct Session {
     pub revision: Option<String>,
     /// The client's own settings that this gateway does not apply.
     pub settings: Option<SettingsDifference>,
+    /// The client's own settings that are applied, where they are not the gateway's.
+    pub set: Option<Arc<ClientSet>>,
     /// The span that events about the session belong to; its requests' spans are below it.
     pub span: Span,
     /// Set by the registration once the session's first call may run, in the context it inherits if there is
@@ -155,6 +159,7 @@ impl Session {
             started_at: opening.started_ms.map_or_else(SystemTime::now, began),
             revision: opening.revision,
             settings: opening.settings,
+            set: opening.set,
             is_registered: AtomicBool::new(opening.is_registered),
             is_persisted: AtomicBool::new(opening.is_persisted),
             ending: AtomicU8::new(0),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use snowgate_link::hello::{Origin, SessionKey};
 
-use super::{Profile, ProfileProblem};
+use super::{ClientSet, Profile, ProfileProblem};
 use crate::config::SettingsDifference;
 use crate::state::{Counts, ShimProcess};
 
@@ -56,6 +56,8 @@ pub struct Opening {
     pub started_ms: Option<i64>,
     /// The client's own settings that this gateway does not apply.
     pub settings: Option<SettingsDifference>,
+    /// The client's own settings that are applied, where they are not the gateway's.
+    pub set: Option<Arc<ClientSet>>,
 }
 
 #[cfg(test)]
@@ -85,6 +87,7 @@ impl Opening {
             counts: Counts::default(),
             started_ms: None,
             settings: None,
+            set: None,
         }
     }
 }

@@ -114,6 +114,19 @@ impl Profiles {
         Self { by_name: config.profiles.iter().map(profile).collect() }
     }
 
+    /// The profiles of `config`, whose connections are called otherwise: by their names in the configuration, what they
+    /// are called in the registry.
+    pub fn on(config: &Config, connections: &BTreeMap<String, String>) -> Self {
+        let profile = |(name, settings): (&String, &ProfileConfig)| {
+            let mut profile = Profile::of(config, name, settings);
+            if let Some(called) = connections.get(&profile.connection) {
+                profile.connection.clone_from(called);
+            }
+            (name.clone(), Arc::new(profile))
+        };
+        Self { by_name: config.profiles.iter().map(profile).collect() }
+    }
+
     /// The profile of this name, one of those of `config`.
     ///
     /// # Errors

@@ -17,6 +17,29 @@ fn runs(client: &mut Client) -> Value {
     answer
 }
 
+/// A home whose gateway applies no client's own settings.
+fn refusing() -> Home {
+    let home = Home::new();
+    home.configure("[gateway]\nclient_settings = 'refuse'\n");
+    home
+}
+
+/// A folder with one empty database.
+fn folder_with(home: &Home, folder: &str, database: &str) -> String {
+    let folder = home.path().join(folder);
+    std::fs::create_dir(&folder).expect("making a folder");
+    std::fs::write(folder.join(format!("{database}.db")), "").expect("writing a database");
+    folder.display().to_string()
+}
+
+/// The databases that the client sees.
+#[track_caller]
+fn databases(client: &mut Client) -> String {
+    let answer = client.call("list_databases", &json!({}));
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    tool_text(&answer).to_owned()
+}
+
 /// The client's calls are refused, naming these variables and no value.
 #[track_caller]
 fn is_refused(client: &mut Client, names: &[&str], values: &[&str]) {
@@ -38,7 +61,7 @@ fn is_refused(client: &mut Client, names: &[&str], values: &[&str]) {
 
 #[test]
 fn a_client_with_an_account_does_not_get_the_data_of_the_gateway_that_runs() {
-    let home = Home::new();
+    let home = refusing();
     let mut first = start(&home, &[]);
     runs(&mut first);
     let variables = [
@@ -65,7 +88,7 @@ fn a_client_with_an_account_does_not_get_the_data_of_the_gateway_that_runs() {
 
 #[test]
 fn another_folder_is_refused_in_either_order_and_by_whichever_gateway_comes_next() {
-    let home = Home::new();
+    let home = refusing();
     let other = home.path().join("other");
     std::fs::create_dir(&other).expect("making a folder");
     std::fs::write(other.join("THREE.db"), "").expect("writing a database");
@@ -89,7 +112,7 @@ fn another_folder_is_refused_in_either_order_and_by_whichever_gateway_comes_next
 
 #[test]
 fn a_refused_client_inherits_nothing_and_begins_with_its_first_call_that_runs() {
-    let home = Home::new();
+    let home = refusing();
     let other = home.path().join("other");
     std::fs::create_dir(&other).expect("making a folder");
     std::fs::write(other.join("ZZ.db"), "").expect("writing a database");
@@ -144,13 +167,135 @@ fn what_makes_no_difference_is_none() {
 
 #[test]
 fn a_limit_that_is_not_applied_is_said_with_the_first_result() {
-    let home = Home::new();
+    let home = refusing();
     runs(&mut start(&home, &[]));
     let mut client = start(&home, &[("SNOWGATE_LIMITS_ROWS_MAX", "3")]);
     let answer = runs(&mut client);
     let said = answer["result"]["content"][1]["text"].as_str().expect("a note");
     assert!(said.contains("SNOWGATE_LIMITS_ROWS_MAX") && said.contains("snowgate stop"), "{said}");
     assert_eq!(runs(&mut client)["result"]["content"].as_array().map(Vec::len), Some(1), "said once");
+}
+
+#[test]
+fn each_client_gets_what_its_own_environment_says_also_from_the_next_gateways() {
+    let home = Home::new();
+    let (three, four) = (folder_with(&home, "three", "THREE"), folder_with(&home, "four", "FOUR"));
+    let in_three = [("SNOWGATE_SQLITE_FOLDER", three.as_str())];
+    let in_four = [("SNOWGATE_SQLITE_FOLDER", four.as_str()), ("SNOWGATE_LIMITS_ROWS_MAX", "7")];
+    let mut clients =
+        [start(&home, &[]), start(&home, &in_three), start(&home, &in_four), start(&home, &in_three)];
+    let expected = ["ONE", "THREE", "FOUR", "THREE"];
+    for round in 0..4 {
+        for (client, database) in clients.iter_mut().zip(expected) {
+            let seen = databases(client);
+            for other in ["ONE", "THREE", "FOUR"] {
+                assert_eq!(seen.contains(other), other == database, "round {round}: {seen}");
+            }
+            let answer = client.query("select count(*) as n from pragma_database_list");
+            assert_eq!(answer["result"]["isError"], false, "{answer}");
+        }
+        let limit = |client: &mut Client| {
+            client.call("session_info", &json!({}))["result"]["structuredContent"]["limits"]["rows_max"]
+                .clone()
+        };
+        assert_eq!((limit(&mut clients[2]), limit(&mut clients[1])), (json!(7), json!(10_000)));
+        let status = home.status().expect("a gateway");
+        let brought = status["client_backends"].as_array().expect("a list");
+        assert_eq!(brought.len(), 2, "two of three sets are not the gateway's own: {status}");
+        match round {
+            // Whoever calls first starts the next gateway: its environment is the gateway's own from then on.
+            0 => drop(home.kill_gateway()),
+            1 => {
+                home.kill_gateway();
+                assert!(databases(&mut clients[2]).contains("FOUR"));
+            }
+            2 => assert_eq!(home.run(&["restart"]).code, Some(0)),
+            _ => {}
+        }
+    }
+    let shared = [1, 3].map(|at: usize| home.session_of(clients[at].pid())["connection"].clone());
+    assert_eq!(shared[0], shared[1], "the same settings share a connection");
+}
+
+#[test]
+fn a_context_belongs_to_the_folder_in_which_it_was_set() {
+    let home = Home::new();
+    let other = folder_with(&home, "other", "TWO");
+    let mut first = start(&home, &[]);
+    assert_eq!(first.call("set_context", &json!({"database": "TWO"}))["result"]["isError"], false);
+    let mut second = start(&home, &[("SNOWGATE_SQLITE_FOLDER", other.as_str())]);
+    let info = second.call("session_info", &json!({}))["result"]["structuredContent"].clone();
+    assert_eq!(info["context_from"], "profile", "{info}");
+    let answer = second.query("select count(*) as n from sqlite_master");
+    assert_eq!(tool_text(&answer), "n\n0\n(1 row)");
+    assert_eq!(answer["result"]["content"].as_array().map(Vec::len), Some(1), "nothing inherited: {answer}");
+}
+
+#[test]
+fn a_client_with_an_account_of_its_own_does_not_get_the_data_of_the_gateway_and_no_value_is_kept() {
+    let home = Home::new();
+    home.configure("[backend]\nkind = 'sqlite'\n");
+    let mut first = start(&home, &[]);
+    runs(&mut first);
+    // The file chooses the backend, so this one's account is for other programs; its folder is not.
+    let folder = folder_with(&home, "hush-folder", "HUSH");
+    let variables = [
+        ("SNOWFLAKE_ACCOUNT", "org-hush"),
+        ("SNOWFLAKE_PASSWORD", "pw-hush"),
+        ("SNOWGATE_SQLITE_FOLDER", folder.as_str()),
+    ];
+    let mut second = start(&home, &variables);
+    assert!(databases(&mut second).contains("HUSH"));
+    let shown = [home.run(&["status", "--json"]).stdout, home.run(&["sessions", "--json"]).stdout].concat();
+    assert!(shown.contains("SNOWGATE_SQLITE_FOLDER") && !shown.contains("hush"), "{shown}");
+    home.stop();
+    for file in home.files() {
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        for secret in ["pw-hush", "org-hush"] {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} in {}", file.display());
+        }
+    }
+}
+
+#[test]
+fn no_more_connections_are_opened_than_the_bound_and_one_that_nobody_uses_makes_room() {
+    let home = Home::new();
+    home.configure("[gateway]\nbackends_max = 1\n");
+    let (three, four) = (folder_with(&home, "three", "THREE"), folder_with(&home, "four", "FOUR"));
+    runs(&mut start(&home, &[]));
+    let mut first = start(&home, &[("SNOWGATE_SQLITE_FOLDER", three.as_str())]);
+    runs(&mut first);
+    let mut second = start(&home, &[("SNOWGATE_SQLITE_FOLDER", four.as_str())]);
+    let text = tool_text(&second.query("select 1")).to_owned();
+    assert!(text.contains("backends_max") && text.contains("SNOWGATE_SQLITE_FOLDER"), "{text}");
+    assert!(!text.contains("four"), "{text}");
+    runs(&mut first);
+    first.leave();
+    home.sessions_until("the first has left", |sessions| {
+        sessions.iter().all(|session| session["pid"] != first.pid())
+    });
+    assert!(databases(&mut start(&home, &[("SNOWGATE_SQLITE_FOLDER", four.as_str())])).contains("FOUR"));
+}
+
+#[test]
+fn an_environment_widens_nothing_that_the_file_protects() {
+    let home = Home::new();
+    home.configure("read_only = true\n[limits]\nrows_max = 7\n[profiles.default]\nstatements = ['read']\n");
+    runs(&mut start(&home, &[]));
+    let folder = folder_with(&home, "three", "THREE");
+    let mut client = start(
+        &home,
+        &[
+            ("SNOWGATE_SQLITE_FOLDER", folder.as_str()),
+            ("SNOWGATE_SQLITE_READ_ONLY", "false"),
+            ("SNOWGATE_LIMITS_ROWS_MAX", "1000"),
+        ],
+    );
+    let info = client.call("session_info", &json!({}))["result"]["structuredContent"].clone();
+    assert_eq!((&info["read_only"], &info["limits"]["rows_max"]), (&json!(true), &json!(7)), "{info}");
+    assert_eq!(client.query("create table t (x)")["result"]["isError"], true);
+    assert_eq!(client.query("begin")["result"]["isError"], true);
 }
 
 /// `serve`, a service manager or another client may have what a client lacks.

@@ -128,7 +128,7 @@ impl FakeBackend {
 
     /// A registry in which this backend is the only connection.
     pub(crate) fn registry(&self, connection: &str) -> Registry {
-        let (mut registry, backend) = (Registry::default(), self.clone());
+        let (registry, backend) = (Registry::default(), self.clone());
         registry.define(connection, move || Ok(Arc::new(backend.clone())));
         registry
     }

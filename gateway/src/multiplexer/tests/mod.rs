@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Pool, PoolStatus, StopReason};
 use crate::backend::fake::{FakeBackend, request};
-use crate::backend::{BackendError, Completion, Request};
+use crate::backend::{BackendError, Completion, Place, Request};
 use crate::config::PoolConfig;
 
 type Outcome = Result<Completion, BackendError>;
@@ -48,7 +48,7 @@ fn pool(fake: &FakeBackend, connections_max: usize) -> Arc<Pool> {
 }
 
 fn pool_with(fake: &FakeBackend, config: PoolConfig) -> Arc<Pool> {
-    Arc::new(Pool::new("fake", Arc::new(fake.clone()), config, &Arc::default()))
+    Arc::new(Pool::new("fake", Place::of("fake", fake), Arc::new(fake.clone()), config, &Arc::default()))
 }
 
 /// Runs `sql` to its end.

@@ -18,7 +18,7 @@ use crate::multiplexer::Multiplexer;
 /// A multiplexer over two connections, `a` and `b`.
 fn two() -> (FakeBackend, FakeBackend, Multiplexer) {
     let (a, b) = (FakeBackend::new(), FakeBackend::new());
-    let mut registry = Registry::default();
+    let registry = Registry::default();
     for (name, fake) in [("b", b.clone()), ("a", a.clone())] {
         registry.define(name, move || Ok(Arc::new(fake.clone())));
     }

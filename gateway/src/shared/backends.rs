@@ -1,0 +1,30 @@
+//! Opening the backends that a configuration defines.
+
+use std::sync::Arc;
+
+use crate::backend::snowflake::SnowflakeBackend;
+use crate::backend::sqlite::{SqliteBackend, SqliteSettings};
+use crate::backend::{Backend, BackendError};
+use crate::config::ConnectionConfig;
+
+/// Opens the backend of `connection`. Blocks on its files.
+///
+/// # Errors
+/// Those of its backend.
+pub fn open_backend(connection: &ConnectionConfig) -> Result<Arc<dyn Backend>, BackendError> {
+    match connection {
+        ConnectionConfig::Sqlite(sqlite) => {
+            let backend = SqliteBackend::open(&SqliteSettings {
+                folder: sqlite.folder.clone(),
+                databases: sqlite.databases.clone(),
+                read_only: sqlite.read_only,
+                creates_folder: sqlite.creates_folder,
+                sample_folder: sqlite.sample_folder.clone(),
+                home_variable: sqlite.home_variable,
+                busy_timeout: sqlite.busy_timeout,
+            })?;
+            Ok(Arc::new(backend))
+        }
+        ConnectionConfig::Snowflake(account) => Ok(Arc::new(SnowflakeBackend::new((**account).clone())?)),
+    }
+}

@@ -1,0 +1,223 @@
+//! Connections for clients whose own environment names another account, user, role or folder than the gateway's.
+//!
+//! Two sets of settings that come to the same connection share it; one that comes to a connection of the gateway's own
+//! configuration shares that. What a set brings is in memory only: nothing of it is written down or logged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use snowflake_wire::Secret;
+use tokio::time::Instant;
+
+use super::{Shared, open_backend};
+use crate::config::{Config, ConnectionConfig};
+use crate::session::{ClientSet, Profiles};
+
+/// A connection without a session is kept for so long at least: a hello may be about to use it.
+const KEPT_MIN: Duration = Duration::from_secs(60);
+
+/// Sets that are remembered; further ones are made anew for each session.
+const SETS_MAX: usize = 256;
+
+/// There is no room for another connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooManyBackends {
+    /// `backends_max`.
+    pub limit: usize,
+    /// The connections that take it all.
+    pub held: Vec<String>,
+}
+
+/// A connection of a set, for `status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientBackendView {
+    /// What it is called.
+    pub connection: String,
+    /// `sqlite` or `snowflake`.
+    pub kind: String,
+    /// The variables that lead to it, by name.
+    pub variables: Vec<String>,
+    /// Sessions that use it.
+    pub sessions: usize,
+    /// Pooled connections that are open.
+    pub connections_open: usize,
+}
+
+/// The sets in use, and the connections that they brought.
+#[derive(Debug, Default)]
+pub struct ClientSets {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sets: Vec<(BTreeMap<String, Secret>, Arc<ClientSet>)>,
+    connections: Vec<Brought>,
+}
+
+/// A connection that a set brought.
+#[derive(Debug)]
+struct Brought {
+    name: String,
+    config: ConnectionConfig,
+    variables: Vec<String>,
+    used_at: Instant,
+}
+
+impl ClientSets {
+    /// The set of a client with these `variables`, if there is one already.
+    pub fn find(&self, variables: &BTreeMap<String, Secret>) -> Option<Arc<ClientSet>> {
+        let mut state = self.lock();
+        let set = state.sets.iter().find(|(known, _)| known == variables)?.1.clone();
+        let now = Instant::now();
+        let mut brought = state.connections.iter_mut();
+        let is_there = set.connections.values().all(|name| {
+            !name.contains('@') || {
+                let found = brought.by_ref().find(|brought| brought.name == *name);
+                found.map(|brought| brought.used_at = now).is_some()
+            }
+        });
+        is_there.then_some(set)
+    }
+
+    /// The set of a client with these `variables`, which come to `config`; `names`: those that differ from the gateway's.
+    ///
+    /// # Errors
+    /// It would take more connections than `backends_max`.
+    pub fn make(
+        &self,
+        shared: &Shared,
+        variables: BTreeMap<String, Secret>,
+        config: Config,
+        names: Vec<String>,
+    ) -> Result<Arc<ClientSet>, TooManyBackends> {
+        let mut connections = BTreeMap::new();
+        let of_gateway = shared.config.all_connections();
+        for (name, connection) in &config.all_connections() {
+            // Only those that a session of the set may use.
+            let is_used = config.backend.connection() == name
+                || config.profiles.values().any(|profile| profile.connection.as_ref() == Some(name));
+            let is_of_gateway = of_gateway.get(name) == Some(connection);
+            let called = match (is_of_gateway, is_used) {
+                (true, _) | (_, false) => name.clone(),
+                (false, true) => self.bring(shared, name, connection, &names, &config)?,
+            };
+            connections.insert(name.clone(), called);
+        }
+        let profiles = Profiles::on(&config, &connections);
+        let set = Arc::new(ClientSet { names, config, profiles, connections });
+        let mut state = self.lock();
+        state.sets.retain(|(known, _)| *known != variables);
+        if state.sets.len() >= SETS_MAX {
+            state.sets.remove(0);
+        }
+        state.sets.push((variables, Arc::clone(&set)));
+        Ok(set)
+    }
+
+    /// The name of `connection` in the registry, which is the set's `name`; defined if it is new.
+    fn bring(
+        &self,
+        shared: &Shared,
+        name: &str,
+        connection: &ConnectionConfig,
+        names: &[String],
+        config: &Config,
+    ) -> Result<String, TooManyBackends> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        if let Some(known) = state.connections.iter_mut().find(|brought| brought.config == *connection) {
+            known.used_at = now;
+            return Ok(known.name.clone());
+        }
+        let limit = shared.config.gateway.backends_max;
+        if state.connections.len() >= limit {
+            let used = connections_in_use(shared);
+            // One that nobody uses makes room.
+            let free = state.connections.iter().position(|brought| !used.contains(&brought.name));
+            match free {
+                Some(at) => close(shared, &state.connections.remove(at).name),
+                None => {
+                    let held = state.connections.iter().map(|brought| brought.name.clone()).collect();
+                    return Err(TooManyBackends { limit, held });
+                }
+            }
+        }
+        let base = format!("{name}@{}", short_digest(connection));
+        // Two that differ in a secret alone have the same place, and pools of their own.
+        let is_taken = |name: &String| state.connections.iter().any(|brought| brought.name == *name);
+        let called = (1..).map(|number| if number == 1 { base.clone() } else { format!("{base}-{number}") });
+        let called = called.into_iter().find(|name| !is_taken(name)).unwrap_or(base);
+        let opened = connection.clone();
+        shared.multiplexer.define(&called, name, config.pool.clone(), move || open_backend(&opened));
+        tracing::info!(connection = called, variables = ?names, "a client's own settings have a connection of their own");
+        state.connections.push(Brought {
+            name: called.clone(),
+            config: connection.clone(),
+            variables: names.to_vec(),
+            used_at: now,
+        });
+        Ok(called)
+    }
+
+    /// Closes the connections that no session has used for `idle`.
+    pub fn close_idle(&self, shared: &Shared, idle: Duration) {
+        let mut state = self.lock();
+        let (used, now) = (connections_in_use(shared), Instant::now());
+        for brought in state.connections.iter_mut().filter(|brought| used.contains(&brought.name)) {
+            brought.used_at = now;
+        }
+        let idle = idle.max(KEPT_MIN);
+        state.connections.retain(|brought| {
+            let keeps = brought.used_at.elapsed() < idle;
+            if !keeps {
+                close(shared, &brought.name);
+            }
+            keeps
+        });
+    }
+
+    /// What `status` shows.
+    pub fn views(&self, shared: &Shared) -> Vec<ClientBackendView> {
+        let pools: BTreeMap<_, _> = shared.multiplexer.opened().into_iter().collect();
+        let used = connections_in_use(shared);
+        let view = |brought: &Brought| ClientBackendView {
+            connection: brought.name.clone(),
+            kind: brought.config.kind().connection().to_owned(),
+            variables: brought.variables.clone(),
+            sessions: used.iter().filter(|name| **name == brought.name).count(),
+            connections_open: pools.get(&brought.name).map_or(0, |pool| pool.status().open),
+        };
+        self.lock().connections.iter().map(view).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connection of each session.
+fn connections_in_use(shared: &Shared) -> Vec<String> {
+    shared.sessions.all().iter().map(|session| session.profile.connection.clone()).collect()
+}
+
+fn close(shared: &Shared, name: &str) {
+    tracing::info!(connection = name, "no client uses this connection any more; it is closed");
+    shared.multiplexer.remove(name);
+}
+
+/// Enough to tell connections apart, of what is no secret.
+fn short_digest(connection: &ConnectionConfig) -> String {
+    let what = match connection {
+        ConnectionConfig::Sqlite(sqlite) => format!("{}\0{}", sqlite.folder.display(), sqlite.read_only),
+        ConnectionConfig::Snowflake(account) => {
+            let role = account.role.as_deref().unwrap_or_default();
+            format!("{}\0{}\0{role}\0{}", account.account.as_str(), account.user, account.read_only)
+        }
+    };
+    Sha256::digest(what.as_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+}
