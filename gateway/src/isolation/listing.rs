@@ -48,13 +48,7 @@ impl RowFilter for ListingFilter {
         }
         let cell = |name: &str| at(name).and_then(|at| row.get(at).copied().flatten());
         let Some(name) = cell(name_column) else { return false };
-        // An empty cell is the context's.
-        let outer = |column: Option<&'static str>, context: &Option<String>| {
-            let cell = cell(column?).filter(|cell| !cell.is_empty());
-            cell.map(str::to_owned).or_else(|| context.clone())
-        };
-        let database = outer(*database_column, &self.context.database);
-        let schema = outer(*schema_column, &self.context.schema);
-        self.rules.allows_row(*kind, database.as_deref(), schema.as_deref(), name)
+        let cell_of = |column: Option<&'static str>| column.and_then(cell);
+        self.rules.allows_row(*kind, cell_of(*database_column), cell_of(*schema_column), name, &self.context)
     }
 }
