@@ -97,7 +97,7 @@ impl SessionGate {
     fn is_left_to_engine(&self, class: Class) -> bool {
         let is_by_connection = !self.session.profile.has_own_statements && class.may_change();
         // It knows which tables are temporary, and is told that nothing else may be written.
-        let is_by_engine = matches!(class, Class::Write | Class::Ddl)
+        let is_by_engine = class == Class::Write
             && self.session.profile.statements.contains(Class::Session)
             && self.objection_to_writes().is_some();
         is_by_connection || (self.dialect == Dialect::Sqlite && (class == Class::Unknown || is_by_engine))

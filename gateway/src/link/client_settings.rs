@@ -55,9 +55,11 @@ pub(super) async fn settle(shared: &Shared, hello: &ClientHello, shim: Option<Sh
     };
     let text = |(name, value): (&str, &str)| (OsString::from(name), OsString::from(value));
     let client = settings_among(variables.into_iter().map(text));
-    if client == gateway {
+    // A service's environment is nobody's in particular: who says nothing gets that.
+    if client == gateway || (client.is_empty() && shared.service.is_some()) {
         return Settled::default();
     }
+    let says_nothing = client.is_empty();
     let secrets = client.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str()))).collect();
     let serves = shared.config.gateway.serves_client_settings;
     if serves && let Some(set) = shared.client_sets.find(&secrets) {
@@ -68,6 +70,8 @@ pub(super) async fn settle(shared: &Shared, hello: &ClientHello, shim: Option<Sh
     // A panic in there is in the log.
     match look.await.unwrap_or_default() {
         Look::Same => Settled::default(),
+        // Limits of the gateway's environment hold for who has none of its own.
+        Look::Other(_, difference) if says_nothing && !difference.is_decisive => Settled::default(),
         Look::Refused(difference) => Settled::refusing(difference),
         Look::Other(config, difference) => serve(shared, secrets, *config, difference),
     }

@@ -123,12 +123,14 @@ pub struct ConnectionView {
 fn connections(shared: &Shared) -> Vec<ConnectionView> {
     let view = |(name, pool): (String, Arc<Pool>)| {
         let (status, backend) = (pool.status(), pool.backend().status());
+        let is_clients = shared.client_sets.has(&name);
         ConnectionView {
             is_default: Arc::ptr_eq(&pool, &shared.default_pool),
             name,
             kind: pool.backend().kind().to_owned(),
-            target: backend.target,
-            problem: backend.problem,
+            // Of a client's own settings no value is shown.
+            target: backend.target.filter(|_| !is_clients),
+            problem: backend.problem.filter(|_| !is_clients),
             open: status.open,
             idle: status.idle,
             max: status.limit,

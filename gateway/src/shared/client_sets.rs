@@ -181,6 +181,11 @@ impl ClientSets {
         });
     }
 
+    /// Whether the connection `name` is one that a set brought.
+    pub fn has(&self, name: &str) -> bool {
+        self.lock().connections.iter().any(|brought| brought.name == name)
+    }
+
     /// What `status` shows.
     pub fn views(&self, shared: &Shared) -> Vec<ClientBackendView> {
         let pools: BTreeMap<_, _> = shared.multiplexer.opened().into_iter().collect();

@@ -66,6 +66,7 @@ fn two_folders_are_served_side_by_side_also_after_the_gateway_was_killed() {
         );
         home.kill_gateway();
     }
+    assert_eq!((count(&mut one), count(&mut two)), ("n\n2\n(1 row)".to_owned(), "n\n0\n(1 row)".to_owned()));
     let status = home.run(&["status", "--json"]).json();
     let shown = status["connections"].as_array().expect("the connections");
     let names: Vec<_> = shown.iter().filter_map(|connection| connection["name"].as_str()).collect();
