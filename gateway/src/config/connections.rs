@@ -171,6 +171,9 @@ impl Environment for OfNamed<'_> {
     }
 }
 
+/// The connections that could be made, and what is likely wrong in them.
+type Assembled = (BTreeMap<String, ConnectionConfig>, Vec<Warning>);
+
 /// The connections of `settings` by name, and what is likely wrong with them.
 ///
 /// # Errors
@@ -179,7 +182,7 @@ pub(super) fn assemble(
     env: &dyn Environment,
     paths: &Paths,
     settings: &mut Settings,
-) -> Result<(BTreeMap<String, ConnectionConfig>, Vec<Warning>), Vec<ConfigError>> {
+) -> Result<Assembled, Vec<ConfigError>> {
     let (mut connections, mut warnings, mut errors) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (name, NamedConnection { settings: own, .. }) in &mut settings.connections {
         let assembled = snowflake::assemble(&OfNamed(env), paths, own, snowflake::Secrets::default());

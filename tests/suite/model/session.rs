@@ -102,7 +102,7 @@ impl<'a> Worker<'a> {
             drop(turn);
         }
         let rows = self.count();
-        self.check_count(rows);
+        self.check_count(&rows);
     }
 
     fn tidy(&mut self) {
@@ -120,7 +120,7 @@ impl<'a> Worker<'a> {
             Step::Tag => self.tag(),
             Step::Count => {
                 let rows = self.count();
-                self.check_count(rows);
+                self.check_count(&rows);
             }
             Step::Insert => self.insert(),
             Step::OneCallElsewhere => self.one_call_elsewhere(),
@@ -232,8 +232,8 @@ impl<'a> Worker<'a> {
         self.query(&format!("select count(*) as n from {}.own", database(self.number)))
     }
 
-    fn check_count(&mut self, got: Outcome) {
-        let rows = match &got {
+    fn check_count(&mut self, got: &Outcome) {
+        let rows = match got {
             Outcome::Text(text) => cell(text).and_then(|cell| cell.parse::<i64>().ok()),
             Outcome::Busy | Outcome::Lost(_) => return,
             _ => None,
@@ -243,7 +243,7 @@ impl<'a> Worker<'a> {
                 Some(visible) => visible.settle(rows),
                 None => self.model.rows.settle(rows),
             },
-            _ => self.differs("its own rows were right", &got),
+            _ => self.differs("its own rows were right", got),
         }
     }
 
@@ -301,7 +301,7 @@ impl<'a> Worker<'a> {
             }
         }
         let rows = self.count();
-        self.check_count(rows);
+        self.check_count(&rows);
     }
 
     /// Something in the middle of a transaction was not done: it is given up.
@@ -353,7 +353,7 @@ impl<'a> Worker<'a> {
     }
 
     fn wrong(&mut self) {
-        let got = self.query("select nothing from nowhere");
+        let got = self.query("select x from nowhere");
         match &got {
             Outcome::Failed(text) if text.contains("nowhere") => {}
             Outcome::Busy | Outcome::Lost(_) => {}
