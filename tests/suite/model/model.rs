@@ -34,11 +34,19 @@ pub(super) struct Model {
     pub(super) transaction: Option<Count>,
     /// What its temporary table holds.
     pub(super) temporary: Option<i64>,
+    /// The same when the transaction began: SQLite takes back what is done to temporary tables, too.
+    temporary_before: Option<i64>,
 }
 
 impl Model {
     pub(super) fn new(home: usize) -> Self {
-        Self { context: home, rows: Count::default(), transaction: None, temporary: None }
+        Self {
+            context: home,
+            rows: Count::default(),
+            transaction: None,
+            temporary: None,
+            temporary_before: None,
+        }
     }
 
     /// What a count of its rows must give.
@@ -64,6 +72,13 @@ impl Model {
 
     pub(super) fn begun(&mut self) {
         self.transaction = Some(self.rows);
+        self.temporary_before = self.temporary;
+    }
+
+    pub(super) fn rolled_back(&mut self) {
+        if self.transaction.take().is_some() {
+            self.temporary = self.temporary_before;
+        }
     }
 
     pub(super) fn committed(&mut self) {

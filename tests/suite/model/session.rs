@@ -279,9 +279,8 @@ impl<'a> Worker<'a> {
 
     fn roll_back(&mut self) {
         match self.query("rollback") {
-            Outcome::Text(_) => self.model.transaction = None,
+            Outcome::Text(_) | Outcome::Unknown => self.model.rolled_back(),
             Outcome::Busy | Outcome::Lost(_) => {}
-            Outcome::Unknown => self.model.transaction = None,
             other => self.differs("the transaction is rolled back", &other),
         }
     }
@@ -314,9 +313,8 @@ impl<'a> Worker<'a> {
     fn make_temporary(&mut self) {
         match self.query("create temp table scratch (v integer)") {
             Outcome::Text(_) => {}
-            Outcome::Busy | Outcome::Lost(_) => return,
-            // It may be there; whoever finds it drops it.
-            Outcome::Unknown => return,
+            // What is unknown is gone with its gateway.
+            Outcome::Busy | Outcome::Lost(_) | Outcome::Unknown => return,
             other => return self.differs("a temporary table is made", &other),
         }
         self.model.temporary = Some(-1);
@@ -345,9 +343,8 @@ impl<'a> Worker<'a> {
 
     fn drop_temporary(&mut self) {
         match self.query("drop table temp.scratch") {
-            Outcome::Text(_) => self.model.temporary = None,
+            Outcome::Text(_) | Outcome::Unknown => self.model.temporary = None,
             Outcome::Busy | Outcome::Lost(_) => {}
-            Outcome::Unknown => self.model.temporary = None,
             other => self.differs("its temporary table is dropped", &other),
         }
     }

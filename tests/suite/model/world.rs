@@ -189,6 +189,12 @@ impl Report {
     /// What a run must have come to beside the answers.
     pub(super) fn check(&self, plan: &Plan) {
         assert_eq!(self.kills, plan.kills, "every kill was in the run");
+        let count = |name: &str| {
+            self.status["pool"][name].as_u64().unwrap_or_else(|| panic!("no {name}: {}", self.status))
+        };
+        let (leases, reused, switched) = (count("leases"), count("reused"), count("switched"));
+        assert!(reused * 100 >= leases * 95, "{reused} of {leases} leases found an open connection");
+        assert!(switched * 5 <= leases, "{switched} switches in {leases} leases");
     }
 }
 
