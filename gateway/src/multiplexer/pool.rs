@@ -171,6 +171,11 @@ impl Pool {
     /// The backend's; [`ErrorKind::Cancelled`] or [`ErrorKind::Detached`] once `stop` is done,
     /// [`ErrorKind::TimedOut`] after the request's time of running, [`ErrorKind::Busy`] where no connection
     /// came free in time.
+    ///
+    /// [`ErrorKind::Cancelled`]: crate::backend::ErrorKind::Cancelled
+    /// [`ErrorKind::Detached`]: crate::backend::ErrorKind::Detached
+    /// [`ErrorKind::TimedOut`]: crate::backend::ErrorKind::TimedOut
+    /// [`ErrorKind::Busy`]: crate::backend::ErrorKind::Busy
     pub async fn run(
         &self,
         request: Request,

@@ -9,7 +9,9 @@ mod client;
 mod client_set;
 mod context;
 mod counters;
+mod held_state;
 mod keeper;
+mod lifecycle;
 mod opening;
 mod profile;
 mod results;
@@ -39,10 +41,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 pub use view::SessionView;
 
-use crate::backend::{Context, Held, Place};
+use crate::backend::{Context, Place};
 use crate::config::SettingsDifference;
 use crate::config::log_targets::SPANS;
-use crate::state::{Identity, IdentityKey, Remember, SessionRecord, SessionSnapshot, ShimProcess};
+use crate::state::{Identity, IdentityKey, Remember, SessionRecord, ShimProcess};
 
 /// The client said goodbye: a bit of [`Session::ending`].
 const GOODBYE: u8 = 1;
@@ -270,42 +272,6 @@ impl Session {
         true
     }
 
-    /// What its connection holds of its state now: carried to the next gateway, which cannot have it.
-    pub fn note_held(&self, held: Option<&Held>) {
-        let held = held.filter(|held| !held.is_empty()).map(ToString::to_string);
-        let mut now = lock(&self.held);
-        if *now != held {
-            *now = held;
-            self.is_state_stale.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// State of the session that is lost with an earlier gateway, and that its client has not been told of.
-    pub fn lost_state(&self) -> Option<String> {
-        lock(&self.lost_state).clone()
-    }
-
-    /// Whether a request is to be told of what was lost with an earlier gateway: each one that was sent to that, and
-    /// else the first one.
-    pub fn tell_lost_state(&self, replayed: bool) -> bool {
-        let mut lost = lock(&self.lost_state);
-        if lost.is_none() {
-            return false;
-        }
-        let was_told = self.has_told_loss.swap(true, Ordering::Relaxed);
-        if !replayed {
-            *lost = None;
-            self.is_state_stale.store(true, Ordering::Relaxed);
-        }
-        replayed || !was_told
-    }
-
-    /// Something was refused by its profile.
-    pub fn note_denial(&self) {
-        self.counters.denials.fetch_add(1, Ordering::Relaxed);
-        self.is_state_stale.store(true, Ordering::Relaxed);
-    }
-
     /// The settings for which the session's calls are refused.
     pub fn refusing_settings(&self) -> Option<&SettingsDifference> {
         self.settings.as_ref().filter(|settings| settings.is_decisive)
@@ -422,83 +388,6 @@ impl Session {
             counts: self.counters.counts(),
             started_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX),
         }
-    }
-
-    /// Whether the session's calls may run.
-    pub fn is_registered(&self) -> bool {
-        self.is_registered.load(Ordering::Relaxed)
-    }
-
-    /// From here on the session's calls may run.
-    pub fn set_registered(&self) {
-        self.is_registered.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the state file has the session.
-    pub fn is_persisted(&self) -> bool {
-        self.is_persisted.load(Ordering::Relaxed)
-    }
-
-    /// The state file has the session, in the context that it is in.
-    pub fn set_persisted(&self) {
-        self.is_persisted.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the state file does not have the session as it is.
-    pub(super) fn is_dirty(&self) -> bool {
-        self.persisted_requests.load(Ordering::Relaxed) != self.counters.requests.load(Ordering::Relaxed)
-    }
-
-    /// The state file has the session as it is now.
-    pub(super) fn mark_clean(&self) {
-        let requests = self.counters.requests.load(Ordering::Relaxed);
-        self.persisted_requests.store(requests, Ordering::Relaxed);
-    }
-
-    /// The state file could not be given what it must have: it is tried again.
-    pub(super) fn mark_dirty(&self) {
-        self.persisted_requests.store(u64::MAX, Ordering::Relaxed);
-    }
-
-    /// The client said goodbye: no shim comes back for the session.
-    pub fn note_goodbye(&self) {
-        self.ending.fetch_or(GOODBYE, Ordering::Relaxed);
-    }
-
-    /// A newer connection of the same shim has taken its place.
-    pub(super) fn replace(&self) {
-        self.ending.fetch_or(REPLACED, Ordering::Relaxed);
-        self.gone.cancel();
-    }
-
-    /// Whether a newer connection of the same shim has taken its place.
-    pub fn is_replaced(&self) -> bool {
-        self.ending.load(Ordering::Relaxed) & REPLACED != 0
-    }
-
-    /// Its connection has ended.
-    pub(super) fn note_end(&self) {
-        self.ending.fetch_or(ENDED, Ordering::Relaxed);
-    }
-
-    /// Whether it has a connection, and the client has not said goodbye.
-    pub fn is_connected(&self) -> bool {
-        self.ending.load(Ordering::Relaxed) == 0
-    }
-
-    /// What of it is written down again and again.
-    pub fn snapshot(&self) -> SessionSnapshot {
-        // In this order: a context may be written down as older than it is, never as newer.
-        let remember = *self.remember.lock().unwrap_or_else(PoisonError::into_inner);
-        let (context, counts) = (self.context().kept(), self.counters.counts());
-        let returned = (self.is_resumed && self.is_connected()).then_some(self.shim);
-        SessionSnapshot { context, counts, idle_ms: self.idle_ms(), returned, remember }
-    }
-
-    /// Whether no shim will come back for it: the client has said goodbye, or its shim is gone.
-    pub fn is_over(&self) -> bool {
-        let said_goodbye = self.ending.load(Ordering::Relaxed) & GOODBYE != 0;
-        said_goodbye || self.shim.is_some_and(|shim| !shim.is_alive())
     }
 
     /// What the client has told of itself.

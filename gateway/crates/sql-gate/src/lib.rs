@@ -4,7 +4,7 @@
 //!
 //! How a Snowflake statement is read (`frame`):
 //!
-//! 1. `tokens` makes [`tokens::Tok`]s of the text, with where each stands. Where the text can be read in more than one
+//! 1. `tokens` makes `tokens::Tok`s of the text, with where each stands. Where the text can be read in more than one
 //!    way that matters, each way is read and the gravest counts (`frame`).
 //! 2. `scan` passes once over all of them, whatever the statement is: functions that act (`s.nextval`, `SYSTEM$...`) or
 //!    look at others' results (`LAST_QUERY_ID`), `IDENTIFIER` of what is not known, what is not repeatable. So neither
@@ -15,9 +15,9 @@
 //!    large enough (`stack`).
 //!
 //! Inside the crate a part of a text is `&[Tok]`, and what is found is written into a `&mut Statement` that begins as
-//! [`Statement::blank`]. `heads` calls [`query::read`] with the tokens of a query inside (`CREATE VIEW v AS` *query*,
-//! `EXPLAIN` *query*), in parentheses or not, then sets its own class with [`Statement::raise`]: a class only ever gets
-//! graver. `not_understood` keeps the first reason ([`Statement::miss`]).
+//! `Statement::blank`. `heads` calls `query::read` with the tokens of a query inside (`CREATE VIEW v AS` *query*,
+//! `EXPLAIN` *query*), in parentheses or not, then sets its own class with `Statement::raise`: a class only ever gets
+//! graver. `not_understood` keeps the first reason (`Statement::miss`).
 
 mod caps;
 mod class;
