@@ -256,6 +256,8 @@ impl Call<'_> {
         let gate = SessionGate::new(self.session, &self.facts.context.context, pool.backend());
         gate.admit_tool(Class::Context, tool.as_str())?;
         check_names(tool, wanted)?;
+        // Before it is looked up: whether a denied database exists is not told.
+        gate.admit_context(pool.backend(), wanted)?;
         let context = self.changed_context(wanted).await?;
         if serde_json::to_vec(&context).map_or(0, |context| context.len()) > CONTEXT_BYTES_MAX {
             return Err(InvalidArguments::new(tool, "these names are too long together").into());
