@@ -5,6 +5,9 @@ use std::fmt;
 /// Names of each kind that are kept and shown, at most; the rest is counted.
 pub const HELD_NAMES_MAX: usize = 20;
 
+/// A transaction that is open, among the words of [`Held`].
+pub const OPEN_TRANSACTION: &str = "an open transaction";
+
 /// State on a connection that belongs to the session whose statements made it: nobody else may see it, and it goes
 /// when the connection does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +43,7 @@ impl fmt::Display for Held {
             (!names.is_empty()).then(|| format!("the {what}{more} {}", names.join(", ")))
         };
         let parts = [
-            self.transaction.then(|| "an open transaction".to_owned()),
+            self.transaction.then(|| OPEN_TRANSACTION.to_owned()),
             list("temporary object", &self.temporary),
             list("variable", &self.variables),
             list("parameter", &self.parameters),

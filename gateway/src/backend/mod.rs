@@ -29,7 +29,7 @@ pub use catalog::{Catalog, Relation, RelationKind};
 pub use collector::{Caps, Cell, Collector, Cut, Flow, RowWriter};
 pub use context::{Context, SecondaryRoles};
 pub use error::{BackendError, ErrorKind};
-pub use held::{HELD_NAMES_MAX, Held, Ownership};
+pub use held::{HELD_NAMES_MAX, Held, OPEN_TRANSACTION, Ownership};
 pub use journal::WriteJournal;
 pub use log_in::{LogInError, LogInNeed, LogInRequest};
 pub use place::Place;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rmcp::model::CallToolResult;
-use sql_gate::{ContextChange, StateChange, Statement};
+use sql_gate::{Class, ContextChange, StateChange, Statement};
 
 use super::arguments::{self as args, limit};
 use super::call::{Call, CallError, Work, text_result};
@@ -45,7 +45,9 @@ impl Call<'_> {
         let statement = self.read_statement(&arguments.query).await?;
         self.record.seen().class = Some(statement.class.name());
         if earlier.is_none() {
-            self.check_state()?;
+            if let Some(answer) = self.check_state(&statement)? {
+                return Ok(answer);
+            }
             if let Some(change) = &statement.context {
                 return self.use_context(tool, change, &statement).await;
             }
@@ -105,19 +107,40 @@ impl Call<'_> {
     }
 
     /// Whether the session still has the state that its client believes it has. What an earlier gateway took with it
-    /// is told to every request that was sent to that one, and else once.
-    fn check_state(&self) -> Result<(), BackendError> {
-        let Some(lost) = self.session.lost_state() else { return Ok(()) };
-        if !self.session.tell_lost_state(self.facts.replayed) {
-            return Ok(());
+    /// is told to every request that was sent to that one, and else once. A lost transaction stays lost until the client
+    /// ends it: what was meant for it never runs outside. The answer, where that is all that the statement does.
+    fn check_state(&self, statement: &Statement) -> Result<Option<CallToolResult>, BackendError> {
+        let was_lost = self.session.has_lost_transaction();
+        let ends_it =
+            matches!(statement.change, StateChange::Begin | StateChange::Commit | StateChange::Rollback);
+        if let Some(lost) = self.session.lost_state()
+            && self.session.tell_lost_state(self.facts.replayed)
+        {
+            if ends_it {
+                self.session.forget_lost_transaction();
+            }
+            let message = format!(
+                "not run: the gateway that held {lost} of this session is gone, and that with it; what an open transaction \
+                 had changed was rolled back"
+            );
+            let next_step = "begin again: open the transaction, make the temporary objects and set the variables, then \
+                             send the statements again";
+            return Err(BackendError::new(ErrorKind::StateLost, message).with_next_step(next_step));
         }
-        let message = format!(
-            "not run: the gateway that held {lost} of this session is gone, and that with it; what an open transaction had \
-             changed was rolled back"
-        );
-        let next_step = "begin again: open the transaction, make the temporary objects and set the variables, then send \
-                         the statements again";
-        Err(BackendError::new(ErrorKind::StateLost, message).with_next_step(next_step))
+        if !was_lost {
+            return Ok(None);
+        }
+        if ends_it {
+            self.session.forget_lost_transaction();
+        }
+        match statement.change {
+            StateChange::Rollback => {
+                Ok(Some(text_result("The transaction was lost before: nothing of it is left.".to_owned())))
+            }
+            StateChange::Commit => Err(transaction_lost("nothing was committed")),
+            _ if ends_it || is_harmless(statement) => Ok(None),
+            _ => Err(transaction_lost("not run")),
+        }
     }
 
     /// Carries out a USE: the session's context changes, no connection's.
@@ -134,6 +157,21 @@ impl Call<'_> {
         let shown = backend.completed(&context);
         Ok(text_result(format!("Context changed: statements of this session run in {shown}.")))
     }
+}
+
+/// Whether a statement may run although the transaction that it may have been meant for is lost.
+pub(super) fn is_harmless(statement: &Statement) -> bool {
+    matches!(statement.class, Class::Read | Class::Context)
+}
+
+/// The error of a statement that was meant for a transaction that is lost; `what` became of it.
+pub(super) fn transaction_lost(what: &str) -> BackendError {
+    let message = format!(
+        "{what}: the transaction that this session had open is lost, and what it had changed was rolled back"
+    );
+    let next_step =
+        "send ROLLBACK, or BEGIN for a new transaction; until then nothing runs that changes something";
+    BackendError::new(ErrorKind::StateLost, message).with_next_step(next_step)
 }
 
 /// The names of a USE as a context has them.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use sql_gate::{Access, Class, Object, ObjectKind, ObjectName, StateChange, Statement};
 
 use super::call::{Call, Work};
+use super::execute_query::{is_harmless, transaction_lost};
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Ownership, Relation,
     Request, RequestOrigin, RowFilter, StatementGate as _, Transaction,
@@ -50,9 +51,24 @@ impl Call<'_> {
         // Before a connection is asked for: a client that does not read holds none while it waits.
         let reservation = self.reserve(&request).await?;
         let mut times = RunTimes::default();
+        // At the last moment: another request may have found out meanwhile. The first one hears it from the pool.
+        let held = pool.held_by(&self.session.key.id);
+        let is_first = self.session.notice_lost_transaction(held.as_ref());
+        let change = request.statement.as_ref().map(|statement| statement.change.clone());
+        let ends_it =
+            matches!(change, Some(StateChange::Begin | StateChange::Commit | StateChange::Rollback));
+        if !is_first && !ends_it && self.session.has_lost_transaction() {
+            let statement = request.statement.as_deref().filter(|_| request.earlier.is_none());
+            if statement.is_some_and(|statement| !is_harmless(statement)) {
+                return Err(transaction_lost("not run"));
+            }
+        }
         let done = pool.run_on(request, &terms, self.wait_for_stop(), &mut times).await;
         self.note_run(&times, &done);
         self.session.note_held(pool.held_by(&self.session.key.id).as_ref());
+        if ends_it && done.as_ref().is_err_and(|error| error.kind == ErrorKind::StateLost) {
+            self.session.forget_lost_transaction();
+        }
         let query_id = done.as_ref().map_or_else(|error| &error.query_id, |done| &done.query_id);
         if let Some(query_id) = query_id {
             // The request's span: what is logged about it from here on names the query.

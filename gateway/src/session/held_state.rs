@@ -8,10 +8,31 @@ use crate::backend::Held;
 impl Session {
     /// What its connection holds of its state now: carried to the next gateway, which cannot have it.
     pub fn note_held(&self, held: Option<&Held>) {
+        self.holds_transaction.store(held.is_some_and(|held| held.transaction), Ordering::Relaxed);
         let held = held.filter(|held| !held.is_empty()).map(ToString::to_string);
         let mut now = lock(&self.held);
         if *now != held {
             *now = held;
+            self.is_state_stale.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it had a transaction open when it was looked at last; `now`: what its connection holds. If that has no
+    /// transaction, it was lost in between: returns whether this call is the first to notice.
+    pub fn notice_lost_transaction(&self, now: Option<&Held>) -> bool {
+        let is_lost =
+            self.holds_transaction.load(Ordering::Relaxed) && !now.is_some_and(|held| held.transaction);
+        is_lost && !self.has_lost_transaction.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether a transaction was lost that its client has not ended yet: what it meant for that must not run outside.
+    pub fn has_lost_transaction(&self) -> bool {
+        self.has_lost_transaction.load(Ordering::Relaxed)
+    }
+
+    /// The client has ended the transaction that was lost, or begins another.
+    pub fn forget_lost_transaction(&self) {
+        if self.has_lost_transaction.swap(false, Ordering::Relaxed) {
             self.is_state_stale.store(true, Ordering::Relaxed);
         }
     }

@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 pub use view::SessionView;
 
-use crate::backend::{Context, Place};
+use crate::backend::{Context, OPEN_TRANSACTION, Place};
 use crate::config::SettingsDifference;
 use crate::config::log_targets::SPANS;
 use crate::state::{Identity, IdentityKey, Remember, SessionRecord, ShimProcess};
@@ -120,6 +120,10 @@ pub struct Session {
     lost_state: Mutex<Option<String>>,
     /// Whether a request has been told.
     has_told_loss: AtomicBool,
+    /// Whether its connection had a transaction open after the last request.
+    holds_transaction: AtomicBool,
+    /// Whether one was lost that its client has not ended yet.
+    has_lost_transaction: AtomicBool,
     /// The memory of its results.
     pub results: Arc<ResultShare>,
     /// What was counted; written by the transport and by tools.
@@ -180,6 +184,10 @@ impl Session {
             tools: opening.tools.map_or_else(OnceLock::new, OnceLock::from),
             tools_before: Mutex::new(opening.tools_before),
             held: Mutex::default(),
+            has_lost_transaction: AtomicBool::new(
+                opening.lost_state.as_deref().is_some_and(|lost| lost.contains(OPEN_TRANSACTION)),
+            ),
+            holds_transaction: AtomicBool::new(false),
             lost_state: Mutex::new(opening.lost_state),
             has_told_loss: AtomicBool::new(false),
             results: Arc::new(ResultMemory::default()).share(gone.clone()),
@@ -336,7 +344,8 @@ impl Session {
         let profile = self.profile.is_fixed().then(|| kept_name(&self.profile.name));
         let registered = self.is_registered();
         // What is lost already stays so until it is told.
-        let held = self.lost_state().or_else(|| lock(&self.held).clone());
+        let unended = || self.has_lost_transaction().then(|| OPEN_TRANSACTION.to_owned());
+        let held = self.lost_state().or_else(unended).or_else(|| lock(&self.held).clone());
         let denials = self.counters.denials.load(Ordering::Relaxed);
         ResumeState {
             context: context.kept(),

@@ -100,3 +100,43 @@ fn statements_find_their_connection_again() {
     let shown = home.run(&["status"]).stdout;
     assert!(shown.contains("\nleases       "), "{shown}");
 }
+
+/// What was meant for a transaction never runs outside it, however many statements are on their way when it is lost.
+#[test]
+fn what_was_meant_for_a_lost_transaction_never_runs_outside() {
+    for isolation in ["moderate", "strict"] {
+        let home = Home::new();
+        home.configure(&format!(
+            "read_only = false\n[profiles.default]\nisolation = '{isolation}'\npin_idle_ms = 100\n"
+        ));
+        let mut client = home.client();
+        client.initialize();
+        client.query("create table t (x)");
+        for loss in ["idle", "kill"] {
+            client.query("begin");
+            client.query("insert into t values (0)");
+            if loss == "idle" {
+                until("the pin has ended", || home.session_of(client.pid())["pin"].is_null());
+            } else {
+                home.kill_gateway();
+            }
+            let statements =
+                ["insert into t values (1)", "insert into t values (2)", "insert into t values (3)"];
+            let ids = statements.map(|sql| client.send_query(sql));
+            for id in ids {
+                let answer = client.answer(&id);
+                assert_eq!(answer["result"]["isError"], true, "{isolation}, {loss}: {answer}");
+            }
+            let late = client.query("delete from t");
+            assert!(tool_text(&late).contains("ROLLBACK"), "{isolation}, {loss}: {late}");
+            // Reads go on, and ROLLBACK ends it.
+            until("a read runs", || {
+                client.query("select count(*) as n from t")["result"]["isError"] == false
+            });
+            assert_eq!(client.query("rollback")["result"]["isError"], false, "{isolation}, {loss}");
+            assert_eq!(tool_text(&client.query("select count(*) as n from t")), "n\n0\n(1 row)");
+            assert_eq!(client.query("insert into t values (4)")["result"]["isError"], false);
+            assert_eq!(client.query("delete from t")["result"]["isError"], false);
+        }
+    }
+}
