@@ -1,7 +1,7 @@
 //! The context that a new session begins in: the last one that was set in a session of the same identity.
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, kill, tool_text};
+use snowgate_tests::{Client, Home, descriptors, kill, tool_text, until};
 
 fn named(home: &Home, name: &str) -> Client {
     let mut client = home.client();
@@ -150,8 +150,11 @@ fn what_is_gone_with_the_next_gateway_is_the_profile_s_where_it_was_inherited_an
     assert_eq!(tool_text(&second.query(WHERE)), "is_two\n1\n(1 row)");
     let file = home.databases().join("TWO.db");
     let aside = home.path().join("TWO.aside");
+    // What a shim sends before it notices the end is replayed, and then refused: it has let go of its socket first.
+    let open = descriptors(second.pid());
     home.kill_gateway();
     std::fs::rename(&file, &aside).expect("taking the database away");
+    until("its shim has noticed", || descriptors(second.pid()) < open);
     let answer = second.query(WHERE);
     assert_eq!(tool_text(&answer), "is_two\n0\n(1 row)");
     assert!(note(&answer).is_some_and(|note| note.contains("database TWO")), "{answer}");
