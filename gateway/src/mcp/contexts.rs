@@ -129,7 +129,12 @@ impl Call<'_> {
             schema,
             secondary_roles: change.secondary_roles.or(now.secondary_roles),
         };
-        self.shared.resolve(&self.session.profile, &wanted).await
+        let resolved = self.shared.resolve(&self.session.profile, &wanted).await;
+        resolved.map_err(|error| match self.session.profile.names.has_lists() {
+            // Which names there are is filtered in the list tools only.
+            true => error.with_next_step("list_databases and list_schemas show what may be used"),
+            false => error,
+        })
     }
 
     /// `context` as the backend has it, where only the backend knows whether it exists.

@@ -65,7 +65,15 @@ impl Call<'_> {
         }
         let done = pool.run_on(request, &terms, self.wait_for_stop(), &mut times).await;
         self.note_run(&times, &done);
-        self.session.note_held(pool.held_by(&self.session.key.id).as_ref());
+        let held = pool.held_by(&self.session.key.id);
+        // One that went with a statement that failed or was stopped, or that was begun and is not there.
+        let is_begun = change == Some(StateChange::Begin) && done.is_ok();
+        if is_begun && !held.as_ref().is_some_and(|held| held.transaction) {
+            self.session.lose_transaction();
+        } else if !ends_it && done.is_err() {
+            self.session.notice_lost_transaction(held.as_ref());
+        }
+        self.session.note_held(held.as_ref());
         if ends_it && done.as_ref().is_err_and(|error| error.kind == ErrorKind::StateLost) {
             self.session.forget_lost_transaction();
         }
@@ -192,7 +200,8 @@ impl Call<'_> {
             level: profile.isolation,
             makes_state,
             is_repeatable,
-            policy: 0,
+            // Two profiles of one name may have other lists.
+            policy: Arc::as_ptr(profile) as usize as u64,
             requests_max: profile.caps.requests_max,
             lease_idle: profile.lease_idle,
             pin_idle: profile.pin_idle,

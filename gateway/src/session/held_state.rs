@@ -25,6 +25,12 @@ impl Session {
         is_lost && !self.has_lost_transaction.swap(true, Ordering::Relaxed)
     }
 
+    /// Its client believes that it has a transaction, and it has none.
+    pub fn lose_transaction(&self) {
+        self.has_lost_transaction.store(true, Ordering::Relaxed);
+        self.is_state_stale.store(true, Ordering::Relaxed);
+    }
+
     /// Whether a transaction was lost that its client has not ended yet: what it meant for that must not run outside.
     pub fn has_lost_transaction(&self) -> bool {
         self.has_lost_transaction.load(Ordering::Relaxed)
