@@ -146,6 +146,16 @@ impl Shared {
         self.multiplexer.pool(&profile.connection).await
     }
 
+    /// A session has connected again: it goes on with what a pool still holds of it.
+    pub fn reopen(&self, session: &Session) {
+        for (_, pool) in self.multiplexer.opened() {
+            pool.reopen(&session.key.id);
+            if let Some(held) = pool.held_by(&session.key.id) {
+                session.note_held(Some(&held));
+            }
+        }
+    }
+
     /// A session has ended: nothing of its state stays on a connection.
     pub fn release(&self, session: &Session) {
         // A newer connection of the same session goes on with what is there.

@@ -132,6 +132,9 @@ pub(super) async fn open_session(
             refusal(error.to_string(), Some("close a client, or raise `sessions_max` under [gateway]".into()))
         }
     })?;
+    if resume != Resume::New {
+        shared.reopen(&guard.session);
+    }
     Ok((guard, resume))
 }
 

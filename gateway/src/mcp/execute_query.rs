@@ -83,6 +83,11 @@ impl Call<'_> {
         let context = if change == Context::default() && earlier.is_none() && is_context_free(&query) {
             None
         } else {
+            if earlier.is_none() {
+                let pool = self.shared.pool(&self.session.profile).await?;
+                let gate = SessionGate::new(self.session, &self.facts.context.context, pool.backend());
+                gate.admit_context(pool.backend(), &change)?;
+            }
             // Before any change for this call: a context that is lost stops that, too.
             Some(self.call_context(change).await?)
         };

@@ -332,6 +332,13 @@ impl Desk {
         self.tasks.spawn(retiring);
     }
 
+    /// The session has a new connection of its shim: what was said of its end does not hold for what comes now.
+    pub(super) fn reopen(&self, session: &str) {
+        if let Some(state) = self.board().sessions.get_mut(session) {
+            state.is_over = false;
+        }
+    }
+
     /// The session ends: what it has is given back, now or when it is not in use any more.
     pub(super) fn release(self: &Arc<Self>, session: &str) {
         let mut board = self.board();

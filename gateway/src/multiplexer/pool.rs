@@ -159,6 +159,11 @@ impl Pool {
         self.use_of(session)?.pin.filter(|held| !held.is_empty())
     }
 
+    /// The shim of `session` has connected again while something of it may still run here.
+    pub fn reopen(&self, session: &str) {
+        self.desk.reopen(session);
+    }
+
     /// The session ends: what it holds is rolled back and removed, and nothing of it is remembered. What still runs
     /// for it ends first. Returns at once.
     pub fn release(&self, session: &str) {

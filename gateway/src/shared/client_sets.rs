@@ -20,7 +20,7 @@ use crate::session::{ClientSet, Profiles};
 /// A connection without a session is kept for so long at least: a hello may be about to use it.
 const KEPT_MIN: Duration = Duration::from_secs(60);
 
-/// Sets that are remembered; further ones are made anew for each session.
+/// From so many sets on, those that no session has are forgotten at once.
 const SETS_MAX: usize = 256;
 
 /// There is no room for another connection.
@@ -59,6 +59,19 @@ struct State {
     connections: Vec<Brought>,
 }
 
+impl State {
+    /// Whether a session, or a hello under way, has a set with the connection `name`.
+    fn is_used(&self, name: &str) -> bool {
+        let mut used = self.sets.iter().filter(|(_, set)| Arc::strong_count(set) > 1);
+        used.any(|(_, set)| set.connections.values().any(|called| called == name))
+    }
+
+    /// Forgets the sets that no session and no hello has.
+    fn drop_unused(&mut self) {
+        self.sets.retain(|(_, set)| Arc::strong_count(set) > 1);
+    }
+}
+
 /// A connection that a set brought.
 #[derive(Debug)]
 struct Brought {
@@ -74,13 +87,11 @@ impl ClientSets {
         let mut state = self.lock();
         let set = state.sets.iter().find(|(known, _)| known == variables)?.1.clone();
         let now = Instant::now();
-        let mut brought = state.connections.iter_mut();
-        let is_there = set.connections.values().all(|name| {
-            !name.contains('@') || {
-                let found = brought.by_ref().find(|brought| brought.name == *name);
-                found.map(|brought| brought.used_at = now).is_some()
-            }
-        });
+        let mut is_there = true;
+        for name in set.connections.values().filter(|name| name.contains('@')) {
+            let brought = state.connections.iter_mut().find(|brought| brought.name == *name);
+            is_there &= brought.map(|brought| brought.used_at = now).is_some();
+        }
         is_there.then_some(set)
     }
 
@@ -104,7 +115,10 @@ impl ClientSets {
             let is_of_gateway = of_gateway.get(name) == Some(connection);
             let called = match (is_of_gateway, is_used) {
                 (true, _) | (_, false) => name.clone(),
-                (false, true) => self.bring(shared, name, connection, &names, &config)?,
+                (false, true) => {
+                    let own: Vec<String> = connections.values().cloned().collect();
+                    self.bring(shared, (name, connection), &names, &config, &own)?
+                }
             };
             connections.insert(name.clone(), called);
         }
@@ -113,20 +127,22 @@ impl ClientSets {
         let mut state = self.lock();
         state.sets.retain(|(known, _)| *known != variables);
         if state.sets.len() >= SETS_MAX {
-            state.sets.remove(0);
+            // Those that are left are as many as sessions at most.
+            state.drop_unused();
         }
         state.sets.push((variables, Arc::clone(&set)));
         Ok(set)
     }
 
-    /// The name of `connection` in the registry, which is the set's `name`; defined if it is new.
+    /// The name of `connection` in the registry, which is the set's `name`; defined if it is new. `own`: what the set has
+    /// already.
     fn bring(
         &self,
         shared: &Shared,
-        name: &str,
-        connection: &ConnectionConfig,
+        (name, connection): (&str, &ConnectionConfig),
         names: &[String],
         config: &Config,
+        own: &[String],
     ) -> Result<String, TooManyBackends> {
         let mut state = self.lock();
         let now = Instant::now();
@@ -136,9 +152,9 @@ impl ClientSets {
         }
         let limit = shared.config.gateway.backends_max;
         if state.connections.len() >= limit {
-            let used = connections_in_use(shared);
-            // One that nobody uses makes room.
-            let free = state.connections.iter().position(|brought| !used.contains(&brought.name));
+            // One that is in no session's set, and in no hello's, makes room.
+            let is_free = |name: &String| !state.is_used(name) && !own.contains(name);
+            let free = state.connections.iter().position(|brought| is_free(&brought.name));
             match free {
                 Some(at) => close(shared, &state.connections.remove(at).name),
                 None => {
@@ -167,8 +183,11 @@ impl ClientSets {
     /// Closes the connections that no session has used for `idle`.
     pub fn close_idle(&self, shared: &Shared, idle: Duration) {
         let mut state = self.lock();
-        let (used, now) = (connections_in_use(shared), Instant::now());
-        for brought in state.connections.iter_mut().filter(|brought| used.contains(&brought.name)) {
+        // With them go the secrets of clients that have left.
+        state.drop_unused();
+        let used: Vec<bool> = state.connections.iter().map(|brought| state.is_used(&brought.name)).collect();
+        let now = Instant::now();
+        for (brought, _) in state.connections.iter_mut().zip(used).filter(|(_, is_used)| *is_used) {
             brought.used_at = now;
         }
         let idle = idle.max(KEPT_MIN);

@@ -112,6 +112,11 @@ impl Control {
         NoVerdict(why)
     }
 
+    /// Nobody waits for the answer to `id` any more.
+    pub(super) fn forget(&self, id: u64) {
+        lock(&self.pending).remove(&id);
+    }
+
     /// Ends the child that runs now because of `why`.
     pub(super) fn end(&self, why: &str) {
         let number = lock(&self.running).as_ref().map(|running| running.number);
@@ -259,6 +264,8 @@ pub(super) fn write(control: &Arc<Control>, questions: &Receiver<Asked>) {
         }
         let Some((number, input)) = &mut input else { continue };
         lock(&control.pending).insert(id, answer);
+        // The caller may have gone in between, and would not take it out any more.
+        lock(&control.pending).retain(|_, answer| !answer.is_closed());
         if input.write_all(&line).and_then(|()| input.flush()).is_err() {
             control.end_number(*number, ENDED);
         }

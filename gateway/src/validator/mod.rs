@@ -112,6 +112,8 @@ impl Validator {
     pub async fn ask(&self, question: &Question<'_>) -> Result<Verdict, NoVerdict> {
         let id = self.control.next_id();
         let (answer, verdict) = oneshot::channel();
+        // Also where nobody waits any more: what is asked is forgotten with the caller.
+        let _pending = Pending { control: &self.control, id };
         let asked = Asked { id, line: question.to_line(id), answer };
         let refused = self.questions.try_send(asked).map_err(|error| match error {
             TrySendError::Full(_) => format!("{WAITING_MAX} statements wait for it already"),
@@ -129,10 +131,24 @@ impl Validator {
             Ok(Err(_)) => Err(self.control.failed("it has ended".to_owned())),
             Err(_) => {
                 let why = format!("it did not answer within {} ms", ANSWER_TIMEOUT.as_millis());
-                self.control.end(&why);
+                // It waits for the child's end. A panic in there is in the log.
+                let (control, said) = (Arc::clone(&self.control), why.clone());
+                let _ = tokio::task::spawn_blocking(move || control.end(&said)).await;
                 Err(self.control.failed(why))
             }
         }
+    }
+}
+
+/// A question under way; forgotten when this is dropped.
+struct Pending<'a> {
+    control: &'a Control,
+    id: u64,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.control.forget(self.id);
     }
 }
 

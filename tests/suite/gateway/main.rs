@@ -35,3 +35,4 @@ mod service;
 mod sessions;
 mod start;
 mod state_file;
+mod validator;
