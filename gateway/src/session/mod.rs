@@ -13,6 +13,7 @@ mod held_state;
 mod keeper;
 mod lifecycle;
 mod opening;
+mod principal;
 mod profile;
 mod results;
 mod resume_state;
@@ -31,6 +32,7 @@ pub use context::{ContextOrigin, INHERITED, SessionContext, fallback_notice, inh
 pub use counters::Counters;
 pub use keeper::{KEEP_INTERVAL, Keeper};
 pub use opening::Opening;
+pub use principal::Principal;
 pub use profile::{Profile, ProfileCaps, Profiles};
 pub use results::{NoRoom, Reservation, ResultMemory, ResultShare};
 pub use resume_state::{CONTEXT_BYTES_MAX, ResumeState, kept_name};

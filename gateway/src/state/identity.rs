@@ -118,8 +118,7 @@ impl Identity {
     /// nobody, too.
     pub fn tells_apart(&self) -> bool {
         let Some(name) = &self.client else { return false };
-        let words = name.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty());
-        let mut name = words.collect::<Vec<_>>().join("-").to_lowercase();
+        let mut name = plain_name(name);
         loop {
             let shorter = name.trim_end_matches(|char: char| char.is_ascii_digit() || char == '-');
             let shorter = shorter.strip_suffix("-v").unwrap_or(shorter);
@@ -130,6 +129,19 @@ impl Identity {
         }
         !name.is_empty() && !NAMES_OF_NOBODY.contains(&name.as_str())
     }
+}
+
+/// Whether `name`, to the letter, is one that an SDK or an example fills in. Other than for
+/// [`Identity::tells_apart`], a number at its end makes it a name.
+pub fn is_generic_name(name: &str) -> bool {
+    let name = plain_name(name);
+    name.is_empty() || NAMES_OF_NOBODY.contains(&name.as_str())
+}
+
+/// `name` in lower case, its words joined by dashes.
+fn plain_name(name: &str) -> String {
+    let words = name.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_lowercase()
 }
 
 /// One process: a process id alone is given to another sooner or later.

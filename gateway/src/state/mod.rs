@@ -36,7 +36,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub use begun::{Begin, Begun};
 pub use error::StateError;
 use file::Access;
-pub use identity::{Identity, ShimProcess};
+pub use identity::{Identity, ShimProcess, is_generic_name};
 use jobs::{Ask, Asked, Job, Place};
 pub use journal::{Digest, Entry, RESULT_BYTES_MAX};
 pub use kept_context::KeptContext;

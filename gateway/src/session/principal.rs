@@ -1,0 +1,63 @@
+//! Whom fairness and limits count a session for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Session;
+use crate::state::is_generic_name;
+
+/// The characters of a session's id that tell a client without a name of its own from others.
+const ID_CHARS: usize = 8;
+
+/// A client, however many sessions it has: ten windows of one editor are one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Principal {
+    /// The client's name as it says it; where that is one that an SDK or an example fills in, or none, with the
+    /// beginning of its session's id: such clients are counted one by one.
+    pub client: Arc<str>,
+    /// The name of the profile, whose weight and limits count.
+    pub profile: Arc<str>,
+}
+
+impl Principal {
+    fn new(client: Option<&str>, session: &str, profile: &str) -> Self {
+        let name = client.unwrap_or_default();
+        let client = if is_generic_name(name) {
+            let id = session.get(..ID_CHARS).unwrap_or(session);
+            format!("{}#{id}", if name.is_empty() { "unnamed" } else { name })
+        } else {
+            name.to_owned()
+        };
+        Self { client: client.into(), profile: profile.into() }
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if &*self.profile == crate::config::PROFILE_DEFAULT {
+            return formatter.write_str(&self.client);
+        }
+        write!(formatter, "{} ({})", self.client, self.profile)
+    }
+}
+
+impl Session {
+    /// Whom fairness and limits count it for. Known once its first request has started.
+    pub fn principal(&self) -> Principal {
+        Principal::new(self.client().name.as_deref(), &self.key.id, &self.profile.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_of_one_client_are_one_and_clients_without_a_name_of_their_own_are_not() {
+        let client = |name, session| Principal::new(name, session, "default").client.to_string();
+        assert_eq!(client(Some("claude-code"), "0123456789"), client(Some("claude-code"), "abcdef0123"));
+        assert_eq!(client(Some("app-3"), "0123456789"), "app-3");
+        assert_eq!(client(Some("mcp"), "0123456789"), "mcp#01234567");
+        assert_ne!(client(None, "0123456789"), client(None, "abcdef0123"));
+    }
+}
