@@ -1,0 +1,498 @@
+//! Flows that wait for one set of slots.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::hash::Hash;
+use std::time::Duration;
+
+use crate::account::{Account, Charge, TURN, slot_time};
+use crate::flow::{Flow, Terms};
+
+/// Flows in debt that are remembered, at most: beyond that, the one with the least debt is forgotten.
+const DEBTORS_MAX: usize = 65_536;
+
+/// A request, from its arrival to its end. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub(crate) u64);
+
+/// What may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests of all flows together.
+    pub waiting_max: usize,
+    /// Requests of one flow.
+    pub flow_waiting_max: usize,
+}
+
+/// A request that may start: it holds a slot until [`FairQueue::finish`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant<F> {
+    /// The request.
+    pub id: RequestId,
+    /// Its flow.
+    pub flow: F,
+    /// How long it waited.
+    pub waited: Duration,
+}
+
+/// Why a request is not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueFull {
+    /// As many of its flow wait as may.
+    #[error("{waiting} requests of this flow wait already")]
+    Flow {
+        /// How many.
+        waiting: usize,
+    },
+    /// As many of all flows wait as may.
+    #[error("{waiting} requests wait already")]
+    All {
+        /// How many.
+        waiting: usize,
+    },
+}
+
+/// Where a request is.
+#[derive(Debug)]
+pub(crate) enum Stage<S> {
+    Waiting { session: S },
+    Running,
+}
+
+#[derive(Debug)]
+pub(crate) struct Request<S> {
+    pub(crate) flow: usize,
+    pub(crate) stage: Stage<S>,
+    since: Duration,
+}
+
+/// Flows, and the slots that they wait for. `F`: what tells flows apart, `S`: their sessions. Times are counted from
+/// whatever moment the caller likes; one that lies before an earlier one counts as that.
+///
+/// Each event takes time that grows with the logarithm of the flows, and with the slots.
+pub struct FairQueue<F, S> {
+    slots: usize,
+    /// The most slots that there were.
+    pub(crate) slots_peak: usize,
+    /// Slots in use by no flow.
+    occupied: usize,
+    running: usize,
+    waiting: usize,
+    limits: Limits,
+    charge: Charge,
+    quantum: Duration,
+    pub(crate) quantum_peak: Duration,
+    now: Duration,
+    /// The account of a flow that is owed nothing and owes nothing: the least of the eligible flows', and never less than
+    /// before.
+    pub(crate) virtual_time: Account,
+    /// The greatest account that any flow had.
+    highest: Account,
+    flows: Vec<Option<Flow<F, S>>>,
+    vacant: Vec<usize>,
+    by_key: HashMap<F, usize>,
+    /// Flows that wait and run nothing, by rank.
+    ready: BTreeSet<(Account, u64, usize)>,
+    /// Flows that hold slots: as many as there are slots, at most.
+    busy: Vec<usize>,
+    /// Flows that neither wait nor run, and are in debt.
+    idle: BTreeSet<(Account, usize)>,
+    /// The weights of the flows that wait, in all.
+    pub(crate) weight_waiting: f64,
+    requests: HashMap<RequestId, Request<S>>,
+    ids: u64,
+    grants: u64,
+    /// Whether nothing has happened since all was granted that may be. Only then is somebody eligible who really waits:
+    /// a flow whose request starts as soon as it comes does not move the virtual time.
+    is_dispatched: bool,
+    #[cfg(test)]
+    pub(crate) mutant: Option<crate::simulation::Mutant>,
+}
+
+impl<F, S> fmt::Debug for FairQueue<F, S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FairQueue")
+            .field("slots", &self.slots)
+            .field("running", &self.running)
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
+    /// No flows yet.
+    pub fn new(slots: usize, charge: Charge, limits: Limits) -> Self {
+        Self {
+            slots,
+            slots_peak: slots,
+            occupied: 0,
+            running: 0,
+            waiting: 0,
+            limits,
+            charge,
+            quantum: Duration::ZERO,
+            quantum_peak: Duration::ZERO,
+            now: Duration::ZERO,
+            virtual_time: 0,
+            highest: 0,
+            flows: Vec::new(),
+            vacant: Vec::new(),
+            by_key: HashMap::new(),
+            ready: BTreeSet::new(),
+            busy: Vec::new(),
+            idle: BTreeSet::new(),
+            weight_waiting: 0.0,
+            requests: HashMap::new(),
+            ids: 0,
+            grants: 0,
+            is_dispatched: true,
+            #[cfg(test)]
+            mutant: None,
+        }
+    }
+
+    /// A request of `session` in `flow` waits for a slot. The flow has `terms` from here on.
+    ///
+    /// # Errors
+    /// Too many wait.
+    pub fn arrive(
+        &mut self,
+        now: Duration,
+        flow: &F,
+        terms: Terms,
+        session: &S,
+    ) -> Result<RequestId, QueueFull> {
+        self.advance(now);
+        let of_flow = self.flow(flow).map_or(0, |flow| flow.turns.len());
+        if of_flow >= self.limits.flow_waiting_max {
+            return Err(QueueFull::Flow { waiting: of_flow });
+        }
+        if self.waiting >= self.limits.waiting_max {
+            return Err(QueueFull::All { waiting: self.waiting });
+        }
+        Ok(self.enqueue(flow, terms, session, self.now))
+    }
+
+    /// A request waits, and has since `since`.
+    fn enqueue(&mut self, flow: &F, terms: Terms, session: &S, since: Duration) -> RequestId {
+        let at = self.find_or_add(flow, terms);
+        self.ids += 1;
+        let id = RequestId(self.ids);
+        self.waiting += 1;
+        let request = Request { flow: at, stage: Stage::Waiting { session: session.clone() }, since };
+        self.requests.insert(id, request);
+        self.change(at, |flow| {
+            flow.terms = terms;
+            flow.turns.push(session, id);
+        });
+        id
+    }
+
+    /// What waits here goes on waiting in `other`, whatever its bounds: returns how each is called here and there, in order
+    /// of arrival.
+    pub(crate) fn move_waiting(&mut self, now: Duration, other: &mut Self) -> Vec<(RequestId, RequestId)> {
+        self.advance(now);
+        other.advance(now);
+        let is_waiting = |(id, request): (&RequestId, &Request<S>)| {
+            matches!(request.stage, Stage::Waiting { .. }).then_some(*id)
+        };
+        let mut ids: Vec<_> = self.requests.iter().filter_map(is_waiting).collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| Some((id, self.move_one(id, other)?))).collect()
+    }
+
+    fn move_one(&mut self, id: RequestId, other: &mut Self) -> Option<RequestId> {
+        let (request, flow) = self.request(id)?;
+        let Stage::Waiting { session } = &request.stage else { return None };
+        let (session, since, flow, terms) = (session.clone(), request.since, flow.key.clone(), flow.terms);
+        self.cancel(self.now, id);
+        Some(other.enqueue(&flow, terms, &session, since))
+    }
+
+    /// The request that starts next, if one may. To be asked until there is none, after whatever happened.
+    pub fn dispatch(&mut self, now: Duration) -> Option<Grant<F>> {
+        self.advance(now);
+        let next = if self.free() > 0 { self.next_flow() } else { None };
+        let Some(at) = next else {
+            self.is_dispatched = true;
+            self.settle();
+            return None;
+        };
+        self.grants += 1;
+        let (served, turn) = (self.grants, self.charge == Charge::Turn);
+        let mut granted = None;
+        self.change(at, |flow| {
+            granted = flow.turns.pop();
+            flow.running += usize::from(granted.is_some());
+            flow.served = served;
+            if turn {
+                flow.account += flow.terms.weight.divide(TURN);
+            }
+        });
+        let id = granted?;
+        self.waiting -= 1;
+        self.running += 1;
+        let (key, account) = self.flows[at].as_ref().map(|flow| (flow.key.clone(), flow.account))?;
+        self.highest = self.highest.max(account);
+        let request = self.requests.get_mut(&id)?;
+        let waited = self.now.saturating_sub(request.since);
+        (request.stage, request.since) = (Stage::Running, self.now);
+        Some(Grant { id, flow: key, waited })
+    }
+
+    /// A request that was granted is over, and gives its slot back. Returns how long it held it; `None`: it holds none.
+    pub fn finish(&mut self, now: Duration, id: RequestId) -> Option<Duration> {
+        self.advance(now);
+        let request = self.requests.get(&id)?;
+        let Stage::Running = request.stage else { return None };
+        let (at, ran) = (request.flow, self.now.saturating_sub(request.since));
+        self.requests.remove(&id);
+        self.running -= 1;
+        self.change(at, |flow| flow.running -= 1);
+        Some(ran)
+    }
+
+    /// A request that waits is not wanted any more. Returns whether it waited.
+    pub fn cancel(&mut self, now: Duration, id: RequestId) -> bool {
+        self.advance(now);
+        let Some(Request { flow, stage: Stage::Waiting { session }, .. }) = self.requests.get(&id) else {
+            return false;
+        };
+        let (at, session) = (*flow, session.clone());
+        self.requests.remove(&id);
+        self.waiting -= 1;
+        self.change(at, |flow| flow.turns.remove(&session, id));
+        true
+    }
+
+    /// From here on, there are `slots`. Where more are in use, those keep theirs.
+    pub fn set_slots(&mut self, now: Duration, slots: usize) {
+        self.advance(now);
+        self.is_dispatched = false;
+        self.slots = slots;
+        self.slots_peak = self.slots_peak.max(slots);
+    }
+
+    /// Changes what `flow` may take, if it is known: it waits, runs, or is in debt.
+    pub fn set_terms(&mut self, now: Duration, flow: &F, terms: Terms) {
+        self.advance(now);
+        if let Some(&at) = self.by_key.get(flow) {
+            self.change(at, |flow| flow.terms = terms);
+        }
+    }
+
+    /// What a request is expected to take, once more are running: the median of run times is good for that.
+    pub fn set_quantum(&mut self, quantum: Duration) {
+        self.quantum = quantum;
+        self.quantum_peak = self.quantum_peak.max(quantum);
+    }
+
+    /// Takes a free slot for no flow, where no flow would take it. Given back by [`FairQueue::vacate`].
+    pub fn occupy(&mut self, now: Duration) -> bool {
+        self.advance(now);
+        let takes = self.free() > 0 && self.next_flow().is_none();
+        self.occupied += usize::from(takes);
+        takes
+    }
+
+    /// Gives back what [`FairQueue::occupy`] took.
+    pub fn vacate(&mut self, now: Duration) {
+        self.advance(now);
+        self.is_dispatched = false;
+        self.occupied = self.occupied.saturating_sub(1);
+    }
+
+    /// Slots there are.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Slots that are free.
+    pub fn free(&self) -> usize {
+        self.slots.saturating_sub(self.in_use())
+    }
+
+    /// Slots that are in use, by flows or not.
+    pub fn in_use(&self) -> usize {
+        self.running + self.occupied
+    }
+
+    /// Requests that wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Requests that hold slots.
+    pub fn running(&self) -> usize {
+        self.running
+    }
+
+    /// What flows pay for.
+    pub(crate) fn charge(&self) -> Charge {
+        self.charge
+    }
+
+    /// What a request is expected to take.
+    pub fn quantum(&self) -> Duration {
+        self.quantum
+    }
+
+    pub(crate) fn flow(&self, key: &F) -> Option<&Flow<F, S>> {
+        self.flows[*self.by_key.get(key)?].as_ref()
+    }
+
+    pub(crate) fn flows(&self) -> impl Iterator<Item = &Flow<F, S>> {
+        self.flows.iter().flatten()
+    }
+
+    pub(crate) fn request(&self, id: RequestId) -> Option<(&Request<S>, &Flow<F, S>)> {
+        let request = self.requests.get(&id)?;
+        Some((request, self.flows[request.flow].as_ref()?))
+    }
+
+    /// The flows that wait, the next ones first: those that hold slots, then the others, `count` of these at most.
+    pub(crate) fn waiting_flows(&self, count: usize) -> impl Iterator<Item = &Flow<F, S>> {
+        let ready = self.ready.iter().take(count).map(|&(_, _, at)| at);
+        let flows = self.busy.iter().copied().chain(ready).filter_map(|at| self.flows[at].as_ref());
+        flows.filter(|flow| flow.turns.len() > 0)
+    }
+
+    pub(crate) fn ready_flows(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Charges what has run since the last event, and lets the virtual time follow.
+    fn advance(&mut self, now: Duration) {
+        let passed = now.saturating_sub(self.now);
+        if !passed.is_zero() && self.charge == Charge::Time {
+            for &at in &self.busy {
+                let Some(flow) = &mut self.flows[at] else { continue };
+                flow.account += flow.terms.weight.divide(slot_time(flow.running, passed));
+                self.highest = self.highest.max(flow.account);
+            }
+        }
+        self.now = self.now.max(now);
+        if self.is_dispatched {
+            self.settle();
+        }
+    }
+
+    /// Brings the virtual time up to date, and forgets the flows that have nothing and owe nothing.
+    fn settle(&mut self) {
+        self.virtual_time = self.virtual_time.max(self.least_account());
+        while let Some(&(account, at)) = self.idle.first() {
+            if account > self.virtual_time && self.idle.len() <= DEBTORS_MAX {
+                break;
+            }
+            self.idle.pop_first();
+            self.forget(at);
+        }
+    }
+
+    /// The least account of the eligible flows; where none is, nobody waits for another: all debts are settled.
+    fn least_account(&self) -> Account {
+        let busy = self.busy.iter().filter_map(|&at| self.flows[at].as_ref());
+        let eligible = busy.filter(|flow| self.counts_for_virtual_time(flow)).map(|flow| flow.account);
+        let ready = self.ready.first().map(|&(account, ..)| account);
+        match eligible.chain(ready).min() {
+            Some(least) => least,
+            #[cfg(test)]
+            None if self.mutant == Some(crate::simulation::Mutant::NoSettling) => 0,
+            None => self.highest,
+        }
+    }
+
+    fn counts_for_virtual_time(&self, flow: &Flow<F, S>) -> bool {
+        #[cfg(test)]
+        if self.mutant == Some(crate::simulation::Mutant::CappedFlowsCount) {
+            return flow.turns.len() > 0;
+        }
+        flow.is_eligible()
+    }
+
+    /// The eligible flow whose turn it is.
+    fn next_flow(&self) -> Option<usize> {
+        let ready = self.ready.first().map(|&(account, served, at)| ((account, served), at));
+        let busy = self.busy.iter().filter_map(|&at| {
+            let flow = self.flows[at].as_ref().filter(|flow| flow.is_eligible())?;
+            Some((flow.rank(self.quantum), at))
+        });
+        busy.chain(ready).min().map(|(_, at)| at)
+    }
+
+    /// Changes a flow, and keeps what is known of it by other means the same. On becoming eligible, it is lifted to the
+    /// virtual time: idling earns no credit.
+    fn change(&mut self, at: usize, change: impl FnOnce(&mut Flow<F, S>)) {
+        self.remove_from_sets(at);
+        let Some(flow) = &mut self.flows[at] else { return };
+        let was_eligible = flow.is_eligible();
+        change(flow);
+        #[cfg(test)]
+        let lifts = self.mutant != Some(crate::simulation::Mutant::NoLift);
+        #[cfg(not(test))]
+        let lifts = true;
+        if lifts && flow.is_eligible() && !was_eligible {
+            flow.account = flow.account.max(self.virtual_time);
+        }
+        self.add_to_sets(at);
+        self.is_dispatched = false;
+    }
+
+    fn remove_from_sets(&mut self, at: usize) {
+        let Some(flow) = &self.flows[at] else { return };
+        if flow.turns.len() > 0 {
+            self.weight_waiting -= flow.terms.weight.as_f64();
+        }
+        if flow.running > 0 {
+            self.busy.retain(|&busy| busy != at);
+        } else if flow.turns.len() > 0 {
+            self.ready.remove(&(flow.account, flow.served, at));
+        } else {
+            self.idle.remove(&(flow.account, at));
+        }
+    }
+
+    fn add_to_sets(&mut self, at: usize) {
+        let Some(flow) = &self.flows[at] else { return };
+        if flow.turns.len() > 0 {
+            self.weight_waiting += flow.terms.weight.as_f64();
+        }
+        if flow.running > 0 {
+            self.busy.push(at);
+        } else if flow.turns.len() > 0 {
+            self.ready.insert((flow.account, flow.served, at));
+        } else {
+            self.idle.insert((flow.account, at));
+        }
+    }
+
+    fn find_or_add(&mut self, key: &F, terms: Terms) -> usize {
+        if let Some(&at) = self.by_key.get(key) {
+            return at;
+        }
+        let flow = Flow::new(key.clone(), terms);
+        let at = match self.vacant.pop() {
+            Some(at) => {
+                self.flows[at] = Some(flow);
+                at
+            }
+            None => {
+                self.flows.push(Some(flow));
+                self.flows.len() - 1
+            }
+        };
+        self.by_key.insert(key.clone(), at);
+        at
+    }
+
+    fn forget(&mut self, at: usize) {
+        if let Some(flow) = self.flows[at].take() {
+            self.by_key.remove(&flow.key);
+            self.vacant.push(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
