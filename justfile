@@ -57,6 +57,12 @@ stall attacks="":
     SNOWGATE_TEST_BIN_DIR="{{ justfile_directory() }}/target/release" SNOWGATE_TEST_STALL="{{ attacks }}" \
         cargo test --locked -p snowgate-tests --test stall -- --nocapture
 
+# Show what each client gets beside a greedy one, with weights, and among many, on release binaries (10 min).
+fairness scenarios="" seconds="60":
+    cargo build --release
+    SNOWGATE_TEST_BIN_DIR="{{ justfile_directory() }}/target/release" SNOWGATE_TEST_FAIRNESS_SECONDS={{ seconds }} \
+        SNOWGATE_TEST_FAIRNESS="{{ scenarios }}" cargo test --locked -p snowgate-tests --test fairness -- --nocapture
+
 # Kill the gateway of very many shims, again and again, on release binaries; prints how long they take to come back.
 storm shims="10000" kills="10":
     cargo build --release
