@@ -63,6 +63,12 @@ fairness scenarios="" seconds="60":
     SNOWGATE_TEST_BIN_DIR="{{ justfile_directory() }}/target/release" SNOWGATE_TEST_FAIRNESS_SECONDS={{ seconds }} \
         SNOWGATE_TEST_FAIRNESS="{{ scenarios }}" cargo test --locked -p snowgate-tests --test fairness -- --nocapture
 
+# Cancel very many requests at random moments, with shims killed among them, on release binaries.
+cancel-storm cancels="10000":
+    cargo build --release
+    SNOWGATE_TEST_BIN_DIR="{{ justfile_directory() }}/target/release" SNOWGATE_TEST_CANCELS={{ cancels }} \
+        cargo test --locked -p snowgate-tests --test cancel_storm -- --nocapture
+
 # Kill the gateway of very many shims, again and again, on release binaries; prints how long they take to come back.
 storm shims="10000" kills="10":
     cargo build --release
