@@ -1,7 +1,7 @@
 //! The metadata questions behind the list and describe tools. Each backend answers them in its own way.
 
 /// One question about the catalog. A `database` or `schema` of `None` means the context's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Catalog {
     /// Every database: columns `name`, `kind`, `comment`.
     Databases,
@@ -52,10 +52,26 @@ impl Catalog {
             Self::Rows(_) => false,
         }
     }
+
+    /// Its texts, in bytes.
+    pub fn bytes(&self) -> usize {
+        let of = |texts: &[Option<&String>]| texts.iter().flatten().map(|text| text.len()).sum();
+        match self {
+            Self::Databases => 0,
+            Self::Schemas { database } => of(&[database.as_ref()]),
+            Self::Tables { database, schema, like } => {
+                of(&[database.as_ref(), schema.as_ref(), like.as_ref()])
+            }
+            Self::Views { database, schema } => of(&[Some(database), schema.as_ref()]),
+            Self::Describe { relation, .. } | Self::Definition(relation) | Self::Rows(relation) => {
+                of(&[relation.database.as_ref(), relation.schema.as_ref(), Some(&relation.name)])
+            }
+        }
+    }
 }
 
 /// What [`Catalog::Describe`] asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RelationKind {
     /// A table; a view is described too.
     Table,
@@ -64,7 +80,7 @@ pub enum RelationKind {
 }
 
 /// A relation's name in parts, never parsed from or pasted into SQL text unquoted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Relation {
     /// The database; `None`: the context's.
     pub database: Option<String>,

@@ -14,7 +14,7 @@ mod row_writer;
 pub type Cell = Option<String>;
 
 /// The limits of one result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Caps {
     /// Rows kept, at most.
     pub rows_max: u64,

@@ -23,7 +23,7 @@ use super::{
 /// A COMMIT whose answer is lost is [`ErrorKind::OutcomeUnknown`].
 ///
 /// [`ErrorKind::OutcomeUnknown`]: super::ErrorKind::OutcomeUnknown
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Transaction {
     /// No transaction: the statement runs alone.
     #[default]
@@ -35,7 +35,7 @@ pub enum Transaction {
 }
 
 /// What a connection is asked to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// One SQL statement in the backend's own dialect, passed on unedited.
     Statement {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sql_gate::Dialect;
 
@@ -84,6 +85,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether connections are opened that no request needs yet: at the gateway's start, and ahead of need.
     fn connects_early(&self) -> bool {
         true
+    }
+
+    /// How long answers about its catalog are kept where the configuration does not say.
+    fn metadata_kept_for(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Its state, for `status`.

@@ -1,7 +1,7 @@
 //! `snowgate status` for people.
 
 use super::control::duration;
-use crate::multiplexer::ClosedCounts;
+use crate::multiplexer::{ClosedCounts, MetadataCounters};
 use crate::observe::{ConnectionView, StatusView};
 use crate::shared::ClientBackendView;
 use crate::validator::ValidatorView;
@@ -34,6 +34,9 @@ pub(super) fn status_text(status: &StatusView) -> String {
     }
     if status.pool.leases > 0 {
         line("leases", leases(status), &[closed(&status.pool.closed).as_deref()]);
+    }
+    if let Some(metadata) = metadata(&status.metadata) {
+        line("metadata", metadata, &[]);
     }
     for backend in &status.client_backends {
         line("", client_backend(backend), &[]);
@@ -84,6 +87,16 @@ fn leases(status: &StatusView) -> String {
     parts.extend(of(pool.coalesced, "answered by an identical one"));
     parts.extend(of(status.connections_pinned as u64, "connections held by sessions"));
     parts.join(", ")
+}
+
+/// How questions about the catalog were answered, where some need not be asked.
+fn metadata(counters: &MetadataCounters) -> Option<String> {
+    let MetadataCounters { hits, shared, asked, dropped, entries, bytes: _ } = counters;
+    (hits + shared > 0).then(|| {
+        format!(
+            "{asked} asked, {shared} answered by an identical one, {hits} from the cache ({entries} answers kept, {dropped}              dropped)"
+        )
+    })
 }
 
 /// Which connections were closed other than for being unused.

@@ -238,6 +238,10 @@ keys! {
     CHECK_AFTER = pool.check_after_ms: Kind::integer(1_000, 86_400_000), default Fallback::Integer(60_000);
     /// Milliseconds after which a connection is closed, as soon as nobody uses it and it holds nothing of anybody's.
     MAX_AGE = pool.max_age_ms: Kind::integer(1_000, 604_800_000), default Fallback::Integer(14_400_000);
+    /// Milliseconds that answers about the catalog (the list and describe tools) are kept and given to all sessions that ask
+    /// the same; 0: not at all. They are dropped by every statement through the gateway that may change them. If it is
+    /// not set: 5000 on Snowflake, and 0 on SQLite, whose files other programs change.
+    METADATA_CACHE = pool.metadata_cache_ms: Kind::integer(0, 3_600_000), default Fallback::Unset;
 
     /// The most rows in one result, even if the client asks for more.
     ROWS_MAX = limits.rows_max: Kind::integer(1, 1_000_000), default Fallback::Integer(10_000), narrows AtMost;

@@ -98,6 +98,9 @@ pub struct PoolConfig {
     /// Age at which a connection is closed when nobody uses it. In milliseconds: `pool.max_age_ms`, 1000 to
     /// 604800000.
     pub max_age: Duration,
+    /// How long answers about the catalog are kept; `None`: as its kind of backend has it. In milliseconds:
+    /// `pool.metadata_cache_ms`, 0 to 3600000.
+    pub metadata_cache: Option<Duration>,
 }
 
 /// `[limits]`: limits on the cost and result of one statement.
@@ -289,6 +292,9 @@ impl PoolConfig {
             idle_timeout: milliseconds(settings, &keys::IDLE_TIMEOUT),
             check_after: milliseconds(settings, &keys::CHECK_AFTER),
             max_age: milliseconds(settings, &keys::MAX_AGE),
+            metadata_cache: settings
+                .find(&keys::METADATA_CACHE)
+                .map(|_| milliseconds(settings, &keys::METADATA_CACHE)),
         }
     }
 }

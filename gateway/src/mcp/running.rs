@@ -202,6 +202,7 @@ impl Call<'_> {
             is_repeatable,
             // Two profiles of one name may have other lists.
             policy: Arc::as_ptr(profile) as usize as u64,
+            names: Arc::clone(&profile.names),
             requests_max: profile.caps.requests_max,
             lease_idle: profile.lease_idle,
             pin_idle: profile.pin_idle,

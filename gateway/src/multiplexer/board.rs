@@ -157,6 +157,16 @@ impl SessionState {
         self.queued > 0 || !matches!(self.own, Own::Nothing)
     }
 
+    /// Whether it sees, or may see, something else than others do, or is to be told what it has lost.
+    pub(super) fn sees_its_own(&self) -> bool {
+        let holds = match &self.own {
+            Own::Nothing => false,
+            Own::InUse(_) => true,
+            Own::Parked(own) => !own.held.is_empty(),
+        };
+        holds || self.queued > 0 || self.lost.is_some()
+    }
+
     /// The error of a request that came as number `arrival`, if what the session held is gone. All that were sent
     /// before the session could know get it: what was to run in a transaction must not run without.
     pub(super) fn take_loss(&mut self, arrival: u64) -> Option<BackendError> {

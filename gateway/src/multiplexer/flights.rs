@@ -1,8 +1,10 @@
-//! Identical reads that are wanted at the same time run once (`isolation = "relaxed"`).
+//! Identical reads that are wanted at the same time run once: statements of relaxed sessions, and everybody's questions
+//! about the catalog (`metadata`).
 //!
 //! The run is a task of its own, so none of those who wait for it is more than another: one that is cancelled leaves,
-//! and only when the last one does is the statement stopped. A request joins a run that has the same text, context
-//! (with its role), caps, time, policy, and wall; those of two profiles are never the same.
+//! and only when the last one does is the statement stopped. A request joins a run that has the same text or question,
+//! context (with its role), caps, time, wall and audience, and that began after the last change through the gateway.
+//! Whose run found no connection takes only its own request with it: those who joined it ask once more.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -10,16 +12,18 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sql_gate::NameRules;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::desk::Desk;
 use super::errors;
+use super::metadata::{Generation, Kept};
 use super::shared_run::{self, RunTimes};
 use super::stop::StopReason;
 use super::terms::Terms;
-use crate::backend::{BackendError, Caps, Completion, Context, Operation, Request, Wall};
+use crate::backend::{BackendError, Caps, Completion, Context, ErrorKind, Operation, Request, Wall};
 
 /// Requests that wait for one run, at most; further ones run for themselves.
 const WAITERS_MAX: usize = 256;
@@ -36,23 +40,66 @@ struct Table {
 
 /// What two requests must have in common.
 #[derive(Clone, PartialEq, Eq)]
-struct FlightKey {
-    profile: Arc<str>,
-    policy: u64,
+pub(super) struct FlightKey {
+    pub(super) audience: Audience,
+    pub(super) question: Question,
+    pub(super) timeout: Duration,
+}
+
+/// A request that may have another's result.
+pub(super) struct Passenger {
+    pub(super) key: FlightKey,
+    pub(super) request: Request,
+    pub(super) lease_idle: Duration,
+    /// Where the answer is kept, if the run begins with it.
+    pub(super) kept: Option<Kept>,
+}
+
+/// Who may have the same result.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// Sessions of one profile: the result has rows, and the gate was asked for that profile.
+    Profile { name: Arc<str>, policy: u64, generation: Generation },
+    /// Sessions whose lists are the same: a question about the catalog.
+    Lists { names: Arc<NameRules>, generation: Generation },
+}
+
+/// What is asked, and where.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Question {
     context: Context,
     operation: Operation,
     caps: Caps,
-    timeout: Duration,
     wall: Option<Wall>,
+}
+
+impl Question {
+    pub(super) fn of(request: &Request) -> Self {
+        Self {
+            context: request.context.clone(),
+            operation: request.operation.clone(),
+            caps: request.caps,
+            wall: request.wall.clone(),
+        }
+    }
+
+    /// Its texts, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let Context { role, warehouse, database, schema, secondary_roles: _ } = &self.context;
+        let names = [role, warehouse, database, schema].into_iter().flatten();
+        let wanted = match &self.operation {
+            Operation::Statement { sql, .. } => sql.len(),
+            Operation::Catalog(catalog) => catalog.bytes(),
+            Operation::UseContext => 0,
+        };
+        names.map(String::len).sum::<usize>() + wanted
+    }
 }
 
 /// The rest is compared only where these are the same.
 impl Hash for FlightKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.profile, self.policy, &self.context).hash(state);
-        if let Operation::Statement { sql, .. } = &self.operation {
-            sql.hash(state);
-        }
+        self.question.hash(state);
     }
 }
 
@@ -87,16 +134,11 @@ struct InTable<'a> {
 }
 
 impl FlightKey {
-    fn of(request: &Request, terms: &Terms) -> Self {
-        Self {
-            profile: Arc::clone(&terms.profile),
-            policy: terms.policy,
-            context: request.context.clone(),
-            operation: request.operation.clone(),
-            caps: request.caps,
-            timeout: request.timeout,
-            wall: request.wall.clone(),
-        }
+    /// That of a statement of a relaxed session, asked in `generation`.
+    pub(super) fn of_rows(request: &Request, terms: &Terms, generation: Generation) -> Self {
+        let audience =
+            Audience::Profile { name: Arc::clone(&terms.profile), policy: terms.policy, generation };
+        Self { audience, question: Question::of(request), timeout: request.timeout }
     }
 }
 
@@ -151,49 +193,55 @@ impl Flights {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `request`, or waits for the same one that runs already.
+    /// Runs what `passenger` wants, or waits for the same that runs already; and whether it was answered by that.
     pub(super) async fn run(
         self: &Arc<Self>,
         desk: &Arc<Desk>,
-        request: Request,
-        session: &Arc<str>,
-        terms: &Terms,
+        mut passenger: Passenger,
         mut stop: Pin<&mut impl Future<Output = StopReason>>,
         times: &mut RunTimes,
-    ) -> Result<Completion, BackendError> {
-        let key = FlightKey::of(&request, terms);
-        let Some(mut waiter) = self.join(desk, key, request.clone(), session, terms) else {
-            return shared_run::run(desk, request, session, terms.lease_idle, stop, times).await;
-        };
-        let began = Instant::now();
-        let landed = tokio::select! {
-            biased;
-            landed = waiter.landed() => landed,
-            reason = &mut stop => {
-                if !waiter.leave(reason) {
-                    times.ran = Some(began.elapsed());
-                    return Err(errors::left_shared_run());
+    ) -> (Result<Completion, BackendError>, bool) {
+        let session = desk.board().session(&passenger.request.origin.session).0;
+        let mut is_second = false;
+        loop {
+            let Some((mut waiter, has_joined)) = self.join(desk, &session, &mut passenger) else {
+                let Passenger { request, lease_idle, .. } = passenger;
+                return (shared_run::run(desk, request, &session, lease_idle, stop, times).await, false);
+            };
+            let began = Instant::now();
+            let landed = tokio::select! {
+                biased;
+                landed = waiter.landed() => landed,
+                reason = &mut stop => {
+                    if !waiter.leave(reason) {
+                        times.ran = Some(began.elapsed());
+                        return (Err(errors::left_shared_run()), has_joined);
+                    }
+                    // As for any request: it is over when its statement is, which has a bound.
+                    waiter.landed().await
                 }
-                // As for any request: it is over when its statement is, which has a bound.
-                waiter.landed().await
+            };
+            let Some(landed) = landed else { return (Err(errors::shared_run_failed()), has_joined) };
+            // It was refused for whom it was begun; nothing was asked.
+            if has_joined && !is_second && landed.was_refused() {
+                is_second = true;
+                continue;
             }
-        };
-        let Some(landed) = landed else { return Err(errors::shared_run_failed()) };
-        *times = landed.times;
-        landed.result.clone()
+            *times = landed.times;
+            return (landed.result.clone(), has_joined);
+        }
     }
 
-    /// Joins the run of `key`, or starts it; `None`: it has as many as it may.
+    /// Joins the run that there is, or starts it; and whether there was one. `None`: it has as many as it may.
     fn join<'a>(
         self: &'a Arc<Self>,
         desk: &Arc<Desk>,
-        key: FlightKey,
-        request: Request,
         session: &Arc<str>,
-        terms: &Terms,
-    ) -> Option<Waiter<'a>> {
+        passenger: &mut Passenger,
+    ) -> Option<(Waiter<'a>, bool)> {
+        let key = &passenger.key;
         let mut table = self.table();
-        if let Some(flight) = table.flights.get_mut(&key) {
+        if let Some(flight) = table.flights.get_mut(key) {
             if flight.waiters >= WAITERS_MAX {
                 return None;
             }
@@ -201,7 +249,7 @@ impl Flights {
             let (id, landed) = (flight.id, flight.landed.clone());
             drop(table);
             desk.board().counters.coalesced += 1;
-            return Some(Waiter { flights: self, key, id, landed, is_gone: false });
+            return Some((Waiter { flights: self, key: key.clone(), id, landed, is_gone: false }, true));
         }
         table.ids += 1;
         let (id, (landing, landed)) = (table.ids, watch::channel(None));
@@ -209,18 +257,29 @@ impl Flights {
         table.flights.insert(key.clone(), Flight { id, waiters: 1, stop, landed: landed.clone() });
         drop(table);
         let (flights, desk, session) = (Arc::clone(self), Arc::clone(desk), Arc::clone(session));
-        let (flown, lease_idle) = (key.clone(), terms.lease_idle);
+        let (flown, lease_idle) = (key.clone(), passenger.lease_idle);
+        let (request, kept) = (passenger.request.clone(), passenger.kept.take());
         let flying = async move {
             let entry = InTable { flights: &flights, key: flown, id };
             let stop = pin!(told_to_stop(stopped));
             let mut times = RunTimes::default();
             let result = shared_run::run(&desk, request, &session, lease_idle, stop, &mut times).await;
+            if let Some(kept) = kept {
+                kept.note(&result);
+            }
             // Nobody joins what has ended.
             drop(entry);
             landing.send_replace(Some(Arc::new(Landed { result, times })));
         };
         tokio::spawn(flying.in_current_span());
-        Some(Waiter { flights: self, key, id, landed, is_gone: false })
+        Some((Waiter { flights: self, key: key.clone(), id, landed, is_gone: false }, false))
+    }
+}
+
+impl Landed {
+    /// Whether it had no connection, so that its statement did not run.
+    fn was_refused(&self) -> bool {
+        self.times.ran.is_none() && self.result.as_ref().is_err_and(|error| error.kind == ErrorKind::Busy)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Pool`] is the way to one backend. A request leases a connection for as long as it runs (`shared_run`), or runs
 //! on the one that its session has to itself (`owned_run`); the same read of several sessions may run once
-//! (`flights`). `desk` hands connections out and takes them back, `choice` says which, `board` knows where each is,
+//! (`flights`), and answers about the catalog are kept for a while (`metadata`). `desk` hands connections out and takes them back, `choice` says which, `board` knows where each is,
 //! `slots` bounds how many are in use, `manager` opens them for `deadpool`, and `upkeep` looks after what is idle. The [`Multiplexer`] is
 //! what is above all pools: one for each connection of the config, opened when first used.
 
@@ -12,6 +12,7 @@ mod desk;
 mod errors;
 mod flights;
 mod manager;
+mod metadata;
 mod owned_run;
 mod pool;
 mod running;
@@ -26,6 +27,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use errors::stopped_while_waiting;
+use metadata::MetadataCache;
+pub use metadata::MetadataCounters;
 pub use pool::{Pool, PoolStatus};
 pub use shared_run::RunTimes;
 pub use stop::StopReason;
@@ -47,6 +50,8 @@ pub struct Multiplexer {
     pools: Mutex<BTreeMap<String, Arc<Pool>>>,
     /// Connections that were defined since, with what their pools are made of.
     defined: Mutex<BTreeMap<String, Defined>>,
+    /// What is known of catalogs, by the kind of their backends.
+    metadata: Mutex<BTreeMap<&'static str, Arc<MetadataCache>>>,
     /// Wakes [`Multiplexer::look_after`]: something is due earlier, or there is another pool.
     wake: Arc<Notify>,
 }
@@ -63,7 +68,14 @@ impl Multiplexer {
     /// A multiplexer over the connections in `registry`; nothing is opened yet. `config` applies to each pool
     /// by itself.
     pub fn new(registry: Registry, config: PoolConfig) -> Self {
-        Self { registry, config, pools: Mutex::default(), defined: Mutex::default(), wake: Arc::default() }
+        Self {
+            registry,
+            config,
+            pools: Mutex::default(),
+            defined: Mutex::default(),
+            metadata: Mutex::default(),
+            wake: Arc::default(),
+        }
     }
 
     /// The pool of `connection`. The first user opens its backend, which may take as long as the files behind
@@ -80,10 +92,11 @@ impl Multiplexer {
         let Defined { stands_for, config } = defined
             .unwrap_or_else(|| Defined { stands_for: connection.to_owned(), config: self.config.clone() });
         let place = Place::of(&stands_for, &*backend);
+        let metadata = self.metadata_of(backend.kind());
         let mut pools = self.lock();
-        let pool = pools
-            .entry(connection.to_owned())
-            .or_insert_with(|| Arc::new(Pool::new(connection, place, backend, config, &self.wake)));
+        let pool = pools.entry(connection.to_owned()).or_insert_with(|| {
+            Arc::new(Pool::new(connection, place, backend, config, &metadata, &self.wake))
+        });
         self.wake.notify_one();
         Ok(Arc::clone(pool))
     }
@@ -105,9 +118,25 @@ impl Multiplexer {
     pub fn remove(&self, name: &str) {
         self.registry.remove(name);
         self.defined().remove(name);
-        if let Some(pool) = self.lock().remove(name) {
+        let removed = self.lock().remove(name);
+        if let Some(pool) = removed {
+            self.metadata_of(pool.backend().kind()).clear();
             tokio::spawn(async move { pool.close().await }.in_current_span());
         }
+    }
+
+    fn metadata_of(&self, kind: &'static str) -> Arc<MetadataCache> {
+        let mut metadata = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(metadata.entry(kind).or_default())
+    }
+
+    /// What became of questions about the catalog so far.
+    pub fn metadata(&self) -> MetadataCounters {
+        let metadata = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        metadata
+            .values()
+            .map(|cache| cache.counters())
+            .fold(MetadataCounters::default(), MetadataCounters::plus)
     }
 
     fn defined(&self) -> MutexGuard<'_, BTreeMap<String, Defined>> {

@@ -13,8 +13,9 @@ use tokio::time::{Instant, timeout};
 
 use super::desk::{Desk, Wanted};
 use super::errors;
-use super::flights::Flights;
+use super::flights::{FlightKey, Flights, Passenger};
 use super::manager::Manager;
+use super::metadata::{MetadataCache, MetadataReads};
 use super::owned_run::{self, Prepared, Route, Turn};
 use super::shared_run::{self, RunTimes, unfetched};
 use super::stop::{CONNECT_TIMEOUT, RESET_TIMEOUT, STOP_TIMEOUT, StopReason};
@@ -47,11 +48,13 @@ pub struct Pool {
     backend: Arc<dyn Backend>,
     pub(super) desk: Arc<Desk>,
     flights: Arc<Flights>,
+    metadata: MetadataReads,
 }
 
 impl Pool {
-    /// A pool without open connections, for the connection `name` of the config. `wake` is notified where something
-    /// is to be looked after.
+    /// A pool without open connections, for the connection `name` of the config. What is known of its catalog is kept in
+    /// `metadata`, with all that leads to the same kind of backend. `wake` is notified where something is to be looked
+    /// after.
     ///
     /// # Panics
     /// Never: the pool is built with the runtime that its time-outs need.
@@ -60,8 +63,11 @@ impl Pool {
         place: Place,
         backend: Arc<dyn Backend>,
         config: PoolConfig,
+        metadata: &Arc<MetadataCache>,
         wake: &Arc<Notify>,
     ) -> Self {
+        let keep_for = config.metadata_cache.unwrap_or_else(|| backend.metadata_kept_for());
+        let metadata = MetadataReads::new(Arc::clone(metadata), name, keep_for);
         let opener = managed::Pool::builder(Manager::new(name, Arc::clone(&backend)))
             .max_size(config.connections_max)
             .runtime(deadpool::Runtime::Tokio1)
@@ -73,7 +79,7 @@ impl Pool {
             .build()
             .expect("a runtime is given");
         let desk = Arc::new(Desk::new(opener, config, backend.connects_early(), Arc::clone(wake)));
-        Self { place, backend, desk, flights: Arc::default() }
+        Self { place, backend, desk, flights: Arc::default(), metadata }
     }
 
     /// Where contexts of its requests belong to.
@@ -212,14 +218,43 @@ impl Pool {
             }
             () = std::future::ready(()) => {}
         }
+        if let Some(asked) = self.metadata.shareable(&self.desk, &request, terms) {
+            if let Some(kept) = self.metadata.kept(&asked) {
+                return Ok(kept);
+            }
+            let (key, kept) = self.metadata.flight(asked, &request);
+            let passenger = Passenger { key, request, lease_idle: terms.lease_idle, kept };
+            let (done, has_joined) = self.flights.run(&self.desk, passenger, stop, times).await;
+            self.metadata.count(has_joined);
+            return done;
+        }
+        let change = self.metadata.begin_change(&request, terms);
+        let done = self.route(request, terms, stop, times).await;
+        match change {
+            Some(change) => change.end(&done),
+            None => self.metadata.note_unforeseen(&done),
+        }
+        done
+    }
+
+    /// Runs `request` where it belongs.
+    async fn route(
+        &self,
+        request: Request,
+        terms: &Terms,
+        stop: Pin<&mut impl Future<Output = StopReason>>,
+        times: &mut RunTimes,
+    ) -> Result<Completion, BackendError> {
         match owned_run::route(&self.desk, &request, terms)? {
             Route::Own(turn) => self.run_in_turn(turn, request, terms, stop, times).await,
             Route::Shared(session) => {
                 let joins = terms.level == IsolationLevel::Relaxed
                     && terms.is_repeatable
                     && request.earlier.is_none();
-                if joins {
-                    return self.flights.run(&self.desk, request, &session, terms, stop, times).await;
+                if let Some(generation) = self.metadata.generation().filter(|_| joins) {
+                    let key = FlightKey::of_rows(&request, terms, generation);
+                    let passenger = Passenger { key, request, lease_idle: terms.lease_idle, kept: None };
+                    return self.flights.run(&self.desk, passenger, stop, times).await.0;
                 }
                 shared_run::run(&self.desk, request, &session, terms.lease_idle, stop, times).await
             }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sql_gate::NameRules;
+
 use crate::config::{IsolationLevel, LEASE_IDLE, PIN_IDLE};
 
 /// Requests of a session on its own connection, where nobody says otherwise: the one that runs, and those behind it.
@@ -22,6 +24,8 @@ pub struct Terms {
     /// What else decides on the rows (lists of names, a filter): two reads that differ in it are not the same, and
     /// neither are those of two profiles.
     pub policy: u64,
+    /// The lists of names of its profile: two sessions with the same ones see the same catalog.
+    pub names: Arc<NameRules>,
     /// Requests of the session on its own connection at once: the one that runs, and those that wait for it.
     pub requests_max: usize,
     /// How long the session's last connection stays its favourite; a strict session without state keeps its own for
@@ -39,6 +43,7 @@ impl Default for Terms {
             makes_state: false,
             is_repeatable: false,
             policy: 0,
+            names: Arc::default(),
             requests_max: REQUESTS_MAX,
             lease_idle: LEASE_IDLE,
             pin_idle: PIN_IDLE,

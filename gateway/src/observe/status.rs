@@ -8,7 +8,7 @@ use snowgate_link::BUILD;
 
 use super::newest_log;
 use crate::config::Warning;
-use crate::multiplexer::{Pool, PoolCounters};
+use crate::multiplexer::{MetadataCounters, Pool, PoolCounters};
 use crate::session::Session;
 use crate::shared::{ClientBackendView, Descriptors, Service, Shared};
 use crate::validator::ValidatorView;
@@ -54,6 +54,9 @@ pub struct StatusView {
     /// What the pool of connections has done since the gateway started.
     #[serde(default)]
     pub pool: PoolCounters,
+    /// What became of questions about the catalog, on all connections.
+    #[serde(default)]
+    pub metadata: MetadataCounters,
     /// The file of the gateway's program, which `restart` runs again.
     pub program: String,
     /// The socket.
@@ -190,6 +193,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         connections_pinned: pool.pinned,
         requests_waiting: pool.waiting,
         pool: default.counters(),
+        metadata: shared.multiplexer.metadata(),
         connections: connections(shared),
         program: shown(&shared.program),
         socket: shown(&shared.endpoint.socket),

@@ -19,6 +19,7 @@ mod leftovers;
 mod limits;
 mod long_query;
 mod malformed;
+mod metadata;
 mod odd_clients;
 mod other_programs;
 mod pins;

@@ -8,7 +8,8 @@ use super::script::{End, OnStop, Script};
 use super::signal::Signal;
 use super::{Event, FakeBackend, error, key, wait};
 use crate::backend::{
-    BackendError, BoxFuture, Cancel, Collector, Completion, Connection, Context, ErrorKind, Held, Request,
+    BackendError, BoxFuture, Cancel, Collector, Completion, Connection, Context, ErrorKind, Held, Operation,
+    Request,
 };
 
 pub(super) struct FakeConnection {
@@ -41,38 +42,46 @@ impl FakeConnection {
         });
         let is_detached = tokio::select! {
             biased;
-            () = &mut work => return finish(request, &script),
+            () = &mut work => return self.finish(request, &script),
             is_detached = self.signal.stopped() => is_detached,
         };
         wait(script.stop_takes).await;
         match &script.on_stop {
             OnStop::Stops if is_detached && script.query_id.is_some() => Err(error(ErrorKind::Detached)),
             OnStop::Stops => Err(error(ErrorKind::Cancelled)),
-            OnStop::Completes => Ok(completion(request, &script)),
+            OnStop::Completes => self.finish(request, &Script { end: End::Completes, ..script.clone() }),
             OnStop::Fails(error) => Err(error.clone()),
             OnStop::Ignores => {
                 work.await;
-                finish(request, &script)
+                self.finish(request, &script)
             }
         }
     }
-}
 
-fn finish(request: &Request, script: &Script) -> Result<Completion, BackendError> {
-    match &script.end {
-        End::Completes => Ok(completion(request, script)),
-        End::Fails(error) => Err(error.clone()),
-        End::Panics => panic!("scripted"),
+    fn finish(&self, request: &Request, script: &Script) -> Result<Completion, BackendError> {
+        if script.changes_catalog {
+            self.backend.change_catalog();
+        }
+        match &script.end {
+            End::Completes => Ok(completion(request, script)),
+            End::Fails(error) => Err(error.clone()),
+            End::Panics => panic!("scripted"),
+        }
     }
 }
 
 /// One row: what was run.
 fn completion(request: &Request, script: &Script) -> Completion {
-    let mut rows = Collector::new(request.caps);
-    rows.set_columns(vec!["ran".to_owned()]);
-    rows.push(vec![Some(key(request))]);
+    let rows = one_row(request, key(request));
     let context = Some(request.context.clone());
     Completion { rows, affected: None, query_id: script.query_id.clone(), context, held: Held::default() }
+}
+
+fn one_row(request: &Request, value: String) -> Collector {
+    let mut rows = Collector::new(request.caps);
+    rows.set_columns(vec!["ran".to_owned()]);
+    rows.push(vec![Some(value)]);
+    rows
 }
 
 impl Connection for FakeConnection {
@@ -84,7 +93,13 @@ impl Connection for FakeConnection {
             self.usable = !script.breaks_connection;
             self.signal.begin();
             let leaves = script.leaves.clone();
-            let answer = self.play(&request, script).await;
+            let version = self.backend.lock().version;
+            let mut answer = self.play(&request, script).await;
+            if let (Ok(done), Some(version), Operation::Catalog(_)) =
+                (&mut answer, version, &request.operation)
+            {
+                done.rows = one_row(&request, version.to_string());
+            }
             self.signal.end();
             self.context = Some(request.context);
             if let (Ok(_), Some(held)) = (&answer, leaves) {

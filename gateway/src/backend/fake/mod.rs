@@ -73,6 +73,8 @@ struct Shared {
     missing: BTreeSet<String>,
     /// Whether only a connection knows which databases there are.
     tells_contexts: bool,
+    /// Changes of the catalog so far; once it is set, that is the answer to questions about it.
+    version: Option<u64>,
     /// Connections opened so far.
     opened: u64,
     /// Those that are open now.
@@ -97,6 +99,21 @@ impl FakeBackend {
     /// Sets how the next reset or check ends, or, after earlier calls, the one after those.
     pub(crate) fn next_answer(&self, answer: ConnectScript) {
         self.lock().answers.push_back(answer);
+    }
+
+    /// From here on questions about the catalog are answered with the number of its changes, as it was when they came.
+    pub(crate) fn count_changes(&self) {
+        self.lock().version.get_or_insert(0);
+    }
+
+    /// Changes of the catalog so far.
+    pub(crate) fn version(&self) -> u64 {
+        self.lock().version.unwrap_or_default()
+    }
+
+    fn change_catalog(&self) {
+        let mut shared = self.lock();
+        shared.version = shared.version.map(|version| version + 1);
     }
 
     /// Answers to a reset or a check.

@@ -15,6 +15,7 @@ pub(crate) struct Script {
     /// How long it goes on after a cancel.
     pub(super) stop_takes: Duration,
     pub(super) writes: bool,
+    pub(super) changes_catalog: bool,
     pub(super) query_id: Option<String>,
     pub(super) breaks_connection: bool,
     /// What the connection holds once it has succeeded; `None`: what it held before.
@@ -76,6 +77,7 @@ impl Script {
             on_stop: OnStop::Stops,
             stop_takes: Duration::ZERO,
             writes: false,
+            changes_catalog: false,
             query_id: None,
             breaks_connection: false,
             leaves: None,
@@ -110,6 +112,11 @@ impl Script {
     /// It asks the journal before it runs.
     pub(crate) fn writing(self) -> Self {
         Self { writes: true, ..self }
+    }
+
+    /// It changes the catalog where it takes effect; if it fails, too.
+    pub(crate) fn changing_the_catalog(self) -> Self {
+        Self { changes_catalog: true, ..self }
     }
 
     /// It has this query id, and tells the journal: its result can be fetched later.

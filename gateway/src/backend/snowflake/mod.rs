@@ -49,6 +49,9 @@ use sql_gate::Dialect;
 /// How long a shutdown waits for the sessions to be closed on the server.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long answers about the catalog are kept where nothing is set: `pool.metadata_cache_ms`.
+const METADATA_KEPT_FOR: Duration = Duration::from_secs(5);
+
 /// How often and how long an exchange is retried: short, because an agent waits and can call again.
 const RETRY: RetryPolicy = RetryPolicy {
     attempts_max: 5,
@@ -143,6 +146,10 @@ impl Backend for SnowflakeBackend {
 
     fn tells_contexts(&self) -> bool {
         true
+    }
+
+    fn metadata_kept_for(&self) -> Duration {
+        METADATA_KEPT_FOR
     }
 
     /// A log-in may open a browser, so it waits for the first request.

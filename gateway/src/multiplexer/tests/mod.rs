@@ -4,6 +4,7 @@
 mod flights;
 mod idle;
 mod leases;
+mod metadata;
 mod model;
 mod openings;
 mod pins;
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use super::metadata::MetadataCache;
 use super::{Pool, PoolStatus, StopReason};
 use crate::backend::fake::{FakeBackend, request};
 use crate::backend::{BackendError, Completion, Place, Request};
@@ -35,6 +37,7 @@ fn config(connections_max: usize) -> PoolConfig {
         idle_timeout: seconds(600),
         check_after: seconds(3_600),
         max_age: seconds(86_400),
+        metadata_cache: None,
     }
 }
 
@@ -48,7 +51,13 @@ fn pool(fake: &FakeBackend, connections_max: usize) -> Arc<Pool> {
 }
 
 fn pool_with(fake: &FakeBackend, config: PoolConfig) -> Arc<Pool> {
-    Arc::new(Pool::new("fake", Place::of("fake", fake), Arc::new(fake.clone()), config, &Arc::default()))
+    pool_sharing(fake, config, &Arc::default())
+}
+
+/// A pool that shares `metadata` with others.
+fn pool_sharing(fake: &FakeBackend, config: PoolConfig, metadata: &Arc<MetadataCache>) -> Arc<Pool> {
+    let (place, backend) = (Place::of("fake", fake), Arc::new(fake.clone()));
+    Arc::new(Pool::new("fake", place, backend, config, metadata, &Arc::default()))
 }
 
 /// Runs `sql` to its end.
