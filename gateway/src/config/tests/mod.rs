@@ -316,6 +316,8 @@ fn the_example_loads() {
     home.paths.home_dir = Some("/home/ada".into());
     let mut config = home.load().unwrap();
     config.sqlite.folder = home.dir.path().join("data/databases");
+    // That is the one of Snowflake: which it is follows from the backend.
+    assert_eq!(config.pool.metadata_cache.take(), Some(std::time::Duration::from_secs(5)));
     let defaults = Home::empty().load().unwrap();
     assert_eq!(
         (config.gateway, config.session, config.pool, config.limits),
