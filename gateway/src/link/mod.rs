@@ -20,6 +20,8 @@ mod outbox;
 mod parcel;
 mod pins;
 mod profile;
+#[cfg(test)]
+mod replay_order;
 mod restore;
 mod stream;
 #[cfg(test)]

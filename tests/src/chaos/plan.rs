@@ -14,6 +14,8 @@ const PAUSE_MS_MAX: u64 = 450;
 pub struct Plan {
     /// What the gateways have behind them.
     pub backend: Backend,
+    /// Whether limits, the lane and the like are on, none of which is ever hit.
+    pub is_guarded: bool,
     /// Where everything is drawn from.
     pub seed: u64,
     /// Clients at once.
@@ -42,10 +44,19 @@ impl Plan {
         };
         Self {
             backend,
+            is_guarded: false,
             seed: Random::from_env("SNOWGATE_TEST_SEED").seed,
             clients: number(&format!("SNOWGATE_TEST_{which}CLIENTS"), CLIENTS).max(1),
             gateway_kills: number(&format!("SNOWGATE_TEST_{which}KILLS"), kills),
             pause_ms_max: number("SNOWGATE_TEST_PAUSE_MS", PAUSE_MS_MAX),
         }
+    }
+
+    /// The same with limits, the lane and the like on; `kills`: unless a variable says how many.
+    #[must_use]
+    pub fn guarded(self, kills: u64) -> Self {
+        let is_asked_for = std::env::var_os("SNOWGATE_TEST_KILLS").is_some();
+        let gateway_kills = if is_asked_for { self.gateway_kills } else { kills };
+        Self { is_guarded: true, gateway_kills, ..self }
     }
 }

@@ -85,7 +85,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { plan, tally, .. } = self;
         let (backend, seconds) = (plan.backend.name(), self.took.as_secs_f64());
-        writeln!(f, "seed {}, {} clients, {backend}, {seconds:.1} s", plan.seed, plan.clients)?;
+        let guards = if plan.is_guarded { ", limits and lane on" } else { "" };
+        writeln!(f, "seed {}, {} clients, {backend}{guards}, {seconds:.1} s", plan.seed, plan.clients)?;
         let faults = self.damage.counts();
         writeln!(f, "faults:   {}", listed(faults.iter().map(|(kind, &count)| (kind.name(), count))))?;
         for (kind, why) in &self.impossible {

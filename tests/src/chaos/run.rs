@@ -19,7 +19,7 @@ use super::writes::Writes;
 /// # Panics
 /// A step fails that nothing was done to.
 pub fn run(plan: &Plan) -> Report {
-    let (world, impossible) = World::new(plan.backend);
+    let (world, impossible) = World::new(plan);
     let home = &world.home;
     let (stage, began) = (Stage::new(plan.clients), SystemTime::now());
     let mut actors: Vec<Actor<'_>> =

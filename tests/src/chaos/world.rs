@@ -5,6 +5,8 @@ use std::fs;
 use super::backend::Backend;
 use super::databases::{self, DATABASES, DEFAULT_DATABASE, Database};
 use super::fault::Kind;
+use super::guards;
+use super::plan::Plan;
 use super::writes::Rows;
 use crate::harness::Home;
 use crate::harness::clients::{Counts, Fakesnow, available};
@@ -26,16 +28,18 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A world with this backend: each database has an empty table `log`, and its own name in the table
+    /// A world with the plan's backend: each database has an empty table `log`, and its own name in the table
     /// `whoami`. Also the faults that it cannot have, with the reason.
     ///
     /// # Panics
     /// The backend cannot be had, or refuses.
-    pub(super) fn new(backend: Backend) -> (Self, Vec<(Kind, String)>) {
-        let gateway =
-            format!("[gateway]\ndrain_timeout_ms = 300\n[pool]\nconnections_max = {CONNECTIONS_MAX}\n");
+    pub(super) fn new(plan: &Plan) -> (Self, Vec<(Kind, String)>) {
+        let guards = if plan.is_guarded { guards::known() } else { String::new() };
+        let gateway = format!(
+            "[gateway]\ndrain_timeout_ms = 300\n[pool]\nconnections_max = {CONNECTIONS_MAX}\n{guards}"
+        );
         let mut world = Self { home: Home::bare(), server: None };
-        match backend {
+        match plan.backend {
             Backend::Sqlite => {
                 world.home.configure(&format!("read_only = false\n{gateway}"));
                 databases::create(&world.home);

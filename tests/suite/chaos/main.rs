@@ -1,6 +1,6 @@
 //! Clients at work while gateways and shims are killed, stopped and frozen, and socket and disk taken away:
 //! every request is answered once and rightly, every session stays where it was, and no write is lost or
-//! there twice. Once with SQLite behind the gateways, once with fakesnow.
+//! there twice. Once with SQLite behind the gateways, once with all limits and the lane on, once with fakesnow.
 //!
 //! Short runs by default; the full one, of 50 clients and 1,000 killed gateways on release binaries, is
 //! `cargo build --release` and then, with `SNOWGATE_TEST_BIN_DIR=$PWD/target/release`,
@@ -20,20 +20,27 @@ static ONE: Mutex<()> = Mutex::new(());
 
 #[test]
 fn every_request_is_answered_once_whatever_goes_wrong() {
-    run_chaos(Backend::Sqlite);
+    run_chaos(&Plan::from_env(Backend::Sqlite));
+}
+
+/// Gateways that are killed in the short run with limits on.
+const GUARDED_KILLS: u64 = 15;
+
+#[test]
+fn with_limits_that_are_not_hit_and_a_lane_it_is_the_same() {
+    run_chaos(&Plan::from_env(Backend::Sqlite).guarded(GUARDED_KILLS));
 }
 
 #[test]
 fn in_front_of_fakesnow_it_is_the_same() {
-    run_chaos(Backend::Fakesnow);
+    run_chaos(&Plan::from_env(Backend::Fakesnow));
 }
 
-fn run_chaos(backend: Backend) {
+fn run_chaos(plan: &Plan) {
     // A run that failed tells nothing about the other.
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let plan = Plan::from_env(backend);
     println!("SNOWGATE_TEST_SEED={}", plan.seed);
-    let report = run(&plan);
+    let report = run(plan);
     println!("{report}");
     if let Some(file) = std::env::var_os("SNOWGATE_TEST_LOG") {
         std::fs::write(file, report.log()).expect("writing the gateways' log");
