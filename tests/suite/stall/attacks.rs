@@ -3,24 +3,24 @@
 use snowgate_tests::Home;
 
 use super::witnesses::Witnesses;
-use super::{connections, lines, requests};
+use super::{connections, lines, queues, requests};
 
 /// Something that one client, or a few, may do.
 pub(crate) struct Attack {
     /// What it does.
     pub(crate) name: &'static str,
-    /// The config beyond the test home's; first the keys of `[sqlite]`.
-    pub(crate) config: &'static str,
+    /// The config beyond the test home's, first the keys of `[sqlite]`: the first of these that the gateway knows.
+    pub(crate) config: &'static [&'static str],
     /// Does it, and waits for what must be answered.
     pub(crate) run: fn(&Home, &Witnesses),
 }
 
 const fn plain(name: &'static str, run: fn(&Home, &Witnesses)) -> Attack {
-    Attack { name, config: "", run }
+    Attack { name, config: &[""], run }
 }
 
 /// The most bytes of a result that can be configured.
-const LARGE_RESULTS: &str = "[limits]\nbytes_max = 7340032\nrows_max = 100000\n";
+const LARGE_RESULTS: &[&str] = &["[limits]\nbytes_max = 7340032\nrows_max = 100000\n"];
 
 pub(crate) const ATTACKS: &[Attack] = &[
     plain("nothing", |_, witnesses| witnesses.rounds(60)),
@@ -45,7 +45,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     plain("long lines: statements of twenty clients", lines::from_twenty_clients),
     Attack {
         name: "long lines: twenty clients, behind statements without an end",
-        config: "[gateway]\nsession_requests_max = 2\n",
+        config: &["[gateway]\nsession_requests_max = 2\n"],
         run: lines::from_twenty_clients_behind_slow_calls,
     },
     plain("names of 3 MB", requests::long_object_names),
@@ -58,7 +58,22 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack { name: "eight results of 100,000 rows", config: LARGE_RESULTS, run: requests::many_rows },
     plain("three greedy statements", requests::greedy_selects),
     plain("100,000 small requests", requests::small_requests),
-    Attack { name: "a locked state file", config: "read_only = false\n", run: requests::locked_state },
+    Attack { name: "a locked state file", config: &["read_only = false\n"], run: requests::locked_state },
+    Attack {
+        name: "100,000 small statements against a full queue",
+        config: queues::FULL_QUEUE,
+        run: queues::small_requests_against_a_full_queue,
+    },
+    Attack {
+        name: "a queue that is kept full for minutes",
+        config: queues::LONG_QUEUE,
+        run: queues::a_queue_that_is_kept_full,
+    },
+    Attack {
+        name: "fifty clients that are refused in a loop",
+        config: queues::REFUSALS,
+        run: queues::refused_clients,
+    },
     plain("first calls of 500 clients of one name", connections::first_calls),
     plain("200 connections without a hello", connections::without_hello),
     plain("connections that come and go", connections::come_and_go),
