@@ -1,9 +1,12 @@
 //! More and more clients, and very many sessions: does everybody get a fair share, and are the slots in use?
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use snowgate_tests::Home;
+use warehouse::{Endpoint, Fault, Strike, Warehouse, secrets};
 
 use super::Plan;
 use crate::figures::{extremes, jain};
@@ -24,22 +27,64 @@ const ROWS: u32 = 6;
 const APPLICATIONS: usize = 20;
 const SESSIONS: usize = 10;
 
-/// Prints the throughput of 1 to 20 clients, with one call at a time and with a backlog.
+/// What a statement takes of a warehouse's time: no processor of this machine limits how many run.
+const DISTANT: Duration = Duration::from_millis(100);
+
+/// Numbers of clients.
+const COUNTS: [usize; 9] = [1, 2, 3, 4, 6, 8, 12, 16, 20];
+
+/// Prints the throughput of 1 to 20 clients, with one call at a time and with a backlog: statements that keep a
+/// processor busy, and such that wait for a warehouse.
 pub(crate) fn clients(plan: &Plan) {
     let strategy = Strategy::default();
     println!("\n{}: clients with scans of {SCAN:?}, K={CONNECTIONS}", strategy.name);
+    rows(plan, |names, in_flight| {
+        let home = Home::new();
+        home.configure(&strategy.config(CONNECTIONS, Some(0)));
+        let scan = Scan::calibrated(&home, SCAN);
+        run(plan, &home, backlogs(names, in_flight, move || scan.sql()))
+    });
+    println!(
+        "\n{}: clients whose statements take {DISTANT:?} in a warehouse, K={CONNECTIONS}",
+        strategy.name
+    );
+    rows(plan, |names, in_flight| {
+        let warehouse = Warehouse::start();
+        warehouse.fault(Endpoint::Submit, Strike::Always, Fault::Delay(DISTANT));
+        let home = Home::bare();
+        let key = format!("private_key_file = {:?}\n", secrets::private_key().display().to_string());
+        home.configure_account(&warehouse, &key, &strategy.config(CONNECTIONS, Some(0)));
+        let number = AtomicU64::new(0);
+        let sql = move || format!("SELECT {} AS N", number.fetch_add(1, Ordering::Relaxed));
+        run(plan, &home, backlogs(names, in_flight, sql))
+    });
+}
+
+/// A client of each name with so many calls in flight.
+fn backlogs(
+    names: &[String],
+    in_flight: usize,
+    sql: impl Fn() -> String + Send + Sync + 'static,
+) -> Vec<Work> {
+    let sql = Arc::new(sql);
+    let work = |name: &String| {
+        let sql = Arc::clone(&sql);
+        Work::backlog(name, (1, in_flight), move |_| query(&sql()))
+    };
+    names.iter().map(work).collect()
+}
+
+/// A row for each number of clients and calls in flight.
+fn rows(plan: &Plan, run: impl Fn(&[String], usize) -> Records) {
     println!(
         "{:<8} {:>9} {:>7} {:>10} {:>7} {:>7} {:>7}",
         "clients", "in flight", "calls", "calls a s", "least", "most", "Jain"
     );
-    let counts: &[usize] = if plan.is_full { &[1, 2, 3, 4, 6, 8, 12, 16, 20] } else { &[3] };
+    let counts: &[usize] = if plan.is_full { &COUNTS } else { &[3] };
     for in_flight in [1, 8] {
         for &count in counts {
             let names: Vec<String> = (1..=count).map(|at| format!("app-{at}")).collect();
-            let work =
-                |name: &String, scan: Scan| Work::backlog(name, (1, in_flight), move |_| query(&scan.sql()));
-            let records = run(plan, strategy, |scan| names.iter().map(|name| work(name, scan)).collect());
-            print_row(&count.to_string(), &in_flight.to_string(), &records, &names);
+            print_row(&count.to_string(), &in_flight.to_string(), &run(&names, in_flight), &names);
         }
     }
 }
@@ -49,12 +94,13 @@ pub(crate) fn applications(plan: &Plan) {
     let strategy = Strategy::default();
     let count = if plan.is_full { APPLICATIONS } else { 3 };
     let names: Vec<String> = (1..=count).map(|at| format!("app-{at}")).collect();
-    let records = run(plan, strategy, |scan| {
-        let work = |(at, name): (usize, &String)| {
-            Work::backlog(name, (SESSIONS, 1 + at % 4), move |_| query(&scan.sql()))
-        };
-        names.iter().enumerate().map(work).collect()
-    });
+    let home = Home::new();
+    home.configure(&strategy.config(CONNECTIONS, Some(0)));
+    let scan = Scan::calibrated(&home, SCAN);
+    let work = |(at, name): (usize, &String)| {
+        Work::backlog(name, (SESSIONS, 1 + at % 4), move |_| query(&scan.sql()))
+    };
+    let records = run(plan, &home, names.iter().enumerate().map(work).collect());
     println!(
         "\n{}: {} sessions of {count} applications, 1 to 4 calls in flight each, K={CONNECTIONS}",
         strategy.name,
@@ -63,11 +109,8 @@ pub(crate) fn applications(plan: &Plan) {
     print_row(&format!("{count}x{SESSIONS}"), "1-4", &records, &names);
 }
 
-fn run(plan: &Plan, strategy: Strategy, works: impl FnOnce(Scan) -> Vec<Work>) -> Records {
-    let home = Home::new();
-    home.configure(&strategy.config(CONNECTIONS, Some(0)));
-    let scan = Scan::calibrated(&home, SCAN);
-    let load = Load::start(&home, works(scan));
+fn run(plan: &Plan, home: &Home, works: Vec<Work>) -> Records {
+    let load = Load::start(home, works);
     load.warm_up(1);
     let since = SystemTime::now();
     sleep(plan.length / ROWS);
@@ -76,7 +119,7 @@ fn run(plan: &Plan, strategy: Strategy, works: impl FnOnce(Scan) -> Vec<Work>) -
     load.stop();
     home.stop();
     assert_eq!(failed, 0, "no call fails");
-    Records::of(&home, window)
+    Records::of(home, window)
 }
 
 fn print_row(clients: &str, in_flight: &str, records: &Records, names: &[String]) {
