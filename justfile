@@ -34,7 +34,7 @@ demo:
 ci:
     .ci/run
 
-# Run a benchmark (spine, carry or account) on release binaries: `just bench spine --quick`.
+# Run a benchmark (spine, carry, account or queue) on release binaries: `just bench spine --quick`.
 bench name="spine" *arguments:
     cargo build --release
     cargo bench -p snowgate-benches --bench {{ name }} -- {{ arguments }}
