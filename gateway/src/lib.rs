@@ -18,6 +18,7 @@
 //! os
 //! ```
 
+pub mod allocator;
 pub mod backend;
 pub mod cli;
 pub mod config;

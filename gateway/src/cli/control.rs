@@ -94,7 +94,7 @@ pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
     let before = match ask_now(&endpoint, &Command::Restart)? {
         Some(Reply::Status(before)) => before,
         Some(Reply::Refused(why)) => return Err(InvalidConfig(why).into()),
-        Some(Reply::Sessions(_) | Reply::LogIn(_)) => bail!("the gateway sent an unexpected reply"),
+        Some(_) => bail!("the gateway sent an unexpected reply"),
         None => return no_gateway(&endpoint, false),
     };
     let after = wait_for_another(&endpoint, &before)?;

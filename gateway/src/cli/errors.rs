@@ -7,6 +7,7 @@ use serde::Serialize;
 use snowgate_link::endpoint::Endpoint;
 
 use super::control::{InvalidConfig, print_json};
+use super::kill::NoTarget;
 use super::login::NotLoggedIn;
 use super::{exit, serve};
 use crate::config::{ConfigErrors, PathsError, UnknownProfile};
@@ -117,6 +118,9 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<NoProfile>()
             || cause.is::<InvalidConfig>()
     });
+    if error.is::<NoTarget>() {
+        return exit::USAGE;
+    }
     let not_logged_in = error.downcast_ref::<NotLoggedIn>().map(NotLoggedIn::exit_code);
     if is_config { exit::CONFIG } else { not_logged_in.unwrap_or(exit::INTERNAL) }
 }

@@ -3,12 +3,14 @@
 //! Results go to stdout, everything else to stderr. Errors are printed in one place (`errors`): what failed,
 //! why and what to do, without a backtrace; with `--json`, they are results too.
 
+mod allocator_text;
 mod completions;
 mod config;
 mod control;
 mod demo;
 mod errors;
 mod explain;
+mod kill;
 mod login;
 mod serve;
 mod status_text;
@@ -50,6 +52,7 @@ Examples:
   snowgate sessions --json                        the connected clients, for a script
   snowgate restart                                after an upgrade, or a change of the config
   snowgate login                                  log in again now; --passcode asks for a code of your phone
+  snowgate kill 0a1b2c3d:17                       stop call 17 of that session; without :17, all it has sent
   snowgate config check                           is the configuration valid?
   snowgate config explain --client NAME           which profile does a client get, and what may it do?
   snowgate completions bash > ~/.local/share/bash-completion/completions/snowgate
@@ -95,6 +98,7 @@ impl Cli {
                 args.json
             }
             Command::Login(args) => args.output.json,
+            Command::Kill(args) => args.output.json,
             Command::Config(ConfigCommand::Explain(args)) => args.output.json,
             _ => false,
         }
@@ -110,6 +114,8 @@ pub(crate) enum Command {
     Status(OutputArgs),
     /// List the sessions of the running gateway
     Sessions(OutputArgs),
+    /// Stop what a session runs and waits for, or one call of it; its client is told, and stays connected
+    Kill(kill::KillArgs),
     /// Log in to the warehouse now, whatever was refused before; exit codes 77 (refused) and 75 (not yet)
     Login(LoginArgs),
     /// Stop the running gateway; waits up to drain_timeout_ms for statements, and ends one that hangs
@@ -208,6 +214,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Serve(args) => serve::run(cli, args),
         Command::Status(args) => control::status(cli, args),
         Command::Sessions(args) => control::sessions(cli, args),
+        Command::Kill(args) => kill::kill(cli, args),
         Command::Login(args) => login::login(cli, args),
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),

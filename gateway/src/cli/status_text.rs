@@ -1,5 +1,6 @@
 //! `snowgate status` for people.
 
+use super::allocator_text;
 use super::control::duration;
 use crate::multiplexer::{ClosedCounts, MetadataCounters};
 use crate::observe::{ConnectionView, StatusView};
@@ -31,6 +32,10 @@ pub(super) fn status_text(status: &StatusView) -> String {
     line("backend", backend(status), &more.map(|more| more.as_deref()));
     for other in status.connections.iter().filter(|connection| !connection.is_default) {
         line("connection", connection(other), &[other.target.as_deref(), other.problem.as_deref()]);
+    }
+    let shares = allocator_text::lines(&status.allocator);
+    if let [first, more @ ..] = shares.as_slice() {
+        line("shares", first.clone(), &more.iter().map(|more| Some(more.as_str())).collect::<Vec<_>>());
     }
     if status.pool.leases > 0 {
         line("leases", leases(status), &[closed(&status.pool.closed).as_deref()]);

@@ -67,6 +67,7 @@ pub(super) const SECTIONS: &[Section] = &[
               in Snowflake's own `connections.toml` instead.",
     },
     Section { name: "pool", doc: "The connections shared by all sessions." },
+    Section { name: "allocator", doc: "Who gets the next connection, where several clients wait." },
     Section { name: "limits", doc: "Limits on the cost and result of one statement." },
 ];
 
@@ -229,7 +230,8 @@ keys! {
     CONNECTIONS_MIN = pool.connections_min: Kind::integer(0, 256), default Fallback::Integer(2);
     /// Connections open at once.
     CONNECTIONS_MAX = pool.connections_max: Kind::integer(1, 256), default Fallback::Integer(10), narrows AtMost;
-    /// Milliseconds that a statement waits for a connection before it is refused.
+    /// Milliseconds that a statement waits for a connection that its session has to itself, because it makes state,
+    /// before it is refused. For all others, see `allocator.max_wait_ms`.
     WAIT_TIMEOUT = pool.wait_timeout_ms: Kind::integer(1, 3_600_000), default Fallback::Integer(30_000);
     /// Milliseconds after which an unused connection above the minimum is closed.
     IDLE_TIMEOUT = pool.idle_timeout_ms: Kind::integer(1_000, 86_400_000), default Fallback::Integer(300_000);
@@ -242,6 +244,26 @@ keys! {
     /// the same; 0: not at all. They are dropped by every statement through the gateway that may change them. If it is
     /// not set: 5000 on Snowflake, and 0 on SQLite, whose files other programs change.
     METADATA_CACHE = pool.metadata_cache_ms: Kind::integer(0, 3_600_000), default Fallback::Unset;
+
+    /// How clients share connections. `weighted_fair`: each gets time on them in proportion to the `weight` of its
+    /// profile. `fair_share`: all the same. `priority_based`: twice as much for each step of `priority`.
+    /// `round_robin`: one statement a turn, however long it takes.
+    STRATEGY = allocator.strategy: Kind::choice(&["weighted_fair", "fair_share", "priority_based", "round_robin"]),
+        default Fallback::Text("weighted_fair");
+    /// Between whom they are shared. `client`: clients, each with all its sessions. `session`: sessions. `profile`:
+    /// profiles, each with all its sessions. `key`: API keys; who has none counts as its client.
+    FAIR_BY = allocator.fair_by: Kind::choice(&["client", "session", "profile", "key"]),
+        default Fallback::Text("client");
+    /// Connections of `pool.connections_max` that are kept for short requests: the tools that list and describe. One
+    /// always stays for the others. If it is not set: 1 of four connections or more, else 0.
+    LANE_SLOTS = allocator.lane_slots: Kind::integer(0, 64), default Fallback::Unset;
+    /// Milliseconds that a short request may take there. One that takes longer is stopped, and runs again where the
+    /// others run.
+    LANE_TIMEOUT = allocator.lane_timeout_ms: Kind::integer(100, 60_000), default Fallback::Integer(2_000);
+    /// Requests of one client that wait for a connection; further ones are refused at once.
+    QUEUE_MAX = allocator.queue_max: Kind::integer(1, 10_000), default Fallback::Integer(256), narrows AtMost;
+    /// Milliseconds that a request waits for a connection before it is refused.
+    MAX_WAIT = allocator.max_wait_ms: Kind::integer(1, 3_600_000), default Fallback::Integer(300_000);
 
     /// The most rows in one result, even if the client asks for more.
     ROWS_MAX = limits.rows_max: Kind::integer(1, 1_000_000), default Fallback::Integer(10_000), narrows AtMost;
@@ -310,7 +332,11 @@ mod tests {
 
     #[test]
     fn every_typed_field_documents_the_bounds_of_its_number() {
-        let sources = concat!(include_str!("sections.rs"), include_str!("snowflake/mod.rs"));
+        let sources = concat!(
+            include_str!("sections.rs"),
+            include_str!("allocator.rs"),
+            include_str!("snowflake/mod.rs")
+        );
         let words: Vec<_> = sources.split_whitespace().filter(|word| *word != "///").collect();
         let source = words.join(" ");
         for key in KEYS {

@@ -9,6 +9,7 @@
 //! `docs/configuration.md` are all derived from it. Nothing outside [`ProcessEnvironment`] reads the
 //! environment.
 
+mod allocator;
 mod backend_kind;
 mod checks;
 mod client_settings;
@@ -45,6 +46,7 @@ mod tests;
 mod unexpanded;
 mod words;
 
+pub use allocator::{AllocatorConfig, FairBy, PRIORITY, Strategy};
 pub use client_settings::{SettingsDifference, settings_among};
 pub use connections::ConnectionConfig;
 pub use environment::{Environment, ProcessEnvironment};

@@ -159,6 +159,25 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
         "`gateway.session_requests_max`",
         "Requests of one session that run at once; never more than `gateway.session_requests_max`.",
     ),
+    protects(
+        "weight",
+        Kind::integer(1, 1_000),
+        "`1`",
+        "Its part of the connections, in relation to the weights of others, with `allocator.strategy = \"weighted_fair\"`: \
+         twice the weight, twice the time.",
+    ),
+    protects(
+        "priority",
+        Kind::integer(1, 5),
+        "`3`",
+        "The same with `allocator.strategy = \"priority_based\"`: each step is twice the time. Nobody is left waiting for ever.",
+    ),
+    protects(
+        "slots_max",
+        Kind::integer(1, 256),
+        "all",
+        "Connections that one client of this profile uses at once; further statements of it wait.",
+    ),
     chooses(
         "lease_idle_ms",
         Kind::integer(0, 86_400_000),

@@ -9,6 +9,7 @@ use sql_gate::{Class, ClassSet};
 use tracing::Level;
 
 use super::Paths;
+use super::allocator::AllocatorConfig;
 use super::keys;
 use super::keys::Key;
 use super::kind::Value;
@@ -87,7 +88,7 @@ pub struct PoolConfig {
     pub connections_min: usize,
     /// Connections open at once: `pool.connections_max`, 1 to 256.
     pub connections_max: usize,
-    /// Wait for a connection. In milliseconds: `pool.wait_timeout_ms`, 1 to 3600000.
+    /// Wait for a connection that a session has to itself. In milliseconds: `pool.wait_timeout_ms`, 1 to 3600000.
     pub wait_timeout: Duration,
     /// Life of an unused connection above the minimum. In milliseconds: `pool.idle_timeout_ms`, 1000 to
     /// 86400000.
@@ -101,6 +102,8 @@ pub struct PoolConfig {
     /// How long answers about the catalog are kept; `None`: as its kind of backend has it. In milliseconds:
     /// `pool.metadata_cache_ms`, 0 to 3600000.
     pub metadata_cache: Option<Duration>,
+    /// Who gets the next connection.
+    pub allocator: AllocatorConfig,
 }
 
 /// `[limits]`: limits on the cost and result of one statement.
@@ -207,6 +210,12 @@ pub struct ProfileConfig {
     /// Requests of one session that run at once; `None`: `gateway.session_requests_max`, which it never exceeds. 1 to
     /// 1024.
     pub requests_max: Option<usize>,
+    /// Its part of the connections by weight, 1 to 1000; `None`: 1.
+    pub weight: Option<u64>,
+    /// Its part of the connections by priority, 1 to 5; `None`: 3.
+    pub priority: Option<u64>,
+    /// Connections that one client uses at once, 1 to 256; `None`: all.
+    pub slots_max: Option<usize>,
     /// How long a session's last connection stays its favourite; `None`: [`LEASE_IDLE`]. In milliseconds, 0 to 86400000.
     pub lease_idle: Option<Duration>,
     /// How long a connection that a session holds for its state may be unused; `None`: [`PIN_IDLE`]. In milliseconds, 1 to
@@ -295,6 +304,7 @@ impl PoolConfig {
             metadata_cache: settings
                 .find(&keys::METADATA_CACHE)
                 .map(|_| milliseconds(settings, &keys::METADATA_CACHE)),
+            allocator: AllocatorConfig::from_settings(settings),
         }
     }
 }
@@ -342,6 +352,9 @@ impl ProfileConfig {
             bytes_max: of.number("bytes_max"),
             statement_timeout: of.number("statement_timeout_ms").map(Duration::from_millis),
             requests_max: of.number("requests_max").map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
+            weight: of.number("weight"),
+            priority: of.number("priority"),
+            slots_max: of.number("slots_max").map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
             lease_idle: of.number("lease_idle_ms").map(Duration::from_millis),
             pin_idle: of.number("pin_idle_ms").map(Duration::from_millis),
             require_agent_session: of.truth("require_agent_session"),
@@ -419,11 +432,11 @@ impl<'a> SetKeys<'a> {
     }
 }
 
-fn milliseconds(settings: &Settings, key: &Key) -> Duration {
+pub(super) fn milliseconds(settings: &Settings, key: &Key) -> Duration {
     Duration::from_millis(settings.integer(key))
 }
 
 /// A count as an index type; the bounds in the table fit every machine's.
-fn count(settings: &Settings, key: &Key) -> usize {
+pub(super) fn count(settings: &Settings, key: &Key) -> usize {
     usize::try_from(settings.integer(key)).unwrap_or(usize::MAX)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{Config, IsolationLevel, Origin, ProfileConfig};
+use crate::config::{Config, IsolationLevel, Origin, PRIORITY, ProfileConfig};
 use crate::session::Profile;
 
 /// One value that holds.
@@ -145,6 +145,9 @@ impl Explained<'_> {
         let level = self.origin("isolation", if default_level { "default" } else { "the configuration" });
         vec![
             PolicyValue { key: "isolation", value: profile.isolation.name().into(), origin: level },
+            self.value("weight", self.settings.weight.unwrap_or(1), "default"),
+            self.value("priority", self.settings.priority.unwrap_or(PRIORITY), "default"),
+            self.value("slots_max", json!(self.settings.slots_max), "default: all"),
             self.value("lease_idle_ms", milliseconds(profile.lease_idle), "default"),
             self.value("pin_idle_ms", milliseconds(profile.pin_idle), "default"),
             self.value("require_agent_session", profile.require_agent_session, "default"),

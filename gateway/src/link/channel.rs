@@ -123,6 +123,7 @@ impl<S: LinkStream> Channel<S> {
 
     /// A request has come; it waits until it may start, or is refused here and now.
     pub(super) fn admit(&self, arrival: Arrival<Parcel>) {
+        self.session.calls.note_arrival(arrival.number);
         let refused = self.lock().admission.admit(arrival);
         if let Err((arrival, rejection)) = refused {
             self.reject(arrival.number, arrival.parcel.owed, &rejection);

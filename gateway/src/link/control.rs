@@ -13,6 +13,7 @@ use snowgate_link::start::{Attempt, StartError, connect};
 use snowgate_link::{BUILD, credit::Window, hello::PROTO};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::kill::{KillView, kill};
 use super::log_in::{LogInView, Passcode, log_in};
 use crate::config::{Config, ProcessEnvironment};
 use crate::observe::{StatusView, snapshot};
@@ -41,6 +42,13 @@ pub enum Command {
     Stop,
     /// Finish what runs, and have the program that is then on disk go on.
     Restart,
+    /// Stop what a session runs.
+    Kill {
+        /// The session's id, or its beginning.
+        session: String,
+        /// The number of the one call to stop; `None`: all.
+        request: Option<u64>,
+    },
     /// Log in to the backend now.
     LogIn {
         /// A code of the user's authenticator app.
@@ -64,8 +72,10 @@ pub enum Reply {
     Status(Box<StatusView>),
     /// To [`Command::Sessions`].
     Sessions(Vec<SessionView>),
-    /// To [`Command::Restart`] where the next gateway could not start: why.
+    /// To [`Command::Restart`] where the next gateway could not start, and to what cannot be done: why.
     Refused(String),
+    /// To [`Command::Kill`].
+    Killed(KillView),
     /// To [`Command::LogIn`].
     LogIn(Box<LogInView>),
 }
@@ -129,6 +139,10 @@ async fn answer(shared: &Shared, command: &Command) -> Reply {
         Command::Restart => match Config::load(&shared.paths, &ProcessEnvironment) {
             Ok(_) => Reply::Status(Box::new(snapshot(shared))),
             Err(errors) => Reply::Refused(errors.to_string()),
+        },
+        Command::Kill { session, request } => match kill(shared, session, *request) {
+            Ok(killed) => Reply::Killed(killed),
+            Err(why) => Reply::Refused(why),
         },
         Command::Sessions => Reply::Sessions(shared.session_views()),
     }

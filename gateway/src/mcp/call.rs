@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::{self as args, InvalidArguments, limit};
 use super::facts::RequestFacts;
+use super::progress::Progress;
 use super::request_record::RequestRecord;
 use super::table::{self, Source};
 use super::tool_call::ToolCall;
@@ -30,6 +31,10 @@ pub(super) struct Call<'a> {
     pub(super) facts: &'a RequestFacts,
     /// Fires when the client does not want the answer any more.
     pub(super) cancel: &'a CancellationToken,
+    /// Fires when a person stops it (`snowgate kill`).
+    pub(super) killed: &'a CancellationToken,
+    /// The client that wants to be told while it waits.
+    pub(super) progress: Option<&'a Progress>,
     /// What the log is to say of it.
     pub(super) record: &'a RequestRecord,
 }
@@ -99,6 +104,7 @@ impl Call<'_> {
         let result = match self.dispatch(call).await {
             Ok(result) => result,
             Err(CallError::Backend(error)) => {
+                let error = self.told_as_killed(error);
                 self.record.note_error(&error);
                 failure::result(&error)
             }
@@ -109,6 +115,15 @@ impl Call<'_> {
             settings.map(|settings| own_settings::notice(settings, &self.shared.paths.config_file));
         let notices: Vec<String> = settings.into_iter().chain(self.session.take_notice()).collect();
         if notices.is_empty() { result } else { noting(result, notices.join("\n")) }
+    }
+
+    /// `error` as it is told where a person stopped the call.
+    fn told_as_killed(&self, mut error: BackendError) -> BackendError {
+        if error.kind == ErrorKind::Cancelled && self.killed.is_cancelled() {
+            error.message = "the call was stopped by the user of this machine (`snowgate kill`)".to_owned();
+            error.next_step = Some("do not send it again without asking".to_owned());
+        }
+        error
     }
 
     /// The result of a call whose arguments cannot be used.

@@ -21,6 +21,7 @@ mod given;
 mod journaled;
 mod logged;
 mod own_settings;
+mod progress;
 mod qualified;
 mod request_record;
 mod running;

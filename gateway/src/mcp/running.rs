@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use fair_queue::Lane;
 use sql_gate::{Access, Class, Object, ObjectKind, ObjectName, StateChange, Statement};
 
 use super::call::{Call, Work};
 use super::execute_query::{is_harmless, transaction_lost};
+use super::progress::Progress;
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Ownership, Relation,
     Request, RequestOrigin, RowFilter, StatementGate as _, Transaction,
@@ -25,7 +27,7 @@ impl Call<'_> {
         if earlier.is_none() {
             self.admit(&mut gate, &operation, statement.as_ref(), pool.backend()).await?;
         }
-        let terms = self.terms(&operation, statement.as_deref());
+        let mut terms = self.terms(&operation, statement.as_deref());
         let request = Request {
             context,
             caps: Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max },
@@ -63,7 +65,11 @@ impl Call<'_> {
                 return Err(transaction_lost("not run"));
             }
         }
+        let report = self.progress.map(Progress::report);
+        terms.told = report.as_ref().map(|(told, _)| Arc::clone(told));
         let done = pool.run_on(request, &terms, self.wait_for_stop(), &mut times).await;
+        // Nothing is told behind the answer.
+        drop(report);
         self.note_run(&times, &done);
         let held = pool.held_by(&self.session.key.id);
         // One that went with a statement that failed or was stopped, or that was begun and is not there.
@@ -143,6 +149,7 @@ impl Call<'_> {
             biased;
             () = self.session.gone.cancelled() => {}
             () = self.cancel.cancelled() => {}
+            () = self.killed.cancelled() => {}
         }
         // The gateway shuts down, and the client stays: its shim asks the next gateway.
         let is_asked_again = self.shared.shutdown.drain.is_cancelled()
@@ -206,7 +213,20 @@ impl Call<'_> {
             requests_max: profile.caps.requests_max,
             lease_idle: profile.lease_idle,
             pin_idle: profile.pin_idle,
+            flow: Some(self.session.flow()),
+            share: profile.share,
+            lane: lane(operation),
+            told: None,
+            has_slot: None,
         }
+    }
+}
+
+/// Questions about the catalog are short, except for a view's rows.
+fn lane(operation: &Operation) -> Lane {
+    match operation {
+        Operation::Catalog(Catalog::Rows(_)) | Operation::Statement { .. } => Lane::Ordinary,
+        Operation::Catalog(_) | Operation::UseContext => Lane::Interactive,
     }
 }
 

@@ -19,6 +19,7 @@ use tracing::{Instrument, Span};
 
 use super::call::Call;
 use super::facts::{RequestFacts, UnreadableArgument};
+use super::progress::Progress;
 use super::request_record::RequestRecord;
 use super::tool_call::{CallRefusal, ToolCall};
 use super::{Mcp, shown};
@@ -182,8 +183,17 @@ impl ServerHandler for SqlService {
             };
             let unlogged = RequestRecord::new();
             let record = context.extensions.get::<Arc<RequestRecord>>().map_or(&unlogged, |record| record);
-            let call =
-                Call { shared: &self.mcp.shared, session: &self.session, facts, cancel: &context.ct, record };
+            let active = self.session.calls.begin(facts.number);
+            let progress = Progress::of(&context);
+            let call = Call {
+                shared: &self.mcp.shared,
+                session: &self.session,
+                facts,
+                cancel: &context.ct,
+                killed: active.killed(),
+                progress: progress.as_ref(),
+                record,
+            };
             let parsed = match context.extensions.get::<UnreadableArgument>() {
                 Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0)),
                 None => ToolCall::parse(request),

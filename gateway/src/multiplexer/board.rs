@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use super::choice::{Favourite, Idle, IdleSet};
 use super::errors::Loss;
 use super::manager::OpenConnection;
-use super::slots::SlotPermit;
 use super::terms::Terms;
 use super::views::{LeaseView, PinView, PoolCounters, SessionUse};
+use crate::allocator::Ticket;
 use crate::backend::{BackendError, Context, Held};
 use crate::config::IsolationLevel;
 
@@ -87,8 +87,8 @@ pub(super) struct OwnUse {
 /// free once the connection is closed.
 pub(super) struct OwnConnection {
     pub(super) connection: OpenConnection,
-    pub(super) slot: SlotPermit,
-    pub(super) room: SlotPermit,
+    pub(super) slot: Ticket,
+    pub(super) room: Ticket,
     pub(super) lease: u64,
     pub(super) since: Instant,
     pub(super) used_at: Instant,

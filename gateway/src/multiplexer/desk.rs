@@ -17,9 +17,9 @@ use super::board::Board;
 use super::choice::{Favourite, Idle};
 use super::errors;
 use super::manager::{Manager, OpenConnection};
-use super::slots::{SlotPermit, Slots};
 use super::stop::{CHECK_TIMEOUT, RESET_TIMEOUT};
 use super::views::CloseReason;
+use crate::allocator::{Allocator, Claim, Refusal, Ticket, UnclaimedSlot};
 use crate::backend::{BackendError, Context, ErrorKind};
 use crate::config::PoolConfig;
 
@@ -29,9 +29,10 @@ const GROW_PAUSE: Duration = Duration::from_secs(60);
 pub(super) struct Desk {
     board: Mutex<Board>,
     pub(super) opener: managed::Pool<Manager>,
-    pub(super) slots: Slots,
-    /// Connections that sessions may have to themselves: all slots but one.
-    pub(super) rooms: Slots,
+    /// Who may have a connection.
+    pub(super) slots: Arc<Allocator>,
+    /// Who may have one to itself: all but those of the lane, and one more.
+    pub(super) rooms: Arc<Allocator>,
     pub(super) config: PoolConfig,
     /// Whether a connection may be opened that no request needs: not where that may ask a person to log in.
     grows: bool,
@@ -43,15 +44,14 @@ pub(super) struct Desk {
 
 /// Whose a connection is to be, and for what.
 pub(super) struct Wanted<'a> {
-    pub(super) session: &'a Arc<str>,
-    pub(super) request: u64,
+    pub(super) claim: &'a Claim,
     pub(super) context: &'a Context,
 }
 
 /// A connection for a request, its slot, and the use that began.
 pub(super) struct Handed {
     pub(super) connection: OpenConnection,
-    pub(super) slot: SlotPermit,
+    pub(super) slot: Ticket,
     pub(super) lease: u64,
     /// The context that it was found in.
     pub(super) context: Option<Context>,
@@ -64,8 +64,8 @@ impl Desk {
         grows: bool,
         wake: Arc<Notify>,
     ) -> Self {
-        let slots = Slots::new(config.connections_max);
-        let rooms = Slots::new(config.connections_max.saturating_sub(1));
+        let slots = Allocator::new(config.connections_max, true, &config.allocator);
+        let rooms = Allocator::new(rooms_in(&config, config.connections_max), false, &config.allocator);
         Self { board: Mutex::default(), opener, slots, rooms, config, grows, wake, tasks: TaskTracker::new() }
     }
 
@@ -74,14 +74,25 @@ impl Desk {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a slot until `deadline`, and returns it with the best connection for `wanted`.
+    /// When a request that comes now has waited for as long as it may.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.slots.max_wait()
+    }
+
+    /// Waits until `deadline` for a slot (the one of `ticket`, where that waits already), and returns it with the best
+    /// connection for `wanted`.
     pub(super) async fn hand_out(
         self: &Arc<Self>,
         wanted: &Wanted<'_>,
+        mut ticket: Option<Ticket>,
         deadline: Instant,
     ) -> Result<Handed, BackendError> {
         loop {
-            let slot = self.slot(deadline).await?;
+            let slot = match ticket.take() {
+                Some(ticket) => ticket,
+                None => self.slots.claim(wanted.claim).map_err(|refusal| self.refused(refusal))?,
+            };
+            self.wait(&slot, deadline).await?;
             match self.take_or_open(wanted, deadline).await {
                 Ok((connection, context, is_reused)) => {
                     return Ok(self.begin(wanted, connection, slot, context, is_reused));
@@ -124,13 +135,25 @@ impl Desk {
         }
     }
 
-    async fn slot(&self, deadline: Instant) -> Result<SlotPermit, BackendError> {
-        if let Some(slot) = self.slots.try_acquire() {
-            return Ok(slot);
+    /// Waits until `ticket` has its slot.
+    async fn wait(&self, ticket: &Ticket, deadline: Instant) -> Result<(), BackendError> {
+        if ticket.is_granted() {
+            return Ok(());
         }
         self.board().counters.waited += 1;
-        let wait = deadline.saturating_duration_since(Instant::now());
-        self.slots.acquire(wait).await.ok_or_else(|| self.all_busy())
+        if ticket.granted(deadline).await {
+            Ok(())
+        } else {
+            Err(errors::waited_long(ticket.queue_place(), self.slots.max_wait(), self.slots.slots()))
+        }
+    }
+
+    /// Too many requests wait already.
+    pub(super) fn refused(&self, refusal: Refusal) -> BackendError {
+        let waiting = match refusal {
+            Refusal::OwnQueue(waiting) | Refusal::Queues(waiting) => waiting,
+        };
+        errors::queue_full(refusal, self.slots.expected_wait(waiting))
     }
 
     /// The best idle connection. One that has been idle for long is asked whether it works; if it does not, those
@@ -138,12 +161,11 @@ impl Desk {
     async fn take_idle(self: &Arc<Self>, wanted: &Wanted<'_>) -> Option<(OpenConnection, Option<Context>)> {
         loop {
             let now = Instant::now();
-            let taken = self.board().idle.take(wanted.session, wanted.context, now)?;
-            let is_taken_from_another = taken
-                .favourite
-                .as_ref()
-                .is_some_and(|favourite| favourite.until > now && favourite.session != *wanted.session)
-                && taken.context.as_ref() != Some(wanted.context);
+            let taken = self.board().idle.take(&wanted.claim.session, wanted.context, now)?;
+            let is_taken_from_another =
+                taken.favourite.as_ref().is_some_and(|favourite| {
+                    favourite.until > now && favourite.session != wanted.claim.session
+                }) && taken.context.as_ref() != Some(wanted.context);
             if is_taken_from_another {
                 self.grow();
             }
@@ -165,7 +187,7 @@ impl Desk {
         &self,
         wanted: &Wanted<'_>,
         connection: OpenConnection,
-        slot: SlotPermit,
+        slot: Ticket,
         context: Option<Context>,
         is_reused: bool,
     ) -> Handed {
@@ -174,7 +196,7 @@ impl Desk {
         board.counters.reused += u64::from(is_reused);
         let is_elsewhere = context.as_ref().is_some_and(|context| context != wanted.context);
         board.counters.switched += u64::from(is_elsewhere);
-        let lease = board.begin_lease(wanted.session, wanted.request, connection.number());
+        let lease = board.begin_lease(&wanted.claim.session, wanted.claim.request, connection.number());
         drop(board);
         Handed { connection, slot, lease, context }
     }
@@ -215,17 +237,17 @@ impl Desk {
         self.tasks.spawn(growing.in_current_span());
     }
 
-    fn may_grow(&self) -> Option<SlotPermit> {
+    fn may_grow(&self) -> Option<UnclaimedSlot> {
         if !self.grows {
             return None;
         }
-        let is_full = self.opener.status().size >= self.slots.limit();
+        let is_full = self.opener.status().size >= self.slots.slots();
         let mut board = self.board();
         let is_paused = board.grows_again.is_some_and(|again| Instant::now() < again);
         if is_full || is_paused || board.growing || board.is_closed {
             return None;
         }
-        let slot = self.slots.try_acquire()?;
+        let slot = self.slots.try_unclaimed()?;
         board.growing = true;
         Some(slot)
     }
@@ -278,7 +300,7 @@ impl Desk {
     }
 
     /// Resets a connection on which something was left, and gives it back; all that while nobody waits.
-    pub(super) fn reset_and_give_back(self: &Arc<Self>, mut connection: OpenConnection, slot: SlotPermit) {
+    pub(super) fn reset_and_give_back(self: &Arc<Self>, mut connection: OpenConnection, slot: Ticket) {
         let desk = Arc::clone(self);
         let resetting = async move {
             if desk.reset(&mut connection).await {
@@ -333,6 +355,11 @@ impl Desk {
     }
 
     pub(super) fn all_busy(&self) -> BackendError {
-        errors::all_busy(self.slots.limit(), self.config.wait_timeout)
+        errors::all_busy(self.slots.slots(), self.slots.max_wait())
     }
+}
+
+/// Of `slots`, those that sessions may have to themselves: all but those of the lane, and one that is left for all.
+pub(super) fn rooms_in(config: &PoolConfig, slots: usize) -> usize {
+    slots.saturating_sub(1 + config.allocator.lane_slots(slots))
 }

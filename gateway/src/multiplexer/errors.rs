@@ -3,14 +3,42 @@
 use std::time::Duration;
 
 use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
+use crate::allocator::{QueuePlace, Refusal};
 use crate::backend::{BackendError, ErrorKind, Held};
+use crate::config::PoolConfig;
 
-/// No slot came free in time.
+/// No connection came free in time.
 pub(super) fn all_busy(limit: usize, waited: Duration) -> BackendError {
     let message = format!("all {limit} connections were busy for {} ms", waited.as_millis());
     BackendError::new(ErrorKind::Busy, message).with_next_step(
-        "try again, or raise `connections_max` or `wait_timeout_ms` under [pool] in the config",
+        "try again, or raise `connections_max` under [pool] or `max_wait_ms` under [allocator] in the config",
     )
+}
+
+/// The request waited for as long as it may; `place`: where it stood in the end.
+pub(super) fn waited_long(place: Option<QueuePlace>, waited: Duration, limit: usize) -> BackendError {
+    let mut error = all_busy(limit, waited);
+    if let Some(QueuePlace { position, waiting, .. }) = place {
+        error.message.push_str(&format!("; it is number {position} of {waiting} that wait"));
+    }
+    error
+}
+
+/// Too many requests wait already; `wait`: how long one that comes now would be likely to wait.
+pub(super) fn queue_full(refusal: Refusal, wait: Option<Duration>) -> BackendError {
+    let (message, setting) = match refusal {
+        Refusal::OwnQueue(waiting) => (
+            format!("{waiting} requests of this client wait for a connection already (`queue_max`)"),
+            "send fewer at once, or raise `queue_max` under [allocator] in the config",
+        ),
+        Refusal::Queues(waiting) => (
+            format!("{waiting} requests of all clients wait for a connection already, which is all that may"),
+            "`snowgate status` shows whose they are",
+        ),
+    };
+    let after = wait.map_or(1, |wait| wait.as_secs().max(1));
+    BackendError::new(ErrorKind::Busy, message)
+        .with_next_step(format!("try again in about {after} s, when some of them have run; {setting}"))
 }
 
 /// The backend took longer than [`CONNECT_TIMEOUT`] to open a connection.
@@ -121,17 +149,20 @@ pub(super) fn no_state(profile: &str) -> BackendError {
 }
 
 /// A session cannot have a connection to itself where there is only one.
-pub(super) fn no_own(limit: usize, configured: usize) -> BackendError {
-    let why = if configured > 1 {
-        format!("the backend opens only {limit} at once")
-    } else {
-        "`connections_max` under [pool] is 1".to_owned()
+pub(super) fn no_own(limit: usize, config: &PoolConfig) -> BackendError {
+    let (configured, lane) = (config.connections_max, config.allocator.lane_slots(limit));
+    let why = match (limit < configured, lane) {
+        (true, _) => format!("the backend opens only {limit} at once"),
+        (false, 0) => format!("`connections_max` under [pool] is {configured}"),
+        (false, lane) => format!(
+            "`connections_max` under [pool] is {configured}, `lane_slots` under [allocator] keeps {lane} of them"
+        ),
     };
     let message = format!(
         "the statement needs a connection that its session has to itself, but {why}, and at least one always stays \
          for everybody else"
     );
-    let next_step = if configured > 1 {
+    let next_step = if limit < configured {
         "try again later, or do without state (one statement can be a transaction of its own: `use_transaction`)"
     } else {
         "raise `connections_max` under [pool], or do without state (one statement can be a transaction of its own: \

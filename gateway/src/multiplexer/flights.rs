@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ pub(super) struct FlightKey {
 pub(super) struct Passenger {
     pub(super) key: FlightKey,
     pub(super) request: Request,
-    pub(super) lease_idle: Duration,
+    pub(super) terms: Terms,
     /// Where the answer is kept, if the run begins with it.
     pub(super) kept: Option<Kept>,
 }
@@ -113,6 +114,10 @@ struct Landed {
 struct Flight {
     id: u64,
     waiters: usize,
+    /// Whose share it takes: a client of another one does not wait with it in that one's queue.
+    flow: Arc<str>,
+    /// Whether it waits no more.
+    has_slot: Arc<AtomicBool>,
     stop: watch::Sender<Option<StopReason>>,
     landed: watch::Receiver<Option<Arc<Landed>>>,
 }
@@ -205,8 +210,8 @@ impl Flights {
         let mut is_second = false;
         loop {
             let Some((mut waiter, has_joined)) = self.join(desk, &session, &mut passenger) else {
-                let Passenger { request, lease_idle, .. } = passenger;
-                return (shared_run::run(desk, request, &session, lease_idle, stop, times).await, false);
+                let Passenger { request, terms, .. } = passenger;
+                return (shared_run::run(desk, request, &session, &terms, stop, times).await, false);
             };
             let began = Instant::now();
             let landed = tokio::select! {
@@ -232,7 +237,8 @@ impl Flights {
         }
     }
 
-    /// Joins the run that there is, or starts it; and whether there was one. `None`: it has as many as it may.
+    /// Joins the run that there is, or starts it; and whether there was one. `None`: it has as many as it may, or waits
+    /// for a connection in another client's turn.
     fn join<'a>(
         self: &'a Arc<Self>,
         desk: &Arc<Desk>,
@@ -240,9 +246,11 @@ impl Flights {
         passenger: &mut Passenger,
     ) -> Option<(Waiter<'a>, bool)> {
         let key = &passenger.key;
+        let flow = passenger.terms.flow_of(session);
         let mut table = self.table();
         if let Some(flight) = table.flights.get_mut(key) {
-            if flight.waiters >= WAITERS_MAX {
+            let waits_elsewhere = flight.flow != flow && !flight.has_slot.load(Ordering::Acquire);
+            if flight.waiters >= WAITERS_MAX || waits_elsewhere {
                 return None;
             }
             flight.waiters += 1;
@@ -254,16 +262,20 @@ impl Flights {
         table.ids += 1;
         let (id, (landing, landed)) = (table.ids, watch::channel(None));
         let (stop, stopped) = watch::channel(None);
-        table.flights.insert(key.clone(), Flight { id, waiters: 1, stop, landed: landed.clone() });
+        let has_slot = Arc::new(AtomicBool::new(false));
+        let flight =
+            Flight { id, waiters: 1, flow, has_slot: Arc::clone(&has_slot), stop, landed: landed.clone() };
+        table.flights.insert(key.clone(), flight);
         drop(table);
         let (flights, desk, session) = (Arc::clone(self), Arc::clone(desk), Arc::clone(session));
-        let (flown, lease_idle) = (key.clone(), passenger.lease_idle);
+        let (flown, mut terms) = (key.clone(), passenger.terms.clone());
+        terms.has_slot = Some(has_slot);
         let (request, kept) = (passenger.request.clone(), passenger.kept.take());
         let flying = async move {
             let entry = InTable { flights: &flights, key: flown, id };
             let stop = pin!(told_to_stop(stopped));
             let mut times = RunTimes::default();
-            let result = shared_run::run(&desk, request, &session, lease_idle, stop, &mut times).await;
+            let result = shared_run::run(&desk, request, &session, &terms, stop, &mut times).await;
             if let Some(kept) = kept {
                 kept.note(&result);
             }

@@ -2,8 +2,9 @@
 //!
 //! A [`Pool`] is the way to one backend. A request leases a connection for as long as it runs (`shared_run`), or runs
 //! on the one that its session has to itself (`owned_run`); the same read of several sessions may run once
-//! (`flights`), and answers about the catalog are kept for a while (`metadata`). `desk` hands connections out and takes them back, `choice` says which, `board` knows where each is,
-//! `slots` bounds how many are in use, `manager` opens them for `deadpool`, and `upkeep` looks after what is idle. The [`Multiplexer`] is
+//! (`flights`), and answers about the catalog are kept for a while (`metadata`). `desk` hands connections out and takes
+//! them back, `choice` says which, `board` knows where each is, the allocator says who may have one, `manager` opens
+//! them for `deadpool`, and `upkeep` looks after what is idle. The [`Multiplexer`] is
 //! what is above all pools: one for each connection of the config, opened when first used.
 
 mod board;
@@ -17,7 +18,6 @@ mod owned_run;
 mod pool;
 mod running;
 mod shared_run;
-mod slots;
 mod stop;
 mod terms;
 mod upkeep;

@@ -15,18 +15,19 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use fair_queue::Lane;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::board::{Own, OwnConnection, OwnTerms, OwnUse};
 use super::choice::Favourite;
-use super::desk::{Desk, Wanted};
+use super::desk::{Desk, Wanted, rooms_in};
 use super::errors::{self, Loss};
 use super::running::{self, Ended};
-use super::slots::SlotPermit;
 use super::stop::StopReason;
 use super::terms::Terms;
 use super::views::CloseReason;
+use crate::allocator::{Claim, Ticket};
 use crate::backend::{BackendError, Completion, Held, Operation, Ownership, Request, Transaction};
 use crate::config::IsolationLevel;
 
@@ -173,11 +174,13 @@ impl Turn {
         terms: &Terms,
     ) -> Result<Box<OwnConnection>, BackendError> {
         let desk = &self.desk;
-        let deadline = Instant::now() + desk.config.wait_timeout;
-        let room = desk.room(deadline).await?;
-        let wanted =
-            Wanted { session: &self.session, request: request.origin.number, context: &request.context };
-        let handed = desk.hand_out(&wanted, deadline).await?;
+        let claim = Claim { lane: Lane::Ordinary, ..terms.claim(&self.session, request.origin.number) };
+        let began = Instant::now();
+        let mut room = desk.room(&claim, began + desk.config.wait_timeout).await?;
+        let wanted = Wanted { claim: &claim, context: &request.context };
+        let mut handed = desk.hand_out(&wanted, None, began + desk.slots.max_wait()).await?;
+        room.set_held_for_long();
+        handed.slot.set_held_for_long();
         let now = Instant::now();
         let own = Box::new(OwnConnection {
             connection: handed.connection,
@@ -241,24 +244,25 @@ impl OwnLease {
 
 impl Desk {
     /// Waits until `deadline` for leave to give a session a connection to itself.
-    async fn room(&self, deadline: Instant) -> Result<SlotPermit, BackendError> {
-        let limit = self.slots.limit();
+    async fn room(&self, claim: &Claim, deadline: Instant) -> Result<Ticket, BackendError> {
+        let limit = self.slots.slots();
+        let rooms = rooms_in(&self.config, limit);
         // The backend may have turned out to open fewer.
-        self.rooms.lower(limit.saturating_sub(1));
-        if let Some(room) = self.rooms.try_acquire() {
+        self.rooms.lower(rooms);
+        if rooms == 0 {
+            return Err(errors::no_own(limit, &self.config));
+        }
+        let room = self.rooms.claim(claim).map_err(|refusal| self.refused(refusal))?;
+        if room.is_granted() {
             return Ok(room);
         }
-        if limit < 2 {
-            return Err(errors::no_own(limit, self.config.connections_max));
-        }
         self.board().counters.waited += 1;
-        let wait = deadline.saturating_duration_since(Instant::now());
-        let room = self.rooms.acquire(wait).await;
-        room.ok_or_else(|| {
-            let pins = self.board().pins();
-            let oldest = pins.iter().map(|pin| pin.since).max().unwrap_or_default();
-            errors::all_pinned(pins.len(), oldest, self.config.wait_timeout)
-        })
+        if room.granted(deadline).await {
+            return Ok(room);
+        }
+        let pins = self.board().pins();
+        let oldest = pins.iter().map(|pin| pin.since).max().unwrap_or_default();
+        Err(errors::all_pinned(pins.len(), oldest, self.config.wait_timeout))
     }
 
     /// The session's own connection after a request on it: parked for the next one, or given back.

@@ -21,6 +21,7 @@ use super::shared_run::{self, RunTimes, unfetched};
 use super::stop::{CONNECT_TIMEOUT, RESET_TIMEOUT, STOP_TIMEOUT, StopReason};
 use super::terms::Terms;
 use super::views::{CloseReason, LeaseView, PinView, PoolCounters, SessionUse};
+use crate::allocator::AllocatorView;
 use crate::backend::{Backend, BackendError, Completion, Context, Held, Place, Request};
 use crate::config::{IsolationLevel, PoolConfig};
 
@@ -72,7 +73,7 @@ impl Pool {
             .max_size(config.connections_max)
             .runtime(deadpool::Runtime::Tokio1)
             .timeouts(Timeouts {
-                wait: Some(config.wait_timeout),
+                wait: Some(config.allocator.max_wait),
                 create: Some(CONNECT_TIMEOUT),
                 recycle: Some(STOP_TIMEOUT),
             })
@@ -97,12 +98,12 @@ impl Pool {
     /// # Errors
     /// The backend does not open one.
     pub async fn open_minimum(&self) -> Result<(), BackendError> {
-        let (nobody, context) = (Arc::from(""), Context::default());
-        let deadline = Instant::now() + self.desk.config.wait_timeout;
+        let (claim, context) = (Terms::default().claim(&Arc::from(""), 0), Context::default());
+        let deadline = self.desk.deadline();
         let mut opened = Vec::new();
         for _ in 0..self.desk.config.connections_min {
-            let wanted = Wanted { session: &nobody, request: 0, context: &context };
-            opened.push(self.desk.hand_out(&wanted, deadline).await?);
+            let wanted = Wanted { claim: &claim, context: &context };
+            opened.push(self.desk.hand_out(&wanted, None, deadline).await?);
         }
         for handed in opened {
             self.desk.board().end_lease(handed.lease);
@@ -136,8 +137,13 @@ impl Pool {
             idle: board.idle.len(),
             pinned: board.pins().len(),
             waiting: self.desk.slots.waiting() + self.desk.rooms.waiting(),
-            limit: self.desk.slots.limit(),
+            limit: self.desk.slots.slots(),
         }
+    }
+
+    /// Who shares its connections; `held_max`: the longest that a statement may run.
+    pub fn allocation(&self, held_max: Duration) -> AllocatorView {
+        self.desk.slots.view(held_max)
     }
 
     /// What it has done so far.
@@ -223,7 +229,7 @@ impl Pool {
                 return Ok(kept);
             }
             let (key, kept) = self.metadata.flight(asked, &request);
-            let passenger = Passenger { key, request, lease_idle: terms.lease_idle, kept };
+            let passenger = Passenger { key, request, terms: terms.clone(), kept };
             let (done, has_joined) = self.flights.run(&self.desk, passenger, stop, times).await;
             self.metadata.count(has_joined);
             return done;
@@ -253,10 +259,10 @@ impl Pool {
                     && request.earlier.is_none();
                 if let Some(generation) = self.metadata.generation().filter(|_| joins) {
                     let key = FlightKey::of_rows(&request, terms, generation);
-                    let passenger = Passenger { key, request, lease_idle: terms.lease_idle, kept: None };
+                    let passenger = Passenger { key, request, terms: terms.clone(), kept: None };
                     return self.flights.run(&self.desk, passenger, stop, times).await.0;
                 }
-                shared_run::run(&self.desk, request, &session, terms.lease_idle, stop, times).await
+                shared_run::run(&self.desk, request, &session, terms, stop, times).await
             }
         }
     }
@@ -279,7 +285,7 @@ impl Pool {
         times.waited += began.elapsed();
         match prepared.map_err(|error| unfetched(error, &request))? {
             Prepared::Unneeded(session) => {
-                shared_run::run(&self.desk, request, &session, terms.lease_idle, stop, times).await
+                shared_run::run(&self.desk, request, &session, terms, stop, times).await
             }
             Prepared::Ready(lease) => {
                 let begun = Instant::now();

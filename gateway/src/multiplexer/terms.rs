@@ -1,10 +1,13 @@
 //! How the connections of a pool serve one session.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use fair_queue::Lane;
 use sql_gate::NameRules;
 
+use crate::allocator::{Claim, WaitReport};
 use crate::config::{IsolationLevel, LEASE_IDLE, PIN_IDLE};
 
 /// Requests of a session on its own connection, where nobody says otherwise: the one that runs, and those behind it.
@@ -33,6 +36,35 @@ pub struct Terms {
     pub lease_idle: Duration,
     /// How long a connection that it holds for its state may be unused.
     pub pin_idle: Duration,
+    /// Whose share of the connections it takes; `None`: the session's own.
+    pub flow: Option<Arc<str>>,
+    /// What that flow may take.
+    pub share: fair_queue::Terms,
+    /// Whether it is one of the short requests.
+    pub lane: Lane,
+    /// Who is told where it stands while it waits.
+    pub told: Option<WaitReport>,
+    /// Set once it has a connection.
+    pub has_slot: Option<Arc<AtomicBool>>,
+}
+
+impl Terms {
+    /// Whose share a request of `session` takes.
+    pub(super) fn flow_of(&self, session: &Arc<str>) -> Arc<str> {
+        self.flow.as_ref().map_or_else(|| Arc::clone(session), Arc::clone)
+    }
+
+    /// What is asked of the allocator for request `request` of `session`.
+    pub(super) fn claim(&self, session: &Arc<str>, request: u64) -> Claim {
+        Claim {
+            flow: self.flow_of(session),
+            terms: self.share,
+            session: Arc::clone(session),
+            request,
+            lane: self.lane,
+            told: self.told.clone(),
+        }
+    }
 }
 
 impl Default for Terms {
@@ -47,6 +79,11 @@ impl Default for Terms {
             requests_max: REQUESTS_MAX,
             lease_idle: LEASE_IDLE,
             pin_idle: PIN_IDLE,
+            flow: None,
+            share: fair_queue::Terms::default(),
+            lane: Lane::Ordinary,
+            told: None,
+            has_slot: None,
         }
     }
 }

@@ -83,7 +83,7 @@ impl Desk {
         let check_after = self.config.check_after;
         let is_silent = |idle: &Idle<OpenConnection>| idle.connection.answered_at.elapsed() >= check_after;
         loop {
-            let Some(_slot) = self.slots.try_acquire() else { return };
+            let Some(_slot) = self.slots.try_unclaimed() else { return };
             let mut is_taken = false;
             let silent = self.board().idle.take_where(|idle| {
                 let takes = !is_taken && is_silent(idle);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use snowgate_link::BUILD;
 
 use super::newest_log;
+use crate::allocator::AllocatorView;
 use crate::config::Warning;
 use crate::multiplexer::{MetadataCounters, Pool, PoolCounters};
 use crate::session::Session;
@@ -17,7 +18,7 @@ use crate::validator::ValidatorView;
 const CONFIG_WARNINGS_MAX: usize = 20;
 
 /// How a gateway is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StatusView {
     /// Its version.
     pub version: String,
@@ -92,6 +93,9 @@ pub struct StatusView {
     /// Connections of clients whose own settings are not the gateway's.
     #[serde(default)]
     pub client_backends: Vec<ClientBackendView>,
+    /// Who shares the default connection's pool, and how.
+    #[serde(default)]
+    pub allocator: AllocatorView,
     /// The programs that profiles have asked about statements.
     #[serde(default)]
     pub validators: Vec<ValidatorView>,
@@ -101,7 +105,7 @@ pub struct StatusView {
 }
 
 /// A connection of the configuration that is in use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionView {
     /// Its name.
     pub name: String,
@@ -119,6 +123,9 @@ pub struct ConnectionView {
     pub max: usize,
     /// Requests waiting for one.
     pub waiting: usize,
+    /// Who shares them, and how.
+    #[serde(default)]
+    pub allocator: AllocatorView,
     /// Whether sessions use it whose profile names none.
     pub is_default: bool,
 }
@@ -138,6 +145,7 @@ fn connections(shared: &Shared) -> Vec<ConnectionView> {
             idle: status.idle,
             max: status.limit,
             waiting: status.waiting,
+            allocator: pool.allocation(shared.config.limits.statement_timeout),
         }
     };
     shared.multiplexer.opened().into_iter().map(view).collect()
@@ -207,6 +215,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         sessions_max: shared.descriptors.budget.sessions_max,
         limit_problem: limit_problem(&shared.descriptors),
         settings_problem: settings_problem(shared),
+        allocator: default.allocation(shared.config.limits.statement_timeout),
         client_backends: shared.client_sets.views(shared),
         validators: shared.validators.views(),
         service: shared.service.clone(),

@@ -5,6 +5,7 @@
 //! [`Session`] and never the [`SessionTable`]. `keeper` writes sessions down; what it writes is defined in
 //! `state`.
 
+mod active;
 mod client;
 mod client_set;
 mod context;
@@ -25,6 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use active::{ActiveCall, ActiveCalls};
 use client::presentable;
 pub use client::{ClientIdentity, Era};
 pub use client_set::ClientSet;
@@ -41,7 +43,7 @@ use snowgate_link::hello::{Origin, SessionKey};
 pub use table::{Claim, SessionGuard, SessionTable, TableError};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
-pub use view::SessionView;
+pub use view::{CallView, SessionView};
 
 use crate::backend::{Context, OPEN_TRANSACTION, Place};
 use crate::config::SettingsDifference;
@@ -128,6 +130,8 @@ pub struct Session {
     has_lost_transaction: AtomicBool,
     /// The memory of its results.
     pub results: Arc<ResultShare>,
+    /// The calls that are under way; written by the front and by the service.
+    pub calls: Arc<ActiveCalls>,
     /// What was counted; written by the transport and by tools.
     pub counters: Counters,
     /// Written by `set_context`, by the registration, and by the first use of what it inherits; read when a
@@ -194,6 +198,7 @@ impl Session {
             has_told_loss: AtomicBool::new(false),
             results: Arc::new(ResultMemory::default()).share(gone.clone()),
             gone,
+            calls: Arc::default(),
             counters: {
                 let counters = Counters::from(opening.counts);
                 counters.denials.store(opening.denials, Ordering::Relaxed);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Session;
+use crate::config::FairBy;
 use crate::state::is_generic_name;
 
 /// The characters of a session's id that tell a client without a name of its own from others.
@@ -42,6 +43,20 @@ impl fmt::Display for Principal {
 }
 
 impl Session {
+    /// The flow that its requests wait in.
+    pub fn flow(&self) -> Arc<str> {
+        let profile = &self.profile;
+        match profile.fair_by {
+            FairBy::Client | FairBy::Key => self.principal().to_string().into(),
+            FairBy::Profile => profile.name.as_str().into(),
+            FairBy::Session => {
+                let client = self.client().name.unwrap_or_default();
+                let id = self.key.id.get(..ID_CHARS).unwrap_or(&self.key.id);
+                format!("{}#{id}", if client.is_empty() { "unnamed" } else { &client }).into()
+            }
+        }
+    }
+
     /// Whom fairness and limits count it for. Known once its first request has started.
     pub fn principal(&self) -> Principal {
         Principal::new(self.client().name.as_deref(), &self.key.id, &self.profile.name)

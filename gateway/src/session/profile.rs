@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fair_queue::Terms;
 use sql_gate::{Class, ClassSet, NameRules, PatternError};
 
 use crate::backend::{Context, Wall};
 use crate::config::{
-    Config, IsolationLevel, LEASE_IDLE, NameLists, PIN_IDLE, ProfileConfig, UnknownProfile, ValidatorConfig,
+    Config, FairBy, IsolationLevel, LEASE_IDLE, NameLists, PIN_IDLE, ProfileConfig, UnknownProfile,
+    ValidatorConfig,
 };
 
 /// A profile, as its sessions use it. Immutable: a change of the configuration counts from the next start on.
@@ -34,6 +36,10 @@ pub struct Profile {
     pub tools: Option<Vec<String>>,
     /// What one result may hold, and how long a statement may run.
     pub caps: ProfileCaps,
+    /// What its flows may take of the connections.
+    pub share: Terms,
+    /// Whose sessions are one flow.
+    pub fair_by: FairBy,
     /// How long a session's last connection stays its favourite.
     pub lease_idle: Duration,
     /// How long a connection that a session holds for its state may be unused.
@@ -189,6 +195,8 @@ impl Profile {
             connection,
             tools: settings.tools.clone(),
             caps: ProfileCaps::of(config, settings),
+            share: config.pool.allocator.strategy.terms(settings),
+            fair_by: config.pool.allocator.fair_by,
             lease_idle: settings.lease_idle.unwrap_or(LEASE_IDLE),
             pin_idle: settings.pin_idle.unwrap_or(PIN_IDLE),
             require_agent_session: settings.require_agent_session,

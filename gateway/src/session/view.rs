@@ -1,7 +1,7 @@
 //! A session as `snowgate sessions` and the control connection show it.
 
 use std::sync::atomic::Ordering;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,21 @@ use crate::backend::Context;
 
 /// Why a session has no profile yet.
 const OPEN: &str = "not decided yet: it depends on what the client calls itself, which it has not said";
+
+/// A call that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallView {
+    /// Its number in the session: `snowgate kill SESSION:NUMBER` stops it.
+    pub number: u64,
+    /// For how long, in milliseconds.
+    pub since_ms: u64,
+}
+
+impl CallView {
+    fn of((number, since): (u64, Duration)) -> Self {
+        Self { number, since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX) }
+    }
+}
 
 /// One row of the session list. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +96,9 @@ pub struct SessionView {
     pub requests: u64,
     /// Requests under way.
     pub running: usize,
+    /// The calls under way: their numbers, and for how many milliseconds each is.
+    #[serde(default)]
+    pub calls: Vec<CallView>,
     /// Rows sent.
     pub rows: u64,
     /// Bytes sent.
@@ -132,6 +150,7 @@ impl SessionView {
             cwd: session.origin.cwd.clone(),
             requests: counters.requests.load(Ordering::Relaxed),
             running,
+            calls: session.calls.listed().into_iter().map(CallView::of).collect(),
             rows: counters.rows.load(Ordering::Relaxed),
             bytes: counters.bytes.load(Ordering::Relaxed),
             errors: counters.errors.load(Ordering::Relaxed),

@@ -77,6 +77,7 @@ fn without_any_configuration_the_defaults_apply() {
     assert_eq!(config.sqlite.sample_folder, Some(home.dir.path().join("data/sample")));
     assert_eq!(config.pool.connections_min, 2);
     assert_eq!(config.pool.connections_max, 10);
+    assert_eq!(config.pool.allocator, AllocatorConfig::default());
     assert_eq!(config.limits.rows_max, 10_000);
     assert_eq!(config.profile("default"), Ok(&ProfileConfig::default()));
 }
@@ -315,6 +316,8 @@ fn the_example_loads() {
     let mut home = Home::with_file(&active);
     home.paths.home_dir = Some("/home/ada".into());
     let mut config = home.load().unwrap();
+    // The example says what follows from the number of connections.
+    config.pool.allocator.lane_slots = None;
     config.sqlite.folder = home.dir.path().join("data/databases");
     // That is the one of Snowflake: which it is follows from the backend.
     assert_eq!(config.pool.metadata_cache.take(), Some(std::time::Duration::from_secs(5)));

@@ -27,6 +27,9 @@ rows_max = 10
 bytes_max = 2048
 statement_timeout_ms = 1000
 requests_max = 2
+weight = 7
+priority = 4
+slots_max = 3
 lease_idle_ms = 0
 pin_idle_ms = 500
 require_agent_session = true
@@ -66,6 +69,9 @@ fn every_key_is_read() {
         bytes_max: Some(2048),
         statement_timeout: Some(Duration::from_secs(1)),
         requests_max: Some(2),
+        weight: Some(7),
+        priority: Some(4),
+        slots_max: Some(3),
         lease_idle: Some(Duration::ZERO),
         pin_idle: Some(Duration::from_millis(500)),
         require_agent_session: true,

@@ -38,7 +38,15 @@ async fn answer(
     arguments: Value,
 ) -> Result<CallToolResult, ErrorData> {
     let (cancel, record) = (CancellationToken::new(), RequestRecord::new());
-    let call = Call { shared: &gateway.shared, session, facts, cancel: &cancel, record: &record };
+    let call = Call {
+        shared: &gateway.shared,
+        session,
+        facts,
+        cancel: &cancel,
+        killed: &cancel,
+        progress: None,
+        record: &record,
+    };
     match read(tool, &arguments) {
         Ok(parsed) => Ok(call.answer(parsed).await),
         Err(CallRefusal::InvalidArguments(refusal)) => Ok(refusal.result()),
@@ -129,7 +137,15 @@ async fn a_write_that_another_run_has_begun_is_of_unknown_outcome() {
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
     let record = RequestRecord::new();
-    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel, record: &record };
+    let call = Call {
+        shared: &gateway.shared,
+        session,
+        facts: &sent,
+        cancel: &cancel,
+        killed: &cancel,
+        progress: None,
+        record: &record,
+    };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let again = async {
         while gateway.shared.writes.is_empty() {
@@ -170,7 +186,15 @@ async fn a_query_with_an_id_is_fetched_by_the_next_gateway() {
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
     let record = RequestRecord::new();
-    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel, record: &record };
+    let call = Call {
+        shared: &gateway.shared,
+        session,
+        facts: &sent,
+        cancel: &cancel,
+        killed: &cancel,
+        progress: None,
+        record: &record,
+    };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let shut_down = async {
         while gateway.shared.writes.is_empty() {
@@ -195,7 +219,15 @@ async fn a_cancelled_statement_stops_and_leaves_nothing_in_the_journal() {
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
     let record = RequestRecord::new();
-    let call = Call { shared: &gateway.shared, session, facts: &sent, cancel: &cancel, record: &record };
+    let call = Call {
+        shared: &gateway.shared,
+        session,
+        facts: &sent,
+        cancel: &cancel,
+        killed: &cancel,
+        progress: None,
+        record: &record,
+    };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let stop = async {
         tokio::time::sleep(Duration::from_secs(1)).await;

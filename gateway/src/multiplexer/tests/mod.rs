@@ -24,7 +24,7 @@ use super::metadata::MetadataCache;
 use super::{Pool, PoolStatus, StopReason};
 use crate::backend::fake::{FakeBackend, request};
 use crate::backend::{BackendError, Completion, Place, Request};
-use crate::config::PoolConfig;
+use crate::config::{AllocatorConfig, PoolConfig};
 
 type Outcome = Result<Completion, BackendError>;
 
@@ -34,6 +34,11 @@ fn config(connections_max: usize) -> PoolConfig {
         connections_min: 0,
         connections_max,
         wait_timeout: seconds(10),
+        allocator: AllocatorConfig {
+            lane_slots: Some(0),
+            max_wait: seconds(10),
+            ..AllocatorConfig::default()
+        },
         idle_timeout: seconds(600),
         check_after: seconds(3_600),
         max_age: seconds(86_400),

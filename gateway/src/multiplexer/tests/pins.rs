@@ -69,8 +69,8 @@ pub(super) fn assert_all_given_back(pool: &Pool) {
     let status = pool.status();
     assert_eq!((status.pinned, status.waiting, pool.leases().len()), (0, 0, 0));
     assert_eq!(status.open, status.idle);
-    assert_eq!(pool.desk.slots.free(), pool.desk.slots.limit());
-    assert_eq!(pool.desk.rooms.free(), pool.desk.rooms.limit());
+    assert_eq!(pool.desk.slots.free(), pool.desk.slots.slots());
+    assert_eq!(pool.desk.rooms.free(), pool.desk.rooms.slots());
 }
 
 #[tokio::test(start_paused = true)]

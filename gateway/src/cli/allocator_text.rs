@@ -1,0 +1,62 @@
+//! Who shares the connections, for `snowgate status`.
+
+use crate::allocator::{AllocatorView, FlowStatus, WaitingRequest};
+
+/// Flows and requests that are shown.
+const SHOWN_MAX: usize = 8;
+
+/// One line for the whole, and one for each flow and request that counts; none where nobody waits or runs.
+pub(super) fn lines(view: &AllocatorView) -> Vec<String> {
+    let mut lines = vec![summary(view)];
+    if view.running + view.waiting == 0 {
+        return lines;
+    }
+    lines.extend(view.flows.iter().take(SHOWN_MAX).map(flow));
+    lines.extend(more(view.flows.len() + view.flows_left_out, "clients"));
+    lines.extend(view.requests.iter().take(SHOWN_MAX).map(request));
+    lines.extend(more(view.requests.len() + view.requests_left_out, "requests that wait"));
+    lines
+}
+
+fn more(count: usize, what: &str) -> Option<String> {
+    (count > SHOWN_MAX).then(|| format!("and {} more {what}", count - SHOWN_MAX))
+}
+
+fn summary(view: &AllocatorView) -> String {
+    let mut text =
+        format!("{} by {}: {} of {} slots in use", view.strategy, view.fair_by, view.running, view.slots);
+    if view.lane_slots > 0 {
+        text.push_str(&format!(" ({} of {} for short requests)", view.lane_running, view.lane_slots));
+    }
+    text.push_str(&format!(", {} waiting", view.waiting));
+    let counted = [
+        (view.refused, "refused for a full queue"),
+        (view.timed_out, "waited for too long"),
+        (view.demoted, "too long for the lane"),
+    ];
+    for (count, what) in counted.into_iter().filter(|(count, _)| *count > 0) {
+        text.push_str(&format!(", {count} {what}"));
+    }
+    text
+}
+
+fn flow(flow: &FlowStatus) -> String {
+    let cap = flow.slots_max.map(|max| format!(" of {max}")).unwrap_or_default();
+    format!(
+        "{}: {}{cap} running, {} waiting, weight {}, {:.1} ahead of {:.1} that it may be",
+        flow.flow, flow.running, flow.waiting, flow.weight, flow.lag, flow.bound
+    )
+}
+
+fn request(request: &WaitingRequest) -> String {
+    let estimate =
+        request.estimate_ms.map(|ms| format!(", about {} s to go", ms.div_ceil(1_000))).unwrap_or_default();
+    format!(
+        "{}:{} of {} is number {} in the queue, for {:.1} s{estimate}",
+        request.session,
+        request.request,
+        request.flow,
+        request.position,
+        std::time::Duration::from_millis(request.waited_ms).as_secs_f64()
+    )
+}

@@ -1,0 +1,47 @@
+//! Progress of a call that waits for a connection: where it stands, for a client that asked to be told.
+
+use std::sync::Arc;
+
+use rmcp::RoleServer;
+use rmcp::model::{ProgressNotificationParam, ProgressToken};
+use rmcp::service::{Peer, RequestContext};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
+
+use crate::allocator::{QueuePlace, WaitReport};
+
+/// Tells the client of one call.
+#[derive(Debug)]
+pub(super) struct Progress {
+    peer: Peer<RoleServer>,
+    token: ProgressToken,
+}
+
+impl Progress {
+    /// Of the call in `context`; `None`: its client did not ask.
+    pub(super) fn of(context: &RequestContext<RoleServer>) -> Option<Self> {
+        let token = context.meta.get_progress_token()?;
+        Some(Self { peer: context.peer.clone(), token })
+    }
+
+    /// What the allocator tells while the call waits, and the task that passes it on until it is dropped. A client that
+    /// does not read holds up that task, and nothing else: it is told the last place only.
+    pub(super) fn report(&self) -> (WaitReport, AbortOnDropHandle<()>) {
+        let (told, places) = watch::channel(None);
+        let task = tell(self.peer.clone(), self.token.clone(), places).in_current_span();
+        (Arc::new(told), AbortOnDropHandle::new(tokio::spawn(task)))
+    }
+}
+
+async fn tell(peer: Peer<RoleServer>, token: ProgressToken, mut places: watch::Receiver<Option<QueuePlace>>) {
+    while places.changed().await.is_ok() {
+        let Some(place) = *places.borrow_and_update() else { continue };
+        // It must grow with every message, whatever the place does.
+        let mut progress = ProgressNotificationParam::new(token.clone(), place.waited.as_secs_f64());
+        progress.message = Some(place.to_string());
+        if peer.notify_progress(progress).await.is_err() {
+            return;
+        }
+    }
+}
