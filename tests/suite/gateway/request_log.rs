@@ -99,7 +99,7 @@ fn what_never_reaches_a_tool_has_a_line_too() {
 fn cancelled_requests_and_those_that_wait_too_long_say_so() {
     let home = Home::new();
     home.configure(
-        "[pool]\nconnections_max = 1\nwait_timeout_ms = 100\n[gateway]\nsession_requests_max = 1\n",
+        "[pool]\nconnections_max = 1\n[allocator]\nmax_wait_ms = 100\n[gateway]\nsession_requests_max = 1\n",
     );
     let (mut holder, mut other) = (named(&home), named(&home));
     let running = holder.send_endless_query();

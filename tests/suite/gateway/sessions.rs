@@ -263,7 +263,7 @@ fn requests_over_the_session_s_limit_wait_and_are_all_answered() {
 #[test]
 fn a_pool_that_is_used_up_refuses_by_name_and_recovers() {
     let home = Home::new();
-    home.configure("[pool]\nconnections_max = 1\nwait_timeout_ms = 100\n");
+    home.configure("[pool]\nconnections_max = 1\n[allocator]\nmax_wait_ms = 100\n");
     let mut holder = ready(&home);
     let held = holder.send_endless_query();
     home.sessions_until("the query runs", |sessions| sessions[0]["running"] == 1);

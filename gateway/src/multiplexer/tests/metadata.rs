@@ -305,5 +305,5 @@ async fn whatever_happens_nobody_is_answered_with_what_was_before_a_change() {
         }
         counters = counters.plus(metadata.counters());
     }
-    assert!(counters.hits > 500 && counters.shared > 500 && counters.dropped > 250, "{counters:?}");
+    assert!(counters.hits > 500 && counters.shared > 300 && counters.dropped > 250, "{counters:?}");
 }
