@@ -1,5 +1,6 @@
 //! What an allocator tells of itself, for `status`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fair_queue::{FlowView, Lane, LaneRequest};
@@ -134,7 +135,7 @@ impl State {
     }
 }
 
-fn status(view: FlowView<std::sync::Arc<str>>, slots: usize) -> FlowStatus {
+fn status(view: &FlowView<Arc<str>>, slots: usize) -> FlowStatus {
     FlowStatus {
         flow: view.key.to_string(),
         weight: view.terms.weight.as_f64(),
@@ -162,7 +163,7 @@ impl Allocator {
         let (ordinary, lane) = (state.lanes.lane(Lane::Ordinary), state.lanes.lane(Lane::Interactive));
         let slots = state.lanes.slots();
         let views = ordinary.views(held_max.max(state.held_max));
-        let mut flows: Vec<_> = views.into_iter().map(|view| status(view, slots)).collect();
+        let mut flows: Vec<_> = views.iter().map(|view| status(view, slots)).collect();
         let ratio = |flow: &FlowStatus| if flow.bound > 0.0 { flow.lag / flow.bound } else { 0.0 };
         let lag_to_bound = flows.iter().map(ratio).fold(0.0, f64::max);
         flows.sort_by(|one, other| {
