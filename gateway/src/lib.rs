@@ -11,6 +11,7 @@
 //! isolation
 //! shared
 //! session
+//! limits
 //! state
 //! multiplexer
 //! config
@@ -24,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod intake;
 mod isolation;
+pub mod limits;
 pub mod link;
 pub mod mcp;
 pub mod multiplexer;

@@ -31,6 +31,7 @@ use uuid::Uuid;
 
 use crate::backend::{BackendError, Context};
 use crate::config::{Config, Paths};
+use crate::limits::Limits;
 use crate::multiplexer::{Multiplexer, Pool};
 use crate::session::{ClientSet, Keeper, Profile, Profiles, Session, SessionTable, SessionView};
 use crate::state::{RunningWrites, StateStore};
@@ -63,6 +64,8 @@ pub struct Shared {
     pub multiplexer: Multiplexer,
     /// The connection that sessions use unless their profile names another.
     pub default_pool: Arc<Pool>,
+    /// What clients may use over time, and have used.
+    pub limits: Arc<Limits>,
     /// The open sessions.
     pub sessions: Arc<SessionTable>,
     /// Writes sessions down.
@@ -111,6 +114,7 @@ impl Shared {
             profiles: Profiles::of(&config),
             client_sets: ClientSets::default(),
             keeper: Keeper::new(Arc::clone(&state), Arc::clone(&sessions), config.session.ttl),
+            limits: Limits::new(config.limits.usage.all),
             sessions,
             config,
             paths,
@@ -173,6 +177,9 @@ impl Shared {
         let pools: BTreeMap<String, Arc<Pool>> = self.multiplexer.opened().into_iter().collect();
         let completed = |session: &Session| {
             let mut view = SessionView::of(session);
+            if session.profile.is_fixed() {
+                view.limits = self.limits.client_view(&session.principal().into(), &session.profile.limits);
+            }
             if let Some(pool) = pools.get(&session.profile.connection) {
                 view.context = pool.backend().completed(&view.context);
                 if let Some(of_pool) = pool.use_of(&view.id) {
@@ -185,6 +192,20 @@ impl Shared {
             view
         };
         self.sessions.sorted().iter().map(|session| completed(session)).collect()
+    }
+
+    /// Writes down what clients have used of their limits, after reading what earlier gateways wrote. What fails is
+    /// tried again the next time.
+    pub async fn keep_limits(&self) {
+        let limits_of =
+            |profile: &str| Some(Arc::clone(&self.profiles.find(&self.config, profile).ok()?.limits));
+        let kept = match self.limits.restore(&self.state, limits_of).await {
+            Ok(()) => self.limits.keep(&self.state).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
+            tracing::warn!(%error, "cannot write down what clients have used of their limits; trying again later");
+        }
     }
 
     /// `wanted` as the backend of `profile` completes and spells it.

@@ -12,6 +12,8 @@ pub enum ErrorKind {
     NoContext,
     /// Policy refuses it: read-only, or a class of statement that is not allowed.
     Refused,
+    /// Its client, or all together, have used what a limit allows. Nothing of it ran.
+    LimitReached,
     /// The caller cancelled it.
     Cancelled,
     /// It ran into its time-out.

@@ -12,6 +12,7 @@ mod errors;
 mod explain;
 mod kill;
 mod login;
+mod quota;
 mod serve;
 mod status_text;
 mod stop;
@@ -50,6 +51,7 @@ Examples:
   snowgate demo                                   three clients at work on the sample data
   snowgate status                                 is the gateway running, and how is it doing?
   snowgate sessions --json                        the connected clients, for a script
+  snowgate quota                                  what clients have used of their limits; reset forgets it
   snowgate restart                                after an upgrade, or a change of the config
   snowgate login                                  log in again now; --passcode asks for a code of your phone
   snowgate kill 0a1b2c3d:17                       stop call 17 of that session; without :17, all it has sent
@@ -99,6 +101,7 @@ impl Cli {
             }
             Command::Login(args) => args.output.json,
             Command::Kill(args) => args.output.json,
+            Command::Quota(args) => args.json,
             Command::Config(ConfigCommand::Explain(args)) => args.output.json,
             _ => false,
         }
@@ -118,6 +121,8 @@ pub(crate) enum Command {
     Kill(kill::KillArgs),
     /// Log in to the warehouse now, whatever was refused before; exit codes 77 (refused) and 75 (not yet)
     Login(LoginArgs),
+    /// Show what clients have used of their limits, or forget it (`quota reset [CLIENT]`)
+    Quota(quota::QuotaArgs),
     /// Stop the running gateway; waits up to drain_timeout_ms for statements, and ends one that hangs
     Stop,
     /// Restart the running gateway with the installed version; clients stay connected
@@ -216,6 +221,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Sessions(args) => control::sessions(cli, args),
         Command::Kill(args) => kill::kill(cli, args),
         Command::Login(args) => login::login(cli, args),
+        Command::Quota(args) => quota::quota(cli, args),
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
         Command::Demo(args) => demo::run(args),
@@ -256,6 +262,11 @@ mod tests {
             "login",
             "login --passcode",
             "login --passcode 123456 --json",
+            "quota",
+            "quota show --json",
+            "quota --json",
+            "quota reset",
+            "quota reset claude-code --json",
             "stop",
             "restart",
             "demo",

@@ -68,7 +68,11 @@ pub(super) const SECTIONS: &[Section] = &[
     },
     Section { name: "pool", doc: "The connections shared by all sessions." },
     Section { name: "allocator", doc: "Who gets the next connection, where several clients wait." },
-    Section { name: "limits", doc: "Limits on the cost and result of one statement." },
+    Section {
+        name: "limits",
+        doc: "Limits on the cost and result of one statement; and on what a client, and all clients together, may use: 0 is no\n\
+              limit. `docs/limits.md` says how they count.",
+    },
 ];
 
 /// The table of connections besides the built-in ones.
@@ -85,6 +89,9 @@ pub(super) const DATABASES: &str = "databases";
 
 /// The table of session parameters inside `[snowflake]`.
 pub(super) const SESSION_PARAMETERS: &str = "session_parameters";
+
+/// No limit.
+const NONE: Fallback = Fallback::Integer(0);
 
 macro_rules! keys {
     ($($(#[doc = $doc:literal])+ $id:ident = $section:ident.$name:ident: $kind:expr,
@@ -278,6 +285,71 @@ keys! {
     /// "at least".
     COUNT_ROWS_MAX = limits.count_rows_max: Kind::integer(0, 1_000_000_000),
         default Fallback::Integer(100_000), narrows AtMost;
+
+    /// Of one client: tool calls a second, on average: the bucket of `requests_burst` refills at this rate.
+    REQUESTS_PER_SECOND = limits.requests_per_second: Kind::integer(0, 1_000_000), default NONE, narrows Limit;
+    /// Of one client: tool calls at once, before `requests_per_second` counts. If it is not set, that many.
+    REQUESTS_BURST = limits.requests_burst: Kind::integer(0, 1_000_000), default NONE, narrows Limit;
+    /// Of one client: tool calls in any minute.
+    REQUESTS_PER_MINUTE = limits.requests_per_minute: Kind::integer(0, 10_000_000), default NONE, narrows Limit;
+    /// Of one client: tool calls in any hour.
+    REQUESTS_PER_HOUR = limits.requests_per_hour: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
+    /// Of one client: tool calls in any 24 hours.
+    REQUESTS_PER_DAY = limits.requests_per_day: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
+    /// Of one client: calls of `execute_query` and `query_view` in any minute.
+    QUERIES_PER_MINUTE = limits.queries_per_minute: Kind::integer(0, 10_000_000), default NONE, narrows Limit;
+    /// Of one client: queries at once: the bucket of this size refills at `queries_per_minute`. If it is not set, a
+    /// minute's may all come at once.
+    QUERIES_BURST = limits.queries_burst: Kind::integer(0, 10_000_000), default NONE, narrows Limit;
+    /// Of one client: calls of `execute_query` and `query_view` in any hour.
+    QUERIES_PER_HOUR = limits.queries_per_hour: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
+    /// Of one client: calls of `execute_query` and `query_view` in any 24 hours.
+    QUERIES_PER_DAY = limits.queries_per_day: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
+    /// Of one client: rows of results in any 24 hours. Counted when a call ends, so the last one may exceed it.
+    ROWS_PER_DAY = limits.rows_per_day: Kind::integer(0, 1_000_000_000_000_000), default NONE, narrows Limit;
+    /// Of one client: bytes of results, as their text is written, in any 24 hours. Counted as rows are.
+    BYTES_PER_DAY = limits.bytes_per_day: Kind::integer(0, 1_000_000_000_000_000), default NONE, narrows Limit;
+    /// Of one client: seconds for which statements ran on a connection in any 24 hours, cancelled and failed ones
+    /// too. Counted as rows are.
+    BACKEND_SECONDS_PER_DAY = limits.backend_seconds_per_day: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
+    /// Of one client: tool calls that are served at once; further ones are refused.
+    CONCURRENT_MAX = limits.concurrent_max: Kind::integer(0, 100_000), default NONE, narrows Limit;
+    /// As `requests_per_second`, of all clients together.
+    GLOBAL_REQUESTS_PER_SECOND = limits.global_requests_per_second: Kind::integer(0, 1_000_000), default NONE, narrows Limit;
+    /// As `requests_burst`, of all clients together.
+    GLOBAL_REQUESTS_BURST = limits.global_requests_burst: Kind::integer(0, 1_000_000), default NONE, narrows Limit;
+    /// As `requests_per_minute`, of all clients together.
+    GLOBAL_REQUESTS_PER_MINUTE = limits.global_requests_per_minute: Kind::integer(0, 10_000_000), default NONE, narrows Limit;
+    /// As `requests_per_hour`, of all clients together.
+    GLOBAL_REQUESTS_PER_HOUR = limits.global_requests_per_hour: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
+    /// As `requests_per_day`, of all clients together.
+    GLOBAL_REQUESTS_PER_DAY = limits.global_requests_per_day: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
+    /// As `queries_per_minute`, of all clients together.
+    GLOBAL_QUERIES_PER_MINUTE = limits.global_queries_per_minute: Kind::integer(0, 10_000_000), default NONE, narrows Limit;
+    /// As `queries_burst`, of all clients together.
+    GLOBAL_QUERIES_BURST = limits.global_queries_burst: Kind::integer(0, 10_000_000), default NONE, narrows Limit;
+    /// As `queries_per_hour`, of all clients together.
+    GLOBAL_QUERIES_PER_HOUR = limits.global_queries_per_hour: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
+    /// As `queries_per_day`, of all clients together.
+    GLOBAL_QUERIES_PER_DAY = limits.global_queries_per_day: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
+    /// As `rows_per_day`, of all clients together.
+    GLOBAL_ROWS_PER_DAY = limits.global_rows_per_day: Kind::integer(0, 1_000_000_000_000_000), default NONE, narrows Limit;
+    /// As `bytes_per_day`, of all clients together.
+    GLOBAL_BYTES_PER_DAY = limits.global_bytes_per_day: Kind::integer(0, 1_000_000_000_000_000), default NONE, narrows Limit;
+    /// As `backend_seconds_per_day`, of all clients together.
+    GLOBAL_BACKEND_SECONDS_PER_DAY = limits.global_backend_seconds_per_day: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
+    /// As `concurrent_max`, of all clients together.
+    GLOBAL_CONCURRENT_MAX = limits.global_concurrent_max: Kind::integer(0, 100_000), default NONE, narrows Limit;
+    /// Sessions of one client open at once; 0: no limit. One more closes the one that has been idle for the longest time, and
+    /// is refused if none is idle.
+    SESSIONS_PER_CLIENT_MAX = limits.sessions_per_client_max: Kind::integer(0, 100_000), default NONE, narrows Limit;
+    /// Bytes of memory for the results of one client that run or are not read yet; what needs more waits until it has read.
+    RESULT_BYTES_IN_FLIGHT_MAX = limits.result_bytes_in_flight_max: Kind::integer(1_048_576, 17_179_869_184),
+        default Fallback::Integer(67_108_864), narrows AtMost;
+    /// Bytes of memory for the results of all clients that are not read yet. From five sevenths of it on, connections that
+    /// do not read are closed; a large result beyond it is refused.
+    GLOBAL_RESULT_BYTES_IN_FLIGHT_MAX = limits.global_result_bytes_in_flight_max: Kind::integer(16_777_216, 17_179_869_184),
+        default Fallback::Integer(234_881_024), narrows AtMost;
 }
 
 /// The key at `section.name`.
@@ -335,6 +407,7 @@ mod tests {
         let sources = concat!(
             include_str!("sections.rs"),
             include_str!("allocator.rs"),
+            include_str!("limits.rs"),
             include_str!("snowflake/mod.rs")
         );
         let words: Vec<_> = sources.split_whitespace().filter(|word| *word != "///").collect();

@@ -11,7 +11,7 @@ use super::kind::Value;
 use super::matches::MATCH;
 use super::profile_keys::LISTS;
 use super::settings::{ProfileSettings, Setting, Settings};
-use super::suggest;
+use super::{profile_keys, suggest};
 
 /// The caps of a profile, and the settings that they lower.
 const CAPS: [(&str, &keys::Key); 4] = [
@@ -20,6 +20,15 @@ const CAPS: [(&str, &keys::Key); 4] = [
     ("statement_timeout_ms", &keys::STATEMENT_TIMEOUT),
     ("requests_max", &keys::SESSION_REQUESTS_MAX),
 ];
+
+/// The caps of a profile, and the settings that they lower: those of `[limits]` have the same name in both.
+fn caps() -> impl Iterator<Item = (&'static str, &'static keys::Key)> {
+    let limits = keys::KEYS
+        .iter()
+        .filter(|key| key.section == "limits" && CAPS.iter().all(|(name, _)| *name != key.name));
+    let both = limits.filter(|key| profile_keys::find(key.name).is_some()).map(|key| (key.name, key));
+    CAPS.into_iter().chain(both)
+}
 
 /// What stops the gateway: a connection that there is not, a pattern that cannot be read. `file` is the config file that
 /// origins refer to.
@@ -109,12 +118,13 @@ pub(super) fn warnings(settings: &Settings, file: &Path) -> Vec<Warning> {
             let key = Some(format!("{PROFILES}.{name}.{key}"));
             warnings.push(Warning { place: setting.origin.place(file), key, message });
         };
-        for (cap, bound) in CAPS {
+        for (cap, bound) in caps() {
             let Some(setting @ Setting { value: Value::Integer(value), .. }) = profile.get(cap) else {
                 continue;
             };
             let bound_value = settings.integer(bound);
-            if *value > bound_value {
+            // 0 is no limit.
+            if *value > bound_value && bound_value != 0 {
                 let bound = bound.path;
                 warn(cap, setting, format!("{value} is above {bound} = {bound_value}, which counts"));
             }

@@ -15,6 +15,8 @@ pub(super) enum Protection {
     /// A bound: what a file sets may be lowered. One that no file sets is not decided yet: a variable may
     /// raise it.
     AtMost,
+    /// As [`Self::AtMost`], where 0 is no limit.
+    Limit,
     /// It may become `true`. If that is its default, only a file can set `false`.
     True,
     /// It may become `false`. If that is its default, only a file can set `true`.
@@ -29,13 +31,17 @@ pub(super) enum Protection {
 
 impl Protection {
     /// Every kind that protects, for the reference page.
-    pub(super) const ALL: [Self; 5] = [Self::AtMost, Self::True, Self::False, Self::Fixed, Self::Account];
+    pub(super) const ALL: [Self; 6] =
+        [Self::AtMost, Self::Limit, Self::True, Self::False, Self::Fixed, Self::Account];
 
     /// Whether `new` is no wider than `current`.
     pub(super) fn narrows(self, current: &Value, new: &Value) -> bool {
         match (self, current, new) {
             (Self::Free, ..) => true,
             (Self::AtMost, Value::Integer(current), Value::Integer(new)) => new <= current,
+            (Self::Limit, Value::Integer(current), Value::Integer(new)) => {
+                *current == 0 || (*new != 0 && new <= current)
+            }
             (Self::True, _, Value::Boolean(new)) => *new || current == &Value::Boolean(false),
             (Self::False, _, Value::Boolean(new)) => !*new || current == &Value::Boolean(true),
             _ => current == new,
@@ -44,7 +50,7 @@ impl Protection {
 
     /// Whether every file decides, and not the system's alone.
     pub(super) fn is_policy(self) -> bool {
-        matches!(self, Self::AtMost | Self::True | Self::False)
+        matches!(self, Self::AtMost | Self::Limit | Self::True | Self::False)
     }
 
     /// Whether the default is a protection too.
@@ -57,6 +63,7 @@ impl Protection {
         match self {
             Self::Free => "",
             Self::AtMost => "lower",
+            Self::Limit => "set or lower",
             Self::True => "`true`",
             Self::False => "`false`",
             Self::Fixed => "fixed",
@@ -69,6 +76,9 @@ impl Protection {
         match self {
             Self::Free => "the later value is used",
             Self::AtMost => "what a file sets can be lowered, but not raised",
+            Self::Limit => {
+                "what a file sets can be lowered, but neither raised nor set to 0, which is no limit"
+            }
             Self::True => {
                 "can become `true`, but not `false`; a variable cannot turn off a default of `true` either"
             }
@@ -91,6 +101,14 @@ mod tests {
     fn a_bound_can_be_lowered_only() {
         let narrows = |new| Protection::AtMost.narrows(&Value::Integer(5), &Value::Integer(new));
         assert!(narrows(4) && narrows(5) && !narrows(6));
+    }
+
+    #[test]
+    fn a_limit_can_be_set_and_lowered_and_not_lifted() {
+        let narrows =
+            |current, new| Protection::Limit.narrows(&Value::Integer(current), &Value::Integer(new));
+        assert!(narrows(5, 4) && narrows(5, 5) && narrows(0, 9) && narrows(0, 0));
+        assert!(!narrows(5, 6) && !narrows(5, 0));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::allocator::AllocatorConfig;
 use super::keys;
 use super::keys::Key;
 use super::kind::Value;
+use super::limits::{ProfileLimits, UsageLimits};
 use super::matches::{self, MATCH};
 use super::settings::{ProfileSettings, Settings};
 use crate::backend::SecondaryRoles;
@@ -106,7 +107,7 @@ pub struct PoolConfig {
     pub allocator: AllocatorConfig,
 }
 
-/// `[limits]`: limits on the cost and result of one statement.
+/// `[limits]`: limits on the cost and result of one statement, and on what clients use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitsConfig {
     /// Rows of one result: `limits.rows_max`, 1 to 1000000.
@@ -117,6 +118,8 @@ pub struct LimitsConfig {
     pub statement_timeout: Duration,
     /// Rows counted past a cut result: `limits.count_rows_max`, 0 to 1000000000.
     pub count_rows_max: u64,
+    /// What clients may use over time.
+    pub usage: UsageLimits,
 }
 
 /// How much of a connection a session has to itself.
@@ -216,6 +219,8 @@ pub struct ProfileConfig {
     pub priority: Option<u64>,
     /// Connections that one client uses at once, 1 to 256; `None`: all.
     pub slots_max: Option<usize>,
+    /// What one client may use over time.
+    pub limits: ProfileLimits,
     /// How long a session's last connection stays its favourite; `None`: [`LEASE_IDLE`]. In milliseconds, 0 to 86400000.
     pub lease_idle: Option<Duration>,
     /// How long a connection that a session holds for its state may be unused; `None`: [`PIN_IDLE`]. In milliseconds, 1 to
@@ -316,6 +321,7 @@ impl LimitsConfig {
             bytes_max: settings.integer(&keys::BYTES_MAX),
             statement_timeout: milliseconds(settings, &keys::STATEMENT_TIMEOUT),
             count_rows_max: settings.integer(&keys::COUNT_ROWS_MAX),
+            usage: UsageLimits::from_settings(settings),
         }
     }
 }
@@ -355,6 +361,7 @@ impl ProfileConfig {
             weight: of.number("weight"),
             priority: of.number("priority"),
             slots_max: of.number("slots_max").map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
+            limits: ProfileLimits::from_numbers(|name| of.number(name)),
             lease_idle: of.number("lease_idle_ms").map(Duration::from_millis),
             pin_idle: of.number("pin_idle_ms").map(Duration::from_millis),
             require_agent_session: of.truth("require_agent_session"),

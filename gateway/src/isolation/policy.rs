@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{Config, IsolationLevel, Origin, PRIORITY, ProfileConfig};
+use crate::config::{Config, IsolationLevel, Limit, Origin, PRIORITY, ProfileConfig};
 use crate::session::Profile;
 
 /// One value that holds.
@@ -23,6 +23,7 @@ pub(crate) fn policy(config: &Config, profile: &Profile, settings: &ProfileConfi
     values.extend(policy.rights());
     values.extend(policy.lists());
     values.extend(policy.caps());
+    values.extend(policy.limits());
     values.extend(policy.holding());
     values
 }
@@ -135,6 +136,27 @@ impl Explained<'_> {
                 "gateway.session_requests_max",
             ),
         ]
+    }
+
+    /// What one client may use over time; `null`: as much as it likes.
+    fn limits(&self) -> Vec<PolicyValue> {
+        let limits = &self.profile.limits;
+        let value = |key: &'static str, value: u64, setting: &str| {
+            let value = if value == 0 { Value::Null } else { value.into() };
+            let is_own = setting.starts_with("profiles.");
+            let origin = if is_own { self.origin(key, setting) } else { self.setting(setting) };
+            PolicyValue { key, value, origin }
+        };
+        let name = &self.profile.name;
+        let mut values: Vec<PolicyValue> = Limit::all()
+            .map(|limit| value(limit.name(), limits.values.get(limit), &limits.setting(limit, name)))
+            .collect();
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let sessions = limits.sessions_setting(name);
+        values.push(value("sessions_per_client_max", number(limits.sessions_max), &sessions));
+        let results = limits.results_setting(name);
+        values.push(value("result_bytes_in_flight_max", number(limits.result_bytes), &results));
+        values
     }
 
     fn holding(&self) -> Vec<PolicyValue> {

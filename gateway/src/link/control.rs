@@ -1,5 +1,5 @@
-//! The control connection: what `snowgate status`, `sessions`, `login`, `stop` and `restart` ask, over the
-//! same socket.
+//! The control connection: what `snowgate status`, `sessions`, `quota`, `login`, `stop` and `restart` ask, over
+//! the same socket.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::kill::{KillView, kill};
 use super::log_in::{LogInView, Passcode, log_in};
 use crate::config::{Config, ProcessEnvironment};
+use crate::limits::QuotaView;
 use crate::observe::{StatusView, snapshot};
 use crate::session::SessionView;
 use crate::shared::Shared;
@@ -38,6 +39,13 @@ pub enum Command {
     Status,
     /// Who is connected?
     Sessions,
+    /// What have clients used of their limits?
+    Quota,
+    /// Forget what was used.
+    ResetQuota {
+        /// By clients of this name; `None`: by all of them, and together.
+        client: Option<String>,
+    },
     /// Finish what runs and shut down.
     Stop,
     /// Finish what runs, and have the program that is then on disk go on.
@@ -76,6 +84,13 @@ pub enum Reply {
     Refused(String),
     /// To [`Command::Kill`].
     Killed(KillView),
+    /// To [`Command::Quota`].
+    Quota(Box<QuotaView>),
+    /// To [`Command::ResetQuota`].
+    QuotaReset {
+        /// Clients whose use was forgotten.
+        clients: usize,
+    },
     /// To [`Command::LogIn`].
     LogIn(Box<LogInView>),
 }
@@ -145,6 +160,13 @@ async fn answer(shared: &Shared, command: &Command) -> Reply {
             Err(why) => Reply::Refused(why),
         },
         Command::Sessions => Reply::Sessions(shared.session_views()),
+        Command::Quota => Reply::Quota(Box::new(shared.limits.view())),
+        Command::ResetQuota { client } => {
+            let clients = shared.limits.reset(client.as_deref());
+            tracing::info!(clients, "what clients have used of their limits was reset");
+            shared.keep_limits().await;
+            Reply::QuotaReset { clients }
+        }
     }
 }
 

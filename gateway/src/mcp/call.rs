@@ -1,7 +1,7 @@
 //! A tool call on its way through the backend: operations in, text out.
 
 use std::future::ready;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::json;
@@ -21,6 +21,7 @@ use crate::backend::{
     WriteJournal,
 };
 use crate::isolation::SessionGate;
+use crate::limits::Admission;
 use crate::session::{CONTEXT_BYTES_MAX, ProfileProblem, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
@@ -37,6 +38,8 @@ pub(super) struct Call<'a> {
     pub(super) progress: Option<&'a Progress>,
     /// What the log is to say of it.
     pub(super) record: &'a RequestRecord,
+    /// Set once the limits have let it in, where there are any.
+    pub(super) admission: OnceLock<Admission>,
 }
 
 /// What a call has the backend do.
@@ -110,10 +113,12 @@ impl Call<'_> {
             }
             Err(CallError::Arguments(error)) => self.refuse(&error),
         };
+        let limits = self.charge_result(&result);
         let settings = self.session.take_unapplied_settings();
         let settings =
             settings.map(|settings| own_settings::notice(settings, &self.shared.paths.config_file));
-        let notices: Vec<String> = settings.into_iter().chain(self.session.take_notice()).collect();
+        let notices: Vec<String> =
+            settings.into_iter().chain(self.session.take_notice()).chain(limits).collect();
         if notices.is_empty() { result } else { noting(result, notices.join("\n")) }
     }
 
@@ -126,8 +131,21 @@ impl Call<'_> {
         error
     }
 
+    /// The result of a call that cannot be read. It is a call all the same, and counts as one.
+    pub(super) fn refuse_unread(&self, refusal: &InvalidArguments) -> CallToolResult {
+        let admitted = self.check_tool(refusal.tool()).and_then(|()| self.admit_call(false));
+        match admitted {
+            Ok(()) => self.refuse(refusal),
+            Err(error) => {
+                self.record.seen().tool = Some(refusal.tool());
+                self.record.note_error(&error);
+                failure::result(&error)
+            }
+        }
+    }
+
     /// The result of a call whose arguments cannot be used.
-    pub(super) fn refuse(&self, refusal: &InvalidArguments) -> CallToolResult {
+    fn refuse(&self, refusal: &InvalidArguments) -> CallToolResult {
         // What is not offered is refused for that, whatever its arguments are.
         if let Err(error) = self.check_tool(refusal.tool()) {
             self.record.note_error(&error);
@@ -146,6 +164,9 @@ impl Call<'_> {
             // A statement may have run already: that is looked up first.
             ToolCall::ExecuteQuery(_) => {}
             _ => self.check_session(tool)?,
+        }
+        if !matches!(call, ToolCall::ExecuteQuery(_)) {
+            self.admit_call(matches!(call, ToolCall::QueryView(_)))?;
         }
         match call {
             ToolCall::ListDatabases => self.list(Catalog::Databases).await,

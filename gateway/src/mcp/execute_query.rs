@@ -27,7 +27,7 @@ impl Call<'_> {
         tool: ToolName,
         arguments: args::ExecuteQuery,
     ) -> Result<CallToolResult, CallError> {
-        let rows_max = limit(tool, arguments.limit.as_ref(), args::QUERY_LIMIT, self.rows_max())?;
+        let rows_max = limit(tool, arguments.limit.as_ref(), args::QUERY_LIMIT, self.rows_max());
         // First of all: what was run before has its answer, whatever has become of its context.
         let decision =
             JournaledStatement::look_up(self.shared, self.session, self.facts, &arguments.query).await;
@@ -42,6 +42,8 @@ impl Call<'_> {
             }
         };
         self.check_session(tool)?;
+        self.admit_call(true)?;
+        let rows_max = rows_max?;
         let statement = self.read_statement(&arguments.query).await?;
         self.record.seen().class = Some(statement.class.name());
         if earlier.is_none() {

@@ -43,6 +43,7 @@ fn heading(kind: ErrorKind) -> &'static str {
         ErrorKind::Statement => "SQL error",
         ErrorKind::NoContext => "Context unavailable",
         ErrorKind::Refused => "Refused",
+        ErrorKind::LimitReached => "Limit reached",
         ErrorKind::Cancelled => "Cancelled",
         ErrorKind::TimedOut => "Timed out",
         ErrorKind::Busy | ErrorKind::Exhausted => "Busy",

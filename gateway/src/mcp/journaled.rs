@@ -71,6 +71,7 @@ fn tells_of_query(kind: ErrorKind) -> bool {
         ErrorKind::Statement | ErrorKind::TimedOut | ErrorKind::OutcomeUnknown => true,
         ErrorKind::NoContext
         | ErrorKind::Refused
+        | ErrorKind::LimitReached
         | ErrorKind::Cancelled
         | ErrorKind::Busy
         | ErrorKind::Exhausted

@@ -19,6 +19,7 @@ mod facts;
 mod failure;
 mod given;
 mod journaled;
+mod limited;
 mod logged;
 mod own_settings;
 mod progress;

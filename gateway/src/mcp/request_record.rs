@@ -54,7 +54,7 @@ impl Outcome {
 
     fn of_error(kind: ErrorKind) -> Self {
         match kind {
-            ErrorKind::Refused => Self::Refused,
+            ErrorKind::Refused | ErrorKind::LimitReached => Self::Refused,
             ErrorKind::Cancelled => Self::Cancelled,
             ErrorKind::OutcomeUnknown => Self::Unknown,
             ErrorKind::Detached => Self::Detached,
@@ -125,6 +125,7 @@ fn name_of(kind: ErrorKind) -> &'static str {
         ErrorKind::Statement => "statement",
         ErrorKind::NoContext => "no_context",
         ErrorKind::Refused => "refused",
+        ErrorKind::LimitReached => "limit_reached",
         ErrorKind::Cancelled => "cancelled",
         ErrorKind::TimedOut => "timed_out",
         ErrorKind::Busy => "busy",
@@ -147,6 +148,7 @@ fn is_plain_code(code: &str) -> bool {
 fn reason(error: &BackendError) -> Option<String> {
     let is_ours = match error.kind {
         ErrorKind::TimedOut
+        | ErrorKind::LimitReached
         | ErrorKind::Busy
         | ErrorKind::Exhausted
         | ErrorKind::Unavailable

@@ -71,6 +71,7 @@ impl Call<'_> {
         // Nothing is told behind the answer.
         drop(report);
         self.note_run(&times, &done);
+        self.charge_run(&times, done.as_ref().map_or(0, |done| done.rows.row_count() as u64));
         let held = pool.held_by(&self.session.key.id);
         // One that went with a statement that failed or was stopped, or that was begun and is not there.
         let is_begun = change == Some(StateChange::Begin) && done.is_ok();

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use rmcp::model::{
@@ -193,6 +193,7 @@ impl ServerHandler for SqlService {
                 killed: active.killed(),
                 progress: progress.as_ref(),
                 record,
+                admission: OnceLock::new(),
             };
             let parsed = match context.extensions.get::<UnreadableArgument>() {
                 Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0)),
@@ -201,7 +202,7 @@ impl ServerHandler for SqlService {
             match parsed {
                 // On the heap: `rmcp` moves the future of a request several times, with all that is in it.
                 Ok(parsed) => Ok(Box::pin(call.answer(parsed)).await),
-                Err(CallRefusal::InvalidArguments(refusal)) => Ok(call.refuse(&refusal)),
+                Err(CallRefusal::InvalidArguments(refusal)) => Ok(call.refuse_unread(&refusal)),
                 Err(CallRefusal::UnknownTool(error)) => Err(error),
             }
         };

@@ -31,6 +31,7 @@ pub(super) async fn drain(shared: &Shared, connections: &TaskTracker) {
         0 => {}
         statements => tracing::warn!(statements, "the outcome of some statements is not known"),
     }
+    shared.keep_limits().await;
     if !shared.state.drain().await {
         tracing::warn!("the state file could not be given everything that it should have");
     }

@@ -204,5 +204,8 @@ async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
     }
     let listener = Listener::bind(lock)?;
     let state = StateStore::open(&paths.state_dir).await;
-    Ok(Some((Shared::new(config, paths, endpoint, multiplexer, default_pool, state, process), listener)))
+    let shared = Shared::new(config, paths, endpoint, multiplexer, default_pool, state, process);
+    // Before the first call is let in.
+    shared.keep_limits().await;
+    Ok(Some((shared, listener)))
 }

@@ -42,6 +42,7 @@ pub(super) async fn keep_sessions(shared: &Shared) {
             swept_at = Instant::now();
         }
         shared.keeper.persist_changed(sweeps).await;
+        shared.keep_limits().await;
     }
 }
 

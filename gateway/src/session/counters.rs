@@ -19,6 +19,8 @@ pub struct Counters {
     pub errors: AtomicU64,
     /// Statements and tools that the profile refused.
     pub denials: AtomicU64,
+    /// Calls that a limit refused.
+    pub limited: AtomicU64,
 }
 
 impl From<Counts> for Counters {
@@ -30,6 +32,7 @@ impl From<Counts> for Counters {
             bytes: counts.bytes.into(),
             errors: counts.errors.into(),
             denials: AtomicU64::new(0),
+            limited: AtomicU64::new(0),
         }
     }
 }

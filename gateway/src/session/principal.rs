@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Session;
 use crate::config::FairBy;
+use crate::limits::ClientKey;
 use crate::state::is_generic_name;
 
 /// The characters of a session's id that tell a client without a name of its own from others.
@@ -30,6 +31,12 @@ impl Principal {
             name.to_owned()
         };
         Self { client: client.into(), profile: profile.into() }
+    }
+}
+
+impl From<Principal> for ClientKey {
+    fn from(principal: Principal) -> Self {
+        Self { client: principal.client, profile: principal.profile }
     }
 }
 

@@ -9,8 +9,8 @@ use sql_gate::{Class, ClassSet, NameRules, PatternError};
 
 use crate::backend::{Context, Wall};
 use crate::config::{
-    Config, FairBy, IsolationLevel, LEASE_IDLE, NameLists, PIN_IDLE, ProfileConfig, UnknownProfile,
-    ValidatorConfig,
+    ClientLimits, Config, FairBy, IsolationLevel, LEASE_IDLE, NameLists, PIN_IDLE, ProfileConfig,
+    UnknownProfile, ValidatorConfig,
 };
 
 /// A profile, as its sessions use it. Immutable: a change of the configuration counts from the next start on.
@@ -40,6 +40,8 @@ pub struct Profile {
     pub share: Terms,
     /// Whose sessions are one flow.
     pub fair_by: FairBy,
+    /// What one client may use over time.
+    pub limits: Arc<ClientLimits>,
     /// How long a session's last connection stays its favourite.
     pub lease_idle: Duration,
     /// How long a connection that a session holds for its state may be unused.
@@ -197,6 +199,7 @@ impl Profile {
             caps: ProfileCaps::of(config, settings),
             share: config.pool.allocator.strategy.terms(settings),
             fair_by: config.pool.allocator.fair_by,
+            limits: Arc::new(ClientLimits::of(&config.limits.usage, &settings.limits)),
             lease_idle: settings.lease_idle.unwrap_or(LEASE_IDLE),
             pin_idle: settings.pin_idle.unwrap_or(PIN_IDLE),
             require_agent_session: settings.require_agent_session,

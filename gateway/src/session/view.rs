@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Era, Session};
 use crate::backend::Context;
+use crate::limits::LimitView;
 
 /// Why a session has no profile yet.
 const OPEN: &str = "not decided yet: it depends on what the client calls itself, which it has not said";
@@ -68,6 +69,12 @@ pub struct SessionView {
     /// Statements and tools that its profile refused.
     #[serde(default)]
     pub denials: u64,
+    /// Calls that a limit refused.
+    #[serde(default)]
+    pub limited: u64,
+    /// The limits of its client, and what is used of them.
+    #[serde(default)]
+    pub limits: Vec<LimitView>,
     /// The name its user gave it.
     pub name: Option<String>,
     /// The context statements run in.
@@ -138,6 +145,8 @@ impl SessionView {
             statements: 0,
             pin: None,
             denials: counters.denials.load(Ordering::Relaxed),
+            limited: counters.limited.load(Ordering::Relaxed),
+            limits: Vec::new(),
             name: session.name.clone(),
             context: context.context,
             context_from: context.origin.name().to_owned(),

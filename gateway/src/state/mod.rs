@@ -25,6 +25,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod usage;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ use state_file::{Known, StateFile};
 use thread::Worker;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+pub use usage::UsageRecord;
 
 /// The file's name in the state folder.
 const FILE: &str = "state.db";

@@ -25,6 +25,7 @@ mod other_programs;
 mod pins;
 mod profiles;
 mod qualified_names;
+mod quotas;
 mod remembered;
 mod request_log;
 mod restart;

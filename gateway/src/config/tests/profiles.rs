@@ -30,6 +30,21 @@ requests_max = 2
 weight = 7
 priority = 4
 slots_max = 3
+requests_per_second = 1
+requests_burst = 2
+requests_per_minute = 3
+requests_per_hour = 4
+requests_per_day = 5
+queries_per_minute = 6
+queries_burst = 7
+queries_per_hour = 8
+queries_per_day = 9
+rows_per_day = 10
+bytes_per_day = 11
+backend_seconds_per_day = 12
+concurrent_max = 13
+sessions_per_client_max = 3
+result_bytes_in_flight_max = 2000000
 lease_idle_ms = 0
 pin_idle_ms = 500
 require_agent_session = true
@@ -48,6 +63,11 @@ fn every_key_is_read() {
     let profile = &config.profiles["zeta"];
     let text = |text: &str| Some(text.to_owned());
     let expected = ProfileConfig {
+        limits: ProfileLimits {
+            values: LimitValues::of(|limit| limit as u64 + 1),
+            sessions_max: 3,
+            result_bytes: Some(2_000_000),
+        },
         matches: vec![
             ProfileMatch { client: text("x"), folder: text("/home/ada/a/**"), ..ProfileMatch::default() },
             ProfileMatch { parent: text("p"), ..ProfileMatch::default() },

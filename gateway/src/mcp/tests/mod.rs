@@ -2,7 +2,7 @@
 
 mod contexts;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use rmcp::ErrorData;
@@ -46,6 +46,7 @@ async fn answer(
         killed: &cancel,
         progress: None,
         record: &record,
+        admission: OnceLock::new(),
     };
     match read(tool, &arguments) {
         Ok(parsed) => Ok(call.answer(parsed).await),
@@ -145,6 +146,7 @@ async fn a_write_that_another_run_has_begun_is_of_unknown_outcome() {
         killed: &cancel,
         progress: None,
         record: &record,
+        admission: OnceLock::new(),
     };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let again = async {
@@ -194,6 +196,7 @@ async fn a_query_with_an_id_is_fetched_by_the_next_gateway() {
         killed: &cancel,
         progress: None,
         record: &record,
+        admission: OnceLock::new(),
     };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let shut_down = async {
@@ -227,6 +230,7 @@ async fn a_cancelled_statement_stops_and_leaves_nothing_in_the_journal() {
         killed: &cancel,
         progress: None,
         record: &record,
+        admission: OnceLock::new(),
     };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let stop = async {

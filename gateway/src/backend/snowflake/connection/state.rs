@@ -98,6 +98,7 @@ fn end_of(done: &Result<Completion, BackendError>) -> End {
             ErrorKind::Statement
             | ErrorKind::NoContext
             | ErrorKind::Refused
+            | ErrorKind::LimitReached
             | ErrorKind::TimedOut
             | ErrorKind::Busy
             | ErrorKind::Exhausted

@@ -1,0 +1,64 @@
+//! A call before its limits: let in, or told which one is reached; what it has used, and what is nearly used up.
+
+use std::sync::atomic::Ordering;
+
+use rmcp::model::{CallToolResult, ContentBlock};
+
+use super::call::Call;
+use crate::backend::{BackendError, ErrorKind};
+use crate::limits::{CallKind, NearlyUsed, Refusal, Used};
+use crate::multiplexer::RunTimes;
+
+impl Call<'_> {
+    /// Lets the call in, or says which limit is reached. What an earlier gateway may have acted on was let in by that
+    /// one: it is not counted a second time, and its client, who was within the limits, is not refused.
+    pub(super) fn admit_call(&self, is_query: bool) -> Result<(), BackendError> {
+        let kind = match (self.facts.replayed, is_query) {
+            (true, _) => CallKind::Replayed,
+            (false, true) => CallKind::Query,
+            (false, false) => CallKind::Other,
+        };
+        let limits = &self.session.profile.limits;
+        match self.shared.limits.admit(|| self.session.principal().into(), limits, kind) {
+            Ok(admission) => {
+                if let Some(admission) = admission {
+                    // A call is let in once.
+                    let _ = self.admission.set(admission);
+                }
+                Ok(())
+            }
+            Err(refusal) => Err(self.limit_reached(&refusal)),
+        }
+    }
+
+    fn limit_reached(&self, refusal: &Refusal) -> BackendError {
+        self.session.counters.limited.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(
+            setting = refusal.setting(),
+            retry_s = refusal.retry_after().as_secs(),
+            "a call was refused by a limit"
+        );
+        let file = self.shared.paths.config_file.display().to_string();
+        BackendError::new(ErrorKind::LimitReached, refusal.message()).with_next_step(refusal.next_step(&file))
+    }
+
+    /// Counts how long a statement of the call ran, and the rows of its result.
+    pub(super) fn charge_run(&self, times: &RunTimes, rows: u64) {
+        if let Some(admission) = self.admission.get() {
+            admission.charge(Used { rows, bytes: 0, backend: times.ran.unwrap_or_default() });
+        }
+    }
+
+    /// Counts the text of the call's result; returns what its client is to be told of its limits.
+    pub(super) fn charge_result(&self, result: &CallToolResult) -> Vec<String> {
+        let Some(admission) = self.admission.get() else { return Vec::new() };
+        let texts = result.content.iter().filter_map(ContentBlock::as_text);
+        let bytes = texts.map(|text| text.text.len() as u64).sum();
+        admission.charge(Used { bytes, ..Used::default() });
+        let nearly_used = admission.take_nearly_used();
+        for limit in &nearly_used {
+            tracing::info!(setting = limit.setting(), "a limit is nearly reached");
+        }
+        nearly_used.iter().map(NearlyUsed::message).collect()
+    }
+}
