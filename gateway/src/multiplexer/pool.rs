@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{self, Timeouts};
+use fair_queue::Lane;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -98,10 +99,15 @@ impl Pool {
     /// # Errors
     /// The backend does not open one.
     pub async fn open_minimum(&self) -> Result<(), BackendError> {
-        let (claim, context) = (Terms::default().claim(&Arc::from(""), 0), Context::default());
+        let context = Context::default();
         let deadline = self.desk.deadline();
+        let config = &self.desk.config;
+        let lane_slots = config.allocator.lane_slots(config.connections_max);
         let mut opened = Vec::new();
-        for _ in 0..self.desk.config.connections_min {
+        for at in 0..config.connections_min {
+            // All slots may be needed: those of the lane come first, which nobody else uses yet.
+            let lane = if at < lane_slots { Lane::Interactive } else { Lane::Ordinary };
+            let claim = Terms { lane, ..Terms::default() }.claim(&Arc::from(""), 0);
             let wanted = Wanted { claim: &claim, context: &context };
             opened.push(self.desk.hand_out(&wanted, None, deadline).await?);
         }

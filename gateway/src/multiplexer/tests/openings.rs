@@ -98,3 +98,12 @@ async fn a_minimum_that_cannot_be_opened_is_an_error() {
     let pool = pool_with(&fake, PoolConfig { connections_min: 2, ..config(3) });
     assert_eq!(pool.open_minimum().await.unwrap_err().kind, ErrorKind::Unavailable);
 }
+
+#[tokio::test(start_paused = true)]
+async fn as_many_connections_are_kept_open_as_there_are_slots_where_the_lane_has_one_of_them() {
+    let fake = FakeBackend::new();
+    let pool = pool_with(&fake, PoolConfig { connections_min: 4, ..config(4) });
+    let start = Instant::now();
+    pool.open_minimum().await.unwrap();
+    assert_eq!((start.elapsed(), fake.open_connections()), (Duration::ZERO, 4));
+}
