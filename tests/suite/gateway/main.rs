@@ -1,5 +1,6 @@
 //! Shim and gateway with SQLite behind them: starting, what clients may send and get, restarts and ends.
 
+mod allocator;
 mod cannot_start;
 mod client_settings;
 mod commands;

@@ -3,6 +3,7 @@
 
 mod flights;
 mod idle;
+mod lane;
 mod leases;
 mod metadata;
 mod model;
