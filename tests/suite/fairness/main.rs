@@ -24,7 +24,7 @@ mod weights;
 
 use std::env;
 use std::fs;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use strategy::Strategy;
@@ -40,6 +40,11 @@ const SHORT: Duration = Duration::from_millis(1_500);
 
 /// One at a time: each wants all processors.
 static ONE: Mutex<()> = Mutex::new(());
+
+/// Waits until no other test of this program runs, whatever has become of it.
+fn alone() -> MutexGuard<'static, ()> {
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// How a scenario is run.
 pub(crate) struct Plan {
@@ -77,7 +82,7 @@ const SCENARIOS: &[Scenario] = &[
 
 #[test]
 fn measured() {
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let (plan, wanted) = (Plan::from_env(), env::var(WANTED).unwrap_or_default());
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load of this machine before: {}", load.trim());

@@ -66,6 +66,7 @@ fn cancel(client: &mut Client, id: &Value) {
 
 #[test]
 fn who_asks_for_little_passes_the_queue_of_who_asks_for_much() {
+    let _alone = crate::alone();
     let home = home_with("");
     let (mut hog, ids) = hog(&home, 6);
     let mut small = named(&home, "small");
@@ -88,6 +89,7 @@ fn who_asks_for_little_passes_the_queue_of_who_asks_for_much() {
 
 #[test]
 fn ten_windows_of_one_client_are_one_client() {
+    let _alone = crate::alone();
     let home = home_with("");
     let load = Load::start(
         &home,
@@ -108,6 +110,7 @@ fn ten_windows_of_one_client_are_one_client() {
 
 #[test]
 fn a_greater_weight_is_a_greater_share() {
+    let _alone = crate::alone();
     if !has_allocator() {
         return println!("not tested: these binaries have no weights");
     }
