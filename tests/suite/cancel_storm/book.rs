@@ -16,6 +16,8 @@ pub(crate) enum Ran {
     Once,
     /// It was cancelled, or answered as cancelled.
     AtMostOnce,
+    /// It was answered as stopped before anything took effect.
+    Never,
 }
 
 /// Of one client, or of all.
@@ -29,6 +31,8 @@ pub(crate) struct Book {
     pub(crate) crossed: u64,
     /// Of the answered: cancelled when the answer had been read.
     pub(crate) late: u64,
+    /// Answered as stopped by `snowgate kill`.
+    pub(crate) stopped: u64,
     /// Unanswered when their client left.
     pub(crate) left: u64,
     /// Unanswered when their shim was killed.
@@ -46,6 +50,7 @@ impl Book {
         self.cancelled += other.cancelled;
         self.crossed += other.crossed;
         self.late += other.late;
+        self.stopped += other.stopped;
         self.left += other.left;
         self.killed += other.killed;
         self.exits += other.exits;
@@ -76,6 +81,7 @@ impl Book {
             let is_right = match ran {
                 Ran::Once => count == 1,
                 Ran::AtMostOnce => count <= 1,
+                Ran::Never => count == 0,
             };
             if !is_right {
                 wrong.push(format!("{key} should have run {ran:?}, and is there {count} times"));
@@ -91,10 +97,11 @@ impl fmt::Display for Book {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} answered, {} of them cancelled too late; {} cancelled, {} of them crossed by their answer; {} unanswered as {} clients left, {} as \
+            "{} answered, {} of them cancelled too late, and {} stopped by `snowgate kill`; {} cancelled, {} of them crossed by their answer; {} unanswered as {} clients left, {} as \
              {} shims were killed; {} writes",
             self.answered,
             self.late,
+            self.stopped,
             self.cancelled,
             self.crossed,
             self.left,

@@ -22,6 +22,9 @@ const TO_CANCEL: u64 = 85;
 /// What an answer takes before the first one has come.
 const FIRST_GUESS: Duration = Duration::from_millis(10);
 
+/// What the answer to a call says that a person has stopped.
+const STOPPED: &str = "`snowgate kill`";
+
 /// How a client ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -190,21 +193,28 @@ impl<'a> Life<'a> {
 
     fn answered(&mut self, id: u64, pending: Pending, message: &Value) {
         let is_ok = message.get("error").is_none() && message["result"]["isError"] != true;
+        let is_stopped = !is_ok && message.to_string().contains(STOPPED);
         if pending.is_cancelled {
             self.book.crossed += 1;
         } else {
             self.book.answered += 1;
+            self.book.stopped += u64::from(is_stopped);
             self.times.learn(pending.kind, pending.sent.elapsed());
             if !self.has_ended && pending.cancel_at.is_some() && self.random.percent(50) {
                 // It comes too late, and changes nothing.
                 self.book.late += 1;
                 self.client.notify("notifications/cancelled", &json!({"requestId": id}));
             }
-            if !is_ok {
+            if !is_ok && !is_stopped {
                 self.book.violation(format!("{}: {id} failed: {message}", self.name));
             }
         }
-        self.note_write(pending.key, if is_ok { Ran::Once } else { Ran::AtMostOnce });
+        let ran = match (is_ok, is_stopped) {
+            (true, _) => Ran::Once,
+            (false, true) => Ran::Never,
+            (false, false) => Ran::AtMostOnce,
+        };
+        self.note_write(pending.key, ran);
     }
 
     fn note_write(&mut self, key: Option<String>, ran: Ran) {

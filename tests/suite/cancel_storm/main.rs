@@ -1,5 +1,6 @@
 //! Requests that are cancelled at random moments: while they wait, get a connection, run, or are about to be
-//! answered; by a cancel, by a client that leaves, and by the death of a shim. Afterwards nothing is left of them.
+//! answered; by a cancel, by a client that leaves, by the death of a shim, and by `snowgate kill`. Afterwards nothing is
+//! left of them.
 //!
 //! **No answer after a cancel:** behind each cancel the client sends a ping. The shim reads lines in order, so once
 //! the ping is answered, the shim has read the cancel, and from then on no answer to the cancelled request may
@@ -19,7 +20,7 @@ mod latency;
 mod life;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -59,6 +60,7 @@ fn storm(home: &Home, seed: u64, cancels: u64) -> Book {
     let left = AtomicU64::new(cancels);
     let mut book = Book::default();
     thread::scope(|scope| {
+        scope.spawn(|| kill_calls(home, &left, Random::branch(seed, CLIENTS)));
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
                 let (left, mut random) = (&left, Random::branch(seed, number));
@@ -77,6 +79,20 @@ fn storm(home: &Home, seed: u64, cancels: u64) -> Book {
         clients.into_iter().for_each(|client| book.add(client.join().expect("a client's end")));
     });
     book
+}
+
+/// Stops all calls of some session with `snowgate kill`, again each time a few more have been cancelled. (A gateway of an
+/// earlier build has no such command.)
+fn kill_calls(home: &Home, left: &AtomicU64, mut random: Random) {
+    let look = || left.load(Ordering::Relaxed);
+    while look() > 0 {
+        let before = look();
+        let sessions = home.sessions();
+        let id = random.pick(&sessions)["id"].as_str().expect("an id").to_owned();
+        // It may have ended meanwhile.
+        home.run(&["kill", &id]);
+        until("more is cancelled", || look() < before || before == 0);
+    }
 }
 
 /// What there is of the gateway once nothing runs.
