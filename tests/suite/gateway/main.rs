@@ -26,6 +26,7 @@ mod other_programs;
 mod pins;
 mod profiles;
 mod qualified_names;
+mod queue_over_restart;
 mod quotas;
 mod remembered;
 mod request_log;
