@@ -68,11 +68,11 @@ fn a_client_with_many_requests_is_behind_one_that_has_had_nothing() {
     let (mut hog, mut small) = (named(&home, "hog"), named(&home, "small"));
     let running: Vec<Value> = (0..12).map(|_| hog.send_endless_query()).collect();
     until_used(&home, 2, 10);
-    for turn in 0..5 {
+    for (turn, id) in (0..5).zip(&running) {
         let asked = small.send_query("select 7 as seven");
         until_used(&home, 2, 11 - turn);
         // One slot comes free each time, and the small one's wait ends, whatever else waits.
-        cancel(&mut hog, &running[turn as usize]);
+        cancel(&mut hog, id);
         assert!(tool_text(&small.answer(&asked)).contains('7'));
     }
     let flows = allocator(&home)["flows"].clone();
