@@ -20,10 +20,13 @@ pub(crate) enum Kind {
     Write,
     LongWrite,
     Metadata,
+    /// Makes state, so that the session has a connection of its own from then on.
+    Temporary,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [Self::Short, Self::Long, Self::Write, Self::LongWrite, Self::Metadata];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Short, Self::Long, Self::Write, Self::LongWrite, Self::Metadata, Self::Temporary];
 }
 
 /// A call, and the key of the row that it writes.
@@ -35,13 +38,15 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn draw(random: &mut Random) -> Self {
+    /// `makes_state`: whether it may be one that does.
+    pub(crate) fn draw(random: &mut Random, makes_state: bool) -> Self {
         let kind = random.weighted(&[
             (25, Kind::Short),
             (25, Kind::Long),
             (20, Kind::Write),
             (10, Kind::LongWrite),
             (20, Kind::Metadata),
+            (if makes_state { 10 } else { 0 }, Kind::Temporary),
         ]);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let key = format!("k{number}");
@@ -54,6 +59,7 @@ impl Call {
                 "insert into log with recursive n(i) as (select 1 union all select i + 1 from n limit {SHORT_ROWS}) \
                  select '{key}' from n where i = {SHORT_ROWS}"
             )),
+            Kind::Temporary => query(format!("create temp table t{number}(a)")),
             Kind::Metadata if random.percent(50) => ("list_tables", json!({})),
             Kind::Metadata => ("describe_table", json!({"table": "log"})),
         };

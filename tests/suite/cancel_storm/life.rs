@@ -19,6 +19,9 @@ const IN_FLIGHT_MAX: u64 = 5;
 /// Of a hundred requests so many are to be cancelled.
 const TO_CANCEL: u64 = 85;
 
+/// Of a hundred clients so many make state.
+const MAKES_STATE: u64 = 10;
+
 /// What an answer takes before the first one has come.
 const FIRST_GUESS: Duration = Duration::from_millis(10);
 
@@ -64,6 +67,8 @@ pub(crate) struct Life<'a> {
     random: &'a mut Random,
     book: &'a mut Book,
     name: String,
+    /// Whether it makes state, and so wants a connection of its own.
+    makes_state: bool,
     /// Nothing can be sent any more.
     has_ended: bool,
     /// Not answered, and not known to be silenced.
@@ -83,8 +88,10 @@ impl<'a> Life<'a> {
     ) -> Self {
         let mut client = home.client();
         client.initialize_as(name, "2025-11-25");
+        let makes_state = random.percent(MAKES_STATE);
         Self {
             client,
+            makes_state,
             random,
             book,
             name: name.to_owned(),
@@ -120,7 +127,7 @@ impl<'a> Life<'a> {
     }
 
     fn ask(&mut self) {
-        let call = Call::draw(self.random);
+        let call = Call::draw(self.random, self.makes_state);
         let id = self.client.send("tools/call", &call.params()).as_u64().expect("a number");
         let takes = self.times.0[&call.kind];
         // At once, at any moment up to well after the answer, or about when it is due.

@@ -41,13 +41,19 @@ const CLIENTS: u64 = 12;
 /// K.
 const CONNECTIONS: u64 = 4;
 
+/// Longer than anybody waits here.
+const WAIT_MS: u64 = 600_000;
+
 /// What the gateway may have more of afterwards: descriptors that SQLite or the state file have opened meanwhile,
 /// and memory that the allocator keeps.
 const DESCRIPTORS_GROWTH_MAX: usize = 4;
 const GROWTH_KB_MAX: u64 = 24 * 1024;
 
 fn config() -> String {
-    format!("read_only = false\n[pool]\nconnections_max = {CONNECTIONS}\nconnections_min = {CONNECTIONS}\n")
+    format!(
+        "read_only = false\n[pool]\nconnections_max = {CONNECTIONS}\nconnections_min = {CONNECTIONS}\n\
+         wait_timeout_ms = {WAIT_MS}\n"
+    )
 }
 
 /// A number of `snowgate status --json`.
