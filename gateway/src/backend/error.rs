@@ -47,12 +47,16 @@ pub struct BackendError {
     pub code: Option<String>,
     /// The backend's id for the query, where it has one.
     pub query_id: Option<String>,
+    /// Whether the backend certainly has not processed it, changes nothing if it does, and the cause may pass: the same
+    /// may be tried again.
+    pub may_retry: bool,
 }
 
 impl BackendError {
     /// A failure of `kind` that says `message`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), next_step: None, code: None, query_id: None }
+        let (message, next_step, code, query_id) = (message.into(), None, None, None);
+        Self { kind, message, next_step, code, query_id, may_retry: false }
     }
 
     /// The gateway shuts down, and the query `query_id` keeps running: the next gateway fetches its result.
@@ -83,6 +87,13 @@ impl BackendError {
     #[must_use]
     pub fn with_next_step(mut self, next_step: impl Into<String>) -> Self {
         self.next_step = Some(next_step.into());
+        self
+    }
+
+    /// The same failure, after which the same may be tried again if `may_retry`.
+    #[must_use]
+    pub fn with_retry(mut self, may_retry: bool) -> Self {
+        self.may_retry = may_retry;
         self
     }
 

@@ -1,7 +1,8 @@
 //! Backends: what runs statements.
 //!
 //! A [`Backend`] opens [`Connection`]s; a connection runs one [`Request`] at a time and fills a capped
-//! [`Collector`] (`traits`, `request`, `catalog`, `context`, `place`, `collector`, `log_in`, `error`). The [`Registry`] knows
+//! [`Collector`] (`traits`, `request`, `catalog`, `context`, `place`, `collector`, `log_in`, `error`), and reports whether its
+//! other end answers (`health`). The [`Registry`] knows
 //! the backends by the names of their connections and opens each when it is first used. None of them knows of
 //! sessions, clients or MCP: each request carries the context that it runs in and the [`WriteJournal`] to
 //! ask, and nothing of a request outlives its call.
@@ -12,6 +13,7 @@ mod context;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
+mod health;
 mod held;
 mod journal;
 mod log_in;
@@ -29,6 +31,7 @@ pub use catalog::{Catalog, Relation, RelationKind};
 pub use collector::{Caps, Cell, Collector, Cut, Flow, RowWriter};
 pub use context::{Context, SecondaryRoles};
 pub use error::{BackendError, ErrorKind};
+pub use health::{Health, HealthReports};
 pub use held::{HELD_NAMES_MAX, Held, OPEN_TRANSACTION, Ownership};
 pub use journal::WriteJournal;
 pub use log_in::{LogInError, LogInNeed, LogInRequest};

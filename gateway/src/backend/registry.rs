@@ -48,6 +48,22 @@ impl Registry {
         self.lock().remove(name);
     }
 
+    /// The names of all connections.
+    pub fn names(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// That there is no connection `name`, and which there are.
+    pub fn unknown(&self, name: &str) -> BackendError {
+        let connections = self.lock();
+        let names: Vec<&str> = connections.keys().map(String::as_str).collect();
+        let message = format!("no connection is named {name:?}");
+        BackendError::new(ErrorKind::Refused, message).with_next_step(match names.as_slice() {
+            [] => "define one in the config".to_owned(),
+            names => format!("use one of: {}", names.join(", ")),
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Definition>>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,16 +77,6 @@ impl Registry {
     pub async fn backend(&self, name: &str) -> Result<Arc<dyn Backend>, BackendError> {
         let definition = self.lock().get(name).cloned();
         Definition::backend(&definition.ok_or_else(|| self.unknown(name))?).await
-    }
-
-    fn unknown(&self, name: &str) -> BackendError {
-        let connections = self.lock();
-        let names: Vec<&str> = connections.keys().map(String::as_str).collect();
-        let message = format!("no connection is named {name:?}");
-        BackendError::new(ErrorKind::Refused, message).with_next_step(match names.as_slice() {
-            [] => "define one in the config".to_owned(),
-            names => format!("use one of: {}", names.join(", ")),
-        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sql_gate::Dialect;
 
 use super::{
-    BackendError, Completion, Context, ErrorKind, Held, LogInError, LogInNeed, LogInRequest, Request,
+    BackendError, Completion, Context, ErrorKind, Health, Held, LogInError, LogInNeed, LogInRequest, Request,
 };
 
 /// A boxed future: what lets [`Backend`] and [`Connection`] be trait objects.
@@ -95,6 +95,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Its state, for `status`.
     fn status(&self) -> BackendStatus {
         BackendStatus::default()
+    }
+
+    /// From here on it reports to `health` whether its other end answers.
+    fn report_to(&self, health: Arc<dyn Health>) {
+        let _ = health;
     }
 
     /// Logs in because somebody asks for it, whatever was refused before.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use snowgate_link::endpoint::Endpoint;
 
+use super::breaker::NoConnection;
 use super::control::{InvalidConfig, print_json};
 use super::kill::NoTarget;
 use super::login::NotLoggedIn;
@@ -122,5 +123,6 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
         return exit::USAGE;
     }
     let not_logged_in = error.downcast_ref::<NotLoggedIn>().map(NotLoggedIn::exit_code);
-    if is_config { exit::CONFIG } else { not_logged_in.unwrap_or(exit::INTERNAL) }
+    let no_connection = error.is::<NoConnection>().then_some(exit::USAGE);
+    if is_config { exit::CONFIG } else { not_logged_in.or(no_connection).unwrap_or(exit::INTERNAL) }
 }

@@ -4,6 +4,7 @@
 //! why and what to do, without a backtrace; with `--json`, they are results too.
 
 mod allocator_text;
+mod breaker;
 mod completions;
 mod config;
 mod control;
@@ -55,6 +56,7 @@ Examples:
   snowgate restart                                after an upgrade, or a change of the config
   snowgate login                                  log in again now; --passcode asks for a code of your phone
   snowgate kill 0a1b2c3d:17                       stop call 17 of that session; without :17, all it has sent
+  snowgate breaker reset NAME                     send requests on a connection again
   snowgate config check                           is the configuration valid?
   snowgate config explain --client NAME           which profile does a client get, and what may it do?
   snowgate completions bash > ~/.local/share/bash-completion/completions/snowgate
@@ -102,6 +104,7 @@ impl Cli {
             Command::Login(args) => args.output.json,
             Command::Kill(args) => args.output.json,
             Command::Quota(args) => args.json,
+            Command::Breaker(args) => args.json,
             Command::Config(ConfigCommand::Explain(args)) => args.output.json,
             _ => false,
         }
@@ -123,6 +126,8 @@ pub(crate) enum Command {
     Login(LoginArgs),
     /// Show what clients have used of their limits, or forget it (`quota reset [CLIENT]`)
     Quota(quota::QuotaArgs),
+    /// Show the circuit breakers of the connections; open or close one by hand
+    Breaker(breaker::BreakerArgs),
     /// Stop the running gateway; waits up to drain_timeout_ms for statements, and ends one that hangs
     Stop,
     /// Restart the running gateway with the installed version; clients stay connected
@@ -222,6 +227,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Kill(args) => kill::kill(cli, args),
         Command::Login(args) => login::login(cli, args),
         Command::Quota(args) => quota::quota(cli, args),
+        Command::Breaker(args) => breaker::breaker(cli, args),
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
         Command::Demo(args) => demo::run(args),
@@ -267,6 +273,12 @@ mod tests {
             "quota --json",
             "quota reset",
             "quota reset claude-code --json",
+            "breaker",
+            "breaker --json",
+            "breaker status --json",
+            "breaker open sqlite",
+            "breaker close sqlite --json",
+            "breaker reset sqlite",
             "stop",
             "restart",
             "demo",

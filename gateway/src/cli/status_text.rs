@@ -2,7 +2,7 @@
 
 use super::allocator_text;
 use super::control::duration;
-use crate::multiplexer::{ClosedCounts, MetadataCounters};
+use crate::multiplexer::{BreakerState, BreakerView, ClosedCounts, MetadataCounters};
 use crate::observe::{ConnectionView, StatusView};
 use crate::shared::ClientBackendView;
 use crate::validator::ValidatorView;
@@ -28,10 +28,14 @@ pub(super) fn status_text(status: &StatusView) -> String {
         status.sessions.to_string(),
         &[status.limit_problem.as_deref(), status.settings_problem.as_deref()],
     );
-    let more = [&status.backend_target, &status.backend_wall, &status.backend_problem];
+    let default = status.connections.iter().find(|connection| connection.is_default);
+    let breaker = default.and_then(|connection| breaker_text(&connection.breaker));
+    let more = [&status.backend_target, &status.backend_wall, &breaker, &status.backend_problem];
     line("backend", backend(status), &more.map(|more| more.as_deref()));
     for other in status.connections.iter().filter(|connection| !connection.is_default) {
-        line("connection", connection(other), &[other.target.as_deref(), other.problem.as_deref()]);
+        let breaker = breaker_text(&other.breaker);
+        let more = [&other.target, &breaker, &other.problem].map(|more| more.as_deref());
+        line("connection", connection(other), &more);
     }
     let shares = allocator_text::lines(&status.allocator);
     if let [first, more @ ..] = shares.as_slice() {
@@ -77,6 +81,30 @@ fn backend(status: &StatusView) -> String {
 fn connection(connection: &ConnectionView) -> String {
     let ConnectionView { name, kind, open, idle, max, waiting, .. } = connection;
     format!("{name} ({kind}), {open} of {max} connections open, {idle} idle, {waiting} requests waiting")
+}
+
+/// A circuit breaker that has something to tell.
+fn breaker_text(breaker: &BreakerView) -> Option<String> {
+    let is_quiet = breaker.state == BreakerState::Closed && breaker.failures == 0 && breaker.opened == 0;
+    (!is_quiet).then(|| format!("breaker {}", breaker_state(breaker)))
+}
+
+/// How a circuit breaker is, without its last error.
+pub(super) fn breaker_state(breaker: &BreakerView) -> String {
+    let BreakerView { failures, failures_max, waiting, opened, probes, refused, .. } = *breaker;
+    let window = duration(breaker.window_ms);
+    let mut parts = vec![format!("{} for {}", breaker.state.name(), duration(breaker.since_ms))];
+    parts.extend(breaker.next_probe_ms.map(|ms| match ms {
+        0 => "the next request tries".to_owned(),
+        ms => format!("tried again in {}", duration(ms)),
+    }));
+    let of = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    parts.push(format!("{failures} of {failures_max} failures in {window}"));
+    parts.extend(of(waiting as u64, "waiting"));
+    parts.extend(of(opened, "times opened"));
+    parts.extend(of(probes, "probes"));
+    parts.extend(of(refused, "requests refused"));
+    parts.join(", ")
 }
 
 /// How well connections are shared.

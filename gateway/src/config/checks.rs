@@ -3,27 +3,36 @@
 use std::path::Path;
 
 use super::error::{ConfigError, Warning};
-use super::keys::{BACKEND_KIND, CONNECTIONS_MAX, CONNECTIONS_MIN, DATABASES, SQLITE_FOLDER};
+use super::keys::{
+    BACKEND_KIND, BREAKER_RECOVERY, BREAKER_RECOVERY_MAX, CONNECTIONS_MAX, CONNECTIONS_MIN, DATABASES, Key,
+    SQLITE_FOLDER,
+};
 use super::kind::Value;
 use super::settings::{Origin, Settings};
 
-/// Adjusts defaults to the values that are set and returns an error if two set values conflict. `file` is the
-/// config file that origins refer to.
-pub(super) fn run(settings: &mut Settings, file: &Path) -> Option<ConfigError> {
-    let (min, max) = (settings.integer(&CONNECTIONS_MIN), settings.integer(&CONNECTIONS_MAX));
-    if min <= max {
+/// Adjusts defaults to the values that are set and returns an error for each two set values that conflict. `file` is
+/// the config file that origins refer to.
+pub(super) fn run(settings: &mut Settings, file: &Path) -> Vec<ConfigError> {
+    let pairs = [(CONNECTIONS_MIN, CONNECTIONS_MAX), (BREAKER_RECOVERY, BREAKER_RECOVERY_MAX)];
+    pairs.iter().filter_map(|(low, high)| at_most(settings, low, high, file)).collect()
+}
+
+/// The value of `low` is at most that of `high`; a default is lowered to that.
+fn at_most(settings: &mut Settings, low: &Key, high: &Key, file: &Path) -> Option<ConfigError> {
+    let (value, max) = (settings.integer(low), settings.integer(high));
+    if value <= max {
         return None;
     }
-    if settings.get(&CONNECTIONS_MIN).origin == Origin::Default {
-        settings.set(&CONNECTIONS_MIN, Value::Integer(max), Origin::Default);
+    if settings.get(low).origin == Origin::Default {
+        settings.set(low, Value::Integer(max), Origin::Default);
         return None;
     }
-    let limit = &settings.get(&CONNECTIONS_MAX).origin;
+    let limit = &settings.get(high).origin;
     Some(ConfigError {
-        place: settings.place(&CONNECTIONS_MIN, file),
-        key: Some(CONNECTIONS_MIN.path.to_owned()),
-        message: format!("expected at most {} = {max} ({limit}), got {min}", CONNECTIONS_MAX.path),
-        hint: Some(format!("lower it, or raise {}", CONNECTIONS_MAX.path)),
+        place: settings.place(low, file),
+        key: Some(low.path.to_owned()),
+        message: format!("expected at most {} = {max} ({limit}), got {value}", high.path),
+        hint: Some(format!("lower it, or raise {}", high.path)),
     })
 }
 

@@ -69,6 +69,11 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "pool", doc: "The connections shared by all sessions." },
     Section { name: "allocator", doc: "Who gets the next connection, where several clients wait." },
     Section {
+        name: "breaker",
+        doc: "The circuit breaker of each connection: while its backend does not answer, requests are refused at once, and\n\
+              a few try whether it is back ([Faults](faults.md)).",
+    },
+    Section {
         name: "limits",
         doc: "Limits on the cost and result of one statement; and on what a client, and all clients together, may use: 0 is no\n\
               limit. `docs/limits.md` says how they count.",
@@ -272,6 +277,20 @@ keys! {
     /// Milliseconds that a request waits for a connection before it is refused.
     MAX_WAIT = allocator.max_wait_ms: Kind::integer(1, 3_600_000), default Fallback::Integer(300_000);
 
+    /// Failed attempts in a row that open the breaker: attempts to reach the backend, never a statement's own error. A
+    /// request to Snowflake is attempted 5 times before it fails, and counts as 5.
+    BREAKER_FAILURES = breaker.failures: Kind::integer(1, 1_000), default Fallback::Integer(5);
+    /// Milliseconds within which they count.
+    BREAKER_WINDOW = breaker.window_ms: Kind::integer(1_000, 3_600_000), default Fallback::Integer(60_000);
+    /// Milliseconds after which the backend is tried again for the first time. The pause doubles with each try that
+    /// fails, and is shortened by up to half at random. If it is not set, it is lowered to
+    /// `breaker.recovery_max_ms` where needed.
+    BREAKER_RECOVERY = breaker.recovery_ms: Kind::integer(10, 10_000), default Fallback::Integer(1_000);
+    /// The longest pause between two tries, in milliseconds.
+    BREAKER_RECOVERY_MAX = breaker.recovery_max_ms: Kind::integer(10, 15_000), default Fallback::Integer(10_000);
+    /// Requests that try at once.
+    BREAKER_PROBES = breaker.probes: Kind::integer(1, 16), default Fallback::Integer(1);
+
     /// The most rows in one result, even if the client asks for more.
     ROWS_MAX = limits.rows_max: Kind::integer(1, 1_000_000), default Fallback::Integer(10_000), narrows AtMost;
     /// The most bytes of one result: rows and column names as they are written, notes not counted. Most clients pass 12 to 100 KB of a result on to the model and
@@ -408,6 +427,7 @@ mod tests {
             include_str!("sections.rs"),
             include_str!("allocator.rs"),
             include_str!("limits.rs"),
+            include_str!("breaker.rs"),
             include_str!("snowflake/mod.rs")
         );
         let words: Vec<_> = sources.split_whitespace().filter(|word| *word != "///").collect();

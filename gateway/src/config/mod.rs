@@ -11,6 +11,7 @@
 
 mod allocator;
 mod backend_kind;
+mod breaker;
 mod checks;
 mod client_settings;
 mod connections;
@@ -48,6 +49,7 @@ mod unexpanded;
 mod words;
 
 pub use allocator::{AllocatorConfig, FairBy, PRIORITY, Strategy};
+pub use breaker::BreakerConfig;
 pub use client_settings::{SettingsDifference, settings_among};
 pub use connections::ConnectionConfig;
 pub use environment::{Environment, ProcessEnvironment};

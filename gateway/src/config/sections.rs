@@ -10,6 +10,7 @@ use tracing::Level;
 
 use super::Paths;
 use super::allocator::AllocatorConfig;
+use super::breaker::BreakerConfig;
 use super::keys;
 use super::keys::Key;
 use super::kind::Value;
@@ -105,6 +106,8 @@ pub struct PoolConfig {
     pub metadata_cache: Option<Duration>,
     /// Who gets the next connection.
     pub allocator: AllocatorConfig,
+    /// When its requests are held back.
+    pub breaker: BreakerConfig,
 }
 
 /// `[limits]`: limits on the cost and result of one statement, and on what clients use.
@@ -310,6 +313,7 @@ impl PoolConfig {
                 .find(&keys::METADATA_CACHE)
                 .map(|_| milliseconds(settings, &keys::METADATA_CACHE)),
             allocator: AllocatorConfig::from_settings(settings),
+            breaker: BreakerConfig::from_settings(settings),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The control connection: what `snowgate status`, `sessions`, `quota`, `login`, `stop` and `restart` ask, over
+//! The control connection: what `snowgate status`, `sessions`, `quota`, `login`, `breaker`, `stop` and `restart` ask, over
 //! the same socket.
 
 use std::io::{Read, Write};
@@ -13,6 +13,7 @@ use snowgate_link::start::{Attempt, StartError, connect};
 use snowgate_link::{BUILD, credit::Window, hello::PROTO};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::breaker::{BreakerAction, BreakersView, breakers, set};
 use super::kill::{KillView, kill};
 use super::log_in::{LogInView, Passcode, log_in};
 use crate::config::{Config, ProcessEnvironment};
@@ -57,6 +58,15 @@ pub enum Command {
         /// The number of the one call to stop; `None`: all.
         request: Option<u64>,
     },
+    /// How are the circuit breakers?
+    Breakers,
+    /// Open or close one by hand, or give it back.
+    SetBreaker {
+        /// The name of its connection.
+        connection: String,
+        /// What is to become of it.
+        action: BreakerAction,
+    },
     /// Log in to the backend now.
     LogIn {
         /// A code of the user's authenticator app.
@@ -91,6 +101,8 @@ pub enum Reply {
         /// Clients whose use was forgotten.
         clients: usize,
     },
+    /// To [`Command::Breakers`] and [`Command::SetBreaker`].
+    Breakers(Box<BreakersView>),
     /// To [`Command::LogIn`].
     LogIn(Box<LogInView>),
 }
@@ -167,6 +179,11 @@ async fn answer(shared: &Shared, command: &Command) -> Reply {
             shared.keep_limits().await;
             Reply::QuotaReset { clients }
         }
+        Command::Breakers => Reply::Breakers(Box::new(breakers(shared))),
+        Command::SetBreaker { connection, action } => match set(shared, connection, *action).await {
+            Ok(view) => Reply::Breakers(Box::new(view)),
+            Err(why) => Reply::Refused(why),
+        },
     }
 }
 

@@ -4,8 +4,9 @@
 //! their sessions at once. `channel` holds a session's
 //! requests and the writing side, `outbox` what waits to be written, `pins` which lines the shim keeps for
 //! the next gateway, `lines` messages as text; `transport` reads (a `stream`), and carries messages between the
-//! intake and `rmcp`. `control` answers `status`, `sessions`, `login` (`log_in`), `stop` and `restart`.
+//! intake and `rmcp`. `control` answers `status`, `sessions`, `login` (`log_in`), `breaker`, `stop` and `restart`.
 
+mod breaker;
 mod channel;
 mod client_settings;
 mod connection;
@@ -29,6 +30,7 @@ mod stream;
 mod tests;
 mod transport;
 
+pub use breaker::{BreakerAction, BreakersView};
 pub use connection::serve_connection;
 pub use control::{Command, Reply, ask};
 pub use hellos::Hellos;

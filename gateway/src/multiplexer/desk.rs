@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use backon::Retryable as _;
 use deadpool::managed::{self, Object, PoolError, TimeoutType};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
@@ -14,13 +15,15 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::board::Board;
+use super::breaker::{Breaker, Visit};
 use super::choice::{Favourite, Idle};
 use super::errors;
 use super::manager::{Manager, OpenConnection};
+use super::retries::retries;
 use super::stop::{CHECK_TIMEOUT, RESET_TIMEOUT};
 use super::views::CloseReason;
 use crate::allocator::{Allocator, Claim, Refusal, Ticket, UnclaimedSlot};
-use crate::backend::{BackendError, Context, ErrorKind};
+use crate::backend::{BackendError, Context, ErrorKind, Health as _};
 use crate::config::PoolConfig;
 
 /// How long no further connection is opened ahead of need after that failed.
@@ -34,6 +37,7 @@ pub(super) struct Desk {
     /// Who may have one to itself: all but those of the lane, and one more.
     pub(super) rooms: Arc<Allocator>,
     pub(super) config: PoolConfig,
+    pub(super) breaker: Arc<Breaker>,
     /// Whether a connection may be opened that no request needs: not where that may ask a person to log in.
     grows: bool,
     /// Wakes the upkeep.
@@ -46,6 +50,7 @@ pub(super) struct Desk {
 pub(super) struct Wanted<'a> {
     pub(super) claim: &'a Claim,
     pub(super) context: &'a Context,
+    pub(super) visit: Visit,
 }
 
 /// A connection for a request, its slot, and the use that began.
@@ -61,12 +66,14 @@ impl Desk {
     pub(super) fn new(
         opener: managed::Pool<Manager>,
         config: PoolConfig,
+        breaker: Arc<Breaker>,
         grows: bool,
         wake: Arc<Notify>,
     ) -> Self {
         let slots = Allocator::new(config.connections_max, true, &config.allocator);
         let rooms = Allocator::new(rooms_in(&config, config.connections_max), false, &config.allocator);
-        Self { board: Mutex::default(), opener, slots, rooms, config, grows, wake, tasks: TaskTracker::new() }
+        let (board, tasks) = (Mutex::default(), TaskTracker::new());
+        Self { board, opener, slots, rooms, config, breaker, grows, wake, tasks }
     }
 
     /// What is known now. Never held over an await, nor while a connection is closed.
@@ -74,9 +81,9 @@ impl Desk {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When a request that comes now has waited for as long as it may.
-    pub(super) fn deadline(&self) -> Instant {
-        Instant::now() + self.slots.max_wait()
+    /// The way of a request that comes now; `fetches`: what it asks for has run.
+    pub(super) fn visit(&self, fetches: bool) -> Visit {
+        Visit::new(self.slots.max_wait(), fetches)
     }
 
     /// Waits until `deadline` for a slot (the one of `ticket`, where that waits already), and returns it with the best
@@ -120,7 +127,7 @@ impl Desk {
             if let Some((connection, context)) = self.take_idle(wanted).await {
                 return Ok((connection, context, true));
             }
-            match self.open().await {
+            match self.open(wanted.visit).await {
                 Ok(connection) => {
                     let context = connection.context();
                     return Ok((connection, context, false));
@@ -144,7 +151,9 @@ impl Desk {
         if ticket.granted(deadline).await {
             Ok(())
         } else {
-            Err(errors::waited_long(ticket.queue_place(), self.slots.max_wait(), self.slots.slots()))
+            let waited = self.slots.max_wait();
+            let error = errors::waited_long(ticket.queue_place(), waited, self.slots.slots());
+            Err(self.breaker.explain(error, waited))
         }
     }
 
@@ -202,11 +211,26 @@ impl Desk {
     }
 
     /// Opens a connection; the caller has a slot for it.
-    pub(super) async fn open(&self) -> Result<OpenConnection, BackendError> {
+    pub(super) async fn open(&self, visit: Visit) -> Result<OpenConnection, BackendError> {
+        let opening = || self.open_once(visit);
+        let pauses = retries(visit.deadline);
+        // Who fetches goes on as long as it may: the breaker says when.
+        let pauses = if visit.fetches { pauses.without_max_times() } else { pauses };
+        let is_worth_it =
+            |error: &BackendError| error.may_retry && (visit.fetches || self.breaker.is_closed());
+        opening.retry(pauses).when(is_worth_it).await
+    }
+
+    async fn open_once(&self, visit: Visit) -> Result<OpenConnection, BackendError> {
+        let _pass = self.breaker.pass(visit).await?;
         let object: Object<Manager> = self.opener.get().await.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(TimeoutType::Wait) => self.all_busy(),
-            PoolError::Timeout(TimeoutType::Create) => errors::connect_timed_out(),
+            PoolError::Timeout(TimeoutType::Create) => {
+                let error = errors::connect_timed_out();
+                self.breaker.failed(error.clone(), 1);
+                error
+            }
             other => BackendError::new(ErrorKind::Unavailable, format!("cannot get a connection: {other}")),
         })?;
         self.board().counters.opened += 1;
@@ -219,7 +243,7 @@ impl Desk {
         let Some(slot) = self.may_grow() else { return };
         let desk = Arc::clone(self);
         let growing = async move {
-            let opened = desk.open().await;
+            let opened = desk.open(Visit::new(Duration::ZERO, false)).await;
             let failed = opened.is_err();
             match opened {
                 Ok(connection) => {
@@ -355,7 +379,8 @@ impl Desk {
     }
 
     pub(super) fn all_busy(&self) -> BackendError {
-        errors::all_busy(self.slots.slots(), self.slots.max_wait())
+        let waited = self.slots.max_wait();
+        self.breaker.explain(errors::all_busy(self.slots.slots(), waited), waited)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
 use crate::allocator::{QueuePlace, Refusal};
-use crate::backend::{BackendError, ErrorKind, Held};
+use crate::backend::{BackendError, ErrorKind, Held, Request};
 use crate::config::PoolConfig;
 
 /// No connection came free in time.
@@ -216,4 +216,12 @@ pub(super) fn left_shared_run() -> BackendError {
         ErrorKind::Cancelled,
         "the request was cancelled; the same statement goes on for other sessions that asked for it",
     )
+}
+
+/// The error of a request that got no connection; what an earlier gateway ran for it may have taken effect.
+pub(super) fn unfetched(error: BackendError, request: &Request) -> BackendError {
+    match &request.earlier {
+        Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
+        _ => error,
+    }
 }

@@ -4,10 +4,12 @@
 //! on the one that its session has to itself (`owned_run`); the same read of several sessions may run once
 //! (`flights`), and answers about the catalog are kept for a while (`metadata`). `desk` hands connections out and takes
 //! them back, `choice` says which, `board` knows where each is, the allocator says who may have one, `manager` opens
-//! them for `deadpool`, and `upkeep` looks after what is idle. The [`Multiplexer`] is
-//! what is above all pools: one for each connection of the config, opened when first used.
+//! them for `deadpool`, and `upkeep` looks after what is idle. The `breaker` holds requests back while the backend does
+//! not answer. The [`Multiplexer`] is what is above all pools: one for each connection of the config, opened when first
+//! used.
 
 mod board;
+mod breaker;
 mod choice;
 mod desk;
 mod errors;
@@ -16,6 +18,7 @@ mod manager;
 mod metadata;
 mod owned_run;
 mod pool;
+mod retries;
 mod running;
 mod shared_run;
 mod stop;
@@ -26,11 +29,14 @@ mod views;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use breaker::Breaker;
+pub(crate) use breaker::Force;
+pub use breaker::{BreakerState, BreakerView};
 pub(crate) use errors::stopped_while_waiting;
 use metadata::MetadataCache;
 pub use metadata::MetadataCounters;
 pub use pool::{Pool, PoolStatus};
-pub use shared_run::RunTimes;
+pub use running::RunTimes;
 pub use stop::StopReason;
 pub use terms::Terms;
 use tokio::sync::Notify;
@@ -52,6 +58,9 @@ pub struct Multiplexer {
     defined: Mutex<BTreeMap<String, Defined>>,
     /// What is known of catalogs, by the kind of their backends.
     metadata: Mutex<BTreeMap<&'static str, Arc<MetadataCache>>>,
+    /// What somebody has set of circuit breakers, by the name of their connection: also of one that is not in use.
+    /// Locked inside `pools` only.
+    forced: Mutex<BTreeMap<String, Force>>,
     /// Wakes [`Multiplexer::look_after`]: something is due earlier, or there is another pool.
     wake: Arc<Notify>,
 }
@@ -68,14 +77,8 @@ impl Multiplexer {
     /// A multiplexer over the connections in `registry`; nothing is opened yet. `config` applies to each pool
     /// by itself.
     pub fn new(registry: Registry, config: PoolConfig) -> Self {
-        Self {
-            registry,
-            config,
-            pools: Mutex::default(),
-            defined: Mutex::default(),
-            metadata: Mutex::default(),
-            wake: Arc::default(),
-        }
+        let (pools, defined, metadata, forced, wake) = Default::default();
+        Self { registry, config, pools, defined, metadata, forced, wake }
     }
 
     /// The pool of `connection`. The first user opens its backend, which may take as long as the files behind
@@ -95,7 +98,11 @@ impl Multiplexer {
         let metadata = self.metadata_of(backend.kind());
         let mut pools = self.lock();
         let pool = pools.entry(connection.to_owned()).or_insert_with(|| {
-            Arc::new(Pool::new(connection, place, backend, config, &metadata, &self.wake))
+            let pool = Pool::new(connection, place, backend, config, &metadata, &self.wake);
+            if let Some(force) = self.forced().get(connection) {
+                pool.force_breaker(Some(*force));
+            }
+            Arc::new(pool)
         });
         self.wake.notify_one();
         Ok(Arc::clone(pool))
@@ -118,6 +125,7 @@ impl Multiplexer {
     pub fn remove(&self, name: &str) {
         self.registry.remove(name);
         self.defined().remove(name);
+        self.forced().remove(name);
         let removed = self.lock().remove(name);
         if let Some(pool) = removed {
             self.metadata_of(pool.backend().kind()).clear();
@@ -137,6 +145,43 @@ impl Multiplexer {
             .values()
             .map(|cache| cache.counters())
             .fold(MetadataCounters::default(), MetadataCounters::plus)
+    }
+
+    /// Opens or closes the circuit breaker of `connection` by hand, or gives it back (`None`).
+    ///
+    /// # Errors
+    /// There is no such connection.
+    pub(crate) fn force_breaker(&self, connection: &str, force: Option<Force>) -> Result<(), BackendError> {
+        if !self.registry.names().iter().any(|name| name == connection) {
+            return Err(self.registry.unknown(connection));
+        }
+        let pools = self.lock();
+        match force {
+            Some(force) => self.forced().insert(connection.to_owned(), force),
+            None => self.forced().remove(connection),
+        };
+        if let Some(pool) = pools.get(connection) {
+            pool.force_breaker(force);
+        }
+        Ok(())
+    }
+
+    /// The circuit breakers of all connections, those that are not in use among them.
+    pub fn breakers(&self) -> Vec<BreakerView> {
+        let pools = self.lock();
+        let view = |name: String| match pools.get(&name) {
+            Some(pool) => pool.breaker(),
+            None => {
+                let defined = self.defined().get(&name).map(|defined| defined.config.breaker.clone());
+                let config = defined.unwrap_or_else(|| self.config.breaker.clone());
+                Breaker::unused(&name, config, self.forced().get(&name).copied())
+            }
+        };
+        self.registry.names().into_iter().map(view).collect()
+    }
+
+    fn forced(&self) -> MutexGuard<'_, BTreeMap<String, Force>> {
+        self.forced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn defined(&self) -> MutexGuard<'_, BTreeMap<String, Defined>> {

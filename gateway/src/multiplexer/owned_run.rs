@@ -20,10 +20,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::board::{Own, OwnConnection, OwnTerms, OwnUse};
+use super::breaker::Visit;
 use super::choice::Favourite;
 use super::desk::{Desk, Wanted, rooms_in};
 use super::errors::{self, Loss};
-use super::running::{self, Ended};
+use super::running::{self, Ended, RunTimes};
 use super::stop::StopReason;
 use super::terms::Terms;
 use super::views::CloseReason;
@@ -126,6 +127,7 @@ impl Turn {
         mut self,
         request: &Request,
         terms: &Terms,
+        visit: Visit,
     ) -> Result<Prepared, BackendError> {
         let turn = {
             let board = self.desk.board();
@@ -160,7 +162,7 @@ impl Turn {
         };
         let own = match own {
             Some(own) => own,
-            None if needs_own => self.take_connection(request, terms).await?,
+            None if needs_own => self.take_connection(request, terms, visit).await?,
             None => return Ok(Prepared::Unneeded(Arc::clone(&self.session))),
         };
         let (desk, session) = (Arc::clone(&self.desk), Arc::clone(&self.session));
@@ -172,12 +174,13 @@ impl Turn {
         &self,
         request: &Request,
         terms: &Terms,
+        visit: Visit,
     ) -> Result<Box<OwnConnection>, BackendError> {
         let desk = &self.desk;
         let claim = Claim { lane: Lane::Ordinary, ..terms.claim(&self.session, request.origin.number) };
         let began = Instant::now();
         let mut room = desk.room(&claim, began + desk.config.wait_timeout).await?;
-        let wanted = Wanted { claim: &claim, context: &request.context };
+        let wanted = Wanted { claim: &claim, context: &request.context, visit };
         let mut handed = desk.hand_out(&wanted, None, began + desk.slots.max_wait()).await?;
         room.set_held_for_long();
         handed.slot.set_held_for_long();
@@ -207,12 +210,15 @@ impl OwnLease {
     pub(super) async fn run(
         mut self,
         mut request: Request,
+        visit: Visit,
         stop: Pin<&mut impl Future<Output = StopReason>>,
+        times: &mut RunTimes,
     ) -> Result<Completion, BackendError> {
         request.ownership = Ownership::Owned;
         let context = request.context.clone();
         let Some(own) = &mut self.own else { return Err(errors::cancelled()) };
-        let Ended { mut result, goes_on } = running::run(&mut own.connection, request, stop).await;
+        let Ended { mut result, goes_on } =
+            running::run(&self.desk, &mut own.connection, request, visit, stop, times).await;
         let Some(mut own) = self.own.take() else { return result };
         let held = own.connection.held();
         if let Err(error) = &mut result

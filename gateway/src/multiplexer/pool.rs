@@ -12,18 +12,20 @@ use fair_queue::Lane;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+use super::breaker::{Breaker, BreakerView, Force};
 use super::desk::{Desk, Wanted};
-use super::errors;
+use super::errors::{self, unfetched};
 use super::flights::{FlightKey, Flights, Passenger};
 use super::manager::Manager;
 use super::metadata::{MetadataCache, MetadataReads};
 use super::owned_run::{self, Prepared, Route, Turn};
-use super::shared_run::{self, RunTimes, unfetched};
+use super::running::RunTimes;
+use super::shared_run;
 use super::stop::{CONNECT_TIMEOUT, RESET_TIMEOUT, STOP_TIMEOUT, StopReason};
 use super::terms::Terms;
 use super::views::{CloseReason, LeaseView, PinView, PoolCounters, SessionUse};
 use crate::allocator::AllocatorView;
-use crate::backend::{Backend, BackendError, Completion, Context, Held, Place, Request};
+use crate::backend::{Backend, BackendError, Completion, Context, Health, Held, Place, Request};
 use crate::config::{IsolationLevel, PoolConfig};
 
 /// How much longer than one reset a pool waits at its end for all that is being reset.
@@ -80,7 +82,9 @@ impl Pool {
             })
             .build()
             .expect("a runtime is given");
-        let desk = Arc::new(Desk::new(opener, config, backend.connects_early(), Arc::clone(wake)));
+        let breaker = Arc::new(Breaker::new(name, config.breaker.clone()));
+        backend.report_to(Arc::clone(&breaker) as Arc<dyn Health>);
+        let desk = Arc::new(Desk::new(opener, config, breaker, backend.connects_early(), Arc::clone(wake)));
         Self { place, backend, desk, flights: Arc::default(), metadata }
     }
 
@@ -100,7 +104,7 @@ impl Pool {
     /// The backend does not open one.
     pub async fn open_minimum(&self) -> Result<(), BackendError> {
         let context = Context::default();
-        let deadline = self.desk.deadline();
+        let visit = self.desk.visit(false);
         let config = &self.desk.config;
         let lane_slots = config.allocator.lane_slots(config.connections_max);
         let mut opened = Vec::new();
@@ -108,8 +112,8 @@ impl Pool {
             // All slots may be needed: those of the lane come first, which nobody else uses yet.
             let lane = if at < lane_slots { Lane::Interactive } else { Lane::Ordinary };
             let claim = Terms { lane, ..Terms::default() }.claim(&Arc::from(""), 0);
-            let wanted = Wanted { claim: &claim, context: &context };
-            opened.push(self.desk.hand_out(&wanted, None, deadline).await?);
+            let wanted = Wanted { claim: &claim, context: &context, visit };
+            opened.push(self.desk.hand_out(&wanted, None, visit.deadline).await?);
         }
         for handed in opened {
             self.desk.board().end_lease(handed.lease);
@@ -150,6 +154,21 @@ impl Pool {
     /// Who shares its connections; `held_max`: the longest that a statement may run.
     pub fn allocation(&self, held_max: Duration) -> AllocatorView {
         self.desk.slots.view(held_max)
+    }
+
+    /// How its circuit breaker is.
+    pub fn breaker(&self) -> BreakerView {
+        self.desk.breaker.view()
+    }
+
+    /// What its circuit breaker holds requests back for.
+    pub fn breaker_problem(&self) -> Option<String> {
+        self.desk.breaker.problem()
+    }
+
+    /// Opens or closes its circuit breaker by hand, or gives it back (`None`).
+    pub(crate) fn force_breaker(&self, force: Option<Force>) {
+        self.desk.breaker.force(force);
     }
 
     /// What it has done so far.
@@ -230,10 +249,20 @@ impl Pool {
             }
             () = std::future::ready(()) => {}
         }
-        if let Some(asked) = self.metadata.shareable(&self.desk, &request, terms) {
-            if let Some(kept) = self.metadata.kept(&asked) {
-                return Ok(kept);
+        let asked = self.metadata.shareable(&self.desk, &request, terms);
+        // What is known is answered also while the backend is away.
+        if let Some(kept) = asked.as_ref().and_then(|asked| self.metadata.kept(asked)) {
+            return Ok(kept);
+        }
+        let _entered = tokio::select! {
+            biased;
+            stop = &mut stop => {
+                let error = errors::stopped_while_waiting(stop, request.earlier.as_deref());
+                return Err(unfetched(error, &request));
             }
+            entered = self.desk.breaker.enter(request.earlier.is_some()) => entered?,
+        };
+        if let Some(asked) = asked {
             let (key, kept) = self.metadata.flight(asked, &request);
             let passenger = Passenger { key, request, terms: terms.clone(), kept };
             let (done, has_joined) = self.flights.run(&self.desk, passenger, stop, times).await;
@@ -282,23 +311,18 @@ impl Pool {
         mut stop: Pin<&mut impl Future<Output = StopReason>>,
         times: &mut RunTimes,
     ) -> Result<Completion, BackendError> {
-        let began = Instant::now();
+        let visit = self.desk.visit(request.earlier.is_some());
         let prepared = tokio::select! {
             biased;
             stop = &mut stop => Err(errors::stopped_while_waiting(stop, request.earlier.as_deref())),
-            prepared = turn.prepare(&request, terms) => prepared,
+            prepared = turn.prepare(&request, terms, visit) => prepared,
         };
-        times.waited += began.elapsed();
+        times.waited += visit.arrived.elapsed();
         match prepared.map_err(|error| unfetched(error, &request))? {
             Prepared::Unneeded(session) => {
                 shared_run::run(&self.desk, request, &session, terms, stop, times).await
             }
-            Prepared::Ready(lease) => {
-                let begun = Instant::now();
-                let done = lease.run(request, stop).await;
-                times.ran = Some(begun.elapsed());
-                done
-            }
+            Prepared::Ready(lease) => lease.run(request, visit, stop, times).await,
         }
     }
 

@@ -8,25 +8,17 @@ use std::time::Duration;
 use fair_queue::Lane;
 use tokio::time::Instant;
 
+use super::breaker::Visit;
 use super::choice::Favourite;
 use super::desk::{Desk, Handed, Wanted};
-use super::errors;
+use super::errors::{self, unfetched};
 use super::manager::OpenConnection;
-use super::running::{self, Ended};
+use super::running::{self, Ended, RunTimes};
 use super::stop::StopReason;
 use super::terms::Terms;
 use super::views::CloseReason;
 use crate::allocator::{Claim, Ticket};
 use crate::backend::{BackendError, Completion, ErrorKind, Ownership, Request};
-
-/// How long a request took, for the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RunTimes {
-    /// Waiting for a connection: for a slot, and for one to be opened.
-    pub waited: Duration,
-    /// Running on it; `None`: it got none.
-    pub ran: Option<Duration>,
-}
 
 /// A connection for one request. Dropped before its end, it closes the connection. Its slot comes free last.
 struct SharedLease<'a> {
@@ -62,7 +54,7 @@ pub(super) async fn run(
         desk,
         claim: &claim,
         lease_idle: terms.lease_idle,
-        deadline: desk.deadline(),
+        visit: desk.visit(request.earlier.is_some()),
         has_slot: terms.has_slot.as_deref(),
     };
     let handed = shared.wait(&request, None, stop.as_mut(), times).await?;
@@ -96,7 +88,7 @@ struct SharedRun<'a> {
     claim: &'a Claim,
     lease_idle: Duration,
     /// All its waiting ends here.
-    deadline: Instant,
+    visit: Visit,
     /// Set once it has a connection.
     has_slot: Option<&'a AtomicBool>,
 }
@@ -111,11 +103,11 @@ impl SharedRun<'_> {
         times: &mut RunTimes,
     ) -> Result<Handed, BackendError> {
         let began = Instant::now();
-        let wanted = Wanted { claim: self.claim, context: &request.context };
+        let wanted = Wanted { claim: self.claim, context: &request.context, visit: self.visit };
         let handed = tokio::select! {
             biased;
             stop = &mut stop => Err(errors::stopped_while_waiting(stop, request.earlier.as_deref())),
-            handed = self.desk.hand_out(&wanted, slot, self.deadline) => handed,
+            handed = self.desk.hand_out(&wanted, slot, self.visit.deadline) => handed,
         };
         times.waited += began.elapsed();
         if let Some(has_slot) = self.has_slot.filter(|_| handed.is_ok()) {
@@ -134,7 +126,6 @@ impl SharedRun<'_> {
         times: &mut RunTimes,
     ) -> (Result<Completion, BackendError>, Option<Ticket>) {
         let (desk, session) = (self.desk, &self.claim.session);
-        let begun = Instant::now();
         // What it was found in is used again, where it is the same: a context is a few texts.
         let context = match handed.context.take() {
             Some(context) if context == request.context => context,
@@ -147,10 +138,9 @@ impl SharedRun<'_> {
             slot: Some(handed.slot),
         };
         let ended = match &mut lease.connection {
-            Some(connection) => running::run(connection, request, stop).await,
+            Some(connection) => running::run(desk, connection, request, self.visit, stop, times).await,
             None => Ended { result: Err(errors::cancelled()), goes_on: false },
         };
-        times.ran = Some(times.ran.unwrap_or_default() + begun.elapsed());
         let Some(connection) = lease.connection.take() else { return (ended.result, None) };
         if ended.goes_on {
             desk.close(connection, CloseReason::Unstopped);
@@ -168,13 +158,5 @@ impl SharedRun<'_> {
             desk.give_back(connection, context, favourite);
         }
         (ended.result, lease.slot.take())
-    }
-}
-
-/// The error of a request that got no connection; what an earlier gateway ran for it may have taken effect.
-pub(super) fn unfetched(error: BackendError, request: &Request) -> BackendError {
-    match &request.earlier {
-        Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
-        _ => error,
     }
 }

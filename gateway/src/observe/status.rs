@@ -9,7 +9,7 @@ use snowgate_link::BUILD;
 use super::newest_log;
 use crate::allocator::AllocatorView;
 use crate::config::Warning;
-use crate::multiplexer::{MetadataCounters, Pool, PoolCounters};
+use crate::multiplexer::{BreakerView, MetadataCounters, Pool, PoolCounters};
 use crate::session::Session;
 use crate::shared::{ClientBackendView, Descriptors, Service, Shared};
 use crate::validator::ValidatorView;
@@ -128,6 +128,9 @@ pub struct ConnectionView {
     pub allocator: AllocatorView,
     /// Whether sessions use it whose profile names none.
     pub is_default: bool,
+    /// Its circuit breaker.
+    #[serde(default)]
+    pub breaker: BreakerView,
 }
 
 fn connections(shared: &Shared) -> Vec<ConnectionView> {
@@ -140,7 +143,8 @@ fn connections(shared: &Shared) -> Vec<ConnectionView> {
             kind: pool.backend().kind().to_owned(),
             // Of a client's own settings no value is shown.
             target: backend.target.filter(|_| !is_clients),
-            problem: backend.problem.filter(|_| !is_clients),
+            problem: problem_of(&pool, backend.problem).filter(|_| !is_clients),
+            breaker: breaker_of(&pool, is_clients),
             open: status.open,
             idle: status.idle,
             max: status.limit,
@@ -149,6 +153,17 @@ fn connections(shared: &Shared) -> Vec<ConnectionView> {
         }
     };
     shared.multiplexer.opened().into_iter().map(view).collect()
+}
+
+/// What keeps a connection from working: what its backend says of itself, else what its breaker holds requests back for.
+fn problem_of(pool: &Pool, problem: Option<String>) -> Option<String> {
+    problem.or_else(|| pool.breaker_problem())
+}
+
+/// Of a client's own settings no value is shown, and an error may name the host.
+fn breaker_of(pool: &Pool, is_clients: bool) -> BreakerView {
+    let breaker = pool.breaker();
+    BreakerView { error: breaker.error.filter(|_| !is_clients), ..breaker }
 }
 
 /// Clients that are named, at most.
@@ -193,7 +208,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         sessions: shared.sessions.len(),
         backend: default.backend().kind().to_owned(),
         backend_target: backend.target,
-        backend_problem: backend.problem,
+        backend_problem: problem_of(default, backend.problem),
         backend_wall: backend.wall,
         connections_open: pool.open,
         connections_idle: pool.idle,

@@ -21,7 +21,7 @@ use crate::backend::sqlite::install_budgets;
 use crate::config::log_targets::SPANS;
 use crate::config::{Config, Paths, ProcessEnvironment};
 use crate::mcp::Mcp;
-use crate::multiplexer::Multiplexer;
+use crate::multiplexer::{Force, Multiplexer};
 use crate::observe;
 use crate::os::{descriptor_limit, open_descriptors, raise_descriptor_limit};
 use crate::shared::{Budget, ProcessFacts, Service, Shared, TooFewDescriptors};
@@ -204,8 +204,21 @@ async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
     }
     let listener = Listener::bind(lock)?;
     let state = StateStore::open(&paths.state_dir).await;
+    force_breakers(&multiplexer, &state).await;
     let shared = Shared::new(config, paths, endpoint, multiplexer, default_pool, state, process);
     // Before the first call is let in.
     shared.keep_limits().await;
     Ok(Some((shared, listener)))
+}
+
+/// Circuit breakers are as somebody has set them by hand while an earlier gateway ran.
+async fn force_breakers(multiplexer: &Multiplexer, state: &StateStore) {
+    let forced = state.forced().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "circuit breakers that were opened or closed by hand are not");
+        Vec::new()
+    });
+    for (connection, word) in forced {
+        // The connection may be gone from the configuration.
+        let _ = Force::of_word(&word).map(|force| multiplexer.force_breaker(&connection, Some(force)));
+    }
 }

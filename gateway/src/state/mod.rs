@@ -10,6 +10,7 @@
 mod begun;
 mod error;
 mod file;
+mod forced;
 mod identity;
 mod jobs;
 mod journal;

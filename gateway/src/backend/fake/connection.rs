@@ -94,7 +94,7 @@ impl Connection for FakeConnection {
             self.signal.begin();
             let leaves = script.leaves.clone();
             let version = self.backend.lock().version;
-            let mut answer = self.play(&request, script).await;
+            let mut answer = self.backend.report(self.play(&request, script).await);
             if let (Ok(done), Some(version), Operation::Catalog(_)) =
                 (&mut answer, version, &request.operation)
             {

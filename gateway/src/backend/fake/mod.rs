@@ -1,7 +1,7 @@
 //! A backend for unit tests: it does what a test's script says, on tokio's clock, and records what it saw.
 //!
 //! Made for `#[tokio::test(start_paused = true)]`: no answer takes real time, and the order of events is
-//! always the same. A statement without a [`Script`] succeeds at once.
+//! always the same. It reports each exchange: see [`crate::backend::Health`]. A statement without a [`Script`] succeeds at once.
 //!
 //! ```ignore
 //! let fake = FakeBackend::new();
@@ -28,8 +28,8 @@ use self::connection::FakeConnection;
 pub(crate) use self::journal::FakeJournal;
 pub(crate) use self::script::{ConnectScript, OnStop, Script};
 use super::{
-    Backend, BackendError, BoxFuture, Caps, Connection, Context, ErrorKind, OpenGate, Operation, Ownership,
-    Registry, Request, RequestOrigin, Transaction,
+    Backend, BackendError, BoxFuture, Caps, Connection, Context, ErrorKind, Health, HealthReports, OpenGate,
+    Operation, Ownership, Registry, Request, RequestOrigin, Transaction,
 };
 
 /// Something that the backend saw. Connections are numbered from 1, in the order in which they were opened.
@@ -57,6 +57,7 @@ pub(crate) enum Event {
 #[derive(Clone, Default)]
 pub(crate) struct FakeBackend {
     shared: Arc<Mutex<Shared>>,
+    health: HealthReports,
 }
 
 /// What all connections share.
@@ -120,9 +121,9 @@ impl FakeBackend {
     async fn answer(&self, event: Event) -> Result<(), BackendError> {
         self.record(event);
         let answer = self.lock().answers.pop_front();
-        let Some(ConnectScript { takes, error }) = answer else { return Ok(()) };
+        let Some(ConnectScript { takes, error }) = answer else { return self.report(Ok(())) };
         wait(takes).await;
-        error.map_or(Ok(()), Err)
+        self.report(error.map_or(Ok(()), Err))
     }
 
     /// From here on there is no database of this name.
@@ -167,6 +168,16 @@ impl FakeBackend {
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports what an exchange came to: whatever is unavailable has failed once.
+    fn report<T>(&self, done: Result<T, BackendError>) -> Result<T, BackendError> {
+        match &done {
+            Err(error) if error.kind == ErrorKind::Unavailable => self.health.failed(error.clone(), 1),
+            Err(error) if error.kind == ErrorKind::Cancelled => {}
+            _ => self.health.answered(),
+        }
+        done
     }
 
     fn record(&self, event: Event) {
@@ -218,6 +229,10 @@ impl Backend for FakeBackend {
         self.lock().tells_contexts
     }
 
+    fn report_to(&self, health: Arc<dyn Health>) {
+        self.health.attach(health);
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.record(Event::Closed);
         Box::pin(std::future::ready(()))
@@ -228,7 +243,7 @@ impl Backend for FakeBackend {
             let opening = self.lock().openings.pop_front();
             if let Some(ConnectScript { takes, error }) = opening {
                 wait(takes).await;
-                error.map_or(Ok(()), Err)?;
+                self.report(error.map_or(Ok(()), Err))?;
             }
             Ok(Box::new(self.open()) as Box<dyn Connection>)
         })

@@ -67,6 +67,11 @@ impl ConnectScript {
     pub(crate) fn after(self, takes: Duration) -> Self {
         Self { takes, ..self }
     }
+
+    /// It fails at once, and may be tried again.
+    pub(crate) fn fails_for_now() -> Self {
+        Self { takes: Duration::ZERO, error: Some(error(ErrorKind::Unavailable).with_retry(true)) }
+    }
 }
 
 impl Script {
@@ -92,6 +97,11 @@ impl Script {
     /// It fails at once.
     pub(crate) fn fails(kind: ErrorKind) -> Self {
         Self::new(Some(Duration::ZERO), End::Fails(error(kind)))
+    }
+
+    /// It fails at once before it is processed.
+    pub(crate) fn fails_for_now() -> Self {
+        Self::new(Some(Duration::ZERO), End::Fails(error(ErrorKind::Unavailable).with_retry(true)))
     }
 
     /// It runs until it is stopped.

@@ -64,12 +64,6 @@ impl SnowflakeConnection {
             }
             _ => Class::Read,
         };
-        // A log-in checks this itself, and only one probe may be let through.
-        if self.is_logged_in()
-            && let Err(error) = self.login_manager.breaker.check()
-        {
-            return Err(before_sending(request, class, stop, error));
-        }
         if let Some(lost) = self.take_lost() {
             return Err(held::lost(&lost));
         }
@@ -137,7 +131,7 @@ impl SnowflakeConnection {
         let ask = async |missing: &Missing| {
             let question = missing.question(request);
             let run =
-                Run::new(session.handle(), &self.login_manager.breaker, &question, stop, Class::Read, false);
+                Run::new(session.handle(), &self.login_manager.outages, &question, stop, Class::Read, false);
             match run.run().await {
                 Ok(done) => Ok(missing.next_step(&done.rows)),
                 Err(RunError::Failed(error)) => Err(Missing::of(&error)),
@@ -182,7 +176,7 @@ impl SnowflakeConnection {
         if stop.is_stopped() && request.earlier.is_none() {
             return Err(stopped_early().into());
         }
-        let run = Run::new(&session, &self.login_manager.breaker, request, stop, class, in_transaction);
+        let run = Run::new(&session, &self.login_manager.outages, request, stop, class, in_transaction);
         let done = run.run().await;
         if run.leaves_state_unknown() {
             self.drop_session();
@@ -218,8 +212,8 @@ impl SnowflakeConnection {
                 is_second_try = true;
                 continue;
             }
-            let breaker = &self.login_manager.breaker;
-            let switch = ContextSwitch { session, breaker, timeout: request.timeout };
+            let outages = &self.login_manager.outages;
+            let switch = ContextSwitch { session, outages, timeout: request.timeout };
             let switched = switch.run(&request.context, stop).await;
             match after_switch(&switched, is_second_try) {
                 AfterSwitch::Ready => return Ok(session.handle().clone()),
@@ -253,7 +247,7 @@ impl SnowflakeConnection {
             asked = Standing::ask(session.wire()) => asked,
             () = stop.stopped() => return Err(stopped_early()),
         };
-        self.login_manager.breaker.record(&asked);
+        self.login_manager.outages.record(&asked);
         let standing = asked.map_err(|error| unanswered(wall, &error))?;
         self.login_manager.wall.set(standing.shown());
         session.standing.get_or_init(|| standing).check(wall)
@@ -377,7 +371,9 @@ impl Connection for SnowflakeConnection {
     fn check(&mut self) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async move {
             let Some(session) = &self.session else { return Ok(()) };
-            session.wire().heartbeat().await.map_err(|error| of_connection(&error))
+            let asked = session.wire().heartbeat().await;
+            self.login_manager.outages.record(&asked);
+            asked.map_err(|error| of_connection(&error))
         })
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use snowflake_wire::{Error, RequestId, SessionContext, Statement};
 use tokio::time::sleep;
 
-use super::circuit_breaker::CircuitBreaker;
 use super::context::{Step, effective, next_step};
 use super::failure::{of_connection, stopped_early};
 use super::names::quoted;
+use super::outages::Outages;
 use super::session::{OpenSession, RolesStep};
 use super::stop::StopSignals;
 use crate::backend::{BackendError, Context};
@@ -25,7 +25,7 @@ const STEP_GRACE: Duration = Duration::from_secs(2);
 /// A switch of a session's context.
 pub(super) struct ContextSwitch<'a> {
     pub(super) session: &'a OpenSession,
-    pub(super) breaker: &'a CircuitBreaker,
+    pub(super) outages: &'a Outages,
     /// For each statement.
     pub(super) timeout: Duration,
 }
@@ -121,7 +121,7 @@ impl ContextSwitch<'_> {
         tokio::select! {
             biased;
             done = running => {
-                self.breaker.record(&done);
+                self.outages.record(&done);
                 done.map(drop).map_err(SwitchError::Wire)
             }
             () = stopped => Err(SwitchError::Stopped),

@@ -39,6 +39,8 @@ pub(super) fn of_statement(error: &Error, stage: Stage<'_>) -> BackendError {
         other if !stage.writes || (stage.query.is_none() && other.was_not_processed()) => {
             let mut error = of_connection(other);
             error.message.push_str("; nothing was changed");
+            // A write may be in the journal already.
+            error.may_retry &= !stage.writes;
             with_query_id(error, stage.query)
         }
         other => {
@@ -61,7 +63,7 @@ pub(super) fn of_connection(error: &Error) -> BackendError {
         }
         other => {
             let error = BackendError::new(ErrorKind::Unavailable, with_causes(other));
-            error.with_next_step(next_step(other))
+            error.with_next_step(next_step(other)).with_retry(other.is_outage() && other.was_not_processed())
         }
     }
 }

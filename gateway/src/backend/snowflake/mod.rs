@@ -7,13 +7,12 @@
 //! - `run/`: one request on one session. `class`: what a statement comes to, and whether it may run there. `held`:
 //!   what it leaves on its session.
 //! - `log_in/`: the credentials that all connections share, and the user, who is asked once.
-//! - `session`: sessions that are kept alive and closed. `circuit_breaker`: requests fail at once during an
-//!   outage.
+//! - `session`: sessions that are kept alive and closed. `outages`: what shows that the server
+//!   does not respond.
 //! - `catalog`: the statements behind the tools. `wall`: what the account says that a session is. `context`,
 //!   `names`, `tag`, `shorten`, `stop`, `failure`, `refusal_codes`, `hints`, `settings`: small parts.
 
 mod catalog;
-mod circuit_breaker;
 mod class;
 mod connection;
 mod context;
@@ -23,6 +22,7 @@ mod held;
 mod hints;
 mod log_in;
 mod names;
+mod outages;
 mod refusal_codes;
 mod run;
 mod session;
@@ -42,7 +42,9 @@ use tokio::time::timeout;
 use self::connection::SnowflakeConnection;
 use self::failure::of_connection;
 use self::log_in::LoginManager;
-use super::{Backend, BackendError, BackendStatus, BoxFuture, Connection, Context, LogInError, LogInRequest};
+use super::{
+    Backend, BackendError, BackendStatus, BoxFuture, Connection, Context, Health, LogInError, LogInRequest,
+};
 use snowflake_wire::{Identity, RetryPolicy, Settings};
 use sql_gate::Dialect;
 
@@ -163,6 +165,10 @@ impl Backend for SnowflakeBackend {
             problem: self.login_manager.problem(),
             wall: self.login_manager.wall.shown(),
         }
+    }
+
+    fn report_to(&self, health: Arc<dyn Health>) {
+        self.login_manager.outages.report_to(health);
     }
 
     fn log_in(&self, request: LogInRequest) -> BoxFuture<'_, Result<(), LogInError>> {

@@ -47,6 +47,7 @@ impl SqliteConnection {
                 ErrorKind::Unavailable,
                 format!("cannot start a thread for a connection: {cause}"),
             )
+            .with_retry(true)
         })?;
         Ok(Self { jobs, interrupt, shared, pending: None })
     }

@@ -2,7 +2,7 @@
 //!
 //! The databases are found anew for each request (`folder`, `databases`). A connection is a thread that owns one
 //! open file (`connection`, `worker`, `open`); the other databases that a statement mentions (`tokens`) are
-//! attached to it. A file that cannot be opened (`diagnosis` says why, `checkups` remembers) harms only itself. SQLite's authorizer (`guard`, `rules`) decides
+//! attached to it. A file that cannot be opened (`diagnosis` says why, `checkups` remembers) harms only itself; `outages` says when none can be used. SQLite's authorizer (`guard`, `rules`) decides
 //! what a client's SQL may do, whether or not the files are writable.
 
 mod budget;
@@ -25,6 +25,7 @@ mod interrupt;
 mod names;
 mod objects;
 mod open;
+mod outages;
 mod oversize;
 mod rules;
 mod sample;
@@ -56,7 +57,9 @@ use self::guard::Guard;
 use self::interrupt::Interrupt;
 use self::open::Opener;
 use self::worker::Worker;
-use super::{Backend, BackendError, BackendStatus, BoxFuture, Connection, Context, ErrorKind};
+use super::{
+    Backend, BackendError, BackendStatus, BoxFuture, Connection, Context, ErrorKind, Health, HealthReports,
+};
 
 /// How long the start looks at files, in total. It does not wait for locks.
 const START_LOOK_MAX: Duration = Duration::from_millis(500);
@@ -75,6 +78,8 @@ struct Files {
     checkups: Checkups,
     /// Connections with a transaction open: one of them may hold a lock that another waits for.
     open_transactions: AtomicUsize,
+    /// Hears whether they can be used.
+    health: HealthReports,
 }
 
 impl Files {
@@ -128,6 +133,7 @@ impl SqliteBackend {
             folder,
             checkups: Checkups::new(settings.read_only),
             open_transactions: AtomicUsize::new(0),
+            health: HealthReports::default(),
         };
         files.checkups.check_all(&files.folder.list(), START_LOOK_MAX);
         let path = files.folder.path();
@@ -188,6 +194,10 @@ impl Backend for SqliteBackend {
     fn status(&self) -> BackendStatus {
         let target = format!("folder {}", self.files.folder.path().display());
         BackendStatus { target: Some(target), problem: self.files.problem(), wall: None }
+    }
+
+    fn report_to(&self, health: Arc<dyn Health>) {
+        self.files.health.attach(health);
     }
 
     fn connect(&self) -> BoxFuture<'_, Result<Box<dyn Connection>, BackendError>> {

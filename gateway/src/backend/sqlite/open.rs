@@ -154,6 +154,11 @@ impl Opener {
             }
             None => format!("cannot open database {name} ({path}): {}", explained.message),
         };
+        let code = error.sqlite_error_code();
+        // A file that cannot be opened and shows no reason is being replaced, or its share is coming back.
+        explained.may_retry = matches!(code, Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen))
+            && found.is_none()
+            && explained.kind == ErrorKind::Unavailable;
         explained.next_step = found.map(|found| found.next_step).or(explained.next_step);
         if explained.kind == ErrorKind::Statement || explained.kind == ErrorKind::Refused {
             explained.kind = ErrorKind::Unavailable;

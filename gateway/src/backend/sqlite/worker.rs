@@ -42,7 +42,7 @@ pub(super) enum Task {
     Run(Box<Request>),
     /// Ends what is held.
     Reset,
-    /// Shows that the open file can be read.
+    /// Shows that files can be used, and the open one can be read.
     Check,
 }
 
@@ -101,6 +101,9 @@ impl Worker {
             let answer = self.answer(&job.task);
             self.release_memory();
             self.publish();
+            if matches!(job.task, Task::Run(_)) {
+                self.files.report(&answer);
+            }
             self.opener.interrupt.end();
             // The caller may have dropped its future.
             let _ = job.answer.send(answer);
@@ -175,6 +178,7 @@ impl Worker {
 
     fn check(&mut self) -> Result<Completion, Failure> {
         self.opener.guard.enter(Phase::Internal);
+        self.files.look()?;
         if let Some(open) = &self.open {
             let checked = open.connection().query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
             checked.map_err(|error| Failure { breaks: true, error: from_sqlite(&error) })?;

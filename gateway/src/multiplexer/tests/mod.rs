@@ -10,6 +10,7 @@ mod model;
 mod openings;
 mod pins;
 mod pools;
+mod retries;
 mod stopping;
 mod upkeep;
 
@@ -25,7 +26,7 @@ use super::metadata::MetadataCache;
 use super::{Pool, PoolStatus, StopReason};
 use crate::backend::fake::{FakeBackend, request};
 use crate::backend::{BackendError, Completion, Place, Request};
-use crate::config::{AllocatorConfig, PoolConfig};
+use crate::config::{AllocatorConfig, BreakerConfig, PoolConfig};
 
 type Outcome = Result<Completion, BackendError>;
 
@@ -44,6 +45,7 @@ fn config(connections_max: usize) -> PoolConfig {
         check_after: seconds(3_600),
         max_age: seconds(86_400),
         metadata_cache: None,
+        breaker: BreakerConfig::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The Snowflake backend when things go wrong, and when results are large: through shim and gateway, in front
 //! of a warehouse that is none.
 
+mod breaker;
 mod cancels;
 mod cuts;
 mod large;

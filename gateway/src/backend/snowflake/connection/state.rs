@@ -82,7 +82,7 @@ impl SnowflakeConnection {
                 Ok(progress) => wire.finish(progress, UNDO_TIMEOUT).await.map(drop),
                 Err(error) => Err(error),
             };
-            self.login_manager.breaker.record(&done);
+            self.login_manager.outages.record(&done);
             done.map_err(|error| of_connection(&error))?;
         }
         self.held = Held::default();

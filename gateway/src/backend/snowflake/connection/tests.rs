@@ -12,12 +12,14 @@ use tokio::sync::Notify;
 use tracing::Instrument;
 
 use super::*;
+use crate::backend::snowflake::outages::tests::Heard;
 use crate::backend::snowflake::settings::{Authenticator, SnowflakeSettings, Token};
 use crate::backend::{
     BoxFuture, Caps, Catalog, Context, Cut, OpenGate, Ownership, RequestOrigin, RowFilter, StatementGate,
     Transaction, WriteJournal,
 };
 
+const HEARTBEAT: &str = "/session/heartbeat";
 const SUBMIT: &str = "/queries/v1/query-request";
 const ABORT_QUERY: &str = "/queries/01-a/abort-request";
 const RESULT: &str = "/queries/01-a/result";
@@ -183,21 +185,23 @@ async fn a_write_whose_answer_was_lost_is_outcome_unknown_and_its_session_is_rep
     let (_, write) = request("insert into t values (1)", Transaction::None);
     let error = connection.run(write).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::OutcomeUnknown, "{error}");
-    // The outage of that exchange is over as soon as a log-in succeeds.
-    connection.login_manager.breaker.record(&Ok::<_, Error>(()));
     let (_, read) = request("select 1", Transaction::None);
     connection.run(read).await.unwrap();
     assert_eq!(server.seen(LOG_IN).len(), 2);
 }
 
 #[tokio::test]
-async fn during_an_outage_a_request_fails_without_an_exchange() {
-    let (server, mut connection) = connected(|_, _| done(&["1"])).await;
-    let outage = Error::TimedOut { operation: WireOperation::Submit, after: Duration::from_secs(1) };
-    connection.login_manager.breaker.record(&Err::<(), _>(outage));
-    let (_, read) = request("select 1", Transaction::None);
-    let error = connection.run(read).await.unwrap_err();
-    assert_eq!((error.kind, server.seen(SUBMIT).len()), (ErrorKind::Unavailable, 0), "{error}");
+async fn a_check_asks_the_server_and_reports_whether_it_answers() {
+    let (_server, mut connection) = connected(|seen, times| match (seen.path.as_str(), times) {
+        (HEARTBEAT, 0..4) => Reply::HangUp,
+        _ => done(&["1"]),
+    })
+    .await;
+    let heard = Arc::new(Heard::default());
+    connection.login_manager.outages.report_to(heard.clone());
+    connection.check().await.unwrap_err();
+    connection.check().await.unwrap();
+    assert_eq!(*heard.0.lock().unwrap(), [5, 0]);
 }
 
 #[tokio::test]
@@ -457,11 +461,9 @@ async fn a_commit_without_an_answer_is_unknown_and_loses_what_else_was_held() {
     connection.run(owned("begin")).await.unwrap();
     let error = connection.run(owned("commit")).await.unwrap_err();
     assert_eq!((error.kind, connection.held().is_empty()), (ErrorKind::OutcomeUnknown, true), "{error}");
-    connection.login_manager.breaker.record(&Ok::<_, Error>(()));
     connection.run(owned("set x = 1")).await.unwrap();
     connection.run(owned("begin")).await.unwrap();
     connection.run(owned("commit")).await.unwrap_err();
-    connection.login_manager.breaker.record(&Ok::<_, Error>(()));
     let error = connection.run(owned("select $x")).await.unwrap_err();
     assert!(error.kind == ErrorKind::StateLost && error.message.contains("the variable X"), "{error}");
     assert!(!error.message.contains("transaction"), "{error}");

@@ -35,8 +35,8 @@ use self::interactive::InteractiveLogin;
 use self::on_request::FreshPasscode;
 use self::refusals::{RefusalCache, Sent, Stamp};
 use self::token_cache::TokenCache;
-use super::circuit_breaker::CircuitBreaker;
 use super::failure::IF_IT_KEEPS_FAILING;
+use super::outages::Outages;
 use super::refusal_codes::Refusal;
 use super::session::{OpenSession, SessionTracker};
 use super::settings::{Authenticator, Key, SnowflakeSettings};
@@ -62,7 +62,7 @@ const ACCESS_TOKENS_TRIED: usize = 2;
 pub(super) struct LoginManager {
     client: Client,
     settings: SnowflakeSettings,
-    pub(super) breaker: CircuitBreaker,
+    pub(super) outages: Outages,
     tokens: TokenCache,
     /// The tokens of an OAuth server, where that is asked for them.
     access: Option<Arc<AccessTokens>>,
@@ -121,7 +121,7 @@ impl LoginManager {
         Ok(Self {
             client,
             settings,
-            breaker: CircuitBreaker::default(),
+            outages: Outages::default(),
             tokens,
             access: access.map(Arc::new),
             refusals: Arc::default(),
@@ -144,7 +144,6 @@ impl LoginManager {
     /// The server refuses, now or a while ago; the credentials cannot be read; the server cannot be reached;
     /// the user has not logged in yet; [`ErrorKind::Exhausted`].
     pub(super) async fn log_in(self: &Arc<Self>) -> Result<OpenSession, BackendError> {
-        self.breaker.check()?;
         let logging_in = async {
             if self.settings.authenticator.asks_the_user() {
                 self.log_in_with_user().await
@@ -152,7 +151,10 @@ impl LoginManager {
                 self.log_in_alone().await
             }
         };
-        timeout(LOG_IN_WAIT_MAX, logging_in).await.unwrap_or_else(|_| Err(self.timed_out()))
+        let done = timeout(LOG_IN_WAIT_MAX, logging_in).await.unwrap_or_else(|_| Err(self.timed_out()));
+        // Nobody is asked twice.
+        let may_retry = !self.settings.authenticator.asks_the_user();
+        done.map_err(|error| BackendError { may_retry: error.may_retry && may_retry, ..error })
     }
 
     /// Whether the configuration gives this parameter of sessions a value.
@@ -163,7 +165,7 @@ impl LoginManager {
     /// What keeps it from working, for `status`.
     pub(super) fn problem(&self) -> Option<String> {
         let refused = || self.refusals.try_lock().ok()?.problem();
-        self.interactive.notice().or_else(refused).or_else(|| self.breaker.problem())
+        self.interactive.notice().or_else(refused)
     }
 
     /// Logs in with what needs no user's help.
@@ -259,7 +261,7 @@ impl LoginManager {
         let done = self.client.log_in(&wanted).await;
         // A user who does not approve on the phone is no outage.
         if !(matches!(done, Err(Error::TimedOut { .. })) && wanted.remember) {
-            self.breaker.record(&done);
+            self.outages.record(&done);
         }
         let done = done?;
         let token = match self.settings.authenticator {

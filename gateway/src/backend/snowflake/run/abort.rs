@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::Run;
-use crate::backend::snowflake::circuit_breaker::CircuitBreaker;
+use crate::backend::snowflake::outages::Outages;
 use crate::backend::snowflake::session::SessionHandle;
 
 /// An abort that takes longer than this counts as an outage.
@@ -16,9 +16,9 @@ const ABORT_ANSWER_MAX: Duration = Duration::from_secs(3);
 impl Run<'_> {
     /// Starts an abort, which continues even if the request ends first.
     pub(super) fn abort(&self, abort: impl Future<Output = Result<(), Error>> + Send + 'static) {
-        let breaker = self.breaker.clone();
+        let outages = self.outages.clone();
         let aborting = async move {
-            if let Err(error) = drive(abort, &breaker).await {
+            if let Err(error) = drive(abort, &outages).await {
                 tracing::warn!(%error, "the statement could not be aborted");
             }
         };
@@ -27,16 +27,13 @@ impl Run<'_> {
 }
 
 /// The server answers an abort at once, or it does not respond at all.
-async fn drive(
-    abort: impl Future<Output = Result<(), Error>>,
-    breaker: &CircuitBreaker,
-) -> Result<(), Error> {
+async fn drive(abort: impl Future<Output = Result<(), Error>>, outages: &Outages) -> Result<(), Error> {
     let mut abort = std::pin::pin!(abort);
     match timeout(ABORT_ANSWER_MAX, &mut abort).await {
         Ok(done) => done,
         Err(_) => {
             let (operation, after) = (Operation::Abort, ABORT_ANSWER_MAX);
-            breaker.record(&Err::<(), _>(Error::TimedOut { operation, after }));
+            outages.record(&Err::<(), _>(Error::TimedOut { operation, after }));
             abort.await
         }
     }
@@ -73,16 +70,20 @@ impl Drop for AbortOnDrop<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::backend::snowflake::outages::tests::Heard;
 
     #[tokio::test(start_paused = true)]
     async fn an_abort_without_an_answer_counts_as_an_outage_and_goes_on() {
-        let breaker = CircuitBreaker::default();
+        let (outages, heard) = (Outages::default(), Arc::new(Heard::default()));
+        outages.report_to(heard.clone());
         let slow = async {
             tokio::time::sleep(ABORT_ANSWER_MAX * 2).await;
             Ok(())
         };
-        drive(slow, &breaker).await.unwrap();
-        assert!(breaker.problem().is_some());
+        drive(slow, &outages).await.unwrap();
+        assert_eq!(heard.0.lock().unwrap().len(), 1);
     }
 }

@@ -23,10 +23,10 @@ use self::abort::AbortOnDrop;
 use self::decisions::{Consequence, Facts, after_submission, after_waiting, makes_state_unknown};
 pub(super) use self::error::RunError;
 use super::catalog::{self, Question, SHOW_ROWS_MAX, Shown};
-use super::circuit_breaker::CircuitBreaker;
 use super::class::Class;
 use super::context::of_session;
 use super::failure::{Stage, UNKNOWN, of_statement, stopped_early};
+use super::outages::Outages;
 use super::session::SessionHandle;
 use super::stop::StopSignals;
 use super::tag;
@@ -37,7 +37,7 @@ use crate::backend::{
 /// A request and what it runs on.
 pub(super) struct Run<'a> {
     session: &'a SessionHandle,
-    breaker: &'a CircuitBreaker,
+    outages: &'a Outages,
     request: &'a Request,
     stop: &'a StopSignals,
     /// What the statement may do.
@@ -53,7 +53,7 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new(
         session: &'a SessionHandle,
-        breaker: &'a CircuitBreaker,
+        outages: &'a Outages,
         request: &'a Request,
         stop: &'a StopSignals,
         class: Class,
@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
         );
         let autocommit = !in_transaction && !has_transaction;
         let state_unknown = AtomicBool::new(false);
-        Self { session, breaker, request, stop, class, autocommit, in_transaction, state_unknown }
+        Self { session, outages, request, stop, class, autocommit, in_transaction, state_unknown }
     }
 
     /// Runs the request. The session must be in its context.
@@ -189,7 +189,7 @@ impl<'a> Run<'a> {
         let mut abort = AbortOnDrop::new(self.session, id);
         let submitting = self.session.wire.submit_unless(id, &statement, &self.stop.any);
         let submitted = self.or_abort(id, submitting).await;
-        self.breaker.record(&submitted);
+        self.outages.record(&submitted);
         let progress = match submitted {
             Ok(progress) => progress,
             Err(error) => {
@@ -272,7 +272,7 @@ impl<'a> Run<'a> {
                 waiting.await
             }
         };
-        self.breaker.record(&done);
+        self.outages.record(&done);
         done.map_err(|error| match after_waiting(&error, self.facts()) {
             Consequence::FetchAgain => RunError::QueryDetached(query.clone()),
             consequence => self.report(consequence, &error, Some(query)),

@@ -58,7 +58,7 @@ impl Run<'_> {
             wire.finish(progress, self.request.timeout).await
         };
         let done = run.await;
-        self.breaker.record(&done);
+        self.outages.record(&done);
         done.map(drop).map_err(|error| {
             self.mark_state_unknown();
             let is_lost = error.ends_session() && error.was_not_processed();

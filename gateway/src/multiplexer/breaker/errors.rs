@@ -1,0 +1,76 @@
+//! What requests and people are told of an open circuit breaker.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Visit;
+use super::machine::{Force, Machine};
+use crate::backend::{BackendError, ErrorKind};
+
+/// A backend's next step may begin with this, which is said better here.
+const LATER: &str = "try again in a moment; ";
+
+/// The error of a request that is not run because the backend does not answer.
+pub(super) fn refused(name: &str, machine: &Machine, now: Instant) -> BackendError {
+    error(name, machine, now, "nothing of this request ran")
+}
+
+/// The error of a request that has waited for the backend for as long as it may.
+pub(super) fn waited(name: &str, machine: &Machine, visit: Visit, now: Instant) -> BackendError {
+    let waited = now.saturating_duration_since(visit.arrived).as_millis();
+    error(name, machine, now, &format!("the request waited {waited} ms for that, and nothing of it ran"))
+}
+
+fn error(name: &str, machine: &Machine, now: Instant, end: &str) -> BackendError {
+    let step = match (machine.error(), is_by_hand(machine)) {
+        (_, true) => format!("`snowgate breaker reset {name}` lets requests through again"),
+        (error, false) => {
+            let when = in_time(machine, now);
+            let step = error.and_then(|error| error.next_step.as_deref());
+            let step = step.map(|step| format!("; {}", step.strip_prefix(LATER).unwrap_or(step)));
+            format!(
+                "try again {when}; `snowgate status` shows whether it is back{}",
+                step.unwrap_or_default()
+            )
+        }
+    };
+    let message = format!("{}; {end}", why(name, machine, now));
+    BackendError::new(ErrorKind::Unavailable, message).with_next_step(step)
+}
+
+/// The same for `status`; `None`: requests run.
+pub(super) fn problem(name: &str, machine: &Machine, now: Instant) -> Option<String> {
+    machine.since()?;
+    let step = match is_by_hand(machine) {
+        true => format!("; `snowgate breaker reset {name}` lets requests through again"),
+        false => String::new(),
+    };
+    Some(format!("{}{step}", why(name, machine, now)))
+}
+
+fn why(name: &str, machine: &Machine, now: Instant) -> String {
+    let since = machine.since().unwrap_or(now);
+    let seconds = now.saturating_duration_since(since).as_secs();
+    if is_by_hand(machine) {
+        return format!(
+            "no request is sent on the connection `{name}`: its circuit breaker was opened by hand {seconds} s ago"
+        );
+    }
+    let cause = machine.error().map_or("the backend does not answer", |error| error.message.as_str());
+    let when = in_time(machine, now);
+    format!("{cause} (for {seconds} s; the circuit breaker of `{name}` is open, it is tried again {when})")
+}
+
+fn is_by_hand(machine: &Machine) -> bool {
+    matches!(machine.forced(), Some((Force::Open, _)))
+}
+
+/// When the backend is tried again.
+fn in_time(machine: &Machine, now: Instant) -> String {
+    let left = machine.next_try().map_or(Duration::ZERO, |next| next.saturating_duration_since(now));
+    match left.as_millis().div_ceil(1_000) {
+        0 => "with the next request".to_owned(),
+        seconds => format!("in {seconds} s"),
+    }
+}
