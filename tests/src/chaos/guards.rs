@@ -27,10 +27,17 @@ const SETTINGS: [(&str, &str); 20] = [
     ("limits", "global_backend_seconds_per_day = 100000000"),
 ];
 
-/// Three clients of ten have a profile with few slots and another weight.
+/// Three clients of ten have a profile with one slot, another weight, and limits of its own.
 const PROFILE: &str =
     "[profiles.capped]\nmatch = [{ client = '*2' }, { client = '*5' }, { client = '*8' }]\n";
-const PROFILE_SETTINGS: [&str; 2] = ["slots_max = 1", "weight = 2"];
+const PROFILE_SETTINGS: [&str; 6] = [
+    "slots_max = 1",
+    "weight = 2",
+    "requests_per_minute = 1000000",
+    "queries_per_hour = 100000000",
+    "rows_per_day = 1000000000",
+    "concurrent_max = 10000",
+];
 
 /// Those of them that the programs under test know, as TOML.
 ///
