@@ -23,6 +23,10 @@ const SCAN: Duration = Duration::from_millis(20);
 /// There are many rows: each is measured for that part of the time.
 const ROWS: u32 = 6;
 
+/// Answers of each client before anything counts: who came first while the others were still on their way has had more,
+/// and gets less until that is made up for.
+const WARM_UP: usize = 10;
+
 /// Applications of [`applications`], and sessions of each.
 const APPLICATIONS: usize = 20;
 const SESSIONS: usize = 10;
@@ -111,7 +115,7 @@ pub(crate) fn applications(plan: &Plan) {
 
 fn run(plan: &Plan, home: &Home, works: Vec<Work>) -> Records {
     let load = Load::start(home, works);
-    load.warm_up(1);
+    load.warm_up(if plan.is_full { WARM_UP } else { 1 });
     let since = SystemTime::now();
     sleep(plan.length / ROWS);
     let window = Window::since(since);
