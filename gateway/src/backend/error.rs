@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::Estimate;
+
 /// What kind of failure it was: decides what a caller may do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -50,13 +52,15 @@ pub struct BackendError {
     /// Whether the backend certainly has not processed it, changes nothing if it does, and the cause may pass: the same
     /// may be tried again.
     pub may_retry: bool,
+    /// Set where it was not run because of what it would cost.
+    pub estimate: Option<Box<Estimate>>,
 }
 
 impl BackendError {
     /// A failure of `kind` that says `message`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let (message, next_step, code, query_id) = (message.into(), None, None, None);
-        Self { kind, message, next_step, code, query_id, may_retry: false }
+        Self { kind, message, next_step, code, query_id, may_retry: false, estimate: None }
     }
 
     /// The gateway shuts down, and the query `query_id` keeps running: the next gateway fetches its result.

@@ -10,6 +10,7 @@
 mod catalog;
 mod collector;
 mod context;
+mod cost;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -30,6 +31,7 @@ mod written;
 pub use catalog::{Catalog, Relation, RelationKind};
 pub use collector::{Caps, Cell, Collector, Cut, Flow, RowWriter};
 pub use context::{Context, SecondaryRoles};
+pub use cost::{CostBounds, CostGuard, Estimate};
 pub use error::{BackendError, ErrorKind};
 pub use health::{Health, HealthReports};
 pub use held::{HELD_NAMES_MAX, Held, OPEN_TRANSACTION, Ownership};

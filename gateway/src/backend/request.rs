@@ -9,7 +9,8 @@ use uuid::Uuid;
 use sql_gate::Statement;
 
 use super::{
-    Caps, Catalog, Collector, Context, Held, Ownership, RowFilter, StatementGate, Wall, WriteJournal,
+    Caps, Catalog, Collector, Context, CostGuard, Held, Ownership, RowFilter, StatementGate, Wall,
+    WriteJournal,
 };
 
 /// How a statement is wrapped in a transaction of its own.
@@ -98,6 +99,8 @@ pub struct Request {
     pub row_filter: Option<Arc<dyn RowFilter>>,
     /// What the connection's log-in must be; `None`: anything. Two requests that differ in this are not alike.
     pub wall: Option<Wall>,
+    /// What it may cost by its own estimate; `None`: anything.
+    pub cost: Option<Arc<CostGuard>>,
 }
 
 /// The result of a request that succeeded.

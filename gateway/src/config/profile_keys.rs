@@ -1,6 +1,7 @@
 //! The one table of a profile's keys. A new one is a row here, and a field of
 //! [`ProfileConfig`](super::ProfileConfig).
 
+use super::cost::BOUND_MAX;
 use super::kind::{Kind, TextList};
 use super::matches::MATCH;
 
@@ -268,6 +269,37 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
         "`limits.result_bytes_in_flight_max`",
         "Bytes of memory for the results of one client that run or are not read yet; never more than \
          `limits.result_bytes_in_flight_max`.",
+    ),
+    protects(
+        "max_bytes_scanned",
+        Kind::integer(0, BOUND_MAX),
+        "no bound",
+        "Bytes that a statement may scan by Snowflake's own estimate (EXPLAIN), which is asked for before it runs.",
+    ),
+    protects(
+        "max_partitions",
+        Kind::integer(0, BOUND_MAX),
+        "no bound",
+        "Micro-partitions that a statement may scan by Snowflake's own estimate.",
+    ),
+    protects(
+        "max_rows_estimated",
+        Kind::integer(0, BOUND_MAX),
+        "no bound",
+        "Rows that the plan of a statement may visit on SQLite, estimated from the plan and the sizes of its tables.",
+    ),
+    protects(
+        "cost_guard",
+        Kind::choice(&["refuse", "ask"]),
+        "`\"refuse\"`",
+        "What becomes of a statement over one of these bounds. `refuse`: it is refused, with the figure. `ask`: the user is \
+         asked, where the client can do that; else it is refused.",
+    ),
+    protects(
+        "cost_unknown",
+        Kind::choice(&["run", "refuse"]),
+        "`\"run\"`",
+        "What becomes of a statement that cannot be estimated, where one of these bounds is set.",
     ),
     chooses(
         "lease_idle_ms",

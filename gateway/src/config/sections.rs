@@ -11,6 +11,7 @@ use tracing::Level;
 use super::Paths;
 use super::allocator::AllocatorConfig;
 use super::breaker::BreakerConfig;
+use super::cost::CostConfig;
 use super::keys;
 use super::keys::Key;
 use super::kind::Value;
@@ -224,6 +225,8 @@ pub struct ProfileConfig {
     pub slots_max: Option<usize>,
     /// What one client may use over time.
     pub limits: ProfileLimits,
+    /// What a statement may cost.
+    pub cost: CostConfig,
     /// How long a session's last connection stays its favourite; `None`: [`LEASE_IDLE`]. In milliseconds, 0 to 86400000.
     pub lease_idle: Option<Duration>,
     /// How long a connection that a session holds for its state may be unused; `None`: [`PIN_IDLE`]. In milliseconds, 1 to
@@ -366,6 +369,7 @@ impl ProfileConfig {
             priority: of.number("priority"),
             slots_max: of.number("slots_max").map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
             limits: ProfileLimits::from_numbers(|name| of.number(name)),
+            cost: CostConfig::of(|name| of.number(name), |name| of.text(name)),
             lease_idle: of.number("lease_idle_ms").map(Duration::from_millis),
             pin_idle: of.number("pin_idle_ms").map(Duration::from_millis),
             require_agent_session: of.truth("require_agent_session"),

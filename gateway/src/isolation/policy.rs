@@ -24,6 +24,7 @@ pub(crate) fn policy(config: &Config, profile: &Profile, settings: &ProfileConfi
     values.extend(policy.lists());
     values.extend(policy.caps());
     values.extend(policy.limits());
+    values.extend(policy.costs());
     values.extend(policy.holding());
     values
 }
@@ -157,6 +158,18 @@ impl Explained<'_> {
         let results = limits.results_setting(name);
         values.push(value("result_bytes_in_flight_max", number(limits.result_bytes), &results));
         values
+    }
+
+    fn costs(&self) -> Vec<PolicyValue> {
+        let cost = &self.profile.cost;
+        let bound = |key, value: Option<u64>| self.value(key, json!(value), "default: no bound");
+        vec![
+            bound("max_bytes_scanned", cost.bytes),
+            bound("max_partitions", cost.partitions),
+            bound("max_rows_estimated", cost.rows),
+            self.value("cost_guard", if cost.asks { "ask" } else { "refuse" }, "default"),
+            self.value("cost_unknown", if cost.refuses_unknown { "refuse" } else { "run" }, "default"),
+        ]
     }
 
     fn holding(&self) -> Vec<PolicyValue> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::facts::{RequestFacts, Trace};
 use super::tool_name::ToolName;
-use crate::backend::{BackendError, ErrorKind};
+use crate::backend::{BackendError, ErrorKind, Estimate};
 use crate::session::Session;
 
 /// The target of the lines, for `SNOWGATE_LOG`.
@@ -85,6 +85,8 @@ pub(super) struct Seen {
     pub(super) changed: Option<u64>,
     pub(super) bytes: Option<u64>,
     pub(super) query_id: Option<String>,
+    /// What it was estimated to cost.
+    pub(super) estimate: Option<Estimate>,
 }
 
 /// One request, from its start to its line.
@@ -111,6 +113,7 @@ impl RequestRecord {
         seen.code = error.code.clone().filter(|code| is_plain_code(code));
         seen.reason = reason(error);
         seen.query_id = error.query_id.clone().or(seen.query_id.take());
+        seen.estimate = error.estimate.as_deref().copied().or(seen.estimate);
     }
 
     /// The request is refused before it reaches a backend, because of `error`.
@@ -217,6 +220,7 @@ impl Drop for RequestLine<'_> {
             changed = seen.changed,
             bytes = seen.bytes,
             query_id = seen.query_id,
+            estimate = seen.estimate.map(|estimate| estimate.shown()),
             replayed = self.replayed.then_some(true),
             traceparent = self.trace.as_ref().map(tracing::field::display),
             "request"

@@ -10,8 +10,8 @@ use super::call::{Call, Work};
 use super::execute_query::{is_harmless, transaction_lost};
 use super::progress::Progress;
 use crate::backend::{
-    Backend, BackendError, Caps, Catalog, Completion, Context, ErrorKind, Operation, Ownership, Relation,
-    Request, RequestOrigin, RowFilter, StatementGate as _, Transaction,
+    Backend, BackendError, Caps, Catalog, Completion, Context, CostGuard, ErrorKind, Operation, Ownership,
+    Relation, Request, RequestOrigin, RowFilter, StatementGate as _, Transaction,
 };
 use crate::isolation::{ListingFilter, SessionGate};
 use crate::multiplexer::{RunTimes, StopReason, Terms, stopped_while_waiting};
@@ -28,6 +28,7 @@ impl Call<'_> {
             self.admit(&mut gate, &operation, statement.as_ref(), pool.backend()).await?;
         }
         let mut terms = self.terms(&operation, statement.as_deref());
+        let cost = self.cost_guard(&operation).filter(|_| earlier.is_none());
         let request = Request {
             context,
             caps: Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max },
@@ -44,6 +45,7 @@ impl Call<'_> {
             statement,
             gate: Arc::new(gate),
             wall: self.session.profile.wall(),
+            cost: cost.clone(),
             operation,
         };
         let transaction = match &request.operation {
@@ -72,6 +74,9 @@ impl Call<'_> {
         drop(report);
         self.note_run(&times, &done);
         self.charge_run(&times, done.as_ref().map_or(0, |done| done.rows.row_count() as u64));
+        if let Some(estimate) = cost.and_then(|cost| cost.estimate()) {
+            self.record.seen().estimate = Some(estimate);
+        }
         let held = pool.held_by(&self.session.key.id);
         // One that went with a statement that failed or was stopped, or that was begun and is not there.
         let is_begun = change == Some(StateChange::Begin) && done.is_ok();
@@ -191,6 +196,17 @@ impl Call<'_> {
             }
             (Operation::Statement { .. }, None) => gate.admit_kind(&Statement::unknown()),
         }
+    }
+
+    /// What a statement, or the rows of a view, may cost; `None`: anything.
+    fn cost_guard(&self, operation: &Operation) -> Option<Arc<CostGuard>> {
+        let reads_rows = match operation {
+            Operation::Statement { .. } => true,
+            Operation::Catalog(catalog) => matches!(catalog, Catalog::Rows(_)),
+            Operation::UseContext => false,
+        };
+        let bounds = self.session.profile.cost_bounds().filter(|_| reads_rows)?;
+        Some(Arc::new(CostGuard::new(bounds)))
     }
 
     /// What the session may expect of the pool for this.

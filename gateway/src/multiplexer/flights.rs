@@ -25,7 +25,9 @@ use super::running::RunTimes;
 use super::shared_run;
 use super::stop::StopReason;
 use super::terms::Terms;
-use crate::backend::{BackendError, Caps, Completion, Context, ErrorKind, Operation, Request, Wall};
+use crate::backend::{
+    BackendError, Caps, Completion, Context, CostBounds, ErrorKind, Operation, Request, Wall,
+};
 
 /// Requests that wait for one run, at most; further ones run for themselves.
 const WAITERS_MAX: usize = 256;
@@ -73,6 +75,8 @@ pub(super) struct Question {
     operation: Operation,
     caps: Caps,
     wall: Option<Wall>,
+    /// Who may run what costs more is not given the refusal of who may not.
+    cost: Option<CostBounds>,
 }
 
 impl Question {
@@ -82,6 +86,7 @@ impl Question {
             operation: request.operation.clone(),
             caps: request.caps,
             wall: request.wall.clone(),
+            cost: request.cost.as_ref().map(|cost| cost.bounds.clone()),
         }
     }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use fair_queue::Terms;
 use sql_gate::{Class, ClassSet, NameRules, PatternError};
 
-use crate::backend::{Context, Wall};
+use crate::backend::{Context, CostBounds, Wall};
 use crate::config::{
-    ClientLimits, Config, FairBy, IsolationLevel, LEASE_IDLE, NameLists, PIN_IDLE, ProfileConfig,
+    ClientLimits, Config, CostConfig, FairBy, IsolationLevel, LEASE_IDLE, NameLists, PIN_IDLE, ProfileConfig,
     UnknownProfile, ValidatorConfig,
 };
 
@@ -42,6 +42,8 @@ pub struct Profile {
     pub fair_by: FairBy,
     /// What one client may use over time.
     pub limits: Arc<ClientLimits>,
+    /// What a statement may cost.
+    pub cost: CostConfig,
     /// How long a session's last connection stays its favourite.
     pub lease_idle: Duration,
     /// How long a connection that a session holds for its state may be unused.
@@ -171,6 +173,19 @@ impl Profile {
         Wall::new(self.require_agent_session, self.require_scope.clone())
     }
 
+    /// What a statement of its sessions may cost; `None`: anything.
+    pub fn cost_bounds(&self) -> Option<CostBounds> {
+        let CostConfig { bytes, partitions, rows, asks: _, refuses_unknown } = self.cost;
+        let bounds = || CostBounds {
+            profile: Arc::from(self.name.as_str()),
+            bytes,
+            partitions,
+            rows,
+            refuses_unknown,
+        };
+        self.cost.is_set().then(bounds)
+    }
+
     fn of(config: &Config, name: &str, settings: &ProfileConfig) -> Self {
         let connection =
             settings.connection.clone().unwrap_or_else(|| config.backend.connection().to_owned());
@@ -200,6 +215,7 @@ impl Profile {
             share: config.pool.allocator.strategy.terms(settings),
             fair_by: config.pool.allocator.fair_by,
             limits: Arc::new(ClientLimits::of(&config.limits.usage, &settings.limits)),
+            cost: settings.cost.clone(),
             lease_idle: settings.lease_idle.unwrap_or(LEASE_IDLE),
             pin_idle: settings.pin_idle.unwrap_or(PIN_IDLE),
             require_agent_session: settings.require_agent_session,

@@ -7,6 +7,7 @@ mod client_settings;
 mod commands;
 mod config;
 mod connections;
+mod cost_guard;
 mod demo;
 mod drain;
 mod endpoint;

@@ -45,6 +45,7 @@ pub use seen::{QueryState, Seen, SeenAbort, SeenLogIn, SeenQuery, SeenRequest};
 use server::Server;
 pub use session::Context;
 use session::Session;
+pub use sql::PlanFigures;
 use state::Shared;
 use support::until;
 pub use user::{SecondFactor, User};
@@ -196,6 +197,11 @@ impl Warehouse {
                 .values_mut()
                 .for_each(|user| user.oauth_tokens.values_mut().for_each(|old| *old = true));
         });
+    }
+
+    /// From now on, EXPLAIN says this of every statement.
+    pub fn set_plan(&self, figures: PlanFigures) {
+        self.shared.with(|state| state.catalog.plan = figures);
     }
 
     // Users and contents.

@@ -276,6 +276,7 @@ pub(crate) fn request(sql: &str) -> Request {
         gate: Arc::new(OpenGate),
         row_filter: None,
         wall: None,
+        cost: None,
     }
 }
 

@@ -11,9 +11,11 @@ use snowflake_wire::Error;
 use sql_gate::{Dialect, StateChange, Statement};
 use tokio::time::timeout;
 
+use super::catalog;
 use super::class::{Class, Ground, admit};
 use super::context::of_session;
 use super::context_switch::{ContextSwitch, SwitchError, Switched};
+use super::cost::{self, Costing};
 use super::failure::{of_connection, stopped_early};
 use super::held;
 use super::hints::{self, Missing};
@@ -23,8 +25,8 @@ use super::session::{OpenSession, SessionHandle};
 use super::stop::{RunningRequest, StopSignals};
 use super::wall::{Standing, unanswered};
 use crate::backend::{
-    BackendError, BoxFuture, Cancel, Completion, Connection, Context, ErrorKind, Held, Operation, Request,
-    Wall,
+    BackendError, BoxFuture, Cancel, Catalog, Completion, Connection, Context, CostGuard, ErrorKind, Held,
+    Operation, Request, Transaction, Wall,
 };
 
 /// A connection to Snowflake.
@@ -176,12 +178,65 @@ impl SnowflakeConnection {
         if stop.is_stopped() && request.earlier.is_none() {
             return Err(stopped_early().into());
         }
+        if let Some(cost) = request.cost.as_deref()
+            && cost.bounds.has_scan_bounds()
+            && request.earlier.is_none()
+        {
+            self.check_cost(cost, request, &session, stop, in_transaction).await?;
+        }
         let run = Run::new(&session, &self.login_manager.outages, request, stop, class, in_transaction);
         let done = run.run().await;
         if run.leaves_state_unknown() {
             self.drop_session();
         }
         done
+    }
+
+    /// Whether the request's statement costs no more than it may. Nothing of it has been sent, nor begun in the journal.
+    async fn check_cost(
+        &self,
+        cost: &CostGuard,
+        request: &Request,
+        session: &SessionHandle,
+        stop: &StopSignals,
+        in_transaction: bool,
+    ) -> Result<(), RunError> {
+        let sql = match (&request.operation, read_statement(request)) {
+            (Operation::Statement { sql, .. }, Some(statement)) => match cost::costing(&statement) {
+                Costing::Free => return Ok(()),
+                Costing::Unknown(why) => return Ok(cost.check_unknown(why)?),
+                Costing::Explained => sql.clone(),
+            },
+            (Operation::Catalog(catalog @ Catalog::Rows(_)), _) => {
+                let context = of_session(&session.wire.context());
+                catalog::question(catalog, &context, request.caps.rows_max).sql
+            }
+            _ => return Ok(()),
+        };
+        let operation = Operation::Statement { sql: cost::question(&sql), transaction: Transaction::None };
+        // An id of EXPLAIN's in the journal would be taken for the statement's.
+        let journal = Arc::new(cost::NoJournal);
+        let question = Request {
+            operation,
+            caps: cost::CAPS,
+            statement: None,
+            row_filter: None,
+            journal,
+            ..request.clone()
+        };
+        let outages = &self.login_manager.outages;
+        let run = Run::new(session, outages, &question, stop, Class::Read, in_transaction);
+        match run.explain().await {
+            Ok(done) => match done.rows.first_cell().and_then(cost::estimate) {
+                Some(estimate) => Ok(cost.check(estimate)?),
+                None => Ok(cost.check_unknown("EXPLAIN has no figures for it")?),
+            },
+            // If the statement is wrong, it says so itself.
+            Err(RunError::Failed(error)) if error.kind == ErrorKind::Statement => {
+                Ok(cost.check_unknown(&format!("EXPLAIN failed: {}", error.message))?)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn is_logged_in(&self) -> bool {

@@ -59,7 +59,16 @@ impl Missing {
         let caps = Caps { rows_max: NAMED_MAX, count_rows_max: 1, ..request.caps };
         let row_filter = request.gate.rows_of(&catalog);
         let (operation, earlier) = (Operation::Catalog(catalog), None);
-        Request { operation, caps, earlier, timeout: TIMEOUT, statement: None, row_filter, ..request.clone() }
+        Request {
+            operation,
+            caps,
+            earlier,
+            timeout: TIMEOUT,
+            statement: None,
+            row_filter,
+            cost: None,
+            ..request.clone()
+        }
     }
 
     /// The next step, from the answer; `None`: the names say nothing about the error.

@@ -17,6 +17,7 @@ mod class;
 mod connection;
 mod context;
 mod context_switch;
+mod cost;
 mod failure;
 mod held;
 mod hints;

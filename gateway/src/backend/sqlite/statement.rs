@@ -7,6 +7,7 @@ use rusqlite::{Connection, Error, Statement};
 
 use super::budget;
 use super::compile::{Compiled, Compiler};
+use super::cost;
 use super::diagnosis::is_hot_journal;
 use super::failure::{breaks_connection, cancelled, from_sqlite, several_statements};
 use super::guard::{Guard, Phase};
@@ -18,8 +19,8 @@ use super::tokens::Tokens;
 use super::{oversize, value};
 use crate::backend::journal::wait_unless;
 use crate::backend::{
-    BackendError, Caps, Collector, Completion, ErrorKind, Flow, Held, Ownership, StatementGate, Transaction,
-    WriteJournal,
+    BackendError, Caps, Collector, Completion, CostGuard, ErrorKind, Flow, Held, Ownership, StatementGate,
+    Transaction, WriteJournal,
 };
 
 /// The most time spent on counting rows that are not returned.
@@ -47,6 +48,8 @@ pub(super) struct Runner<'a> {
     pub(super) traces: &'a Traces,
     /// The database of the connection's own, while the session holds state in it and its context is another.
     pub(super) held_in: Option<&'a str>,
+    /// What it may cost.
+    pub(super) cost: Option<&'a CostGuard>,
 }
 
 /// An error, and whether it broke the connection.
@@ -95,6 +98,7 @@ impl Runner<'_> {
             compiled.columns = columns.unwrap_or(compiled.columns);
             self.check_control(!compiled.statement.readonly(), transaction)?;
             self.ask_gate(sql)?;
+            self.check_cost(sql, &compiled.statement)?;
             self.ask_journal(&compiled.statement, transaction)?;
             begins = self.begins();
             self.prefer_wal(&compiled.statement, transaction);
@@ -104,6 +108,19 @@ impl Runner<'_> {
         self.guard.enter(Phase::Internal);
         self.interrupt.count_until(None);
         self.settle(was_open, begins, result)
+    }
+
+    /// Whether the statement costs no more than it may. Asked before the journal is: nothing of it has begun.
+    fn check_cost(&self, sql: &str, statement: &Statement<'_>) -> Result<(), Failure> {
+        let bounded = self.cost.filter(|cost| cost.bounds.rows.is_some());
+        let Some(cost) = bounded.filter(|_| statement.is_explain() == 0) else { return Ok(()) };
+        self.guard.enter(Phase::Internal);
+        match cost::estimate(self.connection, self.main, sql) {
+            Some(estimate) => cost.check(estimate)?,
+            None if self.interrupt.is_cancelled() => return Err(cancelled().into()),
+            None => cost.check_unknown("its plan cannot be read")?,
+        }
+        Ok(())
     }
 
     fn note_traces(&self, statement: &Statement<'_>, is_open: bool) {

@@ -406,6 +406,7 @@ impl Worker {
             ownership: request.ownership,
             traces: &open.traces,
             held_in: is_elsewhere.then(|| open.main().name.as_str()),
+            cost: request.cost.as_deref(),
         })
     }
 }

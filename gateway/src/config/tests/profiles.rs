@@ -45,6 +45,11 @@ backend_seconds_per_day = 12
 concurrent_max = 13
 sessions_per_client_max = 3
 result_bytes_in_flight_max = 2000000
+max_bytes_scanned = 1_000_000_000
+max_partitions = 100
+max_rows_estimated = 5000
+cost_guard = 'ask'
+cost_unknown = 'refuse'
 lease_idle_ms = 0
 pin_idle_ms = 500
 require_agent_session = true
@@ -92,6 +97,13 @@ fn every_key_is_read() {
         weight: Some(7),
         priority: Some(4),
         slots_max: Some(3),
+        cost: CostConfig {
+            bytes: Some(1_000_000_000),
+            partitions: Some(100),
+            rows: Some(5_000),
+            asks: true,
+            refuses_unknown: true,
+        },
         lease_idle: Some(Duration::ZERO),
         pin_idle: Some(Duration::from_millis(500)),
         require_agent_session: true,

@@ -1,5 +1,6 @@
 //! What belongs to one session on Snowflake: its state on a connection, and the wall that its profile requires.
 
+mod cost_guard;
 mod metadata;
 mod own_env;
 mod pins;

@@ -11,7 +11,7 @@ pub use relation::ColumnDefinition;
 pub(super) use relation::{Relation, RelationKind, Row};
 
 use super::session::Context;
-use super::sql::SqlError;
+use super::sql::{PlanFigures, SqlError};
 
 /// Everything that has a name. Written by statements and by the test, under the lock of the whole state.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Catalog {
     pub(super) databases: BTreeMap<String, Database>,
     pub(super) roles: BTreeSet<String>,
     pub(super) warehouses: BTreeSet<String>,
+    /// What EXPLAIN says.
+    pub(super) plan: PlanFigures,
 }
 
 /// A database.

@@ -2,6 +2,7 @@
 //! type, names that must be quoted, and a table that counts keys.
 
 use super::{Catalog, ColumnDefinition, Database, Relation, RelationKind, Row, Schema};
+use crate::sql::PlanFigures;
 
 const VARCHAR: &str = "VARCHAR(16777216)";
 const NUMBER: &str = "NUMBER(38,0)";
@@ -12,6 +13,7 @@ pub(super) fn catalog() -> Catalog {
         databases: [("SALES".to_owned(), sales()), ("STAGING".to_owned(), staging())].into(),
         roles: names(&["ACCOUNTADMIN", "ANALYST", "LOADER", "PUBLIC"]),
         warehouses: names(&["BIG_WH", "COMPUTE_WH"]),
+        plan: PlanFigures::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 mod change;
 mod describe;
 mod error;
+mod explain;
 mod expression;
 mod functions;
 mod relations;
@@ -19,6 +20,7 @@ mod world;
 use std::time::Duration;
 
 pub(super) use error::SqlError;
+pub use explain::PlanFigures;
 use words::Words;
 pub(super) use world::World;
 
@@ -33,6 +35,7 @@ const STATEMENTS: &[(&[&str], Parse)] = &[
     (&["show"], show::show),
     (&["describe"], describe::describe),
     (&["desc"], describe::describe),
+    (&["explain"], explain::explain),
     (&["use"], session::use_object),
     (&["alter", "session"], session::alter),
     (&["set"], variables::set),

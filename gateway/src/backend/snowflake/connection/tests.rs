@@ -97,6 +97,7 @@ fn request(sql: &str, transaction: Transaction) -> (Arc<TestJournal>, Request) {
         gate: Arc::new(OpenGate),
         row_filter: None,
         wall: None,
+        cost: None,
     };
     (journal, request)
 }

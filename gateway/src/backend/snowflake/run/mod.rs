@@ -122,6 +122,13 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Asks what the request's text asks, which changes nothing. It has another id than the request, whose own statement
+    /// may follow.
+    pub(super) async fn explain(&self) -> Result<Completion, RunError> {
+        let Operation::Statement { sql, .. } = &self.request.operation else { return Err(stopped().into()) };
+        self.ask(&Question { sql: sql.clone(), shown: Shown::All }).await
+    }
+
     async fn ask(&self, question: &Question) -> Result<Completion, RunError> {
         self.run_to_end(RequestId::new(), Statement::new(question.sql.clone()), question.shown).await
     }

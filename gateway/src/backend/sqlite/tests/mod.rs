@@ -3,6 +3,7 @@
 mod across;
 mod cancel;
 mod catalog;
+mod cost_guard;
 mod costs;
 mod files;
 mod gate;
@@ -143,6 +144,7 @@ fn request(context: Context, operation: Operation, caps: Caps, journal: TestJour
         gate: Arc::new(OpenGate),
         row_filter: None,
         wall: None,
+        cost: None,
     }
 }
 
