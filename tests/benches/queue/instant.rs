@@ -112,5 +112,6 @@ pub(crate) fn request(session: &str, number: u64) -> Request {
         gate: Arc::new(OpenGate),
         row_filter: None,
         wall: None,
+        cost: None,
     }
 }
