@@ -213,7 +213,7 @@ impl Desk {
     /// Opens a connection; the caller has a slot for it.
     pub(super) async fn open(&self, visit: Visit) -> Result<OpenConnection, BackendError> {
         let opening = || self.open_once(visit);
-        let pauses = retries(visit.deadline);
+        let pauses = retries(visit.patience_ends());
         // Who fetches goes on as long as it may: the breaker says when.
         let pauses = if visit.fetches { pauses.without_max_times() } else { pauses };
         let is_worth_it =

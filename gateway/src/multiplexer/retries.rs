@@ -2,7 +2,7 @@
 //!
 //! | what failed | is tried again |
 //! |---|---|
-//! | opening a connection | yes; to fetch an earlier gateway's query, until its time is up, as often as the breaker lets it try |
+//! | opening a connection | yes; to fetch an earlier gateway's query, for 30 s, as often as the breaker lets it try |
 //! | a read or a question about the catalog, on a connection that sessions share | yes |
 //! | anything else: what may change something, what fetches an earlier gateway's query, a session's own connection | never |
 //!

@@ -30,6 +30,9 @@ use crate::config::BreakerConfig;
 /// How long a new request waits for what another one's try of the backend comes to.
 const TRY_WAIT_MAX: Duration = Duration::from_millis(250);
 
+/// How long who fetches what has run waits for the backend: after that its outcome is said to be unknown.
+const FETCH_WAIT_MAX: Duration = Duration::from_secs(30);
+
 pub(super) struct Breaker {
     /// The name of the pool's connection.
     name: String,
@@ -75,6 +78,12 @@ impl Visit {
     pub(super) fn new(wait: Duration, fetches: bool) -> Self {
         let arrived = Instant::now();
         Self { arrived, deadline: arrived + wait, fetches }
+    }
+
+    /// Until when it waits for a backend that does not answer.
+    pub(super) fn patience_ends(&self) -> Instant {
+        let fetched_by = self.arrived + FETCH_WAIT_MAX;
+        if self.fetches { self.deadline.min(fetched_by) } else { self.deadline }
     }
 }
 
@@ -127,7 +136,7 @@ impl Breaker {
                         tracing::info!(connection = self.name, "a request tries whether the backend is back");
                         return Ok(Pass { breaker: self, probe: Some(id), has_failed: false });
                     }
-                    Gate::Wait(_) if now >= visit.deadline => {
+                    Gate::Wait(_) if now >= visit.patience_ends() => {
                         return Err(errors::waited(&self.name, &machine, visit, now));
                     }
                     Gate::Wait(next) => next,
@@ -141,7 +150,7 @@ impl Breaker {
             tokio::select! {
                 _ = changed.changed() => {}
                 () = sleep_until(next) => {}
-                () = tokio::time::sleep_until(visit.deadline) => {}
+                () = tokio::time::sleep_until(visit.patience_ends()) => {}
             }
         }
     }

@@ -135,3 +135,19 @@ async fn who_fetches_what_has_run_waits_for_the_backend_also_where_it_finds_out_
     assert!(start.elapsed() < seconds(10), "{:?}", start.elapsed());
     assert_eq!((pool.breaker().opened, pool.breaker().state), (1, BreakerState::Closed));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_fetches_what_has_run_is_told_after_a_while_that_its_outcome_is_unknown() {
+    let fake = FakeBackend::new();
+    let config = PoolConfig {
+        allocator: AllocatorConfig { max_wait: seconds(300), ..config(1).allocator },
+        ..config(1)
+    };
+    let pool = pool_with(&fake, config);
+    pool.force_breaker(Some(Force::Open));
+    let fetching = Request { earlier: Some("01".to_owned()), ..request("insert") };
+    let start = Instant::now();
+    let error = pool.run(fetching, pending()).await.unwrap_err();
+    assert_eq!((error.kind, error.query_id.as_deref()), (ErrorKind::OutcomeUnknown, Some("01")), "{error}");
+    assert_eq!(start.elapsed(), seconds(30));
+}

@@ -235,7 +235,7 @@ fn a_server_that_takes_no_log_ins_is_not_stormed_with_them() {
 #[test]
 fn a_server_that_hangs_holds_no_request_for_longer_than_a_statement_may_take() {
     let warehouse = Warehouse::start();
-    let home = home_with(&warehouse, "[limits]\nstatement_timeout_ms = 5000\n");
+    let home = home_with(&warehouse, "[allocator]\nlane_slots = 0\n[limits]\nstatement_timeout_ms = 5000\n");
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| client(&home)).collect();
     connect(&warehouse, &mut clients);
     let gate = Gate::new();
