@@ -71,6 +71,21 @@ impl CostBounds {
         self.bytes.is_some() || self.partitions.is_some()
     }
 
+    /// With room for what somebody has seen and allowed: a tenth more, because figures change from one look to the next.
+    #[must_use]
+    pub fn raised_to(self, allowed: &Estimate) -> Self {
+        let raise = |bound: Option<u64>, figure: Option<u64>| {
+            bound.map(|bound| bound.max(figure.map_or(0, |figure| figure.saturating_add(figure / 10))))
+        };
+        Self {
+            bytes: raise(self.bytes, allowed.bytes),
+            partitions: raise(self.partitions, allowed.partitions.map(|(assigned, _)| assigned)),
+            rows: raise(self.rows, allowed.rows),
+            refuses_unknown: false,
+            profile: self.profile,
+        }
+    }
+
     fn excess(&self, estimate: &Estimate) -> Option<Excess> {
         let over = |figure: Option<u64>, bound: Option<u64>| bound.filter(|bound| figure > Some(*bound));
         if let Some(bound) = over(estimate.bytes, self.bytes) {
@@ -223,6 +238,18 @@ mod tests {
         let allowed = Estimate { partitions: Some((100, 1_000)), ..fewer };
         let guard = guard(&bounds);
         assert_eq!((guard.check(allowed), guard.estimate()), (Ok(()), Some(allowed)));
+    }
+
+    #[test]
+    fn what_was_allowed_is_allowed_with_a_tenth_more() {
+        let bounds = CostBounds { rows: Some(10), refuses_unknown: true, ..CostBounds::default() };
+        let estimate = |rows| Estimate { rows: Some(rows), ..Estimate::default() };
+        let raised = bounds.clone().raised_to(&estimate(1_000));
+        assert_eq!((raised.rows, raised.bytes, raised.refuses_unknown), (Some(1_100), None, false));
+        assert!(
+            guard(&raised).check(estimate(1_100)).is_ok() && guard(&raised).check(estimate(1_101)).is_err()
+        );
+        assert_eq!(bounds.raised_to(&estimate(1)).rows, Some(10));
     }
 
     #[test]

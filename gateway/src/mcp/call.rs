@@ -9,6 +9,7 @@ use sql_gate::{Class, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{self as args, InvalidArguments, limit};
+use super::consent::Consent;
 use super::facts::RequestFacts;
 use super::progress::Progress;
 use super::request_record::RequestRecord;
@@ -40,6 +41,8 @@ pub(super) struct Call<'a> {
     pub(super) record: &'a RequestRecord,
     /// Set once the limits have let it in, where there are any.
     pub(super) admission: OnceLock<Admission>,
+    /// What its user says of what it costs.
+    pub(super) consent: Consent,
 }
 
 /// What a call has the backend do.
@@ -109,6 +112,10 @@ impl Call<'_> {
             Err(CallError::Backend(error)) => {
                 let error = self.told_as_killed(error);
                 self.record.note_error(&error);
+                if self.consent.ask(self.session, &error) {
+                    // What is to be said once is said with the answer.
+                    return failure::result(&error);
+                }
                 failure::result(&error)
             }
             Err(CallError::Arguments(error)) => self.refuse(&error),

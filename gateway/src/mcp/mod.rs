@@ -12,6 +12,7 @@
 
 mod arguments;
 mod call;
+mod consent;
 mod context_free;
 mod contexts;
 mod execute_query;

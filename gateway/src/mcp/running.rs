@@ -206,7 +206,7 @@ impl Call<'_> {
             Operation::UseContext => false,
         };
         let bounds = self.session.profile.cost_bounds().filter(|_| reads_rows)?;
-        Some(Arc::new(CostGuard::new(bounds)))
+        Some(Arc::new(CostGuard::new(self.consent.bounds(bounds))))
     }
 
     /// What the session may expect of the pool for this.

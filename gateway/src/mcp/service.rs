@@ -18,6 +18,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::call::Call;
+use super::consent::Consent;
 use super::facts::{RequestFacts, UnreadableArgument};
 use super::progress::Progress;
 use super::request_record::RequestRecord;
@@ -194,6 +195,7 @@ impl ServerHandler for SqlService {
                 progress: progress.as_ref(),
                 record,
                 admission: OnceLock::new(),
+                consent: Consent::of(&self.session, &request, &context, &facts.context.context),
             };
             let parsed = match context.extensions.get::<UnreadableArgument>() {
                 Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0)),
@@ -201,12 +203,20 @@ impl ServerHandler for SqlService {
             };
             match parsed {
                 // On the heap: `rmcp` moves the future of a request several times, with all that is in it.
-                Ok(parsed) => Ok(Box::pin(call.answer(parsed)).await),
-                Err(CallRefusal::InvalidArguments(refusal)) => Ok(call.refuse_unread(&refusal)),
+                Ok(parsed) => {
+                    let result = Box::pin(call.answer(parsed)).await;
+                    Ok(call
+                        .consent
+                        .into_question()
+                        .map_or(CallToolResponse::Complete(result), CallToolResponse::InputRequired))
+                }
+                Err(CallRefusal::InvalidArguments(refusal)) => {
+                    Ok(CallToolResponse::Complete(call.refuse_unread(&refusal)))
+                }
                 Err(CallRefusal::UnknownTool(error)) => Err(error),
             }
         };
-        without_panic(call).instrument(span).await.map(CallToolResponse::Complete)
+        without_panic(call).instrument(span).await
     }
 }
 

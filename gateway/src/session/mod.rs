@@ -16,6 +16,7 @@ mod lifecycle;
 mod opening;
 mod principal;
 mod profile;
+mod questions;
 mod results;
 mod resume_state;
 mod session_profile;
@@ -36,6 +37,7 @@ pub use keeper::{KEEP_INTERVAL, Keeper};
 pub use opening::Opening;
 pub use principal::Principal;
 pub use profile::{Profile, ProfileCaps, Profiles};
+pub use questions::Questions;
 pub use results::{NoRoom, Reservation, ResultMemory, ResultShare};
 pub use resume_state::{CONTEXT_BYTES_MAX, ResumeState, kept_name};
 pub use session_profile::{ChosenProfile, ProfileProblem, SessionProfile};
@@ -128,6 +130,8 @@ pub struct Session {
     holds_transaction: AtomicBool,
     /// Whether one was lost that its client has not ended yet.
     has_lost_transaction: AtomicBool,
+    /// What its user is asked.
+    pub questions: Questions,
     /// The memory of its results.
     pub results: Arc<ResultShare>,
     /// The calls that are under way; written by the front and by the service.
@@ -196,6 +200,7 @@ impl Session {
             holds_transaction: AtomicBool::new(false),
             lost_state: Mutex::new(opening.lost_state),
             has_told_loss: AtomicBool::new(false),
+            questions: Questions::default(),
             results: Arc::new(ResultMemory::default()).share(gone.clone()),
             gone,
             calls: Arc::default(),

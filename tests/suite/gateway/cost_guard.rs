@@ -1,7 +1,7 @@
 //! What statements may cost, on SQLite.
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, tool_text};
+use snowgate_tests::{Client, Home, stateless, tool_text};
 
 /// A home with a table `big` of 5,000 rows and a view of it; `profile` are lines of the default profile.
 fn home(profile: &str) -> Home {
@@ -97,4 +97,81 @@ fn what_has_no_figure_runs_unless_the_profile_refuses_it() {
     home.stop();
     let answer = ready(&home).query(recursive);
     assert!(is_error(&answer) && tool_text(&answer).contains("`cost_unknown`"), "{answer}");
+}
+
+/// The call as a client of the stateless protocol sends it that can ask its user.
+fn asking(query: &str, answer: Option<(&Value, Value)>) -> Value {
+    let mut params = stateless(json!({"name": "execute_query", "arguments": {"query": query}}));
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({"elicitation": {}});
+    if let Some((asked, answer)) = answer {
+        params["requestState"] = asked["result"]["requestState"].clone();
+        params["inputResponses"] = json!({"cost": answer});
+    }
+    params
+}
+
+#[test]
+fn the_user_is_asked_where_the_client_can_and_the_answer_is_for_that_statement() {
+    let home = home("max_rows_estimated = 1000\ncost_guard = 'ask'\n");
+    let mut client = home.client();
+    let insert = "insert into log select a from big";
+    let ask = |client: &mut Client, query: &str| {
+        let asked = client.request("tools/call", &asking(query, None));
+        assert_eq!(asked["result"]["resultType"], "input_required", "{asked}");
+        asked
+    };
+    let asked = ask(&mut client, insert);
+    let question = &asked["result"]["inputRequests"]["cost"];
+    assert_eq!(question["method"], "elicitation/create", "{question}");
+    let message = question["params"]["message"].as_str().expect("a message");
+    assert!(message.contains("5,000 rows") && message.ends_with("Run it anyway?"), "{message}");
+    assert_eq!(question["params"]["requestedSchema"]["properties"]["run"]["type"], "boolean", "{question}");
+    let yes = json!({"action": "accept", "content": {"run": true}});
+    // Another statement is none that was asked about.
+    let other =
+        client.request("tools/call", &asking("delete from big where a > 0", Some((&asked, yes.clone()))));
+    assert_eq!(other["result"]["resultType"], "input_required", "{other}");
+    for no in [
+        json!({"action": "decline"}),
+        json!({"action": "cancel"}),
+        json!({"action": "accept", "content": {"run": false}}),
+    ] {
+        let asked = ask(&mut client, insert);
+        let refused = client.request("tools/call", &asking(insert, Some((&asked, no))));
+        assert!(is_error(&refused) && tool_text(&refused).contains("5,000 rows"), "{refused}");
+    }
+    let count = |client: &mut Client| {
+        tool_text(&client.request("tools/call", &asking("select count(*) as n from log", None))).to_owned()
+    };
+    assert_eq!(count(&mut client), "n\n0\n(1 row)");
+    let done = client.request("tools/call", &asking(insert, Some((&asked, yes.clone()))));
+    assert_eq!(done["result"]["resultType"], "complete", "{done}");
+    assert!(!is_error(&done), "{done}");
+    let twice = client.request("tools/call", &asking(insert, Some((&asked, yes.clone()))));
+    assert_eq!(twice["result"]["resultType"], "input_required", "an answer counts once: {twice}");
+    // Over a gateway that was killed, it is asked again.
+    let asked = ask(&mut client, "select count(*) from big");
+    home.kill_gateway();
+    let again =
+        client.request("tools/call", &asking("select count(*) from big", Some((&asked, yes.clone()))));
+    assert_eq!(again["result"]["resultType"], "input_required", "{again}");
+    let done = client.request("tools/call", &asking("select count(*) from big", Some((&again, yes))));
+    assert!(tool_text(&done).contains("5000"), "{done}");
+}
+
+#[test]
+fn clients_that_cannot_ask_are_refused_with_the_figure() {
+    let home = home("max_rows_estimated = 1000\ncost_guard = 'ask'\n");
+    let mut older = home.client();
+    let capable = json!({"elicitation": {}});
+    let params = json!({"protocolVersion": "2025-11-25", "capabilities": capable, "clientInfo": {"name": "c", "version": "1"}});
+    older.request("initialize", &params);
+    older.notify("notifications/initialized", &json!({}));
+    let refused = older.query("select count(*) from big");
+    assert!(is_error(&refused) && tool_text(&refused).contains("5,000 rows"), "{refused}");
+    let mut silent = home.client();
+    let call =
+        stateless(json!({"name": "execute_query", "arguments": {"query": "select count(*) from big"}}));
+    let refused = silent.request("tools/call", &call);
+    assert!(is_error(&refused), "{refused}");
 }

@@ -47,6 +47,7 @@ async fn answer(
         progress: None,
         record: &record,
         admission: OnceLock::new(),
+        consent: super::consent::Consent::default(),
     };
     match read(tool, &arguments) {
         Ok(parsed) => Ok(call.answer(parsed).await),
@@ -147,6 +148,7 @@ async fn a_write_that_another_run_has_begun_is_of_unknown_outcome() {
         progress: None,
         record: &record,
         admission: OnceLock::new(),
+        consent: super::consent::Consent::default(),
     };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let again = async {
@@ -197,6 +199,7 @@ async fn a_query_with_an_id_is_fetched_by_the_next_gateway() {
         progress: None,
         record: &record,
         admission: OnceLock::new(),
+        consent: super::consent::Consent::default(),
     };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let shut_down = async {
@@ -231,6 +234,7 @@ async fn a_cancelled_statement_stops_and_leaves_nothing_in_the_journal() {
         progress: None,
         record: &record,
         admission: OnceLock::new(),
+        consent: super::consent::Consent::default(),
     };
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let stop = async {
