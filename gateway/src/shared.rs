@@ -33,7 +33,9 @@ use crate::backend::{BackendError, Context};
 use crate::config::{Config, Paths};
 use crate::limits::Limits;
 use crate::multiplexer::{Multiplexer, Pool};
-use crate::session::{ClientSet, Keeper, Profile, Profiles, Session, SessionTable, SessionView};
+use crate::session::{
+    ClientSet, Keeper, Profile, Profiles, ResultMemory, Session, SessionTable, SessionView,
+};
 use crate::state::{RunningWrites, StateStore};
 use crate::validator::Validators;
 
@@ -109,7 +111,13 @@ impl Shared {
         state: StateStore,
         process: ProcessFacts,
     ) -> Arc<Self> {
-        let (state, sessions) = (Arc::new(state), SessionTable::new(process.budget.sessions_max));
+        let (state, sessions) = (
+            Arc::new(state),
+            SessionTable::with_results(
+                process.budget.sessions_max,
+                ResultMemory::new(config.limits.usage.all_result_bytes),
+            ),
+        );
         Arc::new(Self {
             profiles: Profiles::of(&config),
             client_sets: ClientSets::default(),

@@ -126,6 +126,9 @@ pub(super) async fn open_session(
     if let Some(notice) = notice {
         session.set_notice(notice);
     }
+    if let Some(why) = shared.sessions.take_closed(&session.key.id) {
+        session.add_notice(why);
+    }
     let guard = shared.sessions.open(session).map_err(|error| match &shared.descriptors.budget.problem {
         Some(problem) => refusal(format!("{error}: {problem}"), Some(RAISE_LIMIT.into())),
         None => {

@@ -18,6 +18,14 @@ impl Call<'_> {
             (false, true) => CallKind::Query,
             (false, false) => CallKind::Other,
         };
+        if let Err(full) = self.shared.sessions.take_seat(self.session)
+            && kind != CallKind::Replayed
+        {
+            self.session.counters.limited.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(setting = full.setting, "a call was refused: its client has too many sessions");
+            let error = BackendError::new(ErrorKind::LimitReached, format!("not run: {full}"));
+            return Err(error.with_next_step(full.next_step()));
+        }
         let limits = &self.session.profile.limits;
         match self.shared.limits.admit(|| self.session.principal().into(), limits, kind) {
             Ok(admission) => {

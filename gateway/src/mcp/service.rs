@@ -83,6 +83,13 @@ impl SqlService {
             era: Era::Handshake(result.protocol_version.to_string()),
         });
         context.peer.set_peer_info(request);
+        // One that comes back has been told that it is open: its calls are refused.
+        if let Err(full) = self.mcp.shared.sessions.take_seat(&self.session)
+            && !self.session.is_resumed
+        {
+            tracing::warn!(setting = full.setting, "a session was refused: its client has too many");
+            return Err(ErrorData::internal_error(format!("{full}; {}", full.next_step()), None));
+        }
         Ok(result)
     }
 

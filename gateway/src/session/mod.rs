@@ -19,6 +19,7 @@ mod profile;
 mod questions;
 mod results;
 mod resume_state;
+mod seats;
 mod session_profile;
 mod table;
 mod view;
@@ -40,6 +41,7 @@ pub use profile::{Profile, ProfileCaps, Profiles};
 pub use questions::Questions;
 pub use results::{NoRoom, Reservation, ResultMemory, ResultShare};
 pub use resume_state::{CONTEXT_BYTES_MAX, ResumeState, kept_name};
+pub use seats::NoSeat;
 pub use session_profile::{ChosenProfile, ProfileProblem, SessionProfile};
 use snowgate_link::hello::{Origin, SessionKey};
 pub use table::{Claim, SessionGuard, SessionTable, TableError};
@@ -60,6 +62,9 @@ const REPLACED: u8 = 2;
 
 /// Its connection has ended: a bit of [`Session::ending`].
 const ENDED: u8 = 4;
+
+/// Notices that wait for the client's next result, at most.
+const NOTICES_MAX: usize = 8;
 
 /// One shim's session.
 #[derive(Debug)]
@@ -104,6 +109,10 @@ pub struct Session {
     notice: Mutex<Option<String>>,
     /// Whether the first result has said which settings are not applied.
     has_told_settings: AtomicBool,
+    /// What else it is to say, in order: [`NOTICES_MAX`] at most.
+    further_notices: Mutex<Vec<String>>,
+    /// Whether it counts among the sessions of its client; written by the seats.
+    has_seat: AtomicBool,
     /// Whether there is a notice: looked at with every result.
     has_notice: AtomicBool,
     /// Set where the context has changed without `set_context`: the front gives the state to the shim again.
@@ -181,6 +190,8 @@ impl Session {
             ending: AtomicU8::new(0),
             notice: Mutex::default(),
             has_told_settings: AtomicBool::new(opening.is_resumed),
+            further_notices: Mutex::default(),
+            has_seat: AtomicBool::new(false),
             has_notice: AtomicBool::new(false),
             is_state_stale: AtomicBool::new(false),
             remember: Mutex::default(),
@@ -303,7 +314,16 @@ impl Session {
         (!self.has_told_settings.swap(true, Ordering::Relaxed)).then_some(settings)
     }
 
-    /// The client's next result is to say this, too.
+    /// The client's next result is to say this, too, whatever becomes of its context.
+    pub fn add_notice(&self, notice: String) {
+        let mut notices = lock(&self.further_notices);
+        if notices.len() < NOTICES_MAX {
+            notices.push(notice);
+        }
+        self.has_notice.store(true, Ordering::Release);
+    }
+
+    /// The client's next result is to say this of its context, too.
     pub fn set_notice(&self, notice: String) {
         *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
         self.has_notice.store(true, Ordering::Release);
@@ -314,7 +334,16 @@ impl Session {
         if !self.has_notice.swap(false, Ordering::AcqRel) {
             return None;
         }
-        self.notice.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let notices =
+            lock(&self.notice).take().into_iter().chain(std::mem::take(&mut *lock(&self.further_notices)));
+        let notices: Vec<String> = notices.collect();
+        (!notices.is_empty()).then(|| notices.join("\n"))
+    }
+
+    /// Whether nothing of it runs, no result of it waits to be read, and its connection holds nothing of it.
+    fn is_unused(&self) -> bool {
+        let is_running = self.counters.running.load(Ordering::Relaxed) > 0;
+        !is_running && !self.results.is_in_use() && lock(&self.held).is_none()
     }
 
     /// Whether the context has changed without `set_context` since this was asked last.
@@ -329,7 +358,7 @@ impl Session {
         let origin = ContextOrigin::Set;
         *self.context_mut() = SessionContext { context, lost: None, origin, at: Some(at) };
         *self.remember.lock().unwrap_or_else(PoisonError::into_inner) = key.map(Remember::now);
-        self.take_notice();
+        lock(&self.notice).take();
     }
 
     /// Under what its context is remembered on the connection `at`; `None`: nothing tells it from others.

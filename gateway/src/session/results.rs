@@ -3,25 +3,30 @@
 //! Each session has a share. A request that would exceed it waits, without a connection of the pool, until
 //! its client has read: so a client that does not read waits for itself, and for nobody else.
 //!
-//! What is kept counts against a total, too, and nobody waits for that:
+//! The sessions of one client have a share together, too. One that would exceed it waits until any of them has read; those
+//! of them that have not read for [`STALLED`] are closed.
+//!
+//! What is kept counts against a total, and nobody waits for that:
 //!
 //! | all sessions together keep | what happens |
 //! |---|---|
-//! | up to [`PRESSURE_BYTES`] | nothing |
+//! | up to [`PRESSURE`] of the total | nothing |
 //! | more | connections that have not read for [`STALLED`] are closed, those that keep most first |
-//! | [`TOTAL_BYTES_MAX`] | a further large result is not kept: its request is refused |
+//! | the total (`limits.global_result_bytes_in_flight_max`) | a further large result is not kept: its request is refused |
 //!
 //! Closing loses nothing: the shim has the lines that are not answered, and sends them again once its client
 //! reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use super::Principal;
 
 /// Results up to this size do not count: with `session_requests_max` they are bounded well enough.
 const SMALL_BYTES_MAX: usize = 64 * 1024;
@@ -29,27 +34,76 @@ const SMALL_BYTES_MAX: usize = 64 * 1024;
 const SHARE_BYTES: usize = 16 << 20;
 /// As many results of the largest size always fit in a session's share.
 const SHARE_RESULTS_MIN: usize = 3;
-/// See the table above.
-const PRESSURE_BYTES: usize = 160 << 20;
-/// See the table above.
-const TOTAL_BYTES_MAX: usize = 224 << 20;
+/// See the table above: a part of the total.
+const PRESSURE: (usize, usize) = (5, 7);
+/// The total where nobody says otherwise.
+const TOTAL_BYTES: usize = 224 << 20;
 /// A client that has read nothing for so long does not read.
 const STALLED: Duration = Duration::from_secs(2);
 
 /// No memory is left for a large result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {} MiB for results that clients have not read yet are in use", TOTAL_BYTES_MAX >> 20)]
-pub struct NoRoom;
+#[error(
+    "the {} MiB for results that clients have not read yet are in use (limits.global_result_bytes_in_flight_max = {total})",
+    total >> 20
+)]
+pub struct NoRoom {
+    /// The memory for all, in bytes.
+    total: usize,
+}
 
 /// What all sessions keep.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ResultMemory {
     total: Mutex<Total>,
+    /// The shares of clients that have sessions.
+    clients: Mutex<HashMap<Principal, Weak<ClientShare>>>,
+}
+
+impl Default for ResultMemory {
+    fn default() -> Self {
+        Self::new(TOTAL_BYTES)
+    }
+}
+
+/// What the sessions of one client may keep together.
+#[derive(Debug)]
+struct ClientShare {
+    id: u64,
+    bytes_max: usize,
+    /// As [`ResultShare::reserved`], of all its sessions.
+    reserved: Mutex<usize>,
+    /// Signalled when something is given back.
+    room: Notify,
+}
+
+impl ClientShare {
+    fn reserved(&self) -> MutexGuard<'_, usize> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reserves `bytes`. Where nothing is reserved there always is room.
+    fn try_reserve(&self, bytes: usize) -> bool {
+        let mut reserved = self.reserved();
+        if *reserved > 0 && reserved.saturating_add(bytes) > self.bytes_max {
+            return false;
+        }
+        *reserved += bytes;
+        true
+    }
+
+    fn give_back(&self, bytes: usize) {
+        let mut reserved = self.reserved();
+        *reserved = reserved.saturating_sub(bytes);
+        drop(reserved);
+        self.room.notify_waiters();
+    }
 }
 
 /// Pure.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Total {
+    bytes_max: usize,
     bytes: usize,
     next: u64,
     sessions: BTreeMap<u64, Kept>,
@@ -63,14 +117,16 @@ struct Kept {
     read_at: Instant,
     /// Closes its connection.
     gone: CancellationToken,
+    /// Whose it is, once that is known.
+    client: Option<u64>,
 }
 
 impl Total {
     /// Session `id` keeps `bytes` more; closes connections that do not read if that is needed.
     fn keep(&mut self, id: u64, bytes: usize, now: Instant) -> Result<(), NoRoom> {
         self.relieve(bytes, now);
-        if self.bytes + bytes > TOTAL_BYTES_MAX {
-            return Err(NoRoom);
+        if self.bytes + bytes > self.bytes_max {
+            return Err(NoRoom { total: self.bytes_max });
         }
         self.add(id, bytes, now);
         Ok(())
@@ -94,12 +150,20 @@ impl Total {
     }
 
     fn relieve(&mut self, bytes: usize, now: Instant) {
-        let mut excess = (self.bytes + bytes).saturating_sub(PRESSURE_BYTES);
+        let pressure = self.bytes_max / PRESSURE.1 * PRESSURE.0;
+        self.close_stalled((self.bytes + bytes).saturating_sub(pressure), None, now);
+    }
+
+    /// Closes connections that do not read, of all or of one client, until they have kept `excess` bytes.
+    fn close_stalled(&mut self, mut excess: usize, of: Option<u64>, now: Instant) {
         if excess == 0 {
             return;
         }
         let stalled = |kept: &&Kept| {
-            kept.bytes > 0 && now.duration_since(kept.read_at) >= STALLED && !kept.gone.is_cancelled()
+            kept.bytes > 0
+                && now.duration_since(kept.read_at) >= STALLED
+                && !kept.gone.is_cancelled()
+                && (of.is_none() || of == kept.client)
         };
         let mut stalled: Vec<&Kept> = self.sessions.values().filter(stalled).collect();
         stalled.sort_by_key(|kept| std::cmp::Reverse(kept.bytes));
@@ -115,15 +179,22 @@ impl Total {
 }
 
 impl ResultMemory {
+    /// With so many bytes for all.
+    pub fn new(bytes_max: usize) -> Self {
+        let total = Total { bytes_max, bytes: 0, next: 0, sessions: BTreeMap::new() };
+        Self { total: Mutex::new(total), clients: Mutex::default() }
+    }
+
     /// The share of a session whose connection `gone` closes.
     pub(super) fn share(self: &Arc<Self>, gone: CancellationToken) -> Arc<ResultShare> {
         let mut total = self.lock();
         let id = total.next;
         total.next += 1;
-        total.sessions.insert(id, Kept { bytes: 0, read_at: Instant::now(), gone });
+        total.sessions.insert(id, Kept { bytes: 0, read_at: Instant::now(), gone, client: None });
         Arc::new(ResultShare {
             memory: Arc::clone(self),
             id,
+            client: OnceLock::new(),
             reserved: Mutex::default(),
             kept: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
@@ -143,6 +214,8 @@ impl ResultMemory {
 pub struct ResultShare {
     memory: Arc<ResultMemory>,
     id: u64,
+    /// What its client's sessions have together, once its client is known.
+    client: OnceLock<Arc<ClientShare>>,
     /// Bytes of running requests, at their largest, and of results that are not written.
     reserved: Mutex<usize>,
     /// Bytes of results that are not written: what `memory` has of it.
@@ -168,21 +241,70 @@ impl ResultShare {
         loop {
             // Before the look: a notification in between is not missed.
             let room = self.room.notified();
-            if let Some(reservation) = self.try_reserve(bytes) {
-                return reservation;
+            let client = self.client.get();
+            let client_room = client.map(|client| client.room.notified());
+            match self.try_reserve(bytes) {
+                Ok(reservation) => return reservation,
+                Err(Full::Session) => room.await,
+                Err(Full::Client) => {
+                    let stalled = tokio::time::sleep(STALLED);
+                    tokio::select! {
+                        () = async { if let Some(room) = client_room { room.await } } => {}
+                        () = room => {}
+                        () = stalled => {
+                            let of = client.map(|client| client.id);
+                            self.memory.lock().close_stalled(bytes, of, Instant::now());
+                        }
+                    }
+                }
             }
-            room.await;
         }
     }
 
-    fn try_reserve(self: &Arc<Self>, bytes: usize) -> Option<Reservation> {
+    /// It is a session of `client`, whose sessions may keep `bytes_max` together.
+    pub(super) fn join(&self, client: &Principal, bytes_max: usize) {
+        if self.client.get().is_some() {
+            return;
+        }
+        let mut clients = self.memory.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = clients.get(client).and_then(Weak::upgrade);
+        let share = known.unwrap_or_else(|| {
+            clients.retain(|_, share| share.strong_count() > 0);
+            let id = {
+                let mut total = self.memory.lock();
+                total.next += 1;
+                total.next
+            };
+            let share = ClientShare { id, bytes_max, reserved: Mutex::default(), room: Notify::new() };
+            let share = Arc::new(share);
+            clients.insert(client.clone(), Arc::downgrade(&share));
+            share
+        });
+        drop(clients);
+        if let Some(kept) = self.memory.lock().sessions.get_mut(&self.id) {
+            kept.client = Some(share.id);
+        }
+        // Whoever came first has the same.
+        let _ = self.client.set(share);
+    }
+
+    /// Whether a request of it runs that has a result, or one is not read yet.
+    pub fn is_in_use(&self) -> bool {
+        *self.reserved.lock().unwrap_or_else(PoisonError::into_inner) > 0 || self.waiting() > 0
+    }
+
+    fn try_reserve(self: &Arc<Self>, bytes: usize) -> Result<Reservation, Full> {
         let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         let share = SHARE_BYTES.max(bytes.saturating_mul(SHARE_RESULTS_MIN));
         if *reserved > 0 && reserved.saturating_add(bytes) > share {
-            return None;
+            return Err(Full::Session);
+        }
+        let client = self.client.get().cloned();
+        if client.as_ref().is_some_and(|client| !client.try_reserve(bytes)) {
+            return Err(Full::Client);
         }
         *reserved += bytes;
-        Some(Reservation { share: Arc::clone(self), bytes, kept: 0 })
+        Ok(Reservation { share: Arc::clone(self), client, bytes, kept: 0 })
     }
 
     /// Requests that wait for their client to read.
@@ -252,10 +374,18 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// What has no room for a result.
+enum Full {
+    Session,
+    Client,
+}
+
 /// Memory for one result, until dropped.
 #[derive(Debug)]
 pub struct Reservation {
     share: Arc<ResultShare>,
+    /// Where it counts, too.
+    client: Option<Arc<ClientShare>>,
     bytes: usize,
     kept: usize,
 }
@@ -280,14 +410,21 @@ impl Reservation {
     fn shrink(&mut self, bytes: usize) {
         let less = self.bytes.saturating_sub(bytes);
         self.bytes -= less;
-        self.share.give_back(less);
+        self.give_back(less);
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.share.give_back(bytes);
+        if let Some(client) = &self.client {
+            client.give_back(bytes);
+        }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.share.release(self.kept);
-        self.share.give_back(self.bytes);
+        self.give_back(self.bytes);
     }
 }
 
@@ -335,6 +472,29 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_sessions_of_one_client_have_a_share_together_and_others_go_on() {
+        let memory = Arc::default();
+        let of = |client: &str| {
+            let (share, gone) = share(&memory);
+            let client = Principal { client: client.into(), profile: "default".into() };
+            share.join(&client, 20 << 20);
+            (share, gone)
+        };
+        let (first, second, other) = (of("a"), of("a"), of("b"));
+        let results = kept(&first.0, 2, 7 * MIB).await;
+        let mut next = pin!(second.0.reserve(7 * MIB));
+        assert!(is_pending(&mut next).await, "14 of 20 MiB are in use");
+        other.0.reserve(7 * MIB).await;
+        second.0.reserve(MIB).await.keep(MIB).unwrap();
+        // The window that does not read is closed, and what it has kept is given back with it.
+        tokio::time::advance(STALLED).await;
+        assert!(is_pending(&mut next).await);
+        assert!(first.1.is_cancelled() && !second.1.is_cancelled() && !other.1.is_cancelled());
+        drop(results);
+        next.await;
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_a_result_does_not_need_is_given_back_at_once() {
         let (one, _) = share(&Arc::default());
         let mut small = Vec::new();
@@ -378,9 +538,9 @@ mod tests {
         for (number, one) in sessions.iter().enumerate() {
             results.push(kept(one, if number < 10 { 3 } else { 2 }, 7 * MIB).await);
         }
-        assert_eq!(memory.lock().bytes, TOTAL_BYTES_MAX);
+        assert_eq!(memory.lock().bytes, TOTAL_BYTES);
         let (another, _) = share(&memory);
-        assert_eq!(another.reserve(7 * MIB).await.keep(7 * MIB).unwrap_err(), NoRoom);
+        assert_eq!(another.reserve(7 * MIB).await.keep(7 * MIB).unwrap_err(), NoRoom { total: TOTAL_BYTES });
         assert!(another.reserve(7 * MIB).await.keep(1000).unwrap().is_none());
         results.pop();
         assert!(another.reserve(7 * MIB).await.keep(7 * MIB).unwrap().is_some());

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use snowgate_link::hello::SessionKey;
 use uuid::Uuid;
 
-use super::{ResultMemory, Session};
+use super::seats::Seats;
+use super::{NoSeat, Principal, ResultMemory, Session};
 
 /// The longest session id a shim may present, in bytes: ours have 36.
 const ID_BYTES_MAX: usize = 64;
@@ -38,6 +39,8 @@ pub struct SessionTable {
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     /// What all sessions share.
     results: Arc<ResultMemory>,
+    /// How many each client has.
+    seats: Seats,
 }
 
 /// An open session; dropping it takes the session out of the table.
@@ -51,7 +54,33 @@ pub struct SessionGuard {
 impl SessionTable {
     /// An empty table.
     pub fn new(sessions_max: usize) -> Arc<Self> {
-        Arc::new(Self { sessions_max, sessions: Mutex::default(), results: Arc::default() })
+        Self::with_results(sessions_max, ResultMemory::default())
+    }
+
+    /// An empty table, whose sessions share `results`.
+    pub fn with_results(sessions_max: usize, results: ResultMemory) -> Arc<Self> {
+        let (sessions, results, seats) = (Mutex::default(), Arc::new(results), Seats::default());
+        Arc::new(Self { sessions_max, sessions, results, seats })
+    }
+
+    /// Counts `session` among those of its client, unless it is; closes another one of it, if that is idle and the client
+    /// has more than it may.
+    ///
+    /// # Errors
+    /// It has as many as it may, and none is idle.
+    pub fn take_seat(&self, session: &Arc<Session>) -> Result<(), NoSeat> {
+        session.results.join(&session.principal(), session.profile.limits.result_bytes);
+        self.seats.take(session)
+    }
+
+    /// What the client of the session `id` is to be told, if that was closed because its client opened another.
+    pub fn take_closed(&self, id: &str) -> Option<String> {
+        self.seats.take_closed(id)
+    }
+
+    /// The clients whose sessions are limited: how many they have, how many they may have, and the setting that says so.
+    pub fn seats(&self) -> Vec<(Principal, usize, usize, String)> {
+        self.seats.counts()
     }
 
     /// A new key.
