@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 use crate::backend::{BackendError, Context};
 use crate::config::{Config, Paths};
-use crate::limits::Limits;
+use crate::limits::{ClientQuotaView, LimitView, Limits, QuotaView};
 use crate::multiplexer::{Multiplexer, Pool};
 use crate::session::{
     ClientSet, Keeper, Profile, Profiles, ResultMemory, Session, SessionTable, SessionView,
@@ -200,6 +200,30 @@ impl Shared {
             view
         };
         self.sessions.sorted().iter().map(|session| completed(session)).collect()
+    }
+
+    /// What clients have used of their limits, with their sessions where those are limited.
+    pub fn quota(&self) -> QuotaView {
+        let mut quota = self.limits.view();
+        for (principal, used, max, setting) in self.sessions.seats() {
+            let (client, profile) = (principal.client.to_string(), principal.profile.to_string());
+            let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+            let (max, used) = (number(max), number(used));
+            let limit = "sessions_per_client_max".to_owned();
+            let left = max.saturating_sub(used);
+            let view = LimitView { limit, setting, max, used, left, free_in_s: None, unused_in_s: 0 };
+            match quota.clients.iter_mut().find(|known| known.client == client && known.profile == profile) {
+                Some(known) => known.limits.push(view),
+                None => quota.clients.push(ClientQuotaView {
+                    client,
+                    profile,
+                    running: 0,
+                    refused: 0,
+                    limits: vec![view],
+                }),
+            }
+        }
+        quota
     }
 
     /// Writes down what clients have used of their limits, after reading what earlier gateways wrote. What fails is

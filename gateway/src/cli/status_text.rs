@@ -53,6 +53,9 @@ pub(super) fn status_text(status: &StatusView) -> String {
     for validator in &status.validators {
         line("validator", validator_text(validator), &[validator.problem.as_deref()]);
     }
+    if status.limited_clients > 0 || !status.limits.is_empty() {
+        line("limits", limits(status), &[]);
+    }
     line("socket", status.socket.clone(), &[]);
     let warnings: Vec<Option<&str>> = status.config_warnings.iter().map(|text| Some(text.as_str())).collect();
     line("config", status.config_file.clone().unwrap_or_else(none), &warnings);
@@ -154,6 +157,16 @@ fn client_backend(backend: &ClientBackendView) -> String {
         "{connection}: {sessions} sessions, {connections_open} connections open, for clients with their own {}",
         variables.join(", ")
     )
+}
+
+/// How many clients are counted, and what all together have used.
+fn limits(status: &StatusView) -> String {
+    let of_all = status.limits.iter().map(|limit| format!("{} {} of {}", limit.limit, limit.used, limit.max));
+    let counted = format!(
+        "{} clients counted, {} calls refused (`snowgate quota` shows them)",
+        status.limited_clients, status.limit_refusals
+    );
+    of_all.chain([counted]).collect::<Vec<_>>().join("; ")
 }
 
 fn validator_text(validator: &ValidatorView) -> String {

@@ -28,7 +28,7 @@ pub type Incoming = RxJsonRpcMessage<RoleServer>;
 pub fn parse_request(line: &[u8], id: &RequestId) -> Result<Box<Incoming>, Rejection> {
     let envelope = Envelope::read(line)?;
     let method = envelope.method.unwrap_or_default();
-    let request = if is_served(&method) {
+    let request = if is_served(&method) || (method == SET_LEVEL && !is_stateless(envelope.params)) {
         served(&method, envelope.params)
             .map_err(|why| unfit(id.clone(), &method, &format!("{MISFIT}: {why}")))
     } else {
@@ -41,7 +41,16 @@ pub fn parse_request(line: &[u8], id: &RequestId) -> Result<Box<Incoming>, Rejec
     Ok(Box::new(JsonRpcMessage::request(request, id.clone())))
 }
 
-/// The methods that are offered. Every other is answered in one way, also where `rmcp` knows it.
+/// Offered in the older era: the newer one has levels in its requests instead.
+const SET_LEVEL: &str = "logging/setLevel";
+
+/// Whether a request with these params states the revision of the protocol.
+fn is_stateless(params: Option<&RawValue>) -> bool {
+    let params = params.and_then(|params| serde_json::from_str::<MetaOnly>(params.get()).ok());
+    params.and_then(|params| params._meta).is_some_and(|meta| meta.protocol_version().is_some())
+}
+
+/// The methods that are offered in both eras. Every other is answered in one way, also where `rmcp` knows it.
 fn is_served(method: &str) -> bool {
     matches!(
         method,
@@ -177,7 +186,6 @@ mod tests {
         let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
         for method in [
             "no/such",
-            "logging/setLevel",
             "resources/list",
             "resources/read",
             "resources/templates/list",

@@ -172,7 +172,7 @@ async fn answer(shared: &Shared, command: &Command) -> Reply {
             Err(why) => Reply::Refused(why),
         },
         Command::Sessions => Reply::Sessions(shared.session_views()),
-        Command::Quota => Reply::Quota(Box::new(shared.limits.view())),
+        Command::Quota => Reply::Quota(Box::new(shared.quota())),
         Command::ResetQuota { client } => {
             let clients = shared.limits.reset(client.as_deref());
             tracing::info!(clients, "what clients have used of their limits was reset");

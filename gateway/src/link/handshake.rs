@@ -117,6 +117,8 @@ pub(super) async fn open_session(
         revision: state.revision,
         lost_state,
         denials: state.denials,
+        limited: state.limited,
+        log_level: state.log,
         counts,
         started_ms,
         settings,

@@ -9,6 +9,7 @@ use sql_gate::{Class, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{self as args, InvalidArguments, limit};
+use super::client_log::ClientLog;
 use super::consent::Consent;
 use super::facts::RequestFacts;
 use super::progress::Progress;
@@ -39,6 +40,8 @@ pub(super) struct Call<'a> {
     pub(super) progress: Option<&'a Progress>,
     /// What the log is to say of it.
     pub(super) record: &'a RequestRecord,
+    /// Its client, if that takes log messages.
+    pub(super) log: Option<&'a ClientLog>,
     /// Set once the limits have let it in, where there are any.
     pub(super) admission: OnceLock<Admission>,
     /// What its user says of what it costs.
@@ -120,7 +123,7 @@ impl Call<'_> {
             }
             Err(CallError::Arguments(error)) => self.refuse(&error),
         };
-        let limits = self.charge_result(&result);
+        let limits = self.tell_limits(self.charge_result(&result)).await;
         let settings = self.session.take_unapplied_settings();
         let settings =
             settings.map(|settings| own_settings::notice(settings, &self.shared.paths.config_file));

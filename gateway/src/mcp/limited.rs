@@ -1,7 +1,5 @@
 //! A call before its limits: let in, or told which one is reached; what it has used, and what is nearly used up.
 
-use std::sync::atomic::Ordering;
-
 use rmcp::model::{CallToolResult, ContentBlock};
 
 use super::call::Call;
@@ -21,7 +19,7 @@ impl Call<'_> {
         if let Err(full) = self.shared.sessions.take_seat(self.session)
             && kind != CallKind::Replayed
         {
-            self.session.counters.limited.fetch_add(1, Ordering::Relaxed);
+            self.session.note_limited();
             tracing::warn!(setting = full.setting, "a call was refused: its client has too many sessions");
             let error = BackendError::new(ErrorKind::LimitReached, format!("not run: {full}"));
             return Err(error.with_next_step(full.next_step()));
@@ -40,7 +38,7 @@ impl Call<'_> {
     }
 
     fn limit_reached(&self, refusal: &Refusal) -> BackendError {
-        self.session.counters.limited.fetch_add(1, Ordering::Relaxed);
+        self.session.note_limited();
         tracing::warn!(
             setting = refusal.setting(),
             retry_s = refusal.retry_after().as_secs(),
@@ -55,6 +53,19 @@ impl Call<'_> {
         if let Some(admission) = self.admission.get() {
             admission.charge(Used { rows, bytes: 0, backend: times.ran.unwrap_or_default() });
         }
+    }
+
+    /// Tells the client of limits that are nearly used up, by log messages where it takes those; returns what its result is
+    /// to say.
+    pub(super) async fn tell_limits(&self, messages: Vec<String>) -> Vec<String> {
+        let Some(log) = self.log else { return messages };
+        let mut untold = Vec::new();
+        for message in messages {
+            if !log.warn(&message).await {
+                untold.push(message);
+            }
+        }
+        untold
     }
 
     /// Counts the text of the call's result; returns what its client is to be told of its limits.

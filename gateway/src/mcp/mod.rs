@@ -12,6 +12,7 @@
 
 mod arguments;
 mod call;
+mod client_log;
 mod consent;
 mod context_free;
 mod contexts;

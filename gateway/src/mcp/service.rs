@@ -18,6 +18,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::call::Call;
+use super::client_log::{self, ClientLog, SetLevel};
 use super::consent::Consent;
 use super::facts::{RequestFacts, UnreadableArgument};
 use super::progress::Progress;
@@ -105,10 +106,11 @@ impl SqlService {
     }
 }
 
+#[allow(deprecated, reason = "log messages, which clients of today take")]
 impl ServerHandler for SqlService {
     fn get_info(&self) -> ServerConfig {
         let mut config = ServerConfig::new(
-            ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build(),
+            ServerCapabilities::builder().enable_logging().enable_tools().enable_tool_list_changed().build(),
         );
         config.server_info = Implementation::new("snowgate", BUILD);
         config.instructions = Some(INSTRUCTIONS.to_owned());
@@ -169,6 +171,11 @@ impl ServerHandler for SqlService {
         .await
     }
 
+    async fn set_level(&self, request: SetLevel, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        self.session.set_log_level(client_log::name_of(request.level));
+        Ok(())
+    }
+
     /// Every method that is not offered comes here: the intake makes no other request of it.
     async fn on_custom_request(
         &self,
@@ -193,6 +200,7 @@ impl ServerHandler for SqlService {
             let record = context.extensions.get::<Arc<RequestRecord>>().map_or(&unlogged, |record| record);
             let active = self.session.calls.begin(facts.number);
             let progress = Progress::of(&context);
+            let log = ClientLog::of(&context, &self.session);
             let call = Call {
                 shared: &self.mcp.shared,
                 session: &self.session,
@@ -201,6 +209,7 @@ impl ServerHandler for SqlService {
                 killed: active.killed(),
                 progress: progress.as_ref(),
                 record,
+                log: log.as_ref(),
                 admission: OnceLock::new(),
                 consent: Consent::of(&self.session, &request, &context, &facts.context.context),
             };

@@ -9,6 +9,7 @@ use snowgate_link::BUILD;
 use super::newest_log;
 use crate::allocator::AllocatorView;
 use crate::config::Warning;
+use crate::limits::LimitView;
 use crate::multiplexer::{BreakerView, MetadataCounters, Pool, PoolCounters};
 use crate::session::Session;
 use crate::shared::{ClientBackendView, Descriptors, Service, Shared};
@@ -99,6 +100,15 @@ pub struct StatusView {
     /// The programs that profiles have asked about statements.
     #[serde(default)]
     pub validators: Vec<ValidatorView>,
+    /// The limits of all clients together, and what is used of them.
+    #[serde(default)]
+    pub limits: Vec<LimitView>,
+    /// Clients whose use is counted.
+    #[serde(default)]
+    pub limited_clients: usize,
+    /// Calls that limits have refused them.
+    #[serde(default)]
+    pub limit_refusals: u64,
     /// What runs this gateway and starts it again when it ends.
     #[serde(default)]
     pub service: Option<Service>,
@@ -233,6 +243,9 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         allocator: default.allocation(shared.config.limits.statement_timeout),
         client_backends: shared.client_sets.views(shared),
         validators: shared.validators.views(),
+        limits: shared.limits.all_view(),
+        limited_clients: shared.limits.counts().0,
+        limit_refusals: shared.limits.counts().1,
         service: shared.service.clone(),
     }
 }

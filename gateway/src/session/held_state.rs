@@ -63,6 +63,12 @@ impl Session {
         replayed || !was_told
     }
 
+    /// A call was refused by a limit.
+    pub fn note_limited(&self) {
+        self.counters.limited.fetch_add(1, Ordering::Relaxed);
+        self.is_state_stale.store(true, Ordering::Relaxed);
+    }
+
     /// Something was refused by its profile.
     pub fn note_denial(&self) {
         self.counters.denials.fetch_add(1, Ordering::Relaxed);

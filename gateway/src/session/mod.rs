@@ -111,6 +111,8 @@ pub struct Session {
     has_told_settings: AtomicBool,
     /// What else it is to say, in order: [`NOTICES_MAX`] at most.
     further_notices: Mutex<Vec<String>>,
+    /// The level of log messages that the client has asked for; written by the service.
+    log_level: Mutex<Option<String>>,
     /// Whether it counts among the sessions of its client; written by the seats.
     has_seat: AtomicBool,
     /// Whether there is a notice: looked at with every result.
@@ -191,6 +193,7 @@ impl Session {
             notice: Mutex::default(),
             has_told_settings: AtomicBool::new(opening.is_resumed),
             further_notices: Mutex::default(),
+            log_level: Mutex::new(opening.log_level),
             has_seat: AtomicBool::new(false),
             has_notice: AtomicBool::new(false),
             is_state_stale: AtomicBool::new(false),
@@ -218,6 +221,7 @@ impl Session {
             counters: {
                 let counters = Counters::from(opening.counts);
                 counters.denials.store(opening.denials, Ordering::Relaxed);
+                counters.limited.store(opening.limited, Ordering::Relaxed);
                 counters
             },
             context: RwLock::new(context),
@@ -314,6 +318,17 @@ impl Session {
         (!self.has_told_settings.swap(true, Ordering::Relaxed)).then_some(settings)
     }
 
+    /// The level of log messages that the client has asked for.
+    pub fn log_level(&self) -> Option<String> {
+        lock(&self.log_level).clone()
+    }
+
+    /// The client asks for log messages of this level and above.
+    pub fn set_log_level(&self, level: &str) {
+        *lock(&self.log_level) = Some(level.to_owned());
+        self.is_state_stale.store(true, Ordering::Relaxed);
+    }
+
     /// The client's next result is to say this, too, whatever becomes of its context.
     pub fn add_notice(&self, notice: String) {
         let mut notices = lock(&self.further_notices);
@@ -397,6 +412,8 @@ impl Session {
             revision,
             held,
             denials,
+            limited: self.counters.limited.load(Ordering::Relaxed),
+            log: self.log_level(),
             profile,
         }
     }

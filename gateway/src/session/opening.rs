@@ -50,6 +50,10 @@ pub struct Opening {
     pub lost_state: Option<String>,
     /// What its profile had refused before.
     pub denials: u64,
+    /// Calls that limits had refused before.
+    pub limited: u64,
+    /// The level of log messages that the client had asked for.
+    pub log_level: Option<String>,
     /// What had been counted before.
     pub counts: Counts,
     /// When it began, in milliseconds since 1970; `None`: now.
@@ -84,6 +88,8 @@ impl Opening {
             revision: None,
             lost_state: None,
             denials: 0,
+            limited: 0,
+            log_level: None,
             counts: Counts::default(),
             started_ms: None,
             settings: None,

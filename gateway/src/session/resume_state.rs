@@ -6,7 +6,7 @@ use snowgate_link::hello::STATE_BYTES_MAX;
 use crate::state::{Digest, KeptContext};
 
 /// The longest context a session may have, in bytes of JSON: what is carried beside it fits into the rest.
-pub const CONTEXT_BYTES_MAX: usize = STATE_BYTES_MAX - 592;
+pub const CONTEXT_BYTES_MAX: usize = STATE_BYTES_MAX - 648;
 
 /// A longer reason of a loss is cut to this many bytes.
 const LOST_BYTES_MAX: usize = 120;
@@ -51,6 +51,12 @@ pub struct ResumeState {
     /// Statements that its profile has refused.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub denials: u64,
+    /// Calls that a limit has refused.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub limited: u64,
+    /// The level of log messages that the client has asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// The session's profile, as [`kept_name`] has it; `None`: it was not fixed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
@@ -115,6 +121,8 @@ mod tests {
             revision: Some("2025-11-25".into()),
             held: Some("\"\u{1f600}".repeat(300)),
             denials: u64::MAX,
+            limited: u64::MAX,
+            log: Some("emergency".into()),
             profile: Some(kept_name(&"\u{1}".repeat(10))),
         };
         assert_eq!(kept_name("a"), "a");

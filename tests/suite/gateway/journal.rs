@@ -117,11 +117,11 @@ fn a_write_that_a_leaving_gateway_stopped_runs_again_on_the_next() {
 }
 
 /// Results that nobody reads: each is cut at 64 KiB.
-const WIDE: u64 = 20;
+pub(super) const WIDE: u64 = 20;
 
 /// A client that does not read, whose write is done and whose answer waits in the gateway; and the id of that
 /// write.
-fn stuck(home: &Home, write: &str) -> (Client, Value) {
+pub(super) fn stuck(home: &Home, write: &str) -> (Client, Value) {
     let mut deaf = home.launch().deaf().start();
     deaf.send("initialize", &json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "deaf", "version": "1"}}));
     deaf.notify("notifications/initialized", &json!({}));

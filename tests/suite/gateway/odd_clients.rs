@@ -121,8 +121,6 @@ fn every_method_that_is_not_offered_is_answered_alike_in_both_eras() {
     client.initialize();
     for (method, params) in [
         ("no/such", json!({})),
-        ("logging/setLevel", json!({"level": "info"})),
-        ("logging/setLevel", json!({"level": "loud"})),
         ("resources/list", json!({})),
         ("resources/templates/list", json!({})),
         ("resources/read", json!({"uri": "file:///x"})),

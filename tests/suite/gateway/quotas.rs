@@ -2,7 +2,9 @@
 //! death of a gateway.
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, tool_text, until};
+use snowgate_tests::{Client, Home, error_text, stateless_as, tool_text, until};
+
+use super::journal::{WIDE, stuck};
 
 const REVISION: &str = "2025-11-25";
 
@@ -148,7 +150,7 @@ fn a_bucket_lets_a_burst_in_and_then_calls_at_its_rate() {
         &text,
         "3 of 3 requests",
         "limits.requests_per_second = 1, limits.requests_burst = 3",
-        "`client`",
+        "`editor`",
     );
     until("it is let in again", || client.call("session_info", &json!({}))["result"]["isError"] != true);
     let mut queries = named(&home, "q");
@@ -247,6 +249,155 @@ fn a_write_that_is_replayed_gets_its_result_and_costs_nothing() {
     assert!(text.contains("3 of 1 rows"), "{text}");
     // What is no limit's business goes on.
     assert!(client.request("tools/list", &json!({}))["result"]["tools"].is_array());
+}
+
+#[test]
+fn a_write_whose_answer_was_on_its_way_is_answered_past_the_limit() {
+    let home = Home::new();
+    // What the client has sent by then, the write included.
+    let all = WIDE + 1;
+    home.configure(&format!("read_only = false\n[limits]\nqueries_per_day = {all}\n"));
+    let answer = named(&home, "maker").query("create table t (x)");
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    let (mut deaf, insert) = stuck(&home, "insert into t values ('once')");
+    written_down(&home, "deaf", "queries_per_day", all);
+    home.kill_gateway();
+    deaf.listen();
+    let answer = deaf.answer(&insert);
+    assert_eq!(tool_text(&answer), "1 row changed", "{answer}");
+    let text = refusal(&deaf.query("select count(*) from t"));
+    assert!(text.contains(&format!("{all} of {all} queries")), "{text}");
+    // What was replayed is not counted twice.
+    assert_eq!(used(&home, "deaf", "queries_per_day"), Some(all));
+}
+
+/// The texts of a result, the first of which is the answer itself.
+fn notes(answer: &Value) -> Vec<String> {
+    let content = answer["result"]["content"].as_array().expect("a result");
+    content.iter().skip(1).filter_map(|part| part["text"].as_str().map(str::to_owned)).collect()
+}
+
+/// The log messages that came.
+fn log_messages(client: &Client) -> Vec<Value> {
+    let messages = client.unclaimed().iter().filter(|message| message["method"] == "notifications/message");
+    messages.map(|message| message["params"].clone()).collect()
+}
+
+const NEARLY: &str = "Limit nearly reached: 4 of 5 requests of the client ";
+
+#[test]
+fn a_client_without_log_messages_is_told_once_in_a_result_that_a_limit_is_nearly_reached() {
+    let home = Home::new();
+    home.configure("[limits]\nrequests_per_day = 5\nglobal_queries_per_hour = 5\n");
+    let mut client = named(&home, "editor");
+    for _ in 0..3 {
+        assert!(notes(&client.query("select 1")).is_empty());
+    }
+    let answer = client.query("select 1");
+    let note = notes(&answer).join("\n");
+    assert!(note.contains(NEARLY) && note.contains("(80%, limits.requests_per_day)"), "{answer}");
+    assert!(note.contains("4 of 5 queries of all clients together"), "{answer}");
+    assert!(notes(&client.query("select 1")).is_empty(), "it is told once");
+    refusal(&client.query("select 1"));
+    assert!(log_messages(&client).is_empty());
+}
+
+#[test]
+fn a_client_that_asked_for_log_messages_is_told_by_one_also_after_the_death_of_a_gateway() {
+    let home = Home::new();
+    home.configure("[limits]\nrequests_per_day = 5\n");
+    let mut client = home.client();
+    let opened = client.initialize_as("editor", REVISION);
+    assert!(opened["result"]["capabilities"]["logging"].is_object(), "{opened}");
+    let set = client.request("logging/setLevel", &json!({"level": "loud"}));
+    assert_eq!(set["error"]["code"], -32602, "{set}");
+    let set = client.request("logging/setLevel", &json!({"level": "info"}));
+    assert_eq!(set["result"], json!({}), "{set}");
+    for _ in 0..3 {
+        works(&mut client);
+    }
+    written_down(&home, "editor", "requests_per_day", 3);
+    home.kill_gateway();
+    let answer = client.query("select 1");
+    assert!(notes(&answer).is_empty(), "{answer}");
+    let messages = log_messages(&client);
+    assert_eq!((&messages[0]["level"], &messages[0]["logger"]), (&json!("warning"), &json!("snowgate")));
+    assert!(messages[0]["data"].as_str().is_some_and(|text| text.starts_with(NEARLY)), "{messages:?}");
+    assert_eq!(messages.len(), 1);
+    // One that wants errors alone is told in the result.
+    let mut other = named(&home, "other");
+    other.request("logging/setLevel", &json!({"level": "error"}));
+    let answers: Vec<Value> = (0..4).map(|_| other.query("select 1")).collect();
+    assert_eq!(notes(&answers[3]).len(), 1, "{answers:?}");
+}
+
+#[test]
+fn a_stateless_client_says_with_each_request_whether_it_takes_log_messages() {
+    let home = Home::new();
+    home.configure("[limits]\nqueries_per_minute = 1\n");
+    let with_level = |level: Option<&str>, name: &str| {
+        let mut client = home.client();
+        let mut params =
+            stateless_as(name, json!({"name": "execute_query", "arguments": {"query": "select 1"}}));
+        if let Some(level) = level {
+            params["_meta"]["io.modelcontextprotocol/logLevel"] = json!(level);
+        }
+        let answer = client.request("tools/call", &params);
+        let set = client.request("logging/setLevel", &stateless_as(name, json!({"level": "info"})));
+        assert_eq!(set["error"]["code"], -32601, "{set}");
+        (notes(&answer).len(), log_messages(&client).len())
+    };
+    assert_eq!(with_level(None, "first"), (1, 0));
+    assert_eq!(with_level(Some("warning"), "second"), (0, 1));
+    assert_eq!(with_level(Some("error"), "third"), (1, 0));
+}
+
+#[test]
+fn the_session_of_a_client_that_was_idle_for_the_longest_time_makes_room_and_comes_back_when_it_is_used() {
+    let home = Home::new();
+    home.configure("[limits]\nsessions_per_client_max = 2\n");
+    let mut other = named(&home, "other");
+    let (mut first, mut second) = (named(&home, "editor"), named(&home, "editor"));
+    first.call("set_context", &json!({"database": "TWO"}));
+    works(&mut second);
+    let mut third = named(&home, "editor");
+    let is_open = |pid: u32| move |sessions: &[Value]| sessions.iter().any(|session| session["pid"] == pid);
+    let (one, two, three) = (first.pid(), second.pid(), third.pid());
+    home.sessions_until("the oldest idle one is closed", |sessions| !is_open(one)(sessions));
+    works(&mut third);
+    works(&mut other);
+    let answer = first.query("select 1");
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    let note = notes(&answer).join("\n");
+    assert!(note.contains("more than 2 sessions (limits.sessions_per_client_max = 2)"), "{answer}");
+    let info = first.call("session_info", &json!({}));
+    assert_eq!(info["result"]["structuredContent"]["context"]["database"], "TWO", "{info}");
+    // It takes the place of the one that is idle for the longest time now, and of no other.
+    home.sessions_until("another one is closed", |sessions| !is_open(two)(sessions));
+    let open = home.sessions();
+    assert!(is_open(one)(&open) && is_open(three)(&open), "{open:?}");
+    assert_eq!(used(&home, "editor", "sessions_per_client_max"), Some(2));
+}
+
+#[test]
+fn where_no_session_of_a_client_is_idle_a_further_one_is_refused_until_one_is() {
+    let home = Home::new();
+    home.configure("[limits]\nsessions_per_client_max = 1\n");
+    let mut busy = named(&home, "editor");
+    let running = busy.send_query(ENDLESS);
+    home.sessions_until("it runs", |sessions| sessions.iter().any(|session| session["running"] == 1));
+    let mut newcomer = home.client();
+    let opened = newcomer.initialize_as("editor", REVISION);
+    let message = error_text(&opened, -32603);
+    assert!(
+        message.contains("limits.sessions_per_client_max = 1") && message.contains("is idle"),
+        "{message}"
+    );
+    let text = refusal(&newcomer.query("select 1"));
+    assert!(text.contains("1 sessions of the client `editor`"), "{text}");
+    works(&mut named(&home, "other"));
+    busy.notify("notifications/cancelled", &json!({"requestId": running}));
+    until("there is room", || newcomer.query("select 1")["result"]["isError"] == false);
 }
 
 #[test]

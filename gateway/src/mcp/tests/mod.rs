@@ -46,6 +46,7 @@ async fn answer(
         killed: &cancel,
         progress: None,
         record: &record,
+        log: None,
         admission: OnceLock::new(),
         consent: super::consent::Consent::default(),
     };
@@ -147,6 +148,7 @@ async fn a_write_that_another_run_has_begun_is_of_unknown_outcome() {
         killed: &cancel,
         progress: None,
         record: &record,
+        log: None,
         admission: OnceLock::new(),
         consent: super::consent::Consent::default(),
     };
@@ -198,6 +200,7 @@ async fn a_query_with_an_id_is_fetched_by_the_next_gateway() {
         killed: &cancel,
         progress: None,
         record: &record,
+        log: None,
         admission: OnceLock::new(),
         consent: super::consent::Consent::default(),
     };
@@ -233,6 +236,7 @@ async fn a_cancelled_statement_stops_and_leaves_nothing_in_the_journal() {
         killed: &cancel,
         progress: None,
         record: &record,
+        log: None,
         admission: OnceLock::new(),
         consent: super::consent::Consent::default(),
     };
