@@ -5,7 +5,7 @@ use std::path::Path;
 use super::error::{ConfigError, Warning};
 use super::keys::{
     BACKEND_KIND, BREAKER_RECOVERY, BREAKER_RECOVERY_MAX, CONNECTIONS_MAX, CONNECTIONS_MIN, DATABASES, Key,
-    SQLITE_FOLDER,
+    LANE_SLOTS, SQLITE_FOLDER,
 };
 use super::kind::Value;
 use super::settings::{Origin, Settings};
@@ -14,7 +14,25 @@ use super::settings::{Origin, Settings};
 /// the config file that origins refer to.
 pub(super) fn run(settings: &mut Settings, file: &Path) -> Vec<ConfigError> {
     let pairs = [(CONNECTIONS_MIN, CONNECTIONS_MAX), (BREAKER_RECOVERY, BREAKER_RECOVERY_MAX)];
-    pairs.iter().filter_map(|(low, high)| at_most(settings, low, high, file)).collect()
+    let mut errors: Vec<_> =
+        pairs.iter().filter_map(|(low, high)| at_most(settings, low, high, file)).collect();
+    errors.extend(lane_slots(settings, file));
+    errors
+}
+
+/// The lane leaves one connection for all others.
+fn lane_slots(settings: &Settings, file: &Path) -> Option<ConfigError> {
+    let Value::Integer(lane) = settings.find(&LANE_SLOTS)?.value else { return None };
+    let max = settings.integer(&CONNECTIONS_MAX);
+    (lane > 0 && lane >= max).then(|| ConfigError {
+        place: settings.place(&LANE_SLOTS, file),
+        key: Some(LANE_SLOTS.path.to_owned()),
+        message: format!(
+            "expected fewer than {} = {max}, got {lane}: one stays for statements",
+            CONNECTIONS_MAX.path
+        ),
+        hint: Some(format!("lower it, or raise {}", CONNECTIONS_MAX.path)),
+    })
 }
 
 /// The value of `low` is at most that of `high`; a default is lowered to that.

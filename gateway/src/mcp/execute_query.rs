@@ -17,6 +17,8 @@ use crate::backend::{
     Backend, BackendError, Context, ErrorKind, Operation, SecondaryRoles, Transaction, WriteJournal,
 };
 use crate::isolation::SessionGate;
+use crate::shared::HEAVY_BYTES;
+use crate::state::Digest;
 
 /// Longer statements are read in the lane for large messages, in bytes.
 const READ_IN_PLACE_BYTES_MAX: usize = 4096;
@@ -25,12 +27,13 @@ impl Call<'_> {
     pub(super) async fn execute_query(
         &self,
         tool: ToolName,
-        arguments: args::ExecuteQuery,
+        mut arguments: args::ExecuteQuery,
     ) -> Result<CallToolResult, CallError> {
         let rows_max = limit(tool, arguments.limit.as_ref(), args::QUERY_LIMIT, self.rows_max());
         // First of all: what was run before has its answer, whatever has become of its context.
-        let decision =
-            JournaledStatement::look_up(self.shared, self.session, self.facts, &arguments.query).await;
+        let (query, digest) = self.digest(arguments.query).await;
+        arguments.query = query;
+        let decision = JournaledStatement::look_up(self.shared, self.session, self.facts, digest).await;
         let (entry, earlier) = match decision {
             JournalDecision::Run(statement) => (statement, None),
             JournalDecision::Fetch(statement, query_id) => (statement, Some(query_id)),
@@ -44,7 +47,8 @@ impl Call<'_> {
         self.check_session(tool)?;
         self.admit_call(true)?;
         let rows_max = rows_max?;
-        let statement = self.read_statement(&arguments.query).await?;
+        let (query, statement) = self.read_statement(arguments.query).await?;
+        arguments.query = query;
         self.record.seen().class = Some(statement.class.name());
         if earlier.is_none() {
             if let Some(answer) = self.check_state(&statement)? {
@@ -57,14 +61,26 @@ impl Call<'_> {
         self.run_statement(arguments, rows_max, statement, entry, earlier).await
     }
 
-    /// What the gate reads of `sql`.
-    async fn read_statement(&self, sql: &str) -> Result<Arc<Statement>, BackendError> {
+    /// The digest of `sql`, which comes back with it: a long one is never copied, nor read on the runtime's thread.
+    async fn digest(&self, sql: String) -> (String, Digest) {
+        let digest = |sql: String| {
+            let digest = Digest::of(&sql);
+            (sql, digest)
+        };
+        if sql.len() <= HEAVY_BYTES { digest(sql) } else { self.shared.heavy.run(move || digest(sql)).await }
+    }
+
+    /// What the gate reads of `sql`, which comes back with it.
+    async fn read_statement(&self, sql: String) -> Result<(String, Arc<Statement>), BackendError> {
         let dialect = self.shared.pool(&self.session.profile).await?.backend().dialect();
+        let read = move |sql: String| {
+            let statement = Arc::new(sql_gate::read(&sql, dialect));
+            (sql, statement)
+        };
         if sql.len() <= READ_IN_PLACE_BYTES_MAX {
-            return Ok(Arc::new(sql_gate::read(sql, dialect)));
+            return Ok(read(sql));
         }
-        let sql = sql.to_owned();
-        Ok(Arc::new(self.shared.heavy.run(move || sql_gate::read(&sql, dialect)).await))
+        Ok(self.shared.heavy.run(move || read(sql)).await)
     }
 
     async fn run_statement(

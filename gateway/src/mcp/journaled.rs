@@ -82,14 +82,13 @@ fn tells_of_query(kind: ErrorKind) -> bool {
 }
 
 impl JournaledStatement {
-    /// Looks into the journal if an earlier gateway may have run the statement already.
+    /// Looks into the journal if an earlier gateway may have run the statement already, whose text has the digest `text`.
     pub(super) async fn look_up(
         shared: &Shared,
         session: &Session,
         facts: &RequestFacts,
-        sql: &str,
+        text: Digest,
     ) -> JournalDecision {
-        let text = Digest::of(sql);
         // Where nothing says where it would run, it is no statement that the journal has.
         let pool = shared.pool(&session.profile).await.ok();
         let place = pool.as_ref().map_or("", |pool| pool.place().as_str());

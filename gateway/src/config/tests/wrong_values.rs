@@ -10,6 +10,14 @@ fn error(text: &str) -> String {
 }
 
 #[test]
+fn a_lane_that_leaves_no_connection_for_statements_is_refused() {
+    let home = Home::with_file("[pool]\nconnections_max = 2\n[allocator]\nlane_slots = 2\n");
+    let error = &home.errors()[0];
+    assert!(error.contains("expected fewer than pool.connections_max = 2, got 2"), "{error}");
+    assert!(Home::with_file("[pool]\nconnections_max = 2\n[allocator]\nlane_slots = 1\n").load().is_ok());
+}
+
+#[test]
 fn a_number_in_other_words_is_corrected() {
     for (written, corrected) in [
         ("\"5m\"", "300000"),
