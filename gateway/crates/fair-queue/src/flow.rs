@@ -30,13 +30,18 @@ pub(crate) struct Flow<F, S> {
     /// Slots that it holds.
     pub(crate) running: usize,
     pub(crate) account: Account,
-    /// The number of the grant that it got last; 0: none yet.
+    /// The number of the grant that it got last; where it got none, of the last one when it came.
     pub(crate) served: u64,
+    /// Flows are numbered as they come: between equals, the one that came first is first.
+    pub(crate) number: u64,
 }
 
+/// Where a flow stands among those that wait; the least is next.
+pub(crate) type Rank = (Account, u64, u64);
+
 impl<F, S: Clone + Eq + Hash> Flow<F, S> {
-    pub(crate) fn new(key: F, terms: Terms) -> Self {
-        Self { key, terms, turns: Turns::new(), running: 0, account: 0, served: 0 }
+    pub(crate) fn new(key: F, terms: Terms, served: u64, number: u64) -> Self {
+        Self { key, terms, turns: Turns::new(), running: 0, account: 0, served, number }
     }
 
     /// Whether it takes a slot that comes free.
@@ -50,8 +55,8 @@ impl<F, S: Clone + Eq + Hash> Flow<F, S> {
 
     /// Where it stands among the others: its account, and what the requests that it runs will have cost if each takes
     /// `quantum`. That keeps one flow from taking all slots that are free at the same moment.
-    pub(crate) fn rank(&self, quantum: Duration) -> (Account, u64) {
+    pub(crate) fn rank(&self, quantum: Duration) -> Rank {
         let expected = self.terms.weight.divide(slot_time(self.running, quantum));
-        (self.account.saturating_add(expected), self.served)
+        (self.account.saturating_add(expected), self.served, self.number)
     }
 }

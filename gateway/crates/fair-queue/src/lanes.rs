@@ -59,7 +59,8 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> Lanes<F, S> {
         }
     }
 
-    /// As [`FairQueue::arrive`]. Where the interactive lane has no slots, every request is an ordinary one.
+    /// As [`FairQueue::arrive`]. Where the interactive lane has no slots, or none free while an ordinary one is, every
+    /// request is an ordinary one.
     ///
     /// # Errors
     /// Too many wait in that lane.
@@ -71,7 +72,10 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> Lanes<F, S> {
         terms: Terms,
         session: &S,
     ) -> Result<LaneRequest, QueueFull> {
-        let lane = if self.interactive.slots() == 0 { Lane::Ordinary } else { lane };
+        let is_full = self.interactive.free() == 0;
+        let has_room = self.ordinary.free() > 0 && self.ordinary.waiting() == 0 && !self.is_over_committed();
+        // What is free, and nobody waits for, serves short ones, too.
+        let lane = if self.interactive.slots() == 0 || (is_full && has_room) { Lane::Ordinary } else { lane };
         let id = self.lane_mut(lane).arrive(now, flow, terms, session)?;
         Ok(LaneRequest { lane, id })
     }
@@ -151,6 +155,17 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> Lanes<F, S> {
         self.ordinary.waiting() + self.interactive.waiting()
     }
 
+    /// As [`FairQueue::occupy`], of the ordinary slots.
+    pub fn occupy(&mut self, now: Duration) -> bool {
+        !self.is_over_committed() && self.ordinary.occupy(now)
+    }
+
+    /// As [`FairQueue::advance_to`].
+    pub fn advance_to(&mut self, now: Duration) {
+        self.ordinary.advance_to(now);
+        self.interactive.advance_to(now);
+    }
+
     /// As [`FairQueue::place`].
     pub fn place(&self, request: LaneRequest) -> Option<Place> {
         self.lane(request.lane).place(request.id)
@@ -206,6 +221,8 @@ mod tests {
         lanes.set_slots(NOW, 3);
         let second = lanes.arrive(NOW, Lane::Interactive, &"a", Terms::default(), &0).unwrap();
         assert_eq!((second.lane, granted(&mut lanes).len()), (Lane::Interactive, 2));
+        lanes.arrive(NOW, Lane::Ordinary, &"a", Terms::default(), &0).unwrap();
+        assert_eq!(granted(&mut lanes).len(), 1);
         let third = lanes.arrive(NOW, Lane::Interactive, &"a", Terms::default(), &0).unwrap();
         let moved = lanes.set_slots(NOW, 1);
         assert_eq!((moved.len(), moved[0].0, moved[0].1.lane), (1, third, Lane::Ordinary));

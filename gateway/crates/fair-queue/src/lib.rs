@@ -5,9 +5,10 @@
 //!   what a flow is charged in.
 //! - [`Lanes`]: two of them over the slots of one resource, one of them for short requests.
 //! - [`RunTimes`]: the median run time, from which [`FairQueue::set_quantum`] is set.
-//! - `check`: the invariants, which hold after every event.
+//! - `acquaintances`: the flows that were here before. `check`: the invariants, which hold after every event.
 
 mod account;
+mod acquaintances;
 mod check;
 mod flow;
 mod lanes;

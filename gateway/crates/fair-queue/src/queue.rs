@@ -6,10 +6,11 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use crate::account::{Account, Charge, TURN, slot_time};
-use crate::flow::{Flow, Terms};
+use crate::acquaintances::Acquaintances;
+use crate::flow::{Flow, Rank, Terms};
 
 /// Flows in debt that are remembered, at most: beyond that, the one with the least debt is forgotten.
-const DEBTORS_MAX: usize = 65_536;
+const DEBTORS_MAX: usize = 4_096;
 
 /// A request, from its arrival to its end. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +21,8 @@ pub struct RequestId(pub(crate) u64);
 pub struct Limits {
     /// Requests of all flows together.
     pub waiting_max: usize,
-    /// Requests of one flow.
+    /// Requests of one flow. Where several of its sessions wait, each has its part of that at least: none is kept out by
+    /// the others.
     pub flow_waiting_max: usize,
 }
 
@@ -81,6 +83,9 @@ pub struct FairQueue<F, S> {
     limits: Limits,
     charge: Charge,
     quantum: Duration,
+    /// What a flow is charged that was never here before.
+    entry: Duration,
+    acquaintances: Acquaintances<F>,
     pub(crate) quantum_peak: Duration,
     now: Duration,
     /// The account of a flow that is owed nothing and owes nothing: the least of the eligible flows', and never less than
@@ -92,16 +97,16 @@ pub struct FairQueue<F, S> {
     vacant: Vec<usize>,
     by_key: HashMap<F, usize>,
     /// Flows that wait and run nothing, by rank.
-    ready: BTreeSet<(Account, u64, usize)>,
+    ready: BTreeSet<(Rank, usize)>,
     /// Flows that hold slots: as many as there are slots, at most.
     busy: Vec<usize>,
     /// Flows that neither wait nor run, and are in debt.
     idle: BTreeSet<(Account, usize)>,
-    /// The weights of the flows that wait, in all.
-    pub(crate) weight_waiting: f64,
     requests: HashMap<RequestId, Request<S>>,
     ids: u64,
     grants: u64,
+    /// Flows that came so far.
+    numbers: u64,
     /// Whether nothing has happened since all was granted that may be. Only then is somebody eligible who really waits:
     /// a flow whose request starts as soon as it comes does not move the virtual time.
     is_dispatched: bool,
@@ -132,6 +137,8 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
             limits,
             charge,
             quantum: Duration::ZERO,
+            entry: Duration::ZERO,
+            acquaintances: Acquaintances::default(),
             quantum_peak: Duration::ZERO,
             now: Duration::ZERO,
             virtual_time: 0,
@@ -142,10 +149,10 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
             ready: BTreeSet::new(),
             busy: Vec::new(),
             idle: BTreeSet::new(),
-            weight_waiting: 0.0,
             requests: HashMap::new(),
             ids: 0,
             grants: 0,
+            numbers: 0,
             is_dispatched: true,
             #[cfg(test)]
             mutant: None,
@@ -164,9 +171,13 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
         session: &S,
     ) -> Result<RequestId, QueueFull> {
         self.advance(now);
-        let of_flow = self.flow(flow).map_or(0, |flow| flow.turns.len());
-        if of_flow >= self.limits.flow_waiting_max {
-            return Err(QueueFull::Flow { waiting: of_flow });
+        if let Some(known) = self.flow(flow) {
+            let (waiting, of_session) = (known.turns.len(), known.turns.len_of(session));
+            let sessions = known.turns.sessions() + usize::from(of_session == 0);
+            let part = (self.limits.flow_waiting_max / sessions).max(1);
+            if waiting >= self.limits.flow_waiting_max && of_session >= part {
+                return Err(QueueFull::Flow { waiting });
+            }
         }
         if self.waiting >= self.limits.waiting_max {
             return Err(QueueFull::All { waiting: self.waiting });
@@ -288,6 +299,17 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
         self.quantum_peak = self.quantum_peak.max(quantum);
     }
 
+    /// What a flow is charged, by its weight, when it comes for the first time, in addition to what rule 3 says: with the
+    /// mean of run times, those who come under another name each time cannot keep out those who wait.
+    pub fn set_entry(&mut self, entry: Duration) {
+        self.entry = entry;
+    }
+
+    /// Brings what is counted up to `now`, as every event does.
+    pub fn advance_to(&mut self, now: Duration) {
+        self.advance(now);
+    }
+
     /// Takes a free slot for no flow, where no flow would take it. Given back by [`FairQueue::vacate`].
     pub fn occupy(&mut self, now: Duration) -> bool {
         self.advance(now);
@@ -335,7 +357,11 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
 
     /// What a request is expected to take.
     pub fn quantum(&self) -> Duration {
-        self.quantum
+        match self.charge {
+            Charge::Time => self.quantum,
+            // A start is paid when it happens.
+            Charge::Turn => Duration::ZERO,
+        }
     }
 
     pub(crate) fn flow(&self, key: &F) -> Option<&Flow<F, S>> {
@@ -353,7 +379,7 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
 
     /// The flows that wait, the next ones first: those that hold slots, then the others, `count` of these at most.
     pub(crate) fn waiting_flows(&self, count: usize) -> impl Iterator<Item = &Flow<F, S>> {
-        let ready = self.ready.iter().take(count).map(|&(_, _, at)| at);
+        let ready = self.ready.iter().take(count).map(|&(_, at)| at);
         let flows = self.busy.iter().copied().chain(ready).filter_map(|at| self.flows[at].as_ref());
         flows.filter(|flow| flow.turns.len() > 0)
     }
@@ -394,7 +420,7 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
     fn least_account(&self) -> Account {
         let busy = self.busy.iter().filter_map(|&at| self.flows[at].as_ref());
         let eligible = busy.filter(|flow| self.counts_for_virtual_time(flow)).map(|flow| flow.account);
-        let ready = self.ready.first().map(|&(account, ..)| account);
+        let ready = self.ready.first().map(|&((account, ..), _)| account);
         match eligible.chain(ready).min() {
             Some(least) => least,
             #[cfg(test)]
@@ -413,10 +439,10 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
 
     /// The eligible flow whose turn it is.
     fn next_flow(&self) -> Option<usize> {
-        let ready = self.ready.first().map(|&(account, served, at)| ((account, served), at));
+        let ready = self.ready.first().copied();
         let busy = self.busy.iter().filter_map(|&at| {
             let flow = self.flows[at].as_ref().filter(|flow| flow.is_eligible())?;
-            Some((flow.rank(self.quantum), at))
+            Some((flow.rank(self.quantum()), at))
         });
         busy.chain(ready).min().map(|(_, at)| at)
     }
@@ -441,13 +467,10 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
 
     fn remove_from_sets(&mut self, at: usize) {
         let Some(flow) = &self.flows[at] else { return };
-        if flow.turns.len() > 0 {
-            self.weight_waiting -= flow.terms.weight.as_f64();
-        }
         if flow.running > 0 {
             self.busy.retain(|&busy| busy != at);
         } else if flow.turns.len() > 0 {
-            self.ready.remove(&(flow.account, flow.served, at));
+            self.ready.remove(&(flow.rank(Duration::ZERO), at));
         } else {
             self.idle.remove(&(flow.account, at));
         }
@@ -455,13 +478,10 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
 
     fn add_to_sets(&mut self, at: usize) {
         let Some(flow) = &self.flows[at] else { return };
-        if flow.turns.len() > 0 {
-            self.weight_waiting += flow.terms.weight.as_f64();
-        }
         if flow.running > 0 {
             self.busy.push(at);
         } else if flow.turns.len() > 0 {
-            self.ready.insert((flow.account, flow.served, at));
+            self.ready.insert((flow.rank(Duration::ZERO), at));
         } else {
             self.idle.insert((flow.account, at));
         }
@@ -471,7 +491,12 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
         if let Some(&at) = self.by_key.get(key) {
             return at;
         }
-        let flow = Flow::new(key.clone(), terms);
+        self.numbers += 1;
+        let mut flow = Flow::new(key.clone(), terms, self.grants, self.numbers);
+        if self.acquaintances.meet(key) && self.charge == Charge::Time {
+            flow.account = self.virtual_time.saturating_add(terms.weight.divide(slot_time(1, self.entry)));
+            self.highest = self.highest.max(flow.account);
+        }
         let at = match self.vacant.pop() {
             Some(at) => {
                 self.flows[at] = Some(flow);

@@ -85,6 +85,11 @@ impl<S: Clone + Eq + Hash> Turns<S> {
         ahead_of_own + others.map(before).sum::<usize>()
     }
 
+    /// What waits of `session`.
+    pub(crate) fn len_of(&self, session: &S) -> usize {
+        self.sessions.get(session).map_or(0, |session| session.waiting.len())
+    }
+
     /// The sessions that have something waiting.
     pub(crate) fn sessions(&self) -> usize {
         self.sessions.len()

@@ -76,13 +76,14 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
             Charge::Turn => TURN,
         };
         let own = flow.rank(self.quantum()).0 + flow.terms.weight.divide(each.saturating_mul(ahead as u128));
-        let (others, served) = other.rank(self.quantum());
+        let (others, served, number) = other.rank(self.quantum());
         let step = other.terms.weight.divide(each).max(1);
         let starts = if others > own {
             0
         } else {
             let behind = own - others;
-            behind / step + u128::from(!behind.is_multiple_of(step) || served < flow.served)
+            behind / step
+                + u128::from(!behind.is_multiple_of(step) || (served, number) < (flow.served, flow.number))
         };
         usize::try_from(starts).unwrap_or(usize::MAX).min(other.turns.len())
     }

@@ -30,6 +30,56 @@ fn a_queue_that_is_full_refuses_with_its_length() {
 }
 
 #[test]
+fn a_session_is_not_kept_out_by_others_of_its_flow() {
+    let mut queue: FairQueue<&str, u8> =
+        FairQueue::new(0, Charge::Time, Limits { waiting_max: 100, flow_waiting_max: 4 });
+    let mut ask = |session| queue.arrive(at(0), &"a", Terms::default(), &session);
+    for _ in 0..4 {
+        ask(1).unwrap();
+    }
+    assert!(ask(1).is_err());
+    assert!(ask(2).is_ok() && ask(2).is_ok() && ask(2).is_err(), "half of it is its part");
+    assert!(ask(3).is_ok() && ask(3).is_err());
+}
+
+#[test]
+fn flows_without_end_do_not_keep_out_one_that_waits() {
+    for slots in [1, 3] {
+        let mut queue: FairQueue<u64, u8> =
+            FairQueue::new(slots, Charge::Time, Limits { waiting_max: 1_000, flow_waiting_max: 1_000 });
+        // The mean: each holds its slot until the others have had their turns.
+        queue.set_entry(at(10 * slots as u64));
+        queue.set_quantum(at(10));
+        let mut running = std::collections::VecDeque::new();
+        for _ in 0..300 {
+            queue.arrive(at(0), &0, Terms::default(), &0).unwrap();
+        }
+        let (mut had, mut waiting, mut names) = (0, 0, 0);
+        for turn in 1..200_u64 {
+            let now = at(turn * 10);
+            if running.len() == slots
+                && let Some(id) = running.pop_front()
+            {
+                queue.finish(now, id);
+            }
+            // Always as many that wait, each under a name of its own.
+            while waiting < 2 * slots {
+                names += 1;
+                queue.arrive(now, &names, Terms::default(), &0).unwrap();
+                waiting += 1;
+            }
+            while let Some(grant) = queue.dispatch(now) {
+                had += usize::from(grant.flow == 0);
+                waiting -= usize::from(grant.flow != 0);
+                running.push_back(grant.id);
+            }
+        }
+        // Its part is one of those that are there.
+        assert!(had >= 200 / (4 * slots + 1), "{slots} slots: {had} of 200");
+    }
+}
+
+#[test]
 fn slots_go_by_the_time_that_flows_had_and_not_by_what_they_asked_for() {
     let mut queue = queue(1);
     let terms = Terms::default();

@@ -50,6 +50,7 @@ fn workload(charge: Charge, cap: usize, weight: u32, lane_slots: usize) -> Workl
         charge,
         held_max: Duration::from_secs_f64(SCAN),
         quantum: Duration::from_secs(5),
+        entry: Duration::from_secs(2),
         waiting_max: usize::MAX,
         terms,
         requests: requests(if lane_slots > 0 { Lane::Interactive } else { Lane::Ordinary }),

@@ -64,6 +64,7 @@ pub(super) fn run(workload: &Workload, mutant: Option<Mutant>) -> Outcome {
     let mut lanes = Lanes::new(slots, workload.lane_slots, workload.charge, limits);
     for lane in [Lane::Ordinary, Lane::Interactive] {
         lanes.lane_mut(lane).set_quantum(workload.quantum);
+        lanes.lane_mut(lane).set_entry(workload.entry);
         lanes.lane_mut(lane).mutant = mutant;
     }
     let (count, flows) = (workload.requests.len(), workload.terms.len());
@@ -185,9 +186,7 @@ impl Run<'_> {
                 }
             }
             Change::Quantum(quantum) => self.lanes.lane_mut(Lane::Ordinary).set_quantum(quantum),
-            Change::Occupy => {
-                self.occupied += usize::from(self.lanes.lane_mut(Lane::Ordinary).occupy(now));
-            }
+            Change::Occupy => self.occupied += usize::from(self.lanes.occupy(now)),
             Change::Vacate if self.occupied > 0 => {
                 self.occupied -= 1;
                 self.lanes.lane_mut(Lane::Ordinary).vacate(now);
@@ -223,7 +222,8 @@ impl Run<'_> {
     fn check_first(&mut self, waited: f64) -> Result<(), String> {
         let (workload, ordinary) = (self.workload, self.lanes.lane(Lane::Ordinary));
         // Of all that is queued in one burst only the first one's wait has this bound; and turns are no time.
-        if !workload.is_steady() || workload.lane_slots > 0 || workload.charge == crate::Charge::Turn {
+        let is_plain = workload.is_steady() && workload.entry.is_zero();
+        if !is_plain || workload.lane_slots > 0 || workload.charge == crate::Charge::Turn {
             return Ok(());
         }
         let rounds = u32::try_from(workload.terms.len().div_ceil(ordinary.slots())).unwrap_or(u32::MAX);

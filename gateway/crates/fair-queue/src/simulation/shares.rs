@@ -45,6 +45,7 @@ fn steady(slots: usize, flows: &[Asking], seed: u64) -> Workload {
         charge: Charge::Time,
         held_max: Duration::from_secs(60),
         quantum: Duration::from_secs(2),
+        entry: Duration::from_secs(2),
         waiting_max: usize::MAX,
         terms: terms.collect(),
         requests,

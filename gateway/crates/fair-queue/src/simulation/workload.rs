@@ -37,6 +37,7 @@ pub(super) struct Workload {
     pub(super) charge: Charge,
     pub(super) held_max: Duration,
     pub(super) quantum: Duration,
+    pub(super) entry: Duration,
     pub(super) waiting_max: usize,
     pub(super) terms: Vec<Terms>,
     pub(super) requests: Vec<Asked>,
@@ -72,12 +73,16 @@ impl Workload {
             charge: if random.is_one_in(8) { Charge::Turn } else { Charge::Time },
             held_max,
             quantum: Duration::from_millis(random.one_of(&[0, 100, 1_000, 5_000])),
+            entry: Duration::ZERO,
             waiting_max: random.one_of(&[5, 50, 10_000]),
             requests: Vec::new(),
             changes: Vec::new(),
         };
         for flow in 0..flows {
             workload.fill(&mut random, flow);
+        }
+        if random.is_one_in(4) {
+            workload.entry = workload.quantum.min(workload.held_max);
         }
         if random.is_one_in(3) {
             workload.change(&mut random);
