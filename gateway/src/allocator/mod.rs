@@ -3,8 +3,8 @@
 //! A request makes a [`Claim`] and has a [`Ticket`] from then until it is over: it waits, holds a slot, and gives it
 //! back, or leaves the queue, when the ticket is dropped, at whatever point that is. `views` is what people see.
 //!
-//! **Lock order:** the state's lock is the only one, is held for a few steps in memory, and never across an await.
-//! **Wake-up rule:** whoever changes the state under the lock also grants what may be granted, and wakes those tickets
+//! **Lock order:** the state's lock, then that of a ticket's place; both are held for a few steps in memory, and never
+//! across an await. **Wake-up rule:** what changes the state under the lock also grants what may be granted, and wakes those tickets
 //! before the lock is released. A ticket that is woken holds its slot already; so none is lost between the two.
 
 mod claim;
@@ -38,6 +38,8 @@ struct State {
     lanes: Lanes<Arc<str>, Arc<str>>,
     /// The tickets of the requests that wait.
     waiting: HashMap<LaneRequest, Waiting>,
+    /// When those that hold slots got them.
+    running: HashMap<LaneRequest, Instant>,
     run_times: RunTimes,
     /// The longest that a slot was held.
     held_max: Duration,
@@ -86,6 +88,7 @@ impl Allocator {
             state: Mutex::new(State {
                 lanes: Lanes::new(slots, lane_slots, charge, limits),
                 waiting: HashMap::new(),
+                running: HashMap::new(),
                 run_times: RunTimes::default(),
                 held_max: Duration::ZERO,
                 counters: Counters::default(),
@@ -135,6 +138,16 @@ impl Allocator {
         self.lock().lanes.slots()
     }
 
+    /// Slots that are not for short requests alone.
+    pub fn ordinary_slots(&self) -> usize {
+        self.lock().lanes.lane(fair_queue::Lane::Ordinary).slots()
+    }
+
+    /// Slots in use.
+    pub fn in_use(&self) -> usize {
+        self.lock().lanes.in_use()
+    }
+
     /// Requests that wait.
     pub fn waiting(&self) -> usize {
         self.lock().lanes.waiting()
@@ -171,6 +184,7 @@ impl State {
     fn grant(&mut self, now: Duration) {
         while let Some(grant) = self.lanes.dispatch(now) {
             self.counters.granted += 1;
+            self.running.insert(grant.request, Instant::now());
             if let Some(waiting) = self.waiting.remove(&grant.request) {
                 waiting.place.grant();
             }
@@ -192,8 +206,10 @@ impl State {
         self.held_max = self.held_max.max(held);
         if is_typical {
             self.run_times.note(held);
-            let median = self.run_times.median();
-            self.lanes.lane_mut(fair_queue::Lane::Ordinary).set_quantum(median);
+            let (median, mean) = (self.run_times.median(), self.run_times.mean());
+            let ordinary = self.lanes.lane_mut(fair_queue::Lane::Ordinary);
+            ordinary.set_quantum(median);
+            ordinary.set_entry(mean);
         }
     }
 }

@@ -117,7 +117,15 @@ impl Ticket {
 
     /// Where it stands; `None`: it does not wait.
     pub fn queue_place(&self) -> Option<QueuePlace> {
-        self.allocator.lock().place_of(self.place.get(), self.since)
+        let now = self.allocator.now();
+        let mut state = self.allocator.lock();
+        state.lanes.advance_to(now);
+        state.place_of(self.place.get(), self.since)
+    }
+
+    /// Slots that its flow holds at once, at most.
+    pub fn slots_max(&self) -> usize {
+        self.claim.terms.slots_max
     }
 
     /// It takes longer than it may in the lane: the slot is given back, and it waits like any other request.
@@ -125,7 +133,7 @@ impl Ticket {
     /// # Errors
     /// Too many wait there; then the ticket is void.
     pub fn demote(&mut self) -> Result<(), Refusal> {
-        self.allocator.leave(self.place.get(), false);
+        self.allocator.leave(&self.place, false);
         // Void until it is queued again.
         let queued = self.allocator.enqueue(&self.claim, Lane::Ordinary);
         self.allocator.lock().counters.demoted += 1;
@@ -141,7 +149,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.allocator.leave(self.place.get(), !self.is_held_for_long && !self.is_in_lane());
+        self.allocator.leave(&self.place, !self.is_held_for_long);
     }
 }
 
@@ -172,14 +180,17 @@ impl Allocator {
     }
 
     /// The request is over, or not wanted any more.
-    fn leave(&self, request: LaneRequest, is_typical: bool) {
+    fn leave(&self, place: &Place, is_typical: bool) {
         let now = self.now();
         let mut state = self.lock();
+        // Under the lock: it may have been moved to the other lane before.
+        let request = place.get();
+        state.running.remove(&request);
         state.waiting.remove(&request);
         if !state.lanes.cancel(now, request)
             && let Some(held) = state.lanes.finish(now, request)
         {
-            state.note_run(held, is_typical);
+            state.note_run(held, is_typical && request.lane == Lane::Ordinary);
         }
         state.grant(now);
     }
@@ -191,7 +202,7 @@ pub struct UnclaimedSlot(Arc<Allocator>);
 impl UnclaimedSlot {
     pub(super) fn new(allocator: &Arc<Allocator>) -> Option<Self> {
         let now = allocator.now();
-        let is_taken = allocator.lock().lanes.lane_mut(Lane::Ordinary).occupy(now);
+        let is_taken = allocator.lock().lanes.occupy(now);
         is_taken.then(|| Self(Arc::clone(allocator)))
     }
 }

@@ -47,7 +47,8 @@ pub struct AllocatorView {
     pub demoted: u64,
     /// The median of run times, in milliseconds.
     pub run_ms_median: f64,
-    /// The greatest lag of a flow now, in parts of its bound; over 1 is a fault.
+    /// The greatest lag of a flow now, in parts of its bound; over 1 is a fault, unless a session holds a connection for
+    /// its state for longer than a statement may run.
     pub lag_to_bound: f64,
     /// Flows that wait, hold slots or are ahead of others.
     pub flows: Vec<FlowStatus>,
@@ -72,7 +73,7 @@ pub struct FlowStatus {
     pub running: usize,
     /// Requests that wait.
     pub waiting: usize,
-    /// What it was charged, in seconds of a slot by weight 1; with `round_robin`, in requests.
+    /// What it was charged, in seconds of a slot divided by its weight; with `round_robin`, in requests.
     pub account: f64,
     /// How far it is ahead, in the same unit.
     pub lag: f64,
@@ -107,13 +108,20 @@ impl State {
         let place = self.lanes.place(request)?;
         let slots = u32::try_from(self.lanes.lane(request.lane).slots().max(1)).unwrap_or(u32::MAX);
         let starts = u32::try_from(place.ahead + 1).unwrap_or(u32::MAX);
-        let mean = Some(self.run_times.mean()).filter(|mean| !mean.is_zero());
         Some(QueuePlace {
             position: place.ahead + 1,
             waiting: place.waiting,
             waited: since.elapsed(),
-            estimate: mean.map(|mean| mean.saturating_mul(starts) / slots),
+            estimate: self.typical_run(request.lane).map(|each| each.saturating_mul(starts) / slots),
         })
+    }
+
+    /// How long a request is likely to hold its slot: no less than one does now. `None`: nothing has run yet.
+    fn typical_run(&self, lane: Lane) -> Option<Duration> {
+        let of_lane = self.running.iter().filter(|(request, _)| request.lane == lane);
+        let longest = of_lane.map(|(_, since)| since.elapsed()).max().unwrap_or_default();
+        let before = if lane == Lane::Ordinary { self.run_times.mean() } else { Duration::ZERO };
+        Some(longest.max(before)).filter(|time| !time.is_zero())
     }
 
     fn waiting_requests(&self) -> (Vec<WaitingRequest>, usize) {
@@ -153,17 +161,24 @@ impl Allocator {
     pub fn expected_wait(&self, waiting: usize) -> Option<Duration> {
         let state = self.lock();
         let slots = u32::try_from(state.lanes.slots().max(1)).unwrap_or(u32::MAX);
-        let mean = Some(state.run_times.mean()).filter(|mean| !mean.is_zero())?;
-        Some(mean.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX)) / slots)
+        let each = state.typical_run(Lane::Ordinary)?;
+        Some(each.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX)) / slots)
     }
 
     /// Who shares the slots now. `held_max`: the longest that a statement may run.
     pub fn view(&self, held_max: Duration) -> AllocatorView {
-        let state = self.lock();
+        let now = self.now();
+        let mut state = self.lock();
+        state.lanes.advance_to(now);
         let (ordinary, lane) = (state.lanes.lane(Lane::Ordinary), state.lanes.lane(Lane::Interactive));
         let slots = state.lanes.slots();
         let views = ordinary.views(held_max.max(state.held_max));
         let mut flows: Vec<_> = views.iter().map(|view| status(view, slots)).collect();
+        for other in lane.views(self.config.lane_timeout) {
+            if flows.iter().all(|flow| flow.flow != *other.key) && other.running + other.waiting > 0 {
+                flows.push(status(&other, slots));
+            }
+        }
         let ratio = |flow: &FlowStatus| if flow.bound > 0.0 { flow.lag / flow.bound } else { 0.0 };
         let lag_to_bound = flows.iter().map(ratio).fold(0.0, f64::max);
         flows.sort_by(|one, other| {

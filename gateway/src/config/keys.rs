@@ -266,8 +266,8 @@ keys! {
     /// profiles, each with all its sessions. `key`: API keys; who has none counts as its client.
     FAIR_BY = allocator.fair_by: Kind::choice(&["client", "session", "profile", "key"]),
         default Fallback::Text("client");
-    /// Connections of `pool.connections_max` that are kept for short requests: the tools that list and describe. One
-    /// always stays for the others. If it is not set: 1 of four connections or more, else 0.
+    /// Connections of `pool.connections_max` that are kept for short requests, the tools that list and describe, and that
+    /// no statement uses. One always stays for statements. If it is not set: 1 of four connections or more, else 0.
     LANE_SLOTS = allocator.lane_slots: Kind::integer(0, 64), default Fallback::Unset;
     /// Milliseconds that a short request may take there. One that takes longer is stopped, and runs again where the
     /// others run.

@@ -171,13 +171,14 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
         "priority",
         Kind::integer(1, 5),
         "`3`",
-        "The same with `allocator.strategy = \"priority_based\"`: each step is twice the time. Nobody is left waiting for ever.",
+        "The same with `allocator.strategy = \"priority_based\"`: each step is twice the time. It is a share, never an order.",
     ),
     protects(
         "slots_max",
         Kind::integer(1, 256),
         "all",
-        "Connections that one client of this profile uses at once; further statements of it wait.",
+        "Connections that one client of this profile uses for statements at once; further ones of it wait. Short requests count \
+         by themselves.",
     ),
     protects(
         "requests_per_second",

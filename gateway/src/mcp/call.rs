@@ -24,6 +24,7 @@ use crate::backend::{
 };
 use crate::isolation::SessionGate;
 use crate::limits::Admission;
+use crate::multiplexer::CANCELLED;
 use crate::session::{CONTEXT_BYTES_MAX, ProfileProblem, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
@@ -135,8 +136,14 @@ impl Call<'_> {
     /// `error` as it is told where a person stopped the call.
     fn told_as_killed(&self, mut error: BackendError) -> BackendError {
         if error.kind == ErrorKind::Cancelled && self.killed.is_cancelled() {
-            error.message = "the call was stopped by the user of this machine (`snowgate kill`)".to_owned();
-            error.next_step = Some("do not send it again without asking".to_owned());
+            let stopped = "the call was stopped by the user of this machine (`snowgate kill`)";
+            // What else is said, of a transaction that went with it, stays.
+            error.message = error.message.replacen(CANCELLED, stopped, 1);
+            let ask = "do not send it again without asking";
+            error.next_step = Some(match error.next_step.take() {
+                Some(before) => format!("{ask}; {before}"),
+                None => ask.to_owned(),
+            });
         }
         error
     }

@@ -6,6 +6,7 @@ use rmcp::RoleServer;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::{Peer, RequestContext};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
@@ -35,10 +36,11 @@ impl Progress {
 }
 
 async fn tell(peer: Peer<RoleServer>, token: ProgressToken, mut places: watch::Receiver<Option<QueuePlace>>) {
+    let began = Instant::now();
     while places.changed().await.is_ok() {
         let Some(place) = *places.borrow_and_update() else { continue };
         // It must grow with every message, whatever the place does.
-        let mut progress = ProgressNotificationParam::new(token.clone(), place.waited.as_secs_f64());
+        let mut progress = ProgressNotificationParam::new(token.clone(), began.elapsed().as_secs_f64());
         progress.message = Some(place.to_string());
         if peer.notify_progress(progress).await.is_err() {
             return;

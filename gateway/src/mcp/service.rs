@@ -191,6 +191,7 @@ impl ServerHandler for SqlService {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         self.note_client(&context);
+        self.session.fix_principal();
         let span = self.request_span(&context);
         let call = async {
             let Some(facts) = context.extensions.get::<RequestFacts>() else {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use backon::Retryable as _;
 use deadpool::managed::{self, Object, PoolError, TimeoutType};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
@@ -25,6 +25,9 @@ use super::views::CloseReason;
 use crate::allocator::{Allocator, Claim, Refusal, Ticket, UnclaimedSlot};
 use crate::backend::{BackendError, Context, ErrorKind, Health as _};
 use crate::config::PoolConfig;
+
+/// The pause before a connection is asked for again where the backend opens none at all.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long no further connection is opened ahead of need after that failed.
 const GROW_PAUSE: Duration = Duration::from_secs(60);
@@ -71,7 +74,7 @@ impl Desk {
         wake: Arc<Notify>,
     ) -> Self {
         let slots = Allocator::new(config.connections_max, true, &config.allocator);
-        let rooms = Allocator::new(rooms_in(&config, config.connections_max), false, &config.allocator);
+        let rooms = Allocator::new(rooms_of(&slots), false, &config.allocator);
         let (board, tasks) = (Mutex::default(), TaskTracker::new());
         Self { board, opener, slots, rooms, config, breaker, grows, wake, tasks }
     }
@@ -112,6 +115,10 @@ impl Desk {
                         connections,
                         "the backend opens no more connections; requests share the open ones"
                     );
+                    if self.opener.status().size == 0 {
+                        // None is open that could come back.
+                        sleep_until(deadline.min(Instant::now() + EXHAUSTED_PAUSE)).await;
+                    }
                 }
             }
         }
@@ -152,7 +159,8 @@ impl Desk {
             Ok(())
         } else {
             let waited = self.slots.max_wait();
-            let error = errors::waited_long(ticket.queue_place(), waited, self.slots.slots());
+            let limit = self.slots.ordinary_slots();
+            let error = errors::waited_long(ticket.queue_place(), waited, limit, ticket.slots_max());
             Err(self.breaker.explain(error, waited))
         }
     }
@@ -162,7 +170,7 @@ impl Desk {
         let waiting = match refusal {
             Refusal::OwnQueue(waiting) | Refusal::Queues(waiting) => waiting,
         };
-        errors::queue_full(refusal, self.slots.expected_wait(waiting))
+        errors::queue_full(refusal, self.config.allocator.fair_by, self.slots.expected_wait(waiting))
     }
 
     /// The best idle connection. One that has been idle for long is asked whether it works; if it does not, those
@@ -385,6 +393,6 @@ impl Desk {
 }
 
 /// Of `slots`, those that sessions may have to themselves: all but those of the lane, and one that is left for all.
-pub(super) fn rooms_in(config: &PoolConfig, slots: usize) -> usize {
-    slots.saturating_sub(1 + config.allocator.lane_slots(slots))
+pub(super) fn rooms_of(slots: &Allocator) -> usize {
+    slots.ordinary_slots().saturating_sub(1)
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::stop::{CONNECT_TIMEOUT, STOP_TIMEOUT, StopReason};
 use crate::allocator::{QueuePlace, Refusal};
 use crate::backend::{BackendError, ErrorKind, Held, Request};
-use crate::config::PoolConfig;
+use crate::config::{FairBy, PoolConfig};
+
+/// What a request is told that was stopped.
+pub(crate) const CANCELLED: &str = "the request was cancelled; its statement was stopped";
 
 /// No connection came free in time.
 pub(super) fn all_busy(limit: usize, waited: Duration) -> BackendError {
@@ -15,9 +18,24 @@ pub(super) fn all_busy(limit: usize, waited: Duration) -> BackendError {
     )
 }
 
-/// The request waited for as long as it may; `place`: where it stood in the end.
-pub(super) fn waited_long(place: Option<QueuePlace>, waited: Duration, limit: usize) -> BackendError {
+/// The request waited for as long as it may; `place`: where it stood in the end, `slots_max`: connections that its client
+/// uses at once.
+pub(super) fn waited_long(
+    place: Option<QueuePlace>,
+    waited: Duration,
+    limit: usize,
+    slots_max: usize,
+) -> BackendError {
     let mut error = all_busy(limit, waited);
+    if slots_max < limit {
+        let ms = waited.as_millis();
+        error.message = format!(
+            "this client uses {slots_max} of {limit} connections at once at most (`slots_max` of its profile), and none came \
+             free for it within {ms} ms"
+        );
+        error.next_step =
+            Some("try again, send fewer at once, or raise `slots_max` in the profile".to_owned());
+    }
     if let Some(QueuePlace { position, waiting, .. }) = place {
         error.message.push_str(&format!("; it is number {position} of {waiting} that wait"));
     }
@@ -25,10 +43,15 @@ pub(super) fn waited_long(place: Option<QueuePlace>, waited: Duration, limit: us
 }
 
 /// Too many requests wait already; `wait`: how long one that comes now would be likely to wait.
-pub(super) fn queue_full(refusal: Refusal, wait: Option<Duration>) -> BackendError {
+pub(super) fn queue_full(refusal: Refusal, fair_by: FairBy, wait: Option<Duration>) -> BackendError {
+    let whose = match fair_by {
+        FairBy::Client | FairBy::Key => "client",
+        FairBy::Session => "session",
+        FairBy::Profile => "profile",
+    };
     let (message, setting) = match refusal {
         Refusal::OwnQueue(waiting) => (
-            format!("{waiting} requests of this client wait for a connection already (`queue_max`)"),
+            format!("{waiting} requests of this {whose} wait for a connection already (`queue_max`)"),
             "send fewer at once, or raise `queue_max` under [allocator] in the config",
         ),
         Refusal::Queues(waiting) => (
@@ -60,9 +83,9 @@ pub(crate) fn stopped_while_waiting(stop: StopReason, earlier: Option<&str>) -> 
     }
 }
 
-/// The statement was stopped because its client, or this gateway's end, wanted it.
+/// The statement was stopped, or never begun, because its client, or this gateway's end, wanted it.
 pub(super) fn cancelled() -> BackendError {
-    BackendError::new(ErrorKind::Cancelled, "the request was cancelled; its statement was stopped")
+    BackendError::new(ErrorKind::Cancelled, CANCELLED)
 }
 
 /// A statement was stopped, and the transaction that it ran in is gone with it.
@@ -162,7 +185,10 @@ pub(super) fn no_own(limit: usize, config: &PoolConfig) -> BackendError {
         "the statement needs a connection that its session has to itself, but {why}, and at least one always stays \
          for everybody else"
     );
-    let next_step = if limit < configured {
+    let next_step = if lane > 0 && limit == configured {
+        "raise `connections_max` under [pool], lower `lane_slots` under [allocator], or do without state (one statement can \
+         be a transaction of its own: `use_transaction`)"
+    } else if limit < configured {
         "try again later, or do without state (one statement can be a transaction of its own: `use_transaction`)"
     } else {
         "raise `connections_max` under [pool], or do without state (one statement can be a transaction of its own: \
@@ -172,10 +198,11 @@ pub(super) fn no_own(limit: usize, config: &PoolConfig) -> BackendError {
 }
 
 /// All connections that sessions may have to themselves are taken.
-pub(super) fn all_pinned(pins: usize, oldest: Duration, waited: Duration) -> BackendError {
+pub(super) fn all_pinned(pins: usize, rooms: usize, oldest: Duration, waited: Duration) -> BackendError {
     let message = format!(
         "the statement needs a connection that its session has to itself, and none came free within {} ms: \
-         sessions hold {pins} of them, the oldest for {} s",
+         sessions hold {pins} of them, of {rooms} that may be held, the oldest for {} s (one client holds all but one at \
+         most, or its profile's `slots_max`)",
         waited.as_millis(),
         oldest.as_secs()
     );

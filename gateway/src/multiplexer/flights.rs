@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use fair_queue::Lane;
 use sql_gate::NameRules;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -233,6 +234,10 @@ impl Flights {
                 }
             };
             let Some(landed) = landed else { return (Err(errors::shared_run_failed()), has_joined) };
+            if landed.times.is_too_long_for_lane && passenger.terms.lane == Lane::Interactive {
+                passenger.terms.lane = Lane::Ordinary;
+                continue;
+            }
             // It was refused for whom it was begun; nothing was asked.
             if has_joined && !is_second && landed.was_refused() {
                 is_second = true;

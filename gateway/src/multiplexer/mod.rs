@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use breaker::Breaker;
 pub(crate) use breaker::Force;
 pub use breaker::{BreakerState, BreakerView};
-pub(crate) use errors::stopped_while_waiting;
+pub(crate) use errors::{CANCELLED, stopped_while_waiting};
 use metadata::MetadataCache;
 pub use metadata::MetadataCounters;
 pub use pool::{Pool, PoolStatus};

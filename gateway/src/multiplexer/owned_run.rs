@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use super::board::{Own, OwnConnection, OwnTerms, OwnUse};
 use super::breaker::Visit;
 use super::choice::Favourite;
-use super::desk::{Desk, Wanted, rooms_in};
+use super::desk::{Desk, Wanted, rooms_of};
 use super::errors::{self, Loss};
 use super::running::{self, Ended, RunTimes};
 use super::stop::StopReason;
@@ -178,10 +178,11 @@ impl Turn {
     ) -> Result<Box<OwnConnection>, BackendError> {
         let desk = &self.desk;
         let claim = Claim { lane: Lane::Ordinary, ..terms.claim(&self.session, request.origin.number) };
-        let began = Instant::now();
-        let mut room = desk.room(&claim, began + desk.config.wait_timeout).await?;
+        // For both waits: who has the room keeps another from it.
+        let deadline = Instant::now() + desk.config.wait_timeout;
+        let mut room = desk.room(&claim, deadline).await?;
         let wanted = Wanted { claim: &claim, context: &request.context, visit };
-        let mut handed = desk.hand_out(&wanted, None, began + desk.slots.max_wait()).await?;
+        let mut handed = desk.hand_out(&wanted, None, deadline.min(visit.deadline)).await?;
         room.set_held_for_long();
         handed.slot.set_held_for_long();
         let now = Instant::now();
@@ -252,13 +253,16 @@ impl Desk {
     /// Waits until `deadline` for leave to give a session a connection to itself.
     async fn room(&self, claim: &Claim, deadline: Instant) -> Result<Ticket, BackendError> {
         let limit = self.slots.slots();
-        let rooms = rooms_in(&self.config, limit);
+        let rooms = rooms_of(&self.slots);
         // The backend may have turned out to open fewer.
         self.rooms.lower(rooms);
         if rooms == 0 {
             return Err(errors::no_own(limit, &self.config));
         }
-        let room = self.rooms.claim(claim).map_err(|refusal| self.refused(refusal))?;
+        // Of several clients, none has all: what is charged for a room is of no use to others while it is held.
+        let slots_max = claim.terms.slots_max.min(rooms.saturating_sub(1).max(1));
+        let claim = Claim { terms: fair_queue::Terms { slots_max, ..claim.terms }, ..claim.clone() };
+        let room = self.rooms.claim(&claim).map_err(|refusal| self.refused(refusal))?;
         if room.is_granted() {
             return Ok(room);
         }
@@ -266,14 +270,14 @@ impl Desk {
         if room.granted(deadline).await {
             return Ok(room);
         }
-        let pins = self.board().pins();
-        let oldest = pins.iter().map(|pin| pin.since).max().unwrap_or_default();
-        Err(errors::all_pinned(pins.len(), oldest, self.config.wait_timeout))
+        let oldest = self.board().pins().iter().map(|pin| pin.since).max().unwrap_or_default();
+        Err(errors::all_pinned(self.rooms.in_use(), rooms, oldest, self.config.wait_timeout))
     }
 
     /// The session's own connection after a request on it: parked for the next one, or given back.
     fn put_own(self: &Arc<Self>, session: &Arc<str>, own: Box<OwnConnection>) {
-        let stays = !own.held.is_empty() || own.terms.is_strict;
+        // A strict session without state loses nothing by making room for one that waits.
+        let stays = !own.held.is_empty() || (own.terms.is_strict && self.rooms.waiting() == 0);
         let due = own.due();
         let mut board = self.board();
         let is_over = board.is_closed || board.sessions.get(session).is_none_or(|state| state.is_over);
@@ -281,6 +285,10 @@ impl Desk {
             state.own = Own::Nothing;
         }
         if is_over {
+            drop(board);
+            return self.retire_own(own);
+        }
+        if !stays && own.terms.is_strict {
             drop(board);
             return self.retire_own(own);
         }

@@ -153,7 +153,12 @@ impl Pool {
 
     /// Who shares its connections; `held_max`: the longest that a statement may run.
     pub fn allocation(&self, held_max: Duration) -> AllocatorView {
-        self.desk.slots.view(held_max)
+        let mut view = self.desk.slots.view(held_max);
+        // Who waits for a connection to have to itself waits for that first.
+        let rooms = self.desk.rooms.view(held_max);
+        view.requests.extend(rooms.requests);
+        view.requests_left_out += rooms.requests_left_out;
+        view
     }
 
     /// How its circuit breaker is.

@@ -17,6 +17,8 @@ use crate::backend::{BackendError, Completion, Health as _, Ownership, Request};
 /// How long a request took, for the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunTimes {
+    /// It was stopped in the lane for short requests, and is to run where the others do.
+    pub is_too_long_for_lane: bool,
     /// Waiting for a connection: for a slot, and for one to be opened.
     pub waited: Duration,
     /// Running on it; `None`: it got none.

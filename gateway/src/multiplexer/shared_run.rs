@@ -68,8 +68,16 @@ pub(super) async fn run(
     if !is_timed_out(&result) {
         return result;
     }
+    times.is_too_long_for_lane = true;
+    if terms.has_slot.is_some() {
+        // Others wait for this run: each of them is to wait in its own turn.
+        return result;
+    }
     let claim = Claim { lane: Lane::Ordinary, ..claim.clone() };
-    let ordinary = SharedRun { claim: &claim, ..shared };
+    // What it ran for in the lane was no waiting.
+    let left = desk.slots.max_wait().saturating_sub(times.waited);
+    let visit = Visit { deadline: Instant::now() + left, ..shared.visit };
+    let ordinary = SharedRun { claim: &claim, visit, ..shared };
     let slot = match slot {
         Some(mut slot) => slot.demote().map(|()| Some(slot)).map_err(|refusal| desk.refused(refusal))?,
         None => None,

@@ -145,6 +145,8 @@ pub struct Session {
     pub questions: Questions,
     /// The memory of its results.
     pub results: Arc<ResultShare>,
+    /// Whom it counts for, once its first call has come.
+    fixed_principal: OnceLock<Principal>,
     /// The calls that are under way; written by the front and by the service.
     pub calls: Arc<ActiveCalls>,
     /// What was counted; written by the transport and by tools.
@@ -217,6 +219,7 @@ impl Session {
             questions: Questions::default(),
             results: Arc::new(ResultMemory::default()).share(gone.clone()),
             gone,
+            fixed_principal: OnceLock::new(),
             calls: Arc::default(),
             counters: {
                 let counters = Counters::from(opening.counts);

@@ -57,15 +57,24 @@ impl Session {
             FairBy::Client | FairBy::Key => self.principal().to_string().into(),
             FairBy::Profile => profile.name.as_str().into(),
             FairBy::Session => {
-                let client = self.client().name.unwrap_or_default();
                 let id = self.key.id.get(..ID_CHARS).unwrap_or(&self.key.id);
-                format!("{}#{id}", if client.is_empty() { "unnamed" } else { &client }).into()
+                let client = self.principal().client;
+                if client.ends_with(id) { client } else { format!("{client}#{id}").into() }
             }
         }
     }
 
-    /// Whom fairness and limits count it for. Known once its first request has started.
+    /// Whom fairness and limits count it for. Fixed by its first call: another name later changes nothing.
     pub fn principal(&self) -> Principal {
+        self.fixed_principal.get().map_or_else(|| self.present_principal(), Principal::clone)
+    }
+
+    /// A call comes, whose client has said who it is.
+    pub fn fix_principal(&self) {
+        self.fixed_principal.get_or_init(|| self.present_principal());
+    }
+
+    fn present_principal(&self) -> Principal {
         Principal::new(self.client().name.as_deref(), &self.key.id, &self.profile.name)
     }
 }

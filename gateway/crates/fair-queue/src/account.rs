@@ -46,7 +46,7 @@ impl Weight {
         f64::from(self.0) / 1e3
     }
 
-    /// What `amount` comes to for a flow of this weight.
+    /// `amount`, as it is charged to a flow of this weight.
     pub(crate) fn divide(self, amount: Account) -> Account {
         amount.saturating_mul(1_000) / Account::from(self.0)
     }

@@ -1,4 +1,4 @@
-//! Two queues over the slots of one resource: one for requests that are short and somebody waits for, one for all others.
+//! Two queues over the slots of one resource: one for short requests that a person waits for, one for all others.
 //! Neither takes the other's slots, so the bound of each holds.
 
 use std::hash::Hash;

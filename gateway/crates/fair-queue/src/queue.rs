@@ -107,7 +107,7 @@ pub struct FairQueue<F, S> {
     grants: u64,
     /// Flows that came so far.
     numbers: u64,
-    /// Whether nothing has happened since all was granted that may be. Only then is somebody eligible who really waits:
+    /// Whether nothing has happened since all was granted that may be. Only then is a flow eligible that really waits:
     /// a flow whose request starts as soon as it comes does not move the virtual time.
     is_dispatched: bool,
     #[cfg(test)]

@@ -31,7 +31,7 @@ impl RunTimes {
         sorted.get(sorted.len() / 2).copied().unwrap_or_default()
     }
 
-    /// The mean, which is what the wait for many of them comes to; zero where nothing has run yet.
+    /// The mean: many of them take so long, each on average; zero where nothing has run yet.
     pub fn mean(&self) -> Duration {
         let count = u32::try_from(self.last.len()).unwrap_or(1).max(1);
         self.last.iter().sum::<Duration>() / count
