@@ -201,8 +201,8 @@ pub(super) fn no_own(limit: usize, config: &PoolConfig) -> BackendError {
 pub(super) fn all_pinned(pins: usize, rooms: usize, oldest: Duration, waited: Duration) -> BackendError {
     let message = format!(
         "the statement needs a connection that its session has to itself, and none came free within {} ms: \
-         sessions hold {pins} of them, of {rooms} that may be held, the oldest for {} s (one client holds all but one at \
-         most, or its profile's `slots_max`)",
+         sessions hold {pins} of them, of {rooms} that may be held, the oldest for {} s (of three or more, one \
+         client holds all but one at most; `slots_max` of its profile bounds them, too)",
         waited.as_millis(),
         oldest.as_secs()
     );

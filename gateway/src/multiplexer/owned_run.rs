@@ -32,6 +32,9 @@ use crate::allocator::{Claim, Ticket};
 use crate::backend::{BackendError, Completion, Held, Operation, Ownership, Request, Transaction};
 use crate::config::IsolationLevel;
 
+/// Of so many connections that sessions may have to themselves, or more, one is left by each client to the others.
+const SHARED_ROOMS_MIN: usize = 3;
+
 /// A request of a session that has, or wants, a connection to itself: in the session's queue, until it is dropped.
 pub(super) struct Turn {
     desk: Arc<Desk>,
@@ -259,8 +262,9 @@ impl Desk {
         if rooms == 0 {
             return Err(errors::no_own(limit, &self.config));
         }
-        // Of several clients, none has all: what is charged for a room is of no use to others while it is held.
-        let slots_max = claim.terms.slots_max.min(rooms.saturating_sub(1).max(1));
+        // Of three or more, no client has all: that it is charged for them is of no use to others while it holds them.
+        let most = if rooms >= SHARED_ROOMS_MIN { rooms - 1 } else { rooms };
+        let slots_max = claim.terms.slots_max.min(most);
         let claim = Claim { terms: fair_queue::Terms { slots_max, ..claim.terms }, ..claim.clone() };
         let room = self.rooms.claim(&claim).map_err(|refusal| self.refused(refusal))?;
         if room.is_granted() {
