@@ -2,7 +2,7 @@
 //! death of a gateway.
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, error_text, stateless_as, tool_text, until};
+use snowgate_tests::{Client, Home, descriptors, error_text, stateless_as, tool_text, until};
 
 use super::journal::{WIDE, stuck};
 
@@ -44,6 +44,14 @@ fn used(home: &Home, client: &str, limit: &str) -> Option<u64> {
     let client = clients.iter().find(|known| known["client"] == client)?;
     let limits = client["limits"].as_array().expect("a list");
     limits.iter().find(|known| known["limit"] == limit)?["used"].as_u64()
+}
+
+/// Kills the gateway, and waits until the shim of `client`, which has nothing to send, has noticed: what it sends before is
+/// replayed, and not counted.
+fn kill_idle(home: &Home, client: &Client) {
+    let open = descriptors(client.pid());
+    home.kill_gateway();
+    until("its shim has noticed", || descriptors(client.pid()) < open);
 }
 
 /// Waits until the state file has what the gateway has counted for `client`: at most five seconds later.
@@ -208,7 +216,7 @@ fn what_was_used_counts_over_the_death_of_a_gateway_and_a_reset_forgets_it() {
         works(&mut client);
     }
     written_down(&home, "editor", "requests_per_day", 2);
-    home.kill_gateway();
+    kill_idle(&home, &client);
     works(&mut client);
     let text = refusal(&client.query("select 1"));
     assert!(text.contains("3 of 3 requests"), "{text}");
@@ -226,7 +234,7 @@ fn what_was_used_counts_over_the_death_of_a_gateway_and_a_reset_forgets_it() {
     // Also over the death of a gateway.
     let output = home.run(&["quota", "reset", "--json"]);
     assert_eq!(output.json()["reset_clients"], 2, "{output:?}");
-    home.kill_gateway();
+    kill_idle(&home, &client);
     for _ in 0..3 {
         works(&mut client);
     }
@@ -317,7 +325,7 @@ fn a_client_that_asked_for_log_messages_is_told_by_one_also_after_the_death_of_a
         works(&mut client);
     }
     written_down(&home, "editor", "requests_per_day", 3);
-    home.kill_gateway();
+    kill_idle(&home, &client);
     let answer = client.query("select 1");
     assert!(notes(&answer).is_empty(), "{answer}");
     let messages = log_messages(&client);
