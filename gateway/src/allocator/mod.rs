@@ -26,6 +26,10 @@ use crate::config::{AllocatorConfig, Strategy};
 /// Requests that wait for one allocator, of all flows together.
 const WAITING_MAX: usize = 16_384;
 
+/// What is typical is worked out after each of the first requests, then after so many.
+const TYPICAL_AT_ONCE: u64 = 16;
+const TYPICAL_EVERY: u64 = 16;
+
 /// The slots of a pool, and who waits for them.
 pub struct Allocator {
     state: Mutex<State>,
@@ -64,6 +68,8 @@ struct Counters {
     refused: u64,
     timed_out: u64,
     demoted: u64,
+    /// Run times that were noted.
+    noted: u64,
 }
 
 /// Why a request does not wait.
@@ -129,7 +135,7 @@ impl Allocator {
         let slots = slots.max(state.lanes.in_use());
         if slots < state.lanes.slots() {
             state.set_slots(self.now(), slots);
-            state.grant(self.now());
+            state.grant(self.now(), None);
         }
     }
 
@@ -180,15 +186,19 @@ impl Allocator {
 }
 
 impl State {
-    /// Grants what may be granted, and wakes those who get it.
-    fn grant(&mut self, now: Duration) {
+    /// Grants what may be granted, and wakes those who get it. Returns whether `own` is one of them, which nothing waits
+    /// for yet.
+    fn grant(&mut self, now: Duration, own: Option<LaneRequest>) -> bool {
+        let mut is_own_granted = false;
         while let Some(grant) = self.lanes.dispatch(now) {
             self.counters.granted += 1;
             self.running.insert(grant.request, Instant::now());
+            is_own_granted |= own == Some(grant.request);
             if let Some(waiting) = self.waiting.remove(&grant.request) {
                 waiting.place.grant();
             }
         }
+        is_own_granted
     }
 
     /// There are `slots` from here on; who waits in a lane that is no more waits in the other.
@@ -206,6 +216,11 @@ impl State {
         self.held_max = self.held_max.max(held);
         if is_typical {
             self.run_times.note(held);
+            // A few requests more or less make no difference to what is typical.
+            self.counters.noted += 1;
+            if self.counters.noted > TYPICAL_AT_ONCE && !self.counters.noted.is_multiple_of(TYPICAL_EVERY) {
+                return;
+            }
             let (median, mean) = (self.run_times.median(), self.run_times.mean());
             let ordinary = self.lanes.lane_mut(fair_queue::Lane::Ordinary);
             ordinary.set_quantum(median);

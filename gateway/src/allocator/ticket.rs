@@ -166,6 +166,10 @@ impl Allocator {
             }
         })?;
         let place = Place::new(request);
+        if state.grant(now, Some(request)) {
+            place.grant();
+            return Ok(place);
+        }
         let waiting = Waiting {
             place: Arc::clone(&place),
             session: Arc::clone(&claim.session),
@@ -174,8 +178,7 @@ impl Allocator {
             since: Instant::now(),
         };
         state.waiting.insert(request, waiting);
-        state.grant(now);
-        state.counters.waited += u64::from(!place.is_granted());
+        state.counters.waited += 1;
         Ok(place)
     }
 
@@ -192,7 +195,7 @@ impl Allocator {
         {
             state.note_run(held, is_typical && request.lane == Lane::Ordinary);
         }
-        state.grant(now);
+        state.grant(now, None);
     }
 }
 
@@ -212,6 +215,6 @@ impl Drop for UnclaimedSlot {
         let now = self.0.now();
         let mut state = self.0.lock();
         state.lanes.lane_mut(Lane::Ordinary).vacate(now);
-        state.grant(now);
+        state.grant(now, None);
     }
 }

@@ -147,6 +147,7 @@ pub struct Session {
     pub results: Arc<ResultShare>,
     /// Whom it counts for, once its first call has come.
     fixed_principal: OnceLock<Principal>,
+    fixed_flow: OnceLock<Arc<str>>,
     /// The calls that are under way; written by the front and by the service.
     pub calls: Arc<ActiveCalls>,
     /// What was counted; written by the transport and by tools.
@@ -220,6 +221,7 @@ impl Session {
             results: Arc::new(ResultMemory::default()).share(gone.clone()),
             gone,
             fixed_principal: OnceLock::new(),
+            fixed_flow: OnceLock::new(),
             calls: Arc::default(),
             counters: {
                 let counters = Counters::from(opening.counts);

@@ -50,8 +50,15 @@ impl fmt::Display for Principal {
 }
 
 impl Session {
-    /// The flow that its requests wait in.
+    /// The flow that its requests wait in. Fixed with its principal.
     pub fn flow(&self) -> Arc<str> {
+        if self.fixed_principal.get().is_none() {
+            return self.present_flow();
+        }
+        Arc::clone(self.fixed_flow.get_or_init(|| self.present_flow()))
+    }
+
+    fn present_flow(&self) -> Arc<str> {
         let profile = &self.profile;
         match profile.fair_by {
             FairBy::Client | FairBy::Key => self.principal().to_string().into(),
