@@ -149,6 +149,11 @@ impl Allocator {
         self.lock().lanes.lane(fair_queue::Lane::Ordinary).slots()
     }
 
+    /// A request was too long for the lane, and claims a slot anew.
+    pub fn note_demoted(&self) {
+        self.lock().counters.demoted += 1;
+    }
+
     /// Slots in use.
     pub fn in_use(&self) -> usize {
         self.lock().lanes.in_use()

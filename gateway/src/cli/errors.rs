@@ -10,6 +10,7 @@ use super::breaker::NoConnection;
 use super::control::{InvalidConfig, print_json};
 use super::kill::NoTarget;
 use super::login::NotLoggedIn;
+use super::quota::UnknownClient;
 use super::{exit, serve};
 use crate::config::{ConfigErrors, PathsError, UnknownProfile};
 use crate::isolation::NoProfile;
@@ -119,7 +120,7 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<NoProfile>()
             || cause.is::<InvalidConfig>()
     });
-    if error.is::<NoTarget>() {
+    if error.is::<NoTarget>() || error.is::<UnknownClient>() {
         return exit::USAGE;
     }
     let not_logged_in = error.downcast_ref::<NotLoggedIn>().map(NotLoggedIn::exit_code);

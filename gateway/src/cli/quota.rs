@@ -34,6 +34,11 @@ enum Action {
     },
 }
 
+/// There is no such client.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UnknownClient(String);
+
 /// Shows what is used, or forgets it.
 pub(super) fn quota(cli: &Cli, args: &QuotaArgs) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
@@ -45,7 +50,10 @@ pub(super) fn quota(cli: &Cli, args: &QuotaArgs) -> Result<ExitCode> {
         (Some(Reply::Quota(quota)), _) if args.json => print_json(&quota),
         (Some(Reply::Quota(quota)), _) => print_text(&text(&quota)),
         (Some(Reply::QuotaReset { clients: 0 }), Some(Action::Reset { client: Some(client) })) => {
-            bail!("nothing is counted for the client {client:?}; `snowgate quota` shows the clients that are")
+            let why = format!(
+                "nothing is counted for the client {client:?}; `snowgate quota` shows the clients that are"
+            );
+            Err(UnknownClient(why).into())
         }
         (Some(Reply::QuotaReset { clients }), _) if args.json => {
             print_json(&json!({"reset_clients": clients}))

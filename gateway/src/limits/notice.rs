@@ -99,9 +99,10 @@ impl NearlyUsed {
             Measure::Running | Measure::Burst => "calls",
         };
         let whose = whose(self.whose, &self.client);
+        let state = if *used >= *max { "Limit reached" } else { "Limit nearly reached" };
         let percent = used.saturating_mul(100) / (*max).max(1);
         format!(
-            "Limit nearly reached: {used} of {max} {unit} of {whose} {} ({percent}%, {setting}); what exceeds it is refused.",
+            "{state}: {used} of {max} {unit} of {whose} {} ({percent}%, {setting}); what exceeds it is refused.",
             period(*limit)
         )
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use fair_queue::Lane;
 use sql_gate::{Access, Class, Object, ObjectKind, ObjectName, StateChange, Statement};
@@ -102,9 +103,11 @@ impl Call<'_> {
 
     /// Memory for the result of `request`, at its largest.
     async fn reserve(&self, request: &Request) -> Result<Reservation, BackendError> {
+        let max_wait = self.shared.config.pool.allocator.max_wait;
         tokio::select! {
             biased;
             reservation = self.session.results.reserve(request.caps.bytes_max) => Ok(reservation),
+            () = tokio::time::sleep(max_wait) => Err(no_memory(max_wait)),
             stop = self.wait_for_stop() => {
                 let error = stopped_while_waiting(stop, request.earlier.as_deref());
                 Err(match &request.earlier {
@@ -290,6 +293,18 @@ fn row_filter(
     };
     let filter = ListingFilter::new(&session.profile.names, &listing?, gate.context().clone())?;
     Some(filter)
+}
+
+/// The client's results, running and unread, took all of its memory for as long as a request may wait.
+fn no_memory(waited: Duration) -> BackendError {
+    let message = format!(
+        "this client's other results took all the memory that it has for results (`result_bytes_in_flight_max`) for {} ms",
+        waited.as_millis()
+    );
+    BackendError::new(ErrorKind::Busy, message).with_next_step(
+        "read the answers that wait, send fewer requests at once, or raise `result_bytes_in_flight_max` under [limits] in the \
+         config; nothing of this one ran",
+    )
 }
 
 /// The result of a statement that ran cannot be kept; `may_change`: whether it is more than a question.

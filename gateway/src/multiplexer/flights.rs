@@ -49,6 +49,8 @@ pub(super) struct FlightKey {
     pub(super) audience: Audience,
     pub(super) question: Question,
     pub(super) timeout: Duration,
+    /// Where it waits: one that was too long for the lane joins none there again.
+    pub(super) lane: Lane,
 }
 
 /// A request that may have another's result.
@@ -150,7 +152,7 @@ impl FlightKey {
     pub(super) fn of_rows(request: &Request, terms: &Terms, generation: Generation) -> Self {
         let audience =
             Audience::Profile { name: Arc::clone(&terms.profile), policy: terms.policy, generation };
-        Self { audience, question: Question::of(request), timeout: request.timeout }
+        Self { audience, question: Question::of(request), timeout: request.timeout, lane: terms.lane }
     }
 }
 
@@ -220,7 +222,7 @@ impl Flights {
                 let Passenger { request, terms, .. } = passenger;
                 return (shared_run::run(desk, request, &session, &terms, stop, times).await, false);
             };
-            let began = Instant::now();
+            let (began, mut stopped) = (Instant::now(), None);
             let landed = tokio::select! {
                 biased;
                 landed = waiter.landed() => landed,
@@ -229,18 +231,24 @@ impl Flights {
                         times.ran = Some(began.elapsed());
                         return (Err(errors::left_shared_run()), has_joined);
                     }
+                    stopped = Some(reason);
                     // As for any request: it is over when its statement is, which has a bound.
                     waiter.landed().await
                 }
             };
             let Some(landed) = landed else { return (Err(errors::shared_run_failed()), has_joined) };
-            if landed.times.is_too_long_for_lane && passenger.terms.lane == Lane::Interactive {
-                passenger.terms.lane = Lane::Ordinary;
-                continue;
-            }
+            let is_too_long = landed.times.is_too_long_for_lane && passenger.terms.lane == Lane::Interactive;
             // It was refused for whom it was begun; nothing was asked.
-            if has_joined && !is_second && landed.was_refused() {
-                is_second = true;
+            let was_refused = has_joined && !is_second && landed.was_refused();
+            if is_too_long || was_refused {
+                if let Some(reason) = stopped {
+                    return (Err(errors::stopped_while_waiting(reason, None)), has_joined);
+                }
+                is_second |= was_refused;
+                if is_too_long {
+                    passenger.terms.lane = Lane::Ordinary;
+                    passenger.key.lane = Lane::Ordinary;
+                }
                 continue;
             }
             *times = landed.times;

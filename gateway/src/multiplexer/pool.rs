@@ -268,7 +268,7 @@ impl Pool {
             entered = self.desk.breaker.enter(request.earlier.is_some()) => entered?,
         };
         if let Some(asked) = asked {
-            let (key, kept) = self.metadata.flight(asked, &request);
+            let (key, kept) = self.metadata.flight(asked, &request, terms.lane);
             let passenger = Passenger { key, request, terms: terms.clone(), kept };
             let (done, has_joined) = self.flights.run(&self.desk, passenger, stop, times).await;
             self.metadata.count(has_joined);
@@ -277,7 +277,7 @@ impl Pool {
         let change = self.metadata.begin_change(&request, terms);
         let done = self.route(request, terms, stop, times).await;
         match change {
-            Some(change) => change.end(&done),
+            Some(change) => change.end(&done, times.ran.is_some()),
             None => self.metadata.note_unforeseen(&done),
         }
         done

@@ -12,7 +12,7 @@ use super::errors::{self, unfetched};
 use super::manager::OpenConnection;
 use super::retries::{is_repeatable, retries};
 use super::stop::{CHECK_TIMEOUT, STOP_TIMEOUT, StopReason};
-use crate::backend::{BackendError, Completion, Health as _, Ownership, Request};
+use crate::backend::{BackendError, Completion, ErrorKind, Health as _, Ownership, Request};
 
 /// How long a request took, for the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,7 +146,10 @@ async fn run_to_end(
             );
             let error = errors::did_not_stop();
             // A file on a share that hangs, or a server: nothing else says so.
-            desk.breaker.failed(error.clone(), 1);
+            let ms = STOP_TIMEOUT.as_millis();
+            let why =
+                format!("the backend does not answer: a statement went on for {ms} ms after it was stopped");
+            desk.breaker.failed(BackendError::new(ErrorKind::Unavailable, why), 1);
             Ended { result: Err(error), goes_on: true }
         }
     }

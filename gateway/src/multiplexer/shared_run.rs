@@ -70,6 +70,7 @@ pub(super) async fn run(
     }
     times.is_too_long_for_lane = true;
     if terms.has_slot.is_some() {
+        desk.slots.note_demoted();
         // Others wait for this run: each of them is to wait in its own turn.
         return result;
     }

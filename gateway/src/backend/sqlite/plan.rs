@@ -78,6 +78,8 @@ struct Level {
     /// Rows that come out of the loops so far.
     iterations: u64,
     visits: Visits,
+    /// Rows of the table of the last loop, where that looks for equal values.
+    searched: Option<u64>,
 }
 
 impl Level {
@@ -99,7 +101,7 @@ impl Level {
 impl Plan<'_> {
     /// The steps that belong to `parent`. `made`: the rows of the subqueries that were made so far, by their names.
     fn level(&self, parent: i64, made: &mut HashMap<String, u64>) -> Visits {
-        let mut level = Level { iterations: 1, visits: Visits::default() };
+        let mut level = Level { iterations: 1, visits: Visits::default(), searched: None };
         for step in self.steps.iter().filter(|step| step.parent == parent) {
             self.step(step, &mut level, made);
         }
@@ -111,17 +113,28 @@ impl Plan<'_> {
         let detail = step.detail.as_str();
         let after = |word: &str| detail.strip_prefix(word);
         if let Some(rest) = after("SCAN ") {
+            level.searched = None;
             return level.nest(self.scanned(rest, made));
         }
         if let Some(rest) = after("SEARCH ") {
             let (found, built) = self.searched(rest, made);
             level.add(built, 1);
-            return level.nest(found);
+            level.nest(found);
+            level.searched = rest.contains("=?").then(|| self.rows(name_of(rest), made).unwrap_or(u64::MAX));
+            return;
         }
         if let Some(rest) = after("BLOOM FILTER ON ") {
             let name = rest.split(" (").next().unwrap_or(rest);
             let rows = self.rows(name, made);
             return level.add(known(rows), 1);
+        }
+        if let Some(list) = self.list(step, made) {
+            level.add(Visits { returned: 0, ..list }, 1);
+            // Where the loop before looks for what is in the list, it looks once for each entry.
+            if let Some(rows) = level.searched.take() {
+                level.nest(Some(list.returned.min(rows).max(1)));
+            }
+            return;
         }
         if detail == "RECURSIVE STEP" {
             // How often it runs depends on the rows.
@@ -153,6 +166,16 @@ impl Plan<'_> {
             returned = returned.saturating_add(inner.returned);
         }
         level.iterations = before.saturating_mul(returned.max(1));
+    }
+
+    /// What makes the list of an IN, and its entries in `returned`; `None`: the step is none.
+    fn list(&self, step: &Step, made: &mut HashMap<String, u64>) -> Option<Visits> {
+        if step.detail.starts_with("LIST SUBQUERY") {
+            return Some(self.level(step.id, made));
+        }
+        let (_, table) = step.detail.strip_suffix(" FOR IN-OPERATOR")?.split_once(" ON TABLE ")?;
+        let rows = self.rows(table, made);
+        Some(Visits { rows: 0, is_at_least: rows.is_none(), returned: rows.unwrap_or(1) })
     }
 
     fn rows(&self, name: &str, made: &HashMap<String, u64>) -> Option<u64> {

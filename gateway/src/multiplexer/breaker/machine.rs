@@ -21,6 +21,9 @@ use tokio::time::Instant;
 use crate::backend::BackendError;
 use crate::config::BreakerConfig;
 
+/// A request that may try keeps others from it for so long, from when it came.
+pub(super) const CANDIDATE_MAX: Duration = Duration::from_secs(1);
+
 /// How long a probe may be without an answer until it counts as failed; it goes on.
 pub(super) const PROBE_MAX: Duration = Duration::from_secs(10);
 
@@ -105,6 +108,8 @@ pub(super) struct Machine {
     closed_at: Instant,
     /// Requests that have come to try and not left yet.
     candidates: usize,
+    /// When the last of them came.
+    candidate_at: Option<Instant>,
     ids: u64,
     counts: Counts,
 }
@@ -136,6 +141,7 @@ impl Machine {
             error: None,
             closed_at: now,
             candidates: 0,
+            candidate_at: None,
             ids: 0,
             counts: Counts::default(),
         }
@@ -147,8 +153,11 @@ impl Machine {
         if self.is_free() || must_wait {
             return Entry::Free;
         }
-        if self.may_probe(now) && self.candidates < self.config.probes {
+        // One that came a while ago waits for something else: its session's turn, or a slot.
+        let waits_elsewhere = self.candidate_at.is_some_and(|came| now >= came + CANDIDATE_MAX);
+        if self.may_probe(now) && (self.candidates < self.config.probes || waits_elsewhere) {
             self.candidates += 1;
+            self.candidate_at = Some(now);
             return Entry::Candidate;
         }
         if may_wait && self.is_half_open(now) {

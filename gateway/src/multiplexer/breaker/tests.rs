@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tokio::task::JoinHandle;
 
-use super::machine::PROBE_MAX;
+use super::machine::{CANDIDATE_MAX, PROBE_MAX};
 use super::*;
 use crate::backend::ErrorKind;
 
@@ -55,6 +55,17 @@ async fn it_opens_at_the_configured_number_of_failures_in_a_row_within_the_windo
     assert!(matches!(machine.failed(start + seconds(61), outage(), 1), Some(Change::Opened(_))));
     assert_eq!(machine.enter(start + seconds(61), false, false), Entry::Refused);
     assert_eq!(machine.counts().refused, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_for_something_else_keeps_no_other_from_trying() {
+    let now = Instant::now();
+    let mut machine = opened(now);
+    let due = due(&machine);
+    assert_eq!(machine.enter(due, false, false), Entry::Candidate);
+    assert_eq!(machine.enter(due + CANDIDATE_MAX / 2, false, false), Entry::Refused);
+    assert_eq!(machine.enter(due + CANDIDATE_MAX, false, false), Entry::Candidate);
+    assert_eq!(machine.enter(due + CANDIDATE_MAX, false, false), Entry::Refused);
 }
 
 #[tokio::test(start_paused = true)]

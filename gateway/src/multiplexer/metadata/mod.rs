@@ -19,6 +19,7 @@ mod cache;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use fair_queue::Lane;
 use serde::{Deserialize, Serialize};
 use sql_gate::{Class, StateChange};
 use tokio::time::Instant;
@@ -211,12 +212,18 @@ impl MetadataReads {
     }
 
     /// The run that answers a question, and where its answer is to be kept.
-    pub(super) fn flight(&self, asked: Shareable, request: &Request) -> (FlightKey, Option<Kept>) {
+    pub(super) fn flight(
+        &self,
+        asked: Shareable,
+        request: &Request,
+        lane: Lane,
+    ) -> (FlightKey, Option<Kept>) {
         let Shareable { key, generation } = asked;
         let flight = FlightKey {
             audience: Audience::Lists { names: Arc::clone(&key.names), generation },
             question: key.question.clone(),
             timeout: request.timeout,
+            lane,
         };
         let (cache, keep_for) = (Arc::clone(&self.cache), self.keep_for);
         (flight, (!keep_for.is_zero()).then_some(Kept { cache, key, generation, keep_for }))
@@ -230,9 +237,9 @@ impl MetadataReads {
 }
 
 impl Change<'_> {
-    /// The statement has ended.
-    pub(super) fn end(mut self, done: &Result<Completion, BackendError>) {
-        let is_open = done.as_ref().is_err_and(BackendError::leaves_outcome_open);
+    /// The statement has ended; `has_run`: it reached the backend.
+    pub(super) fn end(mut self, done: &Result<Completion, BackendError>, has_run: bool) {
+        let is_open = has_run && done.as_ref().is_err_and(BackendError::leaves_outcome_open);
         self.outcome = if is_open { Outcome::Open } else { Outcome::Known };
     }
 }

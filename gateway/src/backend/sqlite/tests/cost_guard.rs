@@ -35,6 +35,18 @@ async fn estimate(client: &mut Client, sql: &str) -> Estimate {
 }
 
 #[tokio::test]
+async fn a_list_that_a_search_looks_for_counts_by_its_entries() {
+    let mut client = fixture().client("shop").await;
+    for (sql, least) in [
+        ("SELECT count(*) FROM small, big WHERE big.id IN (SELECT b FROM big)", 10 * 5_000),
+        ("SELECT count(*) FROM small, keyed WHERE keyed.k IN (SELECT id FROM big)", 10 * 5_000),
+    ] {
+        let found = estimate(&mut client, sql).await;
+        assert!(found.is_at_least || found.rows >= Some(least), "{sql}: {found:?}");
+    }
+}
+
+#[tokio::test]
 async fn figures_are_those_of_the_tables_that_the_text_names() {
     let mut client = fixture().client("shop").await;
     for (sql, rows) in [
