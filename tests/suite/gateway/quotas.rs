@@ -239,7 +239,7 @@ fn what_was_used_counts_over_the_death_of_a_gateway_and_a_reset_forgets_it() {
         works(&mut client);
     }
     let output = home.run(&["quota", "reset", "nobody"]);
-    assert_eq!(output.code, Some(70), "{output:?}");
+    assert_eq!(output.code, Some(64), "{output:?}");
     assert!(output.stderr.contains("nothing is counted for the client \"nobody\""), "{output:?}");
 }
 
