@@ -82,7 +82,7 @@ pub enum Refusal {
 }
 
 impl Allocator {
-    /// `slots` that nobody holds, some of them for short requests if `has_lane`.
+    /// `slots` that are free, some of them for short requests if `has_lane`.
     pub fn new(slots: usize, has_lane: bool, config: &AllocatorConfig) -> Arc<Self> {
         let lane_slots = if has_lane { config.lane_slots(slots) } else { 0 };
         let charge = match config.strategy {
@@ -112,7 +112,7 @@ impl Allocator {
         Ticket::new(self, claim)
     }
 
-    /// A slot for what the gateway does of its own accord, if one is free that nobody waits for.
+    /// A slot for what the gateway does of its own accord, if one is free that no request waits for.
     pub fn try_unclaimed(self: &Arc<Self>) -> Option<UnclaimedSlot> {
         UnclaimedSlot::new(self)
     }
@@ -174,7 +174,7 @@ impl Allocator {
         self.config.lane_timeout
     }
 
-    /// Slots that nobody holds.
+    /// Slots that are free.
     #[cfg(test)]
     pub(crate) fn free(&self) -> usize {
         let state = self.lock();

@@ -71,7 +71,7 @@ impl CostBounds {
         self.bytes.is_some() || self.partitions.is_some()
     }
 
-    /// With room for what somebody has seen and allowed: a tenth more, because figures change from one look to the next.
+    /// With room for what the user has seen and allowed: a tenth more, because figures change from one look to the next.
     #[must_use]
     pub fn raised_to(self, allowed: &Estimate) -> Self {
         let raise = |bound: Option<u64>, figure: Option<u64>| {

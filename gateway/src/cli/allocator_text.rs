@@ -5,14 +5,15 @@ use crate::allocator::{AllocatorView, FlowStatus, WaitingRequest};
 /// Flows and requests that are shown.
 const SHOWN_MAX: usize = 8;
 
-/// One line for the whole, and one for each flow and request that counts; none where nobody waits or runs.
+/// One line for the whole, and one for each flow and request that counts; none where nothing waits or runs.
 pub(super) fn lines(view: &AllocatorView) -> Vec<String> {
     let mut lines = vec![summary(view)];
     if view.running + view.waiting == 0 {
         return lines;
     }
-    lines.extend(view.flows.iter().take(SHOWN_MAX).map(flow));
-    lines.extend(more(view.flows.len() + view.flows_left_out, "clients"));
+    let unit = if view.strategy == "round_robin" { "turns" } else { "s" };
+    lines.extend(view.flows.iter().take(SHOWN_MAX).map(|one| flow(one, unit)));
+    lines.extend(more(view.flows.len() + view.flows_left_out, "flows"));
     lines.extend(view.requests.iter().take(SHOWN_MAX).map(request));
     lines.extend(more(view.requests.len() + view.requests_left_out, "requests that wait"));
     lines
@@ -40,10 +41,10 @@ fn summary(view: &AllocatorView) -> String {
     text
 }
 
-fn flow(flow: &FlowStatus) -> String {
+fn flow(flow: &FlowStatus, unit: &str) -> String {
     let cap = flow.slots_max.map(|max| format!(" of {max}")).unwrap_or_default();
     format!(
-        "{}: {}{cap} running, {} waiting, weight {}, {:.1} ahead of {:.1} that it may be",
+        "{}: {}{cap} running, {} waiting, weight {}, {:.1} {unit} ahead of others, {:.1} at most",
         flow.flow, flow.running, flow.waiting, flow.weight, flow.lag, flow.bound
     )
 }

@@ -1,5 +1,5 @@
 //! A property of `intake/admission` and both halves of the link together: whatever the order in which requests
-//! start, and whenever a gateway drains or dies, a line that was ever started and is not answered comes to the next
+//! start, and whenever a gateway drains or dies, a line that was ever started and is not answered reaches the next
 //! gateway as a replay, and each is answered once.
 //!
 //! DRAIN names one number, the highest that was started. Requests that wait in a lane or a queue start in another
@@ -250,7 +250,7 @@ impl System {
 
     fn next_gateway(&mut self) {
         if !self.gateway.is_draining {
-            // It was killed, and nobody knows how far it got.
+            // It was killed, and how far it got is not known.
             self.replays_up_to = self.replays_up_to.max(self.gateway.last_received);
         }
         self.shim.disconnected();

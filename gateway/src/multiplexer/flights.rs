@@ -268,7 +268,7 @@ impl Flights {
         let flow = passenger.terms.flow_of(session);
         let mut table = self.table();
         if let Some(flight) = table.flights.get_mut(key) {
-            // Where nobody waits, it has a slot as soon as it runs.
+            // Where no request waits, it has a slot as soon as it runs.
             let waits = !flight.has_slot.load(Ordering::Acquire) && desk.slots.waiting() > 0;
             let waits_elsewhere = waits && flight.flow != flow;
             if flight.waiters >= WAITERS_MAX || waits_elsewhere {

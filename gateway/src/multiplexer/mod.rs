@@ -58,7 +58,7 @@ pub struct Multiplexer {
     defined: Mutex<BTreeMap<String, Defined>>,
     /// What is known of catalogs, by the kind of their backends.
     metadata: Mutex<BTreeMap<&'static str, Arc<MetadataCache>>>,
-    /// What somebody has set of circuit breakers, by the name of their connection: also of one that is not in use.
+    /// The circuit breakers that were set by hand, by the name of their connection: also of one that is not in use.
     /// Locked inside `pools` only.
     forced: Mutex<BTreeMap<String, Force>>,
     /// Wakes [`Multiplexer::look_after`]: something is due earlier, or there is another pool.

@@ -109,7 +109,7 @@ impl Pool {
         let lane_slots = config.allocator.lane_slots(config.connections_max);
         let mut opened = Vec::new();
         for at in 0..config.connections_min {
-            // All slots may be needed: those of the lane come first, which nobody else uses yet.
+            // All slots may be needed: those of the lane come first, which no request uses yet.
             let lane = if at < lane_slots { Lane::Interactive } else { Lane::Ordinary };
             let claim = Terms { lane, ..Terms::default() }.claim(&Arc::from(""), 0);
             let wanted = Wanted { claim: &claim, context: &context, visit };

@@ -211,7 +211,7 @@ async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
     Ok(Some((shared, listener)))
 }
 
-/// Circuit breakers are as somebody has set them by hand while an earlier gateway ran.
+/// Circuit breakers are as they were set by hand while an earlier gateway ran.
 async fn force_breakers(multiplexer: &Multiplexer, state: &StateStore) {
     let forced = state.forced().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "circuit breakers that were opened or closed by hand are not");

@@ -1,4 +1,4 @@
-//! The circuit breakers that somebody has opened or closed by hand, by the name of their connection: a restart is no
+//! The circuit breakers that were opened or closed by hand, by the name of their connection: a restart is no
 //! reason to let requests through again.
 
 use rusqlite::params;

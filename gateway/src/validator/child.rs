@@ -112,7 +112,7 @@ impl Control {
         NoVerdict(why)
     }
 
-    /// Nobody waits for the answer to `id` any more.
+    /// No request waits for the answer to `id` any more.
     pub(super) fn forget(&self, id: u64) {
         lock(&self.pending).remove(&id);
     }

@@ -112,7 +112,7 @@ impl Validator {
     pub async fn ask(&self, question: &Question<'_>) -> Result<Verdict, NoVerdict> {
         let id = self.control.next_id();
         let (answer, verdict) = oneshot::channel();
-        // Also where nobody waits any more: what is asked is forgotten with the caller.
+        // Also where no request waits any more: what is asked is forgotten with the caller.
         let _pending = Pending { control: &self.control, id };
         let asked = Asked { id, line: question.to_line(id), answer };
         let refused = self.questions.try_send(asked).map_err(|error| match error {

@@ -66,7 +66,7 @@ async fn run_one(pool: &Pool, session: &str, number: u64) -> Result<()> {
     outcome.map(drop).map_err(|error| anyhow!("{}", error.message))
 }
 
-/// A request of each session in turn: nobody ever waits.
+/// A request of each session in turn: none ever waits.
 async fn one_by_one(sessions: &[String], requests: usize) -> Result<Times> {
     let pool = pool(CONNECTIONS, "").await?;
     let mut times = Vec::with_capacity(requests);

@@ -33,7 +33,7 @@ const REFUSED_ROUNDS: usize = 200;
 /// A look at whether it is over.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A full queue refuses at once; without the allocator, nobody waits.
+/// A full queue refuses at once; without the allocator, none waits.
 pub(crate) const FULL_QUEUE: &[&str] = &[
     "[pool]\nconnections_max = 2\n[allocator]\nqueue_max = 8\nmax_wait_ms = 600000\nlane_slots = 0\n",
     "[pool]\nconnections_max = 2\nwait_timeout_ms = 1\n",

@@ -74,7 +74,7 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> Lanes<F, S> {
     ) -> Result<LaneRequest, QueueFull> {
         let is_full = self.interactive.free() == 0;
         let has_room = self.ordinary.free() > 0 && self.ordinary.waiting() == 0 && !self.is_over_committed();
-        // What is free, and nobody waits for, serves short ones, too.
+        // What is free, and nothing waits for, serves short ones, too.
         let lane = if self.interactive.slots() == 0 || (is_full && has_room) { Lane::Ordinary } else { lane };
         let id = self.lane_mut(lane).arrive(now, flow, terms, session)?;
         Ok(LaneRequest { lane, id })

@@ -74,7 +74,7 @@ struct OpenTables<'a> {
     /// Those that a name in lower case, or an alias, may mean.
     named: HashMap<String, Vec<Relation>>,
     has_views: bool,
-    /// What stands in the text's MIN and MAX, in lower case.
+    /// The arguments of MIN and MAX in the text, in lower case.
     ends: Vec<String>,
     rows: RefCell<HashMap<String, Option<u64>>>,
 }

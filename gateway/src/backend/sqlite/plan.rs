@@ -35,7 +35,7 @@ pub(super) struct IndexFacts {
 
 /// What is known of the tables of a plan, by the names that the plan has for them.
 pub(super) trait Tables {
-    /// Rows of a table; `None`: nobody knows.
+    /// Rows of a table; `None`: not known.
     fn rows(&self, name: &str) -> Option<u64>;
 
     /// An index of it; `None` as `index`: its primary key.

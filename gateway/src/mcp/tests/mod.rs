@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::call::Call;
+use super::consent::Consent;
 use super::request_record::RequestRecord;
 use super::{CallRefusal, RequestFacts, ToolCall};
 use crate::backend::fake::{Event, Script};
 use crate::backend::{Context, ErrorKind, Operation, Transaction};
 use crate::session::{Session, SessionContext};
+use crate::shared::Shared;
 use crate::shared::testing::TestGateway;
 use crate::state::{Begin, Digest, FAILED, RAN};
 
@@ -29,6 +31,28 @@ fn read(tool: &'static str, arguments: &Value) -> Result<ToolCall, CallRefusal> 
     ToolCall::parse(CallToolRequestParams::new(tool).with_arguments(arguments))
 }
 
+/// A call that `cancel` stops, as its client or a person would.
+fn call_of<'a>(
+    shared: &'a Shared,
+    session: &'a Arc<Session>,
+    facts: &'a RequestFacts,
+    cancel: &'a CancellationToken,
+    record: &'a RequestRecord,
+) -> Call<'a> {
+    Call {
+        shared,
+        session,
+        facts,
+        cancel,
+        killed: cancel,
+        progress: None,
+        record,
+        log: None,
+        admission: OnceLock::new(),
+        consent: Consent::default(),
+    }
+}
+
 /// Runs a call to its end.
 async fn answer(
     gateway: &TestGateway,
@@ -38,18 +62,7 @@ async fn answer(
     arguments: Value,
 ) -> Result<CallToolResult, ErrorData> {
     let (cancel, record) = (CancellationToken::new(), RequestRecord::new());
-    let call = Call {
-        shared: &gateway.shared,
-        session,
-        facts,
-        cancel: &cancel,
-        killed: &cancel,
-        progress: None,
-        record: &record,
-        log: None,
-        admission: OnceLock::new(),
-        consent: super::consent::Consent::default(),
-    };
+    let call = call_of(&gateway.shared, session, facts, &cancel, &record);
     match read(tool, &arguments) {
         Ok(parsed) => Ok(call.answer(parsed).await),
         Err(CallRefusal::InvalidArguments(refusal)) => Ok(refusal.result()),
@@ -140,18 +153,7 @@ async fn a_write_that_another_run_has_begun_is_of_unknown_outcome() {
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
     let record = RequestRecord::new();
-    let call = Call {
-        shared: &gateway.shared,
-        session,
-        facts: &sent,
-        cancel: &cancel,
-        killed: &cancel,
-        progress: None,
-        record: &record,
-        log: None,
-        admission: OnceLock::new(),
-        consent: super::consent::Consent::default(),
-    };
+    let call = call_of(&gateway.shared, session, &sent, &cancel, &record);
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let again = async {
         while gateway.shared.writes.is_empty() {
@@ -192,18 +194,7 @@ async fn a_query_with_an_id_is_fetched_by_the_next_gateway() {
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
     let record = RequestRecord::new();
-    let call = Call {
-        shared: &gateway.shared,
-        session,
-        facts: &sent,
-        cancel: &cancel,
-        killed: &cancel,
-        progress: None,
-        record: &record,
-        log: None,
-        admission: OnceLock::new(),
-        consent: super::consent::Consent::default(),
-    };
+    let call = call_of(&gateway.shared, session, &sent, &cancel, &record);
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let shut_down = async {
         while gateway.shared.writes.is_empty() {
@@ -228,18 +219,7 @@ async fn a_cancelled_statement_stops_and_leaves_nothing_in_the_journal() {
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
     let record = RequestRecord::new();
-    let call = Call {
-        shared: &gateway.shared,
-        session,
-        facts: &sent,
-        cancel: &cancel,
-        killed: &cancel,
-        progress: None,
-        record: &record,
-        log: None,
-        admission: OnceLock::new(),
-        consent: super::consent::Consent::default(),
-    };
+    let call = call_of(&gateway.shared, session, &sent, &cancel, &record);
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let stop = async {
         tokio::time::sleep(Duration::from_secs(1)).await;

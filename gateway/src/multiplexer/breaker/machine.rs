@@ -27,7 +27,7 @@ pub(super) const CANDIDATE_MAX: Duration = Duration::from_secs(1);
 /// How long a probe may be without an answer until it counts as failed; it goes on.
 pub(super) const PROBE_MAX: Duration = Duration::from_secs(10);
 
-/// What somebody has set by hand.
+/// What was set by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Force {
     /// No request runs.
@@ -58,7 +58,7 @@ pub(super) enum Entry {
     Free,
     /// Queue, to try the backend. Ends with [`Machine::leave`].
     Candidate,
-    /// Ask again when something changes: somebody tries the backend.
+    /// Ask again when something changes: another request tries the backend.
     Wait,
     /// Nothing.
     Refused,
@@ -148,7 +148,7 @@ impl Machine {
     }
 
     /// A request has come. `must_wait`: it is not refused, because what it asks for has run. `may_wait`: it can wait a
-    /// moment for what somebody else's try comes to.
+    /// moment for the result of another's try.
     pub(super) fn enter(&mut self, now: Instant, must_wait: bool, may_wait: bool) -> Entry {
         if self.is_free() || must_wait {
             return Entry::Free;
@@ -233,7 +233,7 @@ impl Machine {
         (oldest + PROBE_MAX <= now).then(|| self.reopen(oldest + PROBE_MAX)).flatten()
     }
 
-    /// Somebody sets it by hand, or gives it back (`None`): then it is closed, and as if it had never opened.
+    /// It is set by hand, or given back (`None`): then it is closed, and as if it had never opened.
     pub(super) fn force(&mut self, now: Instant, force: Option<Force>) {
         self.forced = force.map(|force| (force, now));
         self.pauses = pauses(&self.config);

@@ -4,7 +4,7 @@
 //! The backend reports ([`Health`]), `machine` decides (pure, with its table), and this is the shell around it. A
 //! request meets it twice: where it comes ([`Breaker::enter`]), and where it has all that it needs to run or to open a
 //! connection ([`Breaker::pass`]). One that came before the outage waits there with its slot, until the breaker closes
-//! or its time is up: nobody else could use the slot meanwhile. What is under way is never stopped by it.
+//! or its time is up: no other request could use the slot meanwhile. What is under way is never stopped by it.
 //!
 //! Lock: one, held for a few steps in memory. Wake-up rule: every change is followed by a send on `changed`, and who
 //! waits subscribes before it looks.
@@ -155,7 +155,7 @@ impl Breaker {
         }
     }
 
-    /// `error`, of a request that got no slot; or why nobody runs, if that is so.
+    /// `error`, of a request that got no slot; or why no request runs, if that is so.
     pub(super) fn explain(&self, error: BackendError, waited: Duration) -> BackendError {
         let now = Instant::now();
         let machine = self.machine(now);
@@ -174,7 +174,7 @@ impl Breaker {
         self.machine(Instant::now()).since().is_none()
     }
 
-    /// Somebody opens or closes it by hand, or gives it back.
+    /// It is opened or closed by hand, or given back.
     pub(super) fn force(&self, force: Option<Force>) {
         let now = Instant::now();
         self.machine(now).force(now, force);

@@ -185,7 +185,7 @@ fn events() -> impl Strategy<Value = Vec<(u64, Event)>> {
 }
 
 proptest! {
-    /// Whatever happens: no more probes at once than configured; nobody passes while it is open but probes; it is never
+    /// Whatever happens: no more probes at once than configured; only probes pass while it is open; it is never
     /// longer than `recovery_max` + `PROBE_MAX` until the next request tries; by hand it stays as it was set; and it
     /// opens exactly when the failures in a row within the window reach the bound.
     #[test]

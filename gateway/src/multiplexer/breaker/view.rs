@@ -16,9 +16,9 @@ pub enum BreakerState {
     Open,
     /// A few try.
     HalfOpen,
-    /// They do not, because somebody wants that.
+    /// They do not: it was opened by hand.
     ForcedOpen,
-    /// They do, whatever fails, because somebody wants that.
+    /// They do, whatever fails: it was closed by hand.
     ForcedClosed,
 }
 

@@ -83,7 +83,7 @@ fn size_of(key: &CacheKey, answer: &Completion) -> usize {
 }
 
 impl Cache {
-    /// The generation of a question that is asked now; `None`: the catalog may be changing, so its answer is nobody else's.
+    /// The generation of a question that is asked now; `None`: the catalog may be changing, so its answer is for it alone.
     pub(super) fn generation(&self, now: Instant) -> Option<Generation> {
         let is_paused = self.changes > 0 || self.paused_until.is_some_and(|until| now < until);
         (!is_paused).then_some(self.generation)

@@ -103,7 +103,7 @@ async fn an_answer_is_kept_for_its_time_and_dropped_by_what_may_change_it() {
         ask(&pool, "a").await;
         assert_eq!(questions_run(&fake) - before, usize::from(is_dropped), "{class:?} {change:?}");
     }
-    // What nobody has read counts as the worst.
+    // What was not read counts as the worst.
     run(&pool, "x").await.unwrap();
     let before = questions_run(&fake);
     ask(&pool, "a").await;

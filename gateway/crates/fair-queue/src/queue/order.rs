@@ -37,7 +37,7 @@ impl<F: Clone + Eq + Hash, S: Clone + Eq + Hash> FairQueue<F, S> {
         }
     }
 
-    /// The least account of the eligible flows; where none is, nobody waits for another: all debts are settled.
+    /// The least account of the eligible flows; where none is, no flow waits for another: all debts are settled.
     pub(super) fn least_account(&self) -> Account {
         let busy = self.busy.iter().filter_map(|&at| self.flows[at].as_ref());
         let eligible = busy.filter(|flow| self.counts_for_virtual_time(flow)).map(|flow| flow.account);

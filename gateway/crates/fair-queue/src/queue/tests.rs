@@ -184,7 +184,7 @@ fn a_flow_without_debt_is_forgotten_and_one_in_debt_is_not() {
     };
     assert_eq!(of(&queue, "a"), Some(9.0), "b waits, and had nothing");
     assert_eq!(granted(&mut queue, at(9)), ["b"]);
-    assert_eq!((of(&queue, "a"), queue.flows().count()), (None, 1), "nobody waits: all debts are settled");
+    assert_eq!((of(&queue, "a"), queue.flows().count()), (None, 1), "no flow waits: all debts are settled");
     queue.finish(at(10), second);
     assert_eq!(granted(&mut queue, at(10)), [] as [&str; 0]);
     assert_eq!((queue.flows().count(), queue.waiting(), queue.running()), (0, 0, 0));

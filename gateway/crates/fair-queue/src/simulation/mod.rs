@@ -20,7 +20,7 @@ use self::workload::Workload;
 pub(crate) enum Mutant {
     /// The virtual time is the least account of all flows that wait, also of those at their cap.
     CappedFlowsCount,
-    /// Where nobody is eligible, debts stay.
+    /// Where no flow is eligible, debts stay.
     NoSettling,
     /// A flow that comes back has the account that it left with.
     NoLift,
