@@ -5,6 +5,7 @@
 //! ```text
 //! cli
 //! process
+//! http
 //! link
 //! intake
 //! mcp                    observe (status)
@@ -23,6 +24,7 @@ pub mod allocator;
 pub mod backend;
 pub mod cli;
 pub mod config;
+pub mod http;
 pub mod intake;
 mod isolation;
 pub mod limits;

@@ -59,6 +59,10 @@ pub(super) struct Section {
 pub(super) const SECTIONS: &[Section] = &[
     Section { name: "gateway", doc: "The gateway process and its sessions." },
     Section { name: "session", doc: "Sessions, and how long their context is kept." },
+    Section {
+        name: "http",
+        doc: "The HTTP front: MCP over HTTP and WebSocket, REST and health ([HTTP](http.md)).",
+    },
     Section { name: "backend", doc: "The backend that runs the statements." },
     Section { name: "sqlite", doc: "The embedded backend: a folder of SQLite files, each one a database." },
     Section {
@@ -143,6 +147,15 @@ keys! {
 
     /// How long (minutes) to keep a disconnected client's context for its next session; 0: not at all.
     SESSION_TTL = session.ttl_minutes: Kind::integer(0, 43_200), default Fallback::Integer(1_440);
+
+    /// Whether clients that are no child process of an MCP client (a container, a web application, a script) are served over
+    /// HTTP.
+    HTTP_ENABLED = http.enabled: Kind::Boolean, default Fallback::Boolean(false), narrows Fixed;
+    /// Where: `ADDRESS:PORT`, or the absolute path of a Unix socket.
+    HTTP_LISTEN = http.listen: Kind::Name, default Fallback::Text("127.0.0.1:8473"), narrows Fixed;
+    /// Who is let in. `keys`: who has an API key (`snowgate keys create`). `none`: whoever can connect; only on a loopback address
+    /// or a Unix socket.
+    HTTP_AUTH = http.auth: Kind::choice(&["keys", "none"]), default Fallback::Text("keys"), narrows Fixed;
 
     /// The backend. If it is not set, it follows from the one section of `[sqlite]` and `[snowflake]` that is;
     /// the variable `SNOWFLAKE_ACCOUNT` counts as `[snowflake]`. If both are set, it must be set.
@@ -409,6 +422,7 @@ mod tests {
                 }
                 (_, Fallback::Unset)
                 | (Kind::Boolean, Fallback::Boolean(_))
+                | (Kind::Name, Fallback::Text(_))
                 | (Kind::Path, Fallback::DataFolder(_)) => {}
                 (Kind::Choice { accepted }, Fallback::Text(text)) => assert!(accepted.contains(&text)),
                 (kind, fallback) => panic!("{}: {kind:?} with {fallback:?}", key.path),
@@ -428,6 +442,7 @@ mod tests {
             include_str!("allocator.rs"),
             include_str!("limits.rs"),
             include_str!("breaker.rs"),
+            include_str!("http.rs"),
             include_str!("snowflake/mod.rs")
         );
         let words: Vec<_> = sources.split_whitespace().filter(|word| *word != "///").collect();

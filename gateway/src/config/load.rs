@@ -8,6 +8,7 @@ use sql_gate::Dialect;
 use super::connections::{self, ConnectionConfig};
 use super::document::Source;
 use super::error::{ConfigError, ConfigErrors, UnknownProfile, Warning};
+use super::http::HttpConfig;
 use super::sections::{
     BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
 };
@@ -25,6 +26,8 @@ pub struct Config {
     pub gateway: GatewayConfig,
     /// Sessions, and how long their context is kept.
     pub session: SessionConfig,
+    /// The HTTP front; `None`: it is not enabled.
+    pub http: Option<HttpConfig>,
     /// What runs the statements.
     pub backend: BackendKind,
     /// The embedded backend.
@@ -185,6 +188,7 @@ impl Config {
         Self {
             gateway: GatewayConfig::from_settings(&settings),
             session: SessionConfig::from_settings(&settings),
+            http: HttpConfig::from_settings(&settings),
             backend: if account.is_some() { BackendKind::Snowflake } else { BackendKind::Sqlite },
             sqlite: SqliteConfig::from_settings(&settings, paths),
             snowflake: account,

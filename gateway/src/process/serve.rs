@@ -9,6 +9,7 @@ use super::drain::drain;
 use super::listener::{GatewayLock, Listener};
 use super::watchers;
 use crate::config::log_targets::SPANS;
+use crate::http::{HttpListener, serve_http};
 use crate::link::{Hellos, serve_connection};
 use crate::mcp::Mcp;
 use crate::os::is_out_of_descriptors;
@@ -18,10 +19,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves connections until the gateway is to shut down; then lets what runs finish, within the drain
 /// time-out. Returns the lock: until it is dropped, no other gateway begins.
-pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener) -> GatewayLock {
+pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener, http: Option<HttpListener>) -> GatewayLock {
     let (shared, connections) = (&mcp.shared, TaskTracker::new());
     tokio::select! {
         () = accept(mcp, &listener, &connections) => {}
+        () = accept_http(mcp, http.as_ref(), &connections) => {}
         () = shared.multiplexer.look_after() => {}
         () = watchers::close_client_sets(shared) => {}
         () = watchers::keep_sessions(shared) => {}
@@ -34,6 +36,14 @@ pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener) -> GatewayLock {
     let lock = listener.close();
     drain(shared, &connections).await;
     lock
+}
+
+/// Accepts HTTP connections for ever, where that is enabled.
+async fn accept_http(mcp: &Arc<Mcp>, listener: Option<&HttpListener>, connections: &TaskTracker) {
+    match listener {
+        Some(listener) => serve_http(mcp, listener, connections).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Accepts for ever.

@@ -20,6 +20,7 @@ use super::takeover;
 use crate::backend::sqlite::install_budgets;
 use crate::config::log_targets::SPANS;
 use crate::config::{Config, Paths, ProcessEnvironment};
+use crate::http::HttpListener;
 use crate::mcp::Mcp;
 use crate::multiplexer::{Force, Multiplexer};
 use crate::observe;
@@ -173,7 +174,11 @@ async fn run(start: Start, stop: CancellationToken, events: &mut dyn Events) -> 
     });
     tracing::info!(socket = %shared.endpoint.socket.display(), "ready");
     events.ready(&shared.endpoint.socket);
-    let lock = serve(&Mcp::new(Arc::clone(&shared)), listener).await;
+    let http = match &shared.config.http {
+        Some(config) => Some(HttpListener::bind(config).await.context("cannot listen for HTTP")?),
+        None => None,
+    };
+    let lock = serve(&Mcp::new(Arc::clone(&shared)), listener, http).await;
     tracing::info!("stopped");
     Ok(if shared.shutdown.is_restart() {
         Outcome::Restarting(shared.program.clone(), lock)
