@@ -16,6 +16,10 @@ pub const FLAG_REPLAY: u8 = 1;
 /// no second.
 pub const FLAG_PINNED: u8 = 2;
 
+/// On a line of the gateway: it is about line `re`, and does not answer it (progress, say). Only sent to a front within the
+/// gateway: a shim is told `re` 0.
+pub const FLAG_ABOUT: u8 = 4;
+
 /// A decoder keeps at most this much spare memory once it is empty, in bytes.
 const IDLE_BYTES_MAX: usize = 64 * 1024;
 

@@ -86,19 +86,19 @@ impl GatewayLink {
     /// Appends a message to the client, which [`GatewayLink::allows`] has allowed; `re` is the line it
     /// answers, or 0.
     pub fn line(&mut self, payload: &[u8], re: u64, out: &mut Vec<u8>) {
-        self.line_header(payload.len(), re, out);
+        self.line_header(payload.len(), re, 0, out);
         out.extend_from_slice(payload);
     }
 
-    /// The beginning of the frame of a line of `bytes`: the line itself is written right behind it.
+    /// The beginning of the frame of a line of `bytes`, with `flags`: the line itself is written right behind it.
     ///
     /// # Panics
     /// If the line is longer than 32 bits say; callers bound lines long before.
-    pub fn line_header(&mut self, bytes: usize, re: u64, out: &mut Vec<u8>) {
+    pub fn line_header(&mut self, bytes: usize, re: u64, flags: u8, out: &mut Vec<u8>) {
         self.send.sent(bytes as u64);
         let seq = self.next_seq;
         self.next_seq += 1;
-        Frame { kind: Kind::Line, flags: 0, seq, re, payload: b"" }.encode_header(bytes, out);
+        Frame { kind: Kind::Line, flags, seq, re, payload: b"" }.encode_header(bytes, out);
     }
 }
 

@@ -7,7 +7,7 @@ use rmcp::model::{
 
 use super::Incoming;
 use super::admission::Arrival;
-use crate::mcp::{RequestFacts, Trace};
+use crate::mcp::{LineFacts, RequestFacts, Trace};
 use crate::session::Session;
 
 /// What MCP is to know of the request in `message`, which starts now.
@@ -24,6 +24,7 @@ pub fn facts_of<P>(arrival: &Arrival<P>, message: &Incoming, session: &Session) 
         // As of now: a `set_context` that follows closely must not reach back.
         context: session.context(),
         trace,
+        line: LineFacts::default(),
     }
 }
 

@@ -32,7 +32,7 @@ use super::stream::LinkStream;
 use crate::intake::{
     Admission, Arrival, Cancelled, Limits, Next, Ready, Rejection, RequestKind, RunningRequest, number_of,
 };
-use crate::mcp::log_unstarted;
+use crate::mcp::{About, LineFacts, log_unstarted};
 use crate::session::{Reservation, Session};
 use crate::shared::{HEAVY_BYTES, HeavyLane};
 
@@ -183,6 +183,11 @@ impl<S: LinkStream> Channel<S> {
         self.freed.notify_one();
     }
 
+    /// What the front says of request `number`, which starts now, beside its text.
+    pub(super) fn line_facts(&self, number: u64) -> LineFacts {
+        self.stream.line_facts(number)
+    }
+
     /// The client wants no answer to request `id` any more; returns its number if it runs and has to be
     /// stopped.
     pub(super) fn cancel(&self, id: &RequestId) -> Option<u64> {
@@ -273,8 +278,9 @@ impl<S: LinkStream> Channel<S> {
                 }),
             },
             JsonRpcMessage::Notification(mut notification) => {
+                let About(number) = about(&notification.notification).unwrap_or_default();
                 if self.prepare_notification(&mut notification.notification) {
-                    self.push_line(to_line(&notification), 0);
+                    self.push_notification(to_line(&notification), number);
                 }
             }
             JsonRpcMessage::Request(request) => self.push_line(to_line(&request), 0),
@@ -354,6 +360,19 @@ impl<S: LinkStream> Channel<S> {
         outbox.acknowledge(number);
         // The client has the acknowledgement of an earlier gateway.
         !request.is_acknowledged
+    }
+
+    /// A notification about request `number`, or 0.
+    fn push_notification(&self, line: Vec<u8>, number: u64) {
+        if !S::TELLS_ABOUT || number == 0 {
+            return self.push_line(line, 0);
+        }
+        self.with_outbox(|outbox| {
+            if !outbox.is_sealed() {
+                self.session.counters.bytes.fetch_add(line.len() as u64, Ordering::Relaxed);
+                outbox.push_about(line, number);
+            }
+        });
     }
 
     fn push_line(&self, line: Vec<u8>, re: u64) {
@@ -452,4 +471,11 @@ impl<S: LinkStream> Channel<S> {
         }
         self.closed.cancel();
     }
+}
+
+/// The request that `notification` is about, as far as it says.
+fn about(notification: &ServerNotification) -> Option<About> {
+    let extensions = notification.extensions();
+    let subscription = || extensions.get::<NotificationMetaObject>()?.subscription_id();
+    extensions.get::<About>().copied().or_else(|| subscription().as_ref().and_then(number_of).map(About))
 }

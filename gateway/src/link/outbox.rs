@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use snowgate_link::GatewayLink;
-use snowgate_link::frame::{Frame, Kind};
+use snowgate_link::frame::{FLAG_ABOUT, Frame, Kind};
 
 use super::pins::{PinSlot, Pins};
 use crate::intake::Backlog;
@@ -23,6 +23,8 @@ struct WaitingLine {
     line: Vec<u8>,
     /// The line it answers, or 0.
     re: u64,
+    /// Whether it is about that line, and does not answer it.
+    is_about: bool,
     /// Bytes of a client's line whose credit is given back with this answer.
     gives_back: Option<usize>,
     /// The memory of a large result, given back once it is written.
@@ -126,8 +128,17 @@ impl Outbox {
         gives_back: Option<usize>,
         reservation: Option<Reservation>,
     ) {
-        self.waiting_bytes += line.len();
-        self.waiting.push_back(WaitingLine { line, re, gives_back, reservation });
+        self.wait(WaitingLine { line, re, is_about: false, gives_back, reservation });
+    }
+
+    /// A message that is about line `re` and does not answer it.
+    pub(super) fn push_about(&mut self, line: Vec<u8>, re: u64) {
+        self.wait(WaitingLine { line, re, is_about: true, gives_back: None, reservation: None });
+    }
+
+    fn wait(&mut self, line: WaitingLine) {
+        self.waiting_bytes += line.line.len();
+        self.waiting.push_back(line);
     }
 
     /// Takes what may be written now: all frames, and the lines that there is credit for, up to a large one.
@@ -135,15 +146,17 @@ impl Outbox {
         let mut bytes = std::mem::take(&mut self.control);
         while let Some(next) = self.waiting.pop_front_if(|next| self.link.allows(next.line.len())) {
             self.waiting_bytes -= next.line.len();
+            let flags = if next.is_about { FLAG_ABOUT } else { 0 };
             if next.line.len() > HEAVY_BYTES {
-                self.link.line_header(next.line.len(), next.re, &mut bytes);
+                self.link.line_header(next.line.len(), next.re, flags, &mut bytes);
                 if let Some(taken) = next.gives_back {
                     self.link.processed(taken, &mut self.control);
                 }
                 let _reservation = next.reservation;
                 return Writable { frames: bytes, large: next.line, _reservation };
             }
-            self.link.line(&next.line, next.re, &mut bytes);
+            self.link.line_header(next.line.len(), next.re, flags, &mut bytes);
+            bytes.extend_from_slice(&next.line);
             if let Some(taken) = next.gives_back {
                 self.link.processed(taken, &mut bytes);
             }

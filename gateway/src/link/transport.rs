@@ -128,7 +128,8 @@ impl<S: LinkStream> LinkTransport<S> {
             // Its end is told by the guard.
             Ok(_) if !self.channel.is_wanted(number) => None,
             Ok(mut message) => {
-                let facts = facts_of(arrival, &message, &self.session);
+                let line = self.channel.line_facts(number);
+                let facts = facts_of(arrival, &message, &self.session).with(line);
                 forward(&mut message, facts, guard);
                 Some(*message)
             }

@@ -1,8 +1,11 @@
 //! What a front's intake tells of a request.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::session::SessionContext;
+use crate::state::{Digest, RepeatRow};
 
 /// What MCP must know of a request beside its text; rides with it through `rmcp`.
 #[derive(Clone, Debug)]
@@ -15,7 +18,68 @@ pub struct RequestFacts {
     pub context: SessionContext,
     /// The client's own trace, if it states one.
     pub trace: Option<Trace>,
+    /// What the front says of it beside its text.
+    pub line: LineFacts,
 }
+
+impl RequestFacts {
+    /// The same, with what the front says.
+    pub fn with(self, line: LineFacts) -> Self {
+        Self { replayed: self.replayed || line.repeats.is_some(), line, ..self }
+    }
+
+    /// The number under which the journal knows its statement: that of the request that it repeats.
+    pub fn journal_number(&self) -> u64 {
+        self.line.repeats.unwrap_or(self.number)
+    }
+}
+
+/// What a front says of a request beside its text. A shim says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct LineFacts {
+    /// How rows are written.
+    pub format: RowFormat,
+    /// The number of the request that this one is, sent again.
+    pub repeats: Option<u64>,
+    /// What it is found by when it is sent again.
+    pub repeat_key: Option<Arc<RepeatKey>>,
+}
+
+/// How the rows of a result are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RowFormat {
+    /// As text for a model.
+    #[default]
+    Text,
+    /// `{"columns": [...], "rows": [...]}`
+    Json,
+    /// RFC 4180, with a header line.
+    Csv,
+    /// One object a line.
+    Ndjson,
+}
+
+/// What a request is found by when it is sent again.
+#[derive(Debug)]
+pub struct RepeatKey {
+    /// Its text: what kind of key, and the key.
+    pub text: String,
+    /// Of what was sent: a repeated request has the same.
+    pub digest: Digest,
+    /// Set once the journal has the request's statement, and this key with it.
+    pub is_journaled: AtomicBool,
+}
+
+impl RepeatKey {
+    /// What the state file keeps of it.
+    pub(super) fn row(&self) -> RepeatRow {
+        RepeatRow { key: self.text.clone(), digest: self.digest }
+    }
+}
+
+/// The number of the request that a notification is about; rides with it through `rmcp`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About(pub u64);
 
 /// Why an argument of a tool call cannot be read, by its name; rides with a request that lacks its arguments.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use snowgate_link::credit::Window;
 use tracing::Instrument;
 
-use super::facts::RequestFacts;
+use super::facts::{RepeatKey, RequestFacts};
 use super::failure;
 use crate::backend::{BackendError, BoxFuture, ErrorKind, WriteJournal};
 use crate::session::{Session, kept_name};
@@ -48,6 +48,8 @@ pub(super) struct JournaledStatement {
     is_read: AtomicBool,
     state: Arc<StateStore>,
     running: Arc<RunningWrites>,
+    /// What it is found by when its client sends it again.
+    repeat_key: Option<Arc<RepeatKey>>,
     /// Finished statements of the session that its shim may still ask for: so many are kept.
     keep: usize,
 }
@@ -93,7 +95,7 @@ impl JournaledStatement {
         let pool = shared.pool(&session.profile).await.ok();
         let place = pool.as_ref().map_or("", |pool| pool.place().as_str());
         let mut statement = Self {
-            key: RequestKey { session: session.key.id.clone(), number: facts.number },
+            key: RequestKey { session: session.key.id.clone(), number: facts.journal_number() },
             digest: text.at(place, &kept_name(&session.profile.name)),
             text,
             may_have_run: facts.replayed && !session.journal_is_whole,
@@ -102,6 +104,7 @@ impl JournaledStatement {
             is_read: AtomicBool::new(false),
             state: Arc::clone(&shared.state),
             running: Arc::clone(&shared.writes),
+            repeat_key: facts.line.repeat_key.clone(),
             // An answer beyond these has been written long ago, and the shim has said that it got it.
             keep: Window::default().frames as usize + shared.config.gateway.session_requests_max,
         };
@@ -215,12 +218,15 @@ impl JournaledStatement {
         let (session, request) = (&self.key.session, self.key.number);
         match self
             .state
-            .begin(session, request, self.digest, query_id)
+            .begin(session, request, self.digest, query_id, self.repeat_key.as_ref().map(|key| key.row()))
             .await
             .map_err(|error| refused(&error))?
         {
             Begin::Begun(begun) => {
                 begun.keep();
+                if let Some(key) = &self.repeat_key {
+                    key.is_journaled.store(true, Ordering::Release);
+                }
                 self.set_begun();
                 Ok(())
             }

@@ -39,7 +39,7 @@ mod tools;
 
 use std::sync::Arc;
 
-pub use facts::{RequestFacts, Trace, UnreadableArgument};
+pub use facts::{About, LineFacts, RepeatKey, RequestFacts, RowFormat, Trace, UnreadableArgument};
 pub use logged::LoggedService;
 pub use request_record::{REQUESTS, log_unstarted};
 pub use service::SqlService;

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::begun::{Begin, Undo};
 use super::file::Access;
+use super::front::{self, RepeatRow};
 use super::jobs::Ask;
 use super::results::{FAILED, RAN, bytes_of};
 use super::{StateError, StateStore, now_ms};
@@ -28,12 +29,22 @@ const SPARE: i64 = 64;
 
 /// SHA-256 of a statement's text, or of that and where it is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Digest([u8; 32]);
+pub struct Digest(pub(super) [u8; 32]);
 
 impl Digest {
     /// The digest of `text`.
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// The digest of `parts`, which no other parts have.
+    pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
     }
 
     /// The digest of a text of this digest that runs at `place` for the profile of this name: the same text elsewhere is
@@ -103,6 +114,7 @@ impl StateStore {
         request: u64,
         digest: Digest,
         query_id: Option<&str>,
+        repeat: Option<RepeatRow>,
     ) -> Result<Begin, StateError> {
         let mut undo = Some(Undo::new(self, session, request));
         let (session, query_id) = (session.to_owned(), query_id.map(str::to_owned));
@@ -112,7 +124,12 @@ impl StateStore {
             let mut insert = access.connection.prepare_cached(sql)?;
             match insert.execute(params![session, request, digest.0, now_ms(), query_id])? {
                 0 => entry(access.connection, &session, request),
-                _ => Ok(None),
+                _ => {
+                    if let Some(repeat) = &repeat {
+                        front::insert_repeat(access.connection, &session, request, repeat)?;
+                    }
+                    Ok(None)
+                }
             }
         };
         self.ask_then(Ask::OF_CALLER, insert, move |entry| Begin::of(entry, undo.take())).await

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use rmcp::model::ErrorData;
 
 use super::caller::Caller;
-use crate::mcp::Mcp;
+use crate::mcp::{Mcp, RowFormat};
 
 /// Which session a request is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,20 +54,6 @@ pub(super) enum NoSession {
         /// Whether the next gateway, or this one a little later, may do it.
         retry: bool,
     },
-}
-
-/// How the rows of a result are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum RowFormat {
-    /// As text for a model.
-    #[default]
-    Text,
-    /// `{"columns": [...], "rows": [...]}`
-    Json,
-    /// RFC 4180, with a header line.
-    Csv,
-    /// One object a line.
-    Ndjson,
 }
 
 /// What makes a request that is sent again the same request.

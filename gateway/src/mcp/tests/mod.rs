@@ -23,7 +23,13 @@ use crate::state::{Begin, Digest, FAILED, RAN};
 
 /// The facts of request `number` of `session`, which starts now.
 fn facts(session: &Session, number: u64) -> RequestFacts {
-    RequestFacts { number, replayed: false, context: session.context(), trace: None }
+    RequestFacts {
+        number,
+        replayed: false,
+        context: session.context(),
+        trace: None,
+        line: crate::mcp::LineFacts::default(),
+    }
 }
 
 fn read(tool: &'static str, arguments: &Value) -> Result<ToolCall, CallRefusal> {
@@ -323,7 +329,7 @@ async fn a_submitted_write_stays_in_the_journal_while_its_client_does_not_read()
     let gateway = TestGateway::new().await;
     let session = &gateway.open_session().session;
     let (state, digest) = (&gateway.shared.state, Digest::of("insert"));
-    match state.begin(&session.key.id, 1, digest, Some("01b")).await.unwrap() {
+    match state.begin(&session.key.id, 1, digest, Some("01b"), None).await.unwrap() {
         Begin::Begun(begun) => begun.keep(),
         Begin::Conflict(entry) => panic!("{entry:?}"),
     }
