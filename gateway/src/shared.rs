@@ -5,6 +5,7 @@ mod backends;
 mod client_sets;
 mod descriptors;
 mod heavy_lane;
+mod http_facts;
 mod line_budget;
 mod newer_build;
 mod service;
@@ -21,6 +22,7 @@ pub use backends::open_backend;
 pub use client_sets::{ClientBackendView, ClientSets, TooManyBackends};
 pub use descriptors::{Budget, Descriptors, TooFewDescriptors};
 pub use heavy_lane::{HEAVY_BYTES, HeavyLane};
+pub use http_facts::{HttpFacts, HttpView};
 pub use line_budget::{HoldPermit, LineBudget, ReadPermit};
 pub use newer_build::{NewerBuild, YIELD_PAUSE, is_newer};
 pub use service::Service;
@@ -88,6 +90,8 @@ pub struct Shared {
     pub heavy: HeavyLane,
     /// The memory for long lines.
     pub lines: LineBudget,
+    /// What the HTTP front says of itself.
+    pub http: HttpFacts,
     /// Whether the gateway shuts down, and what follows.
     pub shutdown: Shutdown,
     /// The newest build that asks this gateway to make room.
@@ -137,6 +141,7 @@ impl Shared {
             service: process.service,
             heavy: HeavyLane::default(),
             lines: LineBudget::default(),
+            http: HttpFacts::default(),
             shutdown: Shutdown::default(),
             newer_build: NewerBuild::default(),
             program: os::own_program().unwrap_or_else(|| PathBuf::from("snowgate")),

@@ -9,6 +9,9 @@
 
 pub mod chaos;
 pub mod harness;
+pub mod http;
+
+pub use http::{HttpConnection, HttpGateway, HttpResponse, free_port};
 
 pub use harness::{
     Binaries, Client, Full, Home, Launch, Output, Process, Random, Received, Signal, SmallDisk, binaries,

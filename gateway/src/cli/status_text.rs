@@ -4,7 +4,7 @@ use super::allocator_text;
 use super::control::duration;
 use crate::multiplexer::{BreakerState, BreakerView, ClosedCounts, MetadataCounters};
 use crate::observe::{ConnectionView, StatusView};
-use crate::shared::ClientBackendView;
+use crate::shared::{ClientBackendView, HttpView};
 use crate::validator::ValidatorView;
 
 /// Where values begin in a line.
@@ -57,6 +57,9 @@ pub(super) fn status_text(status: &StatusView) -> String {
         line("limits", limits(status), &[]);
     }
     line("socket", status.socket.clone(), &[]);
+    if let Some(view) = &status.http {
+        line("http", http(view), &[view.problem.as_deref()]);
+    }
     let warnings: Vec<Option<&str>> = status.config_warnings.iter().map(|text| Some(text.as_str())).collect();
     line("config", status.config_file.clone().unwrap_or_else(none), &warnings);
     line("data", status.data_dir.clone(), &[]);
@@ -167,6 +170,17 @@ fn limits(status: &StatusView) -> String {
         status.limited_clients, status.limit_refusals
     );
     of_all.chain([counted]).collect::<Vec<_>>().join("; ")
+}
+
+/// Where the HTTP front listens, and for whom.
+fn http(view: &HttpView) -> String {
+    let HttpView { address, auth, tls, connections, connections_max, connections_refused, .. } = view;
+    let tls = if *tls { "TLS" } else { "no TLS" };
+    let refused = match connections_refused {
+        0 => String::new(),
+        refused => format!(", {refused} refused"),
+    };
+    format!("{address}, {tls}, auth = {auth}, {connections} of {connections_max} connections{refused}")
 }
 
 fn validator_text(validator: &ValidatorView) -> String {

@@ -24,6 +24,16 @@ pub enum HttpAuth {
     None,
 }
 
+impl HttpAuth {
+    /// Its word in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keys => "keys",
+            Self::None => "none",
+        }
+    }
+}
+
 /// `[http]`: the HTTP front.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {

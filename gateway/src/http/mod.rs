@@ -8,6 +8,7 @@
 
 mod admin;
 mod caller;
+mod error;
 mod front;
 mod health;
 mod listener;

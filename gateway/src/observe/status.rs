@@ -12,7 +12,7 @@ use crate::config::Warning;
 use crate::limits::LimitView;
 use crate::multiplexer::{BreakerView, MetadataCounters, Pool, PoolCounters};
 use crate::session::Session;
-use crate::shared::{ClientBackendView, Descriptors, Service, Shared};
+use crate::shared::{ClientBackendView, Descriptors, HttpView, Service, Shared};
 use crate::validator::ValidatorView;
 
 /// The most warnings about the configuration that are shown; the rest is counted.
@@ -109,6 +109,9 @@ pub struct StatusView {
     /// Calls that limits have refused them.
     #[serde(default)]
     pub limit_refusals: u64,
+    /// The HTTP front; `None`: it is not enabled.
+    #[serde(default)]
+    pub http: Option<HttpView>,
     /// What runs this gateway and starts it again when it ends.
     #[serde(default)]
     pub service: Option<Service>,
@@ -246,6 +249,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         limits: shared.limits.all_view(),
         limited_clients: shared.limits.counts().0,
         limit_refusals: shared.limits.counts().1,
+        http: shared.http.view(),
         service: shared.service.clone(),
     }
 }

@@ -172,12 +172,20 @@ async fn run(start: Start, stop: CancellationToken, events: &mut dyn Events) -> 
         stop.cancelled().await;
         stopping.shutdown.stop();
     });
-    tracing::info!(socket = %shared.endpoint.socket.display(), "ready");
-    events.ready(&shared.endpoint.socket);
     let http = match &shared.config.http {
         Some(config) => Some(HttpListener::bind(config).await.context("cannot listen for HTTP")?),
         None => None,
     };
+    if let (Some(listener), Some(config)) = (&http, &shared.config.http) {
+        let address = listener.address().context("cannot listen for HTTP")?.to_string();
+        tracing::info!(address, "listening for HTTP");
+        shared.http.set(|view| {
+            view.address = address;
+            view.auth = config.auth.name().to_owned();
+        });
+    }
+    tracing::info!(socket = %shared.endpoint.socket.display(), "ready");
+    events.ready(&shared.endpoint.socket);
     let lock = serve(&Mcp::new(Arc::clone(&shared)), listener, http).await;
     tracing::info!("stopped");
     Ok(if shared.shutdown.is_restart() {

@@ -17,6 +17,7 @@ mod flood;
 mod gate;
 mod greedy;
 mod hanging;
+mod http_listener;
 mod journal;
 mod leftovers;
 mod limits;
