@@ -27,6 +27,7 @@ pub mod config;
 pub mod http;
 pub mod intake;
 mod isolation;
+pub mod keys;
 pub mod limits;
 pub mod link;
 pub mod mcp;

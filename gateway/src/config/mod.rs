@@ -33,6 +33,7 @@ pub mod log_targets;
 mod matches;
 mod overrides;
 mod paths;
+mod permission;
 mod profile_checks;
 mod profile_keys;
 mod profiles;
@@ -62,6 +63,7 @@ pub use keys::PROFILE_DEFAULT;
 pub use limits::{ClientLimits, Limit, LimitValues, ProfileLimits, UsageLimits};
 pub use load::Config;
 pub use paths::{Paths, PathsError, SystemFile};
+pub use permission::{Permission, Permissions};
 pub use profile_keys::TOOLS;
 pub use reference::reference;
 pub use sections::{

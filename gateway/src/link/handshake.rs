@@ -100,6 +100,8 @@ pub(super) async fn open_session(
     let opening = Opening {
         key,
         origin: hello.origin.clone(),
+        api_key: None,
+        address: None,
         uid: peer.uid,
         shim: peer.shim,
         profile,

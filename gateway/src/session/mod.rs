@@ -24,6 +24,7 @@ mod session_profile;
 mod table;
 mod view;
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -52,6 +53,7 @@ pub use view::{CallView, SessionView};
 use crate::backend::{Context, OPEN_TRANSACTION, Place};
 use crate::config::SettingsDifference;
 use crate::config::log_targets::SPANS;
+use crate::keys::KeyIdentity;
 use crate::state::{Identity, IdentityKey, Remember, SessionRecord, ShimProcess};
 
 /// The client said goodbye: a bit of [`Session::ending`].
@@ -73,6 +75,10 @@ pub struct Session {
     pub key: SessionKey,
     /// Who launched the shim, as the shim says.
     pub origin: Origin,
+    /// The API key that it came with; `None`: a shim's, or the front asks for no keys.
+    pub api_key: Option<Arc<KeyIdentity>>,
+    /// The address that it came from; `None`: a shim's, or a Unix socket.
+    pub address: Option<IpAddr>,
     /// The peer's user, as the system says.
     pub uid: u32,
     /// The peer's process, where the system tells.
@@ -173,6 +179,8 @@ impl Session {
             span,
             key: opening.key,
             origin: opening.origin,
+            api_key: opening.api_key,
+            address: opening.address,
             uid: opening.uid,
             shim: opening.shim,
             profile: match opening.profile_why {

@@ -1,11 +1,13 @@
 //! What is known of a session when its connection opens.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use snowgate_link::hello::{Origin, SessionKey};
 
 use super::{ClientSet, Profile, ProfileProblem};
 use crate::config::SettingsDifference;
+use crate::keys::KeyIdentity;
 use crate::state::{Counts, ShimProcess};
 
 /// What is known of a session when its connection opens.
@@ -15,6 +17,10 @@ pub struct Opening {
     pub key: SessionKey,
     /// Who launched the shim, as the shim says.
     pub origin: Origin,
+    /// The API key that it came with; `None`: a shim's, or the front asks for no keys.
+    pub api_key: Option<Arc<KeyIdentity>>,
+    /// The address that it came from; `None`: a shim's, or a Unix socket.
+    pub address: Option<IpAddr>,
     /// The peer's user, as the system says.
     pub uid: u32,
     /// The peer's process, where the system tells.
@@ -71,6 +77,8 @@ impl Opening {
         Self {
             key,
             origin: Origin::default(),
+            api_key: None,
+            address: None,
             uid: 1,
             shim: None,
             profile: Arc::new(Profile { name: "default".to_owned(), ..Profile::default() }),

@@ -1,0 +1,5 @@
+//! API keys of the HTTP front.
+
+mod identity;
+
+pub use identity::KeyIdentity;
