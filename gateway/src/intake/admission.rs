@@ -7,7 +7,7 @@
 //!   order;
 //! - no request starts while a barrier runs (`initialize`, `set_context`), and `set_context` starts only when
 //!   nothing runs, so that a statement that must run again finds the context that it was sent in;
-//! - no two requests that the client wants answered have the same id;
+//! - no two requests that the client wants answered have the same id, unless several clients use the session;
 //! - at most `subscriptions_max` subscriptions are open or wait; they count for nothing else;
 //! - nothing that depends on the session's profile starts before that is fixed (`initialize`, which may decide it,
 //!   `tools/list`, calls);
@@ -32,6 +32,8 @@ pub struct Limits {
     pub subscriptions_max: usize,
     /// Bytes of answers that may wait to be written before no new request starts.
     pub backlog_bytes_max: usize,
+    /// Whether several clients are behind the session, which do not know each other's ids: then two requests may have the same.
+    pub ids_repeat: bool,
 }
 
 /// The answers that wait to be written, as the front knows.
@@ -144,7 +146,7 @@ impl<P> Admission<P> {
             let rejection = too_many_subscriptions(arrival.id.clone(), self.limits.subscriptions_max);
             return Err((arrival, rejection));
         }
-        if self.is_in_use(&arrival.id) {
+        if !self.limits.ids_repeat && self.is_in_use(&arrival.id) {
             let rejection = duplicate(&arrival.id);
             return Err((arrival, rejection));
         }
@@ -198,6 +200,18 @@ impl<P> Admission<P> {
         }
         match self.running.find(id) {
             Some(number) => Cancelled::Running { number, ended: self.running.cancel(number) },
+            None => Cancelled::Unknown,
+        }
+    }
+
+    /// The client wants no answer to request `number` any more.
+    pub fn cancel_number(&mut self, number: u64) -> Cancelled<P> {
+        let at = self.waiting.iter().position(|request| request.number == number);
+        if let Some(arrival) = at.and_then(|at| self.waiting.remove(at)) {
+            return Cancelled::Waiting(arrival);
+        }
+        match self.running.get(number).filter(|request| request.is_wanted()) {
+            Some(_) => Cancelled::Running { number, ended: self.running.cancel(number) },
             None => Cancelled::Unknown,
         }
     }
@@ -261,7 +275,8 @@ impl<P> Admission<P> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { running_max: 2, subscriptions_max: 1, backlog_bytes_max: 100 };
+    const LIMITS: Limits =
+        Limits { running_max: 2, subscriptions_max: 1, backlog_bytes_max: 100, ids_repeat: false };
     const READY: Ready = Ready { has_profile: true, is_registered: true };
     const NONE: Backlog = Backlog { answers: 0, bytes: 0 };
 
@@ -384,6 +399,19 @@ mod tests {
         assert!(matches!(admission.next(NONE), Next::Wait), "one at a time");
         admission.answer(2);
         assert!(matches!(admission.next(NONE), Next::Register));
+    }
+
+    #[test]
+    fn clients_that_share_a_session_may_use_the_same_ids_and_cancel_by_number() {
+        let mut admission = Admission::new(Limits { ids_repeat: true, ..LIMITS }, READY);
+        for number in [1, 2, 3] {
+            admission.admit(Arrival { id: id(1), ..arrival(number, RequestKind::Call) }).unwrap();
+        }
+        assert_eq!(started(&mut admission, NONE), [1, 2]);
+        assert!(matches!(admission.cancel_number(3), Cancelled::Waiting(Arrival { number: 3, .. })));
+        assert!(matches!(admission.cancel_number(2), Cancelled::Running { number: 2, .. }));
+        assert!(matches!(admission.cancel_number(2), Cancelled::Unknown));
+        assert!(admission.get(1).is_some_and(RunningRequest::is_wanted));
     }
 
     #[test]

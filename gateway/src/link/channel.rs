@@ -83,6 +83,7 @@ impl<S: LinkStream> Channel<S> {
             running_max: session.profile.caps.requests_max,
             subscriptions_max: SUBSCRIPTIONS_MAX,
             backlog_bytes_max: BACKLOG_BYTES_MAX,
+            ids_repeat: stream.has_several_clients(),
         };
         let is_registered = session.is_registered() && session.is_persisted();
         let ready = Ready { has_profile: session.profile.is_fixed(), is_registered };
@@ -191,7 +192,16 @@ impl<S: LinkStream> Channel<S> {
     /// The client wants no answer to request `id` any more; returns its number if it runs and has to be
     /// stopped.
     pub(super) fn cancel(&self, id: &RequestId) -> Option<u64> {
-        self.change(|State { outbox, admission }| match admission.cancel(id) {
+        self.cancelled(|admission| admission.cancel(id))
+    }
+
+    /// The same of request `number`.
+    pub(super) fn cancel_number(&self, number: u64) -> Option<u64> {
+        self.cancelled(|admission| admission.cancel_number(number))
+    }
+
+    fn cancelled(&self, cancel: impl FnOnce(&mut Admission<Parcel>) -> Cancelled<Parcel>) -> Option<u64> {
+        self.change(|State { outbox, admission }| match cancel(admission) {
             Cancelled::Waiting(arrival) => {
                 log_unstarted(&self.session, arrival.number, arrival.kind.method(), None);
                 arrival.parcel.owed.into_iter().for_each(|bytes| outbox.processed(bytes));

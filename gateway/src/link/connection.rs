@@ -20,6 +20,7 @@ use super::channel::Channel;
 use super::control;
 use super::handshake::{Peer, open_session, refusal};
 use super::hellos::Hellos;
+use super::stream::LinkStream;
 use super::transport::LinkTransport;
 use crate::mcp::Mcp;
 use crate::session::SessionGuard;
@@ -173,7 +174,7 @@ async fn refuse(mut stream: &Stream, refusal: Refusal) {
 
 async fn serve_session(mcp: &Arc<Mcp>, stream: &Arc<Stream>, opened: Opened) {
     let Opened { guard, resume, hello, decoder } = opened;
-    let (session, window) = (&guard.session, Window::default());
+    let (session, window) = (Arc::clone(&guard.session), Window::default());
     let welcome = Welcome {
         proto: PROTO.common(hello.snowgate).unwrap_or(PROTO.max),
         build: BUILD.to_owned(),
@@ -189,18 +190,25 @@ async fn serve_session(mcp: &Arc<Mcp>, stream: &Arc<Stream>, opened: Opened) {
         let (pid, parent) = (session.origin.pid, session.origin.parent_exe.as_deref());
         tracing::info!(pid, parent, resume = ?resume, "session opened");
     });
+    run_session(mcp, Arc::clone(stream), decoder, &guard, hello.window).await;
+}
+
+/// Runs a session that is open until its connection ends; `window` is the other end's.
+pub(super) async fn run_session<S: LinkStream>(
+    mcp: &Arc<Mcp>,
+    stream: Arc<S>,
+    decoder: Decoder,
+    guard: &SessionGuard,
+    window: Window,
+) {
+    let (shared, session, own) = (&mcp.shared, &guard.session, Window::default());
     // Never more on the way than the journal keeps the results of.
-    let shim_window = Window {
-        frames: hello.window.frames.min(window.frames),
-        bytes: hello.window.bytes.min(window.bytes),
-    };
-    let (shared, link) = (&mcp.shared, GatewayLink::new(window, shim_window));
-    let heavy = shared.heavy.clone();
-    let channel = Channel::new(Arc::clone(session), Arc::clone(stream), link, heavy);
+    let window = Window { frames: window.frames.min(own.frames), bytes: window.bytes.min(own.bytes) };
+    let (link, heavy) = (GatewayLink::new(own, window), shared.heavy.clone());
+    let channel = Channel::new(Arc::clone(session), Arc::clone(&stream), link, heavy);
     // Before anything runs: the next gateway must know which journal to look into.
     channel.give_state();
-    let transport =
-        LinkTransport::new(Arc::clone(mcp), Arc::clone(stream), decoder, channel, Arc::clone(session));
+    let transport = LinkTransport::new(Arc::clone(mcp), stream, decoder, channel, Arc::clone(session));
     let service = mcp.service(Arc::clone(session));
     let ended = serve_directly(service, transport, None).waiting().await;
     // Also where the transport never came to its end.

@@ -4,7 +4,7 @@
 //! their sessions at once. `channel` holds a session's
 //! requests and the writing side, `outbox` what waits to be written, `pins` which lines the shim keeps for
 //! the next gateway, `lines` messages as text; `transport` reads (a `stream`), and carries messages between the
-//! intake and `rmcp`. `control` answers `status`, `sessions`, `login` (`log_in`), `breaker`, `stop` and `restart`.
+//! intake and `rmcp`. `inner` opens the session of a front within this process. `control` answers `status`, `sessions`, `login` (`log_in`), `breaker`, `stop` and `restart`.
 
 mod breaker;
 mod channel;
@@ -15,6 +15,7 @@ mod handler_guard;
 mod handshake;
 mod hellos;
 mod inbound;
+mod inner;
 mod kill;
 mod lines;
 mod log_in;
@@ -34,5 +35,6 @@ pub use breaker::{BreakerAction, BreakersView};
 pub use connection::serve_connection;
 pub use control::{Command, Reply, ask};
 pub use hellos::Hellos;
+pub use inner::{InnerClient, InnerLink, open_inner};
 pub use kill::KillView;
 pub use log_in::{LogInView, Need, Passcode};

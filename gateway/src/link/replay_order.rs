@@ -18,7 +18,8 @@ use snowgate_link::{GatewayLink, Inbound, Incoming, ShimLink};
 use crate::intake::{Admission, Arrival, Backlog, Cancelled, Limits, Next, Ready, RequestKind};
 
 const WINDOW: Window = Window { frames: 12, bytes: 1 << 16 };
-const LIMITS: Limits = Limits { running_max: 4, subscriptions_max: 1, backlog_bytes_max: 1 << 20 };
+const LIMITS: Limits =
+    Limits { running_max: 4, subscriptions_max: 1, backlog_bytes_max: 1 << 20, ids_repeat: false };
 const READY: Ready = Ready { has_profile: true, is_registered: true };
 
 /// One event. A number picks one of those there are.

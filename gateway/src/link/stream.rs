@@ -12,6 +12,11 @@ pub(super) trait LinkStream: Send + Sync + 'static {
     /// Whether the other end is told which line a notification is about.
     const TELLS_ABOUT: bool = false;
 
+    /// Whether the clients behind it do not know each other's ids.
+    fn has_several_clients(&self) -> bool {
+        false
+    }
+
     /// What the front says of line `seq`, which starts now, beside its text.
     fn line_facts(&self, _seq: u64) -> LineFacts {
         LineFacts::default()

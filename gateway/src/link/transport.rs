@@ -244,7 +244,11 @@ impl<S: LinkStream> LinkTransport<S> {
             }
             Ok(Message::Cancel(id)) => {
                 self.acknowledge(stamp, false);
-                if let Some(number) = self.channel.cancel(&id) {
+                let cancelled = match self.channel.line_facts(seq).cancels {
+                    Some(number) => self.channel.cancel_number(number),
+                    None => self.channel.cancel(&id),
+                };
+                if let Some(number) = cancelled {
                     self.ready.push_back(cancel_of(number));
                 }
             }

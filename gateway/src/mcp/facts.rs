@@ -43,6 +43,8 @@ pub struct LineFacts {
     pub repeats: Option<u64>,
     /// What it is found by when it is sent again.
     pub repeat_key: Option<Arc<RepeatKey>>,
+    /// Of a cancel: the number of the request that is meant, where its id may be that of several.
+    pub cancels: Option<u64>,
 }
 
 /// How the rows of a result are written.
