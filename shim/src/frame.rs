@@ -112,7 +112,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Appends what comes before a payload of `bytes`.
-    pub(crate) fn encode_header(&self, bytes: usize, out: &mut Vec<u8>) {
+    pub fn encode_header(&self, bytes: usize, out: &mut Vec<u8>) {
         let len = u32::try_from(bytes).expect("payloads are bounded by LINE_BYTES_MAX");
         out.extend_from_slice(&len.to_le_bytes());
         out.extend_from_slice(&[self.kind as u8, self.flags, 0, 0]);

@@ -7,6 +7,8 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 
+use tokio_util::task::TaskTracker;
+
 use super::caller::{Caller, Peer};
 use super::session::HttpSessions;
 use super::{admin, health, mcp, rest};
@@ -21,8 +23,8 @@ pub(super) struct Front {
 }
 
 impl Front {
-    pub(super) fn new(mcp: Arc<Mcp>) -> Arc<Self> {
-        let sessions = HttpSessions::new(Arc::clone(&mcp));
+    pub(super) fn new(mcp: Arc<Mcp>, tasks: TaskTracker) -> Arc<Self> {
+        let sessions = HttpSessions::new(Arc::clone(&mcp), tasks);
         Arc::new(Self { mcp, sessions })
     }
 

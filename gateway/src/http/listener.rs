@@ -46,7 +46,7 @@ impl HttpListener {
 
 /// Serves HTTP until the gateway shuts down; connections are in `connections`.
 pub async fn serve_http(mcp: &Arc<Mcp>, listener: &HttpListener, connections: &TaskTracker) {
-    let front = Front::new(Arc::clone(mcp));
+    let front = Front::new(Arc::clone(mcp), connections.clone());
     let (router, numbers) = (front.router(), AtomicU64::new(1));
     loop {
         let Ok((stream, address)) = listener.tcp.accept().await else { continue };

@@ -192,6 +192,10 @@ impl<S: LinkStream> Channel<S> {
     /// The client wants no answer to request `id` any more; returns its number if it runs and has to be
     /// stopped.
     pub(super) fn cancel(&self, id: &RequestId) -> Option<u64> {
+        // A client does not cancel another's request.
+        if self.stream.has_several_clients() {
+            return None;
+        }
         self.cancelled(|admission| admission.cancel(id))
     }
 

@@ -20,6 +20,7 @@ use super::channel::Channel;
 use super::control;
 use super::handshake::{Peer, open_session, refusal};
 use super::hellos::Hellos;
+use super::inner::InnerClient;
 use super::stream::LinkStream;
 use super::transport::LinkTransport;
 use crate::mcp::Mcp;
@@ -129,7 +130,7 @@ fn trusted_peer(stream: &Stream) -> Option<Peer> {
     let pid = credentials.as_ref().and_then(PeerCreds::pid).and_then(|pid| u32::try_from(pid).ok());
     // A peer outside our own process namespace has no id here.
     let shim = pid.filter(|&pid| pid != 0).and_then(ShimProcess::running);
-    Some(Peer { uid: uid?, shim })
+    Some(Peer { uid: uid?, shim, inner: InnerClient::default() })
 }
 
 /// Reads the hello line; returns it with the bytes behind it, or `None` if the peer said nothing at all.

@@ -3,6 +3,7 @@
 use snowgate_link::hello::{ClientHello, Refusal, Resume, SessionKey};
 
 use super::client_settings::{self, Settled};
+use super::inner::InnerClient;
 use super::profile::{self, AtHello};
 use super::restore::{self, Restored};
 use crate::mcp::Mcp;
@@ -17,10 +18,12 @@ use crate::state::{Counts, SessionLookup, ShimProcess};
 const NAME_BYTES_MAX: usize = 64;
 
 /// The process at the other end, as the system says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) uid: u32,
     pub(super) shim: Option<ShimProcess>,
+    /// What a front within the process says.
+    pub(super) inner: InnerClient,
 }
 
 /// What the state file says of a session.
@@ -100,8 +103,9 @@ pub(super) async fn open_session(
     let opening = Opening {
         key,
         origin: hello.origin.clone(),
-        api_key: None,
-        address: None,
+        api_key: peer.inner.api_key,
+        address: peer.inner.address,
+        front: peer.inner.front,
         uid: peer.uid,
         shim: peer.shim,
         profile,

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -19,8 +20,9 @@ use tokio_util::task::TaskTracker;
 use super::connection::run_session;
 use super::handshake::{Peer, open_session};
 use super::stream::LinkStream;
+use crate::keys::KeyIdentity;
 use crate::mcp::{LineFacts, Mcp};
-use crate::session::Session;
+use crate::session::{FrontClient, Session};
 
 /// Bytes on their way in each direction, beyond which the writer waits.
 const STREAM_BYTES: usize = 64 * 1024;
@@ -30,6 +32,12 @@ const STREAM_BYTES: usize = 64 * 1024;
 pub struct InnerClient {
     /// Whether its clients do not know each other's JSON-RPC ids.
     pub has_several_clients: bool,
+    /// The API key that they came with.
+    pub api_key: Option<Arc<KeyIdentity>>,
+    /// The address that they came from.
+    pub address: Option<IpAddr>,
+    /// What else is known of them.
+    pub front: FrontClient,
 }
 
 /// A session that is open.
@@ -55,7 +63,8 @@ pub async fn open_inner(
     client: InnerClient,
     tasks: &TaskTracker,
 ) -> Result<InnerLink, Refusal> {
-    let (guard, resume) = open_session(mcp, hello, Peer { uid: os::euid(), shim: None }).await?;
+    let peer = Peer { uid: os::euid(), shim: None, inner: client.clone() };
+    let (guard, resume) = open_session(mcp, hello, peer).await?;
     let (stream, inner) = duplex(STREAM_BYTES);
     let facts: Arc<Mutex<HashMap<u64, LineFacts>>> = Arc::default();
     let session = Arc::clone(&guard.session);

@@ -305,6 +305,7 @@ impl Call<'_> {
 
     /// Makes `wanted` a part of the session's context; returns all of it.
     pub(super) async fn make_own(&self, tool: ToolName, wanted: &Context) -> Result<Context, CallError> {
+        self.refuse_unkept_state("a context holds for the requests that follow")?;
         let pool = self.shared.pool(&self.session.profile).await?;
         let gate = SessionGate::new(self.session, &self.facts.context.context, pool.backend());
         gate.admit_tool(Class::Context, tool.as_str())?;
@@ -324,6 +325,19 @@ impl Call<'_> {
         self.shared.keeper.persist(vec![Arc::clone(self.session)]).await;
         tracing::info!("context changed");
         Ok(context)
+    }
+
+    /// Refuses what would outlive the request of a client that nothing tells apart from others.
+    pub(super) fn refuse_unkept_state(&self, what: &str) -> Result<(), BackendError> {
+        if !self.session.front.is_anonymous {
+            return Ok(());
+        }
+        let message =
+            format!("{what}, and nothing tells this client's next request apart from those of other clients");
+        Err(BackendError::new(ErrorKind::Refused, message).with_next_step(
+            "send the header `Snowgate-Client-Id` (REST: `_client_id`) with a name of its own or use an API key; or name \
+             `database` and `schema` in each call, and let one statement be a transaction of its own (`use_transaction`)",
+        ))
     }
 
     async fn session_info(&self) -> Result<serde_json::Value, BackendError> {

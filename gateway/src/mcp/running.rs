@@ -14,6 +14,7 @@ use crate::backend::{
     Backend, BackendError, Caps, Catalog, Completion, Context, CostGuard, ErrorKind, Operation, Ownership,
     Relation, Request, RequestOrigin, RowFilter, StatementGate as _, Transaction,
 };
+use crate::config::IsolationLevel;
 use crate::isolation::{ListingFilter, SessionGate};
 use crate::multiplexer::{RunTimes, StopReason, Terms, stopped_while_waiting};
 use crate::session::{NoRoom, Reservation, Session};
@@ -29,6 +30,9 @@ impl Call<'_> {
             self.admit(&mut gate, &operation, statement.as_ref(), pool.backend()).await?;
         }
         let mut terms = self.terms(&operation, statement.as_deref());
+        if terms.makes_state && earlier.is_none() {
+            self.refuse_unkept_state("the statement makes state on its connection")?;
+        }
         let cost = self.cost_guard(&operation).filter(|_| earlier.is_none());
         let request = Request {
             context,
@@ -213,6 +217,15 @@ impl Call<'_> {
     }
 
     /// What the session may expect of the pool for this.
+    /// How much of a connection the session has to itself.
+    fn isolation(&self) -> IsolationLevel {
+        match self.session.profile.isolation {
+            // Nothing of it is there for the next request.
+            IsolationLevel::Moderate if self.session.front.is_anonymous => IsolationLevel::Relaxed,
+            level => level,
+        }
+    }
+
     fn terms(&self, operation: &Operation, statement: Option<&Statement>) -> Terms {
         let profile = &self.session.profile;
         let is_plain = matches!(operation, Operation::Statement { transaction: Transaction::None, .. });
@@ -224,7 +237,7 @@ impl Call<'_> {
             && statement.is_some_and(|statement| statement.class == Class::Read && statement.is_repeatable);
         Terms {
             profile: Arc::from(profile.name.as_str()),
-            level: profile.isolation,
+            level: self.isolation(),
             makes_state,
             is_repeatable,
             // Two profiles of one name may have other lists.

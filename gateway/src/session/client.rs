@@ -15,6 +15,15 @@ pub enum Era {
     Stateless(String),
 }
 
+/// What a front that is no shim's knows of a session's client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FrontClient {
+    /// The name that its user gave it: it goes before the one that it says itself.
+    pub tag: Option<String>,
+    /// Whether nothing tells it apart from others: then no state of it outlives a request.
+    pub is_anonymous: bool,
+}
+
 /// What the client has told of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientIdentity {

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use active::{ActiveCall, ActiveCalls};
 use client::presentable;
-pub use client::{ClientIdentity, Era};
+pub use client::{ClientIdentity, Era, FrontClient};
 pub use client_set::ClientSet;
 pub use context::{ContextOrigin, INHERITED, SessionContext, fallback_notice, inheritance_notice};
 pub use counters::Counters;
@@ -79,6 +79,8 @@ pub struct Session {
     pub api_key: Option<Arc<KeyIdentity>>,
     /// The address that it came from; `None`: a shim's, or a Unix socket.
     pub address: Option<IpAddr>,
+    /// What its front knows of its client, where that is no shim's.
+    pub front: FrontClient,
     /// The peer's user, as the system says.
     pub uid: u32,
     /// The peer's process, where the system tells.
@@ -181,6 +183,7 @@ impl Session {
             origin: opening.origin,
             api_key: opening.api_key,
             address: opening.address,
+            front: opening.front,
             uid: opening.uid,
             shim: opening.shim,
             profile: match opening.profile_why {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use snowgate_link::hello::{Origin, SessionKey};
 
-use super::{ClientSet, Profile, ProfileProblem};
+use super::{ClientSet, FrontClient, Profile, ProfileProblem};
 use crate::config::SettingsDifference;
 use crate::keys::KeyIdentity;
 use crate::state::{Counts, ShimProcess};
@@ -21,6 +21,8 @@ pub struct Opening {
     pub api_key: Option<Arc<KeyIdentity>>,
     /// The address that it came from; `None`: a shim's, or a Unix socket.
     pub address: Option<IpAddr>,
+    /// What its front knows of its client, where that is no shim's.
+    pub front: FrontClient,
     /// The peer's user, as the system says.
     pub uid: u32,
     /// The peer's process, where the system tells.
@@ -79,6 +81,7 @@ impl Opening {
             origin: Origin::default(),
             api_key: None,
             address: None,
+            front: FrontClient::default(),
             uid: 1,
             shim: None,
             profile: Arc::new(Profile { name: "default".to_owned(), ..Profile::default() }),

@@ -178,12 +178,17 @@ impl StateStore {
         self.ask(Ask::FOR_GOOD, remove).await
     }
 
-    /// Forgets the sessions of the front that were not used within `ttl_ms`.
+    /// The sessions in `used` are used now; forgets those that were not used within `ttl_ms`.
     ///
     /// # Errors
     /// The file cannot be written to.
-    pub async fn forget_front_sessions(&self, ttl_ms: i64) -> Result<(), StateError> {
+    pub async fn note_front_use(&self, used: Vec<String>, ttl_ms: i64) -> Result<(), StateError> {
         let forget = move |access: &mut Access<'_>| {
+            let sql = "UPDATE front_session SET seen_ms = ?2 WHERE id = ?1";
+            let mut noting = access.connection.prepare_cached(sql)?;
+            for id in &used {
+                noting.execute(params![id, now_ms()])?;
+            }
             let sql = "DELETE FROM front_session WHERE seen_ms <= ?1";
             access.connection.prepare_cached(sql)?.execute([now_ms().saturating_sub(ttl_ms)]).map(drop)
         };

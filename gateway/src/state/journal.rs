@@ -28,7 +28,7 @@ pub const RESULT_BYTES_MAX: usize = 16 * 1024;
 const SPARE: i64 = 64;
 
 /// SHA-256 of a statement's text, or of that and where it is to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest(pub(super) [u8; 32]);
 
 impl Digest {
@@ -57,6 +57,11 @@ impl Digest {
         }
         hash.update(self.0);
         Self(hash.finalize().into())
+    }
+
+    /// All bytes in hexadecimal.
+    pub fn in_full(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The first bytes in hexadecimal: enough to tell statements apart.

@@ -1,0 +1,89 @@
+//! A request and what comes back for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::http_session::HttpSession;
+use crate::mcp::RepeatKey;
+
+/// A message for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    /// The message, without a newline.
+    pub(crate) line: Bytes,
+    /// Whether it answers the request: nothing follows.
+    pub(crate) is_answer: bool,
+}
+
+/// A request that was sent, until this is dropped. Dropping it does not stop the request: see [`Exchange::cancel`].
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(super) session: Arc<HttpSession>,
+    pub(super) number: u64,
+    /// Bounded by the session's credit, which comes back when a message is taken.
+    pub(super) messages: UnboundedReceiver<Outgoing>,
+    /// What it is found by when it is sent again.
+    pub(super) repeat_key: Option<Arc<RepeatKey>>,
+    /// Whether a client that has the answer uses the key anew.
+    pub(super) forgets_key: bool,
+    pub(super) has_answer: bool,
+    pub(super) is_delivered: bool,
+}
+
+impl Exchange {
+    /// The request's number in its session.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The next message that belongs to the request: progress, log messages, those of a subscription, and last its
+    /// answer. `None`: there is no answer (the gateway shuts down, the session was closed, the request was cancelled).
+    /// Nothing is lost if the future is dropped.
+    pub(crate) async fn next(&mut self) -> Option<Outgoing> {
+        let message = self.messages.recv().await?;
+        self.session.note_taken(message.line.len());
+        self.has_answer |= message.is_answer;
+        Some(message)
+    }
+
+    /// Whether the request was never started, where [`Exchange::next`] returned `None`: it may be sent again.
+    pub(crate) fn was_not_started(&self) -> bool {
+        self.session.was_not_started(self.number)
+    }
+
+    /// The client has its answer: a request that comes with its JSON-RPC id is another one.
+    pub(crate) fn delivered(&mut self) {
+        if self.is_delivered {
+            return;
+        }
+        self.is_delivered = true;
+        if let Some(key) = self.repeat_key.take_if(|_| self.forgets_key)
+            && key.is_journaled.load(Ordering::Acquire)
+        {
+            self.session.forget_key(&key.text);
+        }
+    }
+
+    /// The client wants no answer any more: stops the request.
+    pub(crate) fn cancel(mut self) {
+        self.is_delivered = true;
+        if !self.has_answer {
+            self.session.cancel(self.number);
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.messages.close();
+        while let Ok(message) = self.messages.try_recv() {
+            self.session.note_taken(message.line.len());
+        }
+        if self.forgets_key && !self.is_delivered {
+            self.session.note_undelivered();
+        }
+    }
+}

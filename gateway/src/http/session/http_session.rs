@@ -1,0 +1,529 @@
+//! A session of the front: what is sent to it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rmcp::model::{ErrorCode, ErrorData};
+use snowgate_link::credit::{ReceiveCredit, SendCredit};
+use snowgate_link::frame::{FLAG_PINNED, FLAG_REPLAY, Frame, Kind};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use super::exchange::{Exchange, Outgoing};
+use super::head::Head;
+use super::numbers::Numbers;
+use super::repeats::{Idempotency, Repeats, RunningKey, Seen};
+use crate::mcp::{LineFacts, RepeatKey, RowFormat};
+use crate::session::Session;
+use crate::shared::Shared;
+
+/// Messages that belong to no request and wait for a client that listens, at most; the oldest are dropped.
+const EVENTS_MAX: usize = 64;
+
+/// How long the gateway may take to end a session that is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the front says of a message beside its text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Delivery {
+    /// What makes it the same request when it comes again.
+    pub(crate) idempotency: Option<Idempotency>,
+    /// How rows are written.
+    pub(crate) format: RowFormat,
+}
+
+/// Why a message was not sent: nothing of it ran.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotSent {
+    /// The session has ended, or the gateway shuts down: HTTP 503; it may be sent again at once.
+    #[error("the session has ended, or the gateway is about to restart; send the request again")]
+    Ended,
+    /// HTTP 422.
+    #[error(
+        "this `Idempotency-Key` was used for another request; a request of its own needs a key of its own"
+    )]
+    KeyReused,
+    /// The state file cannot be used: HTTP 503.
+    #[error("{0}; send the request again later (`snowgate status` says more)")]
+    State(String),
+}
+
+impl NotSent {
+    /// The same as an error of JSON-RPC.
+    pub(crate) fn error(&self) -> ErrorData {
+        let code = match self {
+            Self::KeyReused => ErrorCode::INVALID_PARAMS,
+            Self::Ended | Self::State(_) => ErrorCode::INTERNAL_ERROR,
+        };
+        ErrorData::new(code, self.to_string(), None)
+    }
+}
+
+/// A session of the front.
+///
+/// Lock order: `turn`, then any one of the others, which are held for a few steps in memory and never together.
+pub(crate) struct HttpSession {
+    /// What the client sends as `Mcp-Session-Id`.
+    pub(super) id: String,
+    /// The session behind it.
+    pub(super) session: Arc<Session>,
+    /// The id of the key that it belongs to; empty: none.
+    pub(super) owner: String,
+    /// Whether the state file has it, for the next gateway.
+    pub(super) is_kept: bool,
+    shared: Arc<Shared>,
+    /// Who sends next: numbers grow in the order of sending.
+    turn: tokio::sync::Mutex<Numbers>,
+    /// Bytes for the link. Bounded by credit; the task behind it writes all of a frame or nothing.
+    out: UnboundedSender<Bytes>,
+    credit: Mutex<Credit>,
+    /// Signalled when credit came.
+    credited: Notify,
+    /// What is said of lines, for the other end.
+    facts: Arc<Mutex<HashMap<u64, LineFacts>>>,
+    routes: Mutex<Routes>,
+    events: Mutex<VecDeque<Bytes>>,
+    event_came: Notify,
+    /// Tasks that wait for events.
+    listeners: AtomicUsize,
+    /// Fires when the session has ended, or is to be left for the next use.
+    pub(super) closed: CancellationToken,
+    /// Set when the gateway shuts down.
+    is_draining: AtomicBool,
+    repeats: Arc<Repeats>,
+    /// Whether a JSON-RPC id may be that of a request without a delivered answer.
+    looks_up_ids: AtomicBool,
+    /// When it was used last: milliseconds after `clock`.
+    used_ms: AtomicU64,
+    clock: Instant,
+}
+
+impl fmt::Debug for HttpSession {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not its id, which has a secret in it.
+        formatter.debug_struct("HttpSession").field("session", &self.session.key.id).finish_non_exhaustive()
+    }
+}
+
+/// What may be on its way in each direction.
+#[derive(Debug)]
+pub(super) struct Credit {
+    pub(super) send: SendCredit,
+    pub(super) receive: ReceiveCredit,
+}
+
+/// Where what comes back belongs.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    by_number: HashMap<u64, Route>,
+    /// Lines that a later gateway is to have, by number.
+    pinned: BTreeMap<u64, String>,
+    /// All requests up to this one were started by a gateway that shuts down.
+    started_through: Option<u64>,
+}
+
+/// Where the answer to one line goes.
+#[derive(Debug)]
+pub(super) struct Route {
+    messages: Option<UnboundedSender<Outgoing>>,
+    /// The line, if a later gateway may have to have it.
+    line: Option<Bytes>,
+    /// Whether the gateway keeps it open after its acknowledgement.
+    is_pinned: bool,
+    _running: Option<RunningKey>,
+}
+
+/// What is known of a request that may have been sent before.
+#[derive(Default)]
+struct Resolved {
+    repeats: Option<u64>,
+    key: Option<Arc<RepeatKey>>,
+    running: Option<RunningKey>,
+}
+
+/// What a session is made of.
+pub(super) struct Parts {
+    pub(super) id: String,
+    pub(super) session: Arc<Session>,
+    pub(super) owner: String,
+    pub(super) is_kept: bool,
+    /// Whether an earlier gateway had it.
+    pub(super) is_rebuilt: bool,
+    pub(super) numbers: Numbers,
+    pub(super) credit: Credit,
+    pub(super) out: UnboundedSender<Bytes>,
+    pub(super) facts: Arc<Mutex<HashMap<u64, LineFacts>>>,
+    pub(super) pinned: BTreeMap<u64, String>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl HttpSession {
+    pub(super) fn new(shared: Arc<Shared>, parts: Parts) -> Arc<Self> {
+        let Parts { id, session, owner, is_kept, is_rebuilt, numbers, credit, out, facts, pinned } = parts;
+        let this = Self {
+            id,
+            session,
+            owner,
+            is_kept,
+            shared,
+            turn: tokio::sync::Mutex::new(numbers),
+            out,
+            credit: Mutex::new(credit),
+            credited: Notify::new(),
+            facts,
+            routes: Mutex::new(Routes { pinned, ..Routes::default() }),
+            events: Mutex::default(),
+            event_came: Notify::new(),
+            listeners: AtomicUsize::new(0),
+            closed: CancellationToken::new(),
+            is_draining: AtomicBool::new(false),
+            repeats: Arc::default(),
+            looks_up_ids: AtomicBool::new(is_rebuilt),
+            used_ms: AtomicU64::new(0),
+            clock: Instant::now(),
+        };
+        this.send_pinned();
+        Arc::new(this)
+    }
+
+    /// What the client sends as `Mcp-Session-Id`: the id, a dot, and the secret.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The session behind it: for what is shown.
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// Fires when the session has ended, or must be looked for anew.
+    pub(crate) fn ended(&self) -> &CancellationToken {
+        &self.closed
+    }
+
+    /// Sends a request (one JSON-RPC message). Waits while the session has too much under way.
+    ///
+    /// # Errors
+    /// Nothing of it ran.
+    pub(crate) async fn request(
+        self: &Arc<Self>,
+        line: impl Into<Bytes>,
+        delivery: Delivery,
+    ) -> Result<Exchange, NotSent> {
+        self.touch();
+        let line = line.into();
+        let head = Head::of(&line, &self.shared.heavy).await;
+        let forgets_key = matches!(delivery.idempotency, Some(Idempotency::Rpc(_)));
+        let Resolved { repeats, key, running } = self.resolve(delivery.idempotency, &head).await?;
+        let facts =
+            LineFacts { format: delivery.format, repeats, repeat_key: key.clone(), ..LineFacts::default() };
+        let (sender, messages) = unbounded_channel();
+        let route = Route {
+            messages: Some(sender),
+            line: head.is_kept.then(|| line.clone()),
+            is_pinned: false,
+            _running: running,
+        };
+        let number = self.send(line, Some(facts), route).await?;
+        let session = Arc::clone(self);
+        Ok(Exchange {
+            session,
+            number,
+            messages,
+            repeat_key: key,
+            forgets_key,
+            has_answer: false,
+            is_delivered: false,
+        })
+    }
+
+    /// Sends a message that gets no answer: a notification, or a response.
+    ///
+    /// # Errors
+    /// It was not sent.
+    pub(crate) async fn notify(&self, line: impl Into<Bytes>) -> Result<(), NotSent> {
+        self.touch();
+        let line = line.into();
+        let head = Head::of(&line, &self.shared.heavy).await;
+        let line_kept = head.is_kept.then(|| line.clone());
+        let route = Route { messages: None, line: line_kept, is_pinned: false, _running: None };
+        self.send(line, None, route).await.map(drop)
+    }
+
+    /// The next message that belongs to no request; `None`: the session has ended. One caller gets each.
+    pub(crate) async fn next_event(&self) -> Option<Bytes> {
+        let _listener = Listener::of(&self.listeners);
+        self.touch();
+        loop {
+            if let Some(event) = lock(&self.events).pop_front() {
+                self.event_came.notify_one();
+                return Some(event);
+            }
+            tokio::select! {
+                () = self.event_came.notified() => {}
+                () = self.closed.cancelled() => return lock(&self.events).pop_front(),
+            }
+        }
+    }
+
+    /// Ends the session for good (`DELETE`, or a WebSocket that is closed): what runs is stopped.
+    pub(crate) async fn close(&self) {
+        if self.is_kept
+            && let Err(error) = self.shared.state.remove_front_session(&self.session.key.id).await
+        {
+            tracing::warn!(%error, "cannot forget a session that its client has ended");
+        }
+        let _ = self.out.send(Frame::control(Kind::Bye, 0, b"").to_bytes().into());
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.closed.cancelled()).await;
+        self.closed.cancel();
+    }
+
+    /// Looks whether a request was sent before.
+    async fn resolve(&self, idempotency: Option<Idempotency>, head: &Head) -> Result<Resolved, NotSent> {
+        let (Some(key), Some(digest)) = (idempotency, head.digest) else { return Ok(Resolved::default()) };
+        let (is_id, text) = (matches!(key, Idempotency::Rpc(_)), key.text());
+        let running = loop {
+            match self.repeats.look(&text, digest) {
+                Seen::First(running) => break running,
+                Seen::Other if is_id => return Ok(Resolved::default()),
+                Seen::Other => return Err(NotSent::KeyReused),
+                Seen::Same(mut ended) => tokio::select! {
+                    _ = ended.changed() => {}
+                    () = self.closed.cancelled() => return Err(NotSent::Ended),
+                },
+            }
+        };
+        let known = if is_id && !self.looks_up_ids.load(Ordering::Acquire) {
+            None
+        } else {
+            let known = self.shared.state.known_request(&self.session.key.id, &text).await;
+            known.map_err(|error| NotSent::State(error.to_string()))?
+        };
+        let repeats = match known {
+            Some(known) if known.digest == digest => Some(known.number),
+            Some(_) if !is_id => return Err(NotSent::KeyReused),
+            _ => None,
+        };
+        let key = RepeatKey { text, digest, is_journaled: AtomicBool::new(repeats.is_some()) };
+        Ok(Resolved { repeats, key: Some(Arc::new(key)), running: Some(running) })
+    }
+
+    /// Sends a line under the next number, and returns that. If the future is dropped, it is sent or it is not.
+    async fn send(&self, line: Bytes, facts: Option<LineFacts>, route: Route) -> Result<u64, NotSent> {
+        let mut numbers = tokio::select! {
+            biased;
+            () = self.closed.cancelled() => return Err(NotSent::Ended),
+            numbers = self.turn.lock() => numbers,
+        };
+        while !lock(&self.credit).send.allows(line.len() as u64) {
+            tokio::select! {
+                () = self.credited.notified() => {}
+                () = self.closed.cancelled() => return Err(NotSent::Ended),
+            }
+        }
+        if let Some(reserved) = numbers.to_reserve() {
+            match self.shared.state.reserve_numbers(&self.session.key.id, reserved).await {
+                Ok(true) => numbers.set_reserved(reserved),
+                // Another gateway, or its client, has ended it; or it was pushed out.
+                Ok(false) => {
+                    self.closed.cancel();
+                    return Err(NotSent::Ended);
+                }
+                Err(error) => return Err(NotSent::State(error.to_string())),
+            }
+        }
+        if self.is_draining.load(Ordering::Acquire) {
+            return Err(NotSent::Ended);
+        }
+        let number = numbers.take();
+        lock(&self.routes).by_number.insert(number, route);
+        if let Some(facts) = facts {
+            lock(&self.facts).insert(number, facts);
+        }
+        lock(&self.credit).send.sent(line.len() as u64);
+        self.push_line(number, 0, line);
+        Ok(number)
+    }
+
+    fn push_line(&self, seq: u64, flags: u8, line: Bytes) {
+        let mut header = Vec::with_capacity(snowgate_link::frame::HEADER_BYTES);
+        Frame { kind: Kind::Line, flags, seq, re: 0, payload: b"" }.encode_header(line.len(), &mut header);
+        // The task behind it ends with the session.
+        let _ = self.out.send(header.into());
+        let _ = self.out.send(line);
+    }
+
+    /// The lines that an earlier gateway has answered: this one is to know what they said.
+    fn send_pinned(&self) {
+        for (number, line) in lock(&self.routes).pinned.clone() {
+            lock(&self.credit).send.sent(line.len() as u64);
+            self.push_line(number, FLAG_REPLAY | FLAG_PINNED, line.into());
+        }
+    }
+
+    /// Stops request `number`: its client is gone, or wants no answer.
+    pub(super) fn cancel(self: &Arc<Self>, number: u64) {
+        const LINE: &[u8] =
+            br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}"#;
+        let session = Arc::clone(self);
+        tokio::spawn(async move {
+            let facts = LineFacts { cancels: Some(number), ..LineFacts::default() };
+            let route = Route { messages: None, line: None, is_pinned: false, _running: None };
+            // Where it cannot be sent, nothing runs any more.
+            let _ = session.send(Bytes::from_static(LINE), Some(facts), route).await;
+        });
+    }
+
+    /// The client uses the key `key` anew.
+    pub(super) fn forget_key(self: &Arc<Self>, key: &str) {
+        let (session, key) = (Arc::clone(self), key.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = session.shared.state.forget_request(&session.session.key.id, &key).await {
+                tracing::debug!(%error, "cannot forget that a request was answered");
+            }
+        });
+    }
+
+    /// A request's answer did not reach its client.
+    pub(super) fn note_undelivered(&self) {
+        self.looks_up_ids.store(true, Ordering::Release);
+    }
+
+    /// Whether request `number` was never started by a gateway that shuts down.
+    pub(super) fn was_not_started(&self, number: u64) -> bool {
+        lock(&self.routes).started_through.is_some_and(|started| number > started)
+    }
+
+    /// A message of `bytes` has been taken: its credit goes back.
+    pub(super) fn note_taken(&self, bytes: usize) {
+        let grant = lock(&self.credit).receive.processed(bytes as u64);
+        if let Some(grant) = grant {
+            let _ = self.out.send(Frame::control(Kind::Credit, 0, &grant.to_payload()).to_bytes().into());
+        }
+    }
+
+    /// It is used now.
+    pub(super) fn touch(&self) {
+        self.used_ms.store(milliseconds(self.clock.elapsed()), Ordering::Relaxed);
+    }
+
+    /// How long it has been unused; zero while a client waits for something.
+    pub(super) fn idle(&self) -> Duration {
+        let is_used = !lock(&self.routes).by_number.is_empty() || self.listeners.load(Ordering::Relaxed) > 0;
+        if is_used {
+            self.touch();
+        }
+        self.clock.elapsed().saturating_sub(Duration::from_millis(self.used_ms.load(Ordering::Relaxed)))
+    }
+}
+
+/// What the courier does with what comes back.
+impl HttpSession {
+    pub(super) fn lock_credit(&self) -> MutexGuard<'_, Credit> {
+        lock(&self.credit)
+    }
+
+    pub(super) fn note_credit(&self) {
+        self.credited.notify_one();
+    }
+
+    /// The gateway shuts down, and started no line after `last`.
+    pub(super) fn note_drain(&self, last: u64) {
+        lock(&self.routes).started_through = Some(last);
+        self.is_draining.store(true, Ordering::Release);
+    }
+
+    /// Hands on a message that answers line `re`, is about it, or belongs to none.
+    pub(super) fn hand_on(&self, line: Bytes, re: u64, is_answer: bool) {
+        if re == 0 {
+            self.push_event(line);
+            return;
+        }
+        let bytes = line.len();
+        let sender = {
+            let mut routes = lock(&self.routes);
+            let route = if is_answer { routes.by_number.remove(&re) } else { None };
+            match route {
+                Some(route) => route.messages,
+                None => routes.by_number.get(&re).and_then(|route| route.messages.clone()),
+            }
+        };
+        let is_taken = sender.is_some_and(|sender| sender.send(Outgoing { line, is_answer }).is_ok());
+        if !is_taken {
+            self.note_taken(bytes);
+        }
+    }
+
+    fn push_event(&self, line: Bytes) {
+        self.note_taken(line.len());
+        let mut events = lock(&self.events);
+        if events.len() >= EVENTS_MAX {
+            events.pop_front();
+        }
+        events.push_back(line);
+        drop(events);
+        self.event_came.notify_one();
+    }
+
+    /// Line `re` gets no answer, unless it is a subscription that goes on.
+    pub(super) fn note_acknowledged(&self, re: u64) {
+        let mut routes = lock(&self.routes);
+        if routes.by_number.get(&re).is_some_and(|route| !route.is_pinned || route.messages.is_none()) {
+            routes.by_number.remove(&re);
+        }
+    }
+
+    /// A later gateway is to have line `re`, if it is of those that it needs. Returns what is to be written down.
+    pub(super) fn note_pinned(&self, re: u64) -> Option<String> {
+        let mut routes = lock(&self.routes);
+        let route = routes.by_number.get_mut(&re)?;
+        route.is_pinned = true;
+        let line = String::from_utf8(route.line.as_ref()?.to_vec()).ok()?;
+        routes.pinned.insert(re, line);
+        serde_json::to_string(&routes.pinned).ok()
+    }
+
+    /// It needs line `re` no longer. Returns what is to be written down.
+    pub(super) fn note_unpinned(&self, re: u64) -> Option<String> {
+        let mut routes = lock(&self.routes);
+        if let Some(route) = routes.by_number.get_mut(&re) {
+            route.is_pinned = false;
+        }
+        routes.pinned.remove(&re)?;
+        serde_json::to_string(&routes.pinned).ok()
+    }
+
+    /// The session has ended: what waits for something hears of it.
+    pub(super) fn note_end(&self) {
+        lock(&self.routes).by_number.clear();
+        self.closed.cancel();
+    }
+}
+
+/// Counts a task that waits for events.
+struct Listener<'a>(&'a AtomicUsize);
+
+impl<'a> Listener<'a> {
+    fn of(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Listener<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
