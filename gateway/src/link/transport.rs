@@ -143,6 +143,7 @@ impl<S: LinkStream> LinkTransport<S> {
     /// Fixes the session's profile; the channel is woken once what needs it may start.
     fn begin_profile(&self) {
         let client = self.channel.look_at_first(|first| first.parcel.client.clone()).flatten();
+        let client = self.session.called(client);
         let (mcp, session) = (Arc::clone(&self.mcp), Arc::clone(&self.session));
         let channel = Arc::clone(&self.channel);
         let fixing = async move {
@@ -155,6 +156,7 @@ impl<S: LinkStream> LinkTransport<S> {
     /// Registers the session; the channel is woken once its calls may start.
     fn begin_registration(&self) {
         let client = self.channel.look_at_first(|call| call.parcel.client.clone()).flatten();
+        let client = self.session.called(client);
         let (shared, session) = (Arc::clone(&self.shared), Arc::clone(&self.session));
         let channel = Arc::clone(&self.channel);
         let registering = async move {

@@ -193,12 +193,25 @@ impl HttpSessions {
         let slot = self.slot(key.clone());
         let mut place = slot.session.lock().await;
         if let Some(open) = open_in(&mut place) {
-            return Ok(open);
+            // What was sent before is known to the one in the state file only.
+            if open.is_kept || !is_repeatable {
+                return Ok(open);
+            }
+            leave(&open).await;
         }
         let identity = if let SlotKey::Identity(digest) = &key { Some(*digest) } else { None };
-        let earlier = match identity {
-            Some(identity) => self.look_up(FrontQuery::Identity(identity)).await?,
-            None => None,
+        let looked_up = match identity {
+            Some(identity) => self.look_up(FrontQuery::Identity(identity)).await,
+            None => Ok(None),
+        };
+        let (earlier, identity) = match looked_up {
+            Ok(earlier) => (earlier, identity),
+            Err(error) if is_repeatable => return Err(error),
+            // Reads work without the state file, as they do for shims.
+            Err(error) => {
+                tracing::warn!(%error, "a client's session begins anew");
+                (None, None)
+            }
         };
         let front = FrontClient { tag: tag.map(str::to_owned), is_anonymous };
         let client = InnerClient { has_several_clients: true, front, ..InnerClient::default() };
@@ -228,7 +241,7 @@ impl HttpSessions {
 
     async fn open(self: &Arc<Self>, caller: &Caller, plan: Plan) -> Result<Arc<HttpSession>, NoSession> {
         self.make_room().await?;
-        let Plan { earlier, secret, identity, is_kept, mut client } = plan;
+        let Plan { earlier, secret, identity, mut is_kept, mut client } = plan;
         let mut hello = ClientHello::new(Role::Client);
         hello.origin = Origin { pid: 0, parent_exe: Some(PARENT.to_owned()), cwd: None };
         hello.profile = caller.key.as_ref().and_then(|key| key.profile.clone());
@@ -262,11 +275,10 @@ impl HttpSessions {
                 state: None,
                 pinned: None,
             };
-            shared.state.add_front_session(row).await.map_err(|error| NoSession::Refused {
-                message: format!("the session cannot be written down: {error}"),
-                next_step: Some("send the request again; `snowgate status` says more".to_owned()),
-                retry: true,
-            })?;
+            if let Err(error) = shared.state.add_front_session(row).await {
+                tracing::warn!(%error, "a client's session cannot be written down: it ends with this gateway");
+                is_kept = false;
+            }
         }
         let (out, pieces) = unbounded_channel();
         let window = Window::default();

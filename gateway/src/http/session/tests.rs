@@ -169,3 +169,17 @@ async fn a_client_that_nothing_tells_apart_has_no_context() {
     session.ended().cancelled().await;
     assert!(!second.ended().is_cancelled());
 }
+
+#[tokio::test]
+async fn without_a_state_file_reads_are_served_and_what_may_come_again_is_refused() {
+    let fixture = Fixture::new().await;
+    // Another process holds it.
+    let holder = rusqlite::Connection::open(fixture.gateway.shared.state.path()).unwrap();
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let session = fixture.named("a").await;
+    let answer = ask(&session, call(1, "one"), Delivery::default()).await;
+    assert_eq!(answer["result"]["isError"], Value::Bool(false), "{answer}");
+    let which = Which::Named { client: None, tag: Some("a"), is_repeatable: true };
+    let refused = fixture.sessions.find(&fixture.caller, which).await.unwrap_err();
+    assert!(matches!(refused, NoSession::Refused { retry: true, .. }), "{refused:?}");
+}
