@@ -110,8 +110,8 @@ fn take_frame(session: &HttpSession, decoder: &mut Decoder) -> Result<Option<Lat
             session.note_acknowledged(re);
             Later::Nothing
         }
-        Kind::Pin => session.note_pinned(re).map_or(Later::Nothing, Later::Pinned),
-        Kind::Unpin => session.note_unpinned(re).map_or(Later::Nothing, Later::Pinned),
+        Kind::Pin => session.with_routes(|routes| routes.pin(re)).map_or(Later::Nothing, Later::Pinned),
+        Kind::Unpin => session.with_routes(|routes| routes.unpin(re)).map_or(Later::Nothing, Later::Pinned),
         Kind::State => Later::State(String::from_utf8_lossy(frame.payload).into_owned()),
         Kind::Drain => {
             session.note_drain(re);

@@ -18,6 +18,8 @@ use super::exchange::{Exchange, Outgoing};
 use super::head::Head;
 use super::numbers::Numbers;
 use super::repeats::{Idempotency, Repeats, RunningKey, Seen};
+use super::routes::{Route, Routes};
+use super::seat::Seat;
 use crate::mcp::{LineFacts, RepeatKey, RowFormat};
 use crate::session::Session;
 use crate::shared::Shared;
@@ -101,6 +103,7 @@ pub(crate) struct HttpSession {
     /// When it was used last: milliseconds after `clock`.
     used_ms: AtomicU64,
     clock: Instant,
+    _seat: Seat,
 }
 
 impl fmt::Debug for HttpSession {
@@ -115,27 +118,6 @@ impl fmt::Debug for HttpSession {
 pub(super) struct Credit {
     pub(super) send: SendCredit,
     pub(super) receive: ReceiveCredit,
-}
-
-/// Where what comes back belongs.
-#[derive(Debug, Default)]
-pub(super) struct Routes {
-    by_number: HashMap<u64, Route>,
-    /// Lines that a later gateway is to have, by number.
-    pinned: BTreeMap<u64, String>,
-    /// All requests up to this one were started by a gateway that shuts down.
-    started_through: Option<u64>,
-}
-
-/// Where the answer to one line goes.
-#[derive(Debug)]
-pub(super) struct Route {
-    messages: Option<UnboundedSender<Outgoing>>,
-    /// The line, if a later gateway may have to have it.
-    line: Option<Bytes>,
-    /// Whether the gateway keeps it open after its acknowledgement.
-    is_pinned: bool,
-    _running: Option<RunningKey>,
 }
 
 /// What is known of a request that may have been sent before.
@@ -159,6 +141,7 @@ pub(super) struct Parts {
     pub(super) out: UnboundedSender<Bytes>,
     pub(super) facts: Arc<Mutex<HashMap<u64, LineFacts>>>,
     pub(super) pinned: BTreeMap<u64, String>,
+    pub(super) seat: Seat,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -171,7 +154,8 @@ fn milliseconds(duration: Duration) -> u64 {
 
 impl HttpSession {
     pub(super) fn new(shared: Arc<Shared>, parts: Parts) -> Arc<Self> {
-        let Parts { id, session, owner, is_kept, is_rebuilt, numbers, credit, out, facts, pinned } = parts;
+        let Parts { id, session, owner, is_kept, is_rebuilt, numbers, credit, out, facts, pinned, seat } =
+            parts;
         let this = Self {
             id,
             session,
@@ -183,7 +167,7 @@ impl HttpSession {
             credit: Mutex::new(credit),
             credited: Notify::new(),
             facts,
-            routes: Mutex::new(Routes { pinned, ..Routes::default() }),
+            routes: Mutex::new(Routes::with(pinned)),
             events: Mutex::default(),
             event_came: Notify::new(),
             listeners: AtomicUsize::new(0),
@@ -193,6 +177,7 @@ impl HttpSession {
             looks_up_ids: AtomicBool::new(is_rebuilt),
             used_ms: AtomicU64::new(0),
             clock: Instant::now(),
+            _seat: seat,
         };
         this.send_pinned();
         Arc::new(this)
@@ -230,12 +215,7 @@ impl HttpSession {
         let facts =
             LineFacts { format: delivery.format, repeats, repeat_key: key.clone(), ..LineFacts::default() };
         let (sender, messages) = unbounded_channel();
-        let route = Route {
-            messages: Some(sender),
-            line: head.is_kept.then(|| line.clone()),
-            is_pinned: false,
-            _running: running,
-        };
+        let route = Route::of_request(sender, head.is_kept.then(|| line.clone()), running);
         let number = self.send(line, Some(facts), route).await?;
         let session = Arc::clone(self);
         Ok(Exchange {
@@ -257,8 +237,7 @@ impl HttpSession {
         self.touch();
         let line = line.into();
         let head = Head::of(&line, &self.shared.heavy).await;
-        let line_kept = head.is_kept.then(|| line.clone());
-        let route = Route { messages: None, line: line_kept, is_pinned: false, _running: None };
+        let route = Route::of_notification(head.is_kept.then(|| line.clone()));
         self.send(line, None, route).await.map(drop)
     }
 
@@ -348,7 +327,7 @@ impl HttpSession {
             return Err(NotSent::Ended);
         }
         let number = numbers.take();
-        lock(&self.routes).by_number.insert(number, route);
+        lock(&self.routes).insert(number, route);
         if let Some(facts) = facts {
             lock(&self.facts).insert(number, facts);
         }
@@ -367,7 +346,7 @@ impl HttpSession {
 
     /// The lines that an earlier gateway has answered: this one is to know what they said.
     fn send_pinned(&self) {
-        for (number, line) in lock(&self.routes).pinned.clone() {
+        for (number, line) in lock(&self.routes).pinned().clone() {
             lock(&self.credit).send.sent(line.len() as u64);
             self.push_line(number, FLAG_REPLAY | FLAG_PINNED, line.into());
         }
@@ -380,7 +359,7 @@ impl HttpSession {
         let session = Arc::clone(self);
         tokio::spawn(async move {
             let facts = LineFacts { cancels: Some(number), ..LineFacts::default() };
-            let route = Route { messages: None, line: None, is_pinned: false, _running: None };
+            let route = Route::of_notification(None);
             // Where it cannot be sent, nothing runs any more.
             let _ = session.send(Bytes::from_static(LINE), Some(facts), route).await;
         });
@@ -403,7 +382,7 @@ impl HttpSession {
 
     /// Whether request `number` was never started by a gateway that shuts down.
     pub(super) fn was_not_started(&self, number: u64) -> bool {
-        lock(&self.routes).started_through.is_some_and(|started| number > started)
+        lock(&self.routes).was_not_started(number)
     }
 
     /// A message of `bytes` has been taken: its credit goes back.
@@ -421,7 +400,7 @@ impl HttpSession {
 
     /// How long it has been unused; zero while a client waits for something.
     pub(super) fn idle(&self) -> Duration {
-        let is_used = !lock(&self.routes).by_number.is_empty() || self.listeners.load(Ordering::Relaxed) > 0;
+        let is_used = !lock(&self.routes).is_empty() || self.listeners.load(Ordering::Relaxed) > 0;
         if is_used {
             self.touch();
         }
@@ -441,29 +420,8 @@ impl HttpSession {
 
     /// The gateway shuts down, and started no line after `last`.
     pub(super) fn note_drain(&self, last: u64) {
-        lock(&self.routes).started_through = Some(last);
+        lock(&self.routes).set_started_through(last);
         self.is_draining.store(true, Ordering::Release);
-    }
-
-    /// Hands on a message that answers line `re`, is about it, or belongs to none.
-    pub(super) fn hand_on(&self, line: Bytes, re: u64, is_answer: bool) {
-        if re == 0 {
-            self.push_event(line);
-            return;
-        }
-        let bytes = line.len();
-        let sender = {
-            let mut routes = lock(&self.routes);
-            let route = if is_answer { routes.by_number.remove(&re) } else { None };
-            match route {
-                Some(route) => route.messages,
-                None => routes.by_number.get(&re).and_then(|route| route.messages.clone()),
-            }
-        };
-        let is_taken = sender.is_some_and(|sender| sender.send(Outgoing { line, is_answer }).is_ok());
-        if !is_taken {
-            self.note_taken(bytes);
-        }
     }
 
     fn push_event(&self, line: Bytes) {
@@ -477,37 +435,40 @@ impl HttpSession {
         self.event_came.notify_one();
     }
 
+    /// Hands on a message that answers line `re`, is about it, or belongs to none.
+    pub(super) fn hand_on(&self, line: Bytes, re: u64, is_answer: bool) {
+        if re == 0 {
+            return self.push_event(line);
+        }
+        let bytes = line.len();
+        let messages = lock(&self.routes).messages(re, is_answer);
+        if is_answer {
+            self.forget_facts(re);
+        }
+        if messages.is_none_or(|messages| messages.send(Outgoing { line, is_answer }).is_err()) {
+            self.note_taken(bytes);
+        }
+    }
+
     /// Line `re` gets no answer, unless it is a subscription that goes on.
     pub(super) fn note_acknowledged(&self, re: u64) {
-        let mut routes = lock(&self.routes);
-        if routes.by_number.get(&re).is_some_and(|route| !route.is_pinned || route.messages.is_none()) {
-            routes.by_number.remove(&re);
-        }
+        lock(&self.routes).acknowledge(re);
+        self.forget_facts(re);
     }
 
-    /// A later gateway is to have line `re`, if it is of those that it needs. Returns what is to be written down.
-    pub(super) fn note_pinned(&self, re: u64) -> Option<String> {
-        let mut routes = lock(&self.routes);
-        let route = routes.by_number.get_mut(&re)?;
-        route.is_pinned = true;
-        let line = String::from_utf8(route.line.as_ref()?.to_vec()).ok()?;
-        routes.pinned.insert(re, line);
-        serde_json::to_string(&routes.pinned).ok()
+    /// Calls `with` on where what comes back belongs.
+    pub(super) fn with_routes<T>(&self, with: impl FnOnce(&mut Routes) -> T) -> T {
+        with(&mut lock(&self.routes))
     }
 
-    /// It needs line `re` no longer. Returns what is to be written down.
-    pub(super) fn note_unpinned(&self, re: u64) -> Option<String> {
-        let mut routes = lock(&self.routes);
-        if let Some(route) = routes.by_number.get_mut(&re) {
-            route.is_pinned = false;
-        }
-        routes.pinned.remove(&re)?;
-        serde_json::to_string(&routes.pinned).ok()
+    /// Of a line that was refused before it started, nothing is asked.
+    fn forget_facts(&self, re: u64) {
+        lock(&self.facts).remove(&re);
     }
 
     /// The session has ended: what waits for something hears of it.
     pub(super) fn note_end(&self) {
-        lock(&self.routes).by_number.clear();
+        lock(&self.routes).clear();
         self.closed.cancel();
     }
 }

@@ -9,7 +9,7 @@
 //! | a WebSocket | its own, until it is closed | no |
 //!
 //! `table` finds or opens them, `client` says whose they are, `http_session` sends, `courier` takes what comes back to the
-//! `exchange` that it belongs to, `numbers` reserves request numbers, `repeats` knows requests that are sent again, `head` reads
+//! `exchange` that it belongs to (`routes`), `numbers` reserves request numbers, `repeats` knows requests that are sent again, `head` reads
 //! the outside of a request.
 
 mod client;
@@ -19,6 +19,8 @@ mod head;
 mod http_session;
 mod numbers;
 mod repeats;
+mod routes;
+mod seat;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! All sessions of the front.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::client::{NoSession, SlotKey, TAG_BYTES_MAX, Which, named, split_id};
 use super::courier;
 use super::http_session::{Credit, HttpSession, Parts};
 use super::numbers::Numbers;
+use super::seat::Seat;
 use crate::link::{InnerClient, InnerLink, open_inner};
 use crate::mcp::Mcp;
 use crate::session::FrontClient;
@@ -39,6 +41,7 @@ pub(crate) struct HttpSessions {
     slots: Mutex<HashMap<SlotKey, Arc<Slot>>>,
     /// Sessions open at once: shims get the rest.
     open_max: usize,
+    open: Arc<AtomicUsize>,
 }
 
 /// The place of one session: locked while it is opened.
@@ -62,14 +65,14 @@ struct Plan {
 impl HttpSessions {
     pub(crate) fn new(mcp: Arc<Mcp>, tasks: TaskTracker) -> Arc<Self> {
         let open_max = (mcp.shared.descriptors.budget.sessions_max / 2).max(1);
-        let this = Arc::new(Self { mcp, tasks, slots: Mutex::default(), open_max });
+        let this = Arc::new(Self { mcp, tasks, slots: Mutex::default(), open_max, open: Arc::default() });
         this.tasks.spawn(sweep(Arc::downgrade(&this)));
         this
     }
 
     /// How many are open.
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.open.load(Ordering::Relaxed)
     }
 
     /// The session that a request of `caller` is for; one that is not open is opened, with what the state file has of it.
@@ -240,7 +243,7 @@ impl HttpSessions {
     }
 
     async fn open(self: &Arc<Self>, caller: &Caller, plan: Plan) -> Result<Arc<HttpSession>, NoSession> {
-        self.make_room().await?;
+        let seat = self.take_seat().await?;
         let Plan { earlier, secret, identity, mut is_kept, mut client } = plan;
         let mut hello = ClientHello::new(Role::Client);
         hello.origin = Origin { pid: 0, parent_exe: Some(PARENT.to_owned()), cwd: None };
@@ -297,6 +300,7 @@ impl HttpSessions {
             out,
             facts,
             pinned: earlier.and_then(|earlier| pinned(earlier.pinned.as_deref())).unwrap_or_default(),
+            seat,
         };
         let session = HttpSession::new(Arc::clone(&shared), parts);
         let (reading, writing) = tokio::io::split(stream);
@@ -305,11 +309,10 @@ impl HttpSessions {
         Ok(session)
     }
 
-    /// Makes room for one more session, if there is none: the one that is unused for the longest time is left.
-    async fn make_room(&self) -> Result<(), NoSession> {
-        // The place of the one that is opened is among them.
-        if self.len() <= self.open_max {
-            return Ok(());
+    /// Takes a seat for one more session; if there is none, the session that is unused for the longest time is left.
+    async fn take_seat(&self) -> Result<Seat, NoSession> {
+        if let Some(seat) = Seat::take(&self.open, self.open_max) {
+            return Ok(seat);
         }
         let slots: Vec<_> = self.lock().iter().map(|(key, slot)| (key.clone(), Arc::clone(slot))).collect();
         let unused = slots.iter().filter_map(|(key, slot)| {
@@ -332,7 +335,8 @@ impl HttpSessions {
         };
         self.lock().remove(key);
         leave(&session).await;
-        Ok(())
+        // It gives its own back a moment later: once its last request has ended.
+        Ok(Seat::beyond(&self.open))
     }
 
     fn slot(&self, key: SlotKey) -> Arc<Slot> {
