@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 use crate::backend::{BackendError, Context};
 use crate::config::{Config, Paths};
+use crate::keys::ApiKeys;
 use crate::limits::{ClientQuotaView, LimitView, Limits, QuotaView};
 use crate::multiplexer::{Multiplexer, Pool};
 use crate::session::{
@@ -68,6 +69,8 @@ pub struct Shared {
     pub multiplexer: Multiplexer,
     /// The connection that sessions use unless their profile names another.
     pub default_pool: Arc<Pool>,
+    /// The API keys of the HTTP front.
+    pub keys: ApiKeys,
     /// What clients may use over time, and have used.
     pub limits: Arc<Limits>,
     /// The open sessions.
@@ -126,6 +129,7 @@ impl Shared {
             profiles: Profiles::of(&config),
             client_sets: ClientSets::default(),
             keeper: Keeper::new(Arc::clone(&state), Arc::clone(&sessions), config.session.ttl),
+            keys: ApiKeys::in_folder(&paths.state_dir, config.roles.clone()),
             limits: Limits::new(config.limits.usage.all),
             sessions,
             config,
@@ -229,6 +233,19 @@ impl Shared {
             }
         }
         quota
+    }
+
+    /// Ends the sessions whose API key was revoked, has expired, or is another one now: what they run is stopped.
+    pub fn end_sessions_of_keys(&self) {
+        for session in self.sessions.all() {
+            let Some(key) = session.api_key.as_deref().filter(|key| !self.keys.is_live(key)) else {
+                continue;
+            };
+            session
+                .span
+                .in_scope(|| tracing::info!(key = key.name, "the session ends: its API key is good no more"));
+            session.gone.cancel();
+        }
     }
 
     /// Writes down what clients have used of their limits, after reading what earlier gateways wrote. What fails is

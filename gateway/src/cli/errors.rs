@@ -12,8 +12,9 @@ use super::kill::NoTarget;
 use super::login::NotLoggedIn;
 use super::quota::UnknownClient;
 use super::{exit, serve};
-use crate::config::{ConfigErrors, PathsError, UnknownProfile};
+use crate::config::{ConfigErrors, PathsError, UnknownProfile, UnknownRole};
 use crate::isolation::NoProfile;
+use crate::keys::KeyError;
 
 /// An error for a script. Its fields are part of the interface: they are never renamed nor removed.
 #[derive(Debug, Serialize)]
@@ -120,6 +121,12 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<NoProfile>()
             || cause.is::<InvalidConfig>()
     });
+    if let Some(error) = error.downcast_ref::<KeyError>() {
+        return if error.is_usage() { exit::USAGE } else { exit::INTERNAL };
+    }
+    if error.is::<UnknownRole>() {
+        return exit::USAGE;
+    }
     if error.is::<NoTarget>() || error.is::<UnknownClient>() {
         return exit::USAGE;
     }

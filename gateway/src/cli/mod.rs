@@ -11,8 +11,10 @@ mod control;
 mod demo;
 mod errors;
 mod explain;
+mod keys;
 mod kill;
 mod login;
+mod moments;
 mod quota;
 mod serve;
 mod status_text;
@@ -56,6 +58,7 @@ Examples:
   snowgate restart                                after an upgrade, or a change of the config
   snowgate login                                  log in again now; --passcode asks for a code of your phone
   snowgate kill 0a1b2c3d:17                       stop call 17 of that session; without :17, all it has sent
+  snowgate keys create --name ci --role analyst   a key for an HTTP client, shown once; list, rotate, revoke
   snowgate breaker reset NAME                     send requests on a connection again
   snowgate config check                           is the configuration valid?
   snowgate config explain --client NAME           which profile does a client get, and what may it do?
@@ -105,6 +108,7 @@ impl Cli {
             Command::Kill(args) => args.output.json,
             Command::Quota(args) => args.json,
             Command::Breaker(args) => args.json,
+            Command::Keys(args) => args.json,
             Command::Config(ConfigCommand::Explain(args)) => args.output.json,
             _ => false,
         }
@@ -128,6 +132,8 @@ pub(crate) enum Command {
     Quota(quota::QuotaArgs),
     /// Show the circuit breakers of the connections; open or close one by hand
     Breaker(breaker::BreakerArgs),
+    /// Make, list, rotate and revoke API keys for the HTTP front
+    Keys(keys::KeysArgs),
     /// Stop the running gateway; waits up to drain_timeout_ms for statements, and ends one that hangs
     Stop,
     /// Restart the running gateway with the installed version; clients stay connected
@@ -228,6 +234,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Login(args) => login::login(cli, args),
         Command::Quota(args) => quota::quota(cli, args),
         Command::Breaker(args) => breaker::breaker(cli, args),
+        Command::Keys(args) => keys::keys(cli, args),
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
         Command::Demo(args) => demo::run(args),
@@ -279,6 +286,12 @@ mod tests {
             "breaker open sqlite",
             "breaker close sqlite --json",
             "breaker reset sqlite",
+            "keys create --name ci --profile p --role analyst --expires 30d --allow-from 10.0.0.0/8,::1 --rate 60/min --rate 9/h",
+            "keys create --name ci --json",
+            "keys list",
+            "keys list --json",
+            "keys revoke ci",
+            "keys rotate ci --overlap 0 --json",
             "stop",
             "restart",
             "demo",

@@ -13,6 +13,7 @@ use super::login::NotLoggedIn;
 use super::{Cli, ServeArgs};
 use crate::backend::BackendError;
 use crate::config::{Environment, ProcessEnvironment};
+use crate::keys::{KeyError, KeyFileError};
 use crate::process::{self, BindError, Events, Options, Outcome};
 use crate::shared::TooFewDescriptors;
 
@@ -48,6 +49,12 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if cause.is::<NoAnswer>() {
             return Some(NoAnswer::next_step());
+        }
+        if let Some(error) = cause.downcast_ref::<KeyError>() {
+            return error.next_step();
+        }
+        if let Some(error) = cause.downcast_ref::<KeyFileError>() {
+            return Some(error.next_step());
         }
         if let Some(error) = cause.downcast_ref::<NotLoggedIn>() {
             return error.next_step();

@@ -2,6 +2,7 @@
 
 use super::allocator_text;
 use super::control::duration;
+use crate::keys::KeysView;
 use crate::multiplexer::{BreakerState, BreakerView, ClosedCounts, MetadataCounters};
 use crate::observe::{ConnectionView, StatusView};
 use crate::shared::{ClientBackendView, HttpView};
@@ -59,6 +60,9 @@ pub(super) fn status_text(status: &StatusView) -> String {
     line("socket", status.socket.clone(), &[]);
     if let Some(view) = &status.http {
         line("http", http(view), &[view.problem.as_deref()]);
+    }
+    if let Some(view) = &status.keys {
+        line("keys", keys(view), &[view.problem.as_deref(), view.warning.as_deref()]);
     }
     let warnings: Vec<Option<&str>> = status.config_warnings.iter().map(|text| Some(text.as_str())).collect();
     line("config", status.config_file.clone().unwrap_or_else(none), &warnings);
@@ -173,6 +177,14 @@ fn limits(status: &StatusView) -> String {
 }
 
 /// Where the HTTP front listens, and for whom.
+fn keys(view: &KeysView) -> String {
+    let locked = match view.locked_addresses {
+        0 => String::new(),
+        addresses => format!(", {addresses} addresses locked for wrong keys"),
+    };
+    format!("{} API keys, {} requests refused{locked}", view.keys, view.refused)
+}
+
 fn http(view: &HttpView) -> String {
     let HttpView { address, auth, tls, connections, connections_max, connections_refused, .. } = view;
     let tls = if *tls { "TLS" } else { "no TLS" };

@@ -13,7 +13,7 @@ use super::connections;
 use super::corrections;
 use super::error::{ConfigError, InvalidValue, Place};
 use super::hints;
-use super::keys::{self, CONNECTIONS, DATABASES, Key, PROFILES, SECTIONS, SESSION_PARAMETERS};
+use super::keys::{self, CONNECTIONS, DATABASES, Key, PROFILES, ROLES, SECTIONS, SESSION_PARAMETERS};
 use super::kind::{Kind, RawValue, Value, written};
 use super::lines::Lines;
 use super::repair;
@@ -100,6 +100,7 @@ impl DocumentReader<'_> {
             match known {
                 Some(section) => self.section(section.name, name.span().start, value),
                 None if name.get_ref() == PROFILES => self.profiles(value),
+                None if name.get_ref() == ROLES => self.roles(value),
                 None if name.get_ref() == CONNECTIONS => later = Some(value),
                 None => {
                     let hint = hints::for_section(name.get_ref());

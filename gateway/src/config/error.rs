@@ -179,6 +179,18 @@ pub struct UnknownProfile {
     pub known: Vec<String>,
 }
 
+/// There is no role of the requested name.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("there is no role `{name}`; {}", advice(nearest.as_deref(), known))]
+pub struct UnknownRole {
+    /// The requested name.
+    pub name: String,
+    /// The role whose name is nearest to it.
+    pub nearest: Option<String>,
+    /// Every role.
+    pub known: Vec<String>,
+}
+
 fn advice(nearest: Option<&str>, known: &[String]) -> String {
     match nearest {
         Some(nearest) => format!("did you mean `{nearest}`?"),

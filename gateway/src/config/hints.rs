@@ -1,6 +1,6 @@
 //! What to do about an unknown key or table.
 
-use super::keys::{self, CONNECTIONS, KEYS, PROFILES, SECTIONS};
+use super::keys::{self, CONNECTIONS, KEYS, PROFILES, ROLES, SECTIONS};
 use super::suggest::nearest;
 
 /// A hint about an unknown key in `section`.
@@ -21,7 +21,7 @@ pub(super) fn for_section(name: &str) -> String {
         return format!("`{name}` belongs in [{}]", key.section);
     }
     let sections: Vec<&str> =
-        SECTIONS.iter().map(|section| section.name).chain([CONNECTIONS, PROFILES]).collect();
+        SECTIONS.iter().map(|section| section.name).chain([CONNECTIONS, PROFILES, ROLES]).collect();
     match nearest(name, sections.iter().copied()) {
         Some(near) => format!("did you mean [{near}]?"),
         None => format!("valid tables: {}", sections.join(", ")),

@@ -90,6 +90,9 @@ pub(super) const CONNECTIONS: &str = "connections";
 /// The table of profiles.
 pub(super) const PROFILES: &str = "profiles";
 
+/// The table of roles.
+pub(super) const ROLES: &str = "roles";
+
 /// The profile that always exists.
 pub const PROFILE_DEFAULT: &str = "default";
 

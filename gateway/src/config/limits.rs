@@ -149,6 +149,8 @@ pub struct ClientLimits {
     pub result_bytes: usize,
     /// Whether the profile decides that.
     has_own_result_bytes: bool,
+    /// The role that lowers limits, and those that it decides.
+    role: Option<(String, LimitValues)>,
 }
 
 impl ClientLimits {
@@ -174,11 +176,39 @@ impl ClientLimits {
             has_own_sessions_max: sessions_max != 0,
             result_bytes: own_result_bytes.unwrap_or(general.result_bytes),
             has_own_result_bytes: own_result_bytes.is_some(),
+            role: None,
         }
+    }
+
+    /// The same, lowered by the role called `name`.
+    #[must_use]
+    pub fn with_role(self, name: &str, role: &LimitValues) -> Self {
+        let (mut values, mut decided) = (self.values, LimitValues::default());
+        for limit in Limit::all() {
+            let (now, own) = (values.get(limit), role.get(limit));
+            if own != 0 && (now == 0 || own < now) {
+                (decided.0[limit as usize], values.0[limit as usize]) = (own, own);
+            }
+        }
+        Self {
+            values: LimitValues::of(|limit| values.get(limit)),
+            role: Some((name.to_owned(), decided)),
+            ..self
+        }
+    }
+
+    /// Those of an API key with the role called `name`.
+    pub fn of_role(name: &str, role: &LimitValues) -> Self {
+        Self::default().with_role(name, role)
     }
 
     /// The setting that decides `limit` for clients of the profile `profile`.
     pub fn setting(&self, limit: Limit, profile: &str) -> String {
+        if let Some((role, decided)) = &self.role
+            && decided.get(limit) != 0
+        {
+            return format!("{}.{role}.{}", keys::ROLES, limit.name());
+        }
         path(TABLE[limit as usize].1, (self.own.get(limit) != 0).then_some(profile))
     }
 
@@ -260,6 +290,17 @@ mod tests {
         assert_eq!(limits.values.get(Limit::QueriesPerDay), 0);
         assert_eq!((limits.sessions_max, limits.result_bytes), (3, 10));
         assert_eq!(limits.sessions_setting("p"), "profiles.p.sessions_per_client_max");
+    }
+
+    #[test]
+    fn a_role_lowers_what_the_profile_has_and_says_so() {
+        let general = general(&[(Limit::QueriesPerHour, 100), (Limit::RowsPerDay, 5)]);
+        let role = values(&[(Limit::QueriesPerHour, 10), (Limit::RowsPerDay, 50), (Limit::BytesPerDay, 7)]);
+        let limits = ClientLimits::of(&general, &ProfileLimits::default()).with_role("guest", &role);
+        let found = |limit| (limits.values.get(limit), limits.setting(limit, "p"));
+        assert_eq!(found(Limit::QueriesPerHour), (10, "roles.guest.queries_per_hour".to_owned()));
+        assert_eq!(found(Limit::RowsPerDay), (5, "limits.rows_per_day".to_owned()));
+        assert_eq!(found(Limit::BytesPerDay), (7, "roles.guest.bytes_per_day".to_owned()));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use sql_gate::Dialect;
 
 use super::connections::{self, ConnectionConfig};
 use super::document::Source;
-use super::error::{ConfigError, ConfigErrors, UnknownProfile, Warning};
+use super::error::{ConfigError, ConfigErrors, UnknownProfile, UnknownRole, Warning};
 use super::http::HttpConfig;
+use super::roles::{self, RoleConfig};
 use super::sections::{
     BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
 };
@@ -45,6 +46,8 @@ pub struct Config {
     /// Their names in the order in which they are tried: that of the files and of their lines; `default` is last unless a
     /// file has it.
     pub profile_order: Vec<String>,
+    /// Roles by name; the built-in ones are always among them.
+    pub roles: BTreeMap<String, RoleConfig>,
     /// `SNOWGATE_LOG`, checked: a level or a list of targets that overrides [`GatewayConfig::log_level`].
     pub log_targets: Option<String>,
     /// The file that was read; `None` if there is none.
@@ -155,6 +158,7 @@ impl Config {
         if errors.is_empty() {
             errors.extend(checks::run(&mut settings, &paths.config_file));
             errors.extend(profile_checks::errors(&settings, &paths.config_file));
+            errors.extend(roles::errors(&settings, &paths.config_file));
         }
         ConfigErrors::check(errors)?;
         let account = snowflake::assemble(env, paths, &mut settings, secrets).or_else(|errors| {
@@ -172,6 +176,7 @@ impl Config {
         warnings.extend(checks::folders(&settings, &paths.config_file));
         warnings.extend(inspect::warnings(env, paths, &settings));
         warnings.extend(profile_checks::warnings(&settings, &paths.config_file));
+        warnings.extend(roles::warnings(&settings, &paths.config_file));
         let merged = Merged {
             settings,
             account,
@@ -199,6 +204,7 @@ impl Config {
                 .map(|(name, keys)| (name.clone(), ProfileConfig::from_settings(keys, paths)))
                 .collect(),
             profile_order: settings.profile_order.clone(),
+            roles: roles::assemble(&settings),
             log_targets,
             file,
             system_file,
@@ -215,6 +221,19 @@ impl Config {
     /// Where the profile called `name` stands, if that is a file before the user's: then no later one widens it.
     pub fn protected_profile(&self, name: &str) -> Option<&Origin> {
         self.origins.protected_profiles.get(name)
+    }
+
+    /// The role called `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownRole`], with the nearest known name.
+    pub fn role(&self, name: &str) -> Result<&RoleConfig, UnknownRole> {
+        self.roles.get(name).ok_or_else(|| UnknownRole {
+            name: name.to_owned(),
+            nearest: suggest::nearest(name, self.roles.keys().map(String::as_str)).map(str::to_owned),
+            known: self.roles.keys().cloned().collect(),
+        })
     }
 
     /// The profile called `name`.

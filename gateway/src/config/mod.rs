@@ -41,6 +41,7 @@ mod protection;
 mod reference;
 mod repair;
 mod resolver;
+mod roles;
 mod sections;
 mod settings;
 mod show;
@@ -57,7 +58,7 @@ pub use client_settings::{SettingsDifference, settings_among};
 pub use connections::ConnectionConfig;
 pub use cost::CostConfig;
 pub use environment::{Environment, ProcessEnvironment};
-pub use error::{ConfigError, ConfigErrors, Place, UnknownProfile, Warning};
+pub use error::{ConfigError, ConfigErrors, Place, UnknownProfile, UnknownRole, Warning};
 pub use http::{HttpAuth, HttpConfig, HttpListen};
 pub use keys::PROFILE_DEFAULT;
 pub use limits::{ClientLimits, Limit, LimitValues, ProfileLimits, UsageLimits};
@@ -66,6 +67,7 @@ pub use paths::{Paths, PathsError, SystemFile};
 pub use permission::{Permission, Permissions};
 pub use profile_keys::TOOLS;
 pub use reference::reference;
+pub use roles::RoleConfig;
 pub use sections::{
     BackendKind, GatewayConfig, IsolationLevel, LEASE_IDLE, LimitsConfig, NameLists, PIN_IDLE, PoolConfig,
     ProfileConfig, ProfileMatch, SessionConfig, SqliteConfig, ValidatorConfig,

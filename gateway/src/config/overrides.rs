@@ -2,7 +2,7 @@
 
 use super::environment::{PREFIX, VARIABLES};
 use super::error::{CheckCommand, ConfigError, Place, Warning};
-use super::keys::{DATABASES, KEYS, PROFILES, SESSION_PARAMETERS};
+use super::keys::{DATABASES, KEYS, PROFILES, ROLES, SESSION_PARAMETERS};
 use super::kind::RawValue;
 use super::resolver::Resolver;
 use super::settings::{Origin, Settings};
@@ -98,10 +98,14 @@ fn explain(variable: &str, known: &[String]) -> String {
     // The common prefix would make any two names look alike.
     let bare = |name: &'_ str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
     let name = bare(variable);
-    let file_only =
-        [PROFILES.to_owned(), format!("sqlite_{DATABASES}"), format!("snowflake_{SESSION_PARAMETERS}")];
+    let file_only = [
+        PROFILES.to_owned(),
+        ROLES.to_owned(),
+        format!("sqlite_{DATABASES}"),
+        format!("snowflake_{SESSION_PARAMETERS}"),
+    ];
     if file_only.iter().any(|table| name.to_lowercase().starts_with(table)) {
-        return "unknown setting; profiles, databases and session parameters can only be set in the config file".to_owned();
+        return "unknown setting; profiles, roles, databases and session parameters can only be set in the config file".to_owned();
     }
     let candidates: Vec<String> = known.iter().map(|known| bare(known)).collect();
     match suggest::nearest(&name, candidates.iter().map(String::as_str)) {

@@ -82,7 +82,9 @@ impl Permission {
         }
     }
 
-    /// Which of them lets a statement of `class` run.
+    /// Which of them lets a statement of `class` run. Questions of the tools that list and describe are of the class `read`,
+    /// and `set_context` is of `context`: these come with each permission to read, while what runs a client's own statements
+    /// is the tool `execute_query`.
     pub fn of_class(class: Class) -> Self {
         match class {
             Class::Read | Class::Context | Class::Transaction | Class::Session => Self::ExecuteQueries,
@@ -138,7 +140,10 @@ impl Permissions {
 
     /// The classes of statements that they let run.
     pub fn classes(self) -> ClassSet {
-        Class::ALL.into_iter().filter(|class| self.contains(Permission::of_class(*class))).collect()
+        let may_look = Permission::of_tool("set_context").iter().any(|permission| self.contains(*permission));
+        let of_tools = |class| may_look && matches!(class, Class::Read | Class::Context);
+        let permitted = |class: &Class| self.contains(Permission::of_class(*class)) || of_tools(*class);
+        Class::ALL.into_iter().filter(permitted).collect()
     }
 }
 

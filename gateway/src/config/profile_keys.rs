@@ -4,6 +4,7 @@
 use super::cost::BOUND_MAX;
 use super::kind::{Kind, TextList};
 use super::matches::MATCH;
+use super::roles::ACCESS_ROLE;
 
 /// The classes of statements: those of `sql_gate::Class`.
 pub(super) const CLASSES: &[&str] =
@@ -103,6 +104,13 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
         words(CLASSES),
         "what the connection's `read_only` leaves: if that is `true`, `read`, `context`, `transaction` and `session`; else all",
         "The classes of statements that may run. What `read_only` refuses stays refused.",
+    ),
+    protects(
+        ACCESS_ROLE,
+        Kind::Name,
+        "none: what the profile allows",
+        "The role that bounds what its sessions may do, and use over time: one of [roles.NAME], or a built-in one. `role` is \
+         another thing: the database's.",
     ),
     protects(
         "allowed_databases",

@@ -118,7 +118,13 @@ impl DocumentReader<'_> {
     }
 
     /// A list of texts; each entry that is wrong is reported where it stands.
-    fn texts(&mut self, path: &str, kind: Kind, list: TextList, value: &SpannedValue<'_>) -> Option<Setting> {
+    pub(super) fn texts(
+        &mut self,
+        path: &str,
+        kind: Kind,
+        list: TextList,
+        value: &SpannedValue<'_>,
+    ) -> Option<Setting> {
         let DeValue::Array(entries) = value.get_ref() else { return self.value(path, kind, value) };
         let errors_before = self.errors.len();
         let mut texts: Vec<String> = Vec::new();
@@ -299,6 +305,9 @@ fn hint(name: &str) -> String {
             return "`read_only` belongs to a connection ([sqlite], [snowflake]); in a profile, `statements` lists what may \
                     run: statements = [\"read\", \"context\"]"
                 .to_owned();
+        }
+        "permissions" => {
+            return "permissions belong in [roles.NAME]; a profile names its role by `access_role`".to_owned();
         }
         "client" | "parent" | "folder" | "key" => return format!("write `match = [{{ {name} = \"...\" }}]`"),
         _ => {}

@@ -5,12 +5,12 @@ use std::fmt::{self, Write};
 
 use super::environment::VARIABLES;
 use super::keys::{
-    CONNECTIONS, DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, SECTIONS, SESSION_PARAMETERS,
-    Section,
+    CONNECTIONS, DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, ROLES, SECTIONS,
+    SESSION_PARAMETERS, Section,
 };
 use super::profile_keys::{PROFILE_KEYS, ProfileKey};
 use super::protection::Protection;
-use super::snowflake;
+use super::{roles, snowflake};
 use crate::backend::sqlite::DATABASE_NAME;
 
 const HEAD: &str = "\
@@ -86,6 +86,7 @@ fn write_page(out: &mut String) -> fmt::Result {
     }
     write_connections(out)?;
     write_profiles(out)?;
+    write_roles(out)?;
     write_variables(out)
 }
 
@@ -144,6 +145,47 @@ fn write_profiles(out: &mut String) -> fmt::Result {
     PROFILE_KEYS.iter().try_for_each(|ProfileKey { name, kind, default, doc, .. }| {
         writeln!(out, "| `{name}` | {} | {default} | {} |", kind.describe(), sentence(doc))
     })
+}
+
+fn write_roles(out: &mut String) -> fmt::Result {
+    writeln!(
+        out,
+        "\n## [{ROLES}.NAME]\n\n\
+         What a profile that names it (`access_role`), or an API key with it, may do at most ([roles](roles.md)). It only\n\
+         narrows: what the profile does not allow, no role does. The built-in roles are there without a line; a file can\n\
+         change each key of them. Where an earlier file has the role, or a profile with it, a later one can only take\n\
+         permissions from it and lower its limits.\n"
+    )?;
+    writeln!(
+        out,
+        "| built-in role | permissions | `queries_per_hour` | `bytes_per_day` |\n|---|---|---|---|"
+    )?;
+    for role in &roles::BUILT_IN {
+        let permissions: Vec<_> =
+            role.permissions.iter().map(|permission| format!("`{permission}`")).collect();
+        writeln!(
+            out,
+            "| `{}` | {} | `{}` | `{}` |",
+            role.name,
+            permissions.join(", "),
+            role.queries_per_hour,
+            role.bytes_per_day
+        )?;
+    }
+    writeln!(out, "\n| key | value | default | what it does |\n|---|---|---|---|")?;
+    for (name, kind) in roles::role_keys() {
+        let (default, doc) = match name {
+            roles::PERMISSIONS_KEY => ("none: it must be set", "What it permits.".to_owned()),
+            _ => (
+                "no limit",
+                format!(
+                    "As in [{PROFILES}.NAME]: of each client of a profile with the role; of an API key with it, all its clients together."
+                ),
+            ),
+        };
+        writeln!(out, "| `{name}` | {} | {default} | {doc} |", kind.describe())?;
+    }
+    Ok(())
 }
 
 fn write_variables(out: &mut String) -> fmt::Result {

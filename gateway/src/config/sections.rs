@@ -17,6 +17,7 @@ use super::keys::Key;
 use super::kind::Value;
 use super::limits::{ProfileLimits, UsageLimits};
 use super::matches::{self, MATCH};
+use super::roles::ACCESS_ROLE;
 use super::settings::{ProfileSettings, Settings};
 use crate::backend::SecondaryRoles;
 
@@ -203,6 +204,8 @@ pub struct ProfileConfig {
     pub isolation: IsolationLevel,
     /// The classes of statements that are allowed; `None`: those that the connection's `read_only` leaves.
     pub statements: Option<ClassSet>,
+    /// The role that bounds it; `None`: none.
+    pub access_role: Option<String>,
     /// Which names may be used.
     pub names: NameLists,
     /// The tools that are offered; `None`: all.
@@ -352,6 +355,7 @@ impl ProfileConfig {
             statements: of
                 .texts("statements")
                 .map(|words| words.iter().filter_map(|word| word.parse::<Class>().ok()).collect()),
+            access_role: of.text(ACCESS_ROLE),
             names: NameLists {
                 allowed_databases: list("allowed_databases"),
                 denied_databases: list("denied_databases"),

@@ -8,8 +8,8 @@ use super::Paths;
 use super::connections::{KIND, NamedConnection};
 use super::error::{Place, Warning};
 use super::keys::{
-    BACKEND_KIND, CONNECTIONS, DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, SESSION_PARAMETERS,
-    SNOWFLAKE_ACCOUNT, SNOWFLAKE_CONNECTION,
+    BACKEND_KIND, CONNECTIONS, DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, ROLES,
+    SESSION_PARAMETERS, SNOWFLAKE_ACCOUNT, SNOWFLAKE_CONNECTION,
 };
 use super::kind::Value;
 use super::protection::Protection;
@@ -134,6 +134,8 @@ pub struct Settings {
     pub(super) connections: BTreeMap<String, NamedConnection>,
     /// `[profiles.*]`, by name.
     pub(super) profiles: BTreeMap<String, ProfileSettings>,
+    /// `[roles.*]`, by name, as far as a file sets them.
+    pub(super) roles: BTreeMap<String, ProfileSettings>,
     /// The tables with fixed keys that files contain.
     pub(super) sections: Vec<SectionUse>,
     /// `[sqlite.databases]` in the system's file: the list is complete then.
@@ -208,6 +210,7 @@ impl Settings {
             session_parameters: BTreeMap::new(),
             connections: BTreeMap::new(),
             profiles,
+            roles: BTreeMap::new(),
             sections: Vec::new(),
             databases_of_system: None,
             profile_order: Vec::new(),
@@ -229,6 +232,10 @@ impl Settings {
         if table == PROFILES {
             let (profile, key) = rest.rsplit_once('.')?;
             return self.profiles.get(profile)?.get(key);
+        }
+        if table == ROLES {
+            let (role, key) = rest.rsplit_once('.')?;
+            return self.roles.get(role)?.get(key);
         }
         if table == CONNECTIONS {
             let (name, connection) = self.connections.iter().find(|(name, _)| {

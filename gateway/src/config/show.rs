@@ -8,10 +8,11 @@ use serde_json::{Map, json};
 
 use super::Config;
 use super::connections::{self, NamedConnection};
-use super::keys::{CONNECTIONS, DATABASES, KEYS, PROFILES, SECTIONS, SESSION_PARAMETERS};
+use super::keys::{CONNECTIONS, DATABASES, KEYS, PROFILES, ROLES, SECTIONS, SESSION_PARAMETERS};
 use super::kind::Value;
 use super::matches::MatchTable;
 use super::profile_keys::PROFILE_KEYS;
+use super::roles;
 use super::settings::{Layer, Origin, ProfileSettings, Refused, Setting};
 
 impl Config {
@@ -56,7 +57,19 @@ impl Config {
             .try_for_each(|(name, connection)| self.write_connection(out, name, connection))?;
         self.origins
             .profiles_in_order()
-            .try_for_each(|(name, profile)| self.write_profile(out, name, profile))
+            .try_for_each(|(name, profile)| self.write_profile(out, name, profile))?;
+        roles::names(&self.origins).into_iter().try_for_each(|name| self.write_role(out, name))
+    }
+
+    fn write_role(&self, out: &mut String, name: &str) -> fmt::Result {
+        writeln!(out, "\n[{ROLES}.{}]", quoted_key(name))?;
+        self.write_refused_below(out, &format!("{ROLES}.{name}."))?;
+        for (key, _) in roles::role_keys() {
+            if let Some((value, origin)) = roles::value_of(&self.origins, name, key) {
+                line(out, key, &Setting { value, origin })?;
+            }
+        }
+        Ok(())
     }
 
     fn write_connection(&self, out: &mut String, name: &str, connection: &NamedConnection) -> fmt::Result {
@@ -130,6 +143,14 @@ impl Config {
             (name.clone(), values.collect::<serde_json::Value>())
         });
         settings.insert(PROFILES.to_owned(), profiles.collect());
+        let roles = roles::names(&self.origins).into_iter().map(|name| {
+            let values = roles::role_keys().filter_map(|(key, _)| {
+                let (value, origin) = roles::value_of(&self.origins, name, key)?;
+                Some((key.to_owned(), json_setting(&Setting { value, origin })))
+            });
+            (name.to_owned(), values.collect::<serde_json::Value>())
+        });
+        settings.insert(ROLES.to_owned(), roles.collect());
         let connections = self.origins.connections.iter();
         let connections = connections.map(|(name, connection)| (name.clone(), json_connection(connection)));
         settings.insert(CONNECTIONS.to_owned(), connections.collect());

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::middleware;
 
 use tokio_util::task::TaskTracker;
 
-use super::caller::{Caller, Peer};
+use super::identify::identify;
 use super::session::HttpSessions;
 use super::{admin, health, mcp, rest};
 use crate::mcp::Mcp;
@@ -38,12 +36,4 @@ impl Front {
             .layer(middleware::from_fn_with_state(Arc::clone(self), identify))
             .with_state(Arc::clone(self))
     }
-}
-
-/// Lets a request in, with its [`Caller`].
-async fn identify(State(_front): State<Arc<Front>>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().copied();
-    let (connection, address) = peer.map_or((0, None), |peer| (peer.connection, peer.address));
-    request.extensions_mut().insert(Caller { key: None, address, connection });
-    next.run(request).await
 }

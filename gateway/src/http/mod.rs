@@ -11,6 +11,7 @@ mod caller;
 mod error;
 mod front;
 mod health;
+mod identify;
 mod listener;
 mod mcp;
 mod rest;

@@ -20,7 +20,7 @@ pub async fn fix_profile(mcp: &Mcp, session: &Session, client: Option<String>) {
         client: client.as_deref().map_or(ClientName::Unnamed, ClientName::Named),
         parent: session.origin.parent_exe.as_deref(),
         folder: session.origin.cwd.as_deref(),
-        key: None,
+        key: session.api_key.as_ref().map(|key| key.name.as_str()),
     };
     let (chosen, context) =
         match choose(shared.configured(session.set.as_deref()).0, who, session.asked_profile.as_deref()) {
@@ -64,6 +64,7 @@ async fn begin(shared: &Shared, session: &Session, choice: Choice) -> (ChosenPro
             return (refusing(profile, choice.why, problem), SessionContext::default());
         }
     };
+    let profile = profiles.for_key(config, profile, session.api_key.as_deref());
     match profile_context(shared, &profile).await {
         Ok(context) => (ChosenProfile { profile, why: choice.why, problem: None }, context),
         Err(problem) => (refusing(profile, choice.why, problem), SessionContext::default()),

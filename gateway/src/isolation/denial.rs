@@ -3,7 +3,8 @@
 use sql_gate::{Class, Denial, Dialect, Refusal, Statement};
 
 use crate::backend::{BackendError, ErrorKind};
-use crate::session::Profile;
+use crate::config::Permission;
+use crate::session::{BoundingRole, Profile};
 
 /// What was refused, for the log: no name and no text of the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,9 @@ pub(super) fn of_class(
     dialect: Dialect,
 ) -> BackendError {
     let what = if statement.verb.is_empty() { "the statement" } else { statement.verb.as_str() };
+    if let Some(role) = profile.role_against_class(class) {
+        return of_role(what, Permission::of_class(class), role);
+    }
     if profile.read_only && !profile.has_own_statements && class.may_change() {
         let section = match dialect {
             Dialect::Sqlite => "sqlite",
@@ -67,6 +71,20 @@ pub(super) fn of_class(
         profile.name,
         if profile.read_only && class.may_change() { ", on a connection with read_only = false" } else { "" },
     );
+    refused(message, next_step)
+}
+
+/// `role` does not permit what needs `permission`.
+pub(crate) fn of_role(what: &str, permission: Permission, role: &BoundingRole) -> BackendError {
+    let BoundingRole { name, is_key_s, .. } = role;
+    let whose = if *is_key_s { "the API key's role" } else { "the profile's role" };
+    let message = format!(
+        "{what} is refused: it needs the permission `{permission}`, and {whose} `{name}` does not have it"
+    );
+    let other =
+        if *is_key_s { "use an API key with a role that has it" } else { "use a profile whose role has it" };
+    let next_step =
+        format!("{other}, or have `{permission}` added to `permissions` under [roles.{name}] in config.toml");
     refused(message, next_step)
 }
 
@@ -115,6 +133,9 @@ pub(super) fn of_silent_validator(why: &str, profile: &Profile) -> BackendError 
 
 /// A statement would change something, and no class of `profile` allows that.
 pub(super) fn of_writes(profile: &Profile) -> BackendError {
+    if let Some(role) = profile.role_against_class(Class::Write) {
+        return of_role("the statement, which writes,", Permission::Write, role);
+    }
     let message = format!(
         "the statement is refused: it writes, and the profile `{}` allows {} (`statements`)",
         profile.name,

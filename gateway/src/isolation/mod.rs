@@ -17,6 +17,7 @@ mod session_gate;
 mod tests;
 
 pub(crate) use choice::{Choice, ClientName, Decision, NoProfile, Who, choose};
+pub(crate) use denial::of_role;
 pub(crate) use listing::ListingFilter;
 pub(crate) use policy::{PolicyValue, policy};
 pub(crate) use session_gate::SessionGate;

@@ -85,14 +85,23 @@ impl Explained<'_> {
         let classes: Vec<&str> = profile.statements.iter().map(sql_gate::Class::name).collect();
         let listed = self.settings.statements;
         let by_list = self.origin("statements", &read_only);
+        let taken: Vec<_> = profile.roles.iter().map(|role| format!("the role `{}`", role.name)).collect();
+        let by_roles = |by: String| match taken.is_empty() {
+            true => by,
+            false => format!("{by}, narrowed by {}", taken.join(" and ")),
+        };
         let statements = match listed {
-            Some(listed) if listed != profile.statements => format!("{by_list}, narrowed by {read_only}"),
+            Some(listed) if listed != profile.statements && profile.read_only => {
+                format!("{by_list}, narrowed by {read_only}")
+            }
             _ => by_list,
         };
+        let tools = by_roles(self.origin("tools", "all tools"));
         vec![
             PolicyValue { key: "read_only", value: profile.read_only.into(), origin: read_only },
-            PolicyValue { key: "statements", value: json!(classes), origin: statements },
-            self.value("tools", json!(profile.tools), "all tools"),
+            PolicyValue { key: "statements", value: json!(classes), origin: by_roles(statements) },
+            PolicyValue { key: "tools", value: json!(profile.tools), origin: tools },
+            self.value("access_role", json!(self.settings.access_role), "none"),
         ]
     }
 

@@ -24,6 +24,8 @@ use ledger::Ledger;
 pub use notice::{NearlyUsed, Refusal, Whose};
 pub use view::{ClientQuotaView, LimitView, QuotaView};
 
+pub(crate) use window::{Span, Window};
+
 use crate::config::{ClientLimits, LimitValues};
 use crate::state::{StateError, StateStore};
 

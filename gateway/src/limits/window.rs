@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 /// How long a window is, and in what steps it slides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// Milliseconds of one step.
     step_ms: u64,
     /// Steps of the window.
@@ -16,11 +16,11 @@ pub(super) struct Span {
 
 impl Span {
     /// 60 steps of a second.
-    pub(super) const MINUTE: Self = Self { step_ms: 1_000, steps: 60 };
+    pub(crate) const MINUTE: Self = Self { step_ms: 1_000, steps: 60 };
     /// 60 steps of a minute.
-    pub(super) const HOUR: Self = Self { step_ms: 60_000, steps: 60 };
+    pub(crate) const HOUR: Self = Self { step_ms: 60_000, steps: 60 };
     /// 96 steps of a quarter of an hour.
-    pub(super) const DAY: Self = Self { step_ms: 900_000, steps: 96 };
+    pub(crate) const DAY: Self = Self { step_ms: 900_000, steps: 96 };
 
     /// Its length in milliseconds.
     pub(super) fn ms(self) -> u64 {
@@ -30,7 +30,7 @@ impl Span {
 
 /// One window. It has one entry for each step in which something was used: one more than it has steps, at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub(crate) struct Window {
     span: Span,
     /// The numbers of steps since 1970, ascending, with what was used in each.
     used: VecDeque<(u64, u64)>,
@@ -39,7 +39,7 @@ pub(super) struct Window {
 
 impl Window {
     /// In which nothing was used.
-    pub(super) fn new(span: Span) -> Self {
+    pub(crate) fn new(span: Span) -> Self {
         Self { span, used: VecDeque::new(), sum: 0 }
     }
 
@@ -65,13 +65,13 @@ impl Window {
     }
 
     /// What was used within the window that ends now.
-    pub(super) fn used(&mut self, now_ms: u64) -> u64 {
+    pub(crate) fn used(&mut self, now_ms: u64) -> u64 {
         self.settle(now_ms);
         self.sum
     }
 
     /// Uses `amount` now.
-    pub(super) fn add(&mut self, now_ms: u64, amount: u64) {
+    pub(crate) fn add(&mut self, now_ms: u64, amount: u64) {
         self.settle(now_ms);
         if amount > 0 {
             self.insert(now_ms / self.span.step_ms, amount);
@@ -79,7 +79,7 @@ impl Window {
     }
 
     /// Milliseconds until `amount` of what counts now does not count any more.
-    pub(super) fn free_in(&self, now_ms: u64, amount: u64) -> u64 {
+    pub(crate) fn free_in(&self, now_ms: u64, amount: u64) -> u64 {
         let mut freed = 0u64;
         for (step, used) in &self.used {
             freed = freed.saturating_add(*used);

@@ -13,6 +13,7 @@ use snowgate_link::hello::{ClientHello, Refusal};
 use super::handshake::refusal;
 use crate::config::{Config, PROFILE_DEFAULT};
 use crate::isolation::{Choice, ClientName, Decision, NoProfile, Who, choose};
+use crate::keys::KeyIdentity;
 use crate::session::{ClientSet, Profile, ProfileProblem, Profiles, ResumeState, kept_name};
 use crate::shared::Shared;
 
@@ -34,14 +35,28 @@ pub(super) fn of_hello(
     shared: &Shared,
     set: Option<&ClientSet>,
     hello: &ClientHello,
+    key: Option<&KeyIdentity>,
     state: Option<&ResumeState>,
 ) -> Result<AtHello, Refusal> {
     let (config, profiles) = shared.configured(set);
+    let mut found = unbounded(config, profiles, hello, key, state)?;
+    found.profile = profiles.for_key(config, found.profile, key);
+    Ok(found)
+}
+
+/// The same, not yet bounded by the role of the session's API key.
+fn unbounded(
+    config: &Config,
+    profiles: &Profiles,
+    hello: &ClientHello,
+    key: Option<&KeyIdentity>,
+    state: Option<&ResumeState>,
+) -> Result<AtHello, Refusal> {
     let who = Who {
         client: ClientName::NotYet,
         parent: hello.origin.parent_exe.as_deref(),
         folder: hello.origin.cwd.as_deref(),
-        key: None,
+        key: key.map(|key| key.name.as_str()),
     };
     let chosen = choose(config, who, hello.profile.as_deref());
     if let Err(error @ NoProfile::Unknown(_)) = &chosen {

@@ -22,7 +22,8 @@ use crate::backend::{
     BackendError, BoxFuture, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind,
     WriteJournal,
 };
-use crate::isolation::SessionGate;
+use crate::config::Permission;
+use crate::isolation::{SessionGate, of_role};
 use crate::limits::Admission;
 use crate::multiplexer::CANCELLED;
 use crate::session::{CONTEXT_BYTES_MAX, ProfileProblem, Session};
@@ -237,6 +238,11 @@ impl Call<'_> {
             setting = "tools",
             "a tool was refused by the session's profile"
         );
+        if let Some(role) = profile.role_against_tool(tool.as_str())
+            && let Some(permission) = Permission::of_tool(tool.as_str()).first()
+        {
+            return Err(of_role(&format!("the tool {}", tool.as_str()), *permission, role));
+        }
         let offered = profile.tools.as_deref().unwrap_or_default().join(", ");
         let message = format!(
             "the tool {} is not offered: `tools` of the profile `{}` has {offered}",

@@ -39,6 +39,9 @@ pub(super) fn render(
         "bytes": counts.bytes,
         "errors": counts.errors,
     });
+    if !session.profile.roles.is_empty() {
+        info["roles"] = session.profile.roles.iter().map(|role| role.name.clone()).collect::<Vec<_>>().into();
+    }
     if context.origin.is_inherited() {
         info["context_inherited"] = true.into();
     }
@@ -56,6 +59,7 @@ pub(super) fn render(
         ("client_version", client.version),
         ("context_lost", context.lost.clone()),
         ("session_name", session.name.clone()),
+        ("key", session.api_key.as_ref().map(|key| key.name.clone())),
         ("calls_refused", refused),
     ];
     for (name, value) in texts {

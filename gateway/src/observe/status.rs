@@ -8,7 +8,8 @@ use snowgate_link::BUILD;
 
 use super::newest_log;
 use crate::allocator::AllocatorView;
-use crate::config::Warning;
+use crate::config::{HttpAuth, Warning};
+use crate::keys::KeysView;
 use crate::limits::LimitView;
 use crate::multiplexer::{BreakerView, MetadataCounters, Pool, PoolCounters};
 use crate::session::Session;
@@ -112,6 +113,9 @@ pub struct StatusView {
     /// The HTTP front; `None`: it is not enabled.
     #[serde(default)]
     pub http: Option<HttpView>,
+    /// The API keys of the HTTP front; `None`: it is off, or asks for none.
+    #[serde(default)]
+    pub keys: Option<KeysView>,
     /// What runs this gateway and starts it again when it ends.
     #[serde(default)]
     pub service: Option<Service>,
@@ -208,6 +212,10 @@ fn config_warnings(warnings: &[Warning]) -> Vec<String> {
     shown
 }
 
+fn has_keys(shared: &Shared) -> bool {
+    shared.config.http.as_ref().is_some_and(|http| http.auth == HttpAuth::Keys)
+}
+
 /// The gateway as it is now.
 pub fn snapshot(shared: &Shared) -> StatusView {
     let default = &shared.default_pool;
@@ -250,6 +258,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         limited_clients: shared.limits.counts().0,
         limit_refusals: shared.limits.counts().1,
         http: shared.http.view(),
+        keys: has_keys(shared).then(|| shared.keys.view()),
         service: shared.service.clone(),
     }
 }

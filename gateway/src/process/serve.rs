@@ -27,6 +27,7 @@ pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener, http: Option<HttpL
         () = shared.multiplexer.look_after() => {}
         () = watchers::close_client_sets(shared) => {}
         () = watchers::keep_sessions(shared) => {}
+        () = watchers::watch_keys(shared) => {}
         () = watchers::watch_idleness(shared) => {}
         () = watchers::watch_for_newer_build(shared) => {}
         () = watchers::watch_endpoint(&listener) => {}

@@ -14,6 +14,9 @@ use crate::shared::{Shared, YIELD_PAUSE};
 /// How often the gateway looks whether its socket and lock are still there.
 const ENDPOINT_CHECK: Duration = Duration::from_secs(1);
 
+/// How often the gateway looks whether API keys were changed or have expired: what they have open ends within a second.
+const KEYS_CHECK: Duration = Duration::from_millis(250);
+
 /// How often sessions are looked for whose shims ended without a goodbye, or which no client came back for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -30,6 +33,20 @@ pub(super) async fn close_client_sets(shared: &Shared) {
     }
 }
 
+/// Ends, again and again, the sessions of API keys that were revoked or have expired.
+pub(super) async fn watch_keys(shared: &Shared) {
+    if shared.config.http.is_none() {
+        return std::future::pending().await;
+    }
+    let mut interval = tokio::time::interval(KEYS_CHECK);
+    loop {
+        interval.tick().await;
+        if shared.keys.settle() {
+            shared.end_sessions_of_keys();
+        }
+    }
+}
+
 /// Writes down sessions that have changed, and removes those that no client comes back for, for ever.
 pub(super) async fn keep_sessions(shared: &Shared) {
     let mut interval = tokio::time::interval(KEEP_INTERVAL);
@@ -43,6 +60,7 @@ pub(super) async fn keep_sessions(shared: &Shared) {
         }
         shared.keeper.persist_changed(sweeps).await;
         shared.keep_limits().await;
+        shared.keys.keep_usage();
     }
 }
 

@@ -38,7 +38,7 @@ pub use counters::Counters;
 pub use keeper::{KEEP_INTERVAL, Keeper};
 pub use opening::Opening;
 pub use principal::Principal;
-pub use profile::{Profile, ProfileCaps, Profiles};
+pub use profile::{BoundingRole, Profile, ProfileCaps, Profiles};
 pub use questions::Questions;
 pub use results::{NoRoom, Reservation, ResultMemory, ResultShare};
 pub use resume_state::{CONTEXT_BYTES_MAX, ResumeState, kept_name};
@@ -456,6 +456,7 @@ impl Session {
             cwd: self.origin.cwd.clone(),
             client: client.map(|name| presentable(&name)),
             profile: self.profile.name.clone(),
+            key: self.api_key.as_ref().map(|key| key.id.clone()),
         }
     }
 

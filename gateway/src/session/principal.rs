@@ -11,7 +11,8 @@ use crate::state::is_generic_name;
 /// The characters of a session's id that tell a client without a name of its own from others.
 const ID_CHARS: usize = 8;
 
-/// A client, however many sessions it has: ten windows of one editor are one.
+/// A client, however many sessions it has: ten windows of one editor are one. With an API key it is another one than without,
+/// or with another: `NAME@KEY`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Principal {
     /// The client's name as it says it; where that is one that an SDK or an example fills in, or none, with the
@@ -22,7 +23,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    fn new(client: Option<&str>, session: &str, profile: &str) -> Self {
+    fn new(client: Option<&str>, session: &str, profile: &str, key: Option<&str>) -> Self {
         let name = client.unwrap_or_default();
         let client = if is_generic_name(name) {
             let id = session.get(..ID_CHARS).unwrap_or(session);
@@ -30,6 +31,7 @@ impl Principal {
         } else {
             name.to_owned()
         };
+        let client = key.map_or_else(|| client.clone(), |key| format!("{client}@{key}"));
         Self { client: client.into(), profile: profile.into() }
     }
 }
@@ -61,12 +63,18 @@ impl Session {
     fn present_flow(&self) -> Arc<str> {
         let profile = &self.profile;
         match profile.fair_by {
+            FairBy::Key if self.api_key.is_some() => {
+                let key = self.api_key.as_ref().map(|key| key.name.as_str()).unwrap_or_default();
+                Principal { client: format!("@{key}").into(), profile: profile.name.as_str().into() }
+                    .to_string()
+                    .into()
+            }
             FairBy::Client | FairBy::Key => self.principal().to_string().into(),
             FairBy::Profile => profile.name.as_str().into(),
             FairBy::Session => {
                 let id = self.key.id.get(..ID_CHARS).unwrap_or(&self.key.id);
                 let client = self.principal().client;
-                if client.ends_with(id) { client } else { format!("{client}#{id}").into() }
+                if client.contains(&format!("#{id}")) { client } else { format!("{client}#{id}").into() }
             }
         }
     }
@@ -82,7 +90,8 @@ impl Session {
     }
 
     fn present_principal(&self) -> Principal {
-        Principal::new(self.client().name.as_deref(), &self.key.id, &self.profile.name)
+        let key = self.api_key.as_ref().map(|key| key.name.as_str());
+        Principal::new(self.client().name.as_deref(), &self.key.id, &self.profile.name, key)
     }
 }
 
@@ -92,10 +101,40 @@ mod tests {
 
     #[test]
     fn windows_of_one_client_are_one_and_clients_without_a_name_of_their_own_are_not() {
-        let client = |name, session| Principal::new(name, session, "default").client.to_string();
+        let client = |name, session| Principal::new(name, session, "default", None).client.to_string();
         assert_eq!(client(Some("claude-code"), "0123456789"), client(Some("claude-code"), "abcdef0123"));
         assert_eq!(client(Some("app-3"), "0123456789"), "app-3");
         assert_eq!(client(Some("mcp"), "0123456789"), "mcp#01234567");
         assert_ne!(client(None, "0123456789"), client(None, "abcdef0123"));
+    }
+
+    #[test]
+    fn a_client_with_a_key_is_another_than_without() {
+        let client = |name, key| Principal::new(name, "0123456789", "default", key).client.to_string();
+        assert_eq!(client(Some("app-3"), Some("bi")), "app-3@bi");
+        assert_eq!(client(None, Some("bi")), "unnamed#01234567@bi");
+    }
+
+    #[test]
+    fn a_key_is_one_flow_where_that_is_wanted() {
+        use crate::config::Permissions;
+        use crate::keys::KeyIdentity;
+        use crate::session::{ClientIdentity, Opening, Profile, SessionContext, SessionTable};
+        let flow = |fair_by, client: &str, key: Option<&str>| {
+            let mut opening = Opening::of(SessionTable::fresh_key());
+            opening.profile = Arc::new(Profile { name: "default".to_owned(), fair_by, ..Profile::default() });
+            opening.api_key = key.map(|name| {
+                let (id, name) = (name.to_owned(), name.to_owned());
+                Arc::new(KeyIdentity { id, name, profile: None, role: None, permissions: Permissions::all() })
+            });
+            let session = Session::new(opening, SessionContext::default());
+            session.set_client(ClientIdentity { name: Some(client.to_owned()), ..ClientIdentity::default() });
+            session.flow().to_string()
+        };
+        assert_eq!(flow(FairBy::Key, "a", Some("bi")), flow(FairBy::Key, "b", Some("bi")));
+        assert_ne!(flow(FairBy::Key, "a", Some("bi")), flow(FairBy::Key, "a", Some("other")));
+        assert_ne!(flow(FairBy::Key, "a", None), flow(FairBy::Key, "b", None));
+        assert_ne!(flow(FairBy::Client, "a", Some("bi")), flow(FairBy::Client, "b", Some("bi")));
+        assert_ne!(flow(FairBy::Client, "a", Some("bi")), flow(FairBy::Client, "a", None));
     }
 }

@@ -1,7 +1,7 @@
 //! Profiles: what a session gets from the one it is opened with.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fair_queue::Terms;
@@ -9,9 +9,10 @@ use sql_gate::{Class, ClassSet, NameRules, PatternError};
 
 use crate::backend::{Context, CostBounds, Wall};
 use crate::config::{
-    ClientLimits, Config, CostConfig, FairBy, IsolationLevel, LEASE_IDLE, NameLists, PIN_IDLE, ProfileConfig,
-    UnknownProfile, ValidatorConfig,
+    ClientLimits, Config, CostConfig, FairBy, IsolationLevel, LEASE_IDLE, NameLists, PIN_IDLE, Permissions,
+    ProfileConfig, RoleConfig, TOOLS, UnknownProfile, ValidatorConfig,
 };
+use crate::keys::KeyIdentity;
 
 /// A profile, as its sessions use it. Immutable: a change of the configuration counts from the next start on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,12 +29,14 @@ pub struct Profile {
     pub isolation: IsolationLevel,
     /// The classes of statements that it allows.
     pub statements: ClassSet,
-    /// Whether the configuration lists them for it.
+    /// Whether the configuration lists them for it, or a role takes some.
     pub has_own_statements: bool,
     /// Which names may be used.
     pub names: Arc<NameRules>,
     /// The tools that its sessions are offered; `None`: all.
     pub tools: Option<Vec<String>>,
+    /// The roles that bound it: its own, and that of its sessions' API key. What they take is taken already.
+    pub roles: Vec<BoundingRole>,
     /// What one result may hold, and how long a statement may run.
     pub caps: ProfileCaps,
     /// What its flows may take of the connections.
@@ -54,6 +57,17 @@ pub struct Profile {
     pub require_scope: Option<String>,
     /// Who is asked about each statement.
     pub validator: Option<ValidatorConfig>,
+}
+
+/// A role that bounds a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundingRole {
+    /// Its name.
+    pub name: String,
+    /// What it permits.
+    pub permissions: Permissions,
+    /// Whether it is the API key's; else the profile names it.
+    pub is_key_s: bool,
 }
 
 /// What one request of a session may take.
@@ -102,6 +116,39 @@ impl Profile {
         self.statements.iter().any(Class::may_change)
     }
 
+    /// The same, bounded by the role called `name`. Its limits count for each client of the profile; those of a key's role
+    /// for the key with all its clients, which is elsewhere.
+    fn bounded(self, name: &str, role: &RoleConfig, is_key_s: bool) -> Self {
+        let statements = self.statements.intersection(role.permissions.classes());
+        let offered = |tool: &&&str| self.offers(tool) && role.permissions.permit_tool(tool);
+        let tools = TOOLS.iter().filter(offered).map(|tool| (*tool).to_owned()).collect();
+        let mut roles = self.roles.clone();
+        roles.push(BoundingRole { name: name.to_owned(), permissions: role.permissions, is_key_s });
+        let limits = if is_key_s {
+            Arc::clone(&self.limits)
+        } else {
+            Arc::new(ClientLimits::clone(&self.limits).with_role(name, &role.limits))
+        };
+        Self {
+            has_own_statements: self.has_own_statements || statements != self.statements,
+            statements,
+            tools: Some(tools),
+            roles,
+            limits,
+            ..self
+        }
+    }
+
+    /// The role that does not permit the tool of this name.
+    pub fn role_against_tool(&self, tool: &str) -> Option<&BoundingRole> {
+        self.roles.iter().find(|role| !role.permissions.permit_tool(tool))
+    }
+
+    /// The role that does not permit statements of `class`.
+    pub fn role_against_class(&self, class: Class) -> Option<&BoundingRole> {
+        self.roles.iter().find(|role| !role.permissions.classes().contains(class))
+    }
+
     /// One that is not in the configuration any more: nothing runs with it, and its name is kept.
     pub fn gone(config: &Config, name: &str) -> Self {
         let nothing = ProfileConfig { statements: Some(ClassSet::default()), ..ProfileConfig::default() };
@@ -113,6 +160,8 @@ impl Profile {
 #[derive(Debug, Default)]
 pub struct Profiles {
     by_name: BTreeMap<String, Arc<Profile>>,
+    /// Bounded by the roles of API keys, by the names of profile and role: made once.
+    by_role: Mutex<BTreeMap<(String, String), Arc<Profile>>>,
 }
 
 impl Profiles {
@@ -121,7 +170,7 @@ impl Profiles {
         let profile = |(name, settings): (&String, &ProfileConfig)| {
             (name.clone(), Arc::new(Profile::of(config, name, settings)))
         };
-        Self { by_name: config.profiles.iter().map(profile).collect() }
+        Self { by_name: config.profiles.iter().map(profile).collect(), by_role: Mutex::default() }
     }
 
     /// The profiles of `config`, whose connections are called otherwise: by their names in the configuration, what they
@@ -134,7 +183,7 @@ impl Profiles {
             }
             (name.clone(), Arc::new(profile))
         };
-        Self { by_name: config.profiles.iter().map(profile).collect() }
+        Self { by_name: config.profiles.iter().map(profile).collect(), by_role: Mutex::default() }
     }
 
     /// The profile of this name, one of those of `config`.
@@ -145,6 +194,17 @@ impl Profiles {
         let settings = config.profile(name)?;
         let made = || Arc::new(Profile::of(config, name, settings));
         Ok(self.by_name.get(name).map_or_else(made, Arc::clone))
+    }
+
+    /// `profile` as the role of an API key bounds it, one of those of `config`. A role that there is not permits nothing.
+    pub fn for_key(&self, config: &Config, profile: Arc<Profile>, key: Option<&KeyIdentity>) -> Arc<Profile> {
+        let Some(role) = key.and_then(|key| key.role.as_deref()) else { return profile };
+        let mut by_role = self.by_role.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = by_role.entry((profile.name.clone(), role.to_owned())).or_insert_with(|| {
+            let settings = config.roles.get(role).cloned().unwrap_or_default();
+            Arc::new(Profile::clone(&profile).bounded(role, &settings, true))
+        });
+        Arc::clone(cached)
     }
 }
 
@@ -195,7 +255,7 @@ impl Profile {
             // The configuration has been checked with the same rules; without them nothing may run.
             Err(_) => (NameRules::default(), ClassSet::default()),
         };
-        Self {
+        let profile = Self {
             name: name.to_owned(),
             read_only,
             context: Context {
@@ -211,6 +271,7 @@ impl Profile {
             names: Arc::new(names),
             connection,
             tools: settings.tools.clone(),
+            roles: Vec::new(),
             caps: ProfileCaps::of(config, settings),
             share: config.pool.allocator.strategy.terms(settings),
             fair_by: config.pool.allocator.fair_by,
@@ -221,6 +282,10 @@ impl Profile {
             require_agent_session: settings.require_agent_session,
             require_scope: settings.require_scope.clone(),
             validator: settings.validator.clone(),
+        };
+        match &settings.access_role {
+            Some(role) => profile.bounded(role, &config.roles.get(role).cloned().unwrap_or_default(), false),
+            None => profile,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A session as `snowgate sessions` and the control connection show it.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -91,6 +92,15 @@ pub struct SessionView {
     /// Whether its calls are refused for them.
     #[serde(default)]
     pub settings_refused: bool,
+    /// The name of the API key that it came with.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The roles that bound it: its profile's and its key's.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// The address that it came from.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
     /// The peer's user id.
     pub uid: u32,
     /// The shim's process id.
@@ -153,6 +163,9 @@ impl SessionView {
             context_lost: context.lost,
             settings_not_applied: settings.map(|settings| settings.names.clone()).unwrap_or_default(),
             settings_refused: settings.is_some_and(|settings| settings.is_decisive),
+            key: session.api_key.as_ref().map(|key| key.name.clone()),
+            roles: session.profile.roles.iter().map(|role| role.name.clone()).collect(),
+            address: session.address,
             uid: session.uid,
             pid: session.origin.pid,
             parent_exe: session.origin.parent_exe.clone(),

@@ -17,6 +17,8 @@ pub struct Identity {
     pub client: Option<String>,
     /// The profile's name.
     pub profile: String,
+    /// The id of the API key that it came with; `None`: a shim's, or the front asks for no keys.
+    pub key: Option<String>,
 }
 
 /// Names by which a client is none in particular: what SDKs fill in, languages, and words of examples. In lower

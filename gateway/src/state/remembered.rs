@@ -49,14 +49,19 @@ pub struct IdentityKey([u8; 32]);
 impl IdentityKey {
     /// Of the session called `name`, or of the client of `identity`; `None`: nothing tells it from others.
     pub fn of(identity: &Identity, name: Option<&str>, place: &Place) -> Option<Self> {
-        let Identity { uid, parent_exe, cwd, client, profile } = identity;
+        let Identity { uid, parent_exe, cwd, client, profile, key } = identity;
         let text = match name {
             Some(name) => serde_json::to_vec(&("name", uid, profile, place, name)),
             None if !identity.tells_apart() => return None,
             None => serde_json::to_vec(&("client", uid, profile, place, parent_exe, cwd, client)),
         };
         // Texts and a number are all that is in it.
-        Some(Self(Sha256::digest(text.unwrap_or_default()).into()))
+        let text = text.unwrap_or_default();
+        // What has no key is found as an earlier build has written it.
+        let text = key
+            .as_ref()
+            .map_or_else(|| text.clone(), |key| serde_json::to_vec(&("key", key, &text)).unwrap_or_default());
+        Some(Self(Sha256::digest(text).into()))
     }
 }
 
@@ -180,6 +185,7 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
                 cwd: row.get(2)?,
                 client: row.get(3)?,
                 profile: row.get(4)?,
+                key: None,
             };
             let (name, context, used_ms): (Option<String>, String, i64) =
                 (row.get(5)?, row.get(6)?, row.get(7)?);

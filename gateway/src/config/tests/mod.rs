@@ -249,7 +249,7 @@ fn a_misspelt_variable_is_a_warning() {
         warnings,
         [
             "SNOWGATE_COLOUR: unknown setting; `snowgate config reference` lists all settings",
-            "SNOWGATE_PROFILES_A_ROLE: unknown setting; profiles, databases and session parameters can only be set in the config file",
+            "SNOWGATE_PROFILES_A_ROLE: unknown setting; profiles, roles, databases and session parameters can only be set in the config file",
             "SNOWGATE_SOKET: unknown setting; did you mean `SNOWGATE_SOCKET`?",
             "SNOWGATE_SQLITE_REDONLY: unknown setting; did you mean `SNOWGATE_SQLITE_READ_ONLY`?",
         ]

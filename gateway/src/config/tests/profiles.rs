@@ -15,6 +15,7 @@ database = 'D'
 schema = 'S'
 secondary_roles = 'none'
 isolation = 'strict'
+access_role = 'analyst'
 statements = ['read', 'write']
 allowed_databases = ['A', 'B*']
 denied_databases = ['C']
@@ -81,6 +82,7 @@ fn every_key_is_read() {
         secondary_roles: Some(SecondaryRoles::None),
         isolation: IsolationLevel::Strict,
         statements: Some([Class::Read, Class::Write].into_iter().collect::<ClassSet>()),
+        access_role: text("analyst"),
         names: NameLists {
             allowed_databases: vec!["A".to_owned(), "B*".to_owned()],
             denied_databases: vec!["C".to_owned()],

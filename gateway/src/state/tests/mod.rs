@@ -90,6 +90,7 @@ fn record(id: &str, database: &str, shim: Option<ShimProcess>) -> SessionRecord 
             cwd: Some("/work".to_owned()),
             client: Some("editor".to_owned()),
             profile: "default".to_owned(),
+            key: None,
         },
         shim,
         context: context(database),

@@ -1,0 +1,300 @@
+//! `keys.json` in the state folder: read whole, and replaced whole under a lock.
+//!
+//! Only its user may write it, because whoever writes it makes keys; one that others can read is used, and said: what is
+//! in it are digests of 256 random bits, and who may do what.
+
+use std::fs::{File, Metadata, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use snowgate_link::os;
+
+use super::record::KeyFile;
+
+/// The file and its lock, in the state folder.
+const FILE: &str = "keys.json";
+const LOCK: &str = "keys.lock";
+
+/// The longest file that is read, in bytes: over twice what the most keys take.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// How long another command may hold the lock, and the pause between two attempts to take it.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// The keys cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The file is there, and is not used.
+    #[error("the API keys in {file} are not used: {why}")]
+    Unusable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The system's error.
+    #[error("cannot {what} {path}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another command holds the lock.
+    #[error("another command is changing the keys: it has held {0} for 5 s")]
+    Locked(PathBuf),
+}
+
+impl KeyFileError {
+    /// What to do about it.
+    pub fn next_step(&self) -> String {
+        match self {
+            Self::Unusable { file, .. } => format!(
+                "correct it, or put back a copy of it; as a last resort move {} away and create new keys",
+                file.display()
+            ),
+            Self::Io { .. } => "check that the folder is yours, and that its disk has space".to_owned(),
+            Self::Locked(lock) => {
+                format!("wait for that command to end; `fuser {}` shows its process", lock.display())
+            }
+        }
+    }
+}
+
+/// Which version of the file is there: another one if it was replaced or written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: Option<std::time::SystemTime>,
+    bytes: u64,
+    place: (u64, u64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self {
+            modified: metadata.modified().ok(),
+            bytes: metadata.len(),
+            place: (metadata.dev(), metadata.ino()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Where the keys are.
+#[derive(Clone, Debug)]
+pub(super) struct KeyPlace {
+    folder: PathBuf,
+}
+
+impl KeyPlace {
+    pub(super) fn in_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    pub(super) fn file(&self) -> PathBuf {
+        self.folder.join(FILE)
+    }
+
+    /// Which version is there; `None`: none, or it cannot be looked at. One system call.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        std::fs::metadata(self.file()).ok().map(|metadata| Stamp::of(&metadata))
+    }
+
+    /// The keys, and what should be mended though they are used. Without a file there are none.
+    ///
+    /// # Errors
+    /// There is a file, and what is in it does not count.
+    pub(super) fn read(&self) -> Result<(KeyFile, Option<String>), KeyFileError> {
+        let file = self.file();
+        let io_error = |source| KeyFileError::Io { what: "read", path: self.file(), source };
+        let unusable = |why: String| KeyFileError::Unusable { file: self.file(), why };
+        let open = match File::open(&file) {
+            Ok(open) => open,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((KeyFile::default(), None)),
+            Err(error) => return Err(io_error(error)),
+        };
+        let metadata = open.metadata().map_err(io_error)?;
+        let warning = check_access(&file, &metadata).map_err(unusable)?;
+        if metadata.len() > FILE_BYTES_MAX {
+            return Err(unusable(format!("it has more than {FILE_BYTES_MAX} bytes")));
+        }
+        let mut text = String::new();
+        match open.take(FILE_BYTES_MAX).read_to_string(&mut text) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(unusable("it is damaged: it is no text".to_owned()));
+            }
+            Err(error) => return Err(io_error(error)),
+        }
+        Ok((KeyFile::parse(&text).map_err(unusable)?, warning))
+    }
+
+    /// Has `change` change the keys, and writes them; nothing is written where it fails.
+    ///
+    /// # Errors
+    /// They cannot be read or written, or `change` says no.
+    pub(super) fn update<T, E: From<KeyFileError>>(
+        &self,
+        change: impl FnOnce(&mut KeyFile) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _lock = self.lock()?;
+        let (mut keys, _) = self.read()?;
+        let result = change(&mut keys)?;
+        replace(&self.file(), keys.to_text().as_bytes()).map_err(|source| KeyFileError::Io {
+            what: "write",
+            path: self.file(),
+            source,
+        })?;
+        Ok(result)
+    }
+
+    fn lock(&self) -> Result<File, KeyFileError> {
+        let path = self.folder.join(LOCK);
+        let failed = |source| KeyFileError::Io { what: "lock", path: self.folder.join(LOCK), source };
+        make_folder(&self.folder).map_err(failed)?;
+        let lock = os::open_private(&path, false).map_err(failed)?;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    return Err(KeyFileError::Locked(path));
+                }
+                Err(TryLockError::WouldBlock) => sleep(LOCK_PAUSE),
+            }
+        }
+    }
+}
+
+/// Makes the state folder where no gateway has yet.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Writes `bytes` beside `file`, and puts that in its place.
+pub(super) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = file.with_extension("json.new");
+    let written = (|| {
+        let mut open = os::open_private(&beside, true)?;
+        open.write_all(bytes)?;
+        open.sync_all()?;
+        std::fs::rename(&beside, file)?;
+        // So that a revoked key is not there again after a power cut.
+        file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    })();
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+/// Whether the file's owner and mode let it be used; what should be mended if so.
+fn check_access(file: &Path, metadata: &Metadata) -> Result<Option<String>, String> {
+    use std::os::unix::fs::MetadataExt as _;
+    const OTHERS_WRITE: u32 = 0o022;
+    const OTHERS: u32 = 0o077;
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
+    if !metadata.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    if owner != os::euid() && owner != 0 {
+        return Err(format!("it is owned by the user id {owner}, not by you or root"));
+    }
+    if mode & OTHERS_WRITE != 0 {
+        return Err(format!(
+            "other users can write it (mode {mode:03o}), so they could have made keys; look through it, then run: chmod 600 {}",
+            file.display()
+        ));
+    }
+    Ok((mode & OTHERS != 0).then(|| {
+        format!(
+            "{} can be read by other users (mode {mode:03o}): it has no key, but says which there are; run: chmod 600 {}",
+            file.display(),
+            file.display()
+        )
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn place() -> (tempfile::TempDir, KeyPlace) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = KeyPlace::in_folder(&folder.path().join("state"));
+        (folder, place)
+    }
+
+    fn rename(place: &KeyPlace, to: &str) {
+        let done = place.update::<_, KeyFileError>(|keys| {
+            keys.rest.insert("test".to_owned(), to.into());
+            Ok(())
+        });
+        done.unwrap();
+    }
+
+    #[test]
+    fn it_is_made_private_and_each_change_is_seen() {
+        let (_folder, place) = place();
+        assert_eq!((place.stamp(), place.read().unwrap().0), (None, KeyFile::default()));
+        rename(&place, "a");
+        let mode = std::fs::metadata(place.file()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let first = place.stamp();
+        rename(&place, "b");
+        assert!(first.is_some() && place.stamp() != first);
+        assert_eq!(place.read().unwrap().0.rest["test"], "b");
+    }
+
+    #[test]
+    fn what_others_can_write_is_refused_and_what_they_can_read_is_said() {
+        let (_folder, place) = place();
+        rename(&place, "a");
+        let set = |mode| {
+            std::fs::set_permissions(place.file(), std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set(0o644);
+        assert!(place.read().unwrap().1.unwrap().contains("mode 644"));
+        set(0o660);
+        assert!(place.read().unwrap_err().to_string().contains("other users can write it (mode 660)"));
+    }
+
+    #[test]
+    fn a_damaged_file_is_never_written_over() {
+        let (_folder, place) = place();
+        rename(&place, "a");
+        std::fs::write(place.file(), "{\"layout\":1,").unwrap();
+        let changed = place.update::<(), KeyFileError>(|_| panic!("it cannot be read"));
+        assert!(matches!(changed, Err(KeyFileError::Unusable { .. })), "{changed:?}");
+        assert_eq!(std::fs::read_to_string(place.file()).unwrap(), "{\"layout\":1,");
+    }
+
+    #[test]
+    fn changes_at_the_same_time_all_count() {
+        let (_folder, place) = place();
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                let place = &place;
+                scope.spawn(move || {
+                    let done = place.update::<_, KeyFileError>(|keys| {
+                        keys.rest.insert(format!("w{writer}"), writer.into());
+                        Ok(())
+                    });
+                    done.unwrap();
+                });
+            }
+        });
+        assert_eq!(place.read().unwrap().0.rest.len(), 8);
+    }
+}
