@@ -307,7 +307,8 @@ fn hint(name: &str) -> String {
                 .to_owned();
         }
         "permissions" => {
-            return "permissions belong in [roles.NAME]; a profile names its role by `access_role`".to_owned();
+            return "permissions belong in [roles.NAME]; a profile names its role by `access_role`"
+                .to_owned();
         }
         "client" | "parent" | "folder" | "key" => return format!("write `match = [{{ {name} = \"...\" }}]`"),
         _ => {}
