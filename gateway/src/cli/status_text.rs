@@ -180,9 +180,9 @@ fn limits(status: &StatusView) -> String {
 fn keys(view: &KeysView) -> String {
     let locked = match view.locked_addresses {
         0 => String::new(),
-        addresses => format!(", {addresses} addresses locked for wrong keys"),
+        addresses => format!(", addresses locked for wrong keys: {addresses}"),
     };
-    format!("{} API keys, {} requests refused{locked}", view.keys, view.refused)
+    format!("{}, requests refused: {}{locked}", view.keys, view.refused)
 }
 
 fn http(view: &HttpView) -> String {
