@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use super::serve::next_step;
 use super::{ConfigCommand, OutputArgs, exit, explain};
 use crate::backend::snowflake::key_problem;
 use crate::config::{Config, ConfigErrors, ConnectionConfig, Paths, ProcessEnvironment, reference};
+use crate::http::check_files;
 
 /// Runs one of the commands about the configuration.
 pub(super) fn run(command: &ConfigCommand, system_file: Option<PathBuf>) -> Result<ExitCode> {
@@ -36,6 +38,13 @@ fn check(paths: &Paths) -> Result<ExitCode> {
             });
             for problem in config.snowflake.iter().chain(named).filter_map(key_problem) {
                 writeln!(stderr(), "warning: {problem}")?;
+            }
+            if let Some(Err(error)) = config.http.as_ref().map(check_files) {
+                let place = config.file.as_ref().unwrap_or(&paths.config_file).display().to_string();
+                let error = anyhow::Error::new(error);
+                let next_step = next_step(&error).unwrap_or_default();
+                writeln!(stderr(), "{place}: {error:#}\n  hint: {next_step}")?;
+                return Ok(ExitCode::from(exit::CONFIG));
             }
             print(&summary(paths, &config))
         }

@@ -164,6 +164,10 @@ pub(crate) struct ServeArgs {
     /// The descriptor of the lock, inherited from the gateway that ran in this process before
     #[arg(long, hide = true, value_name = "FD")]
     pub(crate) lock_fd: Option<i32>,
+
+    /// The descriptor of the HTTP front's socket, inherited likewise
+    #[arg(long, hide = true, value_name = "FD")]
+    pub(crate) http_fd: Option<i32>,
 }
 
 /// How `login` logs in.

@@ -13,6 +13,7 @@ use super::login::NotLoggedIn;
 use super::{Cli, ServeArgs};
 use crate::backend::BackendError;
 use crate::config::{Environment, ProcessEnvironment};
+use crate::http::HttpStartError;
 use crate::keys::{KeyError, KeyFileError};
 use crate::process::{self, BindError, Events, Options, Outcome};
 use crate::shared::TooFewDescriptors;
@@ -20,15 +21,20 @@ use crate::shared::TooFewDescriptors;
 /// Runs the gateway until it is told to shut down.
 pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
     let mut starter = Starter { wants_line: args.ready_stdout, log: None };
-    let options =
-        Options { lock_fd: args.lock_fd, replaces: args.replace, system_config: cli.system_config.clone() };
+    let options = Options {
+        lock_fd: args.lock_fd,
+        http_fd: args.http_fd,
+        is_for_shim: args.ready_stdout,
+        replaces: args.replace,
+        system_config: cli.system_config.clone(),
+    };
     match process::start(|| endpoint(cli), options, &mut starter) {
         Ok(Outcome::AlreadyRunning | Outcome::Stopped) => {
             // Stopped before it was ready: to the shim that waits, a gateway that shuts down.
             starter.tell(&Readiness::Already);
             Ok(ExitCode::SUCCESS)
         }
-        Ok(Outcome::Restarting(program, lock)) => Err(process::restart(&program, &lock)),
+        Ok(Outcome::Restarting(program, lock, http)) => Err(process::restart(&program, &lock, http.as_ref())),
         Err(error) => {
             let next_step = next_step(&error);
             let log = starter.log.take();
@@ -78,6 +84,9 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
         }
         if let Some(error) = cause.downcast_ref::<snowgate_link::start::StartError>() {
             return error.next_step();
+        }
+        if let Some(error) = cause.downcast_ref::<HttpStartError>() {
+            return Some(error.next_step());
         }
         if let Some(error) = cause.downcast_ref::<TooFewDescriptors>() {
             return Some(error.next_step());

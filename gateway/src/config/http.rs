@@ -1,9 +1,12 @@
 //! `[http]`: the HTTP front.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::keys;
+use super::keys::{self, Key};
+use super::kind::Value;
 use super::settings::Settings;
 
 /// Where the HTTP front listens.
@@ -13,6 +16,15 @@ pub enum HttpListen {
     Tcp(SocketAddr),
     /// The absolute path of a Unix socket.
     Unix(PathBuf),
+}
+
+impl fmt::Display for HttpListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// Who is let in.
@@ -34,6 +46,15 @@ impl HttpAuth {
     }
 }
 
+/// The files of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and those of its issuers, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
 /// `[http]`: the HTTP front.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
@@ -41,6 +62,20 @@ pub struct HttpConfig {
     pub listen: HttpListen,
     /// Who is let in.
     pub auth: HttpAuth,
+    /// By which names (`host` or `host:port`) clients may call it, besides loopback names and the address that it listens on.
+    pub allowed_hosts: Vec<String>,
+    /// The web pages that may call it, as browsers write their origins.
+    pub allowed_origins: Vec<String>,
+    /// What connections are encrypted with; `None`: they are not.
+    pub tls: Option<TlsFiles>,
+    /// Bytes of a request's body: `http.request_bytes_max`, 1024 to 16777216.
+    pub request_bytes_max: usize,
+    /// Connections open at once: `http.connections_max`, 1 to 65536.
+    pub connections_max: usize,
+    /// How long a connection without a request stays open: `http.idle_timeout_ms`, 1000 to 86400000.
+    pub idle_timeout: Duration,
+    /// How long a request's headers may take, and each piece of its body: `http.header_timeout_ms`, 100 to 60000.
+    pub header_timeout: Duration,
 }
 
 impl HttpConfig {
@@ -49,9 +84,34 @@ impl HttpConfig {
         if !settings.boolean(&keys::HTTP_ENABLED) {
             return None;
         }
-        let listen = settings.text(&keys::HTTP_LISTEN);
-        let listen = listen.parse().map_or_else(|_| HttpListen::Unix(listen.into()), HttpListen::Tcp);
         let auth = if settings.text(&keys::HTTP_AUTH) == "none" { HttpAuth::None } else { HttpAuth::Keys };
-        Some(Self { listen, auth })
+        let certificate = settings.path_if_set(&keys::HTTP_TLS_CERTIFICATE);
+        let key = settings.path_if_set(&keys::HTTP_TLS_KEY);
+        let number = |key| usize::try_from(settings.integer(key)).unwrap_or(usize::MAX);
+        Some(Self {
+            listen: listen(settings),
+            auth,
+            allowed_hosts: texts(settings, &keys::HTTP_ALLOWED_HOSTS),
+            allowed_origins: texts(settings, &keys::HTTP_ALLOWED_ORIGINS),
+            // `http_checks` has seen to it that it is both or none.
+            tls: certificate.zip(key).map(|(certificate, key)| TlsFiles { certificate, key }),
+            request_bytes_max: number(&keys::HTTP_REQUEST_BYTES_MAX),
+            connections_max: number(&keys::HTTP_CONNECTIONS_MAX),
+            idle_timeout: Duration::from_millis(settings.integer(&keys::HTTP_IDLE_TIMEOUT)),
+            header_timeout: Duration::from_millis(settings.integer(&keys::HTTP_HEADER_TIMEOUT)),
+        })
+    }
+}
+
+/// Where the front listens, once `http_checks` has found nothing wrong with it.
+pub(super) fn listen(settings: &Settings) -> HttpListen {
+    let text = settings.text(&keys::HTTP_LISTEN).trim();
+    text.parse().map_or_else(|_| HttpListen::Unix(text.into()), HttpListen::Tcp)
+}
+
+fn texts(settings: &Settings, key: &Key) -> Vec<String> {
+    match settings.find(key).map(|setting| &setting.value) {
+        Some(Value::Texts(texts)) => texts.clone(),
+        _ => Vec::new(),
     }
 }

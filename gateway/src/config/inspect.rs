@@ -68,12 +68,18 @@ impl Inspector<'_> {
     /// Files and folders that are set; those of the backend in use must exist.
     fn files(&mut self) {
         let kind = self.settings.text(&BACKEND_KIND).to_owned();
-        for key in KEYS.iter().filter(|key| key.section == kind) {
+        let has_http = self.settings.boolean(&keys::HTTP_ENABLED);
+        for key in KEYS.iter().filter(|key| key.section == kind || (has_http && key.section == "http")) {
             let Some(setting) = self.settings.find(key).filter(|_| !self.settings.is_default(key)) else {
                 continue;
             };
             let Value::Path(path) = &setting.value else { continue };
-            self.file(key.path, path, setting, key.path != keys::SQLITE_FOLDER.path);
+            self.file(
+                key.path,
+                path,
+                setting,
+                ![keys::SQLITE_FOLDER.path, keys::HTTP_TLS_CERTIFICATE.path].contains(&key.path),
+            );
         }
         if kind == "sqlite" {
             for (name, setting) in &self.settings.databases {

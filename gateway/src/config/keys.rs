@@ -2,7 +2,7 @@
 //! a later layer may do with it ([`Protection`]); without a word on that, the later value is used.
 
 use super::environment::PREFIX;
-use super::kind::Kind;
+use super::kind::{Kind, TextList};
 use super::protection::Protection;
 use super::words::{self, AUTHENTICATORS, PROVIDERS};
 
@@ -156,9 +156,28 @@ keys! {
     HTTP_ENABLED = http.enabled: Kind::Boolean, default Fallback::Boolean(false), narrows Fixed;
     /// Where: `ADDRESS:PORT`, or the absolute path of a Unix socket.
     HTTP_LISTEN = http.listen: Kind::Name, default Fallback::Text("127.0.0.1:8473"), narrows Fixed;
+    /// By which names clients may call it (`"host"` or `"host:port"`), besides `localhost`, loopback addresses and the address
+    /// that it listens on. Requests for another `Host` are refused: a web page could have them sent (DNS rebinding).
+    HTTP_ALLOWED_HOSTS = http.allowed_hosts: Kind::Texts(TextList::Hosts), default Fallback::Unset, narrows Fixed;
+    /// The web pages that may call it (`"https://app.example.com"`), besides its own. Requests of others are refused.
+    HTTP_ALLOWED_ORIGINS = http.allowed_origins: Kind::Texts(TextList::Origins), default Fallback::Unset, narrows Fixed;
+    /// The certificate for TLS and those of its issuers, a PEM file. It is read again when it changes.
+    HTTP_TLS_CERTIFICATE = http.tls_certificate: Kind::Path, default Fallback::Unset, narrows Fixed;
+    /// The certificate's private key, a PEM file.
+    HTTP_TLS_KEY = http.tls_key: Kind::Path, default Fallback::Unset, narrows Fixed;
     /// Who is let in. `keys`: who has an API key (`snowgate keys create`). `none`: whoever can connect; only on a loopback address
     /// or a Unix socket.
     HTTP_AUTH = http.auth: Kind::choice(&["keys", "none"]), default Fallback::Text("keys"), narrows Fixed;
+    /// Bytes of a request's body, at most.
+    HTTP_REQUEST_BYTES_MAX = http.request_bytes_max: Kind::integer(1_024, 16_777_216),
+        default Fallback::Integer(4_194_304), narrows AtMost;
+    /// HTTP connections open at once; further ones are refused.
+    HTTP_CONNECTIONS_MAX = http.connections_max: Kind::integer(1, 65_536), default Fallback::Integer(1_024), narrows AtMost;
+    /// Milliseconds that a connection without a request stays open.
+    HTTP_IDLE_TIMEOUT = http.idle_timeout_ms: Kind::integer(1_000, 86_400_000),
+        default Fallback::Integer(120_000), narrows AtMost;
+    /// Milliseconds that a new connection has to send a request's headers, and a request to begin to send its body.
+    HTTP_HEADER_TIMEOUT = http.header_timeout_ms: Kind::integer(100, 60_000), default Fallback::Integer(10_000), narrows AtMost;
 
     /// The backend. If it is not set, it follows from the one section of `[sqlite]` and `[snowflake]` that is;
     /// the variable `SNOWFLAKE_ACCOUNT` counts as `[snowflake]`. If both are set, it must be set.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use super::error::InvalidValue;
+use super::http_names;
 use super::matches::MatchTable;
 use super::resolver::Resolver;
 use super::suggest;
@@ -59,6 +60,10 @@ pub(super) enum TextList {
     Words(&'static [&'static str]),
     /// Patterns of names in the backend, or none.
     Names,
+    /// Hosts, as in `Host`.
+    Hosts,
+    /// Origins, as in `Origin`.
+    Origins,
 }
 
 /// A checked value.
@@ -199,6 +204,10 @@ impl Kind {
                 )
             }
             Self::Texts(TextList::Names) => "a list of patterns of names".to_owned(),
+            Self::Texts(TextList::Hosts) => "a list of hosts like [\"gateway.example.com\"]".to_owned(),
+            Self::Texts(TextList::Origins) => {
+                "a list of origins like [\"https://app.example.com\"]".to_owned()
+            }
             Self::Matches => "a list of tables with any of `client`, `parent`, `folder`, `key`".to_owned(),
         }
     }
@@ -225,6 +234,12 @@ impl Kind {
                 Ok(Value::Texts(words))
             }
             (Self::Texts(TextList::Names), RawValue::Texts(names)) => Ok(Value::Texts(names)),
+            (Self::Texts(TextList::Hosts), RawValue::Texts(hosts)) => {
+                http_names::check_hosts(hosts).map(Value::Texts)
+            }
+            (Self::Texts(TextList::Origins), RawValue::Texts(origins)) => {
+                http_names::check_origins(origins).map(Value::Texts)
+            }
             (_, other) => Err(self.refuse(&other)),
         }
     }

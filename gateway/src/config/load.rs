@@ -15,8 +15,8 @@ use super::sections::{
 };
 use super::settings::{Layer, Origin, Settings};
 use super::{
-    Environment, Paths, backend_kind, checks, document, file, inspect, overrides, profile_checks, snowflake,
-    suggest,
+    Environment, Paths, backend_kind, checks, document, file, http_checks, inspect, overrides,
+    profile_checks, snowflake, suggest,
 };
 use crate::backend::snowflake::SnowflakeSettings;
 
@@ -157,6 +157,7 @@ impl Config {
         settings.complete_profile_order();
         if errors.is_empty() {
             errors.extend(checks::run(&mut settings, &paths.config_file));
+            errors.extend(http_checks::errors(&settings, &paths.config_file));
             errors.extend(profile_checks::errors(&settings, &paths.config_file));
             errors.extend(roles::errors(&settings, &paths.config_file));
         }

@@ -1,11 +1,141 @@
 //! What an operator does: needs the permission `admin_operations`.
+//!
+//! | | like |
+//! |---|---|
+//! | `POST /admin/sessions/ID/kill` | `snowgate kill ID`; with `{"request": 17}`, or `ID:17` as the id, `snowgate kill ID:17` |
+//! | `POST /admin/reload` | `snowgate restart`, where the configuration has changed; the certificate at once |
+//! | `POST /admin/drain` | `snowgate stop` |
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Extension, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
+use super::caller::Caller;
+use super::error::HttpError;
 use super::front::Front;
+use super::health::permit;
+use super::json::Json;
+use super::server::check_files;
+use crate::config::{Config, Permission, ProcessEnvironment};
+use crate::shared::{KillView, NothingKilled, kill};
 
 pub(super) fn routes() -> Router<Arc<Front>> {
     Router::new()
+        .route("/admin/sessions/{id}/kill", post(kill_session))
+        .route("/admin/reload", post(reload))
+        .route("/admin/drain", post(drain))
+        .route_layer(middleware::from_fn(operators_only))
+}
+
+async fn operators_only(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
+    match permit(&caller, Permission::AdminOperations) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Which of a session's calls to stop.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KillArguments {
+    /// The number of the one call; `None`: all.
+    request: Option<u64>,
+}
+
+async fn kill_session(
+    State(front): State<Arc<Front>>,
+    Extension(caller): Extension<Caller>,
+    Path(target): Path<String>,
+    body: Bytes,
+) -> Result<Json<KillView>, HttpError> {
+    let usage = |what: String| {
+        HttpError::new(StatusCode::BAD_REQUEST, "arguments_invalid", what)
+            .or_do("send no body, or {\"request\": NUMBER} with the number of one call")
+    };
+    let arguments = match body.iter().all(u8::is_ascii_whitespace) {
+        true => KillArguments::default(),
+        false => {
+            serde_json::from_slice(&body).map_err(|error| usage(format!("the body is wrong: {error}")))?
+        }
+    };
+    let (session, request) = match target.rsplit_once(':') {
+        None => (target.as_str(), arguments.request),
+        Some((session, number)) => {
+            let number = number.parse().map_err(|_| usage(format!("{number:?} is no number of a call")))?;
+            (session, Some(number))
+        }
+    };
+    note(&caller, "kill");
+    kill(&front.mcp.shared, session, request).map(Json).map_err(|error| {
+        let (status, code) = match &error {
+            NothingKilled::TooShort => (StatusCode::BAD_REQUEST, "arguments_invalid"),
+            NothingKilled::Ambiguous(_) => (StatusCode::CONFLICT, "session_ambiguous"),
+            NothingKilled::NoSession(_) => (StatusCode::NOT_FOUND, "no_such_session"),
+            NothingKilled::NoCall { .. } => (StatusCode::NOT_FOUND, "no_such_call"),
+        };
+        HttpError::new(status, code, error.to_string())
+    })
+}
+
+/// Uses what is on disk now: the certificate at once, a configuration that has changed by a restart.
+async fn reload(
+    State(front): State<Arc<Front>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<(StatusCode, Json<Value>), HttpError> {
+    note(&caller, "reload");
+    let shared = Arc::clone(&front.mcp.shared);
+    let read = spawn_blocking(move || {
+        let config = Config::load(&shared.paths, &ProcessEnvironment)
+            .map_err(|errors| refused("config_invalid", errors.to_string()))?;
+        if let Some(Err(error)) = config.http.as_ref().map(check_files) {
+            let cause =
+                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            return Err(refused("certificate_invalid", format!("{error}{cause}")).or_do(error.next_step()));
+        }
+        Ok(config.origins != shared.config.origins)
+    });
+    let has_changed = read.await.map_err(|_| {
+        HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the configuration cannot be read")
+    })??;
+    front.reload.notify_one();
+    if has_changed {
+        tracing::info!("restarting: the configuration has changed");
+        front.mcp.shared.shutdown.restart();
+    }
+    let status = if has_changed { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok((status, Json(json!({ "restarts": has_changed }))))
+}
+
+fn refused(code: &'static str, why: String) -> HttpError {
+    HttpError::new(StatusCode::CONFLICT, code, why)
+        .or_do("nothing was changed; correct it (`snowgate config check`) and try again")
+}
+
+/// Finishes what runs, and shuts down.
+async fn drain(
+    State(front): State<Arc<Front>>,
+    Extension(caller): Extension<Caller>,
+) -> (StatusCode, Json<Value>) {
+    note(&caller, "drain");
+    let shared = &front.mcp.shared;
+    shared.shutdown.stop();
+    let restarted_by = shared.service.as_ref().map(|service| service.manager.clone());
+    let answer =
+        json!({ "status": "draining", "sessions": shared.sessions.len(), "restarted_by": restarted_by });
+    (StatusCode::ACCEPTED, Json(answer))
+}
+
+/// Who did it is in the log.
+fn note(caller: &Caller, operation: &str) {
+    let key = caller.key.as_ref().map(|key| key.name.as_str());
+    tracing::warn!(operation, key, address = ?caller.address, "an operator's request over HTTP");
 }

@@ -14,13 +14,12 @@ use snowgate_link::{BUILD, credit::Window, hello::PROTO};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::breaker::{BreakerAction, BreakersView, breakers, set};
-use super::kill::{KillView, kill};
 use super::log_in::{LogInView, Passcode, log_in};
 use crate::config::{Config, ProcessEnvironment};
 use crate::limits::QuotaView;
 use crate::observe::{StatusView, snapshot};
 use crate::session::SessionView;
-use crate::shared::Shared;
+use crate::shared::{KillView, Shared, kill};
 
 /// How long a gateway may take to answer, and the pause between two attempts to ask one that hangs up.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -169,7 +168,7 @@ async fn answer(shared: &Shared, command: &Command) -> Reply {
         },
         Command::Kill { session, request } => match kill(shared, session, *request) {
             Ok(killed) => Reply::Killed(killed),
-            Err(why) => Reply::Refused(why),
+            Err(why) => Reply::Refused(why.to_string()),
         },
         Command::Sessions => Reply::Sessions(shared.session_views()),
         Command::Quota => Reply::Quota(Box::new(shared.quota())),

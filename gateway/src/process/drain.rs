@@ -20,12 +20,18 @@ use crate::shared::Shared;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Ends `connections`, the statements that run, and the backends' connections.
-pub(super) async fn drain(shared: &Shared, connections: &TaskTracker) {
+pub(super) async fn drain(shared: &Shared, connections: &[&TaskTracker]) {
     shared.shutdown.drain.cancel();
-    connections.close();
     let bound = shared.config.gateway.drain_timeout + GOODBYE_TIMEOUT;
-    if tokio::time::timeout(bound, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "some connections did not end in time");
+    let all_end = async {
+        for connections in connections {
+            connections.close();
+            connections.wait().await;
+        }
+    };
+    if tokio::time::timeout(bound, all_end).await.is_err() {
+        let connections: usize = connections.iter().map(|connections| connections.len()).sum();
+        tracing::warn!(connections, "some connections did not end in time");
     }
     match shared.writes.wait_for_all(GOODBYE_TIMEOUT).await {
         0 => {}
@@ -69,7 +75,7 @@ mod tests {
             assert!(!fake.events().contains(&Event::Closed));
         });
         let begun = Instant::now();
-        drain(&gateway.shared, &connections).await;
+        drain(&gateway.shared, &[&connections]).await;
         assert_eq!(begun.elapsed(), Duration::from_secs(1));
         assert_eq!(gateway.fake.events(), [Event::Closed]);
     }
@@ -79,7 +85,7 @@ mod tests {
         let (gateway, connections) = (gateway().await, TaskTracker::new());
         connections.spawn(std::future::pending::<()>());
         let begun = Instant::now();
-        drain(&gateway.shared, &connections).await;
+        drain(&gateway.shared, &[&connections]).await;
         assert_eq!(begun.elapsed(), DRAIN_TIMEOUT + GOODBYE_TIMEOUT);
     }
 
@@ -93,6 +99,7 @@ mod tests {
             writes.remove(&key());
         };
         let begun = Instant::now();
+        let connections = [&connections];
         tokio::join!(drain(&gateway.shared, &connections), ending);
         assert_eq!(begun.elapsed(), Duration::from_secs(1));
         writes.insert(key());

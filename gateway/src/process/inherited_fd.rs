@@ -1,21 +1,21 @@
-//! The one descriptor that a gateway passes on: the lock, to the program that takes its place by `exec`. So
-//! no other gateway begins in between, and the process, its environment and its arguments stay those that
-//! they were.
+//! The descriptors that a gateway passes on to the program that takes its place by `exec`: the lock, so that no other gateway
+//! begins in between, and the socket of the HTTP front, so that no connection is refused. The process, its environment and
+//! its arguments stay those that they were.
 #![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, RawFd};
 
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 
-/// Lets `file` stay open over an `exec`; returns its number.
+/// Lets `file` (or a socket) stay open over an `exec`; returns its number.
 ///
 /// # Errors
 /// The system's.
-pub(super) fn keep_open(file: &File) -> io::Result<RawFd> {
+pub(super) fn keep_open(file: &impl AsFd) -> io::Result<RawFd> {
     fcntl_setfd(file, fcntl_getfd(file)?.difference(FdFlags::CLOEXEC))?;
-    Ok(file.as_raw_fd())
+    Ok(file.as_fd().as_raw_fd())
 }
 
 /// Takes over the descriptor `number` that the program before this one has kept open for it. Call once,

@@ -1,5 +1,6 @@
 //! Serving: connections are accepted until there is a reason to shut down.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::drain::drain;
 use super::listener::{GatewayLock, Listener};
 use super::watchers;
 use crate::config::log_targets::SPANS;
-use crate::http::{HttpListener, serve_http};
+use crate::http::HttpServer;
 use crate::link::{Hellos, serve_connection};
 use crate::mcp::Mcp;
 use crate::os::is_out_of_descriptors;
@@ -18,12 +19,17 @@ use crate::os::is_out_of_descriptors;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves connections until the gateway is to shut down; then lets what runs finish, within the drain
-/// time-out. Returns the lock: until it is dropped, no other gateway begins.
-pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener, http: Option<HttpListener>) -> GatewayLock {
-    let (shared, connections) = (&mcp.shared, TaskTracker::new());
+/// time-out. Returns the lock: until it is dropped, no other gateway begins; and the HTTP socket for a gateway that takes this
+/// one's place.
+pub(super) async fn serve(
+    mcp: &Arc<Mcp>,
+    listener: Listener,
+    http: Option<HttpServer>,
+) -> (GatewayLock, Option<OwnedFd>) {
+    let (shared, connections, http_connections) = (&mcp.shared, TaskTracker::new(), TaskTracker::new());
     tokio::select! {
         () = accept(mcp, &listener, &connections) => {}
-        () = accept_http(mcp, http.as_ref(), &connections) => {}
+        () = serve_http(mcp, http.as_ref(), &http_connections) => {}
         () = shared.multiplexer.look_after() => {}
         () = watchers::close_client_sets(shared) => {}
         () = watchers::keep_sessions(shared) => {}
@@ -35,14 +41,15 @@ pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener, http: Option<HttpL
     }
     tracing::info!(sessions = shared.sessions.len(), "shutting down");
     let lock = listener.close();
-    drain(shared, &connections).await;
-    lock
+    let http = http.and_then(|http| http.close(shared.shutdown.is_restart()));
+    drain(shared, &[&connections, &http_connections]).await;
+    (lock, http)
 }
 
-/// Accepts HTTP connections for ever, where that is enabled.
-async fn accept_http(mcp: &Arc<Mcp>, listener: Option<&HttpListener>, connections: &TaskTracker) {
-    match listener {
-        Some(listener) => serve_http(mcp, listener, connections).await,
+/// Serves HTTP for ever, where that is enabled.
+async fn serve_http(mcp: &Arc<Mcp>, http: Option<&HttpServer>, connections: &TaskTracker) {
+    match http {
+        Some(http) => http.serve(mcp, connections).await,
         None => std::future::pending().await,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The socket comes last: every client that can connect is served.
 
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::backends::registry;
+use super::inherited_fd;
 use super::listener::{BindError, GatewayLock, Listener};
 use super::serve::serve;
 use super::signals::StopSignals;
@@ -20,12 +21,12 @@ use super::takeover;
 use crate::backend::sqlite::install_budgets;
 use crate::config::log_targets::SPANS;
 use crate::config::{Config, Paths, ProcessEnvironment};
-use crate::http::HttpListener;
+use crate::http::HttpServer;
 use crate::mcp::Mcp;
 use crate::multiplexer::{Force, Multiplexer};
 use crate::observe;
 use crate::os::{descriptor_limit, open_descriptors, raise_descriptor_limit};
-use crate::shared::{Budget, ProcessFacts, Service, Shared, TooFewDescriptors};
+use crate::shared::{Budget, ProcessFacts, Service, Shared, TooFewDescriptors, http_share};
 use crate::state::StateStore;
 
 /// Threads for short waits for files, and for what would hold up the runtime's one thread.
@@ -41,6 +42,10 @@ pub struct Options {
     pub system_config: Option<PathBuf>,
     /// The lock, from the gateway that ran as this process before.
     pub lock_fd: Option<RawFd>,
+    /// The socket of the HTTP front, from the same.
+    pub http_fd: Option<RawFd>,
+    /// Whether a shim has started this gateway and waits for it.
+    pub is_for_shim: bool,
     /// Where another gateway runs, take its place. What a service manager starts always does.
     pub replaces: bool,
 }
@@ -51,8 +56,8 @@ pub enum Outcome {
     AlreadyRunning,
     /// It has shut down.
     Stopped,
-    /// The program in this file is to take its place, and the lock.
-    Restarting(PathBuf, GatewayLock),
+    /// The program in this file is to take its place, the lock, and the socket of the HTTP front.
+    Restarting(PathBuf, GatewayLock, Option<OwnedFd>),
 }
 
 /// Hears how the start goes.
@@ -134,6 +139,18 @@ pub fn start(
 /// Lowers what is configured to what the system lets this process have.
 fn fit(config: &mut Config, open_before: u64) -> Result<Budget, TooFewDescriptors> {
     let (sessions_max, connections_max) = (config.gateway.sessions_max, config.pool.connections_max);
+    // Connections of the HTTP front have a share of their own: however many come, shims never lack one for it.
+    let wanted = config.http.as_ref().map_or(0, |http| http.connections_max);
+    let http_max = http_share(descriptor_limit(), open_before, wanted);
+    if let Some(http) = config.http.as_mut().filter(|_| http_max < wanted) {
+        tracing::warn!(
+            wanted,
+            http_max,
+            "fewer HTTP connections than configured fit into the limit of open files"
+        );
+        http.connections_max = http_max;
+    }
+    let open_before = open_before + http_max as u64;
     // Each connection that sessions can get has a pool of its own, which may grow to its bound.
     let pools = config.pools();
     let budget = Budget::of(descriptor_limit(), open_before, sessions_max, connections_max * pools)?;
@@ -155,6 +172,7 @@ struct Start {
 }
 
 async fn run(start: Start, stop: CancellationToken, events: &mut dyn Events) -> Result<Outcome> {
+    let options = start.options.clone();
     let opened = tokio::select! {
         biased;
         () = stop.cancelled() => {
@@ -172,27 +190,36 @@ async fn run(start: Start, stop: CancellationToken, events: &mut dyn Events) -> 
         stop.cancelled().await;
         stopping.shutdown.stop();
     });
-    let http = match &shared.config.http {
-        Some(config) => Some(HttpListener::bind(config).await.context("cannot listen for HTTP")?),
-        None => None,
-    };
-    if let (Some(listener), Some(config)) = (&http, &shared.config.http) {
-        let address = listener.address().context("cannot listen for HTTP")?.to_string();
-        tracing::info!(address, "listening for HTTP");
-        shared.http.set(|view| {
-            view.address = address;
-            view.auth = config.auth.name().to_owned();
-        });
-    }
+    let http = open_http(&shared, &options).await?;
     tracing::info!(socket = %shared.endpoint.socket.display(), "ready");
     events.ready(&shared.endpoint.socket);
-    let lock = serve(&Mcp::new(Arc::clone(&shared)), listener, http).await;
+    let (lock, http) = serve(&Mcp::new(Arc::clone(&shared)), listener, http).await;
     tracing::info!("stopped");
     Ok(if shared.shutdown.is_restart() {
-        Outcome::Restarting(shared.program.clone(), lock)
+        Outcome::Restarting(shared.program.clone(), lock, http)
     } else {
         Outcome::Stopped
     })
+}
+
+/// Opens the HTTP front, if it is enabled. Where that fails, a gateway that shims wait for, now or once it is ready, serves them
+/// all the same, and goes on trying: no port and no certificate keeps them out. One that was started by hand ends.
+async fn open_http(shared: &Arc<Shared>, options: &Options) -> Result<Option<HttpServer>> {
+    // Taken over in any case: nothing is to hold the socket open that does not serve it.
+    let inherited =
+        options.http_fd.and_then(|number| inherited_fd::take_over(number).ok()).map(OwnedFd::from);
+    let Some(config) = &shared.config.http else { return Ok(None) };
+    let server = HttpServer::new(config.clone(), shared);
+    match server.open(shared, inherited).await {
+        Ok(()) => {}
+        Err(error) if options.is_for_shim || options.lock_fd.is_some() || shared.service.is_some() => {
+            let next_step = error.next_step();
+            let error = format!("{:#}", anyhow::Error::new(error));
+            tracing::error!(error, next_step, "there is no HTTP front; trying again and again");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Some(server))
 }
 
 /// Takes the lock, then opens everything, the socket last; `None` where another gateway has the lock.

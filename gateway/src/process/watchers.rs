@@ -66,7 +66,9 @@ pub(super) async fn keep_sessions(shared: &Shared) {
 
 /// Returns once there was no session for as long as the config allows.
 pub(super) async fn watch_idleness(shared: &Shared) {
-    let Some(idle_exit) = shared.config.gateway.idle_exit else { return std::future::pending().await };
+    // The HTTP front has clients that nothing would start a gateway for.
+    let idle_exit = shared.config.gateway.idle_exit.filter(|_| shared.config.http.is_none());
+    let Some(idle_exit) = idle_exit else { return std::future::pending().await };
     let mut idle_since = Instant::now();
     let mut interval = tokio::time::interval(idle_exit / 16);
     while idle_since.elapsed() < idle_exit {

@@ -95,6 +95,13 @@ impl Budget {
     }
 }
 
+/// How many of `wanted` connections of the HTTP front fit into `limit`, beside the descriptors that are `open` already: a
+/// quarter of the rest at most, so that shims always have theirs.
+pub fn http_share(limit: Option<u64>, open: u64, wanted: usize) -> usize {
+    let share = |limit: u64| to_usize(limit.saturating_sub(open + OWN + RESERVE as u64) / 4);
+    limit.map_or(wanted, |limit| wanted.min(share(limit).max(1)))
+}
+
 fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
@@ -177,6 +184,15 @@ mod tests {
         }
         let problem = budget(64).unwrap().problem.unwrap();
         assert!(problem.contains("64 files") && problem.contains("RLIMIT_NOFILE"), "{problem}");
+    }
+
+    #[test]
+    fn http_connections_have_a_share_that_leaves_shims_theirs() {
+        assert_eq!(http_share(None, 3, 1_000), 1_000);
+        assert_eq!(http_share(Some(1 << 20), 3, 1_000), 1_000);
+        assert_eq!(http_share(Some(256), 3, 1_000), (256 - 3 - 28) / 4);
+        assert_eq!(http_share(Some(20), 3, 1_000), 1);
+        assert_eq!(http_share(Some(256), 3, 0), 0, "there is no front");
     }
 
     #[test]
