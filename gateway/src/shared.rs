@@ -34,9 +34,9 @@ use snowgate_link::os;
 use uuid::Uuid;
 
 use crate::backend::{BackendError, Context};
-use crate::config::{Config, Paths};
-use crate::keys::ApiKeys;
-use crate::limits::{ClientQuotaView, LimitView, Limits, QuotaView};
+use crate::config::{ClientLimits, Config, Paths, RoleConfig};
+use crate::keys::{ApiKeys, KeyIdentity};
+use crate::limits::{ClientKey, ClientQuotaView, LimitView, Limits, Party, QuotaView};
 use crate::multiplexer::{Multiplexer, Pool};
 use crate::session::{
     ClientSet, Keeper, Profile, Profiles, ResultMemory, Session, SessionTable, SessionView,
@@ -73,6 +73,8 @@ pub struct Shared {
     pub default_pool: Arc<Pool>,
     /// The API keys of the HTTP front.
     pub keys: ApiKeys,
+    /// What an API key with a role may use over time, by the role's name.
+    role_limits: BTreeMap<String, Arc<ClientLimits>>,
     /// What clients may use over time, and have used.
     pub limits: Arc<Limits>,
     /// The open sessions.
@@ -132,6 +134,7 @@ impl Shared {
             client_sets: ClientSets::default(),
             keeper: Keeper::new(Arc::clone(&state), Arc::clone(&sessions), config.session.ttl),
             keys: ApiKeys::in_folder(&paths.state_dir, config.roles.clone()),
+            role_limits: role_limits(&config),
             limits: Limits::new(config.limits.usage.all),
             sessions,
             config,
@@ -198,6 +201,10 @@ impl Shared {
             let mut view = SessionView::of(session);
             if session.profile.is_fixed() {
                 view.limits = self.limits.client_view(&session.principal().into(), &session.profile.limits);
+                let of_key = session.api_key.as_deref().and_then(|key| self.key_party(key));
+                view.limits.extend(
+                    of_key.into_iter().flat_map(|key| self.limits.client_view(&key.key, &key.limits)),
+                );
             }
             if let Some(pool) = pools.get(&session.profile.connection) {
                 view.context = pool.backend().completed(&view.context);
@@ -237,6 +244,12 @@ impl Shared {
         quota
     }
 
+    /// Whom the calls of a session with the API key `key` count for besides its client, if its role has limits.
+    pub fn key_party(&self, key: &KeyIdentity) -> Option<Party> {
+        let limits = Arc::clone(self.role_limits.get(key.role.as_deref()?)?);
+        Some(Party { key: ClientKey::of_api_key(&key.name), limits })
+    }
+
     /// Ends the sessions whose API key was revoked, has expired, or is another one now: what they run is stopped.
     pub fn end_sessions_of_keys(&self) {
         for session in self.sessions.all() {
@@ -253,8 +266,13 @@ impl Shared {
     /// Writes down what clients have used of their limits, after reading what earlier gateways wrote. What fails is
     /// tried again the next time.
     pub async fn keep_limits(&self) {
-        let limits_of =
-            |profile: &str| Some(Arc::clone(&self.profiles.find(&self.config, profile).ok()?.limits));
+        let limits_of = |key: &ClientKey| {
+            if key.is_api_key() {
+                // Those of its role count from its next call on; what it has used counts whatever they are.
+                return Some(Arc::default());
+            }
+            Some(Arc::clone(&self.profiles.find(&self.config, &key.profile).ok()?.limits))
+        };
         let kept = match self.limits.restore(&self.state, limits_of).await {
             Ok(()) => self.limits.keep(&self.state).await,
             Err(error) => Err(error),
@@ -271,4 +289,11 @@ impl Shared {
     pub async fn resolve(&self, profile: &Profile, wanted: &Context) -> Result<Context, BackendError> {
         self.pool(profile).await?.backend().resolve(wanted).await
     }
+}
+
+fn role_limits(config: &Config) -> BTreeMap<String, Arc<ClientLimits>> {
+    let of_key = |(name, role): (&String, &RoleConfig)| {
+        (name.clone(), Arc::new(ClientLimits::of_role(name, &role.limits)))
+    };
+    config.roles.iter().map(of_key).collect()
 }

@@ -75,7 +75,9 @@ fn text(quota: &QuotaView) -> String {
     rows.extend(quota.global.iter().map(|limit| row("(all)", limit)));
     for client in &quota.clients {
         let ClientQuotaView { client: name, profile, .. } = client;
-        let name = if profile == crate::config::PROFILE_DEFAULT {
+        let name = if profile.is_empty() {
+            format!("API key {}", name.trim_start_matches('@'))
+        } else if profile == crate::config::PROFILE_DEFAULT {
             name.clone()
         } else {
             format!("{name} ({profile})")

@@ -28,6 +28,16 @@ pub struct ClientKey {
 }
 
 impl ClientKey {
+    /// That of an API key with all its clients: no profile has no name.
+    pub fn of_api_key(name: &str) -> Self {
+        Self { client: format!("@{name}").into(), profile: "".into() }
+    }
+
+    /// Whether it is that of an API key.
+    pub fn is_api_key(&self) -> bool {
+        self.profile.is_empty() && !self.client.is_empty()
+    }
+
     /// How the account of all clients is called in the state file: no client has no name.
     fn of_all() -> Self {
         Self { client: "".into(), profile: "".into() }
@@ -36,11 +46,20 @@ impl ClientKey {
 
 impl fmt::Display for ClientKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if &*self.profile == crate::config::PROFILE_DEFAULT {
+        if &*self.profile == crate::config::PROFILE_DEFAULT || self.is_api_key() {
             return formatter.write_str(&self.client);
         }
         write!(formatter, "{} ({})", self.client, self.profile)
     }
+}
+
+/// Whom a call counts for, with the limits of that: a client, and the API key that it came with.
+#[derive(Clone, Debug)]
+pub struct Party {
+    /// Who.
+    pub key: ClientKey,
+    /// What may be used.
+    pub limits: Arc<ClientLimits>,
 }
 
 /// One client's account.
@@ -69,67 +88,78 @@ impl Ledger {
         Self { all_limits, all: Account::default(), is_all_dirty: false, clients: HashMap::new() }
     }
 
-    /// Whether clients with these limits are counted at all.
-    pub(super) fn counts(&self, limits: &ClientLimits) -> bool {
-        !(self.all_limits.are_none() && limits.values.are_none())
+    /// Whether calls are counted where these limits hold.
+    pub(super) fn counts<'a>(&self, mut limits: impl Iterator<Item = &'a ClientLimits>) -> bool {
+        !self.all_limits.are_none() || limits.any(|limits| !limits.values.are_none())
     }
 
-    /// Lets a call in, and counts it.
+    /// Lets a call in, and counts it, for all of `parties`.
     ///
     /// # Errors
     /// A limit is reached; nothing is counted.
     pub(super) fn enter(
         &mut self,
         now_ms: u64,
-        key: &ClientKey,
-        limits: &Arc<ClientLimits>,
+        parties: &[Party],
         kind: CallKind,
     ) -> Result<(), Box<Refusal>> {
         let all_limits = self.all_limits;
-        let client = self.client(now_ms, key, limits);
-        let own = client.account.exceeded(now_ms, &limits.values, kind);
         let of_all = self.all.exceeded(now_ms, &all_limits, kind);
+        let mut reached: Vec<_> =
+            of_all.into_iter().filter_map(|reached| Some((Whose::All, parties.first()?, reached))).collect();
+        for party in parties {
+            let client = self.client(now_ms, &party.key, &party.limits);
+            let own = client.account.exceeded(now_ms, &party.limits.values, kind);
+            reached.extend(own.map(|reached| (Whose::Client, party, reached)));
+        }
         let is_replayed = kind == CallKind::Replayed;
         // To try again before the last of them lets it in would be of no use.
-        let reached = [(Whose::All, of_all), (Whose::Client, own)];
-        let reached = reached.into_iter().filter_map(|(whose, reached)| Some((whose, reached?)));
-        let last = reached.max_by_key(|(_, reached)| reached.retry_ms).filter(|_| !is_replayed);
-        let client = self.client(now_ms, key, limits);
-        if let Some((whose, reached)) = last {
-            client.account.refused += 1;
-            return Err(Box::new(refusal(key, limits, &all_limits, whose, reached)));
+        let last = reached.into_iter().max_by_key(|(.., reached)| reached.retry_ms).filter(|_| !is_replayed);
+        if let Some((whose, party, reached)) = last {
+            self.client(now_ms, &party.key, &party.limits).account.refused += 1;
+            return Err(Box::new(refusal(&party.key, &party.limits, &all_limits, whose, reached)));
         }
-        client.account.enter(now_ms, &limits.values, kind);
+        for Party { key, limits } in parties {
+            self.client(now_ms, key, limits).account.enter(now_ms, &limits.values, kind);
+        }
         self.all.enter(now_ms, &all_limits, kind);
         self.is_all_dirty = true;
         Ok(())
     }
 
     /// A call that was let in has ended.
-    pub(super) fn leave(&mut self, key: &ClientKey) {
-        if let Some(client) = self.clients.get_mut(key) {
-            client.account.running = client.account.running.saturating_sub(1);
+    pub(super) fn leave(&mut self, parties: &[Party]) {
+        for party in parties {
+            if let Some(client) = self.clients.get_mut(&party.key) {
+                client.account.running = client.account.running.saturating_sub(1);
+            }
         }
         self.all.running = self.all.running.saturating_sub(1);
     }
 
     /// Counts what a call has used. It was let in, so nothing is refused: the next call is.
-    pub(super) fn charge(&mut self, now_ms: u64, key: &ClientKey, limits: &Arc<ClientLimits>, used: Used) {
+    pub(super) fn charge(&mut self, now_ms: u64, parties: &[Party], used: Used) {
         let all_limits = self.all_limits;
-        self.client(now_ms, key, limits).account.charge(now_ms, &limits.values, used);
+        for Party { key, limits } in parties {
+            self.client(now_ms, key, limits).account.charge(now_ms, &limits.values, used);
+        }
         self.all.charge(now_ms, &all_limits, used);
         self.is_all_dirty = true;
     }
 
     /// The limits that are nearly used up and of which the client was not told within their windows; from here on, it
     /// was.
-    pub(super) fn take_nearly_used(
-        &mut self,
-        now_ms: u64,
-        key: &ClientKey,
-        limits: &Arc<ClientLimits>,
-    ) -> Vec<NearlyUsed> {
-        let of_all = self.all.nearly_used(now_ms, &self.all_limits);
+    pub(super) fn take_nearly_used(&mut self, now_ms: u64, parties: &[Party]) -> Vec<NearlyUsed> {
+        let mut of_all = self.all.nearly_used(now_ms, &self.all_limits);
+        let told = parties.iter().flat_map(|party| {
+            // The first is the client itself: it is told what all have used.
+            self.nearly_used_of(now_ms, party, std::mem::take(&mut of_all))
+        });
+        told.collect()
+    }
+
+    fn nearly_used_of(&mut self, now_ms: u64, party: &Party, of_all: Vec<Standing>) -> Vec<NearlyUsed> {
+        let Party { key, limits } = party;
         let account = &mut self.client(now_ms, key, limits).account;
         let own = account.nearly_used(now_ms, &limits.values);
         let both = own.into_iter().map(|standing| (Whose::Client, standing));
@@ -155,7 +185,10 @@ impl Ledger {
         }
         let is_meant = |key: &ClientKey| {
             let plain = |name: &str| key.client.strip_prefix(name).is_some_and(|rest| rest.starts_with('#'));
-            client.is_none_or(|name| *key.client == *name || key.to_string() == name || plain(name))
+            let of_api_key = |name: &str| key.is_api_key() && key.client.strip_prefix('@') == Some(name);
+            client.is_none_or(|name| {
+                *key.client == *name || key.to_string() == name || plain(name) || of_api_key(name)
+            })
         };
         let meant = self.clients.iter_mut().filter(|(key, _)| is_meant(key));
         meant
@@ -170,7 +203,7 @@ impl Ledger {
     pub(super) fn restore(
         &mut self,
         records: Vec<UsageRecord>,
-        limits_of: impl Fn(&str) -> Option<Arc<ClientLimits>>,
+        limits_of: impl Fn(&ClientKey) -> Option<Arc<ClientLimits>>,
     ) {
         for record in records {
             let key = ClientKey { client: record.client.into(), profile: record.profile.into() };
@@ -178,7 +211,7 @@ impl Ledger {
                 self.all.absorb(Account::restored(&record.usage, &self.all_limits));
                 continue;
             }
-            let Some(limits) = limits_of(&key.profile) else { continue };
+            let Some(limits) = limits_of(&key) else { continue };
             let account = Account::restored(&record.usage, &limits.values);
             let used_ms = u64::try_from(record.used_ms).unwrap_or_default();
             match self.clients.entry(key) {

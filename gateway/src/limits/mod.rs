@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use account::{CallKind, Used};
-pub use ledger::ClientKey;
 use ledger::Ledger;
+pub use ledger::{ClientKey, Party};
 pub use notice::{NearlyUsed, Refusal, Whose};
 pub use view::{ClientQuotaView, LimitView, QuotaView};
 
@@ -44,8 +44,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Admission {
     limits: Arc<Limits>,
-    client: Arc<ClientLimits>,
-    key: ClientKey,
+    parties: Vec<Party>,
 }
 
 impl Limits {
@@ -58,7 +57,8 @@ impl Limits {
         })
     }
 
-    /// Lets in a call of the client `key`, whose limits are `client`; `None`: there are no limits for it.
+    /// Lets in a call of the client `key`, whose limits are `client`, and that came with the API key `of_key`; `None`: there
+    /// are no limits for it.
     ///
     /// # Errors
     /// A limit is reached; nothing is counted.
@@ -66,15 +66,18 @@ impl Limits {
         self: &Arc<Self>,
         key: impl FnOnce() -> ClientKey,
         client: &Arc<ClientLimits>,
+        of_key: Option<Party>,
         kind: CallKind,
     ) -> Result<Option<Admission>, Box<Refusal>> {
         let mut ledger = self.ledger();
-        if !ledger.counts(client) {
+        let key_limits = of_key.as_ref().map(|party| &*party.limits);
+        if !ledger.counts([&**client].into_iter().chain(key_limits)) {
             return Ok(None);
         }
-        let key = key();
-        ledger.enter(now_ms(), &key, client, kind)?;
-        Ok(Some(Admission { limits: Arc::clone(self), client: Arc::clone(client), key }))
+        let client = Party { key: key(), limits: Arc::clone(client) };
+        let parties: Vec<Party> = [client].into_iter().chain(of_key).collect();
+        ledger.enter(now_ms(), &parties, kind)?;
+        Ok(Some(Admission { limits: Arc::clone(self), parties }))
     }
 
     /// Forgets what was used by clients of this name, or by all. Returns how many there were.
@@ -108,7 +111,7 @@ impl Limits {
     pub async fn restore(
         &self,
         state: &StateStore,
-        limits_of: impl Fn(&str) -> Option<Arc<ClientLimits>>,
+        limits_of: impl Fn(&ClientKey) -> Option<Arc<ClientLimits>>,
     ) -> Result<(), StateError> {
         if self.is_restored.load(Ordering::Acquire) {
             return Ok(());
@@ -143,18 +146,18 @@ const KEEP_STEP: usize = 128;
 impl Admission {
     /// Counts what the call has used.
     pub fn charge(&self, used: Used) {
-        self.limits.ledger().charge(now_ms(), &self.key, &self.client, used);
+        self.limits.ledger().charge(now_ms(), &self.parties, used);
     }
 
     /// The limits that are nearly used up, and of which the client was not told yet.
     pub fn take_nearly_used(&self) -> Vec<NearlyUsed> {
-        self.limits.ledger().take_nearly_used(now_ms(), &self.key, &self.client)
+        self.limits.ledger().take_nearly_used(now_ms(), &self.parties)
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.limits.ledger().leave(&self.key);
+        self.limits.ledger().leave(&self.parties);
     }
 }
 

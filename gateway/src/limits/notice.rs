@@ -110,6 +110,9 @@ impl NearlyUsed {
 
 fn whose(whose: Whose, client: &ClientKey) -> String {
     match whose {
+        Whose::Client if client.is_api_key() => {
+            format!("the API key `{}`", client.client.trim_start_matches('@'))
+        }
         Whose::Client => format!("the client `{client}`"),
         Whose::All => "all clients together".to_owned(),
     }

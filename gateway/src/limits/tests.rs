@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{CallKind, Used};
-use super::ledger::{CLIENTS_MAX, ClientKey, Ledger};
+use super::ledger::{CLIENTS_MAX, ClientKey, Ledger, Party};
 use super::notice::Refusal;
 use crate::config::{ClientLimits, Limit, LimitValues, ProfileLimits, UsageLimits};
 
@@ -40,13 +40,17 @@ impl Setup {
     }
 
     fn enter(&mut self, now: u64, client: &str, kind: CallKind) -> Result<(), Box<Refusal>> {
-        self.ledger.enter(now, &key(client), &self.limits, kind)
+        self.ledger.enter(now, &[self.party(client)], kind)
+    }
+
+    fn party(&self, client: &str) -> Party {
+        Party { key: key(client), limits: Arc::clone(&self.limits) }
     }
 
     /// A call that ends at once.
     fn call(&mut self, now: u64, client: &str) -> Result<(), Box<Refusal>> {
         self.enter(now, client, CallKind::Query)?;
-        self.ledger.leave(&key(client));
+        self.ledger.leave(&[self.party(client)]);
         Ok(())
     }
 
@@ -154,7 +158,7 @@ fn calls_that_are_served_hold_their_places_until_they_end() {
         setup.enter(BEGIN, "b", CallKind::Query).unwrap_err().setting(),
         "limits.global_concurrent_max"
     );
-    setup.ledger.leave(&key("a"));
+    setup.ledger.leave(&[setup.party("a")]);
     setup.enter(BEGIN, "a", CallKind::Query).unwrap();
 }
 
@@ -168,8 +172,8 @@ fn what_is_known_only_at_the_end_stops_the_next_call_and_not_its_own() {
     ] {
         let mut setup = Setup::new(&[(limit, max)], &[]);
         setup.enter(BEGIN, "a", CallKind::Query).unwrap();
-        setup.ledger.charge(BEGIN, &key("a"), &setup.limits, used);
-        setup.ledger.leave(&key("a"));
+        setup.ledger.charge(BEGIN, &[setup.party("a")], used);
+        setup.ledger.leave(&[setup.party("a")]);
         let refusal = setup.call(BEGIN, "a").unwrap_err();
         assert!(refusal.message().contains(shown), "{}", refusal.message());
         setup.call(BEGIN, "b").unwrap();
@@ -193,7 +197,7 @@ fn a_client_is_told_once_a_window_that_a_limit_is_nearly_used_up() {
     let mut setup = Setup::new(&[(Limit::RequestsPerHour, 5)], &[(Limit::QueriesPerMinute, 10)]);
     let told = |setup: &mut Setup, now: u64, client: &str| {
         setup.call(now, client).unwrap();
-        let near = setup.ledger.take_nearly_used(now, &key(client), &setup.limits);
+        let near = setup.ledger.take_nearly_used(now, &[setup.party(client)]);
         near.iter().map(|near| near.setting().to_owned()).collect::<Vec<_>>()
     };
     for _ in 0..3 {
@@ -279,8 +283,38 @@ fn the_account_of_a_busy_client_is_small() {
     let used = Used { rows: 123_456, bytes: 12_345_678, backend: Duration::from_secs(100) };
     for now in (BEGIN..BEGIN + DAY).step_by(60_000) {
         setup.enter(now, "a", CallKind::Query).ok();
-        setup.ledger.charge(now, &key("a"), &setup.limits, used);
+        setup.ledger.charge(now, &[setup.party("a")], used);
     }
     let records = setup.ledger.take_changed(BEGIN + DAY);
     assert!(records.iter().all(|record| record.usage.len() < 24 * 1024), "{}", records[1].usage.len());
+}
+
+#[test]
+fn an_api_key_has_limits_of_its_own_over_all_its_clients() {
+    let mut ledger = Ledger::new(LimitValues::default());
+    let of_key = Party {
+        key: ClientKey::of_api_key("bi"),
+        limits: Arc::new(ClientLimits::of_role("guest", &values(&[(Limit::QueriesPerHour, 3)]))),
+    };
+    let client = |name: &str| Party { key: key(name), limits: limits(&[(Limit::QueriesPerHour, 2)]) };
+    let mut call = |name: &str, at| {
+        let parties = [client(name), of_key.clone()];
+        let entered = ledger.enter(at, &parties, CallKind::Query);
+        if entered.is_ok() {
+            ledger.leave(&parties);
+        }
+        entered.map_err(|refusal| (refusal.setting().to_owned(), refusal.message()))
+    };
+    call("a", BEGIN).unwrap();
+    call("a", BEGIN).unwrap();
+    assert_eq!(call("a", BEGIN).unwrap_err().0, "limits.queries_per_hour", "the client's own");
+    call("b", BEGIN).unwrap();
+    let (setting, message) = call("b", BEGIN).unwrap_err();
+    assert_eq!(setting, "roles.guest.queries_per_hour");
+    assert!(message.contains("3 of 3 queries of the API key `bi`"), "{message}");
+    assert!(call("c", BEGIN).is_err() && call("c", BEGIN + 2 * HOUR).is_ok());
+    let kept = ledger.take_changed(BEGIN);
+    let mut next = Ledger::new(LimitValues::default());
+    next.restore(kept, |_| Some(Arc::clone(&of_key.limits)));
+    assert_eq!(next.client_view(BEGIN, &of_key.key, &of_key.limits)[0].used, 3);
 }

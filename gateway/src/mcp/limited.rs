@@ -25,7 +25,8 @@ impl Call<'_> {
             return Err(error.with_next_step(full.next_step()));
         }
         let limits = &self.session.profile.limits;
-        match self.shared.limits.admit(|| self.session.principal().into(), limits, kind) {
+        let of_key = self.session.api_key.as_deref().and_then(|key| self.shared.key_party(key));
+        match self.shared.limits.admit(|| self.session.principal().into(), limits, of_key, kind) {
             Ok(admission) => {
                 if let Some(admission) = admission {
                     // A call is let in once.
