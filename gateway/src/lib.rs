@@ -12,6 +12,7 @@
 //! isolation
 //! shared
 //! session
+//! keys
 //! limits
 //! state
 //! multiplexer
