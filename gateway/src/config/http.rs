@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
+use super::address_range::parse_range;
 use super::keys::{self, Key};
 use super::kind::Value;
 use super::settings::Settings;
@@ -68,6 +71,8 @@ pub struct HttpConfig {
     pub allowed_origins: Vec<String>,
     /// What connections are encrypted with; `None`: they are not.
     pub tls: Option<TlsFiles>,
+    /// The proxies whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
     /// Bytes of a request's body: `http.request_bytes_max`, 1024 to 16777216.
     pub request_bytes_max: usize,
     /// Connections open at once: `http.connections_max`, 1 to 65536.
@@ -93,6 +98,10 @@ impl HttpConfig {
             auth,
             allowed_hosts: texts(settings, &keys::HTTP_ALLOWED_HOSTS),
             allowed_origins: texts(settings, &keys::HTTP_ALLOWED_ORIGINS),
+            trusted_proxies: texts(settings, &keys::HTTP_TRUSTED_PROXIES)
+                .iter()
+                .filter_map(|text| parse_range(text))
+                .collect(),
             // `http_checks` has seen to it that it is both or none.
             tls: certificate.zip(key).map(|(certificate, key)| TlsFiles { certificate, key }),
             request_bytes_max: number(&keys::HTTP_REQUEST_BYTES_MAX),

@@ -168,6 +168,9 @@ keys! {
     /// Who is let in. `keys`: who has an API key (`snowgate keys create`). `none`: whoever can connect; only on a loopback address
     /// or a Unix socket.
     HTTP_AUTH = http.auth: Kind::choice(&["keys", "none"]), default Fallback::Text("keys"), narrows Fixed;
+    /// The proxies whose `X-Forwarded-For` says where a request comes from: for the addresses of API keys, and for those that
+    /// wrong keys came from. From others it is not read.
+    HTTP_TRUSTED_PROXIES = http.trusted_proxies: Kind::Texts(TextList::Ranges), default Fallback::Unset, narrows Fixed;
     /// Bytes of a request's body, at most.
     HTTP_REQUEST_BYTES_MAX = http.request_bytes_max: Kind::integer(1_024, 16_777_216),
         default Fallback::Integer(4_194_304), narrows AtMost;

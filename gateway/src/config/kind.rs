@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
+use super::address_range;
 use super::error::InvalidValue;
 use super::http_names;
 use super::matches::MatchTable;
@@ -64,6 +65,8 @@ pub(super) enum TextList {
     Hosts,
     /// Origins, as in `Origin`.
     Origins,
+    /// Addresses and ranges of them.
+    Ranges,
 }
 
 /// A checked value.
@@ -205,6 +208,9 @@ impl Kind {
             }
             Self::Texts(TextList::Names) => "a list of patterns of names".to_owned(),
             Self::Texts(TextList::Hosts) => "a list of hosts like [\"gateway.example.com\"]".to_owned(),
+            Self::Texts(TextList::Ranges) => {
+                "a list of addresses and ranges like [\"10.0.0.0/8\"]".to_owned()
+            }
             Self::Texts(TextList::Origins) => {
                 "a list of origins like [\"https://app.example.com\"]".to_owned()
             }
@@ -236,6 +242,9 @@ impl Kind {
             (Self::Texts(TextList::Names), RawValue::Texts(names)) => Ok(Value::Texts(names)),
             (Self::Texts(TextList::Hosts), RawValue::Texts(hosts)) => {
                 http_names::check_hosts(hosts).map(Value::Texts)
+            }
+            (Self::Texts(TextList::Ranges), RawValue::Texts(ranges)) => {
+                address_range::check(ranges).map(Value::Texts)
             }
             (Self::Texts(TextList::Origins), RawValue::Texts(origins)) => {
                 http_names::check_origins(origins).map(Value::Texts)

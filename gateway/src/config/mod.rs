@@ -9,6 +9,7 @@
 //! `docs/configuration.md` are all derived from it. Nothing outside [`ProcessEnvironment`] reads the
 //! environment.
 
+mod address_range;
 mod allocator;
 mod backend_kind;
 mod breaker;
@@ -54,6 +55,7 @@ mod tests;
 mod unexpanded;
 mod words;
 
+pub use address_range::{parse_range, ranges_contain};
 pub use allocator::{AllocatorConfig, FairBy, PRIORITY, Strategy};
 pub use breaker::BreakerConfig;
 pub use client_settings::{SettingsDifference, settings_among};

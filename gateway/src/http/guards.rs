@@ -204,6 +204,7 @@ mod tests {
             auth: crate::config::HttpAuth::Keys,
             allowed_hosts: vec!["gw.example.com".to_owned(), "other.example.com:1".to_owned()],
             allowed_origins: vec!["https://app.example.com".to_owned()],
+            trusted_proxies: Vec::new(),
             tls: None,
             request_bytes_max: 1,
             connections_max: 1,

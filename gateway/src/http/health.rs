@@ -50,14 +50,18 @@ async fn health(State(front): State<Arc<Front>>) -> Checks {
 }
 
 /// Whether a query would work: what `/health` says, and the default connection.
-async fn ready(State(front): State<Arc<Front>>) -> Checks {
+async fn ready(
+    State(front): State<Arc<Front>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Checks, HttpError> {
+    permit(&caller, Permission::HealthCheck)?;
     let shared = &front.mcp.shared;
-    Checks(vec![
+    Ok(Checks(vec![
         ("shutdown", shutdown(shared)),
         ("state_file", state_file(shared).await),
         ("breaker", breaker(shared)),
         ("backend", backend(shared).await),
-    ])
+    ]))
 }
 
 fn shutdown(shared: &Shared) -> Option<&'static str> {

@@ -1,6 +1,6 @@
 //! Who a request is from: the key that it comes with, and what becomes of it without a good one.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,17 +11,20 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Frame, SizeHint};
+use ipnet::IpNet;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::caller::{Caller, Peer};
 use super::error::HttpError;
 use super::front::Front;
-use crate::config::HttpAuth;
+use crate::config::{HttpAuth, ranges_contain};
 use crate::keys::{Denial, KEY_BYTES_MAX};
 use crate::shared::Shared;
 
 /// The one path that needs no key.
 const OPEN_PATH: &str = "/health";
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -34,6 +37,8 @@ pub(super) async fn identify(State(front): State<Arc<Front>>, mut request: Reque
     let shared = &front.mcp.shared;
     let peer = request.extensions().get::<Peer>().copied();
     let (connection, address) = peer.map_or((0, None), |peer| (peer.connection, peer.address));
+    let proxies = shared.config.http.as_ref().map_or(&[][..], |http| &http.trusted_proxies);
+    let address = origin(address, request.headers(), proxies);
     if !needs_key(shared) || request.uri().path() == OPEN_PATH {
         request.extensions_mut().insert(Caller { key: None, address, connection });
         return next.run(request).await;
@@ -57,6 +62,32 @@ pub(super) async fn identify(State(front): State<Arc<Front>>, mut request: Reque
 
 fn needs_key(shared: &Shared) -> bool {
     shared.config.http.as_ref().is_none_or(|http| http.auth == HttpAuth::Keys)
+}
+
+/// Where a request comes from that `peer` has sent: the last address in `X-Forwarded-For` that is none of `proxies`, if the
+/// peer is one. What stands before it is the client's own word.
+fn origin(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &[IpNet]) -> Option<IpAddr> {
+    if proxies.is_empty() || !ranges_contain(proxies, peer) {
+        return peer;
+    }
+    let mut origin = peer;
+    let values: Vec<_> =
+        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    for part in values.iter().flat_map(|value| value.split(',')).rev() {
+        // What a proxy that is trusted does not write as an address ends what can be believed.
+        let Some(address) = forwarded(part.trim()) else { break };
+        origin = Some(address);
+        if !ranges_contain(proxies, origin) {
+            break;
+        }
+    }
+    origin
+}
+
+/// `10.0.0.1`, `10.0.0.1:80`, `2001:db8::1`, `[2001:db8::1]:80`
+fn forwarded(text: &str) -> Option<IpAddr> {
+    let address = text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    address.or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
 }
 
 /// The key in the headers; `None`: there is none.
@@ -275,6 +306,30 @@ mod tests {
         assert_eq!(of(&[(API_KEY, "a"), (API_KEY, "b")]), Err("two_keys"));
         assert_eq!(of(&[(header::AUTHORIZATION, "Basic YTpi")]), Ok(None));
         assert_eq!(of(&[(API_KEY, &"x".repeat(KEY_BYTES_MAX + 1))]), Err("bad_key"));
+    }
+
+    #[test]
+    fn a_forwarded_address_counts_from_a_trusted_proxy_alone() {
+        let proxies: Vec<IpNet> = vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.1/32".parse().unwrap()];
+        let of = |peer: &str, values: &[&str]| {
+            let pairs: Vec<_> = values.iter().map(|value| (FORWARDED_FOR, *value)).collect();
+            let peer = (peer != "unix").then(|| peer.parse().unwrap());
+            origin(peer, &headers(&pairs), &proxies)
+                .map_or_else(|| "unix".to_owned(), |address| address.to_string())
+        };
+        assert_eq!(of("127.0.0.1", &["203.0.113.9"]), "203.0.113.9");
+        assert_eq!(of("unix", &["203.0.113.9"]), "203.0.113.9");
+        assert_eq!(of("203.0.113.7", &["10.9.9.9"]), "203.0.113.7", "of others it is not read");
+        assert_eq!(
+            of("127.0.0.1", &["1.1.1.1, 203.0.113.9, 10.0.0.1"]),
+            "203.0.113.9",
+            "a client's own word before"
+        );
+        assert_eq!(of("127.0.0.1", &["1.1.1.1", "203.0.113.9:4711"]), "203.0.113.9");
+        assert_eq!(of("127.0.0.1", &["[2001:db8::1]:80"]), "2001:db8::1");
+        assert_eq!(of("127.0.0.1", &["1.1.1.1, unknown"]), "127.0.0.1");
+        assert_eq!(of("127.0.0.1", &[]), "127.0.0.1");
+        assert_eq!(origin(None, &headers(&[(FORWARDED_FOR, "1.1.1.1")]), &[]), None);
     }
 
     #[test]

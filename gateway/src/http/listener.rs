@@ -229,6 +229,7 @@ mod tests {
             auth: crate::config::HttpAuth::None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             tls: None,
             request_bytes_max: 1_024,
             connections_max: 1,

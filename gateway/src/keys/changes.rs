@@ -3,9 +3,10 @@
 use uuid::Uuid;
 
 use super::file::KeyFileError;
+use super::record::is_name;
 use super::record::{KEYS_MAX, KeyFile, KeyRecord, NAME_BYTES_MAX, RANGES_MAX, SECRETS_MAX, SecretRecord};
-use super::record::{is_name, parse_range};
 use super::secret::{KeyDigest, NoRandomness, generate};
+use crate::config::parse_range;
 
 /// What a new key is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,12 +1,11 @@
 //! The keys as `keys.json` has them. What this build does not know in it is kept as it is.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::secret::KeyDigest;
+use crate::config::parse_range;
 
 /// The layout that this build writes, and the newest that it reads. A build that adds a restriction raises it, so that no
 /// older one lets in what it does not understand.
@@ -163,25 +162,6 @@ pub(super) fn is_name(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed)
 }
 
-/// `10.0.0.0/8`, `2001:db8::/32`, or one address.
-pub(super) fn parse_range(text: &str) -> Option<IpNet> {
-    let text = text.trim();
-    let range = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
-    Some(plain_range(range))
-}
-
-/// A range of IPv4 addresses that is written as one of IPv6 (`::ffff:10.0.0.0/104`), as one of IPv4.
-fn plain_range(range: IpNet) -> IpNet {
-    const MAPPED_BITS: u8 = 96;
-    let IpNet::V6(six) = range else { return range.trunc() };
-    match (six.addr().to_ipv4_mapped(), six.prefix_len().checked_sub(MAPPED_BITS)) {
-        (Some(four), Some(bits)) => {
-            ipnet::Ipv4Net::new(four, bits).map_or(range, |four| IpNet::V4(four.trunc()))
-        }
-        _ => range.trunc(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,17 +199,5 @@ mod tests {
             assert!(why.contains(expected) && !why.contains("secret\""), "{why}");
         }
         assert!(KeyFile::parse(&file("")).unwrap().keys.is_empty());
-    }
-
-    #[test]
-    fn ranges_are_read_as_people_write_them() {
-        let range = |text| parse_range(text).map(|range| range.to_string());
-        assert_eq!(range("10.1.2.3"), Some("10.1.2.3/32".to_owned()));
-        assert_eq!(range(" 10.1.2.3/8 "), Some("10.0.0.0/8".to_owned()));
-        assert_eq!(range("::1"), Some("::1/128".to_owned()));
-        assert_eq!(range("::ffff:10.0.0.0/104"), Some("10.0.0.0/8".to_owned()));
-        for wrong in ["", "10.0.0.0/33", "example.org", "10.0.0", "/8"] {
-            assert_eq!(range(wrong), None, "{wrong}");
-        }
     }
 }

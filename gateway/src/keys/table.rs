@@ -8,12 +8,11 @@ use ipnet::IpNet;
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 use tokio_util::sync::CancellationToken;
 
-use super::address::plain_address;
 use super::identity::KeyIdentity;
 use super::rates::Rate;
 use super::record::{KeyFile, KeyRecord};
 use super::secret::KeyDigest;
-use crate::config::RoleConfig;
+use crate::config::{RoleConfig, ranges_contain};
 
 /// One key.
 #[derive(Clone, Debug)]
@@ -137,13 +136,7 @@ impl Key {
 
     /// Whether it may come from `address`. What comes over a Unix socket has none, and is of this machine.
     pub(super) fn may_come_from(&self, address: Option<IpAddr>) -> bool {
-        if self.ranges.is_empty() {
-            return true;
-        }
-        match address.map(plain_address) {
-            Some(address) => self.ranges.iter().any(|range| range.contains(&address)),
-            None => self.ranges.iter().any(|range| range.addr().is_loopback()),
-        }
+        self.ranges.is_empty() || ranges_contain(&self.ranges, address)
     }
 
     /// Whether the key as a whole, and not only one of its secrets, has expired.

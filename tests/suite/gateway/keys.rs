@@ -350,3 +350,43 @@ fn without_keys_a_key_is_not_asked_for() {
     let status = gateway.home.status().expect("a status");
     assert_eq!(status["keys"], Value::Null);
 }
+
+#[test]
+fn a_revoked_key_ends_its_websocket() {
+    let gateway = gateway("");
+    let key = create(&gateway.home, &["--name", "ci"]);
+    let mut socket = gateway.connect();
+    let headers = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("X-API-Key", key.as_str()),
+    ];
+    socket.send_request("GET", "/mcp", &headers, b"");
+    assert_eq!(socket.head().status, 101);
+    gateway.home.sessions_until("its session is open", |sessions| sessions.len() == 1);
+    assert_eq!(gateway.home.run(&["keys", "revoke", "ci"]).code, Some(0));
+    socket.read_to_end();
+    gateway.home.sessions_until("its session has ended", <[Value]>::is_empty);
+}
+
+#[test]
+fn behind_a_trusted_proxy_the_client_s_address_counts() {
+    let gateway = HttpGateway::with(Home::new(), "trusted_proxies = ['127.0.0.1']\n", "");
+    let key = create(&gateway.home, &["--name", "office", "--allow-from", "10.0.0.0/8"]);
+    let from =
+        |key: &str, address: &str| status_with(&gateway, &[("X-API-Key", key), ("X-Forwarded-For", address)]);
+    assert_eq!((from(&key, "10.1.2.3"), from(&key, "9.9.9.9, 10.1.2.3")), (200, 200));
+    assert_eq!((from(&key, "203.0.113.7"), from(&key, "10.1.2.3, 203.0.113.7")), (403, 403));
+    let wrong = |address| from("sgk_wrong", address);
+    assert_eq!([wrong("10.6.6.6"); 5], [401; 5]);
+    for _ in 0..4 {
+        wrong("10.6.6.6");
+    }
+    assert_eq!(from(&key, "10.6.6.6"), 429, "a locked address is refused, a good key too");
+    assert_eq!(from(&key, "10.1.2.3"), 200);
+    until("the address is shown", || {
+        gateway.home.sessions().iter().any(|session| session["address"] == "10.1.2.3")
+    });
+}

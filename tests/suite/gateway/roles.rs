@@ -155,3 +155,32 @@ fn a_wrong_role_says_what_is_right() {
         assert!(output.code == Some(78) && output.stderr.contains(told), "{told}: {output:?}");
     }
 }
+
+#[test]
+fn a_role_says_which_paths_a_key_may_ask() {
+    let gateway = gateway("");
+    let status = |role: Option<&str>, method: &str, path: &str| {
+        let name = format!("{}-{}", role.unwrap_or("none"), path.replace('/', "-"));
+        let role = role.map(|role| ["--role", role]);
+        let arguments =
+            [&["--name", name.as_str()][..], role.as_ref().map_or(&[], |role| &role[..])].concat();
+        let key = create(&gateway.home, &arguments);
+        let response = gateway.connect().request(method, path, &[("X-API-Key", &key)], b"");
+        assert!(response.status != 403 || response.text().contains("permission"), "{response:?}");
+        response.status
+    };
+    for (role, health, admin) in [
+        (Some("admin"), 200, 404),
+        (Some("analyst"), 200, 403),
+        (Some("read_only"), 403, 403),
+        (Some("guest"), 403, 403),
+        (None, 200, 403),
+    ] {
+        assert_eq!(status(role, "GET", "/status"), health, "{role:?}");
+        assert_eq!(status(role, "GET", "/ready"), health, "{role:?}");
+        assert_eq!(status(role, "POST", "/admin/sessions/00000000-0000/kill"), admin, "{role:?}");
+    }
+    let open = snowgate_tests::http::HttpGateway::new();
+    let refused = open.connect().request("POST", "/admin/drain", &[], b"");
+    assert_eq!((refused.status, open.get("/status").status), (403, 200), "{refused:?}");
+}
