@@ -35,7 +35,7 @@ pub fn ranges_contain(ranges: &[IpNet], address: Option<IpAddr>) -> bool {
 }
 
 /// Checks `http.trusted_proxies`.
-pub(super) fn check(ranges: Vec<String>) -> Result<Vec<String>, InvalidValue> {
+pub(super) fn check(ranges: &[String]) -> Result<Vec<String>, InvalidValue> {
     if ranges.len() > ENTRIES_MAX {
         let message = format!("expected {ENTRIES_MAX} entries at most, got {}", ranges.len());
         return Err(InvalidValue::new(message));
@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn proxies_are_named_and_never_all() {
-        assert!(check(vec!["0.0.0.0/0".to_owned()]).is_err() && check(vec!["proxy".to_owned()]).is_err());
+        assert!(check(&["0.0.0.0/0".to_owned()]).is_err() && check(&["proxy".to_owned()]).is_err());
         assert_eq!(
-            check(vec!["10.0.0.1".to_owned()]).map_err(|error| error.message),
+            check(&["10.0.0.1".to_owned()]).map_err(|error| error.message),
             Ok(vec!["10.0.0.1/32".to_owned()])
         );
     }

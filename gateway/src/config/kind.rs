@@ -244,7 +244,7 @@ impl Kind {
                 http_names::check_hosts(hosts).map(Value::Texts)
             }
             (Self::Texts(TextList::Ranges), RawValue::Texts(ranges)) => {
-                address_range::check(ranges).map(Value::Texts)
+                address_range::check(&ranges).map(Value::Texts)
             }
             (Self::Texts(TextList::Origins), RawValue::Texts(origins)) => {
                 http_names::check_origins(origins).map(Value::Texts)
