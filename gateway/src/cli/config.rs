@@ -11,6 +11,7 @@ use super::{ConfigCommand, OutputArgs, exit, explain};
 use crate::backend::snowflake::key_problem;
 use crate::config::{Config, ConfigErrors, ConnectionConfig, Paths, ProcessEnvironment, reference};
 use crate::http::check_files;
+use crate::keys::KeyDesk;
 
 /// Runs one of the commands about the configuration.
 pub(super) fn run(command: &ConfigCommand, system_file: Option<PathBuf>) -> Result<ExitCode> {
@@ -19,10 +20,17 @@ pub(super) fn run(command: &ConfigCommand, system_file: Option<PathBuf>) -> Resu
         ConfigCommand::Check { file } => check(&paths(file.as_deref())?),
         ConfigCommand::Show(args) => show(&paths(None)?, *args),
         ConfigCommand::Explain(args) => {
-            let config =
-                Config::load(&paths(None)?, &ProcessEnvironment).context("the configuration has errors")?;
+            let paths = paths(None)?;
+            let config = Config::load(&paths, &ProcessEnvironment).context("the configuration has errors")?;
             print_warnings(&config)?;
-            print(&explain::explain(&config, args)?)
+            let keys = match KeyDesk::in_folder(&paths.state_dir).list() {
+                Ok((keys, _)) => keys,
+                Err(error) => {
+                    writeln!(stderr(), "warning: {error}")?;
+                    Vec::new()
+                }
+            };
+            print(&explain::explain(&config, &keys, args)?)
         }
         ConfigCommand::Reference => print(&reference()),
     }

@@ -180,11 +180,12 @@ fn sessions_text(sessions: &[SessionView]) -> String {
     ];
     rows.extend(sessions.iter().map(|session| {
         let client = session.client.clone().unwrap_or_else(|| "-".to_owned());
+        let key = session.key.as_ref().map(|key| format!("@{key}")).unwrap_or_default();
         let version =
             session.client_version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         [
             session.id.clone(),
-            format!("{client}{version}"),
+            format!("{client}{key}{version}"),
             session.pid.to_string(),
             session.profile.clone(),
             session.context.database.clone().unwrap_or_else(|| "-".to_owned()),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::OutputArgs;
 use crate::config::Config;
 use crate::isolation::{Choice, ClientName, Decision, PolicyValue, Who, choose, policy};
+use crate::keys::KeyView;
 use crate::session::Profiles;
 
 /// For whom.
@@ -27,7 +28,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "PATH")]
     folder: Option<PathBuf>,
 
-    /// The name of an API key
+    /// The name of an API key: what `snowgate keys` has of it counts, too
     #[arg(long, value_name = "NAME")]
     key: Option<String>,
 
@@ -51,7 +52,7 @@ struct Explanation {
 ///
 /// # Errors
 /// The profile that it asks for does not exist, or cannot be used.
-pub(super) fn explain(config: &Config, args: &ExplainArgs) -> Result<String> {
+pub(super) fn explain(config: &Config, keys: &[KeyView], args: &ExplainArgs) -> Result<String> {
     let folder = args.folder.as_ref().map(std::path::absolute).transpose();
     let folder = folder.context("cannot resolve the path of --folder")?;
     let folder = folder.map(|folder| folder.to_string_lossy().into_owned());
@@ -61,11 +62,15 @@ pub(super) fn explain(config: &Config, args: &ExplainArgs) -> Result<String> {
         folder: folder.as_deref(),
         key: args.key.as_deref(),
     };
-    let (choice, is_open) = match choose(config, who, args.profile.as_deref())? {
+    let key = args.key.as_ref().and_then(|name| keys.iter().find(|key| key.name == *name));
+    let asked = key.and_then(|key| key.profile.as_deref()).or(args.profile.as_deref());
+    let (choice, is_open) = match choose(config, who, asked)? {
         Decision::Made(choice) => (choice, false),
         Decision::Open(choice) => (choice, true),
     };
-    let profile = Profiles::of(config).find(config, &choice.profile)?;
+    let profiles = Profiles::of(config);
+    let identity = key.map(KeyView::identity);
+    let profile = profiles.for_key(config, profiles.find(config, &choice.profile)?, identity.as_ref());
     let policy = policy(config, &profile, config.profile(&choice.profile)?);
     let explanation = Explanation { choice, is_open, policy };
     if args.output.json {

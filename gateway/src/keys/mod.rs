@@ -291,8 +291,8 @@ impl ApiKeys {
         self.table().map_or(true, |table| table.is_live(identity, now_ms()))
     }
 
-    /// Writes down the last use of each key, if there was one. Blocks.
-    pub fn keep_usage(&self) {
+    /// Writes down the last use of each key, if there was one.
+    pub async fn keep_usage(&self) {
         let usage = {
             let mut state = lock(&self.usage);
             if !std::mem::take(&mut state.is_dirty) {
@@ -300,7 +300,9 @@ impl ApiKeys {
             }
             state.usage.clone()
         };
-        if let Err(error) = usage.write(&self.folder) {
+        let folder = self.folder.clone();
+        let written = tokio::task::spawn_blocking(move || usage.write(&folder)).await;
+        if let Err(error) = written.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
             tracing::warn!(%error, "cannot write down when API keys were used last; trying again later");
             lock(&self.usage).is_dirty = true;
         }

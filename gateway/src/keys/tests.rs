@@ -128,15 +128,15 @@ fn a_rate_is_the_keys_own() {
     assert!(keys.check_at(now_ms, Some(&other.key), LOOPBACK).is_ok());
 }
 
-#[test]
-fn the_last_use_is_listed_also_after_a_restart() {
+#[tokio::test]
+async fn the_last_use_is_listed_also_after_a_restart() {
     let Bench { desk, keys, _folder } = bench();
     let made = desk.create(named("bi")).unwrap();
     keys.check(Some(&made.key), OTHER).unwrap();
-    keys.keep_usage();
+    keys.keep_usage().await;
     let next = ApiKeys::in_folder(_folder.path(), BTreeMap::new());
     next.check(Some(&made.key), LOOPBACK).unwrap();
-    next.keep_usage();
+    next.keep_usage().await;
     let (views, warning) = desk.list().unwrap();
     assert_eq!((views[0].requests, views[0].last_address, warning), (2, LOOPBACK, None));
     assert!(!serde_json::to_string(&views).unwrap().contains(&KeyDigest::of(&made.key).to_hex()));

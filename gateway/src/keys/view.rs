@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::KeyIdentity;
 use super::record::KeyRecord;
 use super::usage::Usage;
 
@@ -50,6 +51,17 @@ pub struct SecretView {
 }
 
 impl KeyView {
+    /// Whom it stands for, as far as profiles and roles go.
+    pub fn identity(&self) -> KeyIdentity {
+        KeyIdentity {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            profile: self.profile.clone(),
+            role: self.role.clone(),
+            permissions: KeyIdentity::permissions_without_role(),
+        }
+    }
+
     pub(super) fn of(key: &KeyRecord, usage: &Usage, now_ms: u64) -> Self {
         let used = usage.used.get(&key.id);
         let good = key.secrets.iter().filter(|secret| !secret.is_over(now_ms));

@@ -204,6 +204,7 @@ impl Drop for RequestLine<'_> {
             // Everything is in the line itself; spans would be written out again with every request.
             parent: None,
             client,
+            key = self.session.api_key.as_ref().map(|key| key.name.as_str()),
             session = self.session.key.id,
             request = self.number,
             method = self.method,

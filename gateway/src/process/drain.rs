@@ -38,7 +38,7 @@ pub(super) async fn drain(shared: &Shared, connections: &[&TaskTracker]) {
         statements => tracing::warn!(statements, "the outcome of some statements is not known"),
     }
     shared.keep_limits().await;
-    shared.keys.keep_usage();
+    shared.keys.keep_usage().await;
     if !shared.state.drain().await {
         tracing::warn!("the state file could not be given everything that it should have");
     }

@@ -60,7 +60,7 @@ pub(super) async fn keep_sessions(shared: &Shared) {
         }
         shared.keeper.persist_changed(sweeps).await;
         shared.keep_limits().await;
-        shared.keys.keep_usage();
+        shared.keys.keep_usage().await;
     }
 }
 

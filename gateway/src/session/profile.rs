@@ -199,12 +199,16 @@ impl Profiles {
     /// `profile` as the role of an API key bounds it, one of those of `config`. A role that there is not permits nothing.
     pub fn for_key(&self, config: &Config, profile: Arc<Profile>, key: Option<&KeyIdentity>) -> Arc<Profile> {
         let Some(role) = key.and_then(|key| key.role.as_deref()) else { return profile };
-        let mut by_role = self.by_role.lock().unwrap_or_else(PoisonError::into_inner);
-        let cached = by_role.entry((profile.name.clone(), role.to_owned())).or_insert_with(|| {
+        let bounded = || {
             let settings = config.roles.get(role).cloned().unwrap_or_default();
             Arc::new(Profile::clone(&profile).bounded(role, &settings, true))
-        });
-        Arc::clone(cached)
+        };
+        // One that is gone has whatever name a session had.
+        if !self.by_name.contains_key(&profile.name) || profile.statements.iter().next().is_none() {
+            return bounded();
+        }
+        let mut by_role = self.by_role.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(by_role.entry((profile.name.clone(), role.to_owned())).or_insert_with(bounded))
     }
 }
 

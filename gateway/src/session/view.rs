@@ -95,7 +95,10 @@ pub struct SessionView {
     /// The name of the API key that it came with.
     #[serde(default)]
     pub key: Option<String>,
-    /// The roles that bound it: its profile's and its key's.
+    /// The role of that key; without one, its profile's.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// All roles that bound it: its profile's and its key's.
     #[serde(default)]
     pub roles: Vec<String>,
     /// The address that it came from.
@@ -164,6 +167,7 @@ impl SessionView {
             settings_not_applied: settings.map(|settings| settings.names.clone()).unwrap_or_default(),
             settings_refused: settings.is_some_and(|settings| settings.is_decisive),
             key: session.api_key.as_ref().map(|key| key.name.clone()),
+            role: session.profile.roles.last().map(|role| role.name.clone()),
             roles: session.profile.roles.iter().map(|role| role.name.clone()).collect(),
             address: session.address,
             uid: session.uid,

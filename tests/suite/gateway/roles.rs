@@ -184,3 +184,19 @@ fn a_role_says_which_paths_a_key_may_ask() {
     let refused = open.connect().request("POST", "/admin/drain", &[], b"");
     assert_eq!((refused.status, open.get("/status").status), (403, 200), "{refused:?}");
 }
+
+#[test]
+fn what_a_key_comes_to_is_explained() {
+    let home = Home::new();
+    home.configure(
+        "read_only = false\n[profiles.bi]\nmatch = [{ key = 'bi' }]\nstatements = ['read', 'write', 'ddl']\n",
+    );
+    create(&home, &["--name", "bi", "--role", "analyst"]);
+    let explained = home.run(&["config", "explain", "--key", "bi", "--json"]).json();
+    assert_eq!(
+        (&explained["profile"], &explained["policy"]["statements"]["value"]),
+        (&json!("bi"), &json!(["read"]))
+    );
+    let origin = explained["policy"]["statements"]["origin"].as_str().unwrap_or_default();
+    assert!(origin.contains("the role `analyst`"), "{origin}");
+}
