@@ -93,15 +93,6 @@ fn forwarded(text: &str) -> Option<IpAddr> {
 /// The key in the headers; `None`: there is none.
 fn presented(headers: &HeaderMap) -> Result<Option<&str>, HttpError> {
     let mut found: Option<&str> = None;
-    for value in headers.get_all(header::AUTHORIZATION).iter().chain(headers.get_all(API_KEY)) {
-        if value.len() > KEY_BYTES_MAX {
-            return Err(HttpError::new(
-                StatusCode::BAD_REQUEST,
-                "bad_key",
-                format!("a header with a key has over {KEY_BYTES_MAX} bytes"),
-            ));
-        }
-    }
     for value in headers.get_all(header::AUTHORIZATION) {
         // Another scheme is as good as no key: the answer says which one is meant.
         let Some(key) = value.to_str().ok().and_then(bearer) else { continue };
@@ -115,6 +106,11 @@ fn presented(headers: &HeaderMap) -> Result<Option<&str>, HttpError> {
 }
 
 fn take<'a>(found: &mut Option<&'a str>, key: &'a str) -> Result<(), HttpError> {
+    if key.len() > KEY_BYTES_MAX {
+        let message = format!("what was sent as an API key has over {KEY_BYTES_MAX} bytes");
+        return Err(HttpError::new(StatusCode::BAD_REQUEST, "bad_key", message)
+            .or_do("send it whole and alone, as it was printed"));
+    }
     if found.is_some_and(|other| other != key) {
         return Err(HttpError::new(
             StatusCode::BAD_REQUEST,

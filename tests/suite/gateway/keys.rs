@@ -390,3 +390,26 @@ fn behind_a_trusted_proxy_the_client_s_address_counts() {
         gateway.home.sessions().iter().any(|session| session["address"] == "10.1.2.3")
     });
 }
+
+#[test]
+fn a_context_is_remembered_for_its_key_alone() {
+    let gateway = gateway("");
+    let home = &gateway.home;
+    let (one, two) = (create(home, &["--name", "one"]), create(home, &["--name", "two"]));
+    let database = |client: &Client<'_>| {
+        let info = client.call("session_info", &json!({}))["result"]["structuredContent"].clone();
+        info["context"]["database"].as_str().unwrap_or_default().to_owned()
+    };
+    let first = Client::named(&gateway, &one, "notebook");
+    assert_eq!(first.call("set_context", &json!({"database": "TWO"}))["result"]["isError"], false);
+    let other = Client::named(&gateway, &two, "notebook");
+    assert_eq!((database(&first), database(&other)), ("TWO".to_owned(), "ONE".to_owned()));
+    let mut shim = home.client();
+    shim.initialize_as("notebook", "2025-11-25");
+    let info = shim.call("session_info", &json!({}));
+    assert_eq!(info["result"]["structuredContent"]["context"]["database"], "ONE");
+    gateway.kill_and_start_again();
+    let rotated = home.run(&["keys", "rotate", "one", "--overlap", "0"]).stdout.trim().to_owned();
+    assert_eq!(database(&Client::named(&gateway, &rotated, "notebook")), "TWO");
+    assert_eq!(database(&Client::named(&gateway, &two, "notebook")), "ONE");
+}
