@@ -182,7 +182,11 @@ fn keys(view: &KeysView) -> String {
         0 => String::new(),
         addresses => format!(", addresses locked for wrong keys: {addresses}"),
     };
-    format!("{}, requests refused: {}{locked}", view.keys, view.refused)
+    let keys = match (view.keys, &view.problem) {
+        (0, None) => "none: `snowgate keys create --name NAME` makes one".to_owned(),
+        (keys, _) => keys.to_string(),
+    };
+    format!("{keys}, requests refused: {}{locked}", view.refused)
 }
 
 fn http(view: &HttpView) -> String {
