@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Bits of an IPv6 address that tell sites apart: whoever has one address of a network has all.
+/// Bits of an IPv6 address that tell sites apart: who has one address of a network has all of it.
 const SITE_BITS: u32 = 64;
 
 /// `address`; one of IPv4 that comes as one of IPv6 (`::ffff:10.1.2.3`), as one of IPv4.

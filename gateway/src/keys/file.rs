@@ -1,6 +1,6 @@
 //! `keys.json` in the state folder: read whole, and replaced whole under a lock.
 //!
-//! Only its user may write it, because whoever writes it makes keys; one that others can read is used, and said: what is
+//! Only its user may write it, because who writes it makes keys; one that others can read is used, and said: what is
 //! in it are digests of 256 random bits, and who may do what.
 
 use std::fs::{File, Metadata, TryLockError};
