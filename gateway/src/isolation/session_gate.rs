@@ -125,6 +125,7 @@ impl SessionGate {
         let question = Question {
             session: &session.key.id,
             client: client.as_deref(),
+            key: session.api_key.as_ref().map(|key| key.name.as_str()),
             parent: session.origin.parent_exe.as_deref(),
             folder: session.origin.cwd.as_deref(),
             profile: &profile.name,

@@ -26,6 +26,9 @@ pub struct Question<'a> {
     pub session: &'a str,
     /// What the client calls itself, once it has.
     pub client: Option<&'a str>,
+    /// The name of the API key that it came with; left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<&'a str>,
     /// The program that launched the shim.
     pub parent: Option<&'a str>,
     /// The client's working directory.

@@ -4,6 +4,7 @@ fn question(class: &'static str) -> Question<'static> {
     Question {
         session: "s",
         client: Some("editor"),
+        key: None,
         parent: None,
         folder: Some("/here"),
         profile: "default",
