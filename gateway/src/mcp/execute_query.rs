@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rmcp::model::CallToolResult;
+use rmcp::model::{CallToolResult, ContentBlock};
 use sql_gate::{Class, ContextChange, StateChange, Statement};
 
 use super::arguments::{self as args, limit};
@@ -23,6 +23,10 @@ use crate::state::Digest;
 /// Longer statements are read in the lane for large messages, in bytes.
 const READ_IN_PLACE_BYTES_MAX: usize = 4096;
 
+/// What is said behind a result that was given before.
+const REPEATED_BY_ID: &str = "note: a request with this JSON-RPC id and this statement was sent before in this session; this is its \
+     result, and nothing ran again. Give another request an id of its own.";
+
 impl Call<'_> {
     pub(super) async fn execute_query(
         &self,
@@ -37,10 +41,13 @@ impl Call<'_> {
         let (entry, earlier) = match decision {
             JournalDecision::Run(statement) => (statement, None),
             JournalDecision::Fetch(statement, query_id) => (statement, Some(query_id)),
-            JournalDecision::Answer(result) => {
+            JournalDecision::Answer(mut result) => {
                 let is_unknown = failure::says_unknown(&result);
                 let outcome = if is_unknown { Outcome::Unknown } else { Outcome::AnsweredFromJournal };
                 self.record.seen().outcome = Some(outcome);
+                if self.facts.line.is_repeated_by_id() {
+                    result.content.push(ContentBlock::text(REPEATED_BY_ID));
+                }
                 return Ok(result);
             }
         };

@@ -47,6 +47,13 @@ pub struct LineFacts {
     pub cancels: Option<u64>,
 }
 
+impl LineFacts {
+    /// Whether a request is taken for an earlier one by its JSON-RPC id, which its client may have used twice.
+    pub(super) fn is_repeated_by_id(&self) -> bool {
+        self.repeats.is_some() && self.repeat_key.as_ref().is_some_and(|key| key.is_id)
+    }
+}
+
 /// How the rows of a result are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RowFormat {
@@ -68,6 +75,8 @@ pub struct RepeatKey {
     pub text: String,
     /// Of what was sent: a repeated request has the same.
     pub digest: Digest,
+    /// Whether it is a JSON-RPC id.
+    pub is_id: bool,
     /// Set once the journal has the request's statement, and this key with it.
     pub is_journaled: AtomicBool,
 }

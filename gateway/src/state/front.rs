@@ -210,19 +210,6 @@ impl StateStore {
         };
         self.ask(Ask::READ, find).await
     }
-
-    /// A request that is sent under `key` again is another one.
-    ///
-    /// # Errors
-    /// The file cannot be written to.
-    pub async fn forget_request(&self, session: &str, key: &str) -> Result<(), StateError> {
-        let (session, key) = (session.to_owned(), key.to_owned());
-        let forget = move |access: &mut Access<'_>| {
-            let sql = "DELETE FROM front_repeat WHERE session = ?1 AND key = ?2";
-            access.connection.prepare_cached(sql)?.execute(params![session, key]).map(drop)
-        };
-        self.ask(Ask::FOR_GOOD, forget).await
-    }
 }
 
 fn find(

@@ -1,13 +1,11 @@
 //! A request and what comes back for it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::http_session::HttpSession;
-use crate::mcp::RepeatKey;
 
 /// A message for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +23,7 @@ pub(crate) struct Exchange {
     pub(super) number: u64,
     /// Bounded by the session's credit, which comes back when a message is taken.
     pub(super) messages: UnboundedReceiver<Outgoing>,
-    /// What it is found by when it is sent again.
-    pub(super) repeat_key: Option<Arc<RepeatKey>>,
-    /// Whether a client that has the answer uses the key anew.
-    pub(super) forgets_key: bool,
     pub(super) has_answer: bool,
-    pub(super) is_delivered: bool,
 }
 
 impl Exchange {
@@ -54,22 +47,11 @@ impl Exchange {
         self.session.was_not_started(self.number)
     }
 
-    /// The client has its answer: a request that comes with its JSON-RPC id is another one.
-    pub(crate) fn delivered(&mut self) {
-        if self.is_delivered {
-            return;
-        }
-        self.is_delivered = true;
-        if let Some(key) = self.repeat_key.take_if(|_| self.forgets_key)
-            && key.is_journaled.load(Ordering::Acquire)
-        {
-            self.session.forget_key(&key.text);
-        }
-    }
+    /// Goes when the endpoints do without it.
+    pub(crate) fn delivered(&mut self) {}
 
     /// The client wants no answer any more: stops the request.
-    pub(crate) fn cancel(mut self) {
-        self.is_delivered = true;
+    pub(crate) fn cancel(self) {
         if !self.has_answer {
             self.session.cancel(self.number);
         }
@@ -81,9 +63,6 @@ impl Drop for Exchange {
         self.messages.close();
         while let Ok(message) = self.messages.try_recv() {
             self.session.note_taken(message.line.len());
-        }
-        if self.forgets_key && !self.is_delivered {
-            self.session.note_undelivered();
         }
     }
 }

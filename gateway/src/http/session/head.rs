@@ -16,7 +16,7 @@ const KEPT_BYTES_MAX: usize = 16 * 1024;
 pub(super) struct Head {
     /// The JSON-RPC id, as it was written.
     pub(super) id: Option<String>,
-    /// Of method and params.
+    /// Of the method and what it is asked: of a call, the tool and its arguments; a trace or a token for progress may be others.
     pub(super) digest: Option<Digest>,
     /// Whether a later gateway is to have the line, too.
     pub(super) is_kept: bool,
@@ -30,6 +30,14 @@ struct Outside<'a> {
     method: Option<Cow<'a, str>>,
     #[serde(borrow)]
     params: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct CallParams<'a> {
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
 }
 
 impl Head {
@@ -46,9 +54,14 @@ impl Head {
         let Ok(outside) = serde_json::from_slice::<Outside<'_>>(line) else { return Self::default() };
         let method = outside.method.as_deref().unwrap_or_default();
         let params = outside.params.map_or("", RawValue::get);
+        let call = serde_json::from_str::<CallParams<'_>>(params).ok().filter(|_| method == "tools/call");
+        let asked = match &call {
+            Some(call) => [call.name, call.arguments].map(|part| part.map_or("", RawValue::get)),
+            None => [params, ""],
+        };
         Self {
             id: outside.id.map(|id| id.get().to_owned()),
-            digest: Some(Digest::of_parts([method.as_bytes(), params.as_bytes()])),
+            digest: Some(Digest::of_parts([method, asked[0], asked[1]].map(str::as_bytes))),
             is_kept: line.len() <= KEPT_BYTES_MAX
                 && matches!(method, "initialize" | "notifications/initialized"),
         }
@@ -63,7 +76,9 @@ mod tests {
     fn a_request_that_is_sent_again_has_the_same_digest_whatever_its_id() {
         let read = |line: &str| Head::read(line.as_bytes());
         let first = read(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#);
-        let again = read(r#"{"id":"x","method":"tools/call","params":{"name":"a"},"jsonrpc":"2.0"}"#);
+        let again = read(
+            r#"{"id":"x","method":"tools/call","params":{"_meta":{"progressToken":1},"name":"a"},"jsonrpc":"2.0"}"#,
+        );
         let other = read(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"b"}}"#);
         assert!(first.digest == again.digest && first.digest != other.digest);
         assert_eq!((first.id.as_deref(), again.id.as_deref()), (Some("1"), Some("\"x\"")));

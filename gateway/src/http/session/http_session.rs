@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::exchange::{Exchange, Outgoing};
 use super::head::Head;
 use super::numbers::Numbers;
-use super::repeats::{Idempotency, Repeats, RunningKey, Seen};
+use super::repeats::{Idempotency, JournaledKeys, Repeats, RunningKey, Seen};
 use super::routes::{Route, Routes};
 use super::seat::Seat;
 use crate::mcp::{LineFacts, RepeatKey, RowFormat};
@@ -98,8 +98,8 @@ pub(crate) struct HttpSession {
     /// Set when the gateway shuts down.
     is_draining: AtomicBool,
     repeats: Arc<Repeats>,
-    /// Whether a JSON-RPC id may be that of a request without a delivered answer.
-    looks_up_ids: AtomicBool,
+    /// Keys of requests whose statements are in the journal.
+    journaled: Mutex<JournaledKeys>,
     /// When it was used last: milliseconds after `clock`.
     used_ms: AtomicU64,
     clock: Instant,
@@ -174,7 +174,7 @@ impl HttpSession {
             closed: CancellationToken::new(),
             is_draining: AtomicBool::new(false),
             repeats: Arc::default(),
-            looks_up_ids: AtomicBool::new(is_rebuilt),
+            journaled: Mutex::new(JournaledKeys::new(is_rebuilt)),
             used_ms: AtomicU64::new(0),
             clock: Instant::now(),
             _seat: seat,
@@ -210,23 +210,14 @@ impl HttpSession {
         self.touch();
         let line = line.into();
         let head = Head::of(&line, &self.shared.heavy).await;
-        let forgets_key = matches!(delivery.idempotency, Some(Idempotency::Rpc(_)));
         let Resolved { repeats, key, running } = self.resolve(delivery.idempotency, &head).await?;
         let facts =
             LineFacts { format: delivery.format, repeats, repeat_key: key.clone(), ..LineFacts::default() };
         let (sender, messages) = unbounded_channel();
-        let route = Route::of_request(sender, head.is_kept.then(|| line.clone()), running);
+        let route = Route::of_request(sender, head.is_kept.then(|| line.clone()), key, running);
         let number = self.send(line, Some(facts), route).await?;
         let session = Arc::clone(self);
-        Ok(Exchange {
-            session,
-            number,
-            messages,
-            repeat_key: key,
-            forgets_key,
-            has_answer: false,
-            is_delivered: false,
-        })
+        Ok(Exchange { session, number, messages, has_answer: false })
     }
 
     /// Sends a message that gets no answer: a notification, or a response.
@@ -284,18 +275,18 @@ impl HttpSession {
                 },
             }
         };
-        let known = if is_id && !self.looks_up_ids.load(Ordering::Acquire) {
-            None
-        } else {
+        let known = if lock(&self.journaled).may_have(&text) {
             let known = self.shared.state.known_request(&self.session.key.id, &text).await;
             known.map_err(|error| NotSent::State(error.to_string()))?
+        } else {
+            None
         };
         let repeats = match known {
             Some(known) if known.digest == digest => Some(known.number),
             Some(_) if !is_id => return Err(NotSent::KeyReused),
             _ => None,
         };
-        let key = RepeatKey { text, digest, is_journaled: AtomicBool::new(repeats.is_some()) };
+        let key = RepeatKey { text, digest, is_id, is_journaled: AtomicBool::new(repeats.is_some()) };
         Ok(Resolved { repeats, key: Some(Arc::new(key)), running: Some(running) })
     }
 
@@ -365,21 +356,6 @@ impl HttpSession {
         });
     }
 
-    /// The client uses the key `key` anew.
-    pub(super) fn forget_key(self: &Arc<Self>, key: &str) {
-        let (session, key) = (Arc::clone(self), key.to_owned());
-        tokio::spawn(async move {
-            if let Err(error) = session.shared.state.forget_request(&session.session.key.id, &key).await {
-                tracing::debug!(%error, "cannot forget that a request was answered");
-            }
-        });
-    }
-
-    /// A request's answer did not reach its client.
-    pub(super) fn note_undelivered(&self) {
-        self.looks_up_ids.store(true, Ordering::Release);
-    }
-
     /// Whether request `number` was never started by a gateway that shuts down.
     pub(super) fn was_not_started(&self, number: u64) -> bool {
         lock(&self.routes).was_not_started(number)
@@ -441,10 +417,7 @@ impl HttpSession {
             return self.push_event(line);
         }
         let bytes = line.len();
-        let messages = lock(&self.routes).messages(re, is_answer);
-        if is_answer {
-            self.forget_facts(re);
-        }
+        let messages = if is_answer { self.end_route(re) } else { lock(&self.routes).messages(re) };
         if messages.is_none_or(|messages| messages.send(Outgoing { line, is_answer }).is_err()) {
             self.note_taken(bytes);
         }
@@ -452,18 +425,26 @@ impl HttpSession {
 
     /// Line `re` gets no answer, unless it is a subscription that goes on.
     pub(super) fn note_acknowledged(&self, re: u64) {
-        lock(&self.routes).acknowledge(re);
-        self.forget_facts(re);
+        if !lock(&self.routes).goes_on(re) {
+            self.end_route(re);
+        }
+    }
+
+    /// Line `re` is at its end; returns who gets its answer.
+    fn end_route(&self, re: u64) -> Option<UnboundedSender<Outgoing>> {
+        // Of a line that was refused before it started, nothing is asked.
+        lock(&self.facts).remove(&re);
+        let route = lock(&self.routes).end(re)?;
+        if let Some(key) = route.journaled_key() {
+            lock(&self.journaled).insert(key);
+        }
+        // Who waits for the end of the request looks for its key from here on.
+        route.into_messages()
     }
 
     /// Calls `with` on where what comes back belongs.
     pub(super) fn with_routes<T>(&self, with: impl FnOnce(&mut Routes) -> T) -> T {
         with(&mut lock(&self.routes))
-    }
-
-    /// Of a line that was refused before it started, nothing is asked.
-    fn forget_facts(&self, re: u64) {
-        lock(&self.facts).remove(&re);
     }
 
     /// The session has ended: what waits for something hears of it.

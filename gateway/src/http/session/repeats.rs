@@ -6,10 +6,11 @@
 //! | with others, an `Idempotency-Key` | refused | refused, as long as the journal has the first |
 //! | with others, a JSON-RPC id | as the intake has it: refused, the id is in use | another request |
 //!
-//! So a read runs again, and a write never does. A JSON-RPC id is a key only until its answer was delivered: clients use ids
-//! anew.
+//! So a read runs again, and a write never does. Whether an answer has reached its client is not known (it may be in a buffer of a
+//! connection that is cut), so a JSON-RPC id stays a key, and a result that is given again says so: the protocol has ids used
+//! once in a session.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ use crate::state::Digest;
 pub(crate) enum Idempotency {
     /// `Idempotency-Key`: for as long as the journal has the statement's result.
     Key(String),
-    /// The JSON-RPC id in a session of its own: until its answer was delivered.
+    /// The JSON-RPC id in a session of its own: the same.
     Rpc(String),
 }
 
@@ -37,6 +38,40 @@ impl Idempotency {
             return format!("{kind}:{key}");
         }
         format!("{kind}#{}", Digest::of(key).short())
+    }
+}
+
+/// Keys that are remembered, at most; then the state file is always asked.
+const JOURNALED_MAX: usize = 1_024;
+
+/// Which keys the journal may have: so that the state file is not asked about each request.
+#[derive(Debug)]
+pub(super) struct JournaledKeys {
+    keys: HashSet<String>,
+    /// Whether it may have others.
+    has_others: bool,
+}
+
+impl JournaledKeys {
+    /// Those of a session; `has_others`: an earlier gateway had it.
+    pub(super) fn new(has_others: bool) -> Self {
+        Self { keys: HashSet::new(), has_others }
+    }
+
+    /// Whether the journal may have `key`.
+    pub(super) fn may_have(&self, key: &str) -> bool {
+        self.has_others || self.keys.contains(key)
+    }
+
+    /// The journal has `key`.
+    pub(super) fn insert(&mut self, key: &str) {
+        if self.has_others || self.keys.len() < JOURNALED_MAX {
+            if !self.has_others {
+                self.keys.insert(key.to_owned());
+            }
+        } else {
+            (self.has_others, self.keys) = (true, HashSet::new());
+        }
     }
 }
 
@@ -111,6 +146,17 @@ mod tests {
         drop(first);
         assert!(ended.changed().await.is_err());
         assert!(matches!(repeats.look("key:1", digest), Seen::First(_)));
+    }
+
+    #[test]
+    fn a_key_that_the_journal_has_is_never_missed() {
+        let mut keys = JournaledKeys::new(false);
+        assert!(!keys.may_have("rpc:0"));
+        for number in 0..2 * JOURNALED_MAX {
+            keys.insert(&format!("rpc:{number}"));
+            assert!(keys.may_have(&format!("rpc:{}", number / 2)) && keys.keys.len() <= JOURNALED_MAX);
+        }
+        assert!(JournaledKeys::new(true).may_have("rpc:0"));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Where what comes back from a session belongs. Pure.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::exchange::Outgoing;
 use super::repeats::RunningKey;
+use crate::mcp::RepeatKey;
 
 /// Where what comes back belongs, and what a later gateway is to have. Lines leave with their answer or acknowledgement, so there
 /// are as many as the session's credit allows, and its subscriptions.
@@ -28,6 +31,8 @@ pub(super) struct Route {
     line: Option<Bytes>,
     /// Whether the gateway keeps it open after its acknowledgement.
     is_pinned: bool,
+    /// What it is found by when it is sent again.
+    key: Option<Arc<RepeatKey>>,
     /// Others with its key wait until it has ended.
     _running: Option<RunningKey>,
 }
@@ -37,14 +42,26 @@ impl Route {
     pub(super) fn of_request(
         messages: UnboundedSender<Outgoing>,
         line: Option<Bytes>,
+        key: Option<Arc<RepeatKey>>,
         running: Option<RunningKey>,
     ) -> Self {
-        Self { messages: Some(messages), line, is_pinned: false, _running: running }
+        Self { messages: Some(messages), line, is_pinned: false, key, _running: running }
     }
 
     /// Of a message that gets no answer.
     pub(super) fn of_notification(line: Option<Bytes>) -> Self {
-        Self { messages: None, line, is_pinned: false, _running: None }
+        Self { messages: None, line, is_pinned: false, key: None, _running: None }
+    }
+
+    /// Its key, if the journal has its statement.
+    pub(super) fn journaled_key(&self) -> Option<&str> {
+        let key = self.key.as_deref()?;
+        key.is_journaled.load(Ordering::Acquire).then_some(key.text.as_str())
+    }
+
+    /// Who gets its answer.
+    pub(super) fn into_messages(self) -> Option<UnboundedSender<Outgoing>> {
+        self.messages
     }
 }
 
@@ -69,20 +86,19 @@ impl Routes {
         self.by_number.clear();
     }
 
-    /// Who gets a message about line `re`. Behind an answer nothing follows.
-    pub(super) fn messages(&mut self, re: u64, is_answer: bool) -> Option<UnboundedSender<Outgoing>> {
-        if is_answer {
-            return self.by_number.remove(&re)?.messages;
-        }
+    /// Who gets a message about line `re`.
+    pub(super) fn messages(&self, re: u64) -> Option<UnboundedSender<Outgoing>> {
         self.by_number.get(&re)?.messages.clone()
     }
 
-    /// Line `re` gets no answer, unless it is a subscription that goes on.
-    pub(super) fn acknowledge(&mut self, re: u64) {
-        let goes_on = |route: &Route| route.is_pinned && route.messages.is_some();
-        if !self.by_number.get(&re).is_some_and(goes_on) {
-            self.by_number.remove(&re);
-        }
+    /// Whether line `re`, which was acknowledged, goes on all the same: it is a subscription.
+    pub(super) fn goes_on(&self, re: u64) -> bool {
+        self.by_number.get(&re).is_some_and(|route| route.is_pinned && route.messages.is_some())
+    }
+
+    /// Line `re` is at its end: nothing follows.
+    pub(super) fn end(&mut self, re: u64) -> Option<Route> {
+        self.by_number.remove(&re)
     }
 
     /// A later gateway is to have line `re`, if it is of those that it needs. Returns what is to be written down.
@@ -129,12 +145,11 @@ mod tests {
     fn a_subscription_stays_open_behind_its_acknowledgement_and_ends_with_its_answer() {
         let mut routes = Routes::default();
         let (sender, _messages) = unbounded_channel();
-        routes.insert(1, Route::of_request(sender, None, None));
+        routes.insert(1, Route::of_request(sender, None, None, None));
         assert_eq!(routes.pin(1), None, "its line is not for a later gateway");
-        routes.acknowledge(1);
-        assert!(routes.messages(1, false).is_some());
+        assert!(routes.goes_on(1) && routes.messages(1).is_some());
         routes.unpin(1);
-        assert!(routes.messages(1, true).is_some() && routes.is_empty());
+        assert!(!routes.goes_on(1) && routes.end(1).is_some() && routes.is_empty());
     }
 
     #[test]
@@ -143,7 +158,7 @@ mod tests {
         for (number, line) in [(1, "first"), (5, "second")] {
             routes.insert(number, Route::of_notification(Some(Bytes::from(line))));
             assert!(routes.pin(number).is_some_and(|pinned| pinned.contains(line)));
-            routes.acknowledge(number);
+            assert!(!routes.goes_on(number) && routes.end(number).is_some());
         }
         assert_eq!(routes.unpin(1).as_deref(), Some(r#"{"5":"second"}"#));
         assert_eq!(Routes::with(routes.pinned().clone()).pinned().len(), 1);

@@ -51,9 +51,7 @@ async fn answer(exchange: &mut Exchange) -> Value {
 
 async fn ask(session: &Arc<HttpSession>, line: Vec<u8>, delivery: Delivery) -> Value {
     let mut exchange = session.request(line, delivery).await.unwrap();
-    let answer = answer(&mut exchange).await;
-    exchange.delivered();
-    answer
+    answer(&mut exchange).await
 }
 
 fn with_key(key: &str) -> Delivery {
