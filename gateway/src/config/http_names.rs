@@ -53,7 +53,7 @@ pub fn canonical_origin(text: &str) -> Option<String> {
 }
 
 /// Checks `http.allowed_hosts`.
-pub(super) fn check_hosts(hosts: Vec<String>) -> Result<Vec<String>, InvalidValue> {
+pub(super) fn check_hosts(hosts: &[String]) -> Result<Vec<String>, InvalidValue> {
     check(hosts, |host| {
         if host == "*" {
             return Err(InvalidValue::with_hint(
@@ -69,7 +69,7 @@ pub(super) fn check_hosts(hosts: Vec<String>) -> Result<Vec<String>, InvalidValu
 }
 
 /// Checks `http.allowed_origins`.
-pub(super) fn check_origins(origins: Vec<String>) -> Result<Vec<String>, InvalidValue> {
+pub(super) fn check_origins(origins: &[String]) -> Result<Vec<String>, InvalidValue> {
     check(origins, |origin| {
         if matches!(origin, "*" | "null") {
             return Err(InvalidValue::with_hint(
@@ -84,7 +84,7 @@ pub(super) fn check_origins(origins: Vec<String>) -> Result<Vec<String>, Invalid
 }
 
 fn check(
-    entries: Vec<String>,
+    entries: &[String],
     one: impl Fn(&str) -> Result<String, InvalidValue>,
 ) -> Result<Vec<String>, InvalidValue> {
     if entries.len() > ENTRIES_MAX {
@@ -125,10 +125,10 @@ mod tests {
     #[test]
     fn what_would_let_everything_in_is_refused() {
         for every in ["*", "null"] {
-            assert!(check_origins(vec![every.to_owned()]).unwrap_err().message.contains("every web page"));
+            assert!(check_origins(&[every.to_owned()]).unwrap_err().message.contains("every web page"));
         }
-        assert!(check_hosts(vec!["*".to_owned()]).unwrap_err().message.contains("rebinding"));
-        assert_eq!(check_hosts(vec!["A.b:1".to_owned()]).unwrap(), ["a.b:1"]);
-        assert!(check_hosts(vec!["a".to_owned(); ENTRIES_MAX + 1]).is_err());
+        assert!(check_hosts(&["*".to_owned()]).unwrap_err().message.contains("rebinding"));
+        assert_eq!(check_hosts(&["A.b:1".to_owned()]).unwrap(), ["a.b:1"]);
+        assert!(check_hosts(&vec!["a".to_owned(); ENTRIES_MAX + 1]).is_err());
     }
 }

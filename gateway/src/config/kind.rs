@@ -241,13 +241,13 @@ impl Kind {
             }
             (Self::Texts(TextList::Names), RawValue::Texts(names)) => Ok(Value::Texts(names)),
             (Self::Texts(TextList::Hosts), RawValue::Texts(hosts)) => {
-                http_names::check_hosts(hosts).map(Value::Texts)
+                http_names::check_hosts(&hosts).map(Value::Texts)
             }
             (Self::Texts(TextList::Ranges), RawValue::Texts(ranges)) => {
                 address_range::check(&ranges).map(Value::Texts)
             }
             (Self::Texts(TextList::Origins), RawValue::Texts(origins)) => {
-                http_names::check_origins(origins).map(Value::Texts)
+                http_names::check_origins(&origins).map(Value::Texts)
             }
             (_, other) => Err(self.refuse(&other)),
         }

@@ -17,6 +17,7 @@ mod flood;
 mod gate;
 mod greedy;
 mod hanging;
+mod http_admin;
 mod http_guards;
 mod http_listener;
 mod http_tls;

@@ -229,7 +229,9 @@ pub(super) async fn run_standalone(
     mut sink: EventSink,
 ) {
     let id = streams.open(true);
-    if is_primed && sink.send(vec![priming(id)]).await.is_err() {
+    // A proxy passes the headers on with the first bytes that follow them: the client is not to wait for an event.
+    let first = if is_primed { priming(id) } else { Bytes::from_static(KEEP_ALIVE) };
+    if sink.send(vec![first]).await.is_err() {
         return streams.end(id.stream, None);
     }
     standalone(&session, &streams, id.stream, sink).await;
