@@ -16,6 +16,8 @@ use super::serve::endpoint;
 use super::status_text::status_text;
 use super::stop::ASKED_TIMEOUT;
 use super::{Cli, OutputArgs, exit};
+use crate::config::{Config, Paths, ProcessEnvironment};
+use crate::http::check_files;
 use crate::link::{Command, Reply, ask};
 use crate::observe::StatusView;
 use crate::session::SessionView;
@@ -91,6 +93,10 @@ pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
     if !Path::new(&before.program).is_file() {
         bail!("not restarted: {} no longer exists; install it again, or run `snowgate stop`", before.program);
     }
+    // It would lose its HTTP front: what is in memory is better than what is on disk.
+    if before.http.as_ref().is_some_and(|http| http.certificate_expires.is_some()) {
+        refuse_unusable_certificate(cli)?;
+    }
     let before = match ask_now(&endpoint, &Command::Restart)? {
         Some(Reply::Status(before)) => before,
         Some(Reply::Refused(why)) => return Err(InvalidConfig(why).into()),
@@ -107,6 +113,18 @@ pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
         "restarted the gateway (snowgate {version}, pid {}, {} open sessions)\n",
         after.pid, before.sessions
     ))
+}
+
+/// Fails where the certificate of the configuration, as far as that can be read here, cannot be used. Whether the rest is right
+/// the gateway knows better: it has an environment of its own.
+fn refuse_unusable_certificate(cli: &Cli) -> Result<()> {
+    let paths = Paths::discover(&ProcessEnvironment)?.with_system_file(cli.system_config.clone());
+    let Ok(config) = Config::load(&paths, &ProcessEnvironment) else { return Ok(()) };
+    if let Some(Err(error)) = config.http.as_ref().map(check_files) {
+        let next_step = error.next_step();
+        return Err(InvalidConfig(format!("{:#}; {next_step}", anyhow::Error::new(error))).into());
+    }
+    Ok(())
 }
 
 /// Waits until another gateway than `before` answers.

@@ -161,6 +161,8 @@ fn a_pair_that_cannot_be_used_keeps_the_one_before_and_status_says_so() {
         wrong.write(&gateway.home);
         until(why, || problem().is_some_and(|problem| problem.contains(why)));
         assert!(problem().expect("a problem").contains("the certificate before is still used"));
+        let restarted = gateway.home.run(&["restart"]);
+        assert!(restarted.code == Some(78) && restarted.stderr.contains(why), "{restarted:?}");
         let mut stream = connect(gateway.address(), &config);
         assert_eq!(ask(&mut stream).expect("an answer"), first.der(), "{why}");
     }
