@@ -23,7 +23,7 @@ impl Numbers {
     }
 
     /// Up to which number to reserve before the next is taken; `None`: it may be taken.
-    pub(super) fn to_reserve(&self) -> Option<u64> {
+    pub(super) fn to_reserve(self) -> Option<u64> {
         self.reserved.filter(|reserved| self.next > *reserved).map(|_| self.next + BLOCK - 1)
     }
 
