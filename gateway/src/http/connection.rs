@@ -92,7 +92,12 @@ impl Connection {
     {
         let watch = Watch::new(Instant::now());
         let Some(tls) = tls else { return self.serve_http(stream, watch).await };
-        match timeout(self.timeouts.header, tls.accept(stream)).await {
+        let drain = self.held.shared.shutdown.drain.clone();
+        let shaken = tokio::select! {
+            shaken = timeout(self.timeouts.header, tls.accept(stream)) => shaken,
+            () = drain.cancelled() => return,
+        };
+        match shaken {
             Ok(Ok(stream)) => self.serve_http(stream, watch).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
@@ -124,7 +129,7 @@ impl Connection {
         tokio::pin!(serving);
         let mut look = tokio::time::interval(LOOK_INTERVAL.min(timeouts.header / 4));
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut is_draining = false;
+        let mut draining_since: Option<Instant> = None;
         loop {
             tokio::select! {
                 served = &mut serving => {
@@ -133,16 +138,21 @@ impl Connection {
                     }
                     return;
                 }
-                () = drain.cancelled(), if !is_draining => {
-                    is_draining = true;
+                () = drain.cancelled(), if draining_since.is_none() => {
+                    draining_since = Some(Instant::now());
                     serving.as_mut().graceful_shutdown();
                 }
-                _ = look.tick() => match watch.verdict(Instant::now(), timeouts) {
-                    Verdict::Keep => {}
-                    Verdict::Close => serving.as_mut().graceful_shutdown(),
-                    Verdict::Drop(why) => {
-                        tracing::debug!(why, "an HTTP connection was dropped");
-                        return;
+                _ = look.tick() => {
+                    let is_over = draining_since.is_some_and(|since| since.elapsed() >= LOOK_INTERVAL);
+                    match watch.verdict(Instant::now(), timeouts) {
+                        // Half of a request's headers is nothing that an end waits for.
+                        Verdict::Keep if is_over && watch.is_quiet() => return,
+                        Verdict::Keep => {}
+                        Verdict::Close => serving.as_mut().graceful_shutdown(),
+                        Verdict::Drop(why) => {
+                            tracing::debug!(why, "an HTTP connection was dropped");
+                            return;
+                        }
                     }
                 }
             }

@@ -111,6 +111,11 @@ impl Watch {
         self.lock().has_unread
     }
 
+    /// Whether it runs no request.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.lock().requests.is_empty()
+    }
+
     /// What is to become of the connection.
     pub(super) fn verdict(&self, now: Instant, timeouts: Timeouts) -> Verdict {
         let state = self.lock();

@@ -73,6 +73,8 @@ fn what_runs_when_the_gateway_stops_is_answered_and_told_that_the_connection_end
     // A request whose body is still to come is one that runs.
     let mut running = gateway.connect();
     running.send(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nab");
+    let mut half = gateway.connect();
+    half.send(b"GET /health HTTP/1.1\r\nHost:");
     let stopping = std::thread::scope(|scope| {
         let stopping = scope.spawn(|| gateway.home.run(&["stop"]));
         assert_eq!(idle.read_to_end(), b"", "an idle connection is closed");
@@ -82,6 +84,12 @@ fn what_runs_when_the_gateway_stops_is_answered_and_told_that_the_connection_end
         stopping.join().expect("a stop")
     });
     assert_eq!(stopping.code, Some(0), "{stopping:?}");
+    assert_eq!(half.read_to_end(), b"", "half of a request is nothing to wait for");
+    assert!(
+        gateway.home.log_lines("some connections did not end in time").is_empty(),
+        "{}",
+        gateway.home.log()
+    );
 }
 
 #[test]
