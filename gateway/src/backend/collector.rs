@@ -6,7 +6,7 @@
 use super::written::{CELL_BYTES_MIN, fitting, written_bytes};
 use row_writer::CellEnd;
 
-pub use row_writer::RowWriter;
+pub use row_writer::{CellKind, RowWriter};
 
 mod row_writer;
 
@@ -51,6 +51,15 @@ pub enum Cut {
     AtLeast(u64),
 }
 
+/// What a backend says of the values of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnType {
+    /// The type's name, in the backend's own words.
+    pub name: String,
+    /// What its values are, where all are of one kind.
+    pub kind: CellKind,
+}
+
 /// Columns and kept rows of one result.
 ///
 /// The text of all cells is one buffer: a large result is a few large blocks of memory, which go back to the
@@ -59,6 +68,8 @@ pub enum Cut {
 pub struct Collector {
     caps: Caps,
     columns: Vec<String>,
+    /// Their types, as far as the backend says.
+    types: Vec<Option<ColumnType>>,
     /// Columns that are kept: all, but where their names alone would fill the result.
     columns_kept: usize,
     columns_cut: usize,
@@ -81,6 +92,7 @@ impl Collector {
         Self {
             caps,
             columns: Vec::new(),
+            types: Vec::new(),
             columns_kept: usize::MAX,
             columns_cut: 0,
             text: String::new(),
@@ -116,6 +128,16 @@ impl Collector {
         self.columns_kept = kept;
         self.columns = columns;
         self.bytes = bytes as u64;
+    }
+
+    /// The types of the columns, in their order; those that are left out of the result may be among them.
+    pub fn set_types(&mut self, types: Vec<Option<ColumnType>>) {
+        self.types = types;
+    }
+
+    /// The type of a column; `None`: the backend does not say.
+    pub fn column_type(&self, column: usize) -> Option<&ColumnType> {
+        self.types.get(column)?.as_ref()
     }
 
     fn shorten_name(&self, name: &mut String) {
@@ -158,9 +180,9 @@ impl Collector {
     pub fn push_shortened(&mut self, row: Vec<Cell>, shortened: u64) -> Flow {
         let kept = self.columns_kept;
         let mut writer = self.begin_row();
-        for cell in row.into_iter().take(kept) {
+        for (column, cell) in row.into_iter().take(kept).enumerate() {
             match cell {
-                Some(text) => _ = writer.text(&text),
+                Some(text) => _ = writer.text_of(writer.kind_of(column), &text),
                 None => writer.null(),
             }
         }
@@ -208,6 +230,16 @@ impl Collector {
             let cells = before..until as usize;
             before = until as usize;
             cells.map(|cell| self.cell(cell))
+        })
+    }
+
+    /// The kept rows: the cells of each with what they are.
+    pub fn typed_rows(&self) -> impl Iterator<Item = impl Iterator<Item = (CellKind, &str)>> {
+        let mut before = 0;
+        self.rows.iter().map(move |&until| {
+            let cells = before..until as usize;
+            before = until as usize;
+            cells.map(|cell| (self.ends[cell].kind(), self.cell(cell).unwrap_or_default()))
         })
     }
 

@@ -1,5 +1,8 @@
 //! What went wrong in a backend, in a form that a person and a model can act on.
 
+use std::num::NonZeroU16;
+use std::time::Duration;
+
 use thiserror::Error;
 
 use super::Estimate;
@@ -52,6 +55,8 @@ pub struct BackendError {
     /// Whether the backend certainly has not processed it, changes nothing if it does, and the cause may pass: the same
     /// may be tried again.
     pub may_retry: bool,
+    /// Seconds after which the same may succeed, where nothing of it ran and that is known; 18 hours at most.
+    pub retry_after_s: Option<NonZeroU16>,
     /// Set where it was not run because of what it would cost.
     pub estimate: Option<Box<Estimate>>,
 }
@@ -60,7 +65,16 @@ impl BackendError {
     /// A failure of `kind` that says `message`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let (message, next_step, code, query_id) = (message.into(), None, None, None);
-        Self { kind, message, next_step, code, query_id, may_retry: false, estimate: None }
+        Self {
+            kind,
+            message,
+            next_step,
+            code,
+            query_id,
+            may_retry: false,
+            retry_after_s: None,
+            estimate: None,
+        }
     }
 
     /// The gateway shuts down, and the query `query_id` keeps running: the next gateway fetches its result.
@@ -98,6 +112,14 @@ impl BackendError {
     #[must_use]
     pub fn with_retry(mut self, may_retry: bool) -> Self {
         self.may_retry = may_retry;
+        self
+    }
+
+    /// The same failure, of which nothing ran and which may pass in `after`.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        let seconds = u16::try_from(after.as_millis().div_ceil(1_000)).unwrap_or(u16::MAX);
+        self.retry_after_s = Some(NonZeroU16::new(seconds).unwrap_or(NonZeroU16::MIN));
         self
     }
 

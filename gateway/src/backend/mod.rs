@@ -29,7 +29,7 @@ mod wall;
 mod written;
 
 pub use catalog::{Catalog, Relation, RelationKind};
-pub use collector::{Caps, Cell, Collector, Cut, Flow, RowWriter};
+pub use collector::{Caps, Cell, CellKind, Collector, ColumnType, Cut, Flow, RowWriter};
 pub use context::{Context, SecondaryRoles};
 pub use cost::{CostBounds, CostGuard, Estimate};
 pub use error::{BackendError, ErrorKind};

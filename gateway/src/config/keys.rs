@@ -335,6 +335,9 @@ keys! {
     /// cut the rest away themselves. The upper bound is 7 MiB, because TypeScript clients close the connection on a
     /// message over 10 MiB.
     BYTES_MAX = limits.bytes_max: Kind::integer(1_024, 7_340_032), default Fallback::Integer(65_536), narrows AtMost;
+    /// The same for rows that a program asks for over HTTP, as JSON, CSV or NDJSON: they go to no model. A profile's
+    /// `bytes_max` bounds them, too.
+    ROW_BYTES_MAX = limits.row_bytes_max: Kind::integer(1_024, 7_340_032), default Fallback::Integer(7_340_032), narrows AtMost;
     /// Milliseconds after which a running statement is cancelled.
     STATEMENT_TIMEOUT = limits.statement_timeout_ms: Kind::integer(1, 86_400_000),
         default Fallback::Integer(300_000), narrows AtMost;

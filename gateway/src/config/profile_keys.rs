@@ -154,7 +154,7 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
         "bytes_max",
         Kind::integer(1_024, 7_340_032),
         "`limits.bytes_max`",
-        "The most bytes of one result; never more than `limits.bytes_max`.",
+        "The most bytes of one result; never more than `limits.bytes_max`, or `limits.row_bytes_max` of rows for a program.",
     ),
     protects(
         "statement_timeout_ms",

@@ -119,6 +119,8 @@ pub struct LimitsConfig {
     pub rows_max: u64,
     /// Bytes of the rows and column names in one result, as they are written: `limits.bytes_max`, 1024 to 7340032.
     pub bytes_max: u64,
+    /// The same of rows that a program asks for over HTTP: `limits.row_bytes_max`, 1024 to 7340032.
+    pub row_bytes_max: u64,
     /// Run time of one statement. In milliseconds: `limits.statement_timeout_ms`, 1 to 86400000.
     pub statement_timeout: Duration,
     /// Rows counted past a cut result: `limits.count_rows_max`, 0 to 1000000000.
@@ -329,6 +331,7 @@ impl LimitsConfig {
         Self {
             rows_max: settings.integer(&keys::ROWS_MAX),
             bytes_max: settings.integer(&keys::BYTES_MAX),
+            row_bytes_max: settings.integer(&keys::ROW_BYTES_MAX),
             statement_timeout: milliseconds(settings, &keys::STATEMENT_TIMEOUT),
             count_rows_max: settings.integer(&keys::COUNT_ROWS_MAX),
             usage: UsageLimits::from_settings(settings),

@@ -26,6 +26,8 @@ pub(super) struct Front {
     pub(super) sessions: Arc<HttpSessions>,
     /// Has the certificate read again at once.
     pub(super) reload: Notify,
+    /// Memory of long answers of tools on their way to clients.
+    pub(super) answers: rest::AnswerMemory,
     guards: Arc<Guards>,
     bodies: Arc<Bodies>,
 }
@@ -36,6 +38,7 @@ impl Front {
             sessions: HttpSessions::new(Arc::clone(&mcp), tasks),
             mcp,
             reload: Notify::new(),
+            answers: rest::AnswerMemory::default(),
             guards: Guards::new(config),
             bodies: Bodies::new(config.request_bytes_max, config.header_timeout),
         })

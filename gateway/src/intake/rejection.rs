@@ -1,6 +1,7 @@
 //! Why a message is refused.
 
 use rmcp::model::{ErrorCode, ErrorData, RequestId};
+use serde_json::json;
 
 /// A message that is refused, and the error that says why.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub(super) fn unfit(id: RequestId, method: &str, why: &str) -> Rejection {
 /// The refusal of a second request under the id of one that still runs. It carries no id of its own: an
 /// answer under that id would end the first request in the client's eyes.
 pub(super) fn duplicate(id: &RequestId) -> Rejection {
-    invalid(None, &format!("id {} is in use by a request that still runs", serde_json::json!(id)))
+    invalid(None, &format!("id {} is in use by a request that still runs", json!(id)))
 }
 
 /// The refusal of a subscription beyond `limit`.
@@ -50,5 +51,7 @@ pub(super) fn too_many_subscriptions(id: RequestId, limit: usize) -> Rejection {
 pub fn no_room(id: RequestId, replayed: bool, why: &str) -> Rejection {
     let before = if replayed { "; an earlier gateway may have run it: look before you do" } else { "" };
     let message = format!("no room for this long request: {why}; send it again later{before}");
-    Rejection { id: Some(id), error: ErrorData::internal_error(message, None) }
+    // For programs; what was replayed may have run, and says so.
+    let kind = if replayed { "outcome_unknown" } else { "busy" };
+    Rejection { id: Some(id), error: ErrorData::internal_error(message, Some(json!({ "kind": kind }))) }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
+use rmcp::model::{CallToolResult, JsonObject};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::given::{self, text_of, whole};
 use super::tool_name::ToolName;
-use super::{NAME_BYTES_MAX, shown};
+use super::{NAME_BYTES_MAX, failure, shown};
 
 /// Rows of `execute_query` where no limit is given.
 pub(super) const QUERY_LIMIT: u64 = 100;
@@ -143,7 +143,7 @@ impl InvalidArguments {
     /// The result of the call.
     pub(super) fn result(&self) -> CallToolResult {
         let text = format!("Invalid arguments for {}: {}", self.tool.as_str(), self.why);
-        CallToolResult::error(vec![ContentBlock::text(text)])
+        failure::of_arguments(text)
     }
 }
 

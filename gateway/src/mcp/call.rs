@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::sync::{Arc, OnceLock};
 
-use rmcp::model::{CallToolResult, ContentBlock};
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, MetaObject};
 use serde_json::json;
 use sql_gate::{Class, Statement};
 use tokio_util::sync::CancellationToken;
@@ -11,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::{self as args, InvalidArguments, limit};
 use super::client_log::ClientLog;
 use super::consent::Consent;
-use super::facts::RequestFacts;
+use super::facts::{RequestFacts, RowFormat};
 use super::progress::Progress;
 use super::request_record::RequestRecord;
 use super::table::{self, Source};
 use super::tool_call::ToolCall;
 use super::tool_name::ToolName;
-use super::{NAME_BYTES_MAX, failure, own_settings, session_info};
+use super::{META_ROWS, NAME_BYTES_MAX, failure, own_settings, rows, session_info};
 use crate::backend::{
     BackendError, BoxFuture, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind,
     WriteJournal,
@@ -201,7 +201,7 @@ impl Call<'_> {
                 let relation = Relation { database, schema, name: table };
                 let describe = |relation| Catalog::Describe { kind: RelationKind::Table, relation };
                 let (_, columns) = self.ask_about(relation, self.rows_max(), describe).await?;
-                Ok(self.text(columns, Source::Catalog).await)
+                Ok(self.rows(columns, Source::Catalog).await)
             }
             ToolCall::DescribeView(arguments) => self.describe_view(arguments).await,
             ToolCall::QueryView(arguments) => self.query_view(tool, arguments).await,
@@ -257,7 +257,7 @@ impl Call<'_> {
     }
 
     async fn list(&self, catalog: Catalog) -> Result<CallToolResult, CallError> {
-        Ok(self.text(self.catalog(catalog, self.rows_max()).await?, Source::Catalog).await)
+        Ok(self.rows(self.catalog(catalog, self.rows_max()).await?, Source::Catalog).await)
     }
 
     async fn describe_view(&self, arguments: args::DescribeView) -> Result<CallToolResult, CallError> {
@@ -266,20 +266,23 @@ impl Call<'_> {
         let rows_max = self.rows_max();
         let describe = |relation| Catalog::Describe { kind: RelationKind::View, relation };
         let (relation, columns) = match self.ask_about(relation.clone(), rows_max, describe).await {
-            Ok((found, columns)) => (found, Ok(table::render(&columns, Source::Catalog))),
+            Ok((found, columns)) => (found, Ok(columns)),
             // What a view that no longer works was meant to do is in its definition.
             Err(error) if error.kind == ErrorKind::Statement => (relation, Err(error)),
             Err(error) => return Err(error.into()),
         };
-        let (above, definition) =
-            match (columns, self.ask_about(relation, rows_max, Catalog::Definition).await) {
-                (Ok(columns), definition) => (columns, definition?.1),
-                (Err(why), Ok((_, definition))) => (failure::of_view(&why), definition),
-                // There is no such view.
-                (Err(why), Err(_)) => return Err(why.into()),
-            };
-        let definition = definition.rows.first_cell();
-        Ok(text_result(format!("{above}\n\n{}", definition.unwrap_or_default())))
+        let definition = self.ask_about(relation, rows_max, Catalog::Definition).await;
+        let first_cell = |(_, found): (_, Completion)| found.rows.first_cell().unwrap_or_default().to_owned();
+        match (columns, definition.map(first_cell)) {
+            (Ok(columns), definition) => {
+                Ok(self.described_rows(columns, Source::Catalog, Some(definition?)).await)
+            }
+            (Err(why), Ok(definition)) => {
+                Ok(text_result(format!("{}\n\n{definition}", failure::of_view(&why))))
+            }
+            // There is no such view.
+            (Err(why), Err(_)) => Err(why.into()),
+        }
     }
 
     async fn query_view(
@@ -291,7 +294,7 @@ impl Call<'_> {
         let rows_max = limit(tool, given.as_ref(), args::VIEW_LIMIT, self.rows_max())?;
         let relation = Relation { database: Some(database), schema, name: view_name };
         let (_, rows) = self.ask_about(relation, rows_max, Catalog::Rows).await?;
-        Ok(self.text(rows, Source::View).await)
+        Ok(self.rows(rows, Source::View).await)
     }
 
     async fn set_context(
@@ -365,12 +368,33 @@ impl Call<'_> {
         self.run_in(self.call_context(Context::default()).await?, work).await
     }
 
-    pub(super) async fn text(&self, done: Completion, source: Source) -> CallToolResult {
-        text_result(if done.rows.bytes() > HEAVY_BYTES as u64 {
-            self.shared.heavy.run(move || table::render(&done, source)).await
-        } else {
-            table::render(&done, source)
-        })
+    /// The result of `done`, in the form that was asked for.
+    pub(super) async fn rows(&self, done: Completion, source: Source) -> CallToolResult {
+        self.described_rows(done, source, None).await
+    }
+
+    /// As [`Call::rows`], with the SQL of the view that the rows describe.
+    async fn described_rows(
+        &self,
+        done: Completion,
+        source: Source,
+        definition: Option<String>,
+    ) -> CallToolResult {
+        let format = self.facts.line.format;
+        let is_heavy = done.rows.bytes() > HEAVY_BYTES as u64;
+        let render = move || match (format, definition) {
+            (RowFormat::Json, definition) => rows::render(&done, source, definition.as_deref()),
+            (RowFormat::Text, None) => table::render(&done, source),
+            (RowFormat::Text, Some(definition)) => {
+                format!("{}\n\n{definition}", table::render(&done, source))
+            }
+        };
+        let text = if is_heavy { self.shared.heavy.run(render).await } else { render() };
+        let mut result = text_result(text);
+        if format == RowFormat::Json {
+            result.meta = Some(MetaObject(JsonObject::from_iter([(META_ROWS.to_owned(), true.into())])));
+        }
+        result
     }
 
     pub(super) fn rows_max(&self) -> u64 {

@@ -129,7 +129,7 @@ impl Call<'_> {
         };
         let is_rolled_back = transaction == Transaction::Rollback;
         let result = match done {
-            Ok(done) => Ok(self.text(done, Source::Statement { is_rolled_back }).await),
+            Ok(done) => Ok(self.rows(done, Source::Statement { is_rolled_back }).await),
             Err(error) => Err(error),
         };
         entry.settle(&result).await;

@@ -60,12 +60,8 @@ pub enum RowFormat {
     /// As text for a model.
     #[default]
     Text,
-    /// `{"columns": [...], "rows": [...]}`
+    /// As JSON for a program (`rows`): the front makes of it what its client asked for.
     Json,
-    /// RFC 4180, with a header line.
-    Csv,
-    /// One object a line.
-    Ndjson,
 }
 
 /// What a request is found by when it is sent again.

@@ -1,12 +1,46 @@
 //! A backend's failure as a tool result that a model can act on.
 
-use rmcp::model::{CallToolResult, ContentBlock};
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, MetaObject};
+use serde_json::{Value, json};
 
+use super::META_ERROR;
+use super::request_record::name_of;
 use crate::backend::{BackendError, ErrorKind};
 
 /// The `isError` result of a failed statement: cause, next step, and the backend's code and query id.
 pub(super) fn result(error: &BackendError) -> CallToolResult {
-    CallToolResult::error(vec![ContentBlock::text(text(error))])
+    let details = [
+        ("code", error.code.clone().map(Value::from)),
+        ("query_id", error.query_id.clone().map(Value::from)),
+        ("next_step", error.next_step.clone().map(Value::from)),
+        ("retry_after_s", error.retry_after_s.map(|seconds| seconds.get().into())),
+    ];
+    let details = details.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    of_kind(name_of(error.kind), text(error), details.collect())
+}
+
+/// The result of a call whose arguments cannot be used.
+pub(super) fn of_arguments(text: String) -> CallToolResult {
+    of_kind("invalid_arguments", text, JsonObject::new())
+}
+
+/// The result of a statement that failed, of which no more is known than `text`.
+pub(super) fn of_statement(text: String) -> CallToolResult {
+    of_kind(name_of(ErrorKind::Statement), text, JsonObject::new())
+}
+
+/// The `_meta` of a failed result without what may be long.
+pub(super) fn kind_alone(result: &CallToolResult) -> Option<MetaObject> {
+    let kind = result.meta.as_ref()?.get(META_ERROR)?.get("kind")?;
+    Some(MetaObject(JsonObject::from_iter([(META_ERROR.to_owned(), json!({"kind": kind}))])))
+}
+
+/// What went wrong stands in the result's `_meta`, too: programs act on that, and never on the text.
+fn of_kind(kind: &str, text: String, mut details: JsonObject) -> CallToolResult {
+    details.insert("kind".to_owned(), json!(kind));
+    let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
+    result.meta = Some(MetaObject(JsonObject::from_iter([(META_ERROR.to_owned(), details.into())])));
+    result
 }
 
 /// Why a view cannot be read, above its definition.

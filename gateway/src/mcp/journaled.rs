@@ -156,9 +156,10 @@ impl JournaledStatement {
         let result = entry.result.as_deref().filter(|_| self.is_in(entry));
         let result = match result {
             Some(RAN) => Some(ran()),
-            Some(FAILED) => Some(CallToolResult::error(vec![ContentBlock::text(
-                "The statement ran once and failed. Its error was not kept when the gateway that ran it went away.",
-            )])),
+            Some(FAILED) => Some(failure::of_statement(
+                "The statement ran once and failed. Its error was not kept when the gateway that ran it went away."
+                    .to_owned(),
+            )),
             other => other.and_then(|result| serde_json::from_str(result).ok()),
         };
         match result {
@@ -336,7 +337,8 @@ fn cut_error(result: &CallToolResult) -> String {
         result.content.first().and_then(|content| content.as_text()).map_or("", |text| text.text.as_str());
     // Escaped, a character takes six bytes at most; a quarter is left for what is around the text.
     let kept: String = text.chars().take(RESULT_BYTES_MAX / 8).collect();
-    let error = CallToolResult::error(vec![ContentBlock::text(format!("{kept}... (cut)"))]);
+    let mut error = CallToolResult::error(vec![ContentBlock::text(format!("{kept}... (cut)"))]);
+    error.meta = failure::kind_alone(result);
     serde_json::to_string(&error).unwrap_or_default()
 }
 

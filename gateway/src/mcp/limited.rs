@@ -46,7 +46,9 @@ impl Call<'_> {
             "a call was refused by a limit"
         );
         let file = self.shared.paths.config_file.display().to_string();
-        BackendError::new(ErrorKind::LimitReached, refusal.message()).with_next_step(refusal.next_step(&file))
+        BackendError::new(ErrorKind::LimitReached, refusal.message())
+            .with_next_step(refusal.next_step(&file))
+            .with_retry_after(refusal.retry_after())
     }
 
     /// Counts how long a statement of the call ran, and the rows of its result.

@@ -8,7 +8,7 @@
 //! `arguments`, `given` and `tool_call` read a call, `tools` describes them to clients; `call` runs one, `contexts`
 //! and `context_free` decide in which context, `qualified` takes a name apart where a table's should stand,
 //! `journaled` keeps a statement that writes from running twice; `table`, `failure` and `session_info` are results
-//! as text.
+//! as text, `rows` as JSON.
 
 mod arguments;
 mod call;
@@ -27,6 +27,7 @@ mod own_settings;
 mod progress;
 mod qualified;
 mod request_record;
+mod rows;
 mod running;
 mod service;
 mod session_info;
@@ -45,10 +46,16 @@ pub use request_record::{REQUESTS, log_unstarted};
 pub use service::SqlService;
 pub use tool_call::{CallRefusal, ToolCall};
 pub use tool_name::ToolName;
-pub use tools::{ToolList, order_arguments};
+pub use tools::{ToolList, all_tools, order_arguments};
 
 use crate::session::{Profile, Session};
 use crate::shared::Shared;
+
+/// In the `_meta` of a result that is an error: what went wrong, for programs (`kind`, and what else is known of it).
+pub const META_ERROR: &str = "snowgate/error";
+
+/// In the `_meta` of a result whose text is the document of its rows (`rows`).
+pub const META_ROWS: &str = "snowgate/rows";
 
 /// The longest name of a role, warehouse, database, schema, table, view or tool, in bytes: Snowflake's bound.
 const NAME_BYTES_MAX: usize = 255;

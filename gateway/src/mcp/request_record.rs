@@ -123,7 +123,8 @@ impl RequestRecord {
     }
 }
 
-fn name_of(kind: ErrorKind) -> &'static str {
+/// The name of a kind of failure: in the log, and for programs.
+pub(super) fn name_of(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Statement => "statement",
         ErrorKind::NoContext => "no_context",

@@ -9,6 +9,7 @@ use sql_gate::{Access, Class, Object, ObjectKind, ObjectName, StateChange, State
 
 use super::call::{Call, Work};
 use super::execute_query::{is_harmless, transaction_lost};
+use super::facts::RowFormat;
 use super::progress::Progress;
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Completion, Context, CostGuard, ErrorKind, Operation, Ownership,
@@ -36,7 +37,14 @@ impl Call<'_> {
         let cost = self.cost_guard(&operation).filter(|_| earlier.is_none());
         let request = Request {
             context,
-            caps: Caps { rows_max, bytes_max: limits.bytes_max, count_rows_max: limits.count_rows_max },
+            caps: Caps {
+                rows_max,
+                bytes_max: match self.facts.line.format {
+                    RowFormat::Text => limits.bytes_max,
+                    RowFormat::Json => limits.row_bytes_max,
+                },
+                count_rows_max: limits.count_rows_max,
+            },
             timeout: limits.statement_timeout,
             origin: RequestOrigin {
                 client: self.session.client().name,
@@ -318,6 +326,7 @@ fn no_memory(waited: Duration) -> BackendError {
         "read the answers that wait, send fewer requests at once, or raise `result_bytes_in_flight_max` under [limits] in the \
          config; nothing of this one ran",
     )
+    .with_retry_after(Duration::from_secs(1))
 }
 
 /// The result of a statement that ran cannot be kept; `may_change`: whether it is more than a question.

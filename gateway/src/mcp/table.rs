@@ -25,18 +25,9 @@ pub(super) enum Source {
 /// The text of a result of `source`.
 pub(super) fn render(done: &Completion, source: Source) -> String {
     let rows = &done.rows;
-    let is_rolled_back = source == Source::Statement { is_rolled_back: true };
     let mut text = String::with_capacity(usize::try_from(rows.bytes()).unwrap_or(0) + 256);
     if rows.columns().is_empty() {
-        text.push_str(
-            &done
-                .affected
-                .map_or_else(|| "done".to_owned(), |count| counted(count, "row changed", "rows changed")),
-        );
-        if is_rolled_back {
-            text.push_str(ROLLED_BACK);
-        }
-        return text;
+        return note(done, source);
     }
     let footer = footer(rows, done.affected, source);
     let is_cut = rows.cut() != Cut::Nothing || rows.columns_cut() > 0;
@@ -56,6 +47,16 @@ pub(super) fn render(done: &Completion, source: Source) -> String {
         let _ = write!(text, " query id {query_id}");
     }
     text
+}
+
+/// What is said of a result of `source`: how much there is, and what is missing.
+pub(super) fn note(done: &Completion, source: Source) -> String {
+    if !done.rows.columns().is_empty() {
+        return footer(&done.rows, done.affected, source);
+    }
+    let changed = done.affected.map(|count| counted(count, "row changed", "rows changed"));
+    let end = if source == (Source::Statement { is_rolled_back: true }) { ROLLED_BACK } else { "" };
+    format!("{}{end}", changed.unwrap_or_else(|| "done".to_owned()))
 }
 
 fn join<'a>(text: &mut String, cells: impl Iterator<Item = Option<&'a str>>) {

@@ -59,7 +59,7 @@ impl ToolName {
     ///
     /// # Errors
     /// There is none; the error names the nearest.
-    pub(super) fn parse(name: &str) -> Result<Self, ErrorData> {
+    pub fn parse(name: &str) -> Result<Self, ErrorData> {
         Self::ALL.iter().copied().find(|known| known.as_str() == name).ok_or_else(|| unknown(name))
     }
 }

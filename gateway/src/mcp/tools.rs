@@ -87,6 +87,11 @@ impl ToolLists {
     }
 }
 
+/// All tools, as one who may change data is told of them.
+pub fn all_tools() -> Vec<Tool> {
+    ToolList::of(&Offer { read_only: false, tools: None }).tools
+}
+
 impl ToolList {
     fn of(offer: &Offer) -> Self {
         let offered = ToolName::ALL.iter().copied().filter(|&tool| offer.has(tool));

@@ -7,6 +7,9 @@ use crate::allocator::{QueuePlace, Refusal};
 use crate::backend::{BackendError, ErrorKind, Held, Request};
 use crate::config::{FairBy, PoolConfig};
 
+/// When a request may come again that found everything in use: soon, and not at once.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
 /// What a request is told that was stopped.
 pub(crate) const CANCELLED: &str = "the request was cancelled; its statement was stopped";
 
@@ -16,6 +19,7 @@ pub(super) fn all_busy(limit: usize, waited: Duration) -> BackendError {
     BackendError::new(ErrorKind::Busy, message).with_next_step(
         "try again, or raise `connections_max` under [pool] or `max_wait_ms` under [allocator] in the config",
     )
+    .with_retry_after(TRY_AGAIN)
 }
 
 /// The request waited for as long as it may; `place`: where it stood in the end, `slots_max`: connections that its client
@@ -62,6 +66,7 @@ pub(super) fn queue_full(refusal: Refusal, fair_by: FairBy, wait: Option<Duratio
     let after = wait.map_or(1, |wait| wait.as_secs().max(1));
     BackendError::new(ErrorKind::Busy, message)
         .with_next_step(format!("try again in about {after} s, when some of them have run; {setting}"))
+        .with_retry_after(Duration::from_secs(after))
 }
 
 /// The backend took longer than [`CONNECT_TIMEOUT`] to open a connection.
@@ -72,6 +77,7 @@ pub(super) fn connect_timed_out() -> BackendError {
         format!("the backend does not answer: no connection was opened within {seconds} s"),
     )
     .with_next_step("try again in a moment")
+    .with_retry_after(TRY_AGAIN)
 }
 
 /// The request was stopped before it had a connection. The query `earlier`, which an earlier gateway started,
@@ -210,6 +216,7 @@ pub(super) fn all_pinned(pins: usize, rooms: usize, oldest: Duration, waited: Du
         "try again; one comes free when its session commits, ends, or is idle for `pin_idle_ms`. `snowgate sessions` \
          shows who has them; `connections_max` under [pool] bounds them (one is always left to everybody else)",
     )
+    .with_retry_after(TRY_AGAIN)
 }
 
 /// Too many requests of one session wait for its own connection.
@@ -218,6 +225,7 @@ pub(super) fn own_queue_full(requests_max: usize) -> BackendError {
         format!("{requests_max} requests of this session run on its own connection or wait for it already");
     BackendError::new(ErrorKind::Busy, message)
         .with_next_step("wait for their answers: they run one after the other")
+        .with_retry_after(TRY_AGAIN)
 }
 
 /// A transaction of one statement within one of the session.

@@ -77,6 +77,8 @@ pub struct ProfileCaps {
     pub rows_max: u64,
     /// Bytes of one result.
     pub bytes_max: u64,
+    /// Bytes of one result whose rows a program asks for over HTTP.
+    pub row_bytes_max: u64,
     /// Rows counted past a cut result.
     pub count_rows_max: u64,
     /// Run time of one statement.
@@ -98,6 +100,7 @@ impl ProfileCaps {
         Self {
             rows_max: at_most(settings.rows_max, limits.rows_max),
             bytes_max: at_most(settings.bytes_max, limits.bytes_max),
+            row_bytes_max: at_most(settings.bytes_max, limits.row_bytes_max),
             count_rows_max: limits.count_rows_max,
             statement_timeout: at_most(settings.statement_timeout, limits.statement_timeout),
             requests_max: at_most(settings.requests_max, gateway.session_requests_max),

@@ -170,6 +170,32 @@ impl Connection {
     }
 }
 
+/// A conversation of requests and answers, whatever carries them.
+pub(crate) trait Converse: AsFd {
+    /// Sends `request` under the next id.
+    fn send(&mut self, request: &Request) -> Result<()>;
+
+    /// Reads once, where the poller says that there is something; gives the answer if it is whole now.
+    fn read(&mut self) -> Result<Option<Vec<u8>>>;
+
+    /// The id of the request sent last.
+    fn last_id(&self) -> u64;
+}
+
+impl Converse for Connection {
+    fn send(&mut self, request: &Request) -> Result<()> {
+        Self::send(self, request)
+    }
+
+    fn read(&mut self) -> Result<Option<Vec<u8>>> {
+        Self::read(self)
+    }
+
+    fn last_id(&self) -> u64 {
+        Self::last_id(self)
+    }
+}
+
 /// Where answers come from.
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {

@@ -7,13 +7,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::connection::{Connection, Request, check_answer};
+use super::connection::{Converse, Request, check_answer};
 use super::poller::Poller;
 use super::stats::{Sample, percentile};
 
 /// Drives `connections` for `duration` and gives what a call cost. Every answer that is under way at the end
 /// is waited for and its connection's last answer checked.
-pub(crate) fn drive(connections: &mut [Connection], request: &Request, duration: Duration) -> Result<Sample> {
+pub(crate) fn drive(
+    connections: &mut [impl Converse],
+    request: &Request,
+    duration: Duration,
+) -> Result<Sample> {
     let poller = Poller::of(connections)?;
     let mut latencies: Vec<Duration> = Vec::with_capacity(1 << 16);
     let mut in_time = 0_u32;

@@ -1,14 +1,13 @@
 //! Waiting for answers on many connections, at a price that does not grow with their number.
 
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
-use super::connection::Connection;
 use super::interrupt;
 
 /// Any one answer, at most.
@@ -33,7 +32,7 @@ impl Poller {
     }
 
     /// Watches all of `connections`.
-    pub(crate) fn of(connections: &[Connection]) -> Result<Self> {
+    pub(crate) fn of(connections: &[impl AsFd]) -> Result<Self> {
         let poller = Self::new()?;
         for (number, connection) in connections.iter().enumerate() {
             poller.watch(number, connection)?;
@@ -42,7 +41,7 @@ impl Poller {
     }
 
     /// Watches one more.
-    pub(crate) fn watch(&self, number: usize, connection: &Connection) -> Result<()> {
+    pub(crate) fn watch(&self, number: usize, connection: &impl AsFd) -> Result<()> {
         let data = epoll::EventData::new_u64(number as u64);
         epoll::add(&self.epoll, connection, data, epoll::EventFlags::IN).context("watching a connection")
     }

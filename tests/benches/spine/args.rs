@@ -7,7 +7,7 @@ cargo bench -p snowgate-benches --bench spine -- [OPTIONS]
 
   --quick      fewer and shorter rounds: a look, not a measurement
   --peers      also PyPI mcp-server-sqlite and npm @bytebase/dbhub (fetched once, pinned)
-  --only NAME  one part: calls, shim, start, idle or peers; may be given more than once
+  --only NAME  one part: calls, http, shim, start, idle or peers; may be given more than once
   --help
 
 The programs measured are target/release/snowgate and snowgate-shim: `cargo build --release` first.
@@ -21,6 +21,8 @@ pub(crate) type Args = args::Args<Part>;
 pub(crate) enum Part {
     /// What a call costs.
     Calls,
+    /// What a call over HTTP costs.
+    Http,
     /// How large the shim is.
     Shim,
     /// How long a client waits for its first answer.
@@ -34,6 +36,7 @@ pub(crate) enum Part {
 impl args::Part for Part {
     const NAMED: &'static [(&'static str, Self)] = &[
         ("calls", Self::Calls),
+        ("http", Self::Http),
         ("shim", Self::Shim),
         ("start", Self::Start),
         ("idle", Self::Idle),

@@ -18,7 +18,8 @@ use crate::common::roles;
 /// The name of this role.
 pub(crate) const ROLE: &str = "role-bare";
 
-struct Constant;
+/// Answers a constant.
+pub(crate) struct Constant;
 
 impl ServerHandler for Constant {
     fn get_info(&self) -> ServerConfig {

@@ -14,6 +14,7 @@ mod bare;
 mod calls;
 #[path = "../common/mod.rs"]
 mod common;
+mod http;
 mod idle;
 mod peers;
 mod shim;
@@ -28,7 +29,8 @@ use common::report::Report;
 use common::{interrupt, programs, roles};
 
 fn main() -> ExitCode {
-    if let Some(role) = roles::asked_for(&[(bare::ROLE, bare::serve)]) {
+    if let Some(role) = roles::asked_for(&[(bare::ROLE, bare::serve), (http::bare::ROLE, http::bare::serve)])
+    {
         return roles::run(&role);
     }
     match run() {
@@ -56,6 +58,9 @@ fn run() -> Result<()> {
     let mut report = Report::default();
     if args.wants(Part::Calls) {
         calls::measure(&args, &mut report)?;
+    }
+    if args.wants(Part::Http) {
+        http::measure(&args, &mut report)?;
     }
     if args.wants(Part::Shim) {
         shim::measure(&args, &programs, &mut report)?;

@@ -37,6 +37,8 @@ mod queue_over_restart;
 mod quotas;
 mod remembered;
 mod request_log;
+mod rest;
+mod rest_rows;
 mod restart;
 mod results;
 mod resume;

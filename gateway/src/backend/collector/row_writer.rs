@@ -5,24 +5,51 @@ use std::fmt::{self, Write};
 use super::{Collector, Cut, Flow};
 use crate::backend::written::written_bytes;
 
-/// The end of a cell's text; the highest bit marks NULL. Results stay far below 2 GiB.
+/// What a value is beside its text: what reads rows by their types needs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CellKind {
+    /// SQL NULL.
+    Null,
+    /// Text, and what has no other form than a text: dates, bytes, documents.
+    #[default]
+    Text,
+    /// A whole number, or one with digits behind the point: exact.
+    Number,
+    /// A binary floating-point number, written so that it reads back as itself.
+    Real,
+    /// `true` or `false`.
+    Boolean,
+    /// Bytes, written as hexadecimal digits.
+    Bytes,
+}
+
+impl CellKind {
+    const ALL: [Self; 6] = [Self::Null, Self::Text, Self::Number, Self::Real, Self::Boolean, Self::Bytes];
+}
+
+/// The end of a cell's text; its highest three bits are the cell's kind. Results stay far below 512 MiB.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CellEnd(u32);
 
 impl CellEnd {
-    const NULL: u32 = 1 << 31;
+    const KIND_SHIFT: u32 = 29;
+    const AT: u32 = (1 << Self::KIND_SHIFT) - 1;
 
-    fn new(at: usize, is_null: bool) -> Self {
-        let at = u32::try_from(at).unwrap_or(u32::MAX) & !Self::NULL;
-        Self(if is_null { at | Self::NULL } else { at })
+    fn new(at: usize, kind: CellKind) -> Self {
+        let at = u32::try_from(at).unwrap_or(u32::MAX) & Self::AT;
+        Self(at | (kind as u32) << Self::KIND_SHIFT)
     }
 
     pub(super) fn at(self) -> usize {
-        (self.0 & !Self::NULL) as usize
+        (self.0 & Self::AT) as usize
+    }
+
+    pub(super) fn kind(self) -> CellKind {
+        CellKind::ALL[(self.0 >> Self::KIND_SHIFT) as usize % CellKind::ALL.len()]
     }
 
     pub(super) fn is_null(self) -> bool {
-        self.0 & Self::NULL != 0
+        self.kind() == CellKind::Null
     }
 }
 
@@ -45,16 +72,26 @@ impl<'a> RowWriter<'a> {
         Self { collector, text_before, cells_before, written: 0, malformed: 0, unread: 0, is_kept: false }
     }
 
+    /// What the values of a column are, as far as the backend has said.
+    pub fn kind_of(&self, column: usize) -> CellKind {
+        self.collector.column_type(column).map(|of| of.kind).unwrap_or_default()
+    }
+
     /// NULL.
     pub fn null(&mut self) {
-        self.end_cell(true, "NULL".len());
+        self.end_cell(CellKind::Null, "NULL".len());
     }
 
     /// A cell of this text; returns its bytes as it is written.
     pub fn text(&mut self, text: &str) -> usize {
+        self.text_of(CellKind::Text, text)
+    }
+
+    /// A cell of this text, which is a value of `kind`; returns its bytes as it is written.
+    pub fn text_of(&mut self, kind: CellKind, text: &str) -> usize {
         let written = written_bytes(text);
         self.collector.text.push_str(text);
-        self.end_cell(false, written);
+        self.end_cell(kind, written);
         written
     }
 
@@ -68,19 +105,19 @@ impl<'a> RowWriter<'a> {
         self.unread += count;
     }
 
-    /// A cell of formatted text, in which nothing is escaped (a number, a blob); returns its bytes.
-    pub fn format(&mut self, text: fmt::Arguments<'_>) -> usize {
+    /// A cell of formatted text of `kind`, in which nothing is escaped (a number, a blob); returns its bytes.
+    pub fn format(&mut self, kind: CellKind, text: fmt::Arguments<'_>) -> usize {
         let before = self.collector.text.len();
         // Writing to a string cannot fail.
         let _ = self.collector.text.write_fmt(text);
         let written = self.collector.text.len() - before;
-        self.end_cell(false, written);
+        self.end_cell(kind, written);
         written
     }
 
-    fn end_cell(&mut self, is_null: bool, written: usize) {
+    fn end_cell(&mut self, kind: CellKind, written: usize) {
         self.written += written + 1;
-        self.collector.ends.push(CellEnd::new(self.collector.text.len(), is_null));
+        self.collector.ends.push(CellEnd::new(self.collector.text.len(), kind));
     }
 
     /// The row is complete; `shortened` of its values were too long for [`Collector::room`]: a first row is

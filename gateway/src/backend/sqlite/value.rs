@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Error, Row, ffi};
 
 use super::budget;
-use crate::backend::{CELL_BYTES_MIN, Collector, Flow, RowWriter, fitting, written_bytes};
+use crate::backend::{CELL_BYTES_MIN, CellKind, Collector, Flow, RowWriter, fitting, written_bytes};
 
 /// Bytes of a blob that are shown; a longer one is cut, and its length is added.
 const BLOB_BYTES_SHOWN: usize = 64;
@@ -62,8 +62,8 @@ impl Shortener<'_> {
     fn add(&mut self, value: ValueRef<'_>) {
         match value {
             ValueRef::Null => self.row.null(),
-            ValueRef::Integer(number) => self.format(format_args!("{number}")),
-            ValueRef::Real(number) => self.format(format_args!("{}", Real(number))),
+            ValueRef::Integer(number) => self.format(CellKind::Number, format_args!("{number}")),
+            ValueRef::Real(number) => self.format(CellKind::Real, format_args!("{}", Real(number))),
             ValueRef::Text(bytes) => self.text(bytes),
             ValueRef::Blob(bytes) => self.blob(bytes),
         }
@@ -81,8 +81,8 @@ impl Shortener<'_> {
         self.room = if self.shortened == 0 { left } else { 0 };
     }
 
-    fn format(&mut self, text: fmt::Arguments<'_>) {
-        let written = self.row.format(text);
+    fn format(&mut self, kind: CellKind, text: fmt::Arguments<'_>) {
+        let written = self.row.format(kind, text);
         self.use_room(written);
     }
 
@@ -91,11 +91,11 @@ impl Shortener<'_> {
         let whole = BLOB_NOTE_BYTES + 2 * bytes.len().min(BLOB_BYTES_SHOWN);
         let left = self.cell_bytes_max();
         if whole <= left || bytes.len() <= (left - 3) / 2 {
-            return self.format(format_args!("{}", Blob { bytes, shown: BLOB_BYTES_SHOWN }));
+            return self.format(CellKind::Bytes, format_args!("{}", Blob { bytes, shown: BLOB_BYTES_SHOWN }));
         }
         self.shortened += u64::from(bytes.len() <= BLOB_BYTES_SHOWN);
         let shown = left.saturating_sub(BLOB_NOTE_BYTES) / 2;
-        self.format(format_args!("{}", Blob { bytes, shown }));
+        self.format(CellKind::Bytes, format_args!("{}", Blob { bytes, shown }));
     }
 
     /// A text that does not fit is cut between two characters and ends with its full length; of later ones

@@ -36,7 +36,8 @@ fn error(name: &str, machine: &Machine, now: Instant, end: &str) -> BackendError
         }
     };
     let message = format!("{}; {end}", why(name, machine, now));
-    BackendError::new(ErrorKind::Unavailable, message).with_next_step(step)
+    let error = BackendError::new(ErrorKind::Unavailable, message).with_next_step(step);
+    if is_by_hand(machine) { error } else { error.with_retry_after(until_next_try(machine, now)) }
 }
 
 /// The same for `status`; `None`: requests run.
@@ -68,9 +69,12 @@ fn is_by_hand(machine: &Machine) -> bool {
 
 /// When the backend is tried again.
 fn in_time(machine: &Machine, now: Instant) -> String {
-    let left = machine.next_try().map_or(Duration::ZERO, |next| next.saturating_duration_since(now));
-    match left.as_millis().div_ceil(1_000) {
+    match until_next_try(machine, now).as_millis().div_ceil(1_000) {
         0 => "with the next request".to_owned(),
         seconds => format!("in {seconds} s"),
     }
+}
+
+fn until_next_try(machine: &Machine, now: Instant) -> Duration {
+    machine.next_try().map_or(Duration::ZERO, |next| next.saturating_duration_since(now))
 }

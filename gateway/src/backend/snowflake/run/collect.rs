@@ -4,6 +4,7 @@ use snowflake_wire::{Answer, Error, StatementType};
 use tokio::task::consume_budget;
 
 use super::decisions::{Consequence, after_download};
+use super::types::type_of;
 use super::{Run, RunError, stopped};
 use crate::backend::snowflake::catalog::{SHOW_ROWS_MAX, Shown, pick};
 use crate::backend::snowflake::failure::of_connection;
@@ -31,6 +32,8 @@ impl Run<'_> {
         let names: Vec<String> = answer.rows.columns().iter().map(|column| column.name.clone()).collect();
         let shown = shown.of(&names);
         rows.set_columns(shown.iter().map(|(_, name)| name.clone()).collect());
+        let columns = answer.rows.columns();
+        rows.set_types(shown.iter().map(|(at, _)| columns.get(*at).map(type_of)).collect());
         loop {
             let next = tokio::select! {
                 biased;

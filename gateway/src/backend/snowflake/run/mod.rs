@@ -13,6 +13,7 @@ mod collect;
 mod decisions;
 mod error;
 mod transaction;
+mod types;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

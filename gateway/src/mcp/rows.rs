@@ -1,0 +1,366 @@
+//! Results as JSON, for programs: values with their types, and what is missing as fields.
+//!
+//! The text is one document of which each row is a line of its own, so that what makes another format of it need not
+//! hold it parsed. What is said of the rows stands before them:
+//!
+//! ```json
+//! {"columns":[{"name":"id","type":"integer"}],"row_count":2,"truncated":false,"rows":[
+//! [1],
+//! [null]
+//! ]}
+//! ```
+//!
+//! | value | in JSON |
+//! |---|---|
+//! | NULL | `null` |
+//! | a whole number up to 2^53, an exact number of up to 15 digits, a floating-point number | a number |
+//! | a longer exact number, which a `double` cannot hold; infinities | a string |
+//! | BOOLEAN | `true`, `false` |
+//! | bytes | a string of hexadecimal digits |
+//! | everything else | a string |
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::table::{self, Source};
+use crate::backend::{CellKind, Collector, Completion, Cut};
+
+/// The largest whole number up to which a `double` has each.
+const WHOLE_MAX: u64 = 1 << 53;
+/// So many significant digits of an exact number come back from a `double` as they were.
+const EXACT_DIGITS_MAX: usize = 15;
+/// How the text of bytes ends of which not all are shown.
+const BYTES_CUT: &str = " bytes)";
+
+/// The document of a result of `source`; `definition`: the SQL of the view that its rows describe.
+pub(super) fn render(done: &Completion, source: Source, definition: Option<&str>) -> String {
+    let rows = &done.rows;
+    let mut text = String::with_capacity(usize::try_from(rows.bytes()).unwrap_or(0) * 3 / 2 + 512);
+    text.push_str("{\"columns\":");
+    text.push_str(&columns(rows).to_string());
+    for (name, value) in about(done, source, definition) {
+        text.push_str(&format!(",\"{name}\":{value}"));
+    }
+    text.push_str(",\"rows\":[");
+    for (at, row) in rows.typed_rows().enumerate() {
+        text.push_str(if at == 0 { "\n[" } else { ",\n[" });
+        for (at, (kind, cell)) in row.enumerate() {
+            if at > 0 {
+                text.push(',');
+            }
+            value(&mut text, kind, cell);
+        }
+        text.push(']');
+    }
+    text.push_str(if rows.row_count() == 0 { "]}" } else { "\n]}" });
+    text
+}
+
+/// What is said of the rows.
+fn about(done: &Completion, source: Source, definition: Option<&str>) -> Vec<(&'static str, Value)> {
+    let rows = &done.rows;
+    let shortened = rows.shortened() + rows.unread() + bytes_cut(rows);
+    let is_truncated = rows.cut() != Cut::Nothing || rows.columns_cut() > 0 || shortened > 0;
+    let mut about = vec![("row_count", json!(rows.row_count())), ("truncated", json!(is_truncated))];
+    match rows.cut() {
+        Cut::Nothing => {}
+        Cut::Rows(more) => about.push(("more_rows", json!(more))),
+        Cut::AtLeast(more) => about.extend([("more_rows", json!(more)), ("more_rows_at_least", json!(true))]),
+    }
+    let counts = [
+        ("columns_left_out", rows.columns_cut() as u64),
+        ("values_shortened", shortened),
+        ("values_not_utf8", rows.malformed()),
+    ];
+    about
+        .extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, json!(count))));
+    if let Some(changed) = done.affected {
+        about.push(("rows_changed", json!(changed)));
+    }
+    if source == (Source::Statement { is_rolled_back: true }) {
+        about.push(("rolled_back", json!(true)));
+    }
+    if let Some(query_id) = &done.query_id {
+        about.push(("query_id", json!(query_id)));
+    }
+    if let Some(definition) = definition {
+        about.push(("definition", json!(definition)));
+    }
+    about.push(("note", json!(table::note(done, source))));
+    about
+}
+
+/// Values of bytes of which not all are shown: nothing else says so.
+fn bytes_cut(rows: &Collector) -> u64 {
+    let cells = rows.typed_rows().flatten();
+    cells.filter(|(kind, cell)| *kind == CellKind::Bytes && cell.ends_with(BYTES_CUT)).count() as u64
+}
+
+fn columns(rows: &Collector) -> Value {
+    let kinds = kinds(rows);
+    let column = |(at, name): (usize, &String)| {
+        let known = rows.column_type(at).map(|of| of.name.as_str());
+        json!({"name": name, "type": known.or_else(|| kinds[at].and_then(type_name))})
+    };
+    rows.columns().iter().enumerate().map(column).collect()
+}
+
+/// What the values of each column have in common, NULL aside; `None`: there are none.
+fn kinds(rows: &Collector) -> Vec<Option<Common>> {
+    let mut kinds = vec![None; rows.columns().len()];
+    for row in rows.typed_rows() {
+        for (common, (kind, cell)) in kinds.iter_mut().zip(row) {
+            let seen = match kind {
+                CellKind::Null => continue,
+                CellKind::Number if !cell.contains('.') => Common::Integer,
+                other => Common::Kind(other),
+            };
+            *common = match common {
+                None => Some(seen),
+                Some(before) if *before == seen => continue,
+                Some(before) if before.is_number() && seen.is_number() => {
+                    Some(Common::Kind(CellKind::Number))
+                }
+                Some(_) => Some(Common::Mixed),
+            };
+        }
+    }
+    kinds
+}
+
+/// What the values of a column are of which the backend says nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Common {
+    Integer,
+    Kind(CellKind),
+    Mixed,
+}
+
+impl Common {
+    fn is_number(self) -> bool {
+        matches!(self, Self::Integer | Self::Kind(CellKind::Number | CellKind::Real))
+    }
+}
+
+/// The words of SQLite's `typeof`, and of what they have in common.
+fn type_name(common: Common) -> Option<&'static str> {
+    match common {
+        Common::Integer => Some("integer"),
+        Common::Mixed => Some("any"),
+        Common::Kind(CellKind::Null) => None,
+        Common::Kind(CellKind::Text) => Some("text"),
+        Common::Kind(CellKind::Number) => Some("numeric"),
+        Common::Kind(CellKind::Real) => Some("real"),
+        Common::Kind(CellKind::Boolean) => Some("boolean"),
+        Common::Kind(CellKind::Bytes) => Some("blob"),
+    }
+}
+
+fn value(text: &mut String, kind: CellKind, cell: &str) {
+    match kind {
+        CellKind::Null => text.push_str("null"),
+        CellKind::Number if is_number(cell) && is_exact(cell) => text.push_str(cell),
+        CellKind::Real if is_number(cell) && cell.parse::<f64>().is_ok_and(f64::is_finite) => {
+            text.push_str(cell);
+        }
+        CellKind::Boolean if matches!(cell, "true" | "false") => text.push_str(cell),
+        CellKind::Bytes => string(text, digits_of(cell)),
+        CellKind::Text | CellKind::Number | CellKind::Real | CellKind::Boolean => string(text, cell),
+    }
+}
+
+/// The digits in SQLite's literal `X'00FF'`, where all are there.
+fn digits_of(cell: &str) -> &str {
+    cell.strip_prefix("X'").and_then(|cell| cell.strip_suffix('\'')).unwrap_or(cell)
+}
+
+fn string(text: &mut String, cell: &str) {
+    text.push('"');
+    let mut from = 0;
+    for (at, byte) in cell.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0..0x20 => "",
+            _ => continue,
+        };
+        text.push_str(&cell[from..at]);
+        match escape {
+            // Writing to a string cannot fail.
+            "" => _ = write!(text, "\\u{byte:04x}"),
+            escape => text.push_str(escape),
+        }
+        from = at + 1;
+    }
+    text.push_str(&cell[from..]);
+    text.push('"');
+}
+
+/// Whether it is a number as JSON writes them (RFC 8259, section 6).
+fn is_number(text: &str) -> bool {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (text, None),
+    };
+    let mantissa = mantissa.strip_prefix('-').unwrap_or(mantissa);
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(are_digits)
+        && exponent.is_none_or(|exponent| are_digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
+}
+
+/// Whether a `double` holds the number exactly enough to give it back.
+fn is_exact(number: &str) -> bool {
+    let number = number.strip_prefix('-').unwrap_or(number);
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole <= WHOLE_MAX;
+    }
+    let digits = number.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    let significant = digits.filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
+    significant <= EXACT_DIGITS_MAX && number.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{Caps, ColumnType, Held};
+
+    const STATEMENT: Source = Source::Statement { is_rolled_back: false };
+
+    fn completion(rows: Collector) -> Completion {
+        Completion { rows, affected: None, query_id: None, context: None, held: Held::default() }
+    }
+
+    fn collector(rows_max: u64, columns: &[&str]) -> Collector {
+        let mut rows = Collector::new(Caps { rows_max, bytes_max: 10_000, count_rows_max: 5 });
+        rows.set_columns(columns.iter().map(|name| (*name).to_owned()).collect());
+        rows
+    }
+
+    fn read(done: &Completion, source: Source) -> Value {
+        serde_json::from_str(&render(done, source, None)).unwrap()
+    }
+
+    fn shown(kind: CellKind, cell: &str) -> String {
+        let mut text = String::new();
+        value(&mut text, kind, cell);
+        text
+    }
+
+    #[test]
+    fn values_keep_their_types_and_each_row_is_a_line() {
+        let mut rows = collector(9, &["a", "b", "c"]);
+        for number in [1, 2] {
+            let mut row = rows.begin_row();
+            row.format(CellKind::Number, format_args!("{number}"));
+            row.text("x\ny\"|\u{1}");
+            row.null();
+            row.end(0);
+        }
+        let text = render(&completion(rows), STATEMENT, None);
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert_eq!(text.lines().nth(1), Some("[1,\"x\\ny\\\"|\\u0001\",null],"));
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["rows"][1], json!([2, "x\ny\"|\u{1}", null]));
+        let types: Vec<&Value> = (0..3).map(|at| &read["columns"][at]["type"]).collect();
+        assert_eq!(types, [&json!("integer"), &json!("text"), &Value::Null]);
+        assert_eq!((&read["row_count"], &read["truncated"]), (&json!(2), &json!(false)));
+    }
+
+    #[test]
+    fn a_number_that_a_double_does_not_hold_is_a_string() {
+        for (cell, is_exact) in [
+            ("0", true),
+            ("-7", true),
+            ("9007199254740992", true),
+            ("9007199254740993", false),
+            ("-9223372036854775808", false),
+            ("0.10", true),
+            ("123456789012.345", true),
+            ("1234567890123.456", false),
+            ("0.000000000000000000001", true),
+            ("99999999999999999999999999999999999999", false),
+            ("1E+400", false),
+            ("123... (40 bytes)", false),
+            ("", false),
+            ("007", false),
+        ] {
+            let expected = if is_exact { cell.to_owned() } else { json!(cell).to_string() };
+            assert_eq!(shown(CellKind::Number, cell), expected);
+        }
+        for cell in ["2.0", "1e16", "-5e-324", "1.7976931348623157e308", "0.1"] {
+            assert_eq!(shown(CellKind::Real, cell), cell);
+        }
+        for cell in ["Inf", "-Inf", "NaN"] {
+            assert_eq!(shown(CellKind::Real, cell), json!(cell).to_string());
+        }
+        assert_eq!(shown(CellKind::Text, "12"), "\"12\"", "a text of digits stays a text");
+        assert_eq!((&*shown(CellKind::Boolean, "true"), &*shown(CellKind::Boolean, "2")), ("true", "\"2\""));
+    }
+
+    #[test]
+    fn the_backends_types_are_said_and_decide() {
+        let mut rows = collector(9, &["n", "b", "t"]);
+        let of = |name: &str, kind| Some(ColumnType { name: name.to_owned(), kind });
+        rows.set_types(vec![
+            of("NUMBER(38,0)", CellKind::Number),
+            of("BOOLEAN", CellKind::Boolean),
+            of("VARCHAR(16)", CellKind::Text),
+        ]);
+        rows.push(vec![Some("5".into()), Some("true".into()), Some("5".into())]);
+        let read = read(&completion(rows), STATEMENT);
+        assert_eq!(read["rows"], json!([[5, true, "5"]]));
+        assert_eq!(read["columns"][0], json!({"name": "n", "type": "NUMBER(38,0)"}));
+    }
+
+    #[test]
+    fn what_is_missing_is_said_in_fields() {
+        let mut rows = collector(1, &["a"]);
+        for _ in 0..3 {
+            rows.push(vec![Some("1".into())]);
+        }
+        let cut = read(&completion(rows), STATEMENT);
+        assert_eq!((&cut["truncated"], &cut["more_rows"]), (&json!(true), &json!(2)));
+        assert_eq!(cut.get("more_rows_at_least"), None);
+        let mut rows = collector(1, &["a"]);
+        for _ in 0..9 {
+            rows.push(vec![Some("1".into())]);
+        }
+        assert_eq!(read(&completion(rows), STATEMENT)["more_rows_at_least"], true);
+        let mut rows = collector(9, &["a"]);
+        rows.push_shortened(vec![Some("xy... (999 bytes)".into())], 1);
+        let cut = read(&completion(rows), STATEMENT);
+        assert_eq!((&cut["truncated"], &cut["values_shortened"]), (&json!(true), &json!(1)));
+    }
+
+    #[test]
+    fn bytes_are_digits_and_those_that_are_cut_are_counted() {
+        let mut rows = collector(9, &["a", "b"]);
+        let mut row = rows.begin_row();
+        row.format(CellKind::Bytes, format_args!("X'00FF'"));
+        row.format(CellKind::Bytes, format_args!("X'00..' (1000 bytes)"));
+        row.end(0);
+        let read = read(&completion(rows), STATEMENT);
+        assert_eq!(read["rows"], json!([["00FF", "X'00..' (1000 bytes)"]]));
+        assert_eq!((&read["truncated"], &read["values_shortened"]), (&json!(true), &json!(1)));
+    }
+
+    #[test]
+    fn a_change_says_what_it_changed_and_has_no_rows() {
+        let mut done = completion(Collector::new(Caps { rows_max: 1, bytes_max: 1, count_rows_max: 1 }));
+        done.affected = Some(3);
+        let read = read(&done, Source::Statement { is_rolled_back: true });
+        assert_eq!((&read["rows_changed"], &read["rolled_back"]), (&json!(3), &json!(true)));
+        assert_eq!((&read["columns"], &read["rows"]), (&json!([]), &json!([])));
+        assert!(read["note"].as_str().unwrap().starts_with("3 rows changed, and rolled back"), "{read}");
+    }
+}
