@@ -7,6 +7,7 @@
 mod connector;
 mod fakesnow;
 mod inspector;
+mod rest;
 mod resume;
 mod schemas;
 mod sdks;

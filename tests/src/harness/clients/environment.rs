@@ -75,6 +75,15 @@ pub fn genai_python() -> Result<PathBuf, Unavailable> {
     python_environment("genai", "google-genai", "schemas/requirements.txt", system_python()?)
 }
 
+/// The Python of an environment with schemathesis, openapi-spec-validator, httpx and websockets, exactly as pinned.
+///
+/// # Errors
+/// As [`python`].
+pub fn rest_python() -> Result<PathBuf, Unavailable> {
+    let system = system_python_of(FAKESNOW_PYTHON_NEEDED)?;
+    python_environment("rest", "schemathesis", "rest/requirements.txt", system)
+}
+
 /// The Python of an environment with `what`, whose pins stand in the file `pins` of the clients' folder.
 fn python_environment(
     name: &str,

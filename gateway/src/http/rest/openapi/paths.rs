@@ -13,7 +13,7 @@ pub(super) fn paths() -> Value {
         "/health": { "get": health() },
         "/ready": { "get": ready() },
         "/status": { "get": status() },
-        "/admin/sessions/{session}/kill": { "post": kill() },
+        "/admin/sessions/{id}/kill": { "post": kill() },
         "/admin/reload": { "post": admin("reload", "Reads keys and certificates again") },
         "/admin/drain": { "post": admin("drain", "Shuts the gateway down in good order") },
         "/openapi.json": { "get": openapi() },
@@ -210,7 +210,7 @@ fn kill() -> Value {
         "tags": ["admin"],
         "summary": "Stop what a session runs",
         "parameters": [{
-            "name": "session", "in": "path", "required": true,
+            "name": "id", "in": "path", "required": true,
             "description": "The session's id, as `/status` has it.",
             "schema": { "type": "string", "minLength": 1 },
         }],
