@@ -118,6 +118,9 @@ impl Connection {
             request.extensions_mut().insert(peer);
             let router = router.clone();
             async move {
+                // Requests that were sent ahead take turns with all that the runtime's one thread does: shims do not wait for
+                // a connection's sixteen, which hyper would begin at once.
+                tokio::task::yield_now().await;
                 let answer: Response<Body> = match running.is_ambiguous {
                     true => ambiguous(),
                     false => router.oneshot(request).await?,
