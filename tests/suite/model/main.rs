@@ -1,7 +1,7 @@
 //! Many sessions, each in a context of its own, on few connections: every answer is what that session alone would
 //! get.
 //!
-//! Each session is compared with a model of what it alone can see: its context, its transaction, its temporary table,
+//! Every other session is a client over plain HTTP, the others have shims. Each session is compared with a model of what it alone can see: its context, its transaction, its temporary table,
 //! its committed rows. Meanwhile statements fail, are cancelled and run out of time, shims and gateways are killed.
 //!
 //! Short by default. The full run, on release binaries (`cargo build --release`, then
@@ -9,6 +9,7 @@
 //! SNOWGATE_TEST_KILLS=3 cargo test -p snowgate-tests --test model -- --nocapture`. `SNOWGATE_TEST_SEED` repeats the
 //! choices of a run; the seed is in the output.
 
+mod caller;
 mod model;
 mod session;
 mod world;

@@ -3,8 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Random};
+use snowgate_tests::Random;
 
+use super::caller::Caller;
 use super::model::Model;
 use super::world::{World, database};
 
@@ -74,7 +75,7 @@ pub(super) struct Worker<'a> {
     world: &'a World,
     number: usize,
     random: Random,
-    client: Client,
+    client: Caller,
     model: Model,
     left: u64,
 }
@@ -363,8 +364,7 @@ impl<'a> Worker<'a> {
     }
 
     fn cancel(&mut self) {
-        let id = self.client.send_query(ENDLESS);
-        self.client.notify("notifications/cancelled", &json!({"requestId": id}));
+        self.client.give_up(ENDLESS);
         self.tag();
     }
 
@@ -388,6 +388,10 @@ impl<'a> Worker<'a> {
     }
 
     fn kill_shim(&mut self) {
+        if let Caller::Http(caller) = &mut self.client {
+            // Its session has its state still, whichever connection its calls come on.
+            return caller.leave();
+        }
         let cursor = self.world.client(self.number);
         self.client = cursor;
         self.model.lost();

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::Value;
-use snowgate_tests::{Client, Home, Random};
+use snowgate_tests::{Home, HttpGateway, Random};
 
+use super::caller::{Caller, HttpCaller};
 use super::session::Worker;
 
 /// Differences that are listed, at most.
@@ -51,7 +52,7 @@ pub(super) fn database(number: usize) -> String {
 
 /// Everything that the sessions share.
 pub(super) struct World {
-    home: Home,
+    gateway: HttpGateway,
     sessions: usize,
     pub(super) statements: AtomicU64,
     pub(super) busy: AtomicU64,
@@ -87,11 +88,6 @@ pub(super) struct Report {
 impl World {
     pub(super) fn new(plan: &Plan) -> Self {
         let home = Home::new();
-        home.configure(&format!(
-            "read_only = false\n[pool]\nconnections_min = 1\nconnections_max = {}\nwait_timeout_ms = 60000\n\
-             [limits]\nstatement_timeout_ms = 2000\n",
-            plan.connections
-        ));
         for number in 0..plan.sessions {
             let name = database(number);
             home.add_database(&name);
@@ -102,8 +98,13 @@ impl World {
             ))
             .expect("making the tables");
         }
+        let toml = format!(
+            "read_only = false\n[pool]\nconnections_min = 1\nconnections_max = {}\nwait_timeout_ms = 60000\n\
+             [limits]\nstatement_timeout_ms = 2000\n",
+            plan.connections
+        );
         Self {
-            home,
+            gateway: HttpGateway::with(home, "auth = 'none'\n", &toml),
             sessions: plan.sessions,
             statements: AtomicU64::new(0),
             busy: AtomicU64::new(0),
@@ -116,10 +117,14 @@ impl World {
     }
 
     /// A client for session `number`.
-    pub(super) fn client(&self, number: usize) -> Client {
-        let mut client = self.home.launch().arg("--session").arg(format!("s{number}")).start();
+    pub(super) fn client(&self, number: usize) -> Caller {
+        let name = format!("s{number}");
+        if number % 2 == 1 {
+            return Caller::Http(HttpCaller::new(&self.gateway, name));
+        }
+        let mut client = self.gateway.home.launch().arg("--session").arg(name).start();
         client.initialize();
-        client
+        Caller::Shim(client)
     }
 
     pub(super) fn any_database(&self, random: &mut Random) -> usize {
@@ -166,7 +171,7 @@ impl World {
             shims_killed: self.shims_killed.load(Ordering::Relaxed),
             kills,
             differences: lock(&self.differences).clone(),
-            status: self.home.status().unwrap_or_default(),
+            status: self.gateway.home.status().unwrap_or_default(),
         }
     }
 
@@ -175,8 +180,8 @@ impl World {
         let mut killed = 0;
         while killed < plan.kills && !self.is_over.load(Ordering::Acquire) {
             let due = plan.statements * (killed + 1) / (plan.kills + 1);
-            if self.statements.load(Ordering::Relaxed) >= due && self.home.status().is_some() {
-                self.home.kill_gateway();
+            if self.statements.load(Ordering::Relaxed) >= due && self.gateway.home.status().is_some() {
+                self.gateway.home.kill_gateway();
                 killed += 1;
             }
             thread::sleep(Duration::from_millis(20));
