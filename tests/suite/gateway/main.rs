@@ -38,6 +38,7 @@ mod quotas;
 mod remembered;
 mod request_log;
 mod rest;
+mod rest_fairness;
 mod rest_restart;
 mod rest_rows;
 mod restart;
