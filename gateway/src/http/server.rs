@@ -121,6 +121,7 @@ impl HttpServer {
         let accepting = Accepting {
             config: &self.config,
             router: front.router(),
+            front: &front,
             permits: Arc::new(Semaphore::new(self.config.connections_max)),
             connections,
             shared,
@@ -180,6 +181,7 @@ async fn look_after(opened: &Opened, shared: &Shared, front: &Front) {
 struct Accepting<'a> {
     config: &'a HttpConfig,
     router: Router,
+    front: &'a Arc<Front>,
     permits: Arc<Semaphore>,
     connections: &'a TaskTracker,
     shared: &'a Arc<Shared>,
@@ -227,6 +229,10 @@ impl Accepting<'_> {
         let timeouts = Timeouts { header: self.config.header_timeout, idle: self.config.idle_timeout };
         let connection = Connection { peer, router: self.router.clone(), timeouts, held };
         let tls = tls.map(|tls| TlsAcceptor::from(tls.config()));
-        tokio::spawn(connection.serve(stream, tls));
+        let sessions = Arc::clone(&self.front.sessions);
+        tokio::spawn(async move {
+            connection.serve(stream, tls).await;
+            sessions.connection_ended(peer.connection);
+        });
     }
 }

@@ -31,7 +31,11 @@ impl Principal {
         } else {
             name.to_owned()
         };
-        let client = key.map_or_else(|| client.clone(), |key| format!("{client}@{key}"));
+        Self::named(&client, profile, key)
+    }
+
+    fn named(client: &str, profile: &str, key: Option<&str>) -> Self {
+        let client = key.map_or_else(|| client.to_owned(), |key| format!("{client}@{key}"));
         Self { client: client.into(), profile: profile.into() }
     }
 }
@@ -90,8 +94,18 @@ impl Session {
     }
 
     fn present_principal(&self) -> Principal {
+        let profile = self.profile.name.as_str();
+        // All whom nothing tells apart are one client: else each connection would be another one.
+        if self.front.is_anonymous {
+            let address = self.address.map_or_else(|| "socket".to_owned(), |address| address.to_string());
+            return Principal { client: format!("unnamed#{address}").into(), profile: profile.into() };
+        }
         let key = self.api_key.as_ref().map(|key| key.name.as_str());
-        Principal::new(self.client().name.as_deref(), &self.key.id, &self.profile.name, key)
+        match &self.front.tag {
+            // Its user has said that it is one, whatever the name.
+            Some(tag) => Principal::named(tag, profile, key),
+            None => Principal::new(self.client().name.as_deref(), &self.key.id, profile, key),
+        }
     }
 }
 
@@ -113,6 +127,18 @@ mod tests {
         let client = |name, key| Principal::new(name, "0123456789", "default", key).client.to_string();
         assert_eq!(client(Some("app-3"), Some("bi")), "app-3@bi");
         assert_eq!(client(None, Some("bi")), "unnamed#01234567@bi");
+    }
+
+    #[test]
+    fn a_name_that_its_user_gave_counts_and_who_has_none_counts_by_address() {
+        use crate::session::{FrontClient, Opening, SessionContext, SessionTable};
+        let client = |front: FrontClient| {
+            let mut opening = Opening::of(SessionTable::fresh_key());
+            (opening.front, opening.address) = (front, Some([127, 0, 0, 1].into()));
+            Session::new(opening, SessionContext::default()).principal().client.to_string()
+        };
+        assert_eq!(client(FrontClient { tag: Some("client".into()), is_anonymous: false }), "client");
+        assert_eq!(client(FrontClient { tag: None, is_anonymous: true }), "unnamed#127.0.0.1");
     }
 
     #[test]

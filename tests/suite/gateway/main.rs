@@ -20,6 +20,7 @@ mod hanging;
 mod http_admin;
 mod http_guards;
 mod http_listener;
+mod http_repeats;
 mod http_tls;
 mod journal;
 mod keys;

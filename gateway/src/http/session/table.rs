@@ -111,17 +111,6 @@ impl HttpSessions {
         }
     }
 
-    /// Ends the sessions of the key of this id: it was revoked.
-    pub(crate) async fn key_revoked(&self, key: &str) {
-        let slots: Vec<_> = self.lock().values().cloned().collect();
-        for slot in slots {
-            let session = slot.session.lock().await.clone();
-            if let Some(session) = session.filter(|session| session.owner == key) {
-                session.close().await;
-            }
-        }
-    }
-
     async fn open_new(
         self: &Arc<Self>,
         caller: &Caller,
