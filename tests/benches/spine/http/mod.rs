@@ -85,7 +85,7 @@ struct Subjects {
 
 impl Subjects {
     fn start(clients: usize) -> Result<Self> {
-        let home = Home::bare();
+        let home = Home::new();
         let gateway = HttpGateway::with(home, "auth = 'none'\n", "");
         let sockets = roles::socket_folder()?;
         let (port, bare_server) = roles::start(sockets.path(), bare::ROLE)?;
@@ -220,7 +220,7 @@ fn print(clients: usize, rounds: &[Round], turn: Duration) {
 fn weigh_sessions(args: &Args, report: &mut Report) -> Result<()> {
     let sessions = args.pick(SESSIONS, SESSIONS_QUICK);
     let weigh = |open: &dyn Fn(SocketAddr, usize) -> Result<Option<HttpConnection>>| {
-        let gateway = HttpGateway::with(Home::bare(), "auth = 'none'\n", "");
+        let gateway = HttpGateway::with(Home::new(), "auth = 'none'\n", "");
         // The first ones weigh more.
         let mut held = (0..5).map(|number| open(gateway.address(), number)).collect::<Result<Vec<_>>>()?;
         let before = private_kb(gateway.pid())?;
