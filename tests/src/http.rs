@@ -256,6 +256,11 @@ impl HttpConnection {
         self.reader.get_ref()
     }
 
+    /// What comes, for a protocol that is not HTTP any more.
+    pub fn reader(&mut self) -> &mut impl std::io::Read {
+        &mut self.reader
+    }
+
     /// Sends these bytes.
     ///
     /// # Panics

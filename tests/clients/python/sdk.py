@@ -5,11 +5,14 @@ Requests and results are plain JSON values, named as on the wire.
 
 import asyncio
 import logging
+import uuid
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 
 import mcp
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 
 MAJOR = int(version("mcp").split(".")[0])
 MODES = {1: ["default"], 2: ["default", "legacy"]}[MAJOR]
@@ -31,11 +34,31 @@ def _plain(model) -> dict:
 
 @asynccontextmanager
 async def connect(shim: str, env: dict[str, str], mode: str):
-    """A connected client; leaving the context closes it as the SDK does."""
-    server = StdioServerParameters(command=shim, args=[], env=env)
-    opened = _connect_1(server) if MAJOR == 1 else _connect_2(server, mode)
-    async with opened as connection:
-        yield connection
+    """A connected client; leaving the context closes it as the SDK does. In place of a shim there may be a URL."""
+    async with _transport(shim, env) as transport:
+        opened = _connect_1(transport) if MAJOR == 1 else _connect_2(transport, mode)
+        async with opened as connection:
+            yield connection
+
+
+def is_url(shim: str) -> bool:
+    """Whether it is the address of a gateway and no program."""
+    return "://" in shim
+
+
+@asynccontextmanager
+async def _transport(shim: str, env: dict[str, str]):
+    if not is_url(shim):
+        server = StdioServerParameters(command=shim, args=[], env=env)
+        yield stdio_client(server) if MAJOR == 1 else server
+    elif shim.startswith("ws"):
+        from mcp.client.websocket import websocket_client
+
+        yield websocket_client(shim)
+    else:
+        # Clients of one name that hold no session are one client, unless their users tell them apart.
+        async with create_mcp_http_client(headers={"Snowgate-Client-Id": uuid.uuid4().hex}) as client:
+            yield streamable_http_client(shim, http_client=client)
 
 
 class _Strays(logging.Handler):
@@ -69,17 +92,17 @@ class _Strays(logging.Handler):
 
 
 @asynccontextmanager
-async def _connect_1(server: StdioServerParameters):
+async def _connect_1(transport):
     info = mcp.types.Implementation(name=CLIENT_NAME, version="1")
     strays = _Strays()
-    async with stdio_client(server) as (reader, writer):
+    async with transport as (reader, writer, *_):
         session = mcp.ClientSession(reader, writer, client_info=info, message_handler=strays.hear)
         async with session:
             yield _Connection1(session, await session.initialize(), strays.found)
 
 
 @asynccontextmanager
-async def _connect_2(server: StdioServerParameters, mode: str):
+async def _connect_2(server, mode: str):
     info = mcp.types.Implementation(name=CLIENT_NAME, version="1")
     mode = "auto" if mode == "default" else mode
     with _Strays().listening() as strays:

@@ -184,3 +184,10 @@ export function* all({ contract }) {
   yield ["clients at the same time keep their own contexts", ownContexts];
   yield ["a large result arrives whole", largeResult];
 }
+
+/** The same over HTTP. A stateless client has no session there that ends with it: those of the checks before are listed, too. */
+export function* overHttp(suite) {
+  for (const [name, check] of all(suite)) {
+    if (check !== known) yield [name, check];
+  }
+}

@@ -2,17 +2,24 @@
 
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { WebSocketClientTransport } from "@modelcontextprotocol/sdk/client/websocket.js";
 import { McpError } from "@modelcontextprotocol/sdk/types.js";
 import { Refused } from "./checks.mjs";
 import { options } from "./options.mjs";
-import { LEGACY, PLANS, run } from "./suite.mjs";
+import { isUrl, LEGACY, PLANS, run } from "./suite.mjs";
 
 const NAME = "snowgate-typescript-1";
 
 async function connect(shim, env) {
-  const transport = new StdioClientTransport({ command: shim, args: [], env });
+  const transport = transportTo(shim, env);
   // The SDK keeps the negotiated version to itself, but tells the transport.
-  transport.setProtocolVersion = (version) => (transport.protocolVersion = version);
+  const told = transport.setProtocolVersion?.bind(transport);
+  let protocol;
+  transport.setProtocolVersion = (version) => {
+    protocol = version;
+    told?.(version);
+  };
   const client = new Client({ name: NAME, version: "1" });
   const strays = [];
   client.onerror = (error) => strays.push(error.message);
@@ -21,7 +28,7 @@ async function connect(shim, env) {
     name: NAME,
     server: client.getServerVersion(),
     instructions: client.getInstructions(),
-    protocol: transport.protocolVersion,
+    protocol,
     pid: transport.pid,
     strays,
     tools: async () => (await client.listTools()).tools,
@@ -29,8 +36,18 @@ async function connect(shim, env) {
       client.callTool({ name, arguments: args }, undefined, { signal }).catch((error) => {
         throw error instanceof McpError ? new Refused(error.code, error.message) : error;
       }),
-    close: () => client.close(),
+    close: async () => {
+      await transport.terminateSession?.();
+      await client.close();
+    },
   };
+}
+
+/** To a shim, or to a gateway's URL. */
+function transportTo(shim, env) {
+  if (!isUrl(shim)) return new StdioClientTransport({ command: shim, args: [], env });
+  const url = new URL(shim);
+  return url.protocol === "ws:" ? new WebSocketClientTransport(url) : new StreamableHTTPClientTransport(url);
 }
 
 await run({ ...options(["default"], PLANS), connect, protocol: LEGACY });

@@ -3,18 +3,19 @@
 // Modes: `default` opens with `initialize`; `auto` probes with `server/discover` on a throw-away sibling process and
 // goes on without a handshake.
 
-import { Client, ProtocolError } from "@modelcontextprotocol/client";
+import { randomUUID } from "node:crypto";
+import { Client, ProtocolError, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Refused } from "./checks.mjs";
 import { options } from "./options.mjs";
-import { LEGACY, MODERN, PLANS, run } from "./suite.mjs";
+import { isUrl, LEGACY, MODERN, PLANS, run } from "./suite.mjs";
 
 const NAME = "snowgate-typescript-2";
 const chosen = options(["default", "auto"], PLANS);
 const negotiations = { default: undefined, auto: { mode: "auto" } };
 
 async function connect(shim, env) {
-  const transport = new StdioClientTransport({ command: shim, args: [], env });
+  const transport = transportTo(shim, env);
   const info = { name: NAME, version: "1" };
   const client = new Client(info, { versionNegotiation: negotiations[chosen.mode] });
   const strays = [];
@@ -32,8 +33,19 @@ async function connect(shim, env) {
       client.callTool({ name, arguments: args }, { signal }).catch((error) => {
         throw error instanceof ProtocolError ? new Refused(error.code, error.message) : error;
       }),
-    close: () => client.close(),
+    close: async () => {
+      await transport.terminateSession?.();
+      await client.close();
+    },
   };
+}
+
+/** To a shim, or to a gateway's URL. */
+function transportTo(shim, env) {
+  if (!isUrl(shim)) return new StdioClientTransport({ command: shim, args: [], env });
+  // Clients of one name that hold no session are one client, unless their users tell them apart.
+  const headers = { "Snowgate-Client-Id": randomUUID() };
+  return new StreamableHTTPClientTransport(new URL(shim), { requestInit: { headers } });
 }
 
 await run({ ...chosen, connect, protocol: chosen.mode === "default" ? LEGACY : MODERN });

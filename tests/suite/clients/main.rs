@@ -4,8 +4,10 @@
 //!
 //! `tests/clients/README.md` says what the programs check and how to run one by hand.
 
+mod conformance;
 mod connector;
 mod fakesnow;
+mod http;
 mod inspector;
 mod rest;
 mod resume;

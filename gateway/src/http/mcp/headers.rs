@@ -3,7 +3,8 @@
 //!
 //! | message | revision in `_meta` | era | refused |
 //! |---|---|---|---|
-//! | `initialize` | | with a session | `Mcp-Method` that is another |
+//! | `initialize` | none, or an older one | with a session | `Mcp-Method` that is another |
+//! | `initialize` | 2026-07-28 or later | | there is no such method (-32601) |
 //! | request | 2026-07-28 or later | stateless | headers missing or another (-32020), revision unknown (-32022), no capabilities (-32602) |
 //! | request | none, and a stateless header, or `server/discover` | | -32602 |
 //! | any other | | with a session | a revision that is unknown (-32022) |
@@ -47,7 +48,14 @@ pub(super) fn era_of(headers: &HeaderMap, head: &Head) -> Result<Era, ErrorData>
     }
     if head.method == "initialize" {
         known(stated)?;
-        return method_fits(headers, head, false).map(|()| Era::Session);
+        method_fits(headers, head, false)?;
+        let meta = head.meta.revision.as_deref();
+        if meta.is_some_and(|revision| known(Some(revision)) == Ok(Era::Stateless)) {
+            let message = "Method not found: revision 2026-07-28 has no `initialize`; send any other request, or this one \
+                           without a revision in `_meta`";
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None));
+        }
+        return Ok(Era::Session);
     }
     let Some(revision) = head.meta.revision.as_deref() else {
         let era = known(stated)?;
@@ -312,6 +320,8 @@ mod tests {
             (&[new], "initialize", None, None, Ok(Era::Session)),
             (&[("mcp-method", "initialize")], "initialize", None, None, Ok(Era::Session)),
             (&[call], "initialize", None, None, Err((-32020, "Mcp-Method says"))),
+            (&[new], "initialize", None, Some(NEW), Err((-32601, "has no `initialize`"))),
+            (&[], "initialize", None, Some("2025-11-25"), Ok(Era::Session)),
             (&[(REVISION, "1.0")], "initialize", None, None, Err((-32022, "1.0"))),
         ];
         for (headers, method, name, revision, wanted) in rows {

@@ -2,10 +2,9 @@
 //!
 //! `post` takes one message a request, `get` opens streams of events and ends sessions, `socket` is a WebSocket. What
 //! they share: `negotiate` (media types), `message` (the outside of a message), `headers` (what headers must say of it),
-//! `body`, `reply` (answers that are no stream), `stream` (those that are), `event`, `replay` and `streams` (what a client that
+//! `reply` (answers that are no stream), `stream` (those that are), `event`, `replay` and `streams` (what a client that
 //! was cut off comes back to).
 
-mod body;
 mod close;
 mod event;
 mod get;
@@ -66,7 +65,7 @@ async fn serve(
     if socket::is_upgrade(&request) {
         let (mut parts, _) = request.into_parts();
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => socket::upgrade(&front, caller, &parts.headers, upgrade).await,
+            Ok(upgrade) => socket::upgrade(&front, caller, upgrade).await,
             Err(rejection) => rejection.into_response(),
         };
     }

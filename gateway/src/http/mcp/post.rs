@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use rmcp::model::RequestId;
+use rmcp::model::{ErrorCode, RequestId};
 use tokio::time::timeout;
 
 use super::McpFront;
-use super::body::read_body;
 use super::headers::{CLIENT_ID, Era, IDEMPOTENCY_KEY, SESSION_ID, era_of, is_primed, single};
 use super::message::{Head, Kind, read};
 use super::negotiate::{Accepts, sends_json};
@@ -77,24 +76,25 @@ async fn receive(
             "`Content-Type` must be application/json",
         )));
     }
-    let shared = &front.mcp.shared;
-    let (line, memory) = read_body(shared, &headers, body)
-        .await
-        .map_err(|error| Box::new(reply::refusal(error.status(), error.to_string())))?;
-    let (head, line) = if line.len() > HEAVY_BYTES {
-        shared.heavy.run(move || (read(&line), line)).await
+    // The front has read it already, within its bounds.
+    let line = to_bytes(body, usize::MAX).await.map_err(|_| {
+        Box::new(reply::refusal(StatusCode::BAD_REQUEST, "the request's body was cut off; send it again"))
+    })?;
+    let head = if line.len() > HEAVY_BYTES {
+        let line = line.clone();
+        front.mcp.shared.heavy.run(move || read(&line)).await
     } else {
-        (read(&line), line)
+        read(&line)
     };
-    drop(memory);
     let head = head.map_err(|rejection| {
         Box::new(reply::error(StatusCode::BAD_REQUEST, rejection.id, rejection.error))
     })?;
     let id = id_of(&head);
     match era_of(&headers, &head) {
-        Ok(era) => {
-            let line = Bytes::from(line);
-            Ok((Posted { caller, headers, accepts, line, head }, era))
+        Ok(era) => Ok((Posted { caller, headers, accepts, line, head }, era)),
+        // The stateless era has no `initialize`, and says so as of any method that it lacks.
+        Err(error) if error.code == ErrorCode::METHOD_NOT_FOUND => {
+            Err(Box::new(reply::error(StatusCode::NOT_FOUND, id, error)))
         }
         Err(error) => Err(Box::new(reply::error(StatusCode::BAD_REQUEST, id, error))),
     }

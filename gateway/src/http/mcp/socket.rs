@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::extract::WebSocketUpgrade;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use axum::http::{HeaderMap, Method, Request, Version, header};
+use axum::http::{Method, Request, Version, header};
 use axum::response::Response;
 use bytes::Bytes;
 use rmcp::ErrorData;
@@ -28,7 +28,7 @@ use crate::shared::{HEAVY_BYTES, Shared};
 /// The subprotocol, for clients that ask for it.
 const SUBPROTOCOL: &str = "mcp";
 
-/// A message from a client has so many bytes, at most, in one frame or in several.
+/// A message from a client has so many bytes, at most, in one frame or in several; fewer where `http.request_bytes_max` is less.
 const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What is gathered to be written at once.
@@ -58,24 +58,21 @@ pub(super) fn is_upgrade<B>(request: &Request<B>) -> bool {
 }
 
 /// Opens a session for a WebSocket, or refuses it while HTTP can still say why.
-pub(super) async fn upgrade(
-    front: &Arc<McpFront>,
-    caller: Caller,
-    _headers: &HeaderMap,
-    upgrade: WebSocketUpgrade,
-) -> Response {
+pub(super) async fn upgrade(front: &Arc<McpFront>, caller: Caller, upgrade: WebSocketUpgrade) -> Response {
     let session = match front.sessions.find(&caller, Which::Socket).await {
         Ok(session) => session,
         Err(why) => return reply::no_session(None, &why),
     };
     let shared = Arc::clone(&front.mcp.shared);
+    let bytes_max = shared.config.http.as_ref().map_or(MESSAGE_BYTES_MAX, |http| http.request_bytes_max);
+    let bytes_max = bytes_max.min(MESSAGE_BYTES_MAX);
     let guard = Leaves(Some(Arc::clone(&session)));
     upgrade
         .protocols([SUBPROTOCOL])
-        .max_message_size(MESSAGE_BYTES_MAX)
-        .max_frame_size(MESSAGE_BYTES_MAX)
+        .max_message_size(bytes_max)
+        .max_frame_size(bytes_max)
         .write_buffer_size(WRITE_BYTES)
-        .on_upgrade(|socket| async move { serve(socket, session, shared, guard).await })
+        .on_upgrade(move |socket| async move { serve(socket, session, shared, bytes_max, guard).await })
 }
 
 /// Ends the session with its socket, also where the upgrade never comes.
@@ -95,15 +92,23 @@ struct Wires {
     inbox: mpsc::Sender<Utf8Bytes>,
     /// Messages for the client.
     outbox: mpsc::Receiver<Bytes>,
+    /// Of one message from the client.
+    bytes_max: usize,
 }
 
-async fn serve(mut socket: WebSocket, session: Arc<HttpSession>, shared: Arc<Shared>, guard: Leaves) {
+async fn serve(
+    mut socket: WebSocket,
+    session: Arc<HttpSession>,
+    shared: Arc<Shared>,
+    bytes_max: usize,
+    guard: Leaves,
+) {
     let (inbox, from_client) = mpsc::channel(INBOX_MAX);
     let (to_client, outbox) = mpsc::channel(OUTBOX_MAX);
     let tasks = TaskTracker::new();
     let take = take(Arc::clone(&session), Arc::clone(&shared), from_client, to_client, tasks.clone());
     let taking = AbortOnDropHandle::new(tokio::spawn(take));
-    let closing = run(&mut socket, &session, &shared, Wires { inbox, outbox }).await;
+    let closing = run(&mut socket, &session, &shared, Wires { inbox, outbox, bytes_max }).await;
     drop(taking);
     if let Some(closing) = closing {
         close(socket, closing).await;
@@ -145,7 +150,7 @@ async fn run(
                     // Pings are answered by the library, and so is a close.
                     Ok(Message::Ping(_) | Message::Pong(_)) => {}
                     Ok(Message::Close(_)) => return None,
-                    Err(error) => return Closing::of_error(&error.to_string(), MESSAGE_BYTES_MAX),
+                    Err(error) => return Closing::of_error(&error.to_string(), wires.bytes_max),
                 }
             }
             line = wires.outbox.recv() => match line {

@@ -114,6 +114,15 @@ pub fn typescript() -> Result<PathBuf, Unavailable> {
     npm_environment("typescript")
 }
 
+/// The folder whose `node_modules` holds the official conformance suites, exactly as locked.
+///
+/// # Errors
+/// As [`typescript`].
+pub fn conformance() -> Result<PathBuf, Unavailable> {
+    system_node(NodeVersion::SDK)?;
+    npm_environment("conformance")
+}
+
 /// A Node of at least this version: the machine's own, else the one pinned in `tests/clients/node`.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 pub use environment::{
-    NodeVersion, connector_5_python, genai_python, node, python, rest_python, snowflake_python,
+    NodeVersion, conformance, connector_5_python, genai_python, node, python, rest_python, snowflake_python,
     system_python, typescript,
 };
 pub use fakesnow::{Counts, Fakesnow};

@@ -3,6 +3,7 @@
 use std::env;
 use std::error::Error;
 use std::fs;
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +15,7 @@ use warehouse::support::patience;
 
 use super::{Fakesnow, NodeVersion, Unavailable, folder, home, node, python, run, typescript};
 use crate::harness::{Home, binaries};
+use crate::http::{HttpGateway, free_port};
 
 /// Tells a client program how long it may wait for anything.
 const PATIENCE: &str = "TEST_PATIENCE_SECONDS";
@@ -36,6 +38,10 @@ pub enum Plan {
     Snowflake,
     /// What it sees while the gateway is killed, stopped and restarted.
     CarriedOver,
+    /// What it sees of a gateway that it speaks HTTP to.
+    Http,
+    /// What it sees of a gateway through a WebSocket.
+    WebSocket,
 }
 
 /// The right to compute. Programs of [`Plan::CarriedOver`] do so all the time, one a core at most: the
@@ -75,6 +81,7 @@ impl Plan {
         match self {
             Self::Checks | Self::Snowflake => "checks",
             Self::CarriedOver => "carried-over",
+            Self::Http | Self::WebSocket => "http",
         }
     }
 
@@ -183,9 +190,31 @@ use std::os::windows::fs::symlink_dir as link;
 /// Runs a client program in a home of its own, which sees to it that no process is left.
 #[track_caller]
 fn run_suite(program: &mut Command, mode: &str, plan: Plan) {
+    if let Plan::Http | Plan::WebSocket = plan {
+        return run_over_http(program, mode, plan);
+    }
     let _turn = (plan == Plan::CarriedOver).then(Turn::take);
     let Setting { home, contract, _server } = plan.setting();
-    program.arg(&binaries().shim).arg(&binaries().gateway).arg(contract).arg(mode).arg(plan.name());
+    run_in(&home, program.arg(&binaries().shim), &contract, mode, plan);
+    home.stop();
+}
+
+/// Runs a client program with a gateway that listens for HTTP.
+#[track_caller]
+fn run_over_http(program: &mut Command, mode: &str, plan: Plan) {
+    let (home, address) = (available(home()), SocketAddr::from(([127, 0, 0, 1], free_port())));
+    let config = format!("{LARGE}[http]\nenabled = true\nauth = 'none'\nlisten = '{address}'\n");
+    fs::write(home.config_file(), config).expect("writing the config file");
+    let gateway = HttpGateway::start(home, address);
+    let url = gateway.url("/mcp");
+    let url = if plan == Plan::WebSocket { url.replacen("http", "ws", 1) } else { url };
+    run_in(&gateway.home, program.arg(url), &folder().join("contract.json"), mode, plan);
+}
+
+/// Runs a client program, whose last argument says what it is to connect to, in `home`.
+#[track_caller]
+fn run_in(home: &Home, program: &mut Command, contract: &Path, mode: &str, plan: Plan) {
+    program.arg(&binaries().gateway).arg(contract).arg(mode).arg(plan.name());
     env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SNOWGATE_")).for_each(
         |(name, _)| {
             program.env_remove(name);
@@ -201,5 +230,4 @@ fn run_suite(program: &mut Command, mode: &str, plan: Plan) {
         None => panic!("the program was killed after {limit:?}"),
         Some(status) => assert!(status.success() && passed, "{status}; {summary}"),
     }
-    home.stop();
 }
