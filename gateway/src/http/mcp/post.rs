@@ -146,7 +146,8 @@ async fn in_session(front: &Arc<McpFront>, posted: Posted, id: RequestId) -> Res
     let is_primed = is_primed(&posted.headers);
     let mut response = answer_in_session(front, &session, exchange, posted.accepts, id, is_primed).await;
     if opens {
-        let is_open = response.status() == StatusCode::OK;
+        let is_open =
+            response.status() == StatusCode::OK && response.extensions().get::<reply::IsError>().is_none();
         match HeaderValue::from_str(session.id()) {
             Ok(value) if is_open => drop(response.headers_mut().insert(SESSION_ID, value)),
             _ => session.close().await,

@@ -94,10 +94,18 @@ pub(super) fn method_not_allowed(allowed: &'static str) -> Response {
     response
 }
 
+/// Among a response's extensions: the answer is an error.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IsError;
+
 /// An answer of the session's as JSON. Its request is done once the client's connection has taken it.
 pub(super) fn answer(era: Era, line: Bytes, exchange: Exchange) -> Response {
-    let status = status_of(era, &line);
-    with_body(status, Body::new(AnswerBody { line: Some(line), exchange }))
+    let code = error_code(&line);
+    let mut response = with_body(status_of(era, code), Body::new(AnswerBody { line: Some(line), exchange }));
+    if code.is_some() {
+        response.extensions_mut().insert(IsError);
+    }
+    response
 }
 
 fn with_body(status: StatusCode, body: Body) -> Response {
@@ -108,9 +116,8 @@ fn with_body(status: StatusCode, body: Body) -> Response {
     response
 }
 
-/// The HTTP status of an answer. In the older era every answer is a success of HTTP; in the stateless one some errors have a
-/// status of their own (specification 2026-07-28, "Streamable HTTP", and "Error Codes").
-pub(super) fn status_of(era: Era, line: &[u8]) -> StatusCode {
+/// The code of an answer that is an error.
+fn error_code(line: &[u8]) -> Option<ErrorCode> {
     #[derive(Deserialize)]
     struct Answer {
         error: Option<AnswerError>,
@@ -120,20 +127,22 @@ pub(super) fn status_of(era: Era, line: &[u8]) -> StatusCode {
         code: i32,
     }
     // An error is short: what is over this is a result.
-    if era == Era::Session || line.len() > HEAVY_BYTES {
-        return StatusCode::OK;
-    }
-    let code =
-        serde_json::from_slice::<Answer>(line).ok().and_then(|answer| answer.error).map(|error| error.code);
-    match code.map(ErrorCode) {
+    let answer: Answer = serde_json::from_slice(line.get(..HEAVY_BYTES).map_or(line, |_| b"{}")).ok()?;
+    answer.error.map(|error| ErrorCode(error.code))
+}
+
+/// The HTTP status of an answer. In the older era every answer is a success of HTTP; in the stateless one some errors have a
+/// status of their own (specification 2026-07-28, "Streamable HTTP", and "Error Codes").
+fn status_of(era: Era, code: Option<ErrorCode>) -> StatusCode {
+    match code {
         Some(
             ErrorCode::HEADER_MISMATCH
             | ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY
             | ErrorCode::UNSUPPORTED_PROTOCOL_VERSION
             | ErrorCode::PARSE_ERROR
             | ErrorCode::INVALID_REQUEST,
-        ) => StatusCode::BAD_REQUEST,
-        Some(ErrorCode::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
+        ) if era == Era::Stateless => StatusCode::BAD_REQUEST,
+        Some(ErrorCode::METHOD_NOT_FOUND) if era == Era::Stateless => StatusCode::NOT_FOUND,
         _ => StatusCode::OK,
     }
 }
@@ -191,10 +200,12 @@ mod tests {
             (1, 200),
         ] {
             let line = format!(r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":{code},"message":"m"}}}}"#);
-            assert_eq!(status_of(Era::Stateless, line.as_bytes()).as_u16(), status, "{code}");
-            assert_eq!(status_of(Era::Session, line.as_bytes()).as_u16(), 200, "{code}");
+            let found = error_code(line.as_bytes());
+            assert_eq!(status_of(Era::Stateless, found).as_u16(), status, "{code}");
+            assert_eq!(status_of(Era::Session, found).as_u16(), 200, "{code}");
         }
         let result = br#"{"jsonrpc":"2.0","id":1,"result":{"error":{"code":-32601}}}"#;
-        assert_eq!(status_of(Era::Stateless, result), StatusCode::OK);
+        assert_eq!(error_code(result), None);
+        assert_eq!(error_code(&vec![b' '; HEAVY_BYTES + 1]), None);
     }
 }

@@ -147,9 +147,13 @@ async fn run(
                         }
                     }
                     Ok(Message::Binary(_)) => return Some(Closing::Binary),
-                    // Pings are answered by the library, and so is a close.
+                    // Pings are answered by the library.
                     Ok(Message::Ping(_) | Message::Pong(_)) => {}
-                    Ok(Message::Close(_)) => return None,
+                    Ok(Message::Close(_)) => {
+                        // Reading on has the library's answer sent.
+                        let _ = timeout(CLOSE_TIMEOUT, socket.recv()).await;
+                        return None;
+                    }
                     Err(error) => return Closing::of_error(&error.to_string(), wires.bytes_max),
                 }
             }
