@@ -13,7 +13,7 @@ const A_WHILE: &str =
 const NEW: &str = "2026-07-28";
 
 fn writable() -> HttpGateway {
-    HttpGateway::with(Home::new(), "auth = 'none'\n", "[sqlite]\nread_only = false\n")
+    HttpGateway::with(Home::new(), "auth = 'none'\n", "read_only = false\n")
 }
 
 fn request(id: u64, method: &str, params: Value) -> Value {
@@ -43,7 +43,12 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     #[track_caller]
     fn open(gateway: &'a HttpGateway) -> Self {
-        let client = json!({"name": "session-test", "version": "1"});
+        Self::of(gateway, "session-test")
+    }
+
+    #[track_caller]
+    fn of(gateway: &'a HttpGateway, name: &str) -> Self {
+        let client = json!({"name": name, "version": "1"});
         let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client});
         let answer = gateway.post("/mcp", &[], &request(0, "initialize", params));
         assert_eq!(
@@ -255,9 +260,10 @@ fn a_cancelled_request_of_a_session_ends_without_an_answer() {
 #[test]
 fn progress_comes_on_the_stream_of_its_request() {
     let gateway = HttpGateway::with(Home::new(), "auth = 'none'\n", "[pool]\nconnections_max = 1\n");
-    let (first, session) = (Session::open(&gateway), Session::open(&gateway));
-    let _slow = first.stream(&query(1, SLOW));
+    let (hog, session) = (Session::of(&gateway, "hog"), Session::of(&gateway, "small"));
+    let _slow = hog.stream(&query(1, SLOW));
     until("the first query runs", || running(&gateway));
+    let _next = hog.stream(&query(2, SLOW));
     let mut asked = query(1, "select 7");
     asked["params"]["_meta"] = json!({"progressToken": "mine"});
     let mut stream = session.stream(&asked);

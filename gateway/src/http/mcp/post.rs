@@ -204,7 +204,7 @@ async fn answer_in_session(
         First::Answer(line) => return reply::answer(Era::Session, line, exchange),
         // The client has cancelled it, and wants no answer.
         First::Ended if !session.ended().is_cancelled() => return reply::empty(StatusCode::ACCEPTED),
-        First::Ended => return reply::no_answer(request, &exchange),
+        First::Ended => return reply::no_answer(Era::Session, request, &exchange),
         First::Message(message) => Some(message),
         First::Late => None,
     };
@@ -238,7 +238,7 @@ async fn stateless(front: &Arc<McpFront>, posted: Posted, id: RequestId) -> Resp
     };
     let first = match first {
         First::Answer(line) => return reply::answer(Era::Stateless, line, exchange),
-        First::Ended if !is_subscription => return reply::no_answer(id, &exchange),
+        First::Ended if !is_subscription => return reply::no_answer(Era::Stateless, id, &exchange),
         First::Message(message) => Some(message),
         First::Ended | First::Late => None,
     };

@@ -24,7 +24,9 @@ const RETRY_AFTER_S: &str = "1";
 /// A JSON-RPC error as the whole answer.
 pub(super) fn error(status: StatusCode, id: Option<RequestId>, error: ErrorData) -> Response {
     let body = serde_json::to_vec(&JsonRpcError::new(id, error)).unwrap_or_default();
-    with_body(status, Body::from(body))
+    let mut response = with_body(status, Body::from(body));
+    response.extensions_mut().insert(IsError);
+    response
 }
 
 /// A request that HTTP itself refuses: without an id.
@@ -74,9 +76,13 @@ pub(super) fn ended(exchange: &Exchange) -> ErrorData {
     ErrorData::internal_error(message, None)
 }
 
-/// A request whose session ended before its answer.
-pub(super) fn no_answer(id: RequestId, exchange: &Exchange) -> Response {
-    unavailable(Some(id), ended(exchange))
+/// A request whose session ended before its answer. In the older era that is an answer as any other: some clients end at
+/// any other HTTP status.
+pub(super) fn no_answer(era: Era, id: RequestId, exchange: &Exchange) -> Response {
+    match era {
+        Era::Session => error(StatusCode::OK, Some(id), ended(exchange)),
+        Era::Stateless => unavailable(Some(id), ended(exchange)),
+    }
 }
 
 /// Nothing to say: a notification was taken, a session was ended.
