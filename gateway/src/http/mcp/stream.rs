@@ -2,7 +2,7 @@
 //!
 //! | stream of | the client leaves | the session ends |
 //! |---|---|---|
-//! | a request in a session | the request goes on; its answer is kept for a client that comes back | an error, then the end; nothing if the client has cancelled it |
+//! | a request in a session | the request goes on; its answer is kept for a client that comes back | an error, then the end; the end alone if the client has cancelled it or ended the session |
 //! | a stateless request | the request is cancelled | an error, or a subscription's result, then the end |
 //! | messages of no request | it waits for a client that comes back | the end |
 //!
@@ -23,6 +23,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 
 use super::event::{EventId, KEEP_ALIVE, message, priming};
 use super::negotiate::EVENT_STREAM;
@@ -103,7 +104,8 @@ async fn gone(sink: &mut Option<EventSink>) {
 
 /// A request of a session and its stream.
 pub(super) struct SessionStream {
-    pub(super) session: Arc<HttpSession>,
+    /// Fires when the gateway shuts down.
+    pub(super) drain: CancellationToken,
     pub(super) exchange: Exchange,
     /// A message that has come already.
     pub(super) first: Option<Outgoing>,
@@ -127,8 +129,8 @@ impl SessionStream {
                 None => self.next(&mut sink).await,
             };
             let Some(outgoing) = outgoing else {
-                if !self.session.ended().is_cancelled() {
-                    // The client has cancelled it, and wants no answer.
+                if !self.drain.is_cancelled() {
+                    // The client has cancelled it or ended the session, and wants no answer.
                     return self.streams.end(id.stream, None);
                 }
                 let last = ended_line(&self.request, &self.exchange);
