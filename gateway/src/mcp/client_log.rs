@@ -7,9 +7,12 @@
 use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{LoggingLevel, LoggingMessageNotificationParam};
+use rmcp::model::{
+    LoggingLevel, LoggingMessageNotification, LoggingMessageNotificationParam, ServerNotification,
+};
 use rmcp::service::{Peer, RequestContext};
 
+use super::facts::About;
 use crate::session::Session;
 
 /// How long a client may take to read what is before a message: then it is told in the result.
@@ -25,24 +28,28 @@ const LOGGER: &str = "snowgate";
 #[derive(Debug)]
 pub(super) struct ClientLog {
     peer: Peer<RoleServer>,
+    about: About,
 }
 
 impl ClientLog {
     /// The client of the request in `context`; `None`: it takes no warnings.
-    pub(super) fn of(context: &RequestContext<RoleServer>, session: &Session) -> Option<Self> {
+    pub(super) fn of(context: &RequestContext<RoleServer>, session: &Session, about: About) -> Option<Self> {
         let is_stateless = context.meta.protocol_version().is_some();
         let level = if is_stateless {
             context.meta.log_level()
         } else {
             session.log_level().and_then(|level| read(&level))
         };
-        level.filter(|level| takes_warnings(*level)).map(|_| Self { peer: context.peer.clone() })
+        level.filter(|level| takes_warnings(*level)).map(|_| Self { peer: context.peer.clone(), about })
     }
 
     /// Sends a warning. Returns whether it was sent.
     pub(super) async fn warn(&self, message: &str) -> bool {
         let warning = LoggingMessageNotificationParam::new(LoggingLevel::Warning, message.into());
-        let sending = self.peer.notify_logging_message(warning.with_logger(LOGGER));
+        let mut notification = LoggingMessageNotification::new(warning.with_logger(LOGGER));
+        notification.extensions.insert(self.about);
+        let notification = ServerNotification::LoggingMessageNotification(notification);
+        let sending = self.peer.send_notification(notification);
         matches!(tokio::time::timeout(SEND_TIMEOUT, sending).await, Ok(Ok(())))
     }
 }

@@ -20,7 +20,7 @@ use tracing::{Instrument, Span};
 use super::call::Call;
 use super::client_log::{self, ClientLog, SetLevel};
 use super::consent::Consent;
-use super::facts::{RequestFacts, UnreadableArgument};
+use super::facts::{About, RequestFacts, UnreadableArgument};
 use super::progress::Progress;
 use super::request_record::RequestRecord;
 use super::tool_call::{CallRefusal, ToolCall};
@@ -200,8 +200,8 @@ impl ServerHandler for SqlService {
             let unlogged = RequestRecord::new();
             let record = context.extensions.get::<Arc<RequestRecord>>().map_or(&unlogged, |record| record);
             let active = self.session.calls.begin(facts.number);
-            let progress = Progress::of(&context);
-            let log = ClientLog::of(&context, &self.session);
+            let progress = Progress::of(&context, About(facts.number));
+            let log = ClientLog::of(&context, &self.session, About(facts.number));
             let call = Call {
                 shared: &self.mcp.shared,
                 session: &self.session,

@@ -180,14 +180,6 @@ impl hyper::body::Body for AnswerBody {
     }
 }
 
-impl Drop for AnswerBody {
-    fn drop(&mut self) {
-        if self.line.is_none() {
-            self.exchange.delivered();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

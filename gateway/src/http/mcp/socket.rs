@@ -246,7 +246,7 @@ async fn bring(mut exchange: Exchange, id: RequestId, to_client: mpsc::Sender<By
             return exchange.cancel();
         }
         if outgoing.is_answer {
-            return exchange.delivered();
+            return;
         }
     }
     drop(id);

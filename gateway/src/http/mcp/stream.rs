@@ -73,12 +73,6 @@ impl EventSink {
         Ok(())
     }
 
-    /// Waits until the client's connection has taken what was sent.
-    async fn flush(&self) -> Result<(), Gone> {
-        let taken = timeout(SEND_TIMEOUT, self.pieces.reserve()).await;
-        taken.map_err(|_| Gone)?.map(drop).map_err(|_| Gone)
-    }
-
     /// Shows that the stream lives, again and again, until the client has left.
     async fn gone(&mut self) {
         loop {
@@ -131,12 +125,12 @@ impl SessionStream {
             let Some(outgoing) = outgoing else {
                 if !self.drain.is_cancelled() {
                     // The client has cancelled it or ended the session, and wants no answer.
-                    return self.streams.end(id.stream, None);
+                    return self.streams.end(id.stream);
                 }
                 let last = ended_line(&self.request, &self.exchange);
                 let event = self.streams.add(id.stream, &last, true);
                 send(&mut sink, message(Some(event), &last)).await;
-                return self.streams.end(id.stream, None);
+                return self.streams.end(id.stream);
             };
             if outgoing.is_answer {
                 return self.answer(id.stream, &outgoing.line, sink).await;
@@ -157,18 +151,10 @@ impl SessionStream {
         }
     }
 
-    async fn answer(mut self, stream: u32, line: &Bytes, mut sink: Option<EventSink>) {
+    async fn answer(self, stream: u32, line: &Bytes, mut sink: Option<EventSink>) {
         let event = self.streams.add(stream, line, true);
         send(&mut sink, message(Some(event), line)).await;
-        let is_delivered = match &sink {
-            Some(sink) => sink.flush().await.is_ok(),
-            None => false,
-        };
-        if is_delivered {
-            self.exchange.delivered();
-            return self.streams.end(stream, None);
-        }
-        self.streams.end(stream, Some(self.exchange));
+        self.streams.end(stream);
     }
 }
 
@@ -214,9 +200,6 @@ impl StatelessStream {
                 return self.exchange.cancel();
             }
             if outgoing.is_answer {
-                if sink.flush().await.is_ok() {
-                    self.exchange.delivered();
-                }
                 return;
             }
         }
@@ -234,7 +217,7 @@ pub(super) async fn run_standalone(
     // A proxy passes the headers on with the first bytes that follow them: the client is not to wait for an event.
     let first = if is_primed { priming(id) } else { Bytes::from_static(KEEP_ALIVE) };
     if sink.send(vec![first]).await.is_err() {
-        return streams.end(id.stream, None);
+        return streams.end(id.stream);
     }
     standalone(&session, &streams, id.stream, sink).await;
 }
@@ -245,7 +228,7 @@ async fn standalone(session: &HttpSession, streams: &Streams, stream: u32, mut s
             line = session.next_event() => line,
             () = sink.gone() => return streams.suspend(stream),
         };
-        let Some(line) = line else { return streams.end(stream, None) };
+        let Some(line) = line else { return streams.end(stream) };
         let event = streams.add(stream, &line, false);
         if sink.send(message(Some(event), &line)).await.is_err() {
             return streams.suspend(stream);
@@ -269,9 +252,6 @@ pub(super) async fn run_resumed(
                     return;
                 }
                 if kept.is_last {
-                    if sink.flush().await.is_ok() {
-                        streams.delivered(last.stream);
-                    }
                     return;
                 }
             }

@@ -3,7 +3,7 @@
 //! A session's lock is held for a look or an event, never across an await. Waiting for more: [`Streams::changed`] is asked
 //! for before the look, so that what comes in between wakes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -14,7 +14,7 @@ use tokio::sync::futures::Notified;
 
 use super::event::EventId;
 use super::replay::{Behind, Replay};
-use crate::http::session::{Exchange, HttpSession};
+use crate::http::session::HttpSession;
 
 /// Bytes that are kept for clients that come back, of all sessions together, at most.
 const ALL_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -55,19 +55,10 @@ impl AllStreams {
 /// The streams of one session.
 #[derive(Debug)]
 pub(super) struct Streams {
-    state: Mutex<State>,
+    replay: Mutex<Replay>,
     changed: Notify,
     /// Of all sessions.
     all_bytes: Arc<AtomicUsize>,
-}
-
-#[derive(Debug)]
-struct State {
-    replay: Replay,
-    /// Requests whose answer is kept, and of which no client is known to have it.
-    undelivered: HashMap<u32, Exchange>,
-    /// Streams whose answer a client that came back has, while they are known.
-    delivered: HashSet<u32>,
 }
 
 impl Streams {
@@ -76,72 +67,50 @@ impl Streams {
         // Without randomness an id of an earlier gateway might be taken for one of this: its stream then ends, or goes on.
         let _ = SystemRandom::new().fill(&mut epoch);
         let replay = Replay::new(u32::from_be_bytes(epoch));
-        let state = State { replay, undelivered: HashMap::new(), delivered: HashSet::new() };
-        Self { state: Mutex::new(state), changed: Notify::new(), all_bytes }
+        Self { replay: Mutex::new(replay), changed: Notify::new(), all_bytes }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Replay> {
+        self.replay.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new stream: the id that it begins with.
     pub(super) fn open(&self, is_standalone: bool) -> EventId {
-        self.lock().replay.open(is_standalone)
+        self.lock().open(is_standalone)
     }
 
     /// The client of `stream` has left, and may come back.
     pub(super) fn suspend(&self, stream: u32) {
-        self.lock().replay.suspend(stream);
+        self.lock().suspend(stream);
         self.changed.notify_waiters();
     }
 
     /// A client has come back to `stream`.
     pub(super) fn resume(&self, stream: u32) {
-        self.lock().replay.resume(stream);
+        self.lock().resume(stream);
     }
 
     /// Adds an event to `stream`.
     pub(super) fn add(&self, stream: u32, line: &Bytes, is_last: bool) -> EventId {
-        let mut state = self.lock();
-        let before = state.replay.bytes();
+        let mut replay = self.lock();
+        let before = replay.bytes();
         let has_room = self.all_bytes.load(Ordering::Relaxed) + line.len() <= ALL_BYTES_MAX;
-        let id = state.replay.add(stream, line.clone(), is_last, has_room);
-        self.count(before, state.replay.bytes());
-        state.drop_unkept();
-        drop(state);
+        let id = replay.add(stream, line.clone(), is_last, has_room);
+        self.count(before, replay.bytes());
+        drop(replay);
         self.changed.notify_waiters();
         id
     }
 
-    /// `stream` gets no more events. A request whose answer no client is known to have waits for one that comes back.
-    pub(super) fn end(&self, stream: u32, undelivered: Option<Exchange>) {
-        let mut state = self.lock();
-        state.replay.end(stream);
-        if let Some(mut exchange) = undelivered {
-            if state.delivered.contains(&stream) {
-                exchange.delivered();
-            } else {
-                state.undelivered.insert(stream, exchange);
-            }
-        }
-        state.drop_unkept();
-        drop(state);
+    /// `stream` gets no more events. What it had is there for a client that comes back.
+    pub(super) fn end(&self, stream: u32) {
+        self.lock().end(stream);
         self.changed.notify_waiters();
     }
 
     /// What comes behind `id`.
     pub(super) fn behind(&self, id: EventId) -> Behind {
-        self.lock().replay.behind(id)
-    }
-
-    /// The client has the last event of `stream`.
-    pub(super) fn delivered(&self, stream: u32) {
-        let mut state = self.lock();
-        if let Some(mut exchange) = state.undelivered.remove(&stream) {
-            exchange.delivered();
-        } else if state.replay.knows(stream) {
-            state.delivered.insert(stream);
-        }
+        self.lock().behind(id)
     }
 
     /// Fires when there may be more events.
@@ -158,18 +127,9 @@ impl Streams {
     }
 }
 
-impl State {
-    /// A request whose answer is no longer kept waits for no client.
-    fn drop_unkept(&mut self) {
-        let replay = &self.replay;
-        self.undelivered.retain(|&stream, _| replay.knows(stream));
-        self.delivered.retain(|&stream| replay.knows(stream));
-    }
-}
-
 impl Drop for Streams {
     fn drop(&mut self) {
-        let bytes = self.lock().replay.bytes();
+        let bytes = self.lock().bytes();
         self.all_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

@@ -186,7 +186,6 @@ impl Waiting {
         loop {
             match exchange.next().await {
                 Some(outgoing) if outgoing.is_answer => {
-                    exchange.delivered();
                     self.0 = None;
                     return Ok(outgoing.line);
                 }

@@ -47,9 +47,6 @@ impl Exchange {
         self.session.was_not_started(self.number)
     }
 
-    /// Goes when the endpoints do without it.
-    pub(crate) fn delivered(&mut self) {}
-
     /// The client wants no answer any more: stops the request.
     pub(crate) fn cancel(self) {
         if !self.has_answer {

@@ -181,3 +181,26 @@ async fn without_a_state_file_reads_are_served_and_what_may_come_again_is_refuse
     let refused = fixture.sessions.find(&fixture.caller, which).await.unwrap_err();
     assert!(matches!(refused, NoSession::Refused { retry: true, .. }), "{refused:?}");
 }
+
+#[tokio::test]
+async fn progress_comes_with_its_own_request() {
+    let gateway = TestGateway::with(|config| config.pool.connections_max = 1).await;
+    gateway.fake.script("slow", Script::endless());
+    let sessions = HttpSessions::new(Mcp::new(Arc::clone(&gateway.shared)), TaskTracker::new());
+    let fixture = Fixture { gateway, sessions, caller: Caller { key: None, address: None, connection: 1 } };
+    let (first, second) = (fixture.named("a").await, fixture.named("b").await);
+    let slow = first.request(call(1, "slow"), Delivery::default()).await.unwrap();
+    while executed(&fixture.gateway, "slow") == 0 {
+        tokio::task::yield_now().await;
+    }
+    let params =
+        json!({"name": "execute_query", "arguments": {"query": "waits"}, "_meta": {"progressToken": "p"}});
+    let line = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+    let mut waits = second.request(line.into_bytes(), Delivery::default()).await.unwrap();
+    let told = waits.next().await.unwrap();
+    assert!(!told.is_answer && told.line.starts_with(b"{"), "{told:?}");
+    let told: Value = serde_json::from_slice(&told.line).unwrap();
+    assert_eq!(told["params"]["progressToken"], "p", "{told}");
+    slow.cancel();
+    answer(&mut waits).await;
+}
