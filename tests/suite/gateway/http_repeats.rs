@@ -84,8 +84,8 @@ fn insert(name: &str) -> String {
 fn message_in(response: &HttpResponse) -> Value {
     if response.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")) {
         let text = response.text();
-        let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
-        let last = data.filter(|data| !data.is_empty()).last().expect("an event");
+        let mut data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+        let last = data.rfind(|data| !data.is_empty()).expect("an event");
         return serde_json::from_str(last).expect("JSON");
     }
     response.json()
