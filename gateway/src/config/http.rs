@@ -35,7 +35,7 @@ impl fmt::Display for HttpListen {
 pub enum HttpAuth {
     /// Who has an API key.
     Keys,
-    /// Whoever can connect.
+    /// Every client that can connect.
     None,
 }
 

@@ -165,7 +165,7 @@ keys! {
     HTTP_TLS_CERTIFICATE = http.tls_certificate: Kind::Path, default Fallback::Unset, narrows Fixed;
     /// The certificate's private key, a PEM file.
     HTTP_TLS_KEY = http.tls_key: Kind::Path, default Fallback::Unset, narrows Fixed;
-    /// Who is let in. `keys`: who has an API key (`snowgate keys create`). `none`: whoever can connect; only on a loopback address
+    /// Who is let in. `keys`: who has an API key (`snowgate keys create`). `none`: every client that can connect; only on a loopback address
     /// or a Unix socket.
     HTTP_AUTH = http.auth: Kind::choice(&["keys", "none"]), default Fallback::Text("keys"), narrows Fixed;
     /// The proxies whose `X-Forwarded-For` says where a request comes from: for the addresses of API keys, and for those that

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::HttpError;
+use super::identify::{KeyEnd, key_ended};
 
 /// Memory for the bodies of all requests that are being read, or were and are not passed on yet.
 const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -136,6 +137,8 @@ pub(super) async fn read_body(State(bodies): State<Arc<Bodies>>, request: Reques
         return next.run(Request::from_parts(parts, body)).await;
     }
     match bodies.read(&parts.headers, body).await {
+        // A body may take long.
+        Ok(_) if parts.extensions.get::<KeyEnd>().is_some_and(|key| key.0.is_cancelled()) => key_ended(),
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Err(error) => error.into_response(),
     }

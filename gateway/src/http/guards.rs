@@ -1,4 +1,4 @@
-//! Which requests are let in at all, whoever sends them: those for one of the front's own names, from no web page but those
+//! Which requests are let in at all, whichever client sends them: those for one of the front's own names, from no web page but those
 //! that may call it, with a plain path. And what every answer says to browsers.
 //!
 //! A web page can have its visitor's browser send requests to this machine. The browser says truly for which name (`Host`)

@@ -56,8 +56,19 @@ pub(super) async fn identify(State(front): State<Arc<Front>>, mut request: Reque
         Err(response) => return response,
     };
     request.extensions_mut().insert(Caller { key: Some(live.identity), address, connection });
+    request.extensions_mut().insert(KeyEnd(live.ended.clone()));
     let response = next.run(request).await;
     ending(response, live.ended)
+}
+
+/// Among a request's extensions: fires when its key is good no more.
+#[derive(Clone)]
+pub(super) struct KeyEnd(pub(super) CancellationToken);
+
+/// The answer to a request whose key was revoked, or has expired, while its body came.
+pub(super) fn key_ended() -> Response {
+    let message = "the API key was revoked or has expired while the request came";
+    HttpError::new(StatusCode::UNAUTHORIZED, "bad_key", message).or_do("use another key").into_response()
 }
 
 fn needs_key(shared: &Shared) -> bool {
@@ -71,11 +82,11 @@ fn origin(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &[IpNet]) -> Optio
         return peer;
     }
     let mut origin = peer;
-    let values: Vec<_> =
-        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
-    for part in values.iter().flat_map(|value| value.split(',')).rev() {
+    let values: Vec<_> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
+    for part in values.iter().flat_map(|value| value.split(|byte| *byte == b',')).rev() {
         // What a proxy that is trusted does not write as an address ends what can be believed.
-        let Some(address) = forwarded(part.trim()) else { break };
+        let text = std::str::from_utf8(part).ok();
+        let Some(address) = text.and_then(|text| forwarded(text.trim())) else { break };
         origin = Some(address);
         if !ranges_contain(proxies, origin) {
             break;
@@ -325,6 +336,11 @@ mod tests {
         assert_eq!(of("127.0.0.1", &["[2001:db8::1]:80"]), "2001:db8::1");
         assert_eq!(of("127.0.0.1", &["1.1.1.1, unknown"]), "127.0.0.1");
         assert_eq!(of("127.0.0.1", &[]), "127.0.0.1");
+        // What is no text is no address, and what a proxy wrote behind it counts.
+        let mut odd = HeaderMap::new();
+        odd.insert(FORWARDED_FOR, HeaderValue::from_bytes(b"\xff, 203.0.113.9").unwrap());
+        let of_odd = origin(Some("127.0.0.1".parse().unwrap()), &odd, &proxies);
+        assert_eq!(of_odd, Some("203.0.113.9".parse().unwrap()));
         assert_eq!(origin(None, &headers(&[(FORWARDED_FOR, "1.1.1.1")]), &[]), None);
     }
 

@@ -79,9 +79,13 @@ pub(super) async fn open_session(
     let (claim, past) = look_up(shared, claim).await;
     let state = hello.state.as_deref().map(ResumeState::read);
     let Settled { set, difference: settings } = client_settings::settle(shared, hello, peer.shim).await;
-    let key = peer.inner.api_key.as_deref();
-    let AtHello { profile, why, problem } =
-        profile::of_hello(shared, set.as_deref(), hello, key, state.as_ref().and_then(Option::as_ref))?;
+    let AtHello { profile, why, problem } = profile::of_hello(
+        shared,
+        set.as_deref(),
+        hello,
+        &peer.inner,
+        state.as_ref().and_then(Option::as_ref),
+    )?;
     let Restored { context, notice } = match &state {
         // It is resolved once the profile is known.
         _ if why.is_none() => SessionContext::default().into(),

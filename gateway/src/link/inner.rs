@@ -1,6 +1,6 @@
 //! The link within the process: another front opens a session, and is its shim.
 //!
-//! So a session has one way in, whoever is behind it: bounds, barriers, numbers, journal and credit are the same. What a shim
+//! So a session has one way in, whichever client is behind it: bounds, barriers, numbers, journal and credit are the same. What a shim
 //! cannot say, such a front says beside its lines ([`LineFacts`]), and it is told which line a notification is about.
 
 use std::collections::HashMap;
@@ -32,6 +32,8 @@ const STREAM_BYTES: usize = 64 * 1024;
 pub struct InnerClient {
     /// Whether its clients do not know each other's JSON-RPC ids.
     pub has_several_clients: bool,
+    /// What they are called, where they have no session of their own: then their profile is chosen anew each time.
+    pub called: Option<String>,
     /// The API key that they came with.
     pub api_key: Option<Arc<KeyIdentity>>,
     /// The address that they came from.

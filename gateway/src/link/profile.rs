@@ -4,6 +4,7 @@
 //! |---|---|
 //! | is new | the one that was asked for, or the first that fits; open if that depends on the client's name |
 //! | had one before | the same, whatever fits now: a changed configuration counts for new sessions |
+//! | is that of an HTTP client without a session id | chosen anew each time it is opened, by what it is called: such a client has no new sessions |
 //! | had one that is gone | that name, and its calls are refused until it is there again; if the client asks for it by name, so is its connection |
 
 use std::sync::Arc;
@@ -11,9 +12,9 @@ use std::sync::Arc;
 use snowgate_link::hello::{ClientHello, Refusal};
 
 use super::handshake::refusal;
+use super::inner::InnerClient;
 use crate::config::{Config, PROFILE_DEFAULT};
 use crate::isolation::{Choice, ClientName, Decision, NoProfile, Who, choose};
-use crate::keys::KeyIdentity;
 use crate::session::{ClientSet, Profile, ProfileProblem, Profiles, ResumeState, kept_name};
 use crate::shared::Shared;
 
@@ -35,11 +36,12 @@ pub(super) fn of_hello(
     shared: &Shared,
     set: Option<&ClientSet>,
     hello: &ClientHello,
-    key: Option<&KeyIdentity>,
+    client: &InnerClient,
     state: Option<&ResumeState>,
 ) -> Result<AtHello, Refusal> {
     let (config, profiles) = shared.configured(set);
-    let mut found = unbounded(config, profiles, hello, key, state)?;
+    let key = client.api_key.as_deref();
+    let mut found = unbounded(config, profiles, hello, client, state)?;
     found.profile = profiles.for_key(config, found.profile, key);
     Ok(found)
 }
@@ -49,11 +51,18 @@ fn unbounded(
     config: &Config,
     profiles: &Profiles,
     hello: &ClientHello,
-    key: Option<&KeyIdentity>,
+    client: &InnerClient,
     state: Option<&ResumeState>,
 ) -> Result<AtHello, Refusal> {
+    let key = client.api_key.as_deref();
+    let called = match client.called.as_deref() {
+        _ if !client.has_several_clients => ClientName::NotYet,
+        Some(name) => ClientName::Named(name),
+        None => ClientName::Unnamed,
+    };
+    let state = state.filter(|_| !client.has_several_clients);
     let who = Who {
-        client: ClientName::NotYet,
+        client: called,
         parent: hello.origin.parent_exe.as_deref(),
         folder: hello.origin.cwd.as_deref(),
         key: key.map(|key| key.name.as_str()),
@@ -116,4 +125,34 @@ fn refused(error: &NoProfile) -> Refusal {
         NoProfile::Given { .. } => "remove --profile or SNOWGATE_PROFILE from the client's configuration",
     };
     refusal(error.to_string(), Some(next_step.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use snowgate_link::hello::Role;
+
+    use super::*;
+    use crate::config::ProfileConfig;
+    use crate::shared::testing::TestGateway;
+
+    #[tokio::test]
+    async fn a_session_keeps_its_profile_and_a_client_without_one_gets_what_fits_now() {
+        let gateway = TestGateway::with(|config| {
+            for name in ["first", "second"] {
+                config.profiles.insert(name.to_owned(), ProfileConfig::default());
+                config.profile_order.push(name.to_owned());
+            }
+        })
+        .await;
+        let state = ResumeState { profile: Some("first".to_owned()), ..ResumeState::default() };
+        let mut hello = ClientHello::new(Role::Client);
+        hello.profile = Some("second".to_owned());
+        let profile = |has_several_clients| {
+            let client = InnerClient { has_several_clients, ..InnerClient::default() };
+            let found = of_hello(&gateway.shared, None, &hello, &client, Some(&state));
+            found.ok().map(|found| found.profile.name.clone())
+        };
+        assert_eq!(profile(false).as_deref(), Some("first"));
+        assert_eq!(profile(true).as_deref(), Some("second"));
+    }
 }

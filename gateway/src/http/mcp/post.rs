@@ -200,18 +200,17 @@ async fn answer_in_session(
     request: RequestId,
     is_primed: bool,
 ) -> Response {
-    let drain = front.mcp.shared.shutdown.drain.clone();
     let first = match first_of(&mut exchange, accepts, SESSION_ANSWER_WAIT).await {
         First::Answer(line) => return reply::answer(Era::Session, line, exchange),
         // The client has cancelled it or ended the session, and wants no answer: some fail at one.
-        First::Ended if !drain.is_cancelled() => return reply::empty(StatusCode::ACCEPTED),
+        First::Ended if exchange.is_given_up() => return reply::empty(StatusCode::ACCEPTED),
         First::Ended => return reply::no_answer(Era::Session, request, &exchange),
         First::Message(message) => Some(message),
         First::Late => None,
     };
     let streams = front.streams.of(session);
     let (sink, response) = stream::open();
-    let stream = SessionStream { drain, exchange, first, request, streams, is_primed };
+    let stream = SessionStream { exchange, first, request, streams, is_primed };
     tokio::spawn(stream.run(sink));
     response
 }

@@ -81,7 +81,9 @@ pub(super) fn ended(exchange: &Exchange) -> ErrorData {
 pub(super) fn no_answer(era: Era, id: RequestId, exchange: &Exchange) -> Response {
     match era {
         Era::Session => error(StatusCode::OK, Some(id), ended(exchange)),
-        Era::Stateless => unavailable(Some(id), ended(exchange)),
+        Era::Stateless if exchange.was_not_started() => unavailable(Some(id), ended(exchange)),
+        // Not a status that libraries send again by themselves: it may have run.
+        Era::Stateless => error(StatusCode::INTERNAL_SERVER_ERROR, Some(id), ended(exchange)),
     }
 }
 

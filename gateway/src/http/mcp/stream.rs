@@ -23,7 +23,6 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
 
 use super::event::{EventId, KEEP_ALIVE, message, priming};
 use super::negotiate::EVENT_STREAM;
@@ -98,8 +97,6 @@ async fn gone(sink: &mut Option<EventSink>) {
 
 /// A request of a session and its stream.
 pub(super) struct SessionStream {
-    /// Fires when the gateway shuts down.
-    pub(super) drain: CancellationToken,
     pub(super) exchange: Exchange,
     /// A message that has come already.
     pub(super) first: Option<Outgoing>,
@@ -123,7 +120,7 @@ impl SessionStream {
                 None => self.next(&mut sink).await,
             };
             let Some(outgoing) = outgoing else {
-                if !self.drain.is_cancelled() {
+                if self.exchange.is_given_up() {
                     // The client has cancelled it or ended the session, and wants no answer.
                     return self.streams.end(id.stream);
                 }

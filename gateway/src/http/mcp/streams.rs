@@ -34,13 +34,18 @@ impl AllStreams {
     /// Those of `session`. One that was closed and opened again has new ones: what the old one sent is gone.
     pub(super) fn of(&self, session: &Arc<HttpSession>) -> Arc<Streams> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_ended =
+            |known: &Weak<HttpSession>| known.upgrade().is_none_or(|known| known.ended().is_cancelled());
+        // What sessions that have ended keep counts among what living ones may.
+        if self.bytes.load(Ordering::Relaxed) > ALL_BYTES_MAX / 2 {
+            sessions.retain(|_, (known, _)| !has_ended(known));
+        }
         if let Some((known, streams)) = sessions.get(session.id())
             && known.ptr_eq(&Arc::downgrade(session))
         {
             return Arc::clone(streams);
         }
-        // What waits for a client that comes back holds its session, also when that has ended.
-        sessions.retain(|_, (known, _)| known.upgrade().is_some_and(|known| !known.ended().is_cancelled()));
+        sessions.retain(|_, (known, _)| !has_ended(known));
         let streams = Arc::new(Streams::new(Arc::clone(&self.bytes)));
         sessions.insert(session.id().to_owned(), (Arc::downgrade(session), Arc::clone(&streams)));
         streams

@@ -19,7 +19,7 @@ pub(super) const CLIENT_ID_BYTES_MAX: usize = 128;
 
 /// The revision of the protocol that a call is sent in: the one without sessions.
 const REVISION: &str = "2026-07-28";
-/// What a client is called that says nothing of itself: one of the names that tell nobody apart.
+/// What a client is called that says nothing of itself: one of the names that do not tell clients apart.
 const CLIENT: &str = "client";
 
 /// A tool call, as it was asked for.

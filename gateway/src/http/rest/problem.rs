@@ -81,11 +81,15 @@ impl Problem {
 
     /// The gateway ended before the call did; `was_not_started`: nothing of it ran.
     pub(super) fn gateway_ends(was_not_started: bool) -> Self {
-        let of = |message| Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).after(SOON_S);
         if was_not_started {
-            return of("the gateway shuts down or restarts; nothing of the call ran").or_do("send it again");
+            let message = "the gateway shuts down or restarts; nothing of the call ran";
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+                .after(SOON_S)
+                .or_do("send it again");
         }
-        of("the gateway shuts down or restarts, and the call may have run").or_do(
+        // Not a status that libraries send again by themselves.
+        let message = "the gateway shuts down or restarts, and the call may have run";
+        Self::new(StatusCode::CONFLICT, "outcome_unknown", message).or_do(
             "a call that changes nothing can be sent again; one that does, with the `Idempotency-Key` that it had: it never \
              runs twice",
         )

@@ -47,6 +47,12 @@ impl Exchange {
         self.session.was_not_started(self.number)
     }
 
+    /// Whether the client wants no answer, where [`Exchange::next`] returned `None`: it has cancelled the request, or ended the
+    /// session.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.session.is_given_up()
+    }
+
     /// The client wants no answer any more: stops the request.
     pub(crate) fn cancel(self) {
         if !self.has_answer {

@@ -97,6 +97,8 @@ pub(crate) struct HttpSession {
     pub(super) closed: CancellationToken,
     /// Set when the gateway shuts down.
     is_draining: AtomicBool,
+    /// Set when its client ends it.
+    is_given_up: AtomicBool,
     repeats: Arc<Repeats>,
     /// Keys of requests whose statements are in the journal.
     journaled: Mutex<JournaledKeys>,
@@ -173,6 +175,7 @@ impl HttpSession {
             listeners: AtomicUsize::new(0),
             closed: CancellationToken::new(),
             is_draining: AtomicBool::new(false),
+            is_given_up: AtomicBool::new(false),
             repeats: Arc::default(),
             journaled: Mutex::new(JournaledKeys::new(is_rebuilt)),
             used_ms: AtomicU64::new(0),
@@ -255,6 +258,7 @@ impl HttpSession {
         {
             tracing::warn!(%error, "cannot forget a session that its client has ended");
         }
+        self.is_given_up.store(true, Ordering::Release);
         let _ = self.out.send(Frame::control(Kind::Bye, 0, b"").to_bytes().into());
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.closed.cancelled()).await;
         self.closed.cancel();
@@ -303,7 +307,7 @@ impl HttpSession {
                 () = self.closed.cancelled() => return Err(NotSent::Ended),
             }
         }
-        if let Some(reserved) = numbers.to_reserve() {
+        if let Some(reserved) = numbers.next_block() {
             match self.shared.state.reserve_numbers(&self.session.key.id, reserved).await {
                 Ok(true) => numbers.set_reserved(reserved),
                 // Another gateway, or its client, has ended it; or it was pushed out.
@@ -314,7 +318,8 @@ impl HttpSession {
                 Err(error) => return Err(NotSent::State(error.to_string())),
             }
         }
-        if self.is_draining.load(Ordering::Acquire) {
+        // It may have ended meanwhile, and nothing would be told of a line from here on.
+        if self.is_draining.load(Ordering::Acquire) || self.closed.is_cancelled() {
             return Err(NotSent::Ended);
         }
         let number = numbers.take();
@@ -354,6 +359,11 @@ impl HttpSession {
             // Where it cannot be sent, nothing runs any more.
             let _ = session.send(Bytes::from_static(LINE), Some(facts), route).await;
         });
+    }
+
+    /// Whether its client wants no answer to a request that has none: it has cancelled it, or ended the session.
+    pub(super) fn is_given_up(&self) -> bool {
+        !self.closed.is_cancelled() || self.is_given_up.load(Ordering::Acquire)
     }
 
     /// Whether request `number` was never started by a gateway that shuts down.
@@ -449,8 +459,9 @@ impl HttpSession {
 
     /// The session has ended: what waits for something hears of it.
     pub(super) fn note_end(&self) {
-        lock(&self.routes).clear();
+        // In this order: who hears of the end finds out why.
         self.closed.cancel();
+        lock(&self.routes).clear();
     }
 }
 

@@ -9,30 +9,34 @@ pub(super) struct Numbers {
     next: u64,
     /// Numbers up to this one may be used; `None`: all.
     reserved: Option<u64>,
+    /// Up to which number the state file was asked to reserve last: it may have done so although it was not heard.
+    asked: u64,
 }
 
 impl Numbers {
     /// Those of a session that no gateway takes over.
     pub(super) fn unreserved() -> Self {
-        Self { next: 1, reserved: None }
+        Self { next: 1, reserved: None, asked: 0 }
     }
 
     /// Those of a session that the state file has, in which numbers up to `used` may be in use. Nothing is reserved yet.
     pub(super) fn behind(used: u64) -> Self {
-        Self { next: used + 1, reserved: Some(used) }
+        Self { next: used + 1, reserved: Some(used), asked: used }
     }
 
-    /// Up to which number to reserve before the next is taken; `None`: it may be taken.
-    pub(super) fn to_reserve(self) -> Option<u64> {
-        self.reserved.filter(|reserved| self.next > *reserved).map(|_| self.next + BLOCK - 1)
+    /// Up to which number to reserve before the next is taken; `None`: it may be taken. What was asked for before is left unused.
+    pub(super) fn next_block(&mut self) -> Option<u64> {
+        self.reserved.filter(|reserved| self.next > *reserved)?;
+        self.asked += BLOCK;
+        Some(self.asked)
     }
 
-    /// Numbers up to `reserved` may be used.
+    /// The numbers of the block that ends with `reserved` may be used.
     pub(super) fn set_reserved(&mut self, reserved: u64) {
-        self.reserved = Some(reserved);
+        (self.next, self.reserved) = (reserved - BLOCK + 1, Some(reserved));
     }
 
-    /// Takes the next number. Only when [`Numbers::to_reserve`] returns `None`.
+    /// Takes the next number. Only when [`Numbers::next_block`] returns `None`.
     pub(super) fn take(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
@@ -47,13 +51,21 @@ mod tests {
     fn no_number_is_used_that_was_not_reserved_before() {
         let mut numbers = Numbers::behind(2 * BLOCK);
         for round in 0..3 {
-            let reserved = numbers.to_reserve().unwrap();
+            let reserved = numbers.next_block().unwrap();
             assert_eq!(reserved, (3 + round) * BLOCK);
             numbers.set_reserved(reserved);
-            while numbers.to_reserve().is_none() {
-                assert!((reserved - BLOCK + 1..=reserved).contains(&numbers.take()));
+            for number in reserved - BLOCK + 1..=reserved {
+                assert_eq!((numbers.next_block(), numbers.take()), (None, number));
             }
         }
-        assert_eq!(Numbers::unreserved().to_reserve(), None);
+        assert_eq!(Numbers::unreserved().next_block(), None);
+    }
+
+    #[test]
+    fn a_block_that_was_asked_for_and_not_heard_of_is_left_unused() {
+        let mut numbers = Numbers::behind(0);
+        assert_eq!((numbers.next_block(), numbers.next_block()), (Some(BLOCK), Some(2 * BLOCK)));
+        numbers.set_reserved(2 * BLOCK);
+        assert_eq!(numbers.take(), BLOCK + 1);
     }
 }

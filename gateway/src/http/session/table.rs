@@ -135,7 +135,13 @@ impl HttpSessions {
         let mut place = slot.session.lock().await;
         if let Some(open) = open_in(&mut place) {
             let is_same: bool = open.session.key.secret.as_bytes().ct_eq(secret.as_bytes()).into();
-            return if is_same && open.owner == owner(caller) { Ok(open) } else { Err(NoSession::Unknown) };
+            if !is_same || open.owner != owner(caller) {
+                return Err(NoSession::Unknown);
+            }
+            if is_of(&open, caller) {
+                return Ok(open);
+            }
+            leave(&open).await;
         }
         let found = self.resume_kept(caller, id, secret).await;
         if found.is_err() {
@@ -186,10 +192,10 @@ impl HttpSessions {
         let mut place = slot.session.lock().await;
         if let Some(open) = open_in(&mut place) {
             // What was sent before is known to the one in the state file only.
-            if open.is_kept || !is_repeatable {
+            if (open.is_kept || !is_repeatable) && is_of(&open, caller) {
                 return Ok(open);
             }
-            leave(&open).await;
+            place.replace(open);
         }
         let identity = if let SlotKey::Identity(digest) = &key { Some(*digest) } else { None };
         let looked_up = match identity {
@@ -205,8 +211,12 @@ impl HttpSessions {
                 (None, None)
             }
         };
+        if let Some(open) = place.take() {
+            leave(&open).await;
+        }
+        let called = tag.or(client).map(str::to_owned);
         let front = FrontClient { tag: tag.map(str::to_owned), is_anonymous };
-        let client = InnerClient { has_several_clients: true, front, ..InnerClient::default() };
+        let client = InnerClient { has_several_clients: true, called, front, ..InnerClient::default() };
         let secret = earlier.as_ref().map(|earlier| earlier.secret.clone());
         let plan = Plan { earlier, secret, identity, is_kept: identity.is_some(), client };
         let found = self.open(caller, plan).await;
@@ -244,6 +254,14 @@ impl HttpSessions {
         client.address = caller.address;
         let opened = open_inner(&self.mcp, &hello, client, &self.tasks).await;
         let InnerLink { session, resume, stream, facts } = opened.map_err(refused)?;
+        // It may have been revoked meanwhile, and what looks for its sessions has not found this one.
+        if caller.key.as_ref().is_some_and(|key| !self.mcp.shared.keys.is_live(key)) {
+            return Err(NoSession::Refused {
+                message: "the API key is good no more".to_owned(),
+                next_step: Some("use another key".to_owned()),
+                retry: false,
+            });
+        }
         if resume == Resume::Lost && identity.is_none() {
             // Dropping the stream ends it.
             return Err(NoSession::Unknown);
@@ -401,6 +419,11 @@ fn open_in(place: &mut Option<Arc<HttpSession>>) -> Option<Arc<HttpSession>> {
         session.touch();
     }
     place.clone()
+}
+
+/// Whether the key that `session` was opened with is as it was: what it may do is that of the session.
+fn is_of(session: &HttpSession, caller: &Caller) -> bool {
+    session.session.api_key == caller.key
 }
 
 fn owner(caller: &Caller) -> String {
