@@ -187,7 +187,7 @@ impl ApiKeys {
         }
         let presented = presented.ok_or(Denial::Missing)?;
         let table = self.table()?;
-        // Whatever it looks like, it is compared with all keys, so that wrong ones take the same time.
+        // It is compared with all keys, also where it cannot be one, so that wrong ones take the same time.
         let digest = KeyDigest::of(presented);
         let Some((key, secret)) = table.find(&digest) else {
             let denial = if secret::is_well_formed(presented) { Denial::Wrong } else { Denial::Malformed };

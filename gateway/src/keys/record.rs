@@ -156,7 +156,7 @@ impl KeyRecord {
     }
 }
 
-/// Whether `name` can be a key's: it stands in the names of clients, behind `@`.
+/// Whether `name` can be a key's: it is part of the names of clients, behind `@`.
 pub(super) fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed)

@@ -35,7 +35,7 @@ pub(super) fn kind_alone(result: &CallToolResult) -> Option<MetaObject> {
     Some(MetaObject(JsonObject::from_iter([(META_ERROR.to_owned(), json!({"kind": kind}))])))
 }
 
-/// What went wrong stands in the result's `_meta`, too: programs act on that, and never on the text.
+/// What went wrong is in the result's `_meta`, too: programs act on that, and never on the text.
 fn of_kind(kind: &str, text: String, mut details: JsonObject) -> CallToolResult {
     details.insert("kind".to_owned(), json!(kind));
     let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);

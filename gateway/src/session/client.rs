@@ -1,5 +1,7 @@
 //! What a client tells of itself.
 
+use super::{Session, lock};
+
 /// A client's name and version are kept up to this many characters.
 const IDENTITY_CHARS_MAX: usize = 100;
 
@@ -47,4 +49,22 @@ impl ClientIdentity {
 /// `text` without control characters, cut to [`IDENTITY_CHARS_MAX`].
 pub(super) fn presentable(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).take(IDENTITY_CHARS_MAX).collect()
+}
+
+impl Session {
+    /// What the client has told of itself.
+    pub fn client(&self) -> ClientIdentity {
+        let said = lock(&self.client).clone();
+        ClientIdentity { name: self.called(said.name), ..said }
+    }
+
+    /// What its client is called that says to be called `said`: by the name that its user gave it, if there is one.
+    pub fn called(&self, said: Option<String>) -> Option<String> {
+        self.front.tag.as_deref().map(presentable).or(said)
+    }
+
+    /// Records what the client tells of itself, cut to what can be shown to people.
+    pub fn set_client(&self, client: ClientIdentity) {
+        *lock(&self.client) = client.presentable();
+    }
 }

@@ -474,22 +474,6 @@ impl Session {
         }
     }
 
-    /// What the client has told of itself.
-    pub fn client(&self) -> ClientIdentity {
-        let said = lock(&self.client).clone();
-        ClientIdentity { name: self.called(said.name), ..said }
-    }
-
-    /// What its client is called that says to be called `said`: by the name that its user gave it, if there is one.
-    pub fn called(&self, said: Option<String>) -> Option<String> {
-        self.front.tag.as_deref().map(presentable).or(said)
-    }
-
-    /// Records what the client tells of itself, cut to what can be shown to people.
-    pub fn set_client(&self, client: ClientIdentity) {
-        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = client.presentable();
-    }
-
     /// Records that the client said something.
     pub fn touch(&self) {
         let elapsed = u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -45,8 +45,6 @@ pub(super) struct MetaHead {
 #[derive(Deserialize)]
 struct Outside<'a> {
     #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
     method: Option<Cow<'a, str>>,
     #[serde(borrow)]
     params: Option<&'a RawValue>,
@@ -100,7 +98,6 @@ pub(super) fn read(line: &[u8]) -> Result<Head, Rejection> {
         let error = rmcp::ErrorData::parse_error("Parse error: the body has no JSON-RPC message", None);
         return Err(Rejection { id: None, error });
     };
-    let _ = outside.id;
     let method = outside.method.map(Cow::into_owned).unwrap_or_default();
     let params: Params<'_> = object(outside.params);
     let meta: Meta<'_> = object(params.meta);

@@ -55,7 +55,7 @@ pub(super) fn no_session(id: Option<RequestId>, why: &NoSession) -> Response {
 pub(super) fn not_sent(id: Option<RequestId>, why: &NotSent) -> Response {
     match why {
         NotSent::KeyReused => error(StatusCode::UNPROCESSABLE_ENTITY, id, why.error()),
-        NotSent::Ended | NotSent::State(_) => unavailable(id, why.error()),
+        NotSent::Ended | NotSent::Busy | NotSent::State(_) => unavailable(id, why.error()),
     }
 }
 

@@ -233,14 +233,14 @@ async fn take(
             continue;
         };
         match session.request(line, Delivery::default()).await {
-            Ok(exchange) => drop(tasks.spawn(bring(exchange, id, to_client.clone()))),
+            Ok(exchange) => drop(tasks.spawn(bring(exchange, to_client.clone()))),
             Err(why) => refuse(&to_client, Some(id), why.error()).await,
         }
     }
 }
 
 /// Brings a request's messages back.
-async fn bring(mut exchange: Exchange, id: RequestId, to_client: mpsc::Sender<Bytes>) {
+async fn bring(mut exchange: Exchange, to_client: mpsc::Sender<Bytes>) {
     while let Some(outgoing) = exchange.next().await {
         if to_client.send(outgoing.line).await.is_err() {
             return exchange.cancel();
@@ -249,7 +249,6 @@ async fn bring(mut exchange: Exchange, id: RequestId, to_client: mpsc::Sender<By
             return;
         }
     }
-    drop(id);
 }
 
 async fn refuse(to_client: &mpsc::Sender<Bytes>, id: Option<RequestId>, error: ErrorData) {

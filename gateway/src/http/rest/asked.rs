@@ -13,9 +13,7 @@ use rmcp::model::ErrorCode;
 use serde_json::{Map, Value, json};
 
 use super::problem::Problem;
-
-/// A client's own name for itself, in bytes at most.
-pub(super) const CLIENT_ID_BYTES_MAX: usize = 128;
+use crate::http::session::{TAG_BYTES_MAX, is_tag};
 
 /// The revision of the protocol that a call is sent in: the one without sessions.
 const REVISION: &str = "2026-07-28";
@@ -175,11 +173,11 @@ fn take_client(members: &mut Map<String, Value>) -> Result<Option<String>, Probl
 
 /// Whether it can be a client's name.
 pub(super) fn check_client(id: &str) -> Result<(), Problem> {
-    if (1..=CLIENT_ID_BYTES_MAX).contains(&id.len()) && !id.chars().any(char::is_control) {
+    if is_tag(id) {
         return Ok(());
     }
     Err(invalid(format!(
-        "a client id (`_client_id`, `Snowgate-Client-Id`) has 1 to {CLIENT_ID_BYTES_MAX} bytes and no control characters"
+        "a client id (`_client_id`, `Snowgate-Client-Id`) has 1 to {TAG_BYTES_MAX} bytes and no control characters"
     )))
 }
 

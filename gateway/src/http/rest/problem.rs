@@ -118,7 +118,7 @@ impl Problem {
         problem
     }
 
-    /// A body of the error, as it stands in an envelope with this id, or alone.
+    /// A body of the error, as it is in an envelope with this id, or alone.
     fn to_json(&self, envelope: Option<&Value>) -> Value {
         let mut details = self.details.clone();
         if let Some(seconds) = self.retry_after_s {
@@ -173,7 +173,7 @@ impl From<NotSent> for Problem {
             NotSent::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", message)
                 .with_rpc_code(ErrorCode::INVALID_PARAMS),
             NotSent::Ended => Self::gateway_ends(true),
-            NotSent::State(_) => {
+            NotSent::Busy | NotSent::State(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).after(SOON_S)
             }
         }

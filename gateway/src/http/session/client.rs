@@ -45,7 +45,12 @@ pub(crate) enum NoSession {
 }
 
 /// The longest name that a user may give a client, in bytes.
-pub(super) const TAG_BYTES_MAX: usize = 128;
+pub(crate) const TAG_BYTES_MAX: usize = 128;
+
+/// Whether a user may give a client this name.
+pub(crate) fn is_tag(name: &str) -> bool {
+    (1..=TAG_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control)
+}
 
 /// What a session is found by while it is open.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -14,8 +14,6 @@ const KEPT_BYTES_MAX: usize = 16 * 1024;
 /// What is known of a request before it is sent. All of it may be missing: the intake refuses what is wrong, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Head {
-    /// The JSON-RPC id, as it was written.
-    pub(super) id: Option<String>,
     /// Of the method and what it is asked: of a call, the tool and its arguments; a trace or a token for progress may be others.
     pub(super) digest: Option<Digest>,
     /// Whether a later gateway is to have the line, too.
@@ -24,8 +22,6 @@ pub(super) struct Head {
 
 #[derive(Deserialize)]
 struct Outside<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -60,7 +56,6 @@ impl Head {
             None => [params, ""],
         };
         Self {
-            id: outside.id.map(|id| id.get().to_owned()),
             digest: Some(Digest::of_parts([method, asked[0], asked[1]].map(str::as_bytes))),
             is_kept: line.len() <= KEPT_BYTES_MAX
                 && matches!(method, "initialize" | "notifications/initialized"),
@@ -81,7 +76,6 @@ mod tests {
         );
         let other = read(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"b"}}"#);
         assert!(first.digest == again.digest && first.digest != other.digest);
-        assert_eq!((first.id.as_deref(), again.id.as_deref()), (Some("1"), Some("\"x\"")));
         assert_eq!(read("[1"), Head::default());
         assert!(read(r#"{"method":"initialize","id":0}"#).is_kept && !first.is_kept);
     }

@@ -20,6 +20,7 @@ use super::numbers::Numbers;
 use super::repeats::{Idempotency, JournaledKeys, Repeats, RunningKey, Seen};
 use super::routes::{Route, Routes};
 use super::seat::Seat;
+use super::waiting::WaitingBytes;
 use crate::mcp::{LineFacts, RepeatKey, RowFormat};
 use crate::session::Session;
 use crate::shared::Shared;
@@ -50,6 +51,11 @@ pub(crate) enum NotSent {
         "this `Idempotency-Key` was used for another request; a request of its own needs a key of its own"
     )]
     KeyReused,
+    /// Too much of the session waits already: HTTP 503.
+    #[error(
+        "requests of this client that wait hold too much memory; send the request again when one has ended"
+    )]
+    Busy,
     /// The state file cannot be used: HTTP 503.
     #[error("{0}; send the request again later (`snowgate status` says more)")]
     State(String),
@@ -60,7 +66,7 @@ impl NotSent {
     pub(crate) fn error(&self) -> ErrorData {
         let code = match self {
             Self::KeyReused => ErrorCode::INVALID_PARAMS,
-            Self::Ended | Self::State(_) => ErrorCode::INTERNAL_ERROR,
+            Self::Ended | Self::Busy | Self::State(_) => ErrorCode::INTERNAL_ERROR,
         };
         ErrorData::new(code, self.to_string(), None)
     }
@@ -84,6 +90,8 @@ pub(crate) struct HttpSession {
     /// Bytes for the link. Bounded by credit; the task behind it writes all of a frame or nothing.
     out: UnboundedSender<Bytes>,
     credit: Mutex<Credit>,
+    /// Bytes of requests that wait to be sent.
+    waiting: Arc<AtomicUsize>,
     /// Signalled when credit came.
     credited: Notify,
     /// What is said of lines, for the other end.
@@ -167,6 +175,7 @@ impl HttpSession {
             turn: tokio::sync::Mutex::new(numbers),
             out,
             credit: Mutex::new(credit),
+            waiting: Arc::default(),
             credited: Notify::new(),
             facts,
             routes: Mutex::new(Routes::with(pinned)),
@@ -212,6 +221,8 @@ impl HttpSession {
     ) -> Result<Exchange, NotSent> {
         self.touch();
         let line = line.into();
+        // Until it is sent: from there on the link counts it.
+        let _waiting = WaitingBytes::take(&self.waiting, line.len()).ok_or(NotSent::Busy)?;
         let head = Head::of(&line, &self.shared.heavy).await;
         let Resolved { repeats, key, running } = self.resolve(delivery.idempotency, &head).await?;
         let facts =

@@ -24,8 +24,9 @@ mod seat;
 mod table;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
-pub(super) use client::{NoSession, Which};
+pub(super) use client::{NoSession, TAG_BYTES_MAX, Which, is_tag};
 pub(super) use exchange::{Exchange, Outgoing};
 pub(super) use http_session::{Delivery, HttpSession, NotSent};
 pub(crate) use repeats::Idempotency;

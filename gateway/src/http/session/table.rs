@@ -12,7 +12,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::task::TaskTracker;
 
 use super::super::caller::Caller;
-use super::client::{NoSession, SlotKey, TAG_BYTES_MAX, Which, named, split_id};
+use super::client::{NoSession, SlotKey, TAG_BYTES_MAX, Which, is_tag, named, split_id};
 use super::courier;
 use super::http_session::{Credit, HttpSession, Parts};
 use super::numbers::Numbers;
@@ -445,8 +445,7 @@ fn refused(refusal: Refusal) -> NoSession {
 }
 
 fn check_tag(tag: Option<&str>) -> Result<(), NoSession> {
-    let is_sound = |tag: &str| (1..=TAG_BYTES_MAX).contains(&tag.len()) && !tag.chars().any(char::is_control);
-    if tag.is_none_or(is_sound) {
+    if tag.is_none_or(is_tag) {
         return Ok(());
     }
     Err(NoSession::Refused {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::calls;
 use crate::http::rest::IDEMPOTENCY_KEY_MAX;
-use crate::http::rest::asked::CLIENT_ID_BYTES_MAX;
+use crate::http::session::TAG_BYTES_MAX;
 
 fn schema(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
@@ -24,7 +24,7 @@ pub(super) fn schemas(tools: &[Tool]) -> Value {
         (
             "client_id",
             json!({
-                "type": "string", "minLength": 1, "maxLength": CLIENT_ID_BYTES_MAX, "pattern": "^[^\\x00-\\x1f\\x7f]+$",
+                "type": "string", "minLength": 1, "maxLength": TAG_BYTES_MAX, "pattern": "^[^\\x00-\\x1f\\x7f]+$",
                 "description":
                     "What tells this client from others of the same key: it has a session of this name, with a context, \
                      limits and a place in the queue of its own.",
@@ -212,7 +212,7 @@ pub(super) fn parameters() -> Value {
             "name": "Snowgate-Client-Id",
             "in": "header",
             "description": "As `_client_id` in the body.",
-            "schema": { "type": "string", "minLength": 1, "maxLength": CLIENT_ID_BYTES_MAX, "pattern": "^[!-~]+$" },
+            "schema": { "type": "string", "minLength": 1, "maxLength": TAG_BYTES_MAX, "pattern": "^[!-~]+$" },
         },
         "idempotency_key": {
             "name": "Idempotency-Key",
