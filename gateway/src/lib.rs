@@ -12,9 +12,10 @@
 //! isolation
 //! shared
 //! session
+//! telemetry              audit
 //! keys
 //! limits
-//! state
+//! state                  streams
 //! multiplexer
 //! config
 //! backend
@@ -22,6 +23,7 @@
 //! ```
 
 pub mod allocator;
+pub mod audit;
 pub mod backend;
 pub mod cli;
 pub mod config;
@@ -39,4 +41,6 @@ pub mod process;
 pub mod session;
 pub mod shared;
 pub mod state;
+pub mod streams;
+pub mod telemetry;
 pub mod validator;

@@ -33,6 +33,7 @@ use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os;
 use uuid::Uuid;
 
+use crate::audit::Audit;
 use crate::backend::{BackendError, Context};
 use crate::config::{ClientLimits, Config, Paths, RoleConfig};
 use crate::keys::{ApiKeys, KeyIdentity};
@@ -42,6 +43,7 @@ use crate::session::{
     ClientSet, Keeper, Profile, Profiles, ResultMemory, Session, SessionTable, SessionView,
 };
 use crate::state::{RunningWrites, StateStore};
+use crate::telemetry::{RequestStreams, Telemetry};
 use crate::validator::Validators;
 
 /// What the process has found out about itself when the gateway starts.
@@ -53,6 +55,8 @@ pub struct ProcessFacts {
     pub log_problem: Arc<Mutex<Option<String>>>,
     /// What runs this gateway.
     pub service: Option<Service>,
+    /// The streams of requests, opened where the log is.
+    pub streams: RequestStreams,
 }
 
 /// What all sessions share. Nothing in here is ever replaced.
@@ -77,6 +81,8 @@ pub struct Shared {
     role_limits: BTreeMap<String, Arc<ClientLimits>>,
     /// What clients may use over time, and have used.
     pub limits: Arc<Limits>,
+    /// What hears of requests: counters, streams, statistics, the audit trail.
+    pub telemetry: Arc<Telemetry>,
     /// The open sessions.
     pub sessions: Arc<SessionTable>,
     /// Writes sessions down.
@@ -122,12 +128,12 @@ impl Shared {
         state: StateStore,
         process: ProcessFacts,
     ) -> Arc<Self> {
-        let (state, sessions) = (
-            Arc::new(state),
-            SessionTable::with_results(
-                process.budget.sessions_max,
-                ResultMemory::new(config.limits.usage.all_result_bytes),
-            ),
+        let state = Arc::new(state);
+        let telemetry = Telemetry::new(&config.observing, process.streams, Audit::default());
+        let sessions = SessionTable::with(
+            process.budget.sessions_max,
+            ResultMemory::new(config.limits.usage.all_result_bytes),
+            Arc::clone(&telemetry),
         );
         Arc::new(Self {
             profiles: Profiles::of(&config),
@@ -137,6 +143,7 @@ impl Shared {
             role_limits: role_limits(&config),
             limits: Limits::new(config.limits.usage.all),
             sessions,
+            telemetry,
             config,
             paths,
             endpoint,

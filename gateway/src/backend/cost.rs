@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{BackendError, ErrorKind};
+use super::{BackendError, ErrorKind, Rule};
 
 /// What a statement would read, as far as its engine knows. More than it does, for most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -137,6 +137,7 @@ impl CostGuard {
             );
             let mut error = BackendError::new(ErrorKind::Refused, message)
                 .with_next_step(format!("{advice}; or have `{setting}` under [profiles.{profile}] raised"));
+            error.rule = Some(Rule::Cost);
             error.estimate = Some(Box::new(estimate));
             return Err(error);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::Estimate;
+use super::{Estimate, Rule};
 
 /// What kind of failure it was: decides what a caller may do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct BackendError {
     pub may_retry: bool,
     /// Seconds after which the same may succeed, where nothing of it ran and that is known; 18 hours at most.
     pub retry_after_s: Option<NonZeroU16>,
+    /// The rule that refused it, where one did.
+    pub rule: Option<Rule>,
     /// Set where it was not run because of what it would cost.
     pub estimate: Option<Box<Estimate>>,
 }
@@ -74,6 +76,7 @@ impl BackendError {
             may_retry: false,
             retry_after_s: None,
             estimate: None,
+            rule: None,
         }
     }
 
@@ -120,6 +123,13 @@ impl BackendError {
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         let seconds = u16::try_from(after.as_millis().div_ceil(1_000)).unwrap_or(u16::MAX);
         self.retry_after_s = Some(NonZeroU16::new(seconds).unwrap_or(NonZeroU16::MIN));
+        self
+    }
+
+    /// The same failure, because of `rule`.
+    #[must_use]
+    pub fn with_rule(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
         self
     }
 

@@ -82,6 +82,18 @@ pub(super) const SECTIONS: &[Section] = &[
         doc: "Limits on the cost and result of one statement; and on what a client, and all clients together, may use: 0 is no\n\
               limit. `docs/limits.md` says how they count.",
     },
+    Section {
+        name: "logs",
+        doc: "The log files: their form, and how much of them is kept ([Logs](log.md)).",
+    },
+    Section { name: "audit", doc: "The audit trail: one record a decision ([Audit](audit.md))." },
+    Section { name: "metrics", doc: "Metrics for Prometheus ([Metrics](metrics.md))." },
+    Section {
+        name: "alerts",
+        doc: "Alerts of the gateway itself, for machines without Prometheus: a log line, `status`, and a webhook\n\
+              ([Alerts](alerts.md)). A threshold of 0 switches its alert off.",
+    },
+    Section { name: "queries", doc: "The statistics of statements ([Queries](queries.md))." },
 ];
 
 /// The table of connections besides the built-in ones.
@@ -106,9 +118,9 @@ pub(super) const SESSION_PARAMETERS: &str = "session_parameters";
 const NONE: Fallback = Fallback::Integer(0);
 
 macro_rules! keys {
-    ($($(#[doc = $doc:literal])+ $id:ident = $section:ident.$name:ident: $kind:expr,
+    ($all:ident: $($(#[doc = $doc:literal])+ $id:ident = $section:ident.$name:ident: $kind:expr,
         default $fallback:expr $(, narrows $protection:ident)?;)+) => {
-        $($(#[doc = $doc])+ pub(super) const $id: Key = Key {
+        $($(#[doc = $doc])+ pub(in crate::config) const $id: Key = Key {
             section: stringify!($section),
             name: stringify!($name),
             path: concat!(stringify!($section), ".", stringify!($name)),
@@ -118,14 +130,31 @@ macro_rules! keys {
             doc: concat!($($doc),+),
         };)+
 
-        /// Every scalar key, section by section.
-        pub(super) const KEYS: &[Key] = &[$($id),+];
+        /// These keys.
+        pub(in crate::config) const $all: &[Key] = &[$($id),+];
     };
     (@protection) => { Protection::Free };
     (@protection $protection:ident) => { Protection::$protection };
 }
 
-keys! {
+mod observing;
+
+pub(in crate::config) use observing::*;
+
+/// Every scalar key, section by section.
+pub(super) const KEYS: &[Key] = &joined::<{ SERVING.len() + OBSERVING.len() }>(SERVING, OBSERVING);
+
+const fn joined<const N: usize>(first: &[Key], second: &[Key]) -> [Key; N] {
+    let mut all = [first[0]; N];
+    let mut index = 0;
+    while index < N {
+        all[index] = if index < first.len() { first[index] } else { second[index - first.len()] };
+        index += 1;
+    }
+    all
+}
+
+keys! { SERVING:
     /// Minutes without a session, a query or an open transaction after which the gateway exits; 0: never.
     IDLE_EXIT = gateway.idle_exit_minutes: Kind::integer(0, 10_080), default Fallback::Integer(15);
     /// Milliseconds that running statements get to finish when the gateway stops.
@@ -471,6 +500,7 @@ mod tests {
             include_str!("limits.rs"),
             include_str!("breaker.rs"),
             include_str!("http.rs"),
+            include_str!("observing.rs"),
             include_str!("snowflake/mod.rs")
         );
         let words: Vec<_> = sources.split_whitespace().filter(|word| *word != "///").collect();

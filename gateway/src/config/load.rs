@@ -9,6 +9,7 @@ use super::connections::{self, ConnectionConfig};
 use super::document::Source;
 use super::error::{ConfigError, ConfigErrors, UnknownProfile, UnknownRole, Warning};
 use super::http::HttpConfig;
+use super::observing::ObservingConfig;
 use super::roles::{self, RoleConfig};
 use super::sections::{
     BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
@@ -41,6 +42,8 @@ pub struct Config {
     pub pool: PoolConfig,
     /// What one statement may cost and return.
     pub limits: LimitsConfig,
+    /// What is seen of the gateway, and how.
+    pub observing: ObservingConfig,
     /// Profiles by name; `default` is always among them.
     pub profiles: BTreeMap<String, ProfileConfig>,
     /// Their names in the order in which they are tried: that of the files and of their lines; `default` is last unless a
@@ -201,6 +204,7 @@ impl Config {
             connections,
             pool: PoolConfig::from_settings(&settings),
             limits: LimitsConfig::from_settings(&settings),
+            observing: ObservingConfig::from_settings(&settings),
             profiles: profiles
                 .map(|(name, keys)| (name.clone(), ProfileConfig::from_settings(keys, paths)))
                 .collect(),

@@ -34,6 +34,7 @@ mod lines;
 mod load;
 pub mod log_targets;
 mod matches;
+mod observing;
 mod overrides;
 mod paths;
 mod permission;
@@ -68,6 +69,10 @@ pub use http_names::{canonical_origin, split_authority};
 pub use keys::PROFILE_DEFAULT;
 pub use limits::{ClientLimits, Limit, LimitValues, ProfileLimits, UsageLimits};
 pub use load::Config;
+pub use observing::{
+    AlertsConfig, AuditConfig, LogFormat, LogsConfig, MetricsConfig, ObservingConfig, QueriesConfig,
+    Retention,
+};
 pub use paths::{Paths, PathsError, SystemFile};
 pub use permission::{Permission, Permissions};
 pub use profile_keys::TOOLS;

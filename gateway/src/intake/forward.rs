@@ -7,8 +7,9 @@ use rmcp::model::{
 
 use super::Incoming;
 use super::admission::Arrival;
-use crate::mcp::{LineFacts, RequestFacts, Trace};
+use crate::mcp::{LineFacts, RequestFacts};
 use crate::session::Session;
+use crate::telemetry::{Correlation, Trace};
 
 /// What MCP is to know of the request in `message`, which starts now.
 pub fn facts_of<P>(arrival: &Arrival<P>, message: &Incoming, session: &Session) -> RequestFacts {
@@ -23,7 +24,7 @@ pub fn facts_of<P>(arrival: &Arrival<P>, message: &Incoming, session: &Session) 
         replayed: arrival.replayed,
         // As of now: a `set_context` that follows closely must not reach back.
         context: session.context(),
-        trace,
+        correlation: Correlation { trace, ..Correlation::default() },
         line: LineFacts::default(),
     }
 }
@@ -78,7 +79,7 @@ mod tests {
         let session = Session::new(Opening::of(SessionTable::fresh_key()), SessionContext::default());
         let arrival = Arrival { number: 7, id, kind, replayed: true, is_acknowledged: false, parcel: () };
         let facts = facts_of(&arrival, &message, &session);
-        assert!(facts.replayed && facts.trace.is_some());
+        assert!(facts.replayed && facts.correlation.trace.is_some());
         forward(&mut message, facts, ());
         let JsonRpcMessage::Request(request) = *message else { panic!() };
         assert_eq!(number_of(&request.id), Some(7));

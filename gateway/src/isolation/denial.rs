@@ -2,7 +2,7 @@
 
 use sql_gate::{Class, Denial, Dialect, Refusal, Statement};
 
-use crate::backend::{BackendError, ErrorKind};
+use crate::backend::{BackendError, ErrorKind, Rule};
 use crate::config::Permission;
 use crate::session::{BoundingRole, Profile};
 
@@ -22,6 +22,17 @@ pub(super) enum Cause {
 }
 
 impl Cause {
+    /// The rule, for programs.
+    pub(super) fn rule(self) -> Rule {
+        match self {
+            Self::Class(_) => Rule::Statements,
+            Self::Names(setting) => Rule::of_list(setting).unwrap_or(Rule::Always),
+            Self::Validator => Rule::Validator,
+            Self::NotUnderstood => Rule::NotUnderstood,
+            Self::Always => Rule::Always,
+        }
+    }
+
     /// The setting that decides, if one does.
     pub(super) fn setting(self) -> &'static str {
         match self {
@@ -59,7 +70,7 @@ pub(super) fn of_class(
             _ => format!("{what} is refused: it may change something, and the connection is read-only"),
         };
         let next_step = format!("to allow writing, set read_only = false under [{section}] in config.toml");
-        return refused(message, next_step);
+        return refused(message, next_step).with_rule(Rule::ReadOnly);
     }
     let message = format!(
         "{what} is refused: its class is `{class}`, and the profile `{}` allows {} (`statements`)",
@@ -85,7 +96,7 @@ pub(crate) fn of_role(what: &str, permission: Permission, role: &BoundingRole) -
         if *is_key_s { "use an API key with a role that has it" } else { "use a profile whose role has it" };
     let next_step =
         format!("{other}, or have `{permission}` added to `permissions` under [roles.{name}] in config.toml");
-    refused(message, next_step)
+    refused(message, next_step).with_rule(Rule::Role)
 }
 
 /// An object is not among those that `profile` allows.

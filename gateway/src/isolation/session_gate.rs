@@ -183,7 +183,8 @@ impl SessionGate {
     }
 
     /// Counts and logs the refusal.
-    fn denied(&self, cause: Cause, error: BackendError) -> BackendError {
+    fn denied(&self, cause: Cause, mut error: BackendError) -> BackendError {
+        error.rule = error.rule.or_else(|| Some(cause.rule()));
         self.session.note_denial();
         tracing::warn!(
             profile = self.session.profile.name,

@@ -20,7 +20,7 @@ use super::tool_name::ToolName;
 use super::{META_ROWS, NAME_BYTES_MAX, failure, own_settings, rows, session_info};
 use crate::backend::{
     BackendError, BoxFuture, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind,
-    WriteJournal,
+    Rule, WriteJournal,
 };
 use crate::config::Permission;
 use crate::isolation::{SessionGate, of_role};
@@ -253,7 +253,7 @@ impl Call<'_> {
             "use one of those tools, or add it to `tools` under [profiles.{}] and run `snowgate restart`",
             profile.name
         );
-        Err(BackendError::new(ErrorKind::Refused, message).with_next_step(next_step))
+        Err(BackendError::new(ErrorKind::Refused, message).with_next_step(next_step).with_rule(Rule::Tools))
     }
 
     async fn list(&self, catalog: Catalog) -> Result<CallToolResult, CallError> {

@@ -10,7 +10,6 @@ use super::call::{Call, CallError, Work, text_result};
 use super::context_free::is_context_free;
 use super::failure;
 use super::journaled::{JournalDecision, JournaledStatement};
-use super::request_record::Outcome;
 use super::table::Source;
 use super::tool_name::ToolName;
 use crate::backend::{
@@ -19,6 +18,7 @@ use crate::backend::{
 use crate::isolation::SessionGate;
 use crate::shared::HEAVY_BYTES;
 use crate::state::Digest;
+use crate::telemetry::{Outcome, StatementFacts};
 
 /// Longer statements are read in the lane for large messages, in bytes.
 const READ_IN_PLACE_BYTES_MAX: usize = 4096;
@@ -36,6 +36,8 @@ impl Call<'_> {
         let rows_max = limit(tool, arguments.limit.as_ref(), args::QUERY_LIMIT, self.rows_max());
         // First of all: what was run before has its answer, whatever has become of its context.
         let (query, digest) = self.digest(arguments.query).await;
+        self.record.seen().statement =
+            Some(StatementFacts { digest, text: None, pattern: None, objects: Vec::new() });
         arguments.query = query;
         let decision = JournaledStatement::look_up(self.shared, self.session, self.facts, digest).await;
         let (entry, earlier) = match decision {

@@ -1,11 +1,11 @@
 //! What a front's intake tells of a request.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::session::SessionContext;
 use crate::state::{Digest, RepeatRow};
+use crate::telemetry::Correlation;
 
 /// What MCP must know of a request beside its text; rides with it through `rmcp`.
 #[derive(Clone, Debug)]
@@ -16,8 +16,8 @@ pub struct RequestFacts {
     pub replayed: bool,
     /// The session's context when the request started.
     pub context: SessionContext,
-    /// The client's own trace, if it states one.
-    pub trace: Option<Trace>,
+    /// By what the client's own records find it.
+    pub correlation: Correlation,
     /// What the front says of it beside its text.
     pub line: LineFacts,
 }
@@ -91,45 +91,3 @@ pub struct About(pub u64);
 /// Why an argument of a tool call cannot be read, by its name; rides with a request that lacks its arguments.
 #[derive(Clone, Debug)]
 pub struct UnreadableArgument(pub String);
-
-/// A W3C `traceparent` (Trace Context, section 3.2; in MCP: SEP-414). Always of the one form that version 00
-/// has, so that it can go to logs: no other text of a client gets there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trace(String);
-
-impl Trace {
-    /// Reads a `traceparent`; `None` if it does not have the form `00-(32 hex)-(16 hex)-(2 hex)`.
-    pub fn parse(text: &str) -> Option<Self> {
-        const LENGTHS: [usize; 4] = [2, 32, 16, 2];
-        let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let parts = text.split('-').map(|part| is_hex(part).then_some(part.len()));
-        parts.eq(LENGTHS.map(Some)).then(|| Self(text.to_owned())).filter(|_| text.starts_with("00-"))
-    }
-}
-
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_traceparent_of_the_known_form_is_taken() {
-        let sound = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01";
-        assert_eq!(Trace::parse(sound).unwrap().to_string(), sound);
-        for wrong in [
-            "",
-            "select secret",
-            "01-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01",
-            "00-0AF7651916CD43DD8448EB211C80319C-00f067aa0ba902b7-01",
-            "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01-x",
-            "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7",
-        ] {
-            assert_eq!(Trace::parse(wrong), None, "{wrong}");
-        }
-    }
-}

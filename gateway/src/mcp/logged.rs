@@ -10,8 +10,9 @@ use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{RoleServer, Service};
 
 use super::facts::RequestFacts;
-use super::request_record::{Outcome, RequestLine, RequestRecord, protocol_error};
+use super::request_record::{RequestLine, RequestRecord, protocol_error};
 use super::service::SqlService;
+use crate::telemetry::Outcome;
 
 /// [`SqlService`], logged.
 pub struct LoggedService {
@@ -34,7 +35,7 @@ impl Service<RoleServer> for LoggedService {
         let method = method_of(&request);
         let record = Arc::new(RequestRecord::new());
         let facts = context.extensions.get::<RequestFacts>();
-        let line = RequestLine::new(self.inner.session(), facts, &method, &record);
+        let line = RequestLine::new(self.inner.session(), facts, method, &record);
         context.extensions.insert(Arc::clone(&record));
         // On the heap: `rmcp` moves this future several times, with all that is in it.
         let result = Box::pin(self.inner.handle_request(request, context)).await;

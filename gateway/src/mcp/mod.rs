@@ -40,9 +40,9 @@ mod tools;
 
 use std::sync::Arc;
 
-pub use facts::{About, LineFacts, RepeatKey, RequestFacts, RowFormat, Trace, UnreadableArgument};
+pub use facts::{About, LineFacts, RepeatKey, RequestFacts, RowFormat, UnreadableArgument};
 pub use logged::LoggedService;
-pub use request_record::{REQUESTS, log_unstarted};
+pub use request_record::log_unstarted;
 pub use service::SqlService;
 pub use tool_call::{CallRefusal, ToolCall};
 pub use tool_name::ToolName;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::backend::{BackendError, ErrorKind};
+use crate::backend::{BackendError, ErrorKind, Rule};
 use crate::config::SettingsDifference;
 
 /// The answer to every call but `session_info`, where `settings` decide where or as whom it would run.
@@ -12,7 +12,9 @@ pub(super) fn refusal(settings: &SettingsDifference, file: &Path) -> BackendErro
         let message = format!("not run: this client's own settings ({listed}) cannot be served: {problem}");
         let next_step = "correct this client's `env`, or remove it to use the gateway's settings; `snowgate config check` with the same \
              `env` says more";
-        return BackendError::new(ErrorKind::Refused, message).with_next_step(next_step);
+        return BackendError::new(ErrorKind::Refused, message)
+            .with_next_step(next_step)
+            .with_rule(Rule::ClientSettings);
     }
     let message = if settings.is_wrong {
         format!(
@@ -35,7 +37,7 @@ pub(super) fn refusal(settings: &SettingsDifference, file: &Path) -> BackendErro
          own; then run `snowgate stop`, and the next client starts a gateway with its settings",
         in_file(file)
     );
-    BackendError::new(ErrorKind::Refused, message).with_next_step(next_step)
+    BackendError::new(ErrorKind::Refused, message).with_next_step(next_step).with_rule(Rule::ClientSettings)
 }
 
 /// What the first result says where they decide nothing of that kind.

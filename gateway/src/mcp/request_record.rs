@@ -3,16 +3,15 @@
 //! The line has no SQL text, no value and no name that stands in SQL. A backend's own message may quote the
 //! statement, so of an error that has a code only the code is said.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use super::facts::{RequestFacts, Trace};
+use super::facts::RequestFacts;
 use super::tool_name::ToolName;
-use crate::backend::{BackendError, ErrorKind, Estimate};
+use crate::backend::{BackendError, Context, ErrorKind, Estimate, Rule};
 use crate::session::Session;
-
-/// The target of the lines, for `SNOWGATE_LOG`.
-pub const REQUESTS: &str = "snowgate::requests";
+use crate::telemetry::{Correlation, Outcome, RequestEvent, StatementFacts};
 
 /// A longer reason is cut to this many characters.
 const REASON_CHARS_MAX: usize = 300;
@@ -20,52 +19,20 @@ const REASON_CHARS_MAX: usize = 300;
 /// A longer code of a backend is left out, in bytes.
 const CODE_BYTES_MAX: usize = 64;
 
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// It succeeded.
-    Ok,
-    /// It failed in the backend, or on the way there.
-    Failed,
-    /// It was not run: it is malformed, or not allowed.
-    Refused,
-    /// The client wants no answer any more, and it was stopped, or never started.
-    Cancelled,
-    /// It may have taken effect.
-    Unknown,
-    /// An earlier gateway had run it.
-    AnsweredFromJournal,
-    /// The gateway shuts down; it goes on in the backend, and the next gateway answers it.
-    Detached,
-}
-
-impl Outcome {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Refused => "refused",
-            Self::Cancelled => "cancelled",
-            Self::Unknown => "outcome_unknown",
-            Self::AnsweredFromJournal => "answered_from_journal",
-            Self::Detached => "detached",
-        }
-    }
-
-    fn of_error(kind: ErrorKind) -> Self {
-        match kind {
-            ErrorKind::Refused | ErrorKind::LimitReached => Self::Refused,
-            ErrorKind::Cancelled => Self::Cancelled,
-            ErrorKind::OutcomeUnknown => Self::Unknown,
-            ErrorKind::Detached => Self::Detached,
-            ErrorKind::Statement
-            | ErrorKind::NoContext
-            | ErrorKind::TimedOut
-            | ErrorKind::Busy
-            | ErrorKind::Exhausted
-            | ErrorKind::StateLost
-            | ErrorKind::Unavailable => Self::Failed,
-        }
+/// What becomes of a request that ends with an error of this kind.
+fn outcome_of(kind: ErrorKind) -> Outcome {
+    match kind {
+        ErrorKind::Refused | ErrorKind::LimitReached => Outcome::Refused,
+        ErrorKind::Cancelled => Outcome::Cancelled,
+        ErrorKind::OutcomeUnknown => Outcome::Unknown,
+        ErrorKind::Detached => Outcome::Detached,
+        ErrorKind::Statement
+        | ErrorKind::NoContext
+        | ErrorKind::TimedOut
+        | ErrorKind::Busy
+        | ErrorKind::Exhausted
+        | ErrorKind::StateLost
+        | ErrorKind::Unavailable => Outcome::Failed,
     }
 }
 
@@ -87,6 +54,11 @@ pub(super) struct Seen {
     pub(super) query_id: Option<String>,
     /// What it was estimated to cost.
     pub(super) estimate: Option<Estimate>,
+    /// The rule that refused it.
+    pub(super) rule: Option<Rule>,
+    pub(super) statement: Option<StatementFacts>,
+    /// Where it ran, or was to run.
+    pub(super) context: Option<Context>,
 }
 
 /// One request, from its start to its line.
@@ -108,8 +80,9 @@ impl RequestRecord {
     /// The request ends with `error`.
     pub(super) fn note_error(&self, error: &BackendError) {
         let mut seen = self.seen();
-        seen.outcome = Some(Outcome::of_error(error.kind));
+        seen.outcome = Some(outcome_of(error.kind));
         seen.error = Some(name_of(error.kind));
+        seen.rule = error.rule.or_else(|| rule_of(error.kind));
         seen.code = error.code.clone().filter(|code| is_plain_code(code));
         seen.reason = reason(error);
         seen.query_id = error.query_id.clone().or(seen.query_id.take());
@@ -121,6 +94,11 @@ impl RequestRecord {
         let mut seen = self.seen();
         (seen.outcome, seen.error) = (Some(Outcome::Refused), Some(error));
     }
+}
+
+/// The rule behind an error that names none.
+fn rule_of(kind: ErrorKind) -> Option<Rule> {
+    (kind == ErrorKind::LimitReached).then_some(Rule::Limit)
 }
 
 /// The name of a kind of failure: in the log, and for programs.
@@ -168,13 +146,13 @@ fn reason(error: &BackendError) -> Option<String> {
     is_ours.then(|| error.message.chars().take(REASON_CHARS_MAX).collect())
 }
 
-/// Writes a request's line when it is dropped: also where the request's future is.
+/// Notes a request when it is dropped: also where the request's future is.
 pub(super) struct RequestLine<'a> {
     session: &'a Session,
     number: u64,
     replayed: bool,
-    trace: Option<Trace>,
-    method: &'a str,
+    correlation: Correlation,
+    method: Cow<'static, str>,
     record: &'a RequestRecord,
     began: Instant,
 }
@@ -184,66 +162,56 @@ impl<'a> RequestLine<'a> {
     pub(super) fn new(
         session: &'a Session,
         facts: Option<&RequestFacts>,
-        method: &'a str,
+        method: Cow<'static, str>,
         record: &'a RequestRecord,
     ) -> Self {
         let (number, replayed) = facts.map_or((0, false), |facts| (facts.number, facts.replayed));
-        let trace = facts.and_then(|facts| facts.trace.clone());
-        Self { session, number, replayed, trace, method, record, began: Instant::now() }
+        let correlation = facts.map(|facts| facts.correlation.clone()).unwrap_or_default();
+        Self { session, number, replayed, correlation, method, record, began: Instant::now() }
     }
 }
 
 impl Drop for RequestLine<'_> {
     fn drop(&mut self) {
-        if !tracing::enabled!(target: REQUESTS, tracing::Level::INFO) {
-            return;
-        }
-        let seen = self.record.seen();
-        let client = self.session.client().name;
-        tracing::info!(
-            target: REQUESTS,
-            // Everything is in the line itself; spans would be written out again with every request.
-            parent: None,
-            client,
-            key = self.session.api_key.as_ref().map(|key| key.name.as_str()),
-            session = self.session.key.id,
-            request = self.number,
-            method = self.method,
-            tool = seen.tool.map(ToolName::as_str),
-            class = seen.class,
-            outcome = seen.outcome.unwrap_or(Outcome::Cancelled).as_str(),
-            error = seen.error,
-            code = seen.code,
-            reason = seen.reason,
-            wait_ms = seen.waited.map(milliseconds),
-            run_ms = seen.ran.map(milliseconds),
-            total_ms = milliseconds(self.began.elapsed()),
-            rows = seen.rows,
-            changed = seen.changed,
-            bytes = seen.bytes,
-            query_id = seen.query_id,
-            estimate = seen.estimate.map(|estimate| estimate.shown()),
-            replayed = self.replayed.then_some(true),
-            traceparent = self.trace.as_ref().map(tracing::field::display),
-            "request"
-        );
+        let seen = std::mem::take(&mut *self.record.seen());
+        self.session.note_request(|asker| RequestEvent {
+            at: SystemTime::now(),
+            total: self.began.elapsed(),
+            asker,
+            number: self.number,
+            replayed: self.replayed,
+            method: std::mem::take(&mut self.method),
+            tool: seen.tool.map(ToolName::as_str),
+            class: seen.class,
+            outcome: seen.outcome.unwrap_or(Outcome::Cancelled),
+            error: seen.error,
+            rule: seen.rule,
+            code: seen.code,
+            reason: seen.reason,
+            waited: seen.waited,
+            ran: seen.ran,
+            rows: seen.rows,
+            changed: seen.changed,
+            bytes: seen.bytes,
+            query_id: seen.query_id,
+            estimate: seen.estimate.map(|estimate| estimate.shown()),
+            connection: seen.tool.map(|_| self.session.profile.connection.clone()),
+            context: seen.context,
+            statement: seen.statement,
+            correlation: std::mem::take(&mut self.correlation),
+        });
     }
-}
-
-/// With three digits behind the point.
-fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// Writes the line of request `number`, which never reached a tool: `error` says why; `None`: the client
 /// cancelled it while it waited.
-pub fn log_unstarted(session: &Session, number: u64, method: &str, error: Option<i32>) {
+pub fn log_unstarted(session: &Session, number: u64, method: &'static str, error: Option<i32>) {
     let record = RequestRecord::new();
     match error {
         Some(code) => record.note_refusal(protocol_error(code)),
         None => record.seen().outcome = Some(Outcome::Cancelled),
     }
-    let mut line = RequestLine::new(session, None, method, &record);
+    let mut line = RequestLine::new(session, None, method.into(), &record);
     line.number = number;
     drop(line);
 }

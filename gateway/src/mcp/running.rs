@@ -23,6 +23,7 @@ use crate::session::{NoRoom, Reservation, Session};
 impl Call<'_> {
     pub(super) async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
         let limits = &self.session.profile.caps;
+        self.record.seen().context = Some(context.clone());
         let Work { operation, rows_max, earlier, journal, statement } = work;
         let pool = self.shared.pool(&self.session.profile).await?;
         let mut gate = SessionGate::new(self.session, &context, pool.backend());

@@ -55,7 +55,7 @@ impl SqlService {
     /// The span of a request: every event on its behalf carries session, number and, once known, query id.
     fn request_span(&self, context: &RequestContext<RoleServer>) -> Span {
         let facts = context.extensions.get::<RequestFacts>();
-        let trace = facts.and_then(|facts| facts.trace.as_ref()).map(tracing::field::display);
+        let trace = facts.and_then(|facts| facts.correlation.trace.as_ref()).map(tracing::field::display);
         tracing::error_span!(
             target: SPANS, parent: &self.session.span, "request",
             request = facts.map(|facts| facts.number), query_id = Empty, traceparent = trace

@@ -7,22 +7,16 @@
 //!
 //! Invariant: nothing here writes to stdout, which belongs to the readiness line.
 
-mod files;
 mod filter;
-mod paced;
+mod overview;
 mod repeats;
 mod status;
-mod stderr;
 
 use std::path::Path;
 
-use files::FILE_BYTES_MAX;
-pub use files::newest_log;
-use paced::Paced;
+pub use overview::{Overview, overview};
 use repeats::WithoutRepeats;
 pub use status::{ConnectionView, StatusView, snapshot};
-use stderr::LogFile;
-pub use stderr::LogProblem;
 use thiserror::Error;
 use tracing::{Level, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -30,6 +24,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::log_targets::TargetsError;
+use crate::streams::{FILE_BYTES_MAX, LogFile, Paced};
+pub use crate::streams::{LogProblem, newest_log};
 
 /// The most lines that wait for the disk; further ones are dropped and counted, because logging must not slow
 /// requests.

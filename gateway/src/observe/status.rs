@@ -14,6 +14,7 @@ use crate::limits::LimitView;
 use crate::multiplexer::{BreakerView, MetadataCounters, Pool, PoolCounters};
 use crate::session::Session;
 use crate::shared::{ClientBackendView, Descriptors, HttpView, Service, Shared};
+use crate::telemetry::TotalsView;
 use crate::validator::ValidatorView;
 
 /// The most warnings about the configuration that are shown; the rest is counted.
@@ -30,6 +31,9 @@ pub struct StatusView {
     pub instance: String,
     /// How long it has run, in milliseconds.
     pub uptime_ms: u64,
+    /// What became of all requests since it started.
+    #[serde(default)]
+    pub totals: TotalsView,
     /// Open sessions.
     pub sessions: usize,
     /// The backend's kind.
@@ -226,6 +230,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         pid: std::process::id(),
         instance: shared.instance.clone(),
         uptime_ms: u64::try_from(shared.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        totals: shared.telemetry.totals.view(),
         sessions: shared.sessions.len(),
         backend: default.backend().kind().to_owned(),
         backend_target: backend.target,

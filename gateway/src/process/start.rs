@@ -28,6 +28,7 @@ use crate::observe;
 use crate::os::{descriptor_limit, open_descriptors, raise_descriptor_limit};
 use crate::shared::{Budget, ProcessFacts, Service, Shared, TooFewDescriptors, http_share};
 use crate::state::StateStore;
+use crate::telemetry::RequestStreams;
 
 /// Threads for short waits for files, and for what would hold up the runtime's one thread.
 const BLOCKING_THREADS_MAX: usize = 8;
@@ -102,8 +103,12 @@ pub fn start(
     }
     let budget =
         fit(&mut config, open_before).inspect_err(|error| tracing::error!(%error, "cannot serve"))?;
-    let process =
-        ProcessFacts { budget, log_problem: log_guard.problem(), service: Service::of_this_process() };
+    let process = ProcessFacts {
+        budget,
+        log_problem: log_guard.problem(),
+        service: Service::of_this_process(),
+        streams: RequestStreams::default(),
+    };
     let endpoint = find_endpoint()?;
     // One worker: the gateway moves messages, and a second would only pass each call back and forth.
     // Statements run on their connections' own threads.

@@ -6,6 +6,7 @@
 //! `state`.
 
 mod active;
+mod asked;
 mod client;
 mod client_set;
 mod context;
@@ -55,6 +56,7 @@ use crate::config::SettingsDifference;
 use crate::config::log_targets::SPANS;
 use crate::keys::KeyIdentity;
 use crate::state::{Identity, IdentityKey, Remember, SessionRecord, ShimProcess};
+use crate::telemetry::{Asker, Telemetry};
 
 /// The client said goodbye: a bit of [`Session::ending`].
 const GOODBYE: u8 = 1;
@@ -160,6 +162,10 @@ pub struct Session {
     pub calls: Arc<ActiveCalls>,
     /// What was counted; written by the transport and by tools.
     pub counters: Counters,
+    /// Who hears what becomes of its requests; `None` until it is open.
+    pub(super) telemetry: Option<Arc<Telemetry>>,
+    /// Who it is, as they are told; made anew when its client says something else.
+    asker: Mutex<Option<Arc<Asker>>>,
     /// Written by `set_context`, by the registration, and by the first use of what it inherits; read when a
     /// request starts.
     context: RwLock<SessionContext>,
@@ -240,6 +246,8 @@ impl Session {
                 counters.limited.store(opening.limited, Ordering::Relaxed);
                 counters
             },
+            telemetry: None,
+            asker: Mutex::default(),
             context: RwLock::new(context),
             client: Mutex::default(),
             active_ms: AtomicU64::new(0),

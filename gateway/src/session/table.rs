@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::seats::Seats;
 use super::{NoSeat, Principal, ResultMemory, Session};
+use crate::telemetry::Telemetry;
 
 /// The longest session id a shim may present, in bytes: ours have 36.
 const ID_BYTES_MAX: usize = 64;
@@ -39,6 +40,7 @@ pub struct SessionTable {
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     /// What all sessions share.
     results: Arc<ResultMemory>,
+    telemetry: Arc<Telemetry>,
     /// How many each client has.
     seats: Seats,
 }
@@ -54,13 +56,13 @@ pub struct SessionGuard {
 impl SessionTable {
     /// An empty table.
     pub fn new(sessions_max: usize) -> Arc<Self> {
-        Self::with_results(sessions_max, ResultMemory::default())
+        Self::with(sessions_max, ResultMemory::default(), Telemetry::in_memory())
     }
 
-    /// An empty table, whose sessions share `results`.
-    pub fn with_results(sessions_max: usize, results: ResultMemory) -> Arc<Self> {
+    /// An empty table, whose sessions share `results` and tell `telemetry` of their requests.
+    pub fn with(sessions_max: usize, results: ResultMemory, telemetry: Arc<Telemetry>) -> Arc<Self> {
         let (sessions, results, seats) = (Mutex::default(), Arc::new(results), Seats::default());
-        Arc::new(Self { sessions_max, sessions, results, seats })
+        Arc::new(Self { sessions_max, sessions, results, telemetry, seats })
     }
 
     /// Counts `session` among those of its client, unless it is; closes another one of it, if that is idle and the client
@@ -116,6 +118,7 @@ impl SessionTable {
             return Err(TableError::Full(self.sessions_max));
         }
         session.results = self.results.share(session.gone.clone());
+        session.telemetry = Some(Arc::clone(&self.telemetry));
         let session = Arc::new(session);
         sessions.insert(session.key.id.clone(), Arc::clone(&session));
         Ok(SessionGuard { table: Arc::clone(self), session })

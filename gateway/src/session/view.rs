@@ -14,17 +14,26 @@ use crate::limits::LimitView;
 const OPEN: &str = "not decided yet: it depends on what the client calls itself, which it has not said";
 
 /// A call that is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallView {
     /// Its number in the session: `snowgate kill SESSION:NUMBER` stops it.
     pub number: u64,
     /// For how long, in milliseconds.
     pub since_ms: u64,
+    /// The tool.
+    #[serde(default)]
+    pub tool: Option<String>,
+    /// `waiting` for a connection, or `running` on one.
+    #[serde(default)]
+    pub phase: Option<String>,
+    /// Its statement without literals; cut.
+    #[serde(default)]
+    pub pattern: Option<String>,
 }
 
 impl CallView {
     fn of((number, since): (u64, Duration)) -> Self {
-        Self { number, since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX) }
+        Self { number, since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX), ..Self::default() }
     }
 }
 

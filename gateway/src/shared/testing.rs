@@ -12,6 +12,7 @@ use crate::config::{Config, Paths};
 use crate::multiplexer::Multiplexer;
 use crate::session::{Opening, Session, SessionContext, SessionGuard, SessionTable};
 use crate::state::StateStore;
+use crate::telemetry::RequestStreams;
 
 /// The shared parts, and the backend behind them.
 pub(crate) struct TestGateway {
@@ -38,7 +39,12 @@ impl TestGateway {
         let endpoint = Endpoint::resolve(None, Some(home.path())).unwrap();
         let state = StateStore::open(&paths.state_dir).await;
         let budget = Budget::of(None, 0, config.gateway.sessions_max, config.pool.connections_max).unwrap();
-        let process = ProcessFacts { budget, log_problem: Arc::default(), service: None };
+        let process = ProcessFacts {
+            budget,
+            log_problem: Arc::default(),
+            service: None,
+            streams: RequestStreams::default(),
+        };
         let shared = Shared::new(config, paths, endpoint, multiplexer, pool, state, process);
         Self { shared, fake, _home: home }
     }

@@ -20,6 +20,7 @@ use crate::session::{Session, SessionContext};
 use crate::shared::Shared;
 use crate::shared::testing::TestGateway;
 use crate::state::{Begin, Digest, FAILED, RAN};
+use crate::telemetry::Correlation;
 
 /// The facts of request `number` of `session`, which starts now.
 fn facts(session: &Session, number: u64) -> RequestFacts {
@@ -27,7 +28,7 @@ fn facts(session: &Session, number: u64) -> RequestFacts {
         number,
         replayed: false,
         context: session.context(),
-        trace: None,
+        correlation: Correlation::default(),
         line: crate::mcp::LineFacts::default(),
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The most bytes in one file, not counting the line that exceeds it.
-pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The most files kept: with [`FILE_BYTES_MAX`] the log never takes more than 112 MiB.
 const FILES_MAX: usize = 7;

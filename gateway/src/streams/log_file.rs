@@ -17,7 +17,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(30);
 pub type LogProblem = Arc<Mutex<Option<String>>>;
 
 /// The log's lines end here.
-pub(super) struct LogFile {
+pub struct LogFile {
     folder: PathBuf,
     file_bytes_max: u64,
     problem: LogProblem,
@@ -32,7 +32,7 @@ enum Target {
 
 impl LogFile {
     /// The newest file in `folder`, or stderr where that cannot be written.
-    pub(super) fn open(folder: &Path, file_bytes_max: u64) -> (Self, LogProblem) {
+    pub fn open(folder: &Path, file_bytes_max: u64) -> (Self, LogProblem) {
         let problem = LogProblem::default();
         let target = match RollingFile::open(folder, file_bytes_max) {
             Ok(file) => Target::Files(file),

@@ -11,13 +11,14 @@ const BATCH_BYTES_MAX: usize = 64 * 1024;
 
 /// Collects lines and writes them together. The log's thread flushes when no line is left, and then sleeps
 /// here: lines that come meanwhile find it awake and need no wake-up, which would cost more than the line.
-pub(super) struct Paced<W> {
+pub struct Paced<W> {
     inner: W,
     batch: Vec<u8>,
 }
 
 impl<W: Write> Paced<W> {
-    pub(super) fn new(inner: W) -> Self {
+    /// Writes to `inner`.
+    pub fn new(inner: W) -> Self {
         Self { inner, batch: Vec::new() }
     }
 
