@@ -7,7 +7,7 @@ cargo bench -p snowgate-benches --bench spine -- [OPTIONS]
 
   --quick      fewer and shorter rounds: a look, not a measurement
   --peers      also PyPI mcp-server-sqlite and npm @bytebase/dbhub (fetched once, pinned)
-  --only NAME  one part: calls, http, shim, start, idle or peers; may be given more than once
+  --only NAME  one part: calls, http, observing, shim, start, idle or peers; may be given more than once
   --help
 
 The programs measured are target/release/snowgate and snowgate-shim: `cargo build --release` first.
@@ -23,6 +23,8 @@ pub(crate) enum Part {
     Calls,
     /// What a call over HTTP costs.
     Http,
+    /// What logs, audit and statistics cost a call.
+    Observing,
     /// How large the shim is.
     Shim,
     /// How long a client waits for its first answer.
@@ -37,6 +39,7 @@ impl args::Part for Part {
     const NAMED: &'static [(&'static str, Self)] = &[
         ("calls", Self::Calls),
         ("http", Self::Http),
+        ("observing", Self::Observing),
         ("shim", Self::Shim),
         ("start", Self::Start),
         ("idle", Self::Idle),

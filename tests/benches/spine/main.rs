@@ -16,6 +16,7 @@ mod calls;
 mod common;
 mod http;
 mod idle;
+mod observing;
 mod peers;
 mod shim;
 mod startup;
@@ -61,6 +62,9 @@ fn run() -> Result<()> {
     }
     if args.wants(Part::Http) {
         http::measure(&args, &mut report)?;
+    }
+    if args.wants(Part::Observing) {
+        observing::measure(&args, &mut report)?;
     }
     if args.wants(Part::Shim) {
         shim::measure(&args, &programs, &mut report)?;
