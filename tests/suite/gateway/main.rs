@@ -31,6 +31,7 @@ mod limits;
 mod long_query;
 mod malformed;
 mod metadata;
+mod numbers_agree;
 mod odd_clients;
 mod other_programs;
 mod pins;
