@@ -16,7 +16,7 @@ pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use backends::open_backend;
@@ -43,6 +43,7 @@ use crate::session::{
     ClientSet, Keeper, Profile, Profiles, ResultMemory, Session, SessionTable, SessionView,
 };
 use crate::state::{RunningWrites, StateStore};
+use crate::streams::StreamState;
 use crate::telemetry::{RequestStreams, Telemetry};
 use crate::validator::Validators;
 
@@ -51,8 +52,8 @@ use crate::validator::Validators;
 pub struct ProcessFacts {
     /// What fits into the system's limits.
     pub budget: Budget,
-    /// Why the log is not written to its files; kept up to date by the log's thread.
-    pub log_problem: Arc<Mutex<Option<String>>>,
+    /// The streams of the log; kept up to date by their threads.
+    pub logs: Vec<Arc<StreamState>>,
     /// What runs this gateway.
     pub service: Option<Service>,
     /// The streams of requests, opened where the log is.
@@ -95,8 +96,8 @@ pub struct Shared {
     pub writes: Arc<RunningWrites>,
     /// How many descriptors there are for whom.
     pub descriptors: Descriptors,
-    /// Why the log is not written to its files.
-    pub log_problem: Arc<Mutex<Option<String>>>,
+    /// The streams of the log.
+    pub logs: Vec<Arc<StreamState>>,
     /// What runs this gateway.
     pub service: Option<Service>,
     /// Where large messages are read and written.
@@ -153,7 +154,7 @@ impl Shared {
             validators: Validators::default(),
             writes: Arc::default(),
             descriptors: Descriptors::new(process.budget),
-            log_problem: process.log_problem,
+            logs: process.logs,
             service: process.service,
             heavy: HeavyLane::default(),
             lines: LineBudget::default(),

@@ -36,8 +36,8 @@ impl Call<'_> {
         let rows_max = limit(tool, arguments.limit.as_ref(), args::QUERY_LIMIT, self.rows_max());
         // First of all: what was run before has its answer, whatever has become of its context.
         let (query, digest) = self.digest(arguments.query).await;
-        self.record.seen().statement =
-            Some(StatementFacts { digest, text: None, pattern: None, objects: Vec::new() });
+        let keeps_text = self.shared.telemetry.keeps_text;
+        self.record.seen().statement = Some(StatementFacts::new(digest, &query, keeps_text));
         arguments.query = query;
         let decision = JournaledStatement::look_up(self.shared, self.session, self.facts, digest).await;
         let (entry, earlier) = match decision {

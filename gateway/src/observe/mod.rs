@@ -1,9 +1,7 @@
 //! Observability: the gateway's log, and the snapshot behind `status` (`status`).
 //!
-//! JSON lines in `<log_dir>/gateway.<date>.log`, written by its own thread so that no request waits for the
-//! disk ([`init`]). `filter` decides what is logged and keeps request text out, whatever is configured;
-//! `files` writes the files and bounds them, `paced` in batches, `repeats` counts what repeats. Where the files cannot be written,
-//! the lines go to stderr (`stderr`).
+//! Lines in the streams `main` and `error` of `streams`, written by its own thread so that no request waits for the disk ([`init`]).
+//! `filter` decides what is logged and keeps request text out, whatever is configured; `repeats` counts what repeats.
 //!
 //! Invariant: nothing here writes to stdout, which belongs to the readiness line.
 
@@ -12,6 +10,7 @@ mod overview;
 mod repeats;
 mod status;
 
+use std::io;
 use std::path::Path;
 
 pub use overview::{Overview, overview};
@@ -19,38 +18,16 @@ use repeats::WithoutRepeats;
 pub use status::{ConnectionView, StatusView, snapshot};
 use thiserror::Error;
 use tracing::{Level, Subscriber};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::config::LogsConfig;
 use crate::config::log_targets::TargetsError;
-use crate::streams::{FILE_BYTES_MAX, LogFile, Paced};
-pub use crate::streams::{LogProblem, newest_log};
+use crate::streams::MainStream;
+pub use crate::streams::newest_log;
 
-/// The most lines that wait for the disk; further ones are dropped and counted, because logging must not slow
-/// requests.
-const LINES_WAITING_MAX: usize = 8_192;
-
-/// Keeps the log's thread alive; dropping it writes the waiting lines (for at most a second).
-#[derive(Debug)]
-#[must_use = "the log ends when the guard is dropped"]
-pub struct Guard {
-    dropped: ErrorCounter,
-    problem: LogProblem,
-    _worker: WorkerGuard,
-}
-
-impl Guard {
-    /// Lines that were not written because too many were waiting.
-    pub fn dropped_lines(&self) -> usize {
-        self.dropped.dropped_lines()
-    }
-
-    /// Why the lines go to stderr, while they do.
-    pub fn problem(&self) -> LogProblem {
-        LogProblem::clone(&self.problem)
-    }
-}
+/// The process's log; dropping it writes the waiting lines (for at most a second).
+pub type Guard = MainStream;
 
 /// Why there is no log.
 #[derive(Debug, Error)]
@@ -61,6 +38,9 @@ pub enum ObserveError {
     /// This process has a log already.
     #[error("this process already has a log")]
     AlreadySet,
+    /// There is no room for its thread.
+    #[error("cannot start the log's thread")]
+    Thread(#[from] io::Error),
 }
 
 /// Starts the process's log in `log_dir`, once per process. `targets` is `SNOWGATE_LOG` (a level or a list of
@@ -69,48 +49,49 @@ pub enum ObserveError {
 /// # Errors
 ///
 /// [`ObserveError`]; nothing is logged then.
-pub fn init(log_dir: &Path, level: Level, targets: Option<&str>) -> Result<Guard, ObserveError> {
-    let (subscriber, guard) = build(log_dir, level, targets)?;
+pub fn init(
+    log_dir: &Path,
+    logs: &LogsConfig,
+    level: Level,
+    targets: Option<&str>,
+) -> Result<Guard, ObserveError> {
+    let (subscriber, guard) = build(log_dir, logs, level, targets)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| ObserveError::AlreadySet)?;
     Ok(guard)
 }
 
 fn build(
     log_dir: &Path,
+    logs: &LogsConfig,
     level: Level,
     targets: Option<&str>,
 ) -> Result<(impl Subscriber + Send + Sync + 'static, Guard), ObserveError> {
     let filter = filter::filter(level, targets)?;
-    let (file, problem) = LogFile::open(log_dir, FILE_BYTES_MAX);
-    let (writer, worker) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(LINES_WAITING_MAX)
-        .thread_name("snowgate-log")
-        .finish(Paced::new(file));
-    let dropped = writer.error_counter();
+    let stream = MainStream::open(log_dir, logs)?;
     let layer = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(true)
         .map_event_format(WithoutRepeats::new)
-        .with_writer(writer)
+        .with_writer(stream.lines())
         .with_filter(filter);
-    Ok((tracing_subscriber::registry().with(layer), Guard { dropped, problem, _worker: worker }))
+    Ok((tracing_subscriber::registry().with(layer), stream))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::log_targets::SPANS;
+    use crate::streams::StreamName;
 
     fn logged(targets: Option<&str>, body: impl FnOnce()) -> String {
         let dir = tempfile::tempdir().unwrap();
-        let (subscriber, guard) = build(dir.path(), Level::INFO, targets).unwrap();
+        let (subscriber, guard) = build(dir.path(), &LogsConfig::default(), Level::INFO, targets).unwrap();
         tracing::subscriber::with_default(subscriber, body);
-        assert_eq!(guard.dropped_lines(), 0);
+        assert!(guard.states().iter().all(|state| state.dropped() == 0));
         drop(guard);
-        std::fs::read_to_string(newest_log(dir.path()).unwrap()).unwrap()
+        std::fs::read_to_string(newest_log(dir.path(), StreamName::Main).unwrap()).unwrap()
     }
 
     #[test]
@@ -172,8 +153,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let (_, guard) = build(&file.join("logs"), Level::INFO, None).unwrap();
-        let problem = guard.problem().lock().unwrap().clone().unwrap();
+        let (_, guard) = build(&file.join("logs"), &LogsConfig::default(), Level::INFO, None).unwrap();
+        let problem = guard.states()[0].problem().unwrap();
         assert!(problem.contains("cannot open the log in") && problem.contains("stderr"), "{problem}");
     }
 }

@@ -1,12 +1,11 @@
 //! The snapshot of the gateway's state that `status` shows.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use snowgate_link::BUILD;
 
-use super::newest_log;
 use crate::allocator::AllocatorView;
 use crate::config::{HttpAuth, Warning};
 use crate::keys::KeysView;
@@ -14,6 +13,7 @@ use crate::limits::LimitView;
 use crate::multiplexer::{BreakerView, MetadataCounters, Pool, PoolCounters};
 use crate::session::Session;
 use crate::shared::{ClientBackendView, Descriptors, HttpView, Service, Shared};
+use crate::streams::{LogView, StreamName};
 use crate::telemetry::TotalsView;
 use crate::validator::ValidatorView;
 
@@ -79,11 +79,14 @@ pub struct StatusView {
     pub state_file: String,
     /// What is wrong with that file, or was when the gateway started.
     pub state_problem: Option<String>,
-    /// The newest log file.
+    /// The file of the log's stream `main`.
     pub log_file: Option<String>,
     /// Why the log is not written there.
     #[serde(default)]
     pub log_problem: Option<String>,
+    /// The streams of the log.
+    #[serde(default)]
+    pub logs: Vec<LogView>,
     /// Which clients' calls are refused, because their own settings are not this gateway's.
     #[serde(default)]
     pub settings_problem: Option<String>,
@@ -220,11 +223,16 @@ fn has_keys(shared: &Shared) -> bool {
     shared.config.http.as_ref().is_some_and(|http| http.auth == HttpAuth::Keys)
 }
 
+fn log_of(logs: &[LogView], stream: StreamName) -> Option<&LogView> {
+    logs.iter().find(|log| log.stream == stream.as_str())
+}
+
 /// The gateway as it is now.
 pub fn snapshot(shared: &Shared) -> StatusView {
     let default = &shared.default_pool;
     let (pool, backend) = (default.status(), default.backend().status());
     let shown = |path: &Path| path.display().to_string();
+    let logs: Vec<LogView> = shared.logs.iter().map(|log| log.view()).collect();
     StatusView {
         version: BUILD.to_owned(),
         pid: std::process::id(),
@@ -251,8 +259,9 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         data_dir: shown(&shared.paths.data_dir),
         state_file: shown(shared.state.path()),
         state_problem: shared.state.problem(),
-        log_file: newest_log(&shared.paths.log_dir).as_deref().map(shown),
-        log_problem: shared.log_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        log_file: log_of(&logs, StreamName::Main).and_then(|log| log.file.clone()),
+        log_problem: log_of(&logs, StreamName::Main).and_then(|log| log.problem.clone()),
+        logs,
         sessions_max: shared.descriptors.budget.sessions_max,
         limit_problem: limit_problem(&shared.descriptors),
         settings_problem: settings_problem(shared),

@@ -4,7 +4,7 @@
 
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -86,10 +86,9 @@ pub fn start(
     let environment = ProcessEnvironment;
     let paths = Paths::discover(&environment)?.with_system_file(options.system_config.clone());
     let mut config = Config::load(&paths, &environment)?;
-    let log_guard = observe::init(&paths.log_dir, config.gateway.log_level, config.log_targets.as_deref())
-        .context("cannot start the log")?;
-    let log_problem = log_guard.problem().lock().unwrap_or_else(PoisonError::into_inner).clone();
-    events.logging(observe::newest_log(&paths.log_dir).filter(|_| log_problem.is_none()));
+    let log = open_log(&paths, &config)?;
+    let log_problem = log.main.states()[0].problem();
+    events.logging(log.main.states()[0].file().filter(|_| log_problem.is_none()));
     // Whatever the backend is: the state file is SQLite's, too.
     install_budgets();
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
@@ -105,9 +104,9 @@ pub fn start(
         fit(&mut config, open_before).inspect_err(|error| tracing::error!(%error, "cannot serve"))?;
     let process = ProcessFacts {
         budget,
-        log_problem: log_guard.problem(),
+        logs: log.main.states().iter().chain(log.requests.states()).cloned().collect(),
         service: Service::of_this_process(),
-        streams: RequestStreams::default(),
+        streams: log.requests.clone(),
     };
     let endpoint = find_endpoint()?;
     // One worker: the gateway moves messages, and a second would only pass each call back and forth.
@@ -124,12 +123,9 @@ pub fn start(
     // What still asks another gateway for room is not waited for.
     runtime.shutdown_timeout(RUNTIME_END_TIMEOUT);
     let _entered = span.entered();
+    log.requests.close();
     if let Err(error) = &outcome {
         tracing::error!(error = format!("{error:#}"), "cannot serve");
-    }
-    match log_guard.dropped_lines() {
-        0 => {}
-        lines => tracing::warn!(lines, "log lines were dropped: the disk was too slow"),
     }
     // The last look: what comes later stays pending, and the next program finds it.
     match (outcome, signals.close()) {
@@ -139,6 +135,20 @@ pub fn start(
         }
         (outcome, _) => outcome,
     }
+}
+
+/// The streams of the log. Dropping it writes what waits.
+struct Log {
+    main: observe::Guard,
+    requests: RequestStreams,
+}
+
+fn open_log(paths: &Paths, config: &Config) -> Result<Log> {
+    let (folder, logs) = (&paths.log_dir, &config.observing.logs);
+    let main = observe::init(folder, logs, config.gateway.log_level, config.log_targets.as_deref())
+        .context("cannot start the log")?;
+    let requests = RequestStreams::open(folder, logs).context("cannot start the log of requests")?;
+    Ok(Log { main, requests })
 }
 
 /// Lowers what is configured to what the system lets this process have.

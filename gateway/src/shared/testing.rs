@@ -39,12 +39,8 @@ impl TestGateway {
         let endpoint = Endpoint::resolve(None, Some(home.path())).unwrap();
         let state = StateStore::open(&paths.state_dir).await;
         let budget = Budget::of(None, 0, config.gateway.sessions_max, config.pool.connections_max).unwrap();
-        let process = ProcessFacts {
-            budget,
-            log_problem: Arc::default(),
-            service: None,
-            streams: RequestStreams::default(),
-        };
+        let process =
+            ProcessFacts { budget, logs: Vec::new(), service: None, streams: RequestStreams::default() };
         let shared = Shared::new(config, paths, endpoint, multiplexer, pool, state, process);
         Self { shared, fake, _home: home }
     }

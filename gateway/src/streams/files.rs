@@ -1,38 +1,41 @@
-//! Log files: one a day, a further one if a day's grows too large; the oldest are removed.
+//! Families of log files: one a day, a further one if a day's grows too large; the oldest are removed.
 //!
-//! Not `tracing_appender::rolling`, because that neither sets the files' mode nor bounds their size.
+//! Not `tracing_appender::rolling`, because that neither sets the files' mode nor bounds their size. Two gateways may write one
+//! family for a while (the one that ends, and the one that has taken its place): both append whole lines, both look at the file's
+//! size and whether it is still there, and whoever finds it full goes on in the newest one.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self, File, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-/// The most bytes in one file, not counting the line that exceeds it.
-pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+use super::StreamName;
+use super::clock::{date, today};
+use super::tail::{AppendError, Tail};
+use crate::config::Retention;
 
-/// The most files kept: with [`FILE_BYTES_MAX`] the log never takes more than 112 MiB.
-const FILES_MAX: usize = 7;
-
-const SECONDS_PER_DAY: u64 = 86_400;
-const PREFIX: &str = "gateway.";
 const SUFFIX: &str = ".log";
+const SECONDS_PER_DAY: u64 = 86_400;
 
-/// The newest log file in `log_dir`; `None` if there is none or the folder cannot be read.
-pub fn newest_log(log_dir: &Path) -> Option<PathBuf> {
-    list(log_dir).ok()?.pop().map(|name| log_dir.join(name.to_string()))
+/// The newest file of the stream in `log_dir`; `None` if there is none or the folder cannot be read.
+pub fn newest_log(log_dir: &Path, stream: StreamName) -> Option<PathBuf> {
+    let prefix = stream.prefix();
+    list(log_dir, prefix).ok()?.pop().map(|name| log_dir.join(name.with(prefix)))
 }
 
-/// `gateway.<year>-<month>-<day>.log`, or `gateway.<date>.<number>.log` for a day's further files. Ordered by
-/// age.
+/// `<prefix><year>-<month>-<day>.log`, or `<prefix><date>.<number>.log` for a day's further files. Ordered by age.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Name {
-    date: String,
-    number: u32,
+pub struct FileName {
+    /// The day.
+    pub date: String,
+    /// The number within the day, from 0.
+    pub number: u32,
 }
 
-impl Name {
-    fn parse(text: &str) -> Option<Self> {
-        let inner = text.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+impl FileName {
+    /// That of a file of the family; `None`: it is none.
+    pub fn parse(prefix: &str, text: &str) -> Option<Self> {
+        let inner = text.strip_prefix(prefix)?.strip_suffix(SUFFIX)?;
         let (date, number) = match inner.split_once('.') {
             Some((date, number)) => (date, number.parse().ok()?),
             None => (inner, 0),
@@ -40,91 +43,171 @@ impl Name {
         let is_date = date.len() == 10 && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
         is_date.then(|| Self { date: date.to_owned(), number })
     }
-}
 
-impl std::fmt::Display for Name {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    /// The file's name.
+    pub fn with(&self, prefix: &str) -> String {
         match self.number {
-            0 => write!(f, "{PREFIX}{}{SUFFIX}", self.date),
-            number => write!(f, "{PREFIX}{}.{number}{SUFFIX}", self.date),
+            0 => format!("{prefix}{}{SUFFIX}", self.date),
+            number => format!("{prefix}{}.{number}{SUFFIX}", self.date),
         }
     }
 }
 
-/// The log's files, oldest first.
-fn list(log_dir: &Path) -> io::Result<Vec<Name>> {
-    let entries = fs::read_dir(log_dir)?.filter_map(Result::ok);
-    let mut names: Vec<Name> = entries.filter_map(|entry| Name::parse(entry.file_name().to_str()?)).collect();
+/// The family's files, oldest first.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn list(folder: &Path, prefix: &str) -> io::Result<Vec<FileName>> {
+    let entries = fs::read_dir(folder)?.filter_map(Result::ok);
+    let mut names: Vec<FileName> =
+        entries.filter_map(|entry| FileName::parse(prefix, entry.file_name().to_str()?)).collect();
     names.sort_unstable();
     Ok(names)
 }
 
-/// The writer of log lines. One thread uses it, so a line is never split between files.
+/// Removes the family's files that are too old, and the oldest ones of more than `files_max`. Returns the bytes of the rest.
+/// Best effort: a file that cannot be removed now is tried again at the next roll.
+pub(super) fn prune(folder: &Path, prefix: &str, files_max: usize, age_max: Option<Duration>) -> u64 {
+    let names = list(folder, prefix).unwrap_or_default();
+    let surplus = names.len().saturating_sub(files_max);
+    let oldest = age_max.map(|age| date(today().saturating_sub(age.as_secs() / SECONDS_PER_DAY)));
+    let is_old = |name: &FileName| oldest.as_ref().is_some_and(|oldest| name.date < *oldest);
+    let mut bytes = 0;
+    for (index, name) in names.iter().enumerate() {
+        let path = folder.join(name.with(prefix));
+        if index < surplus || is_old(name) {
+            let _ = fs::remove_file(path);
+        } else {
+            bytes += fs::metadata(path).map_or(0, |metadata| metadata.len());
+        }
+    }
+    bytes
+}
+
+/// The writer of a family's lines. One thread uses it, so a line is never split between files.
 #[derive(Debug)]
 pub(super) struct RollingFile {
     folder: PathBuf,
-    file_bytes_max: u64,
-    name: Name,
-    file: File,
+    prefix: &'static str,
+    retention: Retention,
+    name: FileName,
+    tail: Tail,
     bytes: u64,
+    /// Those of the family's other files.
+    other_bytes: u64,
 }
 
 impl RollingFile {
     /// Creates `folder` (0700) if it is missing, and opens today's file (0600) at its end.
-    pub(super) fn open(folder: &Path, file_bytes_max: u64) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, prefix: &'static str, retention: Retention) -> io::Result<Self> {
         make_private_folder(folder)?;
-        let name = find_newest(&today(), folder)?;
-        let (file, bytes) = open_private(&folder.join(name.to_string()))?;
-        let rolling = Self { folder: folder.to_owned(), file_bytes_max, name, file, bytes };
-        rolling.prune();
-        Ok(rolling)
+        let name = newest_of(&date(today()), folder, prefix)?;
+        let (file, bytes) = open_private(&folder.join(name.with(prefix)))?;
+        let all = prune(folder, prefix, retention.files_max, retention.age_max);
+        let tail = Tail::new(file);
+        let other_bytes = all.saturating_sub(bytes);
+        Ok(Self { folder: folder.to_owned(), prefix, retention, name, tail, bytes, other_bytes })
     }
 
-    fn roll(&mut self, name: Name) -> io::Result<()> {
-        (self.file, self.bytes) = open_private(&self.folder.join(name.to_string()))?;
-        self.name = name;
-        self.prune();
+    /// The file that is written.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.join(self.name.with(self.prefix))
+    }
+
+    /// Bytes of all files of the family.
+    pub(super) fn family_bytes(&self) -> u64 {
+        self.other_bytes + self.bytes
+    }
+
+    /// Removes what is too old by now.
+    pub(super) fn prune(&mut self) {
+        let all = prune(&self.folder, self.prefix, self.retention.files_max, self.retention.age_max);
+        self.other_bytes = all.saturating_sub(self.bytes);
+    }
+
+    /// Appends whole lines, to several files if they fill the first.
+    pub(super) fn append(&mut self, lines: &[u8]) -> Result<(), AppendError> {
+        self.refresh();
+        let mut written = 0;
+        while written < lines.len() {
+            if let Some(name) = self.next_name(date(today())) {
+                // If the new file cannot be opened, lines still go to the old one.
+                let _ = self.roll(name);
+            }
+            let rest = &lines[written..];
+            let part = &rest[..whole_lines(rest, self.retention.file_bytes_max.saturating_sub(self.bytes))];
+            let result = self.tail.append(part);
+            let done = result.as_ref().map_or_else(|failed| failed.written, |()| part.len());
+            self.bytes += done as u64;
+            written += done;
+            result.map_err(|failed| AppendError { written, error: failed.error })?;
+        }
+        Ok(())
+    }
+
+    /// Looks whether the file is still the one of its name, and how long it is: another gateway may write it, too.
+    fn refresh(&mut self) {
+        let is_same = |metadata: &Metadata| same_file(metadata, self.tail.file());
+        match fs::metadata(self.path()) {
+            Ok(metadata) if is_same(&metadata) => self.bytes = metadata.len(),
+            _ => {
+                // Where that does not work, either, the error of the next write says why.
+                if let Ok(again) = Self::open(&self.folder, self.prefix, self.retention) {
+                    *self = again;
+                }
+            }
+        }
+    }
+
+    fn roll(&mut self, name: FileName) -> io::Result<()> {
+        // Before, so that there are never more than that.
+        let others = self.retention.files_max.saturating_sub(1);
+        self.other_bytes = prune(&self.folder, self.prefix, others, self.retention.age_max);
+        let (file, bytes) = open_private(&self.folder.join(name.with(self.prefix)))?;
+        (self.tail, self.bytes, self.name) = (Tail::new(file), bytes, name);
         Ok(())
     }
 
     /// The file for the next line, if that is another one.
-    fn next_name(&self, today: String) -> Option<Name> {
+    fn next_name(&self, today: String) -> Option<FileName> {
         if today != self.name.date {
-            return Some(Name { date: today, number: 0 });
+            return Some(FileName { date: today, number: 0 });
         }
-        (self.bytes >= self.file_bytes_max).then(|| Name { date: today, number: self.name.number + 1 })
-    }
-
-    /// Best effort: a file that cannot be removed now is tried again at the next roll.
-    fn prune(&self) {
-        let names = list(&self.folder).unwrap_or_default();
-        let surplus = names.len().saturating_sub(FILES_MAX);
-        for name in &names[..surplus] {
-            let _ = fs::remove_file(self.folder.join(name.to_string()));
+        if self.bytes < self.retention.file_bytes_max {
+            return None;
         }
+        let newest = newest_of(&today, &self.folder, self.prefix).unwrap_or_else(|_| self.name.clone());
+        // Another gateway may have begun it.
+        if newest > self.name {
+            return Some(newest);
+        }
+        Some(FileName { date: today, number: self.name.number + 1 })
     }
 }
 
-impl Write for RollingFile {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if let Some(name) = self.next_name(today()) {
-            // If the new file cannot be opened, lines still go to the old one.
-            let _ = self.roll(name);
-        }
-        // All of it, because the rest of a half-written line could land in the next file.
-        self.file.write_all(line)?;
-        self.bytes += line.len() as u64;
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
+/// The length of the lines at the beginning of `lines` that fit into `room`, and the one that exceeds it.
+fn whole_lines(lines: &[u8], room: u64) -> usize {
+    let room = usize::try_from(room).unwrap_or(usize::MAX).min(lines.len());
+    memchr::memchr(b'\n', &lines[room.saturating_sub(1)..])
+        .map_or(lines.len(), |at| room.saturating_sub(1) + at + 1)
 }
 
-fn find_newest(date: &str, folder: &Path) -> io::Result<Name> {
-    let newest = list(folder)?.into_iter().rfind(|name| name.date == date);
-    Ok(newest.unwrap_or_else(|| Name { date: date.to_owned(), number: 0 }))
+fn newest_of(date: &str, folder: &Path, prefix: &str) -> io::Result<FileName> {
+    let newest = list(folder, prefix)?.into_iter().rfind(|name| name.date == date);
+    Ok(newest.unwrap_or_else(|| FileName { date: date.to_owned(), number: 0 }))
+}
+
+#[cfg(unix)]
+fn same_file(metadata: &Metadata, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let of = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+    file.metadata().is_ok_and(|own| of(&own) == of(metadata))
+}
+
+#[cfg(not(unix))]
+fn same_file(_: &Metadata, _: &File) -> bool {
+    true
 }
 
 #[cfg(unix)]
@@ -151,80 +234,122 @@ fn open_private(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, bytes))
 }
 
-fn today() -> String {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    date(since_epoch.as_secs() / SECONDS_PER_DAY)
-}
-
-/// The UTC date of a day counted from 1970-01-01, as `year-month-day`. Howard Hinnant's `civil_from_days`
-/// (<https://howardhinnant.github.io/date_algorithms.html>), whose year begins in March.
-fn date(day: u64) -> String {
-    let shifted = day + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day_of_month:02}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn days_become_dates() {
-        let cases = [(0, "1970-01-01"), (58, "1970-02-28"), (59, "1970-03-01"), (11_016, "2000-02-29")];
-        for (day, expected) in cases.into_iter().chain([(20_453, "2025-12-31"), (20_454, "2026-01-01")]) {
-            assert_eq!(date(day), expected);
-        }
+    const MAIN: &str = "gateway.";
+
+    fn retention(file_bytes_max: u64) -> Retention {
+        Retention { file_bytes_max, ..Retention::default() }
+    }
+
+    fn open(folder: &Path, file_bytes_max: u64) -> RollingFile {
+        RollingFile::open(folder, MAIN, retention(file_bytes_max)).unwrap()
     }
 
     #[test]
     fn the_newest_log_is_found_by_date_and_number() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(newest_log(dir.path()), None);
-        assert_eq!(newest_log(&dir.path().join("missing")), None);
+        let newest = |folder: &Path| newest_log(folder, StreamName::Main);
+        assert_eq!(newest(dir.path()), None);
+        assert_eq!(newest(&dir.path().join("missing")), None);
         for name in ["gateway.2026-01-02.9.log", "gateway.2026-01-02.10.log", "gateway.2025-12-31.log"] {
             fs::write(dir.path().join(name), "").unwrap();
         }
         fs::write(dir.path().join("gateway.zzz.log"), "").unwrap();
-        assert_eq!(newest_log(dir.path()), Some(dir.path().join("gateway.2026-01-02.10.log")));
+        fs::write(dir.path().join("error.2026-01-03.log"), "").unwrap();
+        assert_eq!(newest(dir.path()), Some(dir.path().join("gateway.2026-01-02.10.log")));
     }
 
     #[test]
     fn files_roll_by_size_and_the_oldest_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("gateway.2020-01-01.log"), "old").unwrap();
-        fs::write(dir.path().join("stderr.log"), "not ours").unwrap();
-        let mut file = RollingFile::open(dir.path(), 10).unwrap();
-        for _ in 0..FILES_MAX * 2 {
-            file.write_all(b"0123456789\n").unwrap();
+        for other in ["stderr.log", "access.2020-01-01.log"] {
+            fs::write(dir.path().join(other), "not ours").unwrap();
         }
-        let names = list(dir.path()).unwrap();
-        assert_eq!(names.len(), FILES_MAX);
+        let mut file = open(dir.path(), 10);
+        for _ in 0..20 {
+            file.append(b"0123456789\n").unwrap();
+        }
+        let names = list(dir.path(), MAIN).unwrap();
+        assert_eq!(names.len(), retention(10).files_max);
         assert!(names.iter().all(|name| name.date != "2020-01-01"));
-        assert!(dir.path().join("stderr.log").exists());
+        assert!(dir.path().join("stderr.log").exists() && dir.path().join("access.2020-01-01.log").exists());
+        assert_eq!(file.family_bytes(), 7 * 11);
+    }
+
+    #[test]
+    fn many_lines_at_once_are_spread_over_files_and_none_is_torn() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = open(dir.path(), 10);
+        file.append(b"1234\n1234\n12345678901234\n1\n2\n").unwrap();
+        let text = |name: FileName| fs::read_to_string(dir.path().join(name.with(MAIN))).unwrap();
+        let files: Vec<String> = list(dir.path(), MAIN).unwrap().into_iter().map(text).collect();
+        assert_eq!(files, ["1234\n1234\n", "12345678901234\n", "1\n2\n"]);
+    }
+
+    #[test]
+    fn a_file_goes_when_its_days_are_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let day = |days: u64| format!("gateway.{}.log", date(today() - days));
+        for days in [1, 2, 3] {
+            fs::write(dir.path().join(day(days)), "old").unwrap();
+        }
+        let age_max = Some(Duration::from_secs(2 * SECONDS_PER_DAY));
+        RollingFile::open(dir.path(), MAIN, Retention { age_max, ..retention(10) }).unwrap();
+        let left = |days| dir.path().join(day(days)).exists();
+        assert_eq!((left(1), left(2), left(3)), (true, true, false));
     }
 
     #[test]
     fn a_restart_continues_in_the_same_file() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..2 {
-            RollingFile::open(dir.path(), FILE_BYTES_MAX).unwrap().write_all(b"line\n").unwrap();
+            open(dir.path(), 100).append(b"line\n").unwrap();
         }
-        assert_eq!(fs::read_to_string(newest_log(dir.path()).unwrap()).unwrap(), "line\nline\n");
+        let newest = newest_log(dir.path(), StreamName::Main).unwrap();
+        assert_eq!(fs::read_to_string(newest).unwrap(), "line\nline\n");
+    }
+
+    #[test]
+    fn two_gateways_share_a_family_and_keep_its_bounds() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut old, mut new) = (open(dir.path(), 10), open(dir.path(), 10));
+        for _ in 0..6 {
+            old.append(b"old\n").unwrap();
+            new.append(b"new\n").unwrap();
+        }
+        let names = list(dir.path(), MAIN).unwrap();
+        assert_eq!(names.len(), 4);
+        for name in names {
+            let text = fs::read_to_string(dir.path().join(name.with(MAIN))).unwrap();
+            assert!(text.len() <= 12 && text.lines().all(|line| line.len() == 3), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_was_removed_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("logs");
+        let mut file = open(&folder, 100);
+        file.append(b"one\n").unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        file.append(b"two\n").unwrap();
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "two\n");
+        fs::rename(file.path(), folder.join("away")).unwrap();
+        file.append(b"three\n").unwrap();
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "three\n");
     }
 
     #[test]
     fn a_new_day_begins_a_new_file() {
         let dir = tempfile::tempdir().unwrap();
-        let file = RollingFile::open(dir.path(), FILE_BYTES_MAX).unwrap();
-        assert_eq!(file.next_name(today()), None);
+        let file = open(dir.path(), 10);
+        assert_eq!(file.next_name(date(today())), None);
         let next = file.next_name("9999-01-01".to_owned()).unwrap();
-        assert_eq!(next.to_string(), "gateway.9999-01-01.log");
+        assert_eq!(next.with(MAIN), "gateway.9999-01-01.log");
     }
 
     #[cfg(unix)]
@@ -234,9 +359,9 @@ mod tests {
 
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("a").join("logs");
-        RollingFile::open(&folder, FILE_BYTES_MAX).unwrap();
+        let file = open(&folder, 10);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
-        assert_eq!(mode(&newest_log(&folder).unwrap()), 0o600);
+        assert_eq!(mode(&file.path()), 0o600);
     }
 }

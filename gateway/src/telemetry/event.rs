@@ -88,4 +88,10 @@ impl StatementFacts {
     pub const TEXT_BYTES_MAX: usize = 64 * 1024;
     /// Objects that are named.
     pub const OBJECTS_MAX: usize = 64;
+
+    /// Those of the statement `sql`, with its text where `keeps_text`.
+    pub fn new(digest: Digest, sql: &str, keeps_text: bool) -> Self {
+        let text = keeps_text.then(|| Arc::from(&sql[..sql.floor_char_boundary(Self::TEXT_BYTES_MAX)]));
+        Self { digest, text, pattern: None, objects: Vec::new() }
+    }
 }

@@ -44,6 +44,8 @@ pub struct Telemetry {
     pub streams: RequestStreams,
     /// The audit trail.
     pub audit: Audit,
+    /// Whether one of these has the text of statements.
+    pub keeps_text: bool,
 }
 
 impl Telemetry {
@@ -56,6 +58,7 @@ impl Telemetry {
             queries: QueryLog::new(&config.queries),
             streams,
             audit,
+            keeps_text: config.logs.sql || config.audit.statement_text,
         })
     }
 

@@ -312,12 +312,28 @@ impl Home {
         count.expect("a journal").unsigned_abs()
     }
 
-    /// The text of all log files.
+    /// The text of the log's streams `main` and `access`, in all their files.
     pub fn log(&self) -> String {
+        self.stream("gateway") + &self.stream("access")
+    }
+
+    /// The text of all files of a stream of the log, oldest first.
+    pub fn stream(&self, prefix: &str) -> String {
+        self.stream_files(prefix).iter().map(|file| fs::read_to_string(file).unwrap_or_default()).collect()
+    }
+
+    /// The files of a stream of the log, oldest first.
+    pub fn stream_files(&self, prefix: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path().join("state/logs")).into_iter().flatten().flatten();
+        let age = |path: &PathBuf| {
+            let name = path.file_name()?.to_str()?.strip_prefix(prefix)?.strip_prefix('.')?;
+            let (date, number) = name.strip_suffix("log")?.split_once('.')?;
+            Some((date.to_owned(), number.trim_end_matches('.').parse().unwrap_or(0_u32)))
+        };
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        files.sort();
-        files.iter().map(|file| fs::read_to_string(file).unwrap_or_default()).collect()
+        files.retain(|file| age(file).is_some());
+        files.sort_by_key(age);
+        files
     }
 
     /// The log's lines that say `message`.

@@ -1,4 +1,4 @@
-//! The log's line for each request: who ran what, how long, and why it failed; never the statement.
+//! The stream `access`, a line for each request: who ran what, how long, and why it failed; never the statement. That is in `sql`.
 
 use serde_json::{Value, json};
 use snowgate_tests::{Client, Home, eventually, until};
@@ -141,10 +141,38 @@ fn what_the_journal_answers_says_so() {
 #[test]
 fn the_lines_can_be_left_out() {
     let home = Home::new();
-    let mut client = home.launch().env("SNOWGATE_LOG", "info,snowgate::requests=off").start();
+    home.configure("[logs]\naccess = false\n");
+    let mut client = home.launch().start();
     client.initialize();
     client.query("select 1");
     client.leave();
     home.stop();
-    assert!(home.log().contains("session closed") && home.log_lines("request").is_empty(), "{}", home.log());
+    assert!(
+        home.log().contains("session closed") && home.stream_files("access").is_empty(),
+        "{}",
+        home.log()
+    );
+}
+
+#[test]
+fn statements_are_in_a_stream_of_their_own_where_that_is_on_and_nowhere_else() {
+    let home = Home::new();
+    home.configure("read_only = false\n[logs]\nlog_sql = true\n");
+    let mut client = named(&home);
+    for query in ["create table hush (hush)", "select 'hush' from hush_hush", "attach 'hush' as hush"] {
+        client.query(query);
+    }
+    client.call("list_tables", &json!({}));
+    client.leave();
+    home.stop();
+    let lines: Vec<Value> =
+        home.stream("sql").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let said: Vec<_> = lines.iter().map(|line| (&line["statement"], &line["outcome"])).collect();
+    let (ok, failed, refused) = (json!("ok"), json!("failed"), json!("refused"));
+    assert_eq!(said[0], (&json!("create table hush (hush)"), &ok));
+    assert_eq!(said[1], (&json!("select 'hush' from hush_hush"), &failed));
+    assert_eq!((said[2].1, said.len()), (&refused, 3));
+    assert_eq!(lines[0]["client"], "editor");
+    assert!(lines[0]["digest"].as_str().is_some_and(|digest| digest.len() == 64), "{}", lines[0]);
+    assert!(!home.log().contains("hush") && !home.stream("error").contains("hush"), "{}", home.log());
 }

@@ -1,0 +1,155 @@
+//! The lines of the process: to the stream `main`, warnings and errors to `error` as well, and to stderr where the files of `main`
+//! cannot be opened. A gateway whose state folder is read-only serves all the same.
+
+use std::io::{self, Stderr, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{FileType, SeekFrom, fstat, ftruncate, seek};
+use tracing::{Level, Metadata};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::StreamName;
+use super::state::StreamState;
+use super::stream::{Consumer, Stream};
+use super::stream_file::StreamFile;
+use crate::config::LogsConfig;
+
+/// The lines of one event.
+#[derive(Debug)]
+struct Line {
+    level: Level,
+    text: Vec<u8>,
+}
+
+/// The streams `main` and `error`.
+#[derive(Debug)]
+pub struct MainStream {
+    stream: Stream<Line>,
+    states: [Arc<StreamState>; 2],
+}
+
+impl MainStream {
+    /// Opens both in `folder`.
+    ///
+    /// # Errors
+    /// There is no room for a thread.
+    pub fn open(folder: &Path, config: &LogsConfig) -> io::Result<Self> {
+        let files = [StreamName::Main, StreamName::Error].map(|name| StreamFile::open(folder, name, config));
+        let states = [files[0].state(), files[1].state()];
+        let [main, error] = files;
+        let writer = Writer {
+            main,
+            error,
+            stderr: io::stderr(),
+            file_bytes_max: config.retention.file_bytes_max,
+            lines: Vec::new(),
+            error_lines: Vec::new(),
+        };
+        Ok(Self { stream: Stream::start(StreamName::Main.thread(), writer)?, states })
+    }
+
+    /// Takes events.
+    pub fn lines(&self) -> MainLines {
+        MainLines { stream: self.stream.clone() }
+    }
+
+    /// `main` and `error` as they are.
+    pub fn states(&self) -> &[Arc<StreamState>; 2] {
+        &self.states
+    }
+}
+
+impl Drop for MainStream {
+    fn drop(&mut self) {
+        self.stream.close();
+    }
+}
+
+/// Where `tracing` writes events.
+#[derive(Clone, Debug)]
+pub struct MainLines {
+    stream: Stream<Line>,
+}
+
+impl<'a> MakeWriter<'a> for MainLines {
+    type Writer = EventWriter<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        EventWriter { lines: self, level: Level::INFO }
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
+        EventWriter { lines: self, level: *metadata.level() }
+    }
+}
+
+/// Takes one event, which `tracing` writes in one piece.
+#[derive(Debug)]
+pub struct EventWriter<'a> {
+    lines: &'a MainLines,
+    level: Level,
+}
+
+impl Write for EventWriter<'_> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        // A repeated fault has no text.
+        if !text.is_empty() {
+            self.lines.stream.push(Line { level: self.level, text: text.to_vec() }, text.len());
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Writer {
+    main: StreamFile,
+    error: StreamFile,
+    stderr: Stderr,
+    file_bytes_max: u64,
+    lines: Vec<u8>,
+    error_lines: Vec<u8>,
+}
+
+impl Consumer<Line> for Writer {
+    fn write(&mut self, items: &mut Vec<Line>, dropped: u64) {
+        self.lines.clear();
+        self.error_lines.clear();
+        for line in items.drain(..) {
+            self.lines.extend_from_slice(&line.text);
+            if line.level <= Level::WARN {
+                self.error_lines.extend_from_slice(&line.text);
+            }
+        }
+        self.main.note_dropped(dropped);
+        self.main.retry();
+        if self.main.is_open() {
+            self.main.write(&self.lines);
+        } else {
+            begin_anew(&self.stderr, self.file_bytes_max);
+            // What stderr does not take is lost: there is nothing else to tell.
+            let _ = self.stderr.write_all(&self.lines);
+        }
+        if !self.error_lines.is_empty() {
+            self.error.write(&self.error_lines);
+        }
+    }
+
+    fn tidy(&mut self) -> bool {
+        let (main, error) = (self.main.tidy(), self.error.tidy());
+        main || error
+    }
+}
+
+/// Empties stderr where that is a file (as it is where a shim has started the gateway) of so many bytes.
+fn begin_anew(stderr: &Stderr, bytes_max: u64) {
+    let Ok(stat) = fstat(stderr) else { return };
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    if is_file && u64::try_from(stat.st_size).unwrap_or(0) >= bytes_max {
+        // What cannot be emptied grows.
+        let _ = ftruncate(stderr, 0).and_then(|()| seek(stderr, SeekFrom::Start(0)));
+    }
+}
