@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::correlation::Correlation;
 use super::event::RequestEvent;
+use crate::backend::Rule;
 use crate::config::LogsConfig;
 use crate::streams::{Consumer, Stream, StreamFile, StreamName, StreamState, Timestamp};
 
@@ -201,7 +202,7 @@ fn access_line(event: &RequestEvent, lines: &mut Vec<u8>) {
         message: "request",
         about: about(event),
         error: event.error,
-        rule: event.rule.map(|rule| rule.as_str()),
+        rule: event.rule.map(Rule::as_str),
         code: event.code.as_deref(),
         reason: event.reason.as_deref(),
         wait_ms: event.waited.map(milliseconds),
