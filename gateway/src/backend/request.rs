@@ -1,6 +1,7 @@
 //! One unit of work for a connection, and what comes back.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -99,6 +100,8 @@ pub struct Request {
     pub row_filter: Option<Arc<dyn RowFilter>>,
     /// What the connection's log-in must be; `None`: anything. Two requests that differ in this are not alike.
     pub wall: Option<Wall>,
+    /// Set while it runs on a connection, for those who look at what is under way.
+    pub is_running: Option<Arc<AtomicBool>>,
     /// What it may cost by its own estimate; `None`: anything.
     pub cost: Option<Arc<CostGuard>>,
 }

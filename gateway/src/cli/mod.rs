@@ -15,6 +15,7 @@ mod keys;
 mod kill;
 mod login;
 mod moments;
+mod queries;
 mod quota;
 mod serve;
 mod status_text;
@@ -107,6 +108,7 @@ impl Cli {
             Command::Login(args) => args.output.json,
             Command::Kill(args) => args.output.json,
             Command::Quota(args) => args.json,
+            Command::Queries(args) => args.json,
             Command::Breaker(args) => args.json,
             Command::Keys(args) => args.json,
             Command::Config(ConfigCommand::Explain(args)) => args.output.json,
@@ -128,6 +130,8 @@ pub(crate) enum Command {
     Kill(kill::KillArgs),
     /// Log in to the warehouse now, whatever was refused before; exit codes 77 (refused) and 75 (not yet)
     Login(LoginArgs),
+    /// Show which statements ran how often and how long: by default those that took most time
+    Queries(queries::QueriesArgs),
     /// Show what clients have used of their limits, or forget it (`quota reset [CLIENT]`)
     Quota(quota::QuotaArgs),
     /// Show the circuit breakers of the connections; open or close one by hand
@@ -237,6 +241,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Kill(args) => kill::kill(cli, args),
         Command::Login(args) => login::login(cli, args),
         Command::Quota(args) => quota::quota(cli, args),
+        Command::Queries(args) => queries::queries(cli, args),
         Command::Breaker(args) => breaker::breaker(cli, args),
         Command::Keys(args) => keys::keys(cli, args),
         Command::Stop => stop::stop(cli),
@@ -279,6 +284,9 @@ mod tests {
             "login",
             "login --passcode",
             "login --passcode 123456 --json",
+            "queries",
+            "queries --sort p95 --slow -n 5 --minutes",
+            "queries --json",
             "quota",
             "quota show --json",
             "quota --json",

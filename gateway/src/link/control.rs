@@ -15,9 +15,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::breaker::{BreakerAction, BreakersView, breakers, set};
 use super::log_in::{LogInView, Passcode, log_in};
+use super::queries::{QueriesAsked, QueriesReply, queries};
 use crate::config::{Config, ProcessEnvironment};
 use crate::limits::QuotaView;
-use crate::observe::{StatusView, snapshot};
+use crate::observe::{Overview, StatusView, overview, snapshot};
 use crate::session::SessionView;
 use crate::shared::{KillView, Shared, kill};
 
@@ -46,6 +47,10 @@ pub enum Command {
         /// By clients of this name; `None`: by all of them, and together.
         client: Option<String>,
     },
+    /// What is there to see, all at once: for the page and `snowgate top`.
+    Overview,
+    /// What is known of statements?
+    Queries(QueriesAsked),
     /// Finish what runs and shut down.
     Stop,
     /// Finish what runs, and have the program that is then on disk go on.
@@ -93,6 +98,10 @@ pub enum Reply {
     Refused(String),
     /// To [`Command::Kill`].
     Killed(KillView),
+    /// To [`Command::Overview`].
+    Overview(Box<Overview>),
+    /// To [`Command::Queries`].
+    Queries(Box<QueriesReply>),
     /// To [`Command::Quota`].
     Quota(Box<QuotaView>),
     /// To [`Command::ResetQuota`].
@@ -170,6 +179,8 @@ async fn answer(shared: &Shared, command: &Command) -> Reply {
             Ok(killed) => Reply::Killed(killed),
             Err(why) => Reply::Refused(why.to_string()),
         },
+        Command::Overview => Reply::Overview(Box::new(overview(shared))),
+        Command::Queries(asked) => Reply::Queries(Box::new(queries(shared, asked))),
         Command::Sessions => Reply::Sessions(shared.session_views()),
         Command::Quota => Reply::Quota(Box::new(shared.quota())),
         Command::ResetQuota { client } => {

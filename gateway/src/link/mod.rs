@@ -22,6 +22,7 @@ mod outbox;
 mod parcel;
 mod pins;
 mod profile;
+mod queries;
 #[cfg(test)]
 mod replay_order;
 mod restore;
@@ -36,3 +37,4 @@ pub use control::{Command, Reply, ask};
 pub use hellos::Hellos;
 pub use inner::{InnerClient, InnerLink, open_inner};
 pub use log_in::{LogInView, Need, Passcode};
+pub use queries::{QueriesAsked, QueriesReply};

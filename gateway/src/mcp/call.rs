@@ -26,7 +26,7 @@ use crate::config::Permission;
 use crate::isolation::{SessionGate, of_role};
 use crate::limits::Admission;
 use crate::multiplexer::CANCELLED;
-use crate::session::{CONTEXT_BYTES_MAX, ProfileProblem, Session};
+use crate::session::{ActiveCall, CONTEXT_BYTES_MAX, ProfileProblem, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
 /// A call that runs: whose it is and how it is stopped.
@@ -36,8 +36,8 @@ pub(super) struct Call<'a> {
     pub(super) facts: &'a RequestFacts,
     /// Fires when the client does not want the answer any more.
     pub(super) cancel: &'a CancellationToken,
-    /// Fires when a person stops it (`snowgate kill`).
-    pub(super) killed: &'a CancellationToken,
+    /// Its place among the calls under way: what a person sees of it, and stops (`snowgate kill`).
+    pub(super) active: &'a ActiveCall,
     /// The client that wants to be told while it waits.
     pub(super) progress: Option<&'a Progress>,
     /// What the log is to say of it.
@@ -112,6 +112,7 @@ impl Call<'_> {
             let mut seen = self.record.seen();
             (seen.tool, seen.class) = (Some(call.tool()), Some(call.class()));
         }
+        self.active.note_tool(call.tool().as_str());
         let result = match self.dispatch(call).await {
             Ok(result) => result,
             Err(CallError::Backend(error)) => {
@@ -136,7 +137,7 @@ impl Call<'_> {
 
     /// `error` as it is told where a person stopped the call.
     fn told_as_killed(&self, mut error: BackendError) -> BackendError {
-        if error.kind == ErrorKind::Cancelled && self.killed.is_cancelled() {
+        if error.kind == ErrorKind::Cancelled && self.active.killed().is_cancelled() {
             let stopped = "the call was stopped by the user of this machine (`snowgate kill`)";
             // What else is said, of a transaction that went with it, stays.
             error.message = error.message.replacen(CANCELLED, stopped, 1);

@@ -56,8 +56,12 @@ impl Call<'_> {
         self.check_session(tool)?;
         self.admit_call(true)?;
         let rows_max = rows_max?;
-        let (query, statement) = self.read_statement(arguments.query).await?;
+        let (query, statement, pattern) = self.read_statement(arguments.query, digest).await?;
         arguments.query = query;
+        self.active.note_pattern(&pattern);
+        if let Some(facts) = &mut self.record.seen().statement {
+            facts.pattern = Some(pattern);
+        }
         self.record.seen().class = Some(statement.class.name());
         if earlier.is_none() {
             if let Some(answer) = self.check_state(&statement)? {
@@ -79,12 +83,18 @@ impl Call<'_> {
         if sql.len() <= HEAVY_BYTES { digest(sql) } else { self.shared.heavy.run(move || digest(sql)).await }
     }
 
-    /// What the gate reads of `sql`, which comes back with it.
-    async fn read_statement(&self, sql: String) -> Result<(String, Arc<Statement>), BackendError> {
+    /// What the gate reads of `sql`, which comes back with it, and its pattern.
+    async fn read_statement(
+        &self,
+        sql: String,
+        digest: Digest,
+    ) -> Result<(String, Arc<Statement>, Arc<str>), BackendError> {
+        let telemetry = Arc::clone(&self.shared.telemetry);
         let dialect = self.shared.pool(&self.session.profile).await?.backend().dialect();
         let read = move |sql: String| {
             let statement = Arc::new(sql_gate::read(&sql, dialect));
-            (sql, statement)
+            let pattern = telemetry.queries.pattern_of(digest, dialect, &sql);
+            (sql, statement, pattern)
         };
         if sql.len() <= READ_IN_PLACE_BYTES_MAX {
             return Ok(read(sql));

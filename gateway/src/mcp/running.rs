@@ -55,6 +55,7 @@ impl Call<'_> {
             earlier,
             journal,
             ownership: Ownership::Shared,
+            is_running: Some(self.active.is_running()),
             row_filter: row_filter(self.session, &gate, &operation, statement.as_deref()),
             statement,
             gate: Arc::new(gate),
@@ -171,7 +172,7 @@ impl Call<'_> {
             biased;
             () = self.session.gone.cancelled() => {}
             () = self.cancel.cancelled() => {}
-            () = self.killed.cancelled() => {}
+            () = self.active.killed().cancelled() => {}
         }
         // The gateway shuts down, and the client stays: its shim asks the next gateway.
         let is_asked_again = self.shared.shutdown.drain.is_cancelled()

@@ -207,7 +207,7 @@ impl ServerHandler for SqlService {
                 session: &self.session,
                 facts,
                 cancel: &context.ct,
-                killed: active.killed(),
+                active: &active,
                 progress: progress.as_ref(),
                 record,
                 log: log.as_ref(),

@@ -1,6 +1,8 @@
 //! One request on a connection that is in hand: let through by the breaker, run to its end, or stopped.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::BackoffBuilder as _;
@@ -23,6 +25,22 @@ pub struct RunTimes {
     pub waited: Duration,
     /// Running on it; `None`: it got none.
     pub ran: Option<Duration>,
+}
+
+/// Says that a request runs, until it is dropped.
+struct RunningMark(Arc<AtomicBool>);
+
+impl RunningMark {
+    fn set(mark: Arc<AtomicBool>) -> Self {
+        mark.store(true, Ordering::Relaxed);
+        Self(mark)
+    }
+}
+
+impl Drop for RunningMark {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 /// How a run ended.
@@ -61,7 +79,10 @@ pub(super) async fn run(
     let begun = Instant::now();
     times.waited += begun - began;
     let ended = match passed {
-        Ok(_pass) => run_and_repeat(desk, connection, request, stop).await,
+        Ok(_pass) => {
+            let _running = request.is_running.clone().map(RunningMark::set);
+            run_and_repeat(desk, connection, request, stop).await
+        }
         Err(error) => return Ended::of(Err(unfetched(error, &request))),
     };
     times.ran = Some(times.ran.unwrap_or_default() + begun.elapsed());

@@ -14,11 +14,17 @@ use crate::multiplexer::{BreakerView, MetadataCounters, Pool, PoolCounters};
 use crate::session::Session;
 use crate::shared::{ClientBackendView, Descriptors, HttpView, Service, Shared};
 use crate::streams::{LogView, StreamName};
-use crate::telemetry::TotalsView;
+use crate::telemetry::{MinuteView, QueriesView, QueryOrder, TotalsView};
 use crate::validator::ValidatorView;
 
 /// The most warnings about the configuration that are shown; the rest is counted.
 const CONFIG_WARNINGS_MAX: usize = 20;
+
+/// Patterns of statements that are shown.
+const SLOWEST_MAX: usize = 3;
+
+/// Minutes that are shown.
+const MINUTES: usize = 2;
 
 /// How a gateway is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +40,12 @@ pub struct StatusView {
     /// What became of all requests since it started.
     #[serde(default)]
     pub totals: TotalsView,
+    /// Statements that are the same but for their literals: the few that took longest.
+    #[serde(default)]
+    pub queries: QueriesView,
+    /// The present minute and the last whole one, in this order of time: the last whole one first.
+    #[serde(default)]
+    pub minutes: Vec<MinuteView>,
     /// Open sessions.
     pub sessions: usize,
     /// The backend's kind.
@@ -239,6 +251,8 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         instance: shared.instance.clone(),
         uptime_ms: u64::try_from(shared.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         totals: shared.telemetry.totals.view(),
+        queries: shared.telemetry.queries.view_by(QueryOrder::Max, false, SLOWEST_MAX),
+        minutes: shared.telemetry.minutes.view(MINUTES),
         sessions: shared.sessions.len(),
         backend: default.backend().kind().to_owned(),
         backend_target: backend.target,

@@ -1,11 +1,13 @@
 //! The tool calls of a session that are under way, for people: who waits, and what `snowgate kill` stops.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+
+use super::view::CallView;
 
 /// See the module. Each call is entered when it starts, and leaves when its guard is dropped.
 #[derive(Debug, Default)]
@@ -21,6 +23,10 @@ pub struct ActiveCalls {
 struct Active {
     kill: CancellationToken,
     since: Instant,
+    tool: Option<&'static str>,
+    pattern: Option<Arc<str>>,
+    /// Whether it has a connection: set by the pool.
+    is_running: Arc<AtomicBool>,
 }
 
 /// A call that is under way, until this is dropped.
@@ -29,6 +35,7 @@ pub struct ActiveCall {
     calls: Arc<ActiveCalls>,
     number: u64,
     kill: CancellationToken,
+    is_running: Arc<AtomicBool>,
 }
 
 impl ActiveCalls {
@@ -40,12 +47,20 @@ impl ActiveCalls {
     /// Request `number` starts.
     pub fn begin(self: &Arc<Self>, number: u64) -> ActiveCall {
         let kill = CancellationToken::new();
-        self.lock().insert(number, Active { kill: kill.clone(), since: Instant::now() });
+        let is_running = Arc::new(AtomicBool::new(false));
+        let active = Active {
+            kill: kill.clone(),
+            since: Instant::now(),
+            tool: None,
+            pattern: None,
+            is_running: Arc::clone(&is_running),
+        };
+        self.lock().insert(number, active);
         // After it is entered: a kill finds it in one way or the other.
         if number <= self.killed_through.load(Ordering::Acquire) {
             kill.cancel();
         }
-        ActiveCall { calls: Arc::clone(self), number, kill }
+        ActiveCall { calls: Arc::clone(self), number, kill, is_running }
     }
 
     /// Stops request `number`. Returns whether it is under way.
@@ -71,15 +86,54 @@ impl ActiveCalls {
         self.lock().iter().map(|(&number, call)| (number, call.since.elapsed())).collect()
     }
 
+    /// The same for people, with what they do. What waits for the run of an identical statement waits.
+    pub fn views(&self) -> Vec<CallView> {
+        let view = |(&number, call): (&u64, &Active)| CallView {
+            number,
+            since_ms: u64::try_from(call.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            tool: call.tool.map(str::to_owned),
+            phase: Some(
+                if call.is_running.load(Ordering::Relaxed) { "running" } else { "waiting" }.to_owned(),
+            ),
+            pattern: call.pattern.as_deref().map(str::to_owned),
+        };
+        self.lock().iter().map(view).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Active>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ActiveCall {
+    /// One of no session.
+    #[cfg(test)]
+    pub(crate) fn stopped_by(kill: CancellationToken) -> Self {
+        Self { calls: Arc::default(), number: 0, kill, is_running: Arc::default() }
+    }
+
     /// Fires when a person stops the call.
     pub fn killed(&self) -> &CancellationToken {
         &self.kill
+    }
+
+    /// To be set while it runs on a connection.
+    pub fn is_running(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_running)
+    }
+
+    /// It is a call of `tool`.
+    pub fn note_tool(&self, tool: &'static str) {
+        if let Some(call) = self.calls.lock().get_mut(&self.number) {
+            call.tool = Some(tool);
+        }
+    }
+
+    /// Its statement without literals.
+    pub fn note_pattern(&self, pattern: &Arc<str>) {
+        if let Some(call) = self.calls.lock().get_mut(&self.number) {
+            call.pattern = Some(Arc::clone(pattern));
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,12 +29,6 @@ pub struct CallView {
     /// Its statement without literals; cut.
     #[serde(default)]
     pub pattern: Option<String>,
-}
-
-impl CallView {
-    fn of((number, since): (u64, Duration)) -> Self {
-        Self { number, since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX), ..Self::default() }
-    }
 }
 
 /// One row of the session list. Holds no secret.
@@ -185,7 +179,7 @@ impl SessionView {
             cwd: session.origin.cwd.clone(),
             requests: counters.requests.load(Ordering::Relaxed),
             running,
-            calls: session.calls.listed().into_iter().map(CallView::of).collect(),
+            calls: session.calls.views(),
             rows: counters.rows.load(Ordering::Relaxed),
             bytes: counters.bytes.load(Ordering::Relaxed),
             errors: counters.errors.load(Ordering::Relaxed),

@@ -6,12 +6,15 @@
 
 mod asker;
 mod correlation;
+mod durations;
 mod event;
 pub mod metrics;
 mod minutes;
 mod outcome;
 mod queries;
 mod request_streams;
+#[cfg(test)]
+mod testing;
 mod totals;
 
 use std::sync::Arc;
@@ -19,9 +22,9 @@ use std::sync::Arc;
 pub use asker::Asker;
 pub use correlation::{Correlation, Trace};
 pub use event::{RequestEvent, StatementFacts};
-pub use minutes::{MinuteView, Minutes};
+pub use minutes::{MINUTES_MAX, MinuteView, Minutes};
 pub use outcome::Outcome;
-pub use queries::{QueriesView, QueryLog, QueryView};
+pub use queries::{QueriesView, QueryLog, QueryOrder, QueryView};
 pub use request_streams::RequestStreams;
 pub use totals::{Totals, TotalsView};
 

@@ -109,6 +109,7 @@ pub(crate) fn request(session: &str, number: u64) -> Request {
         journal: Arc::new(Instant),
         statement: None,
         ownership: Ownership::Shared,
+        is_running: None,
         gate: Arc::new(OpenGate),
         row_filter: None,
         wall: None,

@@ -25,6 +25,7 @@ mod frame;
 mod heads;
 mod metadata;
 mod names;
+mod normal;
 mod pattern;
 mod policy;
 mod query;
@@ -36,6 +37,7 @@ mod tokens;
 
 pub use class::{Class, ClassSet};
 pub use names::{Access, NameContext, Object, ObjectKind, ObjectName};
+pub use normal::{PATTERN_BYTES_MAX, pattern};
 pub use policy::{Policy, Verdict};
 pub use rules::{Denial, NameRules, PatternError};
 pub use statement::{ContextChange, Dialect, Listing, Refusal, SecondaryRoles, StateChange, Statement};

@@ -273,6 +273,7 @@ pub(crate) fn request(sql: &str) -> Request {
         journal: Arc::new(FakeJournal::default()),
         statement: None,
         ownership: Ownership::Shared,
+        is_running: None,
         gate: Arc::new(OpenGate),
         row_filter: None,
         wall: None,

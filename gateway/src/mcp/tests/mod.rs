@@ -16,7 +16,7 @@ use super::request_record::RequestRecord;
 use super::{CallRefusal, RequestFacts, ToolCall};
 use crate::backend::fake::{Event, Script};
 use crate::backend::{Context, ErrorKind, Operation, Transaction};
-use crate::session::{Session, SessionContext};
+use crate::session::{ActiveCall, Session, SessionContext};
 use crate::shared::Shared;
 use crate::shared::testing::TestGateway;
 use crate::state::{Begin, Digest, FAILED, RAN};
@@ -51,7 +51,7 @@ fn call_of<'a>(
         session,
         facts,
         cancel,
-        killed: cancel,
+        active: Box::leak(Box::new(ActiveCall::stopped_by(cancel.clone()))),
         progress: None,
         record,
         log: None,

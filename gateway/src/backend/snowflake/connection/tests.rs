@@ -94,6 +94,7 @@ fn request(sql: &str, transaction: Transaction) -> (Arc<TestJournal>, Request) {
         journal: Arc::clone(&journal) as Arc<dyn WriteJournal>,
         statement: None,
         ownership: Ownership::Shared,
+        is_running: None,
         gate: Arc::new(OpenGate),
         row_filter: None,
         wall: None,

@@ -141,6 +141,7 @@ fn request(context: Context, operation: Operation, caps: Caps, journal: TestJour
         journal: Arc::new(journal),
         statement: None,
         ownership: Ownership::Shared,
+        is_running: None,
         gate: Arc::new(OpenGate),
         row_filter: None,
         wall: None,
