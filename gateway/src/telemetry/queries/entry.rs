@@ -76,7 +76,7 @@ impl Entry {
             p95_ms: self.runs.percentile_ms(95),
             max_ms: self.runs.max_ms(),
             total_ms: self.total.as_secs_f64() * 1e3,
-            clients: self.clients.iter().map(|client| client.to_string()).collect(),
+            clients: self.clients.iter().map(ToString::to_string).collect(),
             last_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
         }
     }

@@ -108,7 +108,7 @@ impl Writer {
         }
         match piece.what {
             What::Sign(',') if next.is_some_and(|next| next.what == What::Sign('(')) => {
-                self.is_behind_row = true
+                self.is_behind_row = true;
             }
             What::Sign('(') => self.left_out = 1,
             _ => return false,
