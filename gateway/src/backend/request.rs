@@ -61,6 +61,8 @@ pub struct RequestOrigin {
     pub session: String,
     /// The number of the request in its session; a later gateway uses the same one.
     pub number: u64,
+    /// By what the client's own records find it: names, and short plain texts of the client's.
+    pub found_by: Vec<(&'static str, String)>,
 }
 
 impl RequestOrigin {

@@ -9,22 +9,20 @@ use super::Incoming;
 use super::admission::Arrival;
 use crate::mcp::{LineFacts, RequestFacts};
 use crate::session::Session;
-use crate::telemetry::{Correlation, Trace};
+use crate::telemetry::Correlation;
 
 /// What MCP is to know of the request in `message`, which starts now.
 pub fn facts_of<P>(arrival: &Arrival<P>, message: &Incoming, session: &Session) -> RequestFacts {
-    let trace = match message {
-        JsonRpcMessage::Request(request) => {
-            request.request.get_meta().get_traceparent().and_then(Trace::parse)
-        }
-        _ => None,
+    let correlation = match message {
+        JsonRpcMessage::Request(request) => Correlation::of_meta(request.request.get_meta()),
+        _ => Correlation::default(),
     };
     RequestFacts {
         number: arrival.number,
         replayed: arrival.replayed,
         // As of now: a `set_context` that follows closely must not reach back.
         context: session.context(),
-        correlation: Correlation { trace, ..Correlation::default() },
+        correlation,
         line: LineFacts::default(),
     }
 }
@@ -73,13 +71,14 @@ mod tests {
     #[test]
     fn a_request_goes_on_under_its_number_with_its_facts() {
         let line = br#"{"jsonrpc":"2.0","id":"a","method":"tools/list","params":{"_meta":
-            {"traceparent":"00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"}}}"#;
+            {"traceparent":"00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01","vscode.conversationId":"c-1"}}}"#;
         let (id, kind) = (RequestId::String("a".into()), RequestKind::Plain);
         let mut message = parse_request(line, &id).unwrap();
         let session = Session::new(Opening::of(SessionTable::fresh_key()), SessionContext::default());
         let arrival = Arrival { number: 7, id, kind, replayed: true, is_acknowledged: false, parcel: () };
         let facts = facts_of(&arrival, &message, &session);
         assert!(facts.replayed && facts.correlation.trace.is_some());
+        assert_eq!(facts.correlation.conversation.as_deref(), Some("c-1"));
         forward(&mut message, facts, ());
         let JsonRpcMessage::Request(request) = *message else { panic!() };
         assert_eq!(number_of(&request.id), Some(7));

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::session::SessionContext;
 use crate::state::{Digest, RepeatRow};
-use crate::telemetry::Correlation;
+use crate::telemetry::{Correlation, Trace};
 
 /// What MCP must know of a request beside its text; rides with it through `rmcp`.
 #[derive(Clone, Debug)]
@@ -24,7 +24,9 @@ pub struct RequestFacts {
 
 impl RequestFacts {
     /// The same, with what the front says.
-    pub fn with(self, line: LineFacts) -> Self {
+    pub fn with(mut self, line: LineFacts) -> Self {
+        // What the request itself says is nearer to it than what its transport says.
+        self.correlation.trace = self.correlation.trace.or_else(|| line.trace.clone());
         Self { replayed: self.replayed || line.repeats.is_some(), line, ..self }
     }
 
@@ -45,6 +47,8 @@ pub struct LineFacts {
     pub repeat_key: Option<Arc<RepeatKey>>,
     /// Of a cancel: the number of the request that is meant, where its id may be that of several.
     pub cancels: Option<u64>,
+    /// The `traceparent` of the HTTP request.
+    pub trace: Option<Trace>,
 }
 
 impl LineFacts {

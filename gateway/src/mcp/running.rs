@@ -51,6 +51,7 @@ impl Call<'_> {
                 client: self.session.client().name,
                 session: self.session.key.id.clone(),
                 number: self.facts.number,
+                found_by: self.found_by(),
             },
             earlier,
             journal,
@@ -113,6 +114,12 @@ impl Call<'_> {
         self.keep(reservation, &done, transaction)?;
         self.session.counters.rows.fetch_add(done.rows.row_count() as u64, Ordering::Relaxed);
         Ok(done)
+    }
+
+    /// By what the client's own records find the request.
+    fn found_by(&self) -> Vec<(&'static str, String)> {
+        let parts = self.facts.correlation.parts().into_iter();
+        parts.filter_map(|(name, value)| Some((name, value?.to_owned()))).collect()
     }
 
     /// Memory for the result of `request`, at its largest.

@@ -55,10 +55,13 @@ impl SqlService {
     /// The span of a request: every event on its behalf carries session, number and, once known, query id.
     fn request_span(&self, context: &RequestContext<RoleServer>) -> Span {
         let facts = context.extensions.get::<RequestFacts>();
-        let trace = facts.and_then(|facts| facts.correlation.trace.as_ref()).map(tracing::field::display);
+        let no_parts = [("", None); 4];
+        let [trace, tool_use, conversation, client_session] =
+            facts.map_or(no_parts, |facts| facts.correlation.parts()).map(|(_, value)| value);
         tracing::error_span!(
             target: SPANS, parent: &self.session.span, "request",
-            request = facts.map(|facts| facts.number), query_id = Empty, traceparent = trace
+            request = facts.map(|facts| facts.number), query_id = Empty, traceparent = trace,
+            tool_use_id = tool_use, conversation_id = conversation, client_session
         )
     }
 

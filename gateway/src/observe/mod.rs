@@ -23,8 +23,8 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::LogsConfig;
 use crate::config::log_targets::TargetsError;
-use crate::streams::MainStream;
 pub use crate::streams::newest_log;
+use crate::streams::{MainStream, StderrUse};
 
 /// The process's log; dropping it writes the waiting lines (for at most a second).
 pub type Guard = MainStream;
@@ -43,7 +43,7 @@ pub enum ObserveError {
     Thread(#[from] io::Error),
 }
 
-/// Starts the process's log in `log_dir`, once per process. `targets` is `SNOWGATE_LOG` (a level or a list of
+/// Starts the process's log in `log_dir`, once per process; `stderr`: what that is for. `targets` is `SNOWGATE_LOG` (a level or a list of
 /// targets) and, if given, overrides `level`.
 ///
 /// # Errors
@@ -52,10 +52,11 @@ pub enum ObserveError {
 pub fn init(
     log_dir: &Path,
     logs: &LogsConfig,
+    stderr: StderrUse,
     level: Level,
     targets: Option<&str>,
 ) -> Result<Guard, ObserveError> {
-    let (subscriber, guard) = build(log_dir, logs, level, targets)?;
+    let (subscriber, guard) = build(log_dir, logs, stderr, level, targets)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| ObserveError::AlreadySet)?;
     Ok(guard)
 }
@@ -63,11 +64,12 @@ pub fn init(
 fn build(
     log_dir: &Path,
     logs: &LogsConfig,
+    stderr: StderrUse,
     level: Level,
     targets: Option<&str>,
 ) -> Result<(impl Subscriber + Send + Sync + 'static, Guard), ObserveError> {
     let filter = filter::filter(level, targets)?;
-    let stream = MainStream::open(log_dir, logs)?;
+    let stream = MainStream::open(log_dir, logs, stderr)?;
     let layer = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
@@ -87,7 +89,8 @@ mod tests {
 
     fn logged(targets: Option<&str>, body: impl FnOnce()) -> String {
         let dir = tempfile::tempdir().unwrap();
-        let (subscriber, guard) = build(dir.path(), &LogsConfig::default(), Level::INFO, targets).unwrap();
+        let (subscriber, guard) =
+            build(dir.path(), &LogsConfig::default(), StderrUse::Fallback, Level::INFO, targets).unwrap();
         tracing::subscriber::with_default(subscriber, body);
         assert!(guard.states().iter().all(|state| state.dropped() == 0));
         drop(guard);
@@ -153,7 +156,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let (_, guard) = build(&file.join("logs"), &LogsConfig::default(), Level::INFO, None).unwrap();
+        let (_, guard) =
+            build(&file.join("logs"), &LogsConfig::default(), StderrUse::Fallback, Level::INFO, None)
+                .unwrap();
         let problem = guard.states()[0].problem().unwrap();
         assert!(problem.contains("cannot open the log in") && problem.contains("stderr"), "{problem}");
     }

@@ -145,8 +145,9 @@ struct Log {
 
 fn open_log(paths: &Paths, config: &Config) -> Result<Log> {
     let (folder, logs) = (&paths.log_dir, &config.observing.logs);
-    let main = observe::init(folder, logs, config.gateway.log_level, config.log_targets.as_deref())
-        .context("cannot start the log")?;
+    let (level, targets) = (config.gateway.log_level, config.log_targets.as_deref());
+    let main =
+        observe::init(folder, logs, Service::stderr_use(), level, targets).context("cannot start the log")?;
     let requests = RequestStreams::open(folder, logs).context("cannot start the log of requests")?;
     Ok(Log { main, requests })
 }

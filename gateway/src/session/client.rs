@@ -65,6 +65,12 @@ impl Session {
 
     /// Records what the client tells of itself, cut to what can be shown to people.
     pub fn set_client(&self, client: ClientIdentity) {
-        *lock(&self.client) = client.presentable();
+        let client = client.presentable();
+        let mut known = lock(&self.client);
+        // Not with each request: that writes the span's fields anew.
+        if client.name.is_some() && known.name != client.name {
+            self.span.record("client", client.name.as_deref());
+        }
+        *known = client;
     }
 }

@@ -181,7 +181,9 @@ impl Session {
     pub fn new(opening: Opening, context: SessionContext) -> Self {
         let began = |ms| UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default());
         let fixed = opening.profile_why.is_some().then_some(opening.profile.name.as_str());
-        let span = tracing::error_span!(target: SPANS, "session", session = %opening.key.id, profile = fixed);
+        let span = tracing::error_span!(
+            target: SPANS, "session", session = %opening.key.id, profile = fixed, client = tracing::field::Empty
+        );
         let gone = CancellationToken::new();
         Self {
             span,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::streams::StderrUse;
+
 /// The name of the unit in `packaging/`, where the system does not tell the name of ours.
 const DEFAULT_UNIT: &str = "snowgate.service";
 
@@ -19,6 +21,18 @@ impl Service {
     pub fn of_this_process() -> Option<Self> {
         let cgroups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         Self::systemd(std::process::id(), |name| std::env::var(name).ok(), &cgroups)
+    }
+
+    /// What stderr of this process is for. It is a journal if it is the very stream that `JOURNAL_STREAM` names
+    /// (`systemd.exec(5)`): the variable is inherited by what writes elsewhere.
+    pub fn stderr_use() -> StderrUse {
+        let own = rustix::fs::fstat(std::io::stderr()).map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
+        let journal = std::env::var("JOURNAL_STREAM").ok();
+        match own {
+            Ok(own) if journal.as_ref() == Some(&own) => StderrUse::Journal,
+            _ if Self::of_this_process().is_some() => StderrUse::Service,
+            _ => StderrUse::Fallback,
+        }
     }
 
     /// Only what systemd itself has executed counts, not what inherits its variables.

@@ -10,14 +10,26 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::StreamName;
+use super::line::{Line, hoisted};
 use super::state::StreamState;
 use super::stream::{Consumer, Stream};
 use super::stream_file::StreamFile;
-use crate::config::LogsConfig;
+use crate::config::{LogFormat, LogsConfig};
+
+/// What stderr is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StderrUse {
+    /// It gets `main` while the files of that cannot be opened.
+    Fallback,
+    /// It is a journal, which adds the time, and reads the level at the beginning of a line: it gets `main`, too.
+    Journal,
+    /// A service manager takes it elsewhere: it gets `main`, too.
+    Service,
+}
 
 /// The lines of one event.
 #[derive(Debug)]
-struct Line {
+struct EventLines {
     level: Level,
     text: Vec<u8>,
 }
@@ -25,16 +37,16 @@ struct Line {
 /// The streams `main` and `error`.
 #[derive(Debug)]
 pub struct MainStream {
-    stream: Stream<Line>,
+    stream: Stream<EventLines>,
     states: [Arc<StreamState>; 2],
 }
 
 impl MainStream {
-    /// Opens both in `folder`.
+    /// Opens both in `folder`. `stderr`: whether that gets `main`, too.
     ///
     /// # Errors
     /// There is no room for a thread.
-    pub fn open(folder: &Path, config: &LogsConfig) -> io::Result<Self> {
+    pub fn open(folder: &Path, config: &LogsConfig, stderr: StderrUse) -> io::Result<Self> {
         let files = [StreamName::Main, StreamName::Error].map(|name| StreamFile::open(folder, name, config));
         let states = [files[0].state(), files[1].state()];
         let [main, error] = files;
@@ -42,9 +54,11 @@ impl MainStream {
             main,
             error,
             stderr: io::stderr(),
+            stderr_use: stderr,
             file_bytes_max: config.retention.file_bytes_max,
             lines: Vec::new(),
             error_lines: Vec::new(),
+            stderr_lines: Vec::new(),
         };
         Ok(Self { stream: Stream::start(StreamName::Main.thread(), writer)?, states })
     }
@@ -69,7 +83,7 @@ impl Drop for MainStream {
 /// Where `tracing` writes events.
 #[derive(Clone, Debug)]
 pub struct MainLines {
-    stream: Stream<Line>,
+    stream: Stream<EventLines>,
 }
 
 impl<'a> MakeWriter<'a> for MainLines {
@@ -95,7 +109,7 @@ impl Write for EventWriter<'_> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         // A repeated fault has no text.
         if !text.is_empty() {
-            self.lines.stream.push(Line { level: self.level, text: text.to_vec() }, text.len());
+            self.lines.stream.push(EventLines { level: self.level, text: text.to_vec() }, text.len());
         }
         Ok(text.len())
     }
@@ -109,24 +123,61 @@ struct Writer {
     main: StreamFile,
     error: StreamFile,
     stderr: Stderr,
+    stderr_use: StderrUse,
     file_bytes_max: u64,
     lines: Vec<u8>,
     error_lines: Vec<u8>,
+    stderr_lines: Vec<u8>,
 }
 
-impl Consumer<Line> for Writer {
-    fn write(&mut self, items: &mut Vec<Line>, dropped: u64) {
+impl Writer {
+    /// Notes one line where it belongs. `level` is that of the event that it came with.
+    fn take(&mut self, json: &str, level: Level) {
+        let said = hoisted(json);
+        let json = said.as_deref().unwrap_or(json);
+        let line = Line::read(json).unwrap_or_default();
+        let level = line.level.parse().unwrap_or(level);
+        let text = match self.main.format() {
+            LogFormat::Json => json.to_owned(),
+            LogFormat::Text => line.to_text(true) + "\n",
+        };
+        self.lines.extend_from_slice(text.as_bytes());
+        if level <= Level::WARN {
+            self.error_lines.extend_from_slice(text.as_bytes());
+        }
+        let text = match self.stderr_use {
+            StderrUse::Fallback => return,
+            StderrUse::Journal => format!("<{}>{}\n", priority(level), line.to_text(false)),
+            StderrUse::Service => line.to_text(true) + "\n",
+        };
+        self.stderr_lines.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// The level for a journal: `sd-daemon(3)`.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
+}
+
+impl Consumer<EventLines> for Writer {
+    fn write(&mut self, items: &mut Vec<EventLines>, dropped: u64) {
         self.lines.clear();
         self.error_lines.clear();
-        for line in items.drain(..) {
-            self.lines.extend_from_slice(&line.text);
-            if line.level <= Level::WARN {
-                self.error_lines.extend_from_slice(&line.text);
+        self.stderr_lines.clear();
+        for event in items.drain(..) {
+            // There may be more than one: counts of earlier faults come with an event.
+            for line in event.text.split_inclusive(|byte| *byte == b'\n') {
+                self.take(&String::from_utf8_lossy(line), event.level);
             }
         }
         self.main.note_dropped(dropped);
         self.main.retry();
-        if self.main.is_open() {
+        if self.main.is_open() || self.stderr_use != StderrUse::Fallback {
             self.main.write(&self.lines);
         } else {
             begin_anew(&self.stderr, self.file_bytes_max);
@@ -136,6 +187,8 @@ impl Consumer<Line> for Writer {
         if !self.error_lines.is_empty() {
             self.error.write(&self.error_lines);
         }
+        // Last, because whatever reads it may be slow. What it does not take is in the files.
+        let _ = self.stderr.write_all(&self.stderr_lines);
     }
 
     fn tidy(&mut self) -> bool {

@@ -2,12 +2,13 @@
 //!
 //! `stream` takes items of one kind from a bounded queue (`queue`) and has them written by its thread; `stream_file` writes lines
 //! to a family of files, counts what is lost and says so; `files` rolls the family and bounds it, `tail` cuts what is half
-//! written. `main_stream` has the lines of the process: the streams `main` and `error`, and stderr.
+//! written. `line` reads and writes lines, as JSON and as text. `main_stream` has the lines of the process: the streams `main` and `error`, and stderr.
 //!
 //! Invariant: no append waits for the disk: what the queue has no room for is dropped and counted.
 
 mod clock;
 mod files;
+mod line;
 mod main_stream;
 mod queue;
 mod state;
@@ -17,7 +18,8 @@ mod tail;
 
 pub use clock::{Timestamp, date};
 pub use files::{FileName, list, newest_log};
-pub use main_stream::{MainLines, MainStream};
+pub use line::Line;
+pub use main_stream::{MainLines, MainStream, StderrUse};
 pub use state::{LogView, StreamState};
 pub use stream::{Consumer, Stream};
 pub use stream_file::StreamFile;

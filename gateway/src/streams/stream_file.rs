@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::StreamName;
 use super::clock::Timestamp;
 use super::files::{RollingFile, prune};
+use super::line::Line;
 use super::state::StreamState;
 use crate::config::{LogFormat, LogsConfig, Retention};
 
@@ -169,8 +170,10 @@ fn notice(stream: StreamName, lines: u64, why: &str, format: LogFormat) -> Strin
         "reason": why,
         "target": "snowgate::streams",
     });
-    let _ = format;
-    format!("{json}\n")
+    match format {
+        LogFormat::Json => format!("{json}\n"),
+        LogFormat::Text => Line::read(&json.to_string()).unwrap_or_default().to_text(true) + "\n",
+    }
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::correlation::Correlation;
 use super::event::RequestEvent;
 use crate::backend::Rule;
-use crate::config::LogsConfig;
-use crate::streams::{Consumer, Stream, StreamFile, StreamName, StreamState, Timestamp};
+use crate::config::{LogFormat, LogsConfig};
+use crate::streams::{Consumer, Line, Stream, StreamFile, StreamName, StreamState, Timestamp};
 
 /// About what an event takes while it waits, in bytes, without its statement.
 const EVENT_BYTES: usize = 512;
@@ -76,7 +76,17 @@ struct Writer {
 impl Consumer<Arc<RequestEvent>> for Writer {
     fn write(&mut self, items: &mut Vec<Arc<RequestEvent>>, dropped: u64) {
         self.lines.clear();
-        items.drain(..).for_each(|event| (self.line)(&event, &mut self.lines));
+        for event in items.drain(..) {
+            let begin = self.lines.len();
+            (self.line)(&event, &mut self.lines);
+            if self.file.format() == LogFormat::Text {
+                let line =
+                    std::str::from_utf8(&self.lines[begin..]).ok().and_then(Line::read).unwrap_or_default();
+                self.lines.truncate(begin);
+                self.lines.extend_from_slice(line.to_text(true).as_bytes());
+                self.lines.push(b'\n');
+            }
+        }
         self.file.note_dropped(dropped);
         self.file.write(&self.lines);
     }

@@ -14,10 +14,13 @@ const CLIENT_CHARS_MAX: usize = 100;
 pub(super) fn of(origin: &RequestOrigin) -> String {
     let client: Option<String> =
         origin.client.as_ref().map(|name| name.chars().take(CLIENT_CHARS_MAX).collect());
-    let tag =
+    let mut tag =
         json!({"app": "snowgate", "client": client, "session": origin.session, "request": origin.number});
+    for (name, value) in &origin.found_by {
+        tag[*name] = value.as_str().into();
+    }
     let text = tag.to_string();
-    debug_assert!(text.len() <= TAG_BYTES_MAX, "session ids are short");
+    debug_assert!(text.len() <= TAG_BYTES_MAX, "ids are short and plain");
     text
 }
 
@@ -27,11 +30,17 @@ mod tests {
 
     #[test]
     fn a_tag_is_bounded_json() {
-        let origin =
-            RequestOrigin { client: Some("\u{1}".repeat(9000)), session: "s".repeat(64), number: u64::MAX };
+        let found_by = ["traceparent", "tool_use_id", "conversation_id", "client_session"];
+        let origin = RequestOrigin {
+            client: Some("\u{1}".repeat(9000)),
+            session: "s".repeat(64),
+            number: u64::MAX,
+            found_by: found_by.map(|name| (name, "x".repeat(128))).to_vec(),
+        };
         let text = of(&origin);
         assert!(text.len() <= TAG_BYTES_MAX, "{}", text.len());
         let tag: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(tag["request"], u64::MAX);
+        assert_eq!(tag["tool_use_id"], "x".repeat(128));
     }
 }

@@ -18,7 +18,9 @@ use super::negotiate::{Accepts, sends_json};
 use super::reply;
 use super::stream::{self, SessionStream, StatelessStream};
 use crate::http::caller::Caller;
-use crate::http::session::{Delivery, Exchange, HttpSession, Idempotency, NotSent, Outgoing, Which};
+use crate::http::session::{
+    Delivery, Exchange, HttpSession, Idempotency, NotSent, Outgoing, Which, trace_of,
+};
 use crate::mcp::RowFormat;
 use crate::shared::HEAVY_BYTES;
 
@@ -123,7 +125,7 @@ impl Posted {
             return Err(Box::new(reply::error(StatusCode::BAD_REQUEST, id_of(&self.head), error)));
         }
         let idempotency = key.map(|key| Idempotency::Key(key.to_owned())).or(otherwise);
-        Ok(Delivery { idempotency, format: RowFormat::Text })
+        Ok(Delivery { idempotency, format: RowFormat::Text, trace: trace_of(&self.headers) })
     }
 }
 

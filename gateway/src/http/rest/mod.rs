@@ -35,7 +35,7 @@ use self::document::{About, Lines, Rewriter};
 use self::problem::Problem;
 use super::caller::Caller;
 use super::front::Front;
-use super::session::{Delivery, Exchange, Idempotency, NotSent, Which};
+use super::session::{Delivery, Exchange, Idempotency, NotSent, Which, trace_of};
 use crate::mcp::{RowFormat, ToolName};
 use crate::shared::HEAVY_BYTES;
 
@@ -133,6 +133,7 @@ async fn serve(
     let delivery = Delivery {
         idempotency: idempotency(headers)?,
         format: if form == Form::Mcp { RowFormat::Text } else { RowFormat::Json },
+        trace: trace_of(headers),
     };
     let which = Which::Named {
         client: asked.client_name(),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use rmcp::model::{ErrorCode, ErrorData};
 use snowgate_link::credit::{ReceiveCredit, SendCredit};
@@ -24,6 +25,7 @@ use super::waiting::WaitingBytes;
 use crate::mcp::{LineFacts, RepeatKey, RowFormat};
 use crate::session::Session;
 use crate::shared::Shared;
+use crate::telemetry::Trace;
 
 /// Messages that belong to no request and wait for a client that listens, at most; the oldest are dropped.
 const EVENTS_MAX: usize = 64;
@@ -38,6 +40,15 @@ pub(crate) struct Delivery {
     pub(crate) idempotency: Option<Idempotency>,
     /// How rows are written.
     pub(crate) format: RowFormat,
+    /// The trace that it is part of.
+    pub(crate) trace: Option<Trace>,
+}
+
+/// The trace that a request is part of, by its header (W3C Trace Context): there once, and of the known form.
+pub(crate) fn trace_of(headers: &HeaderMap) -> Option<Trace> {
+    let mut values = headers.get_all("traceparent").iter();
+    let trace = values.next()?.to_str().ok().and_then(Trace::parse);
+    trace.filter(|_| values.next().is_none())
 }
 
 /// Why a message was not sent: nothing of it ran.
@@ -225,8 +236,13 @@ impl HttpSession {
         let _waiting = WaitingBytes::take(&self.waiting, line.len()).ok_or(NotSent::Busy)?;
         let head = Head::of(&line, &self.shared.heavy).await;
         let Resolved { repeats, key, running } = self.resolve(delivery.idempotency, &head).await?;
-        let facts =
-            LineFacts { format: delivery.format, repeats, repeat_key: key.clone(), ..LineFacts::default() };
+        let facts = LineFacts {
+            format: delivery.format,
+            repeats,
+            repeat_key: key.clone(),
+            trace: delivery.trace,
+            ..LineFacts::default()
+        };
         let (sender, messages) = unbounded_channel();
         let route = Route::of_request(sender, head.is_kept.then(|| line.clone()), key, running);
         let number = self.send(line, Some(facts), route).await?;

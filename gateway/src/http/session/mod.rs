@@ -28,6 +28,6 @@ mod waiting;
 
 pub(super) use client::{NoSession, TAG_BYTES_MAX, Which, is_tag};
 pub(super) use exchange::{Exchange, Outgoing};
-pub(super) use http_session::{Delivery, HttpSession, NotSent};
+pub(super) use http_session::{Delivery, HttpSession, NotSent, trace_of};
 pub(crate) use repeats::Idempotency;
 pub(super) use table::HttpSessions;

@@ -89,7 +89,7 @@ fn request(sql: &str, transaction: Transaction) -> (Arc<TestJournal>, Request) {
         operation: Operation::Statement { sql: sql.to_owned(), transaction },
         caps: Caps { rows_max: 10, bytes_max: 10_000, count_rows_max: 100 },
         timeout: Duration::from_secs(60),
-        origin: RequestOrigin { client: None, session: "s".to_owned(), number: 7 },
+        origin: RequestOrigin { client: None, session: "s".to_owned(), number: 7, found_by: Vec::new() },
         earlier: None,
         journal: Arc::clone(&journal) as Arc<dyn WriteJournal>,
         statement: None,
