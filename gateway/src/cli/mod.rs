@@ -14,6 +14,7 @@ mod explain;
 mod keys;
 mod kill;
 mod login;
+mod logs;
 mod moments;
 mod queries;
 mod quota;
@@ -55,6 +56,7 @@ Examples:
   snowgate demo                                   three clients at work on the sample data
   snowgate status                                 is the gateway running, and how is it doing?
   snowgate sessions --json                        the connected clients, for a script
+  snowgate logs -f --stream access                each request as it ends; --client NAME, --since 10m, --level warn
   snowgate quota                                  what clients have used of their limits; reset forgets it
   snowgate restart                                after an upgrade, or a change of the config
   snowgate login                                  log in again now; --passcode asks for a code of your phone
@@ -111,6 +113,7 @@ impl Cli {
             Command::Queries(args) => args.json,
             Command::Breaker(args) => args.json,
             Command::Keys(args) => args.json,
+            Command::Logs(args) => args.json,
             Command::Config(ConfigCommand::Explain(args)) => args.output.json,
             _ => false,
         }
@@ -138,6 +141,8 @@ pub(crate) enum Command {
     Breaker(breaker::BreakerArgs),
     /// Make, list, rotate and revoke API keys for the HTTP front
     Keys(keys::KeysArgs),
+    /// Show the log, or follow it (-f): what the gateway says, or a line a request, or statements
+    Logs(logs::LogsArgs),
     /// Stop the running gateway; waits up to drain_timeout_ms for statements, and ends one that hangs
     Stop,
     /// Restart the running gateway with the installed version; clients stay connected
@@ -244,6 +249,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Queries(args) => queries::queries(cli, args),
         Command::Breaker(args) => breaker::breaker(cli, args),
         Command::Keys(args) => keys::keys(cli, args),
+        Command::Logs(args) => logs::logs(args),
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
         Command::Demo(args) => demo::run(args),
@@ -304,6 +310,8 @@ mod tests {
             "keys list --json",
             "keys revoke ci",
             "keys rotate ci --overlap 0 --json",
+            "logs",
+            "logs -f --stream access --session 0a1b --client x --since 10m --level warn --lines 10 --json",
             "stop",
             "restart",
             "demo",

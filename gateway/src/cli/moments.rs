@@ -34,10 +34,20 @@ pub(super) fn parse_span(text: &str) -> Result<u64, String> {
 
 /// A moment to come, in milliseconds since 1970: after a span of time, at the end of a day, or a moment of a day.
 pub(super) fn parse_moment(text: &str) -> Result<u64, String> {
+    moment(text, MS_PER_DAY, |span| now_ms().saturating_add(span))
+}
+
+/// A moment that is over: a span of time ago, the beginning of a day, or a moment of a day.
+pub(super) fn parse_since(text: &str) -> Result<u64, String> {
+    moment(text, 0, |span| now_ms().saturating_sub(span))
+}
+
+/// A span of time as `of_span` takes it, a moment of a day, or a day's beginning and `of_day_ms`.
+fn moment(text: &str, of_day_ms: u64, of_span: impl Fn(u64) -> u64) -> Result<u64, String> {
     let text = text.trim();
     let Some((date, time)) = split_date(text) else {
         return parse_span(text)
-            .map(|span| now_ms().saturating_add(span))
+            .map(of_span)
             .map_err(|_| format!("{text:?} is no time; write 30d, 12h, 2027-01-31 or 2027-01-31T12:00:00Z"));
     };
     let wrong = || format!("{text:?} is no date; write 2027-01-31 or 2027-01-31T12:00:00Z");
@@ -48,7 +58,7 @@ pub(super) fn parse_moment(text: &str) -> Result<u64, String> {
     };
     let day = days_since_1970(year, month, day).ok_or_else(wrong)? * MS_PER_DAY;
     match time {
-        None => Ok(day + MS_PER_DAY),
+        None => Ok(day + of_day_ms),
         Some(time) => Ok(day + of_day(time).ok_or_else(wrong)? * MS_PER_SECOND),
     }
 }
@@ -148,6 +158,13 @@ mod tests {
         ] {
             assert!(parse_moment(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_date_is_since_its_beginning() {
+        assert_eq!(parse_since("2027-01-31"), parse_moment("2027-01-31T00:00"));
+        let ago = now_ms() - parse_since("10m").unwrap();
+        assert!((600_000..700_000).contains(&ago), "{ago}");
     }
 
     #[test]

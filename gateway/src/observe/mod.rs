@@ -7,6 +7,7 @@
 
 mod filter;
 mod overview;
+mod panics;
 mod repeats;
 mod status;
 
@@ -14,6 +15,7 @@ use std::io;
 use std::path::Path;
 
 pub use overview::{Overview, overview};
+pub use panics::log_panics;
 use repeats::WithoutRepeats;
 pub use status::{ConnectionView, StatusView, snapshot};
 use thiserror::Error;

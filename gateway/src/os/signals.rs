@@ -21,14 +21,18 @@ pub enum Signal {
     Interrupt,
     /// SIGHUP: the terminal is gone, or, for many other daemons, "read the config again".
     HangUp,
+    /// SIGXFSZ: a file has the size that the process may write (`ulimit -f`). The write fails, too, and that is dealt with;
+    /// the signal would end the process.
+    FileSize,
     /// SIGUSR1, by which a thread in [`wait_for_signal`] is woken.
     User,
 }
 
-const NUMBERS: [(Signal, libc::c_int); 4] = [
+const NUMBERS: [(Signal, libc::c_int); 5] = [
     (Signal::Terminate, libc::SIGTERM),
     (Signal::Interrupt, libc::SIGINT),
     (Signal::HangUp, libc::SIGHUP),
+    (Signal::FileSize, libc::SIGXFSZ),
     (Signal::User, libc::SIGUSR1),
 ];
 

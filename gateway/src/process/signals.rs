@@ -60,7 +60,7 @@ fn take_signals(stop: &CancellationToken, closing: &AtomicBool) {
                 tracing::info!("SIGHUP: nothing to do; `snowgate restart` applies a change of the config");
             }
             Ok(Signal::User) if closing.load(Ordering::SeqCst) => return,
-            Ok(Signal::User) => {}
+            Ok(Signal::User | Signal::FileSize) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot wait for signals; only SIGKILL and `snowgate stop` end this gateway");
                 return;

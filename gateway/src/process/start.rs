@@ -91,7 +91,7 @@ pub fn start(
     events.logging(log.main.states()[0].file().filter(|_| log_problem.is_none()));
     // Whatever the backend is: the state file is SQLite's, too.
     install_budgets();
-    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
+    observe::log_panics();
     config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
     if let Some(problem) = log_problem {
         let variable = paths.home_variable;

@@ -5,7 +5,7 @@
 //! size and whether it is still there, and whoever finds it full goes on in the newest one.
 
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,16 +25,16 @@ pub fn newest_log(log_dir: &Path, stream: StreamName) -> Option<PathBuf> {
 
 /// `<prefix><year>-<month>-<day>.log`, or `<prefix><date>.<number>.log` for a day's further files. Ordered by age.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FileName {
+pub(super) struct FileName {
     /// The day.
-    pub date: String,
+    pub(super) date: String,
     /// The number within the day, from 0.
-    pub number: u32,
+    pub(super) number: u32,
 }
 
 impl FileName {
     /// That of a file of the family; `None`: it is none.
-    pub fn parse(prefix: &str, text: &str) -> Option<Self> {
+    pub(super) fn parse(prefix: &str, text: &str) -> Option<Self> {
         let inner = text.strip_prefix(prefix)?.strip_suffix(SUFFIX)?;
         let (date, number) = match inner.split_once('.') {
             Some((date, number)) => (date, number.parse().ok()?),
@@ -45,7 +45,7 @@ impl FileName {
     }
 
     /// The file's name.
-    pub fn with(&self, prefix: &str) -> String {
+    pub(super) fn with(&self, prefix: &str) -> String {
         match self.number {
             0 => format!("{prefix}{}{SUFFIX}", self.date),
             number => format!("{prefix}{}.{number}{SUFFIX}", self.date),
@@ -54,10 +54,7 @@ impl FileName {
 }
 
 /// The family's files, oldest first.
-///
-/// # Errors
-/// The folder cannot be read.
-pub fn list(folder: &Path, prefix: &str) -> io::Result<Vec<FileName>> {
+pub(super) fn list(folder: &Path, prefix: &str) -> io::Result<Vec<FileName>> {
     let entries = fs::read_dir(folder)?.filter_map(Result::ok);
     let mut names: Vec<FileName> =
         entries.filter_map(|entry| FileName::parse(prefix, entry.file_name().to_str()?)).collect();
@@ -198,7 +195,7 @@ fn newest_of(date: &str, folder: &Path, prefix: &str) -> io::Result<FileName> {
 }
 
 #[cfg(unix)]
-fn same_file(metadata: &Metadata, file: &File) -> bool {
+pub(super) fn same_file(metadata: &Metadata, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
 
     let of = |metadata: &Metadata| (metadata.dev(), metadata.ino());
@@ -206,7 +203,7 @@ fn same_file(metadata: &Metadata, file: &File) -> bool {
 }
 
 #[cfg(not(unix))]
-fn same_file(_: &Metadata, _: &File) -> bool {
+pub(super) fn same_file(_: &Metadata, _: &File) -> bool {
     true
 }
 
@@ -226,12 +223,37 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
 
 fn open_private(path: &Path) -> io::Result<(File, u64)> {
     let mut options = File::options();
-    options.append(true).create(true);
+    options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    let bytes = file.metadata()?.len();
+    let mut file = options.open(path)?;
+    let length = file.metadata()?.len();
+    let bytes = whole_bytes(&mut file, length).unwrap_or(length);
+    if bytes < length {
+        file.set_len(bytes)?;
+    }
     Ok((file, bytes))
+}
+
+/// Bytes up to the end of the last whole line: a gateway that is killed while the disk is full may leave half a line.
+fn whole_bytes(file: &mut File, length: u64) -> io::Result<u64> {
+    const LINE_BYTES_MAX: u64 = 1024 * 1024;
+    if length == 0 {
+        return Ok(0);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::Start(length - 1))?;
+    file.read_exact(&mut last)?;
+    if last == [b'\n'] {
+        return Ok(length);
+    }
+    let from = length.saturating_sub(LINE_BYTES_MAX);
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    file.take(LINE_BYTES_MAX).read_to_end(&mut end)?;
+    // What is longer than any line is none of ours.
+    let no_line = if from == 0 { 0 } else { length };
+    Ok(memchr::memrchr(b'\n', &end).map_or(no_line, |at| from + at as u64 + 1))
 }
 
 #[cfg(test)]
@@ -311,6 +333,17 @@ mod tests {
         }
         let newest = newest_log(dir.path(), StreamName::Main).unwrap();
         assert_eq!(fs::read_to_string(newest).unwrap(), "line\nline\n");
+    }
+
+    #[test]
+    fn half_a_line_that_an_earlier_gateway_left_is_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = open(dir.path(), 100).path();
+        for (before, after) in [("one\ntw", "one\nthree\n"), ("o", "three\n"), ("one\n", "one\nthree\n")] {
+            fs::write(&path, before).unwrap();
+            open(dir.path(), 100).append(b"three\n").unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), after);
+        }
     }
 
     #[test]

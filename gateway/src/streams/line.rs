@@ -178,8 +178,8 @@ fn is_level(text: &str) -> bool {
     ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&text)
 }
 
-/// What would end the line, or change a terminal.
-fn must_be_escaped(char: char) -> bool {
+/// Whether it would end the line, or change a terminal.
+pub fn must_be_escaped(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

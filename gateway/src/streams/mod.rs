@@ -4,10 +4,13 @@
 //! to a family of files, counts what is lost and says so; `files` rolls the family and bounds it, `tail` cuts what is half
 //! written. `line` reads and writes lines, as JSON and as text. `main_stream` has the lines of the process: the streams `main` and `error`, and stderr.
 //!
+//! `follower` reads a family as it grows.
+//!
 //! Invariant: no append waits for the disk: what the queue has no room for is dropped and counted.
 
 mod clock;
 mod files;
+mod follower;
 mod line;
 mod main_stream;
 mod queue;
@@ -17,8 +20,9 @@ mod stream_file;
 mod tail;
 
 pub use clock::{Timestamp, date};
-pub use files::{FileName, list, newest_log};
-pub use line::Line;
+pub use files::newest_log;
+pub use follower::{Follower, Reader};
+pub use line::{Line, must_be_escaped};
 pub use main_stream::{MainLines, MainStream, StderrUse};
 pub use state::{LogView, StreamState};
 pub use stream::{Consumer, Stream};
