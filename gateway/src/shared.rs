@@ -16,7 +16,7 @@ pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 pub use backends::open_backend;
@@ -98,6 +98,8 @@ pub struct Shared {
     pub descriptors: Descriptors,
     /// The streams of the log.
     pub logs: Vec<Arc<StreamState>>,
+    /// Why the metrics are not in their file. Written by what writes them, read by `status`.
+    pub metrics_problem: Mutex<Option<String>>,
     /// What runs this gateway.
     pub service: Option<Service>,
     /// Where large messages are read and written.
@@ -155,6 +157,7 @@ impl Shared {
             writes: Arc::default(),
             descriptors: Descriptors::new(process.budget),
             logs: process.logs,
+            metrics_problem: Mutex::default(),
             service: process.service,
             heavy: HeavyLane::default(),
             lines: LineBudget::default(),

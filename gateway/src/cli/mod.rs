@@ -15,6 +15,7 @@ mod keys;
 mod kill;
 mod login;
 mod logs;
+mod metrics;
 mod moments;
 mod queries;
 mod quota;
@@ -143,6 +144,8 @@ pub(crate) enum Command {
     Keys(keys::KeysArgs),
     /// Show the log, or follow it (-f): what the gateway says, or a line a request, or statements
     Logs(logs::LogsArgs),
+    /// Print all metrics of the running gateway, for Prometheus; `metrics reference` prints what they are
+    Metrics(metrics::MetricsArgs),
     /// Stop the running gateway; waits up to drain_timeout_ms for statements, and ends one that hangs
     Stop,
     /// Restart the running gateway with the installed version; clients stay connected
@@ -250,6 +253,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Breaker(args) => breaker::breaker(cli, args),
         Command::Keys(args) => keys::keys(cli, args),
         Command::Logs(args) => logs::logs(args),
+        Command::Metrics(args) => metrics::metrics(cli, args),
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
         Command::Demo(args) => demo::run(args),
@@ -312,6 +316,9 @@ mod tests {
             "keys rotate ci --overlap 0 --json",
             "logs",
             "logs -f --stream access --session 0a1b --client x --since 10m --level warn --lines 10 --json",
+            "metrics",
+            "metrics --openmetrics",
+            "metrics reference",
             "stop",
             "restart",
             "demo",

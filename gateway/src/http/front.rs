@@ -14,7 +14,7 @@ use super::error::HttpError;
 use super::guards::{Guards, guard};
 use super::identify::identify;
 use super::session::HttpSessions;
-use super::{admin, health, mcp, rest};
+use super::{admin, health, mcp, metrics, rest};
 use crate::config::HttpConfig;
 use crate::mcp::Mcp;
 
@@ -51,6 +51,7 @@ impl Front {
             .merge(rest::routes())
             .merge(admin::routes())
             .merge(health::routes())
+            .merge(metrics::routes())
             .method_not_allowed_fallback(method_not_allowed)
             .fallback(not_found)
             .layer(DefaultBodyLimit::disable())

@@ -22,6 +22,7 @@ mod identify;
 mod json;
 mod listener;
 mod mcp;
+mod metrics;
 mod rest;
 mod server;
 mod session;

@@ -18,7 +18,7 @@ use super::log_in::{LogInView, Passcode, log_in};
 use super::queries::{QueriesAsked, QueriesReply, queries};
 use crate::config::{Config, ProcessEnvironment};
 use crate::limits::QuotaView;
-use crate::observe::{Overview, StatusView, overview, snapshot};
+use crate::observe::{Format, Overview, StatusView, metrics_text, overview, snapshot};
 use crate::session::SessionView;
 use crate::shared::{KillView, Shared, kill};
 
@@ -55,6 +55,11 @@ pub enum Command {
     Stop,
     /// Finish what runs, and have the program that is then on disk go on.
     Restart,
+    /// All metrics, as text.
+    Metrics {
+        /// As OpenMetrics, and not in the text format of Prometheus.
+        open_metrics: bool,
+    },
     /// Stop what a session runs.
     Kill {
         /// The session's id, or its beginning.
@@ -96,6 +101,8 @@ pub enum Reply {
     Sessions(Vec<SessionView>),
     /// To [`Command::Restart`] where the next gateway could not start, and to what cannot be done: why.
     Refused(String),
+    /// To [`Command::Metrics`].
+    Metrics(String),
     /// To [`Command::Kill`].
     Killed(KillView),
     /// To [`Command::Overview`].
@@ -182,6 +189,11 @@ async fn answer(shared: &Shared, command: &Command) -> Reply {
         Command::Overview => Reply::Overview(Box::new(overview(shared))),
         Command::Queries(asked) => Reply::Queries(Box::new(queries(shared, asked))),
         Command::Sessions => Reply::Sessions(shared.session_views()),
+        Command::Metrics { open_metrics } => {
+            let format = if *open_metrics { Format::OpenMetrics } else { Format::Prometheus };
+            metrics_text(shared, format)
+                .map_or_else(|_| Reply::Refused("the metrics cannot be written".to_owned()), Reply::Metrics)
+        }
         Command::Quota => Reply::Quota(Box::new(shared.quota())),
         Command::ResetQuota { client } => {
             let clients = shared.limits.reset(client.as_deref());

@@ -149,6 +149,7 @@ pub(super) async fn open_session(
         }
     })?;
     if resume != Resume::New {
+        shared.sessions.note_resumed();
         shared.reopen(&guard.session);
     }
     Ok((guard, resume))

@@ -226,12 +226,22 @@ impl Desk {
         let pauses = if visit.fetches { pauses.without_max_times() } else { pauses };
         let is_worth_it =
             |error: &BackendError| error.may_retry && (visit.fetches || self.breaker.is_closed());
-        opening.retry(pauses).when(is_worth_it).await
+        let tries_again = |_: &BackendError, _: Duration| self.board().counters.retried += 1;
+        opening.retry(pauses).when(is_worth_it).notify(tries_again).await
     }
 
     async fn open_once(&self, visit: Visit) -> Result<OpenConnection, BackendError> {
         let _pass = self.breaker.pass(visit).await?;
-        let object: Object<Manager> = self.opener.get().await.map_err(|error| match error {
+        let object: Object<Manager> = self.opener.get().await.map_err(|error| self.not_opened(error))?;
+        self.board().counters.opened += 1;
+        Ok(OpenConnection::new(object))
+    }
+
+    fn not_opened(&self, error: PoolError<BackendError>) -> BackendError {
+        if !matches!(error, PoolError::Timeout(TimeoutType::Wait)) {
+            self.board().counters.not_opened += 1;
+        }
+        match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(TimeoutType::Wait) => self.all_busy(),
             PoolError::Timeout(TimeoutType::Create) => {
@@ -240,9 +250,7 @@ impl Desk {
                 error
             }
             other => BackendError::new(ErrorKind::Unavailable, format!("cannot get a connection: {other}")),
-        })?;
-        self.board().counters.opened += 1;
-        Ok(OpenConnection::new(object))
+        }
     }
 
     /// Opens one more connection, if there may be one, because a session was given what another works with: with it,

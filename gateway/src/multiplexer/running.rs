@@ -110,6 +110,7 @@ async fn run_and_repeat(
             () = tokio::time::sleep(pause) => {}
         }
         tracing::info!(code = error.code, "the backend has not processed it; trying again");
+        desk.board().counters.retried += 1;
         request.timeout = deadline.saturating_duration_since(Instant::now());
         ended = run_to_end(desk, connection, request.clone(), stop.as_mut()).await;
     }

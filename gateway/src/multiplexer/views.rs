@@ -60,6 +60,12 @@ pub struct PoolCounters {
     pub reused: u64,
     /// Connections opened.
     pub opened: u64,
+    /// Connections that could not be opened, each attempt.
+    #[serde(default)]
+    pub not_opened: u64,
+    /// Requests, and openings, that were tried again.
+    #[serde(default)]
+    pub retried: u64,
     /// Uses of a connection that was in another context.
     pub switched: u64,
     /// Requests answered by an identical one of another session that ran at the same time.

@@ -6,6 +6,7 @@
 //! Invariant: nothing here writes to stdout, which belongs to the readiness line.
 
 mod filter;
+mod metrics;
 mod overview;
 mod panics;
 mod repeats;
@@ -14,6 +15,7 @@ mod status;
 use std::io;
 use std::path::Path;
 
+pub use metrics::{Format, MetricsFile, metrics_reference, metrics_text};
 pub use overview::{Overview, overview};
 pub use panics::log_panics;
 use repeats::WithoutRepeats;

@@ -1,7 +1,7 @@
 //! The snapshot of the gateway's state that `status` shows.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use snowgate_link::BUILD;
@@ -11,6 +11,7 @@ use crate::config::{HttpAuth, Warning};
 use crate::keys::KeysView;
 use crate::limits::LimitView;
 use crate::multiplexer::{BreakerView, MetadataCounters, Pool, PoolCounters};
+use crate::os::usage;
 use crate::session::Session;
 use crate::shared::{ClientBackendView, Descriptors, HttpView, Service, Shared};
 use crate::streams::{LogView, StreamName};
@@ -46,6 +47,12 @@ pub struct StatusView {
     /// The present minute and the last whole one, in this order of time: the last whole one first.
     #[serde(default)]
     pub minutes: Vec<MinuteView>,
+    /// What its process uses of the system.
+    #[serde(default)]
+    pub process: ProcessView,
+    /// Sessions that went on after their gateway had ended, since this one started.
+    #[serde(default)]
+    pub resumed: u64,
     /// Open sessions.
     pub sessions: usize,
     /// The backend's kind.
@@ -99,6 +106,9 @@ pub struct StatusView {
     /// The streams of the log.
     #[serde(default)]
     pub logs: Vec<LogView>,
+    /// Why the metrics are not in the file that they are to be written to.
+    #[serde(default)]
+    pub metrics_problem: Option<String>,
     /// Which clients' calls are refused, because their own settings are not this gateway's.
     #[serde(default)]
     pub settings_problem: Option<String>,
@@ -140,6 +150,31 @@ pub struct StatusView {
     pub service: Option<Service>,
 }
 
+/// What the gateway's process uses of the system; what the system does not tell is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessView {
+    /// Bytes of memory.
+    pub memory_bytes: Option<u64>,
+    /// Processor time since its start, in milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// Descriptors that are open.
+    pub descriptors: u64,
+    /// Descriptors that may be open.
+    pub descriptors_max: Option<u64>,
+}
+
+impl ProcessView {
+    fn of_this_process() -> Self {
+        let usage = usage();
+        Self {
+            memory_bytes: usage.memory_bytes,
+            cpu_ms: usage.cpu.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            descriptors: usage.descriptors,
+            descriptors_max: usage.descriptors_max,
+        }
+    }
+}
+
 /// A connection of the configuration that is in use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionView {
@@ -159,6 +194,12 @@ pub struct ConnectionView {
     pub max: usize,
     /// Requests waiting for one.
     pub waiting: usize,
+    /// Pooled connections that sessions have to themselves.
+    #[serde(default)]
+    pub pinned: usize,
+    /// What the pool has done since the gateway started.
+    #[serde(default)]
+    pub counters: PoolCounters,
     /// Who shares them, and how.
     #[serde(default)]
     pub allocator: AllocatorView,
@@ -185,6 +226,8 @@ fn connections(shared: &Shared) -> Vec<ConnectionView> {
             idle: status.idle,
             max: status.limit,
             waiting: status.waiting,
+            pinned: status.pinned,
+            counters: pool.counters(),
             allocator: pool.allocation(shared.config.limits.statement_timeout),
         }
     };
@@ -253,6 +296,8 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         totals: shared.telemetry.totals.view(),
         queries: shared.telemetry.queries.view_by(QueryOrder::Max, false, SLOWEST_MAX),
         minutes: shared.telemetry.minutes.view(MINUTES),
+        process: ProcessView::of_this_process(),
+        resumed: shared.sessions.resumed(),
         sessions: shared.sessions.len(),
         backend: default.backend().kind().to_owned(),
         backend_target: backend.target,
@@ -276,6 +321,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         log_file: log_of(&logs, StreamName::Main).and_then(|log| log.file.clone()),
         log_problem: log_of(&logs, StreamName::Main).and_then(|log| log.problem.clone()),
         logs,
+        metrics_problem: shared.metrics_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         sessions_max: shared.descriptors.budget.sessions_max,
         limit_problem: limit_problem(&shared.descriptors),
         settings_problem: settings_problem(shared),

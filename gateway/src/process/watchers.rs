@@ -1,13 +1,15 @@
 //! What the gateway looks at while it serves: its sessions, and the reasons to shut down. Each runs until the
 //! gateway shuts down, or returns because it is the reason.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use snowgate_link::BUILD;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::listener::Listener;
+use crate::observe::MetricsFile;
 use crate::session::KEEP_INTERVAL;
 use crate::shared::{Shared, YIELD_PAUSE};
 
@@ -30,6 +32,23 @@ pub(super) async fn close_client_sets(shared: &Shared) {
     loop {
         interval.tick().await;
         shared.client_sets.close_idle(shared, idle);
+    }
+}
+
+/// Writes the metrics to their file, again and again, where there is one. On a thread of its own: a disk that hangs holds up
+/// the next write and nothing else.
+pub(super) async fn write_metrics(shared: &Arc<Shared>) {
+    let metrics = &shared.config.observing.metrics;
+    let Some(path) = metrics.file.clone() else { return std::future::pending().await };
+    let file = MetricsFile::new(path);
+    let mut interval = tokio::time::interval(metrics.file_interval);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let (file, shared) = (file.clone(), Arc::clone(shared));
+        if tokio::task::spawn_blocking(move || file.write(&shared)).await.is_err() {
+            tracing::error!("writing the metrics to their file failed unexpectedly");
+        }
     }
 }
 

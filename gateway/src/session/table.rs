@@ -1,6 +1,7 @@
 //! The table of open sessions.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use snowgate_link::hello::SessionKey;
@@ -43,6 +44,8 @@ pub struct SessionTable {
     telemetry: Arc<Telemetry>,
     /// How many each client has.
     seats: Seats,
+    /// Sessions that went on after their gateway, or their connection, had ended.
+    resumed: AtomicU64,
 }
 
 /// An open session; dropping it takes the session out of the table.
@@ -62,7 +65,7 @@ impl SessionTable {
     /// An empty table, whose sessions share `results` and tell `telemetry` of their requests.
     pub fn with(sessions_max: usize, results: ResultMemory, telemetry: Arc<Telemetry>) -> Arc<Self> {
         let (sessions, results, seats) = (Mutex::default(), Arc::new(results), Seats::default());
-        Arc::new(Self { sessions_max, sessions, results, telemetry, seats })
+        Arc::new(Self { sessions_max, sessions, results, telemetry, seats, resumed: AtomicU64::new(0) })
     }
 
     /// Counts `session` among those of its client, unless it is; closes another one of it, if that is idle and the client
@@ -122,6 +125,16 @@ impl SessionTable {
         let session = Arc::new(session);
         sessions.insert(session.key.id.clone(), Arc::clone(&session));
         Ok(SessionGuard { table: Arc::clone(self), session })
+    }
+
+    /// A session goes on that was open before.
+    pub fn note_resumed(&self) {
+        self.resumed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many have gone on.
+    pub fn resumed(&self) -> u64 {
+        self.resumed.load(Ordering::Relaxed)
     }
 
     /// How many sessions are open.
