@@ -76,7 +76,7 @@ impl Family {
             let mut sample = metric.encode_family(&labels)?;
             match self.description.kind {
                 Kind::Counter => {
-                    sample.encode_counter(&value, None::<&Exemplar<Vec<(&str, String)>, f64>>)?
+                    sample.encode_counter(&value, None::<&Exemplar<Vec<(&str, String)>, f64>>)?;
                 }
                 Kind::Gauge | Kind::Histogram => sample.encode_gauge(&value)?,
             }

@@ -29,7 +29,7 @@ pub(super) const FAMILIES: &[Family] = &[
         },
     ),
     gauge("config_warnings", NONE, "What `snowgate config check` warns of", |scrape, samples| {
-        samples.set(count(scrape.status.config_warnings.len()))
+        samples.set(count(scrape.status.config_warnings.len()));
     }),
     gauge(
         "process_resident_memory_bytes",
