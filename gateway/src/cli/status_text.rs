@@ -69,11 +69,23 @@ pub(super) fn status_text(status: &StatusView) -> String {
     line("data", status.data_dir.clone(), &[]);
     let problem = status.state_problem.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default();
     line("state", format!("{}{problem}", status.state_file), &[]);
-    line("log", status.log_file.clone().unwrap_or_else(none), &[status.log_problem.as_deref()]);
+    let problems = log_problems(status);
+    let problems: Vec<Option<&str>> = problems.iter().map(|problem| Some(problem.as_str())).collect();
+    line("log", status.log_file.clone().unwrap_or_else(none), &problems);
     if let Some(service) = &status.service {
         line("service", format!("{}; to stop it: {}", service.manager, service.stop), &[]);
     }
     text
+}
+
+/// What is wrong with the streams of the log.
+fn log_problems(status: &StatusView) -> Vec<String> {
+    let main = status.log_problem.clone();
+    let others = status.logs.iter().filter(|log| log.problem != status.log_problem);
+    let problems = others.filter_map(|log| log.problem.clone());
+    let dropped = status.logs.iter().filter(|log| log.dropped > 0);
+    let dropped = dropped.map(|log| format!("{} lines of `{}` were dropped", log.dropped, log.stream));
+    main.into_iter().chain(problems).chain(dropped).collect()
 }
 
 fn backend(status: &StatusView) -> String {

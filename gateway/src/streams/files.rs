@@ -15,6 +15,9 @@ use super::tail::{AppendError, Tail};
 use crate::config::Retention;
 
 const SUFFIX: &str = ".log";
+
+/// Of the files of the audit trail, which are read here, and written elsewhere: `audit.00000001.jsonl`.
+const AUDIT_SUFFIX: &str = ".jsonl";
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The newest file of the stream in `log_dir`; `None` if there is none or the folder cannot be read.
@@ -26,7 +29,7 @@ pub fn newest_log(log_dir: &Path, stream: StreamName) -> Option<PathBuf> {
 /// `<prefix><year>-<month>-<day>.log`, or `<prefix><date>.<number>.log` for a day's further files. Ordered by age.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FileName {
-    /// The day.
+    /// The day; empty in the audit trail, whose numbers go on.
     pub(super) date: String,
     /// The number within the day, from 0.
     pub(super) number: u32,
@@ -35,7 +38,11 @@ pub(super) struct FileName {
 impl FileName {
     /// That of a file of the family; `None`: it is none.
     pub(super) fn parse(prefix: &str, text: &str) -> Option<Self> {
-        let inner = text.strip_prefix(prefix)?.strip_suffix(SUFFIX)?;
+        let inner = text.strip_prefix(prefix)?;
+        if let Some(number) = inner.strip_suffix(AUDIT_SUFFIX) {
+            return Some(Self { date: String::new(), number: number.parse().ok()? });
+        }
+        let inner = inner.strip_suffix(SUFFIX)?;
         let (date, number) = match inner.split_once('.') {
             Some((date, number)) => (date, number.parse().ok()?),
             None => (inner, 0),
@@ -47,6 +54,7 @@ impl FileName {
     /// The file's name.
     pub(super) fn with(&self, prefix: &str) -> String {
         match self.number {
+            number if self.date.is_empty() => format!("{prefix}{number:08}{AUDIT_SUFFIX}"),
             0 => format!("{prefix}{}{SUFFIX}", self.date),
             number => format!("{prefix}{}.{number}{SUFFIX}", self.date),
         }

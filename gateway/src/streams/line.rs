@@ -78,6 +78,7 @@ impl Line {
                 (_, value) => line.fields.push((name, value)),
             }
         }
+        line.name_as_logs_do();
         let target = line.take("target");
         for span in spans.into_iter().rev() {
             let Value::Object(fields) = span else { continue };
@@ -113,6 +114,16 @@ impl Line {
             rest = behind.trim_start();
         }
         Some(line)
+    }
+
+    /// Records of the audit trail have a `time` and an `event`, and no level.
+    fn name_as_logs_do(&mut self) {
+        let text_of = |value: Value| value.as_str().map(str::to_owned);
+        if self.timestamp.is_empty() && self.level.is_empty() {
+            self.timestamp = self.take("time").and_then(text_of).unwrap_or_default();
+            self.message = self.take("event").and_then(text_of).unwrap_or_default();
+            "INFO".clone_into(&mut self.level);
+        }
     }
 
     fn take(&mut self, name: &str) -> Option<Value> {
@@ -268,6 +279,14 @@ mod tests {
              client=\"a\\u001b[2J\\\"b\\\"\" is=true none=null request=9 session=s-1 target=snowgate::x"
         );
         assert_eq!(Line::read(&text).unwrap(), line);
+    }
+
+    #[test]
+    fn a_record_of_the_audit_trail_is_a_line_too() {
+        let line =
+            Line::read(r#"{"seq":1,"time":"2026-01-31T12:00:00.000Z","event":"request","session":"s"}"#)
+                .unwrap();
+        assert_eq!(line.to_text(true), "2026-01-31T12:00:00.000Z INFO request seq=1 session=s");
     }
 
     #[test]

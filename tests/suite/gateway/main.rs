@@ -28,6 +28,7 @@ mod journal;
 mod keys;
 mod leftovers;
 mod limits;
+mod logs;
 mod long_query;
 mod malformed;
 mod metadata;

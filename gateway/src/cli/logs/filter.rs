@@ -38,7 +38,7 @@ impl Filter {
 
     fn fits(&self, line: &Line) -> bool {
         // Both are of the same length and in UTC.
-        let is_since = self.since.as_ref().is_none_or(|since| moment_of(line) >= since.as_str());
+        let is_since = self.since.as_ref().is_none_or(|since| line.timestamp.as_str() >= since.as_str());
         let is_level = self.level.is_none_or(|level| level_of(line) <= level);
         let says = |field: &str| line.field(field).and_then(Value::as_str);
         let is_session = self
@@ -48,11 +48,6 @@ impl Filter {
         let is_client = self.client.as_ref().is_none_or(|name| says("client") == Some(name.as_str()));
         is_since && is_level && is_session && is_client
     }
-}
-
-/// The audit trail calls it `at`.
-fn moment_of(line: &Line) -> &str {
-    if line.timestamp.is_empty() { line.text_of("at").unwrap_or_default() } else { &line.timestamp }
 }
 
 /// A line of a stream that has no levels is no fault.

@@ -179,6 +179,18 @@ fn a_query_says_whose_it_is() {
     let tag = warehouse.seen(|seen| seen.queries_of("SELECT 42 AS N")[0].tag.clone()).expect("a tag");
     let tag: Value = serde_json::from_str(&tag).expect("JSON");
     assert_eq!((&tag["client"], &tag["session"]), (&json!("tagger"), &session), "{tag}");
+    let meta = json!({"claudecode/toolUseId": "toolu_01", "sessionID": "select secret",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"});
+    let call = json!({"name": "execute_query", "arguments": {"query": "SELECT 43 AS N"}, "_meta": meta});
+    client.request("tools/call", &call);
+    let tag = warehouse.seen(|seen| seen.queries_of("SELECT 43 AS N")[0].tag.clone()).expect("a tag");
+    let tag: Value = serde_json::from_str(&tag).expect("JSON");
+    assert_eq!(
+        (&tag["tool_use_id"], &tag["traceparent"]),
+        (&json!("toolu_01"), &meta["traceparent"]),
+        "{tag}"
+    );
+    assert!(tag.get("client_session").is_none(), "{tag}");
     let parameters = warehouse.seen(|seen| seen.queries_of("SELECT 42 AS N")[0].parameters.clone());
     assert_eq!(parameters["STATEMENT_TIMEOUT_IN_SECONDS"], 300, "{parameters:?}");
     assert_eq!(parameters["MULTI_STATEMENT_COUNT"], 1, "{parameters:?}");

@@ -42,7 +42,8 @@ type Variables<'a> = &'a [(&'a str, &'a str)];
 /// A home whose `[snowflake]` says where `warehouse` is, who logs in, and `lines`.
 fn home_of(warehouse: &Warehouse, lines: &str) -> Home {
     let home = Home::bare();
-    home.configure_account(warehouse, lines, "");
+    // Everything that can be written down is.
+    home.configure_account(warehouse, lines, "[logs]\nlog_sql = true\n[audit]\nstatement_text = true\n");
     home
 }
 

@@ -39,12 +39,21 @@ impl Said {
             &["config", "show"],
             &["config", "show", "--json"],
             &["config", "check"],
+            &["logs"],
+            &["logs", "--stream", "error"],
+            &["logs", "--stream", "access", "--json"],
+            &["logs", "--stream", "sql"],
         ] {
             let output = home.gateway().envs(variables.iter().copied()).args(arguments).output();
             let output = output.expect("a command");
             assert!(output.status.success(), "{arguments:?}: {output:?}");
             self.note(String::from_utf8_lossy(&output.stdout));
             self.note(String::from_utf8_lossy(&output.stderr));
+        }
+        // As `ps` shows them.
+        for process in home.processes() {
+            let line = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+            self.note(String::from_utf8_lossy(&line));
         }
     }
 
