@@ -58,6 +58,8 @@ pub struct ProcessFacts {
     pub service: Option<Service>,
     /// The streams of requests, opened where the log is.
     pub streams: RequestStreams,
+    /// The audit trail, opened once the gateway has its lock.
+    pub audit: Audit,
 }
 
 /// What all sessions share. Nothing in here is ever replaced.
@@ -128,11 +130,11 @@ impl Shared {
         endpoint: Endpoint,
         multiplexer: Multiplexer,
         default_pool: Arc<Pool>,
-        state: StateStore,
+        state: impl Into<Arc<StateStore>>,
         process: ProcessFacts,
     ) -> Arc<Self> {
-        let state = Arc::new(state);
-        let telemetry = Telemetry::new(&config.observing, process.streams, Audit::default());
+        let state = state.into();
+        let telemetry = Telemetry::new(&config.observing, process.streams, process.audit);
         let sessions = SessionTable::with(
             process.budget.sessions_max,
             ResultMemory::new(config.limits.usage.all_result_bytes),

@@ -4,6 +4,7 @@
 //! why and what to do, without a backtrace; with `--json`, they are results too.
 
 mod allocator_text;
+mod audit;
 mod breaker;
 mod completions;
 mod config;
@@ -64,6 +65,8 @@ Examples:
   snowgate kill 0a1b2c3d:17                       stop call 17 of that session; without :17, all it has sent
   snowgate keys create --name ci --role analyst   a key for an HTTP client, shown once; list, rotate, revoke
   snowgate breaker reset NAME                     send requests on a connection again
+  snowgate audit verify                           was a record of the audit trail changed? search finds records
+  snowgate history --since 24h                    what did my clients run?
   snowgate config check                           is the configuration valid?
   snowgate config explain --client NAME           which profile does a client get, and what may it do?
   snowgate completions bash > ~/.local/share/bash-completion/completions/snowgate
@@ -115,6 +118,9 @@ impl Cli {
             Command::Breaker(args) => args.json,
             Command::Keys(args) => args.json,
             Command::Logs(args) => args.json,
+            Command::Audit(audit::AuditCommand::Verify(args)) => args.json,
+            Command::Audit(audit::AuditCommand::Search(args)) => args.json,
+            Command::History(args) => args.json,
             Command::Config(ConfigCommand::Explain(args)) => args.output.json,
             _ => false,
         }
@@ -146,6 +152,11 @@ pub(crate) enum Command {
     Logs(logs::LogsArgs),
     /// Print all metrics of the running gateway, for Prometheus; `metrics reference` prints what they are
     Metrics(metrics::MetricsArgs),
+    /// Verify and search the audit trail, or print its newest signed head and its public key
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Show what clients ran, how long it took and how many rows came of it
+    History(audit::HistoryArgs),
     /// Stop the running gateway; waits up to drain_timeout_ms for statements, and ends one that hangs
     Stop,
     /// Restart the running gateway with the installed version; clients stay connected
@@ -254,6 +265,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Keys(args) => keys::keys(cli, args),
         Command::Logs(args) => logs::logs(args),
         Command::Metrics(args) => metrics::metrics(cli, args),
+        Command::Audit(command) => audit::audit(command),
+        Command::History(args) => audit::history(args),
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
         Command::Demo(args) => demo::run(args),

@@ -20,4 +20,4 @@ pub(crate) use choice::{Choice, ClientName, Decision, NoProfile, Who, choose};
 pub(crate) use denial::of_role;
 pub(crate) use listing::ListingFilter;
 pub(crate) use policy::{PolicyValue, policy};
-pub(crate) use session_gate::SessionGate;
+pub(crate) use session_gate::{SeenObjects, SessionGate, object_names};

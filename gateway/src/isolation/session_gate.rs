@@ -1,6 +1,6 @@
 //! The rules of a session's profile, for one request.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
@@ -8,8 +8,10 @@ use sql_gate::{Access, Class, Dialect, NameContext, Object, ObjectKind, ObjectNa
 
 use super::denial::{self, Cause};
 use super::listing::ListingFilter;
+use crate::audit::Audit;
 use crate::backend::{Backend, BackendError, BoxFuture, Catalog, Context, RowFilter, StatementGate};
 use crate::session::Session;
+use crate::telemetry::StatementFacts;
 use crate::validator::{NoVerdict, Question, QuestionObject, Validator, Validators};
 
 /// Decides for one session in one context.
@@ -22,7 +24,45 @@ pub(crate) struct SessionGate {
     dialect: Dialect,
     /// Who is asked about the statement, and what the question says of it.
     asked: Option<Asked>,
+    /// Where the names are put of what is touched.
+    seen: SeenObjects,
 }
+
+/// The names of objects that a gate was asked about; [`StatementFacts::OBJECTS_MAX`] at most.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SeenObjects(Option<Arc<Mutex<Vec<String>>>>);
+
+impl SeenObjects {
+    /// What was seen.
+    pub(crate) fn take(&self) -> Vec<String> {
+        let seen = self.0.as_ref().map(|seen| seen.lock().unwrap_or_else(PoisonError::into_inner));
+        seen.map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default()
+    }
+
+    fn note(&self, objects: &[Object]) {
+        if let Some(seen) = &self.0 {
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = object_names(objects);
+        }
+    }
+}
+
+/// The names of `objects`, as records have them.
+pub(crate) fn object_names(objects: &[Object]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for object in objects {
+        let name: String = object.name.to_string().chars().take(OBJECT_CHARS_MAX).collect();
+        if names.len() >= StatementFacts::OBJECTS_MAX {
+            break;
+        }
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// A longer name is cut in records, to this many characters.
+const OBJECT_CHARS_MAX: usize = 512;
 
 /// A statement that a validator is asked about.
 #[derive(Clone, Debug)]
@@ -43,6 +83,7 @@ impl SessionGate {
             session: Arc::clone(session),
             request_context: context.clone(),
             asked: None,
+            seen: SeenObjects::default(),
             context: NameContext { database: stored(&context.database), schema: stored(&context.schema) },
             dialect: backend.dialect(),
         }
@@ -57,6 +98,12 @@ impl SessionGate {
             digest: Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
             text: config.sends_text.then(|| sql.to_owned()),
         });
+    }
+
+    /// Where the names are put of what the gate is asked about, if `audit` has records.
+    pub(crate) fn collect_objects(&mut self, audit: &Audit) -> SeenObjects {
+        self.seen = SeenObjects(audit.is_on().then(Arc::default));
+        self.seen.clone()
     }
 
     /// What completes the names of statements.
@@ -222,6 +269,7 @@ impl StatementGate for SessionGate {
 
     fn admit<'a>(&'a self, objects: &'a [Object]) -> BoxFuture<'a, Result<(), BackendError>> {
         Box::pin(async move {
+            self.seen.note(objects);
             self.admit_objects(objects)?;
             self.ask(objects).await
         })

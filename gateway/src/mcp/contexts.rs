@@ -18,7 +18,7 @@ pub(super) struct CallContext {
     now: Context,
     change: Context,
     /// Both.
-    context: Context,
+    pub(super) context: Context,
 }
 
 impl Call<'_> {

@@ -15,7 +15,7 @@ use super::tool_name::ToolName;
 use crate::backend::{
     Backend, BackendError, Context, ErrorKind, Operation, SecondaryRoles, Transaction, WriteJournal,
 };
-use crate::isolation::SessionGate;
+use crate::isolation::{SessionGate, object_names};
 use crate::shared::HEAVY_BYTES;
 use crate::state::Digest;
 use crate::telemetry::{Outcome, StatementFacts};
@@ -62,7 +62,7 @@ impl Call<'_> {
         if let Some(facts) = &mut self.record.seen().statement {
             facts.pattern = Some(pattern);
         }
-        self.record.seen().class = Some(statement.class.name());
+        self.note_statement(&statement);
         if earlier.is_none() {
             if let Some(answer) = self.check_state(&statement)? {
                 return Ok(answer);
@@ -72,6 +72,38 @@ impl Call<'_> {
             }
         }
         self.run_statement(arguments, rows_max, statement, entry, earlier).await
+    }
+
+    /// Notes what was read of the statement.
+    fn note_statement(&self, statement: &Statement) {
+        let audit = &self.shared.telemetry.audit;
+        let mut seen = self.record.seen();
+        seen.class = Some(statement.class.name());
+        let Some(facts) = &mut seen.statement else { return };
+        if audit.is_on() {
+            facts.objects = object_names(&statement.objects);
+        }
+    }
+
+    /// Says what the outbox of the audit trail is to have of the statement, should it write.
+    fn note_journal(&self, entry: &JournaledStatement, context: Option<&Context>) {
+        self.record.seen().journal = Some(entry.trace());
+        let audit = &self.shared.telemetry.audit;
+        if audit.is_on() {
+            let (draft, has_text) = (self.record.draft(self.session, self.facts, context), audit.has_text());
+            entry.describe(crate::audit::draft(draft, has_text));
+        }
+    }
+
+    /// Notes what became of the statement, before that is written down: its call may be dropped meanwhile.
+    fn note_ending(&self, entry: &JournaledStatement, result: &Result<CallToolResult, BackendError>) {
+        match result {
+            Ok(_) => drop(self.record.seen().outcome.get_or_insert(Outcome::Ok)),
+            Err(error) => self.record.note_error(error),
+        }
+        if let Some(journal) = &mut self.record.seen().journal {
+            journal.is_settled = entry.is_settled_by(result);
+        }
     }
 
     /// The digest of `sql`, which comes back with it: a long one is never copied, nor read on the runtime's thread.
@@ -132,6 +164,7 @@ impl Call<'_> {
             // Whether it was carried out cannot be seen afterwards.
             entry.begin(None).await?;
         }
+        self.note_journal(&entry, context.as_ref().map(|context| &context.context));
         let operation = Operation::Statement { sql: query, transaction };
         let journal = Arc::clone(&entry) as Arc<dyn WriteJournal>;
         let work = Work { operation, rows_max, earlier, journal, statement: Some(statement) };
@@ -144,6 +177,7 @@ impl Call<'_> {
             Ok(done) => Ok(self.rows(done, Source::Statement { is_rolled_back }).await),
             Err(error) => Err(error),
         };
+        self.note_ending(&entry, &result);
         entry.settle(&result).await;
         Ok(result?)
     }

@@ -10,8 +10,8 @@
 //! | detached: the gateway shuts down, the query goes on in the backend | the query id: a replay fetches the result |
 //! | the gateway dies | what is there: a replay is answered with "outcome unknown", or fetches by query id |
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rmcp::model::{CallToolResult, ContentBlock};
@@ -20,11 +20,13 @@ use tracing::Instrument;
 
 use super::facts::{RepeatKey, RequestFacts};
 use super::failure;
+use super::request_record::JournalTrace;
 use crate::backend::{BackendError, BoxFuture, ErrorKind, WriteJournal};
 use crate::session::{Session, kept_name};
 use crate::shared::Shared;
 use crate::state::{
-    Begin, Digest, Entry, FAILED, RAN, RESULT_BYTES_MAX, RequestKey, RunningWrites, StateError, StateStore,
+    AuditDraft, Begin, Digest, Entry, FAILED, RAN, RESULT_BYTES_MAX, RequestKey, RunningWrites, StateError,
+    StateStore,
 };
 
 /// How long a replayed statement waits for the same one, which still runs for a connection that broke.
@@ -42,6 +44,10 @@ pub(super) struct JournaledStatement {
     may_have_run: bool,
     /// Set once it is in the journal.
     is_begun: AtomicBool,
+    /// Set once the audit trail's outbox has it: its record is to be taken from there if this gateway cannot write it.
+    is_in_outbox: Arc<AtomicBool>,
+    /// What is put there.
+    draft: OnceLock<AuditDraft>,
     /// Whether an earlier gateway submitted it: an error that says nothing of the query leaves its entry.
     is_fetched: bool,
     /// Set if it is in the journal for its query id alone, and could run again.
@@ -100,6 +106,8 @@ impl JournaledStatement {
             text,
             may_have_run: facts.replayed && !session.journal_is_whole,
             is_begun: AtomicBool::new(false),
+            is_in_outbox: Arc::default(),
+            draft: OnceLock::new(),
             is_fetched: false,
             is_read: AtomicBool::new(false),
             state: Arc::clone(&shared.state),
@@ -130,6 +138,7 @@ impl JournaledStatement {
         tracing::info!("fetching the result of an earlier gateway's query");
         self.is_read.store(entry.is_read, Ordering::Release);
         self.is_fetched = true;
+        self.is_in_outbox.store(!entry.is_read, Ordering::Release);
         self.set_begun();
         JournalDecision::Fetch(Arc::new(self), query_id)
     }
@@ -177,7 +186,35 @@ impl JournaledStatement {
         if !self.is_begun.load(Ordering::Acquire) {
             return;
         }
-        let ending = match result {
+        let ending = self.ending(result);
+        // On a task of its own: it is written down even if the caller is dropped.
+        let writing = async move { self.write_ending(ending).await }.in_current_span();
+        // A panic in there is in the log, and leaves the outcome unknown.
+        let _ = tokio::spawn(writing).await;
+    }
+
+    /// For the record of a request: its number in the journal, and whether it got there.
+    pub(super) fn trace(&self) -> JournalTrace {
+        JournalTrace { number: self.key.number, is_begun: Arc::clone(&self.is_in_outbox), is_settled: false }
+    }
+
+    /// Says what the outbox of the audit trail is to have of it.
+    pub(super) fn describe(&self, draft: AuditDraft) {
+        // Twice only for the same request, whose first description is as good.
+        let _ = self.draft.set(draft);
+    }
+
+    /// Whether `result` is all that is to be heard of it: no later gateway finds out more.
+    pub(super) fn is_settled_by(&self, result: &Result<CallToolResult, BackendError>) -> bool {
+        match result {
+            Err(error) if error.kind == ErrorKind::Detached => false,
+            Err(error) => !self.is_fetched || tells_of_query(error.kind),
+            Ok(_) => true,
+        }
+    }
+
+    fn ending(&self, result: &Result<CallToolResult, BackendError>) -> Ending {
+        match result {
             // The next gateway fetches its result.
             Err(error) if error.kind == ErrorKind::Detached => Ending::Detached,
             _ if self.is_read.load(Ordering::Acquire) => Ending::Forgotten,
@@ -188,11 +225,7 @@ impl JournaledStatement {
             Err(error) if error.kind == ErrorKind::Cancelled => Ending::Forgotten,
             Err(error) => Ending::Result(to_text(&failure::result(error))),
             Ok(result) => Ending::Result(to_text(result)),
-        };
-        // On a task of its own: it is written down even if the caller is dropped.
-        let writing = async move { self.write_ending(ending).await }.in_current_span();
-        // A panic in there is in the log, and leaves the outcome unknown.
-        let _ = tokio::spawn(writing).await;
+        }
     }
 
     async fn write_ending(&self, ending: Ending) {
@@ -217,14 +250,17 @@ impl JournaledStatement {
             return Ok(());
         }
         let (session, request) = (&self.key.session, self.key.number);
+        let repeat = self.repeat_key.as_ref().map(|key| key.row());
+        let draft = self.draft.get().cloned();
         match self
             .state
-            .begin(session, request, self.digest, query_id, self.repeat_key.as_ref().map(|key| key.row()))
+            .begin(session, request, self.digest, query_id, repeat, draft)
             .await
             .map_err(|error| refused(&error))?
         {
             Begin::Begun(begun) => {
                 begun.keep();
+                self.is_in_outbox.store(self.draft.get().is_some(), Ordering::Release);
                 if let Some(key) = &self.repeat_key {
                     key.is_journaled.store(true, Ordering::Release);
                 }

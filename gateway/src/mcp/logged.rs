@@ -41,6 +41,8 @@ impl Service<RoleServer> for LoggedService {
         let result = Box::pin(self.inner.handle_request(request, context)).await;
         note_result(&record, &result);
         drop(line);
+        // Where an answer goes only once its record is written.
+        self.inner.session().audited().await;
         result
     }
 

@@ -4,14 +4,16 @@
 //! statement, so of an error that has a code only the code is said.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::facts::RequestFacts;
 use super::tool_name::ToolName;
+use crate::audit::AuditPlace;
 use crate::backend::{BackendError, Context, ErrorKind, Estimate, Rule};
 use crate::session::Session;
-use crate::telemetry::{Correlation, Outcome, RequestEvent, StatementFacts};
+use crate::telemetry::{Correlation, Journaled, Outcome, RequestEvent, StatementFacts};
 
 /// A longer reason is cut to this many characters.
 const REASON_CHARS_MAX: usize = 300;
@@ -59,6 +61,28 @@ pub(super) struct Seen {
     pub(super) statement: Option<StatementFacts>,
     /// Where it ran, or was to run.
     pub(super) context: Option<Context>,
+    /// Where the journal has it.
+    pub(super) journal: Option<JournalTrace>,
+    /// Its place in the queue of the audit trail.
+    pub(super) place: Option<AuditPlace>,
+}
+
+/// What is known of a request's entry in the journal.
+#[derive(Debug)]
+pub(super) struct JournalTrace {
+    /// Its number there.
+    pub(super) number: u64,
+    /// Set once it is there, if it may change something.
+    pub(super) is_begun: Arc<AtomicBool>,
+    /// Whether what became of it is known for good.
+    pub(super) is_settled: bool,
+}
+
+impl JournalTrace {
+    fn journaled(&self) -> Option<Journaled> {
+        let journaled = Journaled { number: self.number, is_settled: self.is_settled };
+        self.is_begun.load(Ordering::Acquire).then_some(journaled)
+    }
 }
 
 /// One request, from its start to its line.
@@ -93,6 +117,44 @@ impl RequestRecord {
     pub(super) fn note_refusal(&self, error: &'static str) {
         let mut seen = self.seen();
         (seen.outcome, seen.error) = (Some(Outcome::Refused), Some(error));
+    }
+
+    /// What is known of the request before its statement runs in `context`.
+    pub(super) fn draft(
+        &self,
+        session: &Session,
+        facts: &RequestFacts,
+        context: Option<&Context>,
+    ) -> RequestEvent {
+        let seen = self.seen();
+        RequestEvent {
+            at: SystemTime::now(),
+            total: Duration::ZERO,
+            asker: session.asker(),
+            number: facts.number,
+            replayed: facts.replayed,
+            method: "tools/call".into(),
+            tool: seen.tool.map(ToolName::as_str),
+            class: seen.class,
+            outcome: Outcome::Unknown,
+            error: None,
+            rule: None,
+            code: None,
+            reason: None,
+            waited: None,
+            ran: None,
+            rows: None,
+            changed: None,
+            bytes: None,
+            query_id: None,
+            estimate: None,
+            connection: Some(session.profile.connection.clone()),
+            context: context.cloned(),
+            statement: seen.statement.clone(),
+            correlation: facts.correlation.clone(),
+            journaled: None,
+            has_audit_place: false,
+        }
     }
 }
 
@@ -198,6 +260,8 @@ impl Drop for RequestLine<'_> {
             connection: seen.tool.map(|_| self.session.profile.connection.clone()),
             context: seen.context,
             statement: seen.statement,
+            journaled: seen.journal.as_ref().and_then(JournalTrace::journaled),
+            has_audit_place: seen.place.is_some(),
             correlation: std::mem::take(&mut self.correlation),
         });
     }

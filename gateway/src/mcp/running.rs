@@ -13,10 +13,10 @@ use super::facts::RowFormat;
 use super::progress::Progress;
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Completion, Context, CostGuard, ErrorKind, Operation, Ownership,
-    Relation, Request, RequestOrigin, RowFilter, StatementGate as _, Transaction,
+    Relation, Request, RequestOrigin, RowFilter, Rule, StatementGate as _, Transaction,
 };
 use crate::config::IsolationLevel;
-use crate::isolation::{ListingFilter, SessionGate};
+use crate::isolation::{ListingFilter, SeenObjects, SessionGate};
 use crate::multiplexer::{RunTimes, StopReason, Terms, stopped_while_waiting};
 use crate::session::{NoRoom, Reservation, Session};
 
@@ -25,8 +25,10 @@ impl Call<'_> {
         let limits = &self.session.profile.caps;
         self.record.seen().context = Some(context.clone());
         let Work { operation, rows_max, earlier, journal, statement } = work;
+        self.take_audit_place()?;
         let pool = self.shared.pool(&self.session.profile).await?;
         let mut gate = SessionGate::new(self.session, &context, pool.backend());
+        let objects = gate.collect_objects(&self.shared.telemetry.audit);
         // What has run was let in by the gateway that ran it.
         if earlier.is_none() {
             self.admit(&mut gate, &operation, statement.as_ref(), pool.backend()).await?;
@@ -88,6 +90,7 @@ impl Call<'_> {
         let done = pool.run_on(request, &terms, self.wait_for_stop(), &mut times).await;
         // Nothing is told behind the answer.
         drop(report);
+        self.note_objects(&objects);
         self.note_run(&times, &done);
         self.charge_run(&times, done.as_ref().map_or(0, |done| done.rows.row_count() as u64));
         if let Some(estimate) = cost.and_then(|cost| cost.estimate()) {
@@ -120,6 +123,31 @@ impl Call<'_> {
     fn found_by(&self) -> Vec<(&'static str, String)> {
         let parts = self.facts.correlation.parts().into_iter();
         parts.filter_map(|(name, value)| Some((name, value?.to_owned()))).collect()
+    }
+
+    /// A place for its record, where nothing runs without one.
+    fn take_audit_place(&self) -> Result<(), BackendError> {
+        if self.record.seen().place.is_some() {
+            return Ok(());
+        }
+        let place = self.shared.telemetry.audit.admit().map_err(|problem| {
+            let message = format!("not run: `audit.required = true`, and {problem}");
+            let next_step = "have whoever runs this gateway make the folder writable, or free space there \
+                             (`snowgate status` shows it); then send the statement again";
+            BackendError::new(ErrorKind::Refused, message).with_rule(Rule::Audit).with_next_step(next_step)
+        })?;
+        self.record.seen().place = place;
+        Ok(())
+    }
+
+    /// Notes the objects that the engine has seen, which are more than those of the text.
+    fn note_objects(&self, objects: &SeenObjects) {
+        let objects = objects.take();
+        if !objects.is_empty()
+            && let Some(statement) = &mut self.record.seen().statement
+        {
+            statement.objects = objects;
+        }
     }
 
     /// Memory for the result of `request`, at its largest.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use snowgate_link::BUILD;
 
 use crate::allocator::AllocatorView;
+use crate::audit::AuditView;
 use crate::config::{HttpAuth, Warning};
 use crate::keys::KeysView;
 use crate::limits::LimitView;
@@ -145,6 +146,9 @@ pub struct StatusView {
     /// The API keys of the HTTP front; `None`: it is off, or asks for none.
     #[serde(default)]
     pub keys: Option<KeysView>,
+    /// The audit trail.
+    #[serde(default)]
+    pub audit: AuditView,
     /// What runs this gateway and starts it again when it ends.
     #[serde(default)]
     pub service: Option<Service>,
@@ -333,6 +337,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         limit_refusals: shared.limits.counts().1,
         http: shared.http.view(),
         keys: has_keys(shared).then(|| shared.keys.view()),
+        audit: shared.telemetry.audit.view(),
         service: shared.service.clone(),
     }
 }

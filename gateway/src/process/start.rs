@@ -18,6 +18,7 @@ use super::listener::{BindError, GatewayLock, Listener};
 use super::serve::serve;
 use super::signals::StopSignals;
 use super::takeover;
+use crate::audit::{Audit, Notice};
 use crate::backend::sqlite::install_budgets;
 use crate::config::log_targets::SPANS;
 use crate::config::{Config, Paths, ProcessEnvironment};
@@ -107,6 +108,7 @@ pub fn start(
         logs: log.main.states().iter().chain(log.requests.states()).cloned().collect(),
         service: Service::of_this_process(),
         streams: log.requests.clone(),
+        audit: Audit::default(),
     };
     let endpoint = find_endpoint()?;
     // One worker: the gateway moves messages, and a second would only pass each call back and forth.
@@ -210,6 +212,7 @@ async fn run(start: Start, stop: CancellationToken, events: &mut dyn Events) -> 
     tracing::info!(socket = %shared.endpoint.socket.display(), "ready");
     events.ready(&shared.endpoint.socket);
     let (lock, http) = serve(&Mcp::new(Arc::clone(&shared)), listener, http).await;
+    shared.telemetry.audit.close(shared.shutdown.is_restart());
     tracing::info!("stopped");
     Ok(if shared.shutdown.is_restart() {
         Outcome::Restarting(shared.program.clone(), lock, http)
@@ -240,7 +243,7 @@ async fn open_http(shared: &Arc<Shared>, options: &Options) -> Result<Option<Htt
 
 /// Takes the lock, then opens everything, the socket last; `None` where another gateway has the lock.
 async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
-    let Start { config, paths, endpoint, process, options } = start;
+    let Start { config, paths, endpoint, mut process, options } = start;
     let lock = match options.lock_fd {
         Some(number) => GatewayLock::take_over(&endpoint, number),
         None if options.replaces || process.service.is_some() => takeover::take_lock(&endpoint).await,
@@ -259,8 +262,11 @@ async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
         default_pool.open_minimum().await?;
     }
     let listener = Listener::bind(lock)?;
-    let state = StateStore::open(&paths.state_dir).await;
+    let state = Arc::new(StateStore::open(&paths.state_dir).await);
+    // Before anything that is to be in it, and before a statement of an earlier gateway is asked for again.
+    process.audit = Audit::open(&paths.state_dir, config.observing.audit, &state).await;
     force_breakers(&multiplexer, &state).await;
+    process.audit.note(Notice::gateway_started);
     let shared = Shared::new(config, paths, endpoint, multiplexer, default_pool, state, process);
     // Before the first call is let in.
     shared.keep_limits().await;

@@ -13,6 +13,13 @@ impl Session {
         }
     }
 
+    /// Waits until the records of its requests that have ended are in the audit trail, where `audit.required` says so.
+    pub async fn audited(&self) {
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.audit.written().await;
+        }
+    }
+
     /// Who it is, at present.
     pub fn asker(&self) -> Arc<Asker> {
         let client = self.client();

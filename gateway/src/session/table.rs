@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::seats::Seats;
 use super::{NoSeat, Principal, ResultMemory, Session};
+use crate::audit::Notice;
 use crate::telemetry::Telemetry;
 
 /// The longest session id a shim may present, in bytes: ours have 36.
@@ -124,6 +125,7 @@ impl SessionTable {
         session.telemetry = Some(Arc::clone(&self.telemetry));
         let session = Arc::new(session);
         sessions.insert(session.key.id.clone(), Arc::clone(&session));
+        self.telemetry.audit.note(|| Notice::session_opened(session.asker(), session.is_resumed));
         Ok(SessionGuard { table: Arc::clone(self), session })
     }
 
@@ -173,6 +175,7 @@ impl Drop for SessionGuard {
     fn drop(&mut self) {
         self.session.gone.cancel();
         self.session.results.close();
+        self.table.telemetry.audit.note(|| Notice::session_ended(self.session.asker()));
         let mut sessions = self.table.lock();
         // A newer connection of the same shim may have taken the place already.
         if sessions.get(&self.session.key.id).is_some_and(|open| Arc::ptr_eq(open, &self.session)) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use snowgate_link::endpoint::Endpoint;
 
 use super::{Budget, ProcessFacts, Shared};
+use crate::audit::Audit;
 use crate::backend::fake::FakeBackend;
 use crate::config::{Config, Paths};
 use crate::multiplexer::Multiplexer;
@@ -39,8 +40,13 @@ impl TestGateway {
         let endpoint = Endpoint::resolve(None, Some(home.path())).unwrap();
         let state = StateStore::open(&paths.state_dir).await;
         let budget = Budget::of(None, 0, config.gateway.sessions_max, config.pool.connections_max).unwrap();
-        let process =
-            ProcessFacts { budget, logs: Vec::new(), service: None, streams: RequestStreams::default() };
+        let process = ProcessFacts {
+            budget,
+            logs: Vec::new(),
+            service: None,
+            streams: RequestStreams::default(),
+            audit: Audit::default(),
+        };
         let shared = Shared::new(config, paths, endpoint, multiplexer, pool, state, process);
         Self { shared, fake, _home: home }
     }

@@ -10,7 +10,7 @@ use snowgate_link::os;
 use uuid::Uuid;
 
 use super::results::Results;
-use super::{front, now_ms, remembered, usage};
+use super::{audit, front, now_ms, remembered, usage};
 
 /// The layout that this build reads and writes; any other is set aside.
 const LAYOUT: i32 = 1;
@@ -150,6 +150,7 @@ impl OpenFile {
         remembered::prepare(&mut connection)?;
         usage::prepare(&connection)?;
         front::prepare(&connection)?;
+        audit::prepare(&connection)?;
         // Without them it works, too, and the next gateway tries again.
         if let Err(error) = connection.execute_batch(INDEXES) {
             tracing::warn!(%error, "cannot add indexes to the state file");

@@ -13,6 +13,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
+use super::audit::{self, AuditDraft};
 use super::begun::{Begin, Undo};
 use super::file::Access;
 use super::front::{self, RepeatRow};
@@ -120,6 +121,7 @@ impl StateStore {
         digest: Digest,
         query_id: Option<&str>,
         repeat: Option<RepeatRow>,
+        draft: Option<AuditDraft>,
     ) -> Result<Begin, StateError> {
         let mut undo = Some(Undo::new(self, session, request));
         let (session, query_id) = (session.to_owned(), query_id.map(str::to_owned));
@@ -132,6 +134,9 @@ impl StateStore {
                 _ => {
                     if let Some(repeat) = &repeat {
                         front::insert_repeat(access.connection, &session, request, repeat)?;
+                    }
+                    if let Some(draft) = &draft {
+                        audit::insert(access.connection, &session, request, draft)?;
                     }
                     Ok(None)
                 }
@@ -242,6 +247,7 @@ fn finish(
 }
 
 pub(super) fn forget(access: &mut Access<'_>, session: &str, request: u64) -> rusqlite::Result<()> {
+    audit::note_unrun(access.connection, session, request)?;
     let sql = "DELETE FROM journal WHERE session = ?1 AND request = ?2";
     access.connection.prepare_cached(sql)?.execute(params![session, request]).map(drop)
 }

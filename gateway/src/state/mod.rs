@@ -7,6 +7,7 @@
 //!
 //! The file has a thread of its own (`thread`); everyone else asks it (`jobs`) and waits without blocking.
 
+mod audit;
 mod begun;
 mod error;
 mod file;
@@ -36,6 +37,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use audit::{AuditDraft, PendingAudit, PendingKey};
 pub use begun::{Begin, Begun};
 pub use error::StateError;
 use file::Access;

@@ -61,6 +61,19 @@ pub struct RequestEvent {
     pub statement: Option<StatementFacts>,
     /// By what the client's own records find it.
     pub correlation: Correlation,
+    /// Where the journal has it, if its statement may have changed something.
+    pub journaled: Option<Journaled>,
+    /// Whether it has a place in the queue of the audit trail.
+    pub has_audit_place: bool,
+}
+
+/// A request that is in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Journaled {
+    /// Its number there.
+    pub number: u64,
+    /// Whether what became of it is known, and no later gateway is to find out.
+    pub is_settled: bool,
 }
 
 impl RequestEvent {

@@ -32,5 +32,7 @@ pub(crate) fn event(outcome: Outcome) -> RequestEvent {
         context: None,
         statement: None,
         correlation: Correlation::default(),
+        journaled: None,
+        has_audit_place: false,
     }
 }

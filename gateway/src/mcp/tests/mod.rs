@@ -330,7 +330,7 @@ async fn a_submitted_write_stays_in_the_journal_while_its_client_does_not_read()
     let gateway = TestGateway::new().await;
     let session = &gateway.open_session().session;
     let (state, digest) = (&gateway.shared.state, Digest::of("insert"));
-    match state.begin(&session.key.id, 1, digest, Some("01b"), None).await.unwrap() {
+    match state.begin(&session.key.id, 1, digest, Some("01b"), None, None).await.unwrap() {
         Begin::Begun(begun) => begun.keep(),
         Begin::Conflict(entry) => panic!("{entry:?}"),
     }

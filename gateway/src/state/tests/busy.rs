@@ -19,7 +19,7 @@ async fn changes_of_a_held_file_are_refused_together_and_reads_pass_them() {
     let mut writes = tokio::task::JoinSet::new();
     for request in 1..=6 {
         let store = Arc::clone(&store);
-        writes.spawn(async move { store.begin("s", request, Digest::of("x"), None, None).await });
+        writes.spawn(async move { store.begin("s", request, Digest::of("x"), None, None, None).await });
     }
     for _ in 0..50 {
         assert!(!has(&store, "s", 1).await);
@@ -35,7 +35,7 @@ async fn changes_of_a_held_file_are_refused_together_and_reads_pass_them() {
     assert!(store.problem().unwrap().contains("could not be had"), "{:?}", store.problem());
     drop(other);
     // What was refused is not done later.
-    let begun = store.begin("s", 7, Digest::of("x"), None, None).await;
+    let begun = store.begin("s", 7, Digest::of("x"), None, None, None).await;
     assert!(begun.is_ok(), "{:?}", begun.err());
     // The thread says so once it has answered, and before it answers the next.
     assert!(store.drain().await && store.problem().is_none());
@@ -70,7 +70,7 @@ async fn a_change_waits_for_a_file_that_is_held_for_a_moment() {
 async fn a_change_that_nobody_waits_for_is_not_made_when_the_file_is_free() {
     let fixture = fixture().await;
     let other = hold(&fixture);
-    let asking = fixture.store.begin("s", 1, Digest::of("x"), None, None);
+    let asking = fixture.store.begin("s", 1, Digest::of("x"), None, None, None);
     assert!(tokio::time::timeout(Duration::from_millis(20), asking).await.is_err());
     drop(other);
     assert!(fixture.store.drain().await && !has(&fixture.store, "s", 1).await);
@@ -132,14 +132,14 @@ async fn what_lacks_memory_is_done_with_the_reserve_or_when_others_have_given_so
 async fn what_undoes_a_change_waits_longer_than_others_and_not_beyond_the_end() {
     let fixture = fixture().await;
     let path = fixture.store.path().to_owned();
-    let begun = fixture.store.begin("s", 1, Digest::of("x"), None, None).await.unwrap();
+    let begun = fixture.store.begin("s", 1, Digest::of("x"), None, None, None).await.unwrap();
     let other = hold(&fixture);
     drop(begun);
     assert!(!fixture.store.drain().await, "the file is known to be held from here on");
     assert!(has(&fixture.store, "s", 1).await);
     drop(other);
     assert!(fixture.store.drain().await && !has(&fixture.store, "s", 1).await);
-    let begun = fixture.store.begin("s", 2, Digest::of("x"), None, None).await.unwrap();
+    let begun = fixture.store.begin("s", 2, Digest::of("x"), None, None, None).await.unwrap();
     let other = hold(&fixture);
     drop((begun, fixture.store));
     drop(other);

@@ -90,7 +90,7 @@ async fn without_a_folder_there_is_no_state_until_there_is_one() {
     std::fs::write(&place, "a file, where the folder should be").unwrap();
     let store = StateStore::open(&place).await;
     assert!(store.problem().is_some() && store.id().is_none());
-    let error = store.begin("s", 1, Digest::of("x"), None, None).await.unwrap_err();
+    let error = store.begin("s", 1, Digest::of("x"), None, None, None).await.unwrap_err();
     assert!(error.to_string().contains("state.db") && !error.is_busy(), "{error}");
     std::fs::remove_file(&place).unwrap();
     while store.id_or_open().await.is_none() {

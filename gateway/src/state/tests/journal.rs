@@ -7,7 +7,8 @@ async fn what_was_begun_and_what_was_finished_survives() {
     let fixture = fixture().await;
     let (one, two) = (Digest::of("one"), Digest::of("two"));
     for (request, digest, query_id) in [(1, one, None), (2, two, Some("01b"))] {
-        let Begin::Begun(begun) = fixture.store.begin("s", request, digest, query_id, None).await.unwrap()
+        let Begin::Begun(begun) =
+            fixture.store.begin("s", request, digest, query_id, None, None).await.unwrap()
         else {
             panic!("it is new")
         };
@@ -45,7 +46,7 @@ async fn nothing_is_begun_twice_unless_it_is_forgotten() {
     let Fixture { store, .. } = fixture().await;
     assert!(begin(&store, "s", 1).await);
     store.record_query_id("s", 1, Digest::of("x"), "01-a").await.unwrap();
-    match store.begin("s", 1, Digest::of("x"), None, None).await.unwrap() {
+    match store.begin("s", 1, Digest::of("x"), None, None, None).await.unwrap() {
         Begin::Conflict(entry) => assert_eq!(entry.query_id.as_deref(), Some("01-a")),
         Begin::Begun(_) => panic!("another run may have reached the backend"),
     }
@@ -56,12 +57,12 @@ async fn nothing_is_begun_twice_unless_it_is_forgotten() {
 #[tokio::test]
 async fn a_statement_that_did_not_run_after_all_is_forgotten() {
     let Fixture { store, .. } = fixture().await;
-    drop(store.begin("s", 1, Digest::of("x"), None, None).await.unwrap());
+    drop(store.begin("s", 1, Digest::of("x"), None, None, None).await.unwrap());
     assert!(store.drain().await);
     assert!(!has(&store, "s", 1).await);
     // The one who asked is gone before the answer is there, at any moment.
     for request in 2..50 {
-        let mut asking = std::pin::pin!(store.begin("s", request, Digest::of("x"), None, None));
+        let mut asking = std::pin::pin!(store.begin("s", request, Digest::of("x"), None, None, None));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         // Rarely there is an answer already, which is dropped.
         let _ = asking.as_mut().poll(&mut context);

@@ -54,7 +54,7 @@ impl Fixture {
 
 /// Writes down that a request is about to run; returns whether it may.
 async fn begin(store: &StateStore, session: &str, request: u64) -> bool {
-    match store.begin(session, request, Digest::of("x"), None, None).await.unwrap() {
+    match store.begin(session, request, Digest::of("x"), None, None, None).await.unwrap() {
         Begin::Begun(begun) => {
             begun.keep();
             true

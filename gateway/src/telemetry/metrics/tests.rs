@@ -38,6 +38,8 @@ fn event(client: &str) -> RequestEvent {
         context: None,
         statement: None,
         correlation: Correlation::default(),
+        journaled: None,
+        has_audit_place: false,
     }
 }
 

@@ -78,7 +78,7 @@ async fn write(store: &StateStore, session: &str, request: u64, times: Option<&m
         json!({"content": [{"type": "text", "text": "1 row changed"}], "isError": false}).to_string();
     let since = Instant::now();
     let digest = Digest::of("insert into journey (a, b) values (1, 'a text as people write it')");
-    match store.begin(session, request, digest, None, None).await? {
+    match store.begin(session, request, digest, None, None, None).await? {
         Begin::Begun(begun) => begun.keep(),
         Begin::Conflict(_) => bail!("the journal has a request that is new"),
     }
