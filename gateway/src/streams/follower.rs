@@ -14,6 +14,9 @@ use super::files::{FileName, list, same_file};
 /// Files that are kept open, from the newest; older ones do not grow any more.
 const FILES_OPEN_MAX: usize = 16;
 
+/// Files that are opened in one look; the others wait for the next.
+const FILES_OPENED_MAX: usize = 256;
+
 /// Bytes that are read at once.
 const PIECE_BYTES: usize = 256 * 1024;
 
@@ -27,6 +30,9 @@ pub trait Reader {
 
     /// So many files were removed before they were read.
     fn missed(&mut self, files: u64);
+
+    /// A file is there and cannot be read.
+    fn unreadable(&mut self, file: &Path, error: &io::Error);
 }
 
 /// The files of a family.
@@ -73,10 +79,13 @@ impl Follower {
     /// Reads what is new. Returns whether anything was.
     ///
     /// # Errors
-    /// What `reader` returns.
+    /// What `reader` returns; or the folder is there and cannot be read.
     pub fn look(&mut self, reader: &mut impl Reader) -> io::Result<bool> {
-        // A folder that is not there, or not any more, may come.
-        let names = list(&self.folder, &self.prefix).unwrap_or_default();
+        let names = match list(&self.folder, &self.prefix) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+            // One that is not there, or not any more, may come.
+            names => names.unwrap_or_default(),
+        };
         // All of them before any is read: reading takes time, and the oldest go first.
         self.open(&names, reader);
         let mut is_any = false;
@@ -97,24 +106,29 @@ impl Follower {
     }
 
     fn open(&mut self, names: &[FileName], reader: &mut impl Reader) {
-        for name in names {
-            if self.files.contains_key(name) {
-                continue;
-            }
-            // Older than what was read: it is no new one, or it was made by hand.
-            let is_next = self.newest.as_ref().is_none_or(|newest| name > newest);
-            let skipped = if is_next && self.has_looked { self.skipped(name) } else { 0 };
-            let open = File::open(self.folder.join(name.with(&self.prefix))).ok();
-            let missed = skipped + u64::from(open.is_none() && is_next);
+        let is_news = |name: &&FileName| !self.files.contains_key(*name);
+        let news: Vec<FileName> = names.iter().filter(is_news).take(FILES_OPENED_MAX).cloned().collect();
+        for name in news {
+            // Older than what was read: it was made by hand, or comes from the gateway that ends.
+            let is_next = self.newest.as_ref().is_none_or(|newest| name > *newest);
+            let skipped = if is_next && self.has_looked { self.skipped(&name) } else { 0 };
+            let path = self.folder.join(name.with(&self.prefix));
+            let (open, is_gone) = match File::open(&path) {
+                Ok(file) => (Some(Growing::new(file)), false),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => (None, true),
+                Err(error) => {
+                    reader.unreadable(&path, &error);
+                    (None, false)
+                }
+            };
+            let missed = skipped + u64::from(is_gone);
             if missed > 0 {
                 reader.missed(missed);
             }
             if is_next {
                 self.newest = Some(name.clone());
             }
-            if let Some(file) = open {
-                self.files.insert(name.clone(), Some(Growing::new(file)));
-            }
+            self.files.insert(name, open);
         }
         self.has_looked = true;
     }
@@ -206,6 +220,10 @@ mod tests {
         fn missed(&mut self, files: u64) {
             self.missed += files;
         }
+
+        fn unreadable(&mut self, file: &Path, error: &io::Error) {
+            panic!("{}: {error}", file.display());
+        }
     }
 
     struct Fixture {
@@ -266,6 +284,15 @@ mod tests {
         assert_eq!(fixture.look(), ("b\nc\n".to_owned(), 0));
         fixture.append(7, "d\n");
         assert_eq!(fixture.look(), ("d\n".to_owned(), 2));
+    }
+
+    #[test]
+    fn many_files_are_opened_a_few_at_a_time() {
+        let mut fixture = Fixture::new();
+        let files = u32::try_from(FILES_OPENED_MAX).unwrap() + 1;
+        (0..files).for_each(|number| fixture.append(number, "a\n"));
+        let (first, second) = (fixture.look(), fixture.look());
+        assert_eq!((first.0.len(), second), (FILES_OPENED_MAX * 2, ("a\n".to_owned(), 0)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -23,6 +23,9 @@ use crate::streams::{Follower, Reader, StreamName};
 /// Between two looks while lines come, and while none have come for a while.
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
 const IDLE_LOOK_PAUSE: Duration = Duration::from_millis(100);
+
+/// Looks at what is there, at most: it may grow as fast as it is read.
+const PAST_LOOKS_MAX: usize = 8;
 
 /// From when on none have come for a while.
 const IDLE_AFTER: Duration = Duration::from_secs(2);
@@ -116,7 +119,12 @@ pub(super) fn logs(args: &LogsArgs) -> Result<ExitCode> {
     let (folder, prefix) = args.stream.place(&paths);
     let mut follower = Follower::new(&folder, prefix);
     let mut printer = Printer::new(args);
-    follower.look(&mut printer)?;
+    for _ in 0..PAST_LOOKS_MAX {
+        let looked = follower.look(&mut printer);
+        if !looked.with_context(|| format!("cannot show the log in {}", folder.display()))? {
+            break;
+        }
+    }
     printer.end_of_past()?;
     if !follower.has_found_any() {
         // A configuration that is wrong is said elsewhere.
@@ -233,5 +241,9 @@ impl Reader for Printer {
              with larger `logs.file_bytes_max` and `logs.files_max`",
             self.missed
         ));
+    }
+
+    fn unreadable(&mut self, file: &Path, error: &io::Error) {
+        say(&format!("cannot read {}: {error}", file.display()));
     }
 }
