@@ -2,25 +2,22 @@
 
 use crate::allocator::{AllocatorView, FlowStatus, WaitingRequest};
 
-/// Flows and requests that are shown.
-const SHOWN_MAX: usize = 8;
-
-/// One line for the whole, and one for each flow and request that counts; none where nothing waits or runs.
-pub(super) fn lines(view: &AllocatorView) -> Vec<String> {
+/// One line for the whole, and one for each flow and request that counts; none where nothing waits or runs. Of each, `shown_max` at most.
+pub(super) fn lines(view: &AllocatorView, shown_max: usize) -> Vec<String> {
     let mut lines = vec![summary(view)];
     if view.running + view.waiting == 0 {
         return lines;
     }
     let unit = if view.strategy == "round_robin" { "turns" } else { "s" };
-    lines.extend(view.flows.iter().take(SHOWN_MAX).map(|one| flow(one, unit)));
-    lines.extend(more(view.flows.len() + view.flows_left_out, "flows"));
-    lines.extend(view.requests.iter().take(SHOWN_MAX).map(request));
-    lines.extend(more(view.requests.len() + view.requests_left_out, "requests that wait"));
+    lines.extend(view.flows.iter().take(shown_max).map(|one| flow(one, unit)));
+    lines.extend(more(view.flows.len() + view.flows_left_out, "flows", shown_max));
+    lines.extend(view.requests.iter().take(shown_max).map(request));
+    lines.extend(more(view.requests.len() + view.requests_left_out, "requests that wait", shown_max));
     lines
 }
 
-fn more(count: usize, what: &str) -> Option<String> {
-    (count > SHOWN_MAX).then(|| format!("and {} more {what}", count - SHOWN_MAX))
+fn more(count: usize, what: &str, shown_max: usize) -> Option<String> {
+    (count > shown_max).then(|| format!("and {} more {what}", count - shown_max))
 }
 
 fn summary(view: &AllocatorView) -> String {

@@ -15,7 +15,7 @@ use super::errors::ErrorView;
 use super::serve::endpoint;
 use super::status_text::status_text;
 use super::stop::ASKED_TIMEOUT;
-use super::{Cli, OutputArgs, exit};
+use super::{Cli, OutputArgs, StatusArgs, exit};
 use crate::config::{Config, Paths, ProcessEnvironment};
 use crate::http::check_files;
 use crate::link::{Command, Reply, ask};
@@ -32,11 +32,11 @@ const START_PATIENCE: Duration = Duration::from_secs(3);
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Shows whether a gateway is running.
-pub(super) fn status(cli: &Cli, args: &OutputArgs) -> Result<ExitCode> {
+pub(super) fn status(cli: &Cli, args: &StatusArgs) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
     match ask_now(&endpoint, &Command::Status)? {
         Some(Reply::Status(status)) if args.json => print_json(&status),
-        Some(Reply::Status(status)) => print_text(&status_text(&status)),
+        Some(Reply::Status(status)) => print_text(&status_text(&status, args.all)),
         Some(_) => bail!("the gateway sent an unexpected reply"),
         None => no_gateway(&endpoint, args.json),
     }

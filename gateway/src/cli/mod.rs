@@ -23,6 +23,7 @@ mod quota;
 mod serve;
 mod status_text;
 mod stop;
+mod top;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -108,13 +109,13 @@ impl Cli {
     /// Whether the output is for a script.
     fn wants_json(&self) -> bool {
         match &self.command {
-            Command::Status(args) | Command::Sessions(args) | Command::Config(ConfigCommand::Show(args)) => {
-                args.json
-            }
+            Command::Sessions(args) | Command::Config(ConfigCommand::Show(args)) => args.json,
+            Command::Status(args) => args.json,
             Command::Login(args) => args.output.json,
             Command::Kill(args) => args.output.json,
             Command::Quota(args) => args.json,
             Command::Queries(args) => args.json,
+            Command::Top(args) => args.json,
             Command::Breaker(args) => args.json,
             Command::Keys(args) => args.json,
             Command::Logs(args) => args.json,
@@ -132,14 +133,16 @@ impl Cli {
 pub(crate) enum Command {
     /// Run the gateway in the foreground (shims start one in the background)
     Serve(ServeArgs),
-    /// Show whether the gateway is running and how it is doing; exit code 3 if it is not
-    Status(OutputArgs),
+    /// Show whether the gateway is running and how it is doing, problems first; exit code 3 if it is not
+    Status(StatusArgs),
     /// List the sessions of the running gateway
     Sessions(OutputArgs),
     /// Stop what a session runs and waits for, or one call of it; its client is told, and stays connected
     Kill(kill::KillArgs),
     /// Log in to the warehouse now, whatever was refused before; exit codes 77 (refused) and 75 (not yet)
     Login(LoginArgs),
+    /// Watch sessions, the queue, running statements and the pool on a terminal, and stop calls
+    Top(top::TopArgs),
     /// Show which statements ran how often and how long: by default those that took most time
     Queries(queries::QueriesArgs),
     /// Show what clients have used of their limits, or forget it (`quota reset [CLIENT]`)
@@ -171,6 +174,18 @@ pub(crate) enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// How much `status` shows.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// What does not fit on a screen, too
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Print JSON, for scripts
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How `serve` is started.
@@ -261,6 +276,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Login(args) => login::login(cli, args),
         Command::Quota(args) => quota::quota(cli, args),
         Command::Queries(args) => queries::queries(cli, args),
+        Command::Top(args) => top::top(cli, args),
         Command::Breaker(args) => breaker::breaker(cli, args),
         Command::Keys(args) => keys::keys(cli, args),
         Command::Logs(args) => logs::logs(args),
@@ -303,10 +319,14 @@ mod tests {
             "serve",
             "serve --ready-stdout",
             "status --json",
+            "status --all",
             "sessions --json",
             "login",
             "login --passcode",
             "login --passcode 123456 --json",
+            "top",
+            "top -d 2 --once",
+            "top --json",
             "queries",
             "queries --sort p95 --slow -n 5 --minutes",
             "queries --json",

@@ -2,90 +2,145 @@
 
 use super::allocator_text;
 use super::control::duration;
+use super::queries::{printable, took};
 use crate::keys::KeysView;
 use crate::multiplexer::{BreakerState, BreakerView, ClosedCounts, MetadataCounters};
-use crate::observe::{ConnectionView, StatusView};
+use crate::observe::{ConnectionView, Problem, StatusView, problems};
 use crate::shared::{ClientBackendView, HttpView};
 use crate::validator::ValidatorView;
+
+/// Flows and requests that are shown of a pool, each.
+const SHARES_MAX: usize = 2;
+
+/// See `SHARES_MAX`.
+const SHARES_ALL_MAX: usize = 8;
+
+/// Characters of a pattern: what is left of 80 columns.
+const PATTERN_CHARS_MAX: usize = 42;
 
 /// Where values begin in a line.
 const INDENT: &str = "\n             ";
 
-/// The lines for `status`.
-pub(super) fn status_text(status: &StatusView) -> String {
-    let none = || "none".to_owned();
+/// The lines for `status`: problems first, then what fits on a screen where all is well; `all`: the rest, too.
+pub(super) fn status_text(status: &StatusView, all: bool) -> String {
     let mut text = format!(
         "snowgate {} is running (pid {}, up {})\n",
         status.version,
         status.pid,
         duration(status.uptime_ms)
     );
-    let mut line = |name: &str, value: String, more: &[Option<&str>]| {
+    let mut line = |name: &str, value: &str, more: &[Option<&str>]| {
         let more: String = more.iter().flatten().map(|more| indented(more)).collect();
-        text.push_str(&format!("{name:<12} {value}{more}\n"));
+        text.push_str(&format!("{name:<12} {}{more}\n", value.replace('\n', INDENT)));
     };
-    line(
-        "sessions",
-        status.sessions.to_string(),
-        &[status.limit_problem.as_deref(), status.settings_problem.as_deref()],
-    );
-    let default = status.connections.iter().find(|connection| connection.is_default);
-    let breaker = default.and_then(|connection| breaker_text(&connection.breaker));
-    let more = [&status.backend_target, &status.backend_wall, &breaker, &status.backend_problem];
-    line("backend", backend(status), &more.map(|more| more.as_deref()));
-    for other in status.connections.iter().filter(|connection| !connection.is_default) {
-        let breaker = breaker_text(&other.breaker);
-        let more = [&other.target, &breaker, &other.problem].map(|more| more.as_deref());
-        line("connection", connection(other), &more);
+    for Problem { severity, what, command } in problems(status) {
+        line(severity.name(), &what, &[Some(&format!("run: {command}"))]);
     }
-    let shares = allocator_text::lines(&status.allocator);
-    if let [first, more @ ..] = shares.as_slice() {
-        line("shares", first.clone(), &more.iter().map(|more| Some(more.as_str())).collect::<Vec<_>>());
+    line("sessions", &format!("{} of {}", status.sessions, status.sessions_max), &[]);
+    line("calls", &calls(status), &[last_minute(status).as_deref()]);
+    work(status, all, &mut line);
+    slowest(status, &mut line);
+    if all {
+        line("socket", &status.socket, &[]);
     }
-    if status.pool.leases > 0 {
-        line("leases", leases(status), &[closed(&status.pool.closed).as_deref()]);
-    }
-    if let Some(metadata) = metadata(&status.metadata) {
-        line("metadata", metadata, &[]);
-    }
-    for backend in &status.client_backends {
-        line("", client_backend(backend), &[]);
-    }
-    for validator in &status.validators {
-        line("validator", validator_text(validator), &[validator.problem.as_deref()]);
-    }
-    if status.limited_clients > 0 || !status.limits.is_empty() {
-        line("limits", limits(status), &[]);
-    }
-    line("socket", status.socket.clone(), &[]);
     if let Some(view) = &status.http {
-        line("http", http(view), &[view.problem.as_deref()]);
+        line("http", &http(view), &[]);
     }
     if let Some(view) = &status.keys {
-        line("keys", keys(view), &[view.problem.as_deref(), view.warning.as_deref()]);
+        line("keys", &keys(view), &[]);
     }
-    let warnings: Vec<Option<&str>> = status.config_warnings.iter().map(|text| Some(text.as_str())).collect();
-    line("config", status.config_file.clone().unwrap_or_else(none), &warnings);
-    line("data", status.data_dir.clone(), &[]);
-    let problem = status.state_problem.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default();
-    line("state", format!("{}{problem}", status.state_file), &[]);
-    let problems = log_problems(status);
-    let problems: Vec<Option<&str>> = problems.iter().map(|problem| Some(problem.as_str())).collect();
-    line("log", status.log_file.clone().unwrap_or_else(none), &problems);
+    line("config", status.config_file.as_deref().unwrap_or("none"), &[]);
+    if all {
+        line("data", &status.data_dir, &[]);
+        line("state", &status.state_file, &[]);
+    }
+    line("log", status.log_file.as_deref().unwrap_or("none"), &[]);
+    for log in status.logs.iter().filter(|_| all) {
+        let file = log.file.as_deref().unwrap_or("no file");
+        line("", &format!("{}: {file}, {} bytes, {} lines dropped", log.stream, log.bytes, log.dropped), &[]);
+    }
     if let Some(service) = &status.service {
-        line("service", format!("{}; to stop it: {}", service.manager, service.stop), &[]);
+        line("service", &format!("{}; to stop it: {}", service.manager, service.stop), &[]);
+    }
+    if !all {
+        text.push_str("more: `snowgate status --all`, `snowgate top`, `snowgate queries`\n");
     }
     text
 }
 
-/// What is wrong with the streams of the log.
-fn log_problems(status: &StatusView) -> Vec<String> {
-    let main = status.log_problem.clone();
-    let others = status.logs.iter().filter(|log| log.problem != status.log_problem);
-    let problems = others.filter_map(|log| log.problem.clone());
-    let dropped = status.logs.iter().filter(|log| log.dropped > 0);
-    let dropped = dropped.map(|log| format!("{} lines of `{}` were dropped", log.dropped, log.stream));
-    main.into_iter().chain(problems).chain(dropped).collect()
+/// The connections and what runs on them.
+fn work(status: &StatusView, all: bool, line: &mut impl FnMut(&str, &str, &[Option<&str>])) {
+    let default = status.connections.iter().find(|connection| connection.is_default);
+    let breaker = default.and_then(|connection| breaker_text(&connection.breaker));
+    let more = [&status.backend_target, &status.backend_wall, &breaker];
+    line("backend", &backend(status), &more.map(|more| more.as_deref()));
+    for other in status.connections.iter().filter(|connection| !connection.is_default) {
+        let breaker = breaker_text(&other.breaker);
+        line("connection", &connection(other), &[&other.target, &breaker].map(|more| more.as_deref()));
+    }
+    let shares = allocator_text::lines(&status.allocator, if all { SHARES_ALL_MAX } else { SHARES_MAX });
+    if let [first, more @ ..] = shares.as_slice() {
+        line("shares", first, &more.iter().map(|more| Some(more.as_str())).collect::<Vec<_>>());
+    }
+    if status.pool.leases > 0 {
+        line("leases", &leases(status), &[closed(&status.pool.closed).filter(|_| all).as_deref()]);
+    }
+    if let Some(metadata) = metadata(&status.metadata) {
+        line("metadata", &metadata, &[]);
+    }
+    for backend in &status.client_backends {
+        line("", &client_backend(backend), &[]);
+    }
+    for validator in &status.validators {
+        line("validator", &validator_text(validator), &[]);
+    }
+    if status.limited_clients > 0 || !status.limits.is_empty() {
+        line("limits", &limits(status), &[]);
+    }
+}
+
+/// What became of calls since the start.
+fn calls(status: &StatusView) -> String {
+    let totals = &status.totals;
+    let mut parts = vec![format!("{} since the start", totals.calls)];
+    let counted = [
+        (totals.failed, "failed"),
+        (totals.refused, "refused"),
+        (totals.cancelled, "cancelled"),
+        (totals.outcome_unknown, "of unknown outcome"),
+    ];
+    parts.extend(
+        counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
+    );
+    parts.push(format!("{} rows", totals.rows));
+    parts.join(", ")
+}
+
+/// What ended in the last whole minute.
+fn last_minute(status: &StatusView) -> Option<String> {
+    let [.., minute, _] = status.minutes.as_slice() else { return None };
+    (minute.calls > 0).then(|| {
+        format!(
+            "last minute: {} calls, {} failed, waited {} (p95 {}), ran {} (p95 {})",
+            minute.calls,
+            minute.errors,
+            took(minute.wait_p50_ms),
+            took(minute.wait_p95_ms),
+            took(minute.run_p50_ms),
+            took(minute.run_p95_ms)
+        )
+    })
+}
+
+/// The statements that took longest.
+fn slowest(status: &StatusView, line: &mut impl FnMut(&str, &str, &[Option<&str>])) {
+    let mut name = "slowest";
+    for query in &status.queries.top {
+        let pattern: String = printable(&query.pattern).chars().take(PATTERN_CHARS_MAX).collect();
+        let times = if query.count == 1 { "once".to_owned() } else { format!("{} times", query.count) };
+        line(name, &format!("{} at most, {times}: {pattern}", took(query.max_ms)), &[]);
+        name = "";
+    }
 }
 
 fn backend(status: &StatusView) -> String {
@@ -149,7 +204,7 @@ fn metadata(counters: &MetadataCounters) -> Option<String> {
     let MetadataCounters { hits, shared, asked, dropped, entries, bytes: _ } = counters;
     (hits + shared > 0).then(|| {
         format!(
-            "{asked} asked, {shared} answered by an identical one, {hits} from the cache ({entries} answers kept, {dropped}              dropped)"
+            "{asked} asked, {shared} answered by an identical one, {hits} from the cache ({entries} answers kept, {dropped} dropped)"
         )
     })
 }

@@ -9,6 +9,7 @@ mod filter;
 mod metrics;
 mod overview;
 mod panics;
+mod problems;
 mod repeats;
 mod status;
 
@@ -18,6 +19,7 @@ use std::path::Path;
 pub use metrics::{Format, MetricsFile, metrics_reference, metrics_text};
 pub use overview::{Overview, overview};
 pub use panics::log_panics;
+pub use problems::{Problem, Severity, problems};
 use repeats::WithoutRepeats;
 pub use status::{ConnectionView, StatusView, snapshot};
 use thiserror::Error;

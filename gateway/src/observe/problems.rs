@@ -1,0 +1,127 @@
+//! What is wrong with the gateway, worst first, and what mends it: for `snowgate status`, `snowgate top` and the page.
+
+use serde::{Deserialize, Serialize};
+
+use super::status::StatusView;
+use crate::multiplexer::BreakerState;
+
+/// How bad a problem is, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Calls fail, or are refused.
+    Critical,
+    /// Something is lost, or will fail.
+    Warning,
+    /// Worth to know.
+    Note,
+}
+
+impl Severity {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// One problem.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, and why.
+    pub what: String,
+    /// The command that mends it, or tells more.
+    pub command: String,
+}
+
+/// The problems in `status`, worst first.
+pub fn problems(status: &StatusView) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut add = |severity, what: &str, command: &str| {
+        let (what, command) = (what.to_owned(), command.to_owned());
+        let problem = Problem { severity, what, command };
+        if !found.contains(&problem) {
+            found.push(problem);
+        }
+    };
+    connections(status, &mut add);
+    let optional = [
+        (Severity::Critical, &status.settings_problem, "snowgate sessions"),
+        (Severity::Critical, &status.state_problem, "snowgate restart"),
+        (Severity::Critical, &status.limit_problem, "ulimit -n 4096; snowgate restart"),
+    ];
+    for (severity, what, command) in optional {
+        if let Some(what) = what {
+            add(severity, what, command);
+        }
+    }
+    let logs = status.logs.iter().filter_map(|log| Some((log, log.problem.as_ref()?)));
+    for (log, what) in logs {
+        add(Severity::Warning, &format!("log {}: {what}", log.stream), "df -h; snowgate status --all");
+    }
+    for log in status.logs.iter().filter(|log| log.dropped > 0 && log.problem.is_none()) {
+        let what = format!("log {}: {} lines were dropped", log.stream, log.dropped);
+        add(Severity::Warning, &what, "snowgate status --all");
+    }
+    if let Some(what) = status.http.as_ref().and_then(|http| http.problem.as_ref()) {
+        add(Severity::Critical, &format!("http: {what}"), "snowgate config check");
+    }
+    if let Some(keys) = &status.keys {
+        if let Some(what) = &keys.problem {
+            add(Severity::Critical, &format!("keys: {what}"), "snowgate keys list");
+        }
+        if let Some(what) = &keys.warning {
+            add(Severity::Warning, &format!("keys: {what}"), "snowgate keys list");
+        }
+    }
+    for validator in &status.validators {
+        if let Some(what) = &validator.problem {
+            let what = format!("validator {}: {what}", validator.command.join(" "));
+            add(Severity::Critical, &what, "snowgate config check");
+        }
+    }
+    for what in &status.config_warnings {
+        add(Severity::Note, what, "snowgate config check");
+    }
+    found.sort_by_key(|problem| problem.severity);
+    found
+}
+
+/// What keeps connections from working, and queues that are full.
+fn connections(status: &StatusView, add: &mut impl FnMut(Severity, &str, &str)) {
+    for connection in &status.connections {
+        let name = &connection.name;
+        if let Some(what) = &connection.problem {
+            let of_other = if connection.is_default { String::new() } else { format!("{name}: ") };
+            add(Severity::Critical, &format!("{of_other}{what}"), "snowgate login; snowgate breaker");
+        }
+        let is_open = matches!(
+            connection.breaker.state,
+            BreakerState::Open | BreakerState::HalfOpen | BreakerState::ForcedOpen
+        );
+        if is_open && connection.problem.is_none() {
+            let state = connection.breaker.state.name();
+            let what = format!("{name}: its circuit breaker is {state}");
+            add(Severity::Critical, &what, &format!("snowgate breaker reset {name}"));
+        }
+        let allocator = &connection.allocator;
+        if allocator.refused + allocator.timed_out > 0 {
+            let what = format!(
+                "{name}: {} requests were refused for a full queue, {} waited for too long",
+                allocator.refused, allocator.timed_out
+            );
+            add(Severity::Note, &what, "snowgate top");
+        }
+    }
+    // Of a connection that is not there yet.
+    if let Some(what) = status.backend_problem.as_ref()
+        && !status.connections.iter().any(|connection| connection.problem.as_ref() == Some(what))
+    {
+        add(Severity::Critical, what, "snowgate login; snowgate breaker");
+    }
+}
