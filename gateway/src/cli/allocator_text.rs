@@ -51,7 +51,7 @@ fn request(request: &WaitingRequest) -> String {
         request.estimate_ms.map(|ms| format!(", about {} s to go", ms.div_ceil(1_000))).unwrap_or_default();
     format!(
         "{}:{} of {} is number {} in the queue, for {:.1} s{estimate}",
-        request.session,
+        request.session.get(..8).unwrap_or(&request.session),
         request.request,
         request.flow,
         request.position,

@@ -276,3 +276,57 @@ fn validator_text(validator: &ValidatorView) -> String {
 fn indented(text: &str) -> String {
     format!("{INDENT}{}", text.replace('\n', INDENT))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::snapshot;
+    use crate::shared::testing::TestGateway;
+    use crate::telemetry::{MinuteView, QueryView};
+
+    async fn status() -> StatusView {
+        let gateway = TestGateway::new().await;
+        let mut status = snapshot(&gateway.shared);
+        let minute =
+            MinuteView { calls: 1_234_567, errors: 12, run_p95_ms: 12_345.0, ..MinuteView::default() };
+        let query = QueryView {
+            pattern: "SELECT \u{1b}a ".repeat(20),
+            count: 9,
+            max_ms: 9e6,
+            ..QueryView::default()
+        };
+        status.minutes = vec![minute.clone(), minute];
+        status.queries.top = vec![query; 3];
+        status.totals.calls = 123_456_789;
+        status.config_warnings.clear();
+        // A short home.
+        status.log_file = Some("log".to_owned());
+        status
+    }
+
+    #[tokio::test]
+    async fn where_all_is_well_it_fits_on_a_screen() {
+        let text = status_text(&status().await, false);
+        assert!(text.lines().count() <= 24, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(!text.contains('\u{1b}') && text.contains("\nslowest "), "{text}");
+    }
+
+    #[tokio::test]
+    async fn problems_come_first_with_their_commands() {
+        let mut status = status().await;
+        status.state_problem = Some("the disk is full\nof logs".to_owned());
+        for all in [false, true] {
+            let text = status_text(&status, all);
+            let lines: Vec<&str> = text.lines().collect();
+            let indent = INDENT.trim_start_matches('\n');
+            assert_eq!(lines[1], "critical     the disk is full", "{text}");
+            assert_eq!(
+                lines[2..4],
+                [format!("{indent}of logs"), format!("{indent}run: snowgate restart")],
+                "{text}"
+            );
+            assert_eq!(text.contains("\nsocket "), all, "{text}");
+        }
+    }
+}

@@ -125,3 +125,45 @@ fn connections(status: &StatusView, add: &mut impl FnMut(Severity, &str, &str)) 
         add(Severity::Critical, what, "snowgate login; snowgate breaker");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::snapshot;
+    use crate::shared::testing::TestGateway;
+
+    #[tokio::test]
+    async fn problems_are_named_worst_first_each_with_a_command_and_none_twice() {
+        let gateway = TestGateway::new().await;
+        let mut status = snapshot(&gateway.shared);
+        status.config_warnings.clear();
+        assert_eq!(problems(&status), []);
+        status.config_warnings = vec!["an unknown key".to_owned()];
+        status.backend_problem = Some("the log-in was refused".to_owned());
+        status.connections[0].problem.clone_from(&status.backend_problem);
+        status.state_problem = Some("the disk is full".to_owned());
+        let found = problems(&status);
+        let shown: Vec<_> = found.iter().map(|one| (one.severity, one.what.as_str())).collect();
+        assert_eq!(
+            shown,
+            [
+                (Severity::Critical, "the log-in was refused"),
+                (Severity::Critical, "the disk is full"),
+                (Severity::Note, "an unknown key"),
+            ]
+        );
+        assert!(found.iter().all(|problem| problem.command.contains("snowgate ")), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn a_breaker_that_is_open_is_named_with_its_connection() {
+        let gateway = TestGateway::new().await;
+        let mut status = snapshot(&gateway.shared);
+        status.connections[0].breaker.state = BreakerState::Open;
+        let name = status.connections[0].name.clone();
+        let found = problems(&status);
+        assert!(found.iter().any(|one| one.command == format!("snowgate breaker reset {name}")), "{found:?}");
+        status.connections[0].breaker.state = BreakerState::ForcedClosed;
+        assert_eq!(problems(&status), []);
+    }
+}

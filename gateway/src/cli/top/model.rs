@@ -73,8 +73,8 @@ impl Model {
             filter: String::new(),
             is_paused: false,
             message: None,
-            // Sessions: those that run first.
-            sorts: [0, 0, 2, 0, 0],
+            // Calls and sessions: those that run first.
+            sorts: [1, 0, 2, 0, 0],
             chosen: std::array::from_fn(|_| (None, 0)),
         }
     }

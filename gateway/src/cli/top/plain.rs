@@ -38,8 +38,8 @@ fn title(pane: Pane) -> String {
 
 /// A screen with room for one list of so many rows, line by line.
 fn lines(model: &Model, width: u16, rows: u16) -> Vec<String> {
-    // Below ten lines for lists there is one alone; so the second one, which is cut off, takes two fifths.
-    let height = 3 + 8 + (rows + 12) * 2;
+    // Head, problems, list.
+    let height = 3 + 8 + 2 + rows;
     let Ok(mut terminal) = Terminal::new(TestBackend::new(width.max(20), height));
     let Ok(_) = terminal.draw(|frame| draw(frame, model, Palette { has_colours: false }, false));
     lines_of(terminal.backend().buffer())

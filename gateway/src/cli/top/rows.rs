@@ -56,7 +56,7 @@ impl Pane {
 
     pub(super) fn title(self) -> &'static str {
         match self {
-            Self::Calls => "Running",
+            Self::Calls => "Calls",
             Self::Queue => "Queue",
             Self::Sessions => "Sessions",
             Self::Queries => "Statements",
@@ -169,10 +169,12 @@ fn calls(overview: &Overview) -> Vec<Row> {
                 what: format!("call {name} of {}", printable(client)),
             });
             row.is_bad = call.since_ms >= overview.queries.slow_ms.max(1);
-            rows.push(row);
+            rows.push((call.since_ms, row));
         }
     }
-    rows
+    // The oldest first, of those that are alike in what they are sorted by.
+    rows.sort_by_key(|(since_ms, _)| std::cmp::Reverse(*since_ms));
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "an order of what is shown")]

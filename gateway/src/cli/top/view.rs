@@ -25,7 +25,7 @@ tab, 1 to 5         choose a list           s, S               sort by the next 
 x, Del              stop what is chosen     p, space           pause, and go on
 ?                   this help               q, Ctrl-C          quit
 
-Running: calls under way; `waiting` is for a connection, or for an identical
+Calls: under way; `waiting` is for a connection, or for an identical
 statement that runs. Queue: LAG is how far a client is ahead of the others,
 BOUND how far it may be. Statements: without their literals, since the start.";
 
@@ -49,22 +49,24 @@ impl Palette {
     }
 }
 
-/// Draws `model`; `keys`: whether the line about keys is shown.
-pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, palette: Palette, has_keys: bool) {
+/// Draws `model`; `is_screen`: with the line about keys, and as many lists as there is room for; else the chosen one alone.
+pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, palette: Palette, is_screen: bool) {
     let area = frame.area();
     let troubles = trouble_lines(model, palette);
     let heights = [
         Constraint::Length(3),
         Constraint::Length(u16::try_from(troubles.len()).unwrap_or(0)),
         Constraint::Fill(1),
-        Constraint::Length(u16::from(has_keys)),
+        Constraint::Length(u16::from(is_screen)),
     ];
     let [head, trouble, lists, foot] = Layout::vertical(heights).areas(area);
     frame.render_widget(Paragraph::new(head_lines(model, palette)), head);
     frame.render_widget(Paragraph::new(troubles), trouble);
-    draw_lists(frame, lists, model, palette);
-    if has_keys {
+    if is_screen {
+        draw_lists(frame, lists, model, palette);
         frame.render_widget(Paragraph::new(foot_line(model, palette)), foot);
+    } else {
+        list(frame, lists, model, model.pane, palette);
     }
     match &model.mode {
         Mode::Help => popup(frame, " Help ", HELP),
@@ -82,7 +84,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, palette: Palette, has_k
 fn draw_lists(frame: &mut Frame<'_>, area: Rect, model: &Model, palette: Palette) {
     let draw = |frame: &mut Frame<'_>, area: Rect, pane: Pane| list(frame, area, model, pane, palette);
     if area.width >= WIDE.0 && area.height >= WIDE.1 {
-        let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(area);
+        let [left, right] =
+            Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(area);
         let [calls, sessions] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(left);
         let rest = [Constraint::Fill(1), Constraint::Fill(1), Constraint::Fill(1)];
         let [queue, queries, pool] = Layout::vertical(rest).areas(right);
@@ -112,7 +115,13 @@ fn list(frame: &mut Frame<'_>, area: Rect, model: &Model, pane: Pane, palette: P
     let is_chosen = model.pane == pane;
     let number = pane as usize + 1;
     let filter = if model.filter.is_empty() { String::new() } else { format!(" with {:?}", model.filter) };
-    let title = format!(" {number} {} ({}{filter}) ", pane.title(), rows.len());
+    let running = match pane {
+        Pane::Calls => {
+            format!(", {} with a connection", rows.iter().filter(|row| row.cells[1] == "running").count())
+        }
+        _ => String::new(),
+    };
+    let title = format!(" {number} {} ({}{running}{filter}) ", pane.title(), rows.len());
     let style =
         if is_chosen { palette.of(Color::Cyan).add_modifier(Modifier::BOLD) } else { palette.quiet() };
     let block = Block::new().borders(Borders::TOP).title(title).border_style(style);
@@ -166,12 +175,18 @@ fn head_lines(model: &Model, palette: Palette) -> Vec<Line<'static>> {
 
 fn throughput(overview: &Overview) -> String {
     let totals = &overview.status.totals;
-    let sum = format!("calls {} ({} failed, {} refused)", short(totals.calls), totals.failed, totals.refused);
+    let sum = format!(
+        "calls {}, {} failed, {} refused",
+        short(totals.calls),
+        short(totals.failed),
+        short(totals.refused)
+    );
     let Some(now) = overview.minutes.last() else { return sum };
     let before = overview.minutes.iter().rev().nth(1).map_or(0, |minute| minute.calls);
     format!(
-        "{sum}  this minute {}, last {before}  wait p95 {}  run p95 {}",
-        now.calls,
+        "{sum}; minute {}, last {}; p95 wait {} run {}",
+        short(now.calls),
+        short(before),
         took(now.wait_p95_ms),
         took(now.run_p95_ms)
     )
@@ -179,12 +194,15 @@ fn throughput(overview: &Overview) -> String {
 
 fn pool_line(overview: &Overview) -> String {
     let (status, shares) = (&overview.status, &overview.status.allocator);
+    let pinned = match status.connections_pinned {
+        0 => String::new(),
+        pinned => format!(", {pinned} pinned"),
+    };
     format!(
-        "pool {}/{} open, {} idle, {} pinned  slots {}/{}, lane {}/{}  waiting {}  breaker {}",
+        "pool {}/{} open, {} idle{pinned}; slots {}/{}, lane {}/{}; waiting {}; breaker {}",
         status.connections_open,
         status.connections_max,
         status.connections_idle,
-        status.connections_pinned,
         shares.running,
         shares.slots,
         shares.lane_running,
