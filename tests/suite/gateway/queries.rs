@@ -1,7 +1,15 @@
 //! `snowgate queries` and what `status` says of statements: those that differ in literals alone are one.
 
-use serde_json::json;
-use snowgate_tests::{Home, failed, until, worked};
+use serde_json::{Value, json};
+use snowgate_tests::{Home, tool_text, until};
+
+fn failed(answer: &Value) {
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+}
+
+fn worked(answer: &Value) {
+    assert_ne!(answer["result"]["isError"], true, "{}", tool_text(answer));
+}
 
 #[test]
 fn statements_are_counted_without_their_literals() {
