@@ -59,6 +59,10 @@ pub(super) fn status_text(status: &StatusView, all: bool) -> String {
         let file = log.file.as_deref().unwrap_or("no file");
         line("", &format!("{}: {file}, {} bytes, {} lines dropped", log.stream, log.bytes, log.dropped), &[]);
     }
+    if status.audit.on && all {
+        let file = status.audit.file.as_deref().unwrap_or("no file");
+        line("audit", &format!("{file}, {} records", status.audit.records), &[]);
+    }
     if let Some(service) = &status.service {
         line("service", &format!("{}; to stop it: {}", service.manager, service.stop), &[]);
     }

@@ -64,9 +64,17 @@ pub fn problems(status: &StatusView) -> Vec<Problem> {
     for (log, what) in logs {
         add(Severity::Warning, &format!("log {}: {what}", log.stream), "df -h; snowgate status --all");
     }
-    for log in status.logs.iter().filter(|log| log.dropped > 0 && log.problem.is_none()) {
-        let what = format!("log {}: {} lines were dropped", log.stream, log.dropped);
+    for log in status.logs.iter().filter(|log| log.dropped > 0) {
+        let what = format!("{} lines of `{}` were dropped", log.dropped, log.stream);
         add(Severity::Warning, &what, "snowgate status --all");
+    }
+    if let Some(what) = &status.audit.problem {
+        let severity = if status.audit.required { Severity::Critical } else { Severity::Warning };
+        add(severity, &format!("audit: {what}"), "df -h; snowgate audit verify");
+    }
+    if status.audit.lost > 0 {
+        let what = format!("audit: {} records were not written", status.audit.lost);
+        add(Severity::Warning, &what, "snowgate audit verify");
     }
     if let Some(what) = status.http.as_ref().and_then(|http| http.problem.as_ref()) {
         add(Severity::Critical, &format!("http: {what}"), "snowgate config check");
