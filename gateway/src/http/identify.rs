@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::caller::{Caller, Peer};
 use super::error::HttpError;
 use super::front::Front;
+use crate::audit::Notice;
 use crate::config::{HttpAuth, ranges_contain};
 use crate::keys::{Denial, KEY_BYTES_MAX};
 use crate::shared::Shared;
@@ -46,7 +47,7 @@ pub(super) async fn identify(State(front): State<Arc<Front>>, mut request: Reque
     let live = match presented(request.headers()) {
         Ok(key) => shared.keys.check(key, address).map_err(|denial| {
             let has_key = key.is_some();
-            log_denial(&denial, address);
+            note_denial(shared, &denial, address);
             refusal(&denial, request.uri(), has_key)
         }),
         Err(refused) => Err(refused.into_response()),
@@ -140,8 +141,9 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
-fn log_denial(denial: &Denial, address: Option<IpAddr>) {
-    let address = address.map_or_else(|| "unix socket".to_owned(), |address| address.to_string());
+/// In the log, and in the audit trail.
+fn note_denial(shared: &Shared, denial: &Denial, from: Option<IpAddr>) {
+    let address = from.map_or_else(|| "unix socket".to_owned(), |address| address.to_string());
     let (why, name) = match denial {
         Denial::Missing => return,
         Denial::Malformed | Denial::Wrong => ("there is no such key", None),
@@ -153,6 +155,10 @@ fn log_denial(denial: &Denial, address: Option<IpAddr>) {
         Denial::Unavailable => ("the keys cannot be read", None),
     };
     tracing::warn!(address, key = name.map(String::as_str), why, "an API key was refused");
+    shared.telemetry.audit.note(|| match denial {
+        Denial::Locked { .. } => Notice::locked_out(from),
+        _ => Notice::key_refused(why, name.map(String::as_str), from, 1),
+    });
 }
 
 /// What a client without a good key is told: nothing that another client could use.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use interprocess::local_socket::tokio::Stream;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::frame::{Decoder, Frame, Kind};
 use snowgate_link::hello::{ClientHello, Resume, Role, ServerHello, Welcome};
@@ -16,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::breaker::{BreakerAction, BreakersView, breakers, set};
 use super::log_in::{LogInView, Passcode, log_in};
 use super::queries::{QueriesAsked, QueriesReply, queries};
+use crate::audit::Notice;
 use crate::config::{Config, ProcessEnvironment};
 use crate::limits::QuotaView;
 use crate::observe::{Format, Overview, StatusView, metrics_text, overview, snapshot};
@@ -144,6 +146,7 @@ pub(super) async fn serve(shared: &Shared, mut stream: &Stream, mut decoder: Dec
             };
             let Ok(command) = serde_json::from_slice(frame.payload) else { return };
             let reply = answer(shared, &command).await;
+            note(shared, &command, &reply);
             let payload = serde_json::to_vec(&reply).unwrap_or_default();
             let bytes =
                 Frame { kind: Kind::Line, flags: 0, seq: 1, re: frame.seq, payload: &payload }.to_bytes();
@@ -169,6 +172,24 @@ pub(super) async fn serve(shared: &Shared, mut stream: &Stream, mut decoder: Dec
             () = shared.shutdown.drain.cancelled() => return,
         }
     }
+}
+
+/// Writes to the audit trail what a person has done.
+fn note(shared: &Shared, command: &Command, reply: &Reply) {
+    let (event, facts) = match command {
+        Command::Stop => ("stop", json!({})),
+        Command::Restart => ("restart", json!({})),
+        Command::Kill { session, request } => ("kill", json!({"target": session, "target_request": request})),
+        Command::ResetQuota { client } => ("quota_reset", json!({"target": client})),
+        Command::SetBreaker { connection, action } => {
+            ("breaker_set", json!({"connection": connection, "action": action}))
+        }
+        Command::LogIn { .. } => ("login", json!({})),
+        _ => return,
+    };
+    let mut facts = facts;
+    facts["outcome"] = if matches!(reply, Reply::Refused(_)) { "denied" } else { "allowed" }.into();
+    shared.telemetry.audit.note(|| Notice::operator(event, "socket", None, facts));
 }
 
 async fn answer(shared: &Shared, command: &Command) -> Reply {
