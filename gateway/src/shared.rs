@@ -9,6 +9,7 @@ mod http_facts;
 mod kill;
 mod line_budget;
 mod newer_build;
+mod page_tickets;
 mod service;
 mod shutdown;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use http_facts::{HttpFacts, HttpView};
 pub use kill::{KillView, NothingKilled, kill};
 pub use line_budget::{HoldPermit, LineBudget, ReadPermit};
 pub use newer_build::{NewerBuild, YIELD_PAUSE, is_newer};
+pub use page_tickets::{PageTickets, TICKET_TTL, TokenDigest, random_token};
 pub use service::Service;
 pub use shutdown::Shutdown;
 use snowgate_link::endpoint::Endpoint;
@@ -110,6 +112,8 @@ pub struct Shared {
     pub lines: LineBudget,
     /// What the HTTP front says of itself.
     pub http: HttpFacts,
+    /// What `snowgate open` lets into the page.
+    pub page_tickets: PageTickets,
     /// Whether the gateway shuts down, and what follows.
     pub shutdown: Shutdown,
     /// The newest build that asks this gateway to make room.
@@ -164,6 +168,7 @@ impl Shared {
             heavy: HeavyLane::default(),
             lines: LineBudget::default(),
             http: HttpFacts::default(),
+            page_tickets: PageTickets::default(),
             shutdown: Shutdown::default(),
             newer_build: NewerBuild::default(),
             program: os::own_program().unwrap_or_else(|| PathBuf::from("snowgate")),

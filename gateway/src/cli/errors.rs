@@ -10,6 +10,7 @@ use super::breaker::NoConnection;
 use super::control::{InvalidConfig, print_json};
 use super::kill::NoTarget;
 use super::login::NotLoggedIn;
+use super::open::NoPage;
 use super::quota::UnknownClient;
 use super::{exit, serve};
 use crate::config::{ConfigErrors, PathsError, UnknownProfile, UnknownRole};
@@ -127,7 +128,7 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<UnknownRole>() {
         return exit::USAGE;
     }
-    if error.is::<NoTarget>() || error.is::<UnknownClient>() {
+    if error.is::<NoTarget>() || error.is::<NoPage>() || error.is::<UnknownClient>() {
         return exit::USAGE;
     }
     let not_logged_in = error.downcast_ref::<NotLoggedIn>().map(NotLoggedIn::exit_code);

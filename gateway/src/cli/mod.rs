@@ -18,6 +18,7 @@ mod login;
 mod logs;
 mod metrics;
 mod moments;
+mod open;
 mod queries;
 mod quota;
 mod serve;
@@ -61,6 +62,7 @@ Examples:
   snowgate sessions --json                        the connected clients, for a script
   snowgate logs -f --stream access                each request as it ends; --client NAME, --since 10m, --level warn
   snowgate quota                                  what clients have used of their limits; reset forgets it
+  snowgate open                                   the page in a browser; --print prints its link
   snowgate restart                                after an upgrade, or a change of the config
   snowgate login                                  log in again now; --passcode asks for a code of your phone
   snowgate kill 0a1b2c3d:17                       stop call 17 of that session; without :17, all it has sent
@@ -113,6 +115,7 @@ impl Cli {
             Command::Status(args) => args.json,
             Command::Login(args) => args.output.json,
             Command::Kill(args) => args.output.json,
+            Command::Open(args) => args.output.json,
             Command::Quota(args) => args.json,
             Command::Queries(args) => args.json,
             Command::Top(args) => args.json,
@@ -139,6 +142,8 @@ pub(crate) enum Command {
     Sessions(OutputArgs),
     /// Stop what a session runs and waits for, or one call of it; its client is told, and stays connected
     Kill(kill::KillArgs),
+    /// Open the page in a browser: sessions, queues, statements and charts, and to stop calls
+    Open(open::OpenArgs),
     /// Log in to the warehouse now, whatever was refused before; exit codes 77 (refused) and 75 (not yet)
     Login(LoginArgs),
     /// Watch sessions, the queue, running statements and the pool on a terminal, and stop calls
@@ -273,6 +278,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Status(args) => control::status(cli, args),
         Command::Sessions(args) => control::sessions(cli, args),
         Command::Kill(args) => kill::kill(cli, args),
+        Command::Open(args) => open::open(cli, args),
         Command::Login(args) => login::login(cli, args),
         Command::Quota(args) => quota::quota(cli, args),
         Command::Queries(args) => queries::queries(cli, args),
@@ -327,6 +333,9 @@ mod tests {
             "top",
             "top -d 2 --once",
             "top --json",
+            "open",
+            "open --print",
+            "open --json",
             "queries",
             "queries --sort p95 --slow -n 5 --minutes",
             "queries --json",

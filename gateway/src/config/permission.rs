@@ -7,8 +7,8 @@
 //! | `read_views` | `list_views`, `describe_view`, `query_view` | | |
 //! | `execute_queries` | `execute_query` | `read`, `context`, `transaction`, `session` | |
 //! | `write` | | `write`, `ddl`, `call`, `file` | |
-//! | `admin_operations` | | `admin`, `unknown` | `/admin/*` |
-//! | `health_check` | | | `/status`, `/ready` |
+//! | `admin_operations` | | `admin`, `unknown` | `/admin/*`, `/ui/kill` |
+//! | `health_check` | | | `/status`, `/ready`, `/ui/*` |
 //!
 //! `session_info` needs none, `set_context` any of the first four: it changes nothing but where the client works. `write`
 //! and `admin_operations` let statements run only together with `execute_queries`, because they come with `execute_query`.

@@ -75,15 +75,18 @@ async fn kill_session(
         }
     };
     note(&caller, "kill");
-    kill(&front.mcp.shared, session, request).map(Json).map_err(|error| {
-        let (status, code) = match &error {
-            NothingKilled::TooShort => (StatusCode::BAD_REQUEST, "arguments_invalid"),
-            NothingKilled::Ambiguous(_) => (StatusCode::CONFLICT, "session_ambiguous"),
-            NothingKilled::NoSession(_) => (StatusCode::NOT_FOUND, "no_such_session"),
-            NothingKilled::NoCall { .. } => (StatusCode::NOT_FOUND, "no_such_call"),
-        };
-        HttpError::new(status, code, error.to_string())
-    })
+    kill(&front.mcp.shared, session, request).map(Json).map_err(|error| nothing_killed(&error))
+}
+
+/// What those are told who have stopped nothing.
+pub(super) fn nothing_killed(error: &NothingKilled) -> HttpError {
+    let (status, code) = match error {
+        NothingKilled::TooShort => (StatusCode::BAD_REQUEST, "arguments_invalid"),
+        NothingKilled::Ambiguous(_) => (StatusCode::CONFLICT, "session_ambiguous"),
+        NothingKilled::NoSession(_) => (StatusCode::NOT_FOUND, "no_such_session"),
+        NothingKilled::NoCall { .. } => (StatusCode::NOT_FOUND, "no_such_call"),
+    };
+    HttpError::new(status, code, error.to_string())
 }
 
 /// Uses what is on disk now: the certificate at once, a configuration that has changed by a restart.
@@ -135,7 +138,7 @@ async fn drain(
 }
 
 /// Who did it is in the log.
-fn note(caller: &Caller, operation: &str) {
+pub(super) fn note(caller: &Caller, operation: &str) {
     let key = caller.key.as_ref().map(|key| key.name.as_str());
     tracing::warn!(operation, key, address = ?caller.address, "an operator's request over HTTP");
 }

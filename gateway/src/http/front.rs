@@ -13,8 +13,9 @@ use super::bodies::{Bodies, read_body};
 use super::error::HttpError;
 use super::guards::{Guards, guard};
 use super::identify::identify;
+use super::page::Page;
 use super::session::HttpSessions;
-use super::{admin, health, mcp, metrics, rest};
+use super::{admin, health, mcp, metrics, page, rest};
 use crate::config::HttpConfig;
 use crate::mcp::Mcp;
 
@@ -28,6 +29,8 @@ pub(super) struct Front {
     pub(super) reload: Notify,
     /// Memory of long answers of tools on their way to clients.
     pub(super) answers: rest::AnswerMemory,
+    /// The page: who looks at it, and what they are sent.
+    pub(super) page: Page,
     guards: Arc<Guards>,
     bodies: Arc<Bodies>,
 }
@@ -39,6 +42,7 @@ impl Front {
             mcp,
             reload: Notify::new(),
             answers: rest::AnswerMemory::default(),
+            page: Page::new(config),
             guards: Guards::new(config),
             bodies: Bodies::new(config.request_bytes_max, config.header_timeout),
         })
@@ -52,6 +56,7 @@ impl Front {
             .merge(admin::routes())
             .merge(health::routes())
             .merge(metrics::routes())
+            .merge(page::routes())
             .method_not_allowed_fallback(method_not_allowed)
             .fallback(not_found)
             .layer(DefaultBodyLimit::disable())

@@ -29,6 +29,24 @@ pub(super) struct Guards {
 struct Admitted {
     /// The web page that sends it, where that is another one than the front's own.
     origin: Option<HeaderValue>,
+    sender: Sender,
+}
+
+/// What sends a request, as far as a browser says so: in the extensions of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// The browser does not say so, or it is none.
+    Unknown,
+    /// A page of this front.
+    OwnPage,
+    /// Another page, of `http.allowed_origins`.
+    OtherPage,
+}
+
+impl From<Sender> for Admitted {
+    fn from(sender: Sender) -> Self {
+        Self { origin: None, sender }
+    }
 }
 
 impl Guards {
@@ -72,11 +90,11 @@ impl Guards {
         (host, port): &(String, Option<u16>),
     ) -> Result<Admitted, HttpError> {
         let mut origins = headers.get_all(header::ORIGIN).iter();
-        let Some(origin) = origins.next() else { return Ok(Admitted { origin: None }) };
+        let Some(origin) = origins.next() else { return Ok(Admitted::from(Sender::Unknown)) };
         let canonical = origin.to_str().ok().filter(|_| origins.next().is_none()).and_then(canonical_origin);
         if let Some(canonical) = canonical {
             if self.origins.contains(&canonical) {
-                return Ok(Admitted { origin: Some(origin.clone()) });
+                return Ok(Admitted { origin: Some(origin.clone()), sender: Sender::OtherPage });
             }
             // A page of this very front.
             let own = |scheme: &str| {
@@ -84,7 +102,7 @@ impl Guards {
                 canonical_origin(&format!("{scheme}://{host}{port}"))
             };
             if [own("http"), own("https")].contains(&Some(canonical)) {
-                return Ok(Admitted { origin: None });
+                return Ok(Admitted::from(Sender::OwnPage));
             }
         }
         let shown: String = origin.to_str().unwrap_or("?").chars().take(100).collect();
@@ -167,7 +185,7 @@ fn dressed(mut response: Response, origin: Option<&HeaderValue>) -> Response {
 }
 
 /// Lets a request in, or answers it.
-pub(super) async fn guard(State(guards): State<Arc<Guards>>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(guards): State<Arc<Guards>>, mut request: Request, next: Next) -> Response {
     let admitted = match guards.check(&request) {
         Ok(admitted) => admitted,
         Err(error) => {
@@ -179,6 +197,7 @@ pub(super) async fn guard(State(guards): State<Arc<Guards>>, request: Request, n
     if origin.is_some() && request.method() == Method::OPTIONS && cors::is_preflight(request.headers()) {
         return dressed(cors::preflight(request.headers()), origin);
     }
+    request.extensions_mut().insert(admitted.sender);
     let (is_multiplexed, has_body) = (request.version() >= Version::HTTP_2, has_body(request.headers()));
     let mut response = next.run(request).await;
     // The rest of a body that was refused is not worth reading.

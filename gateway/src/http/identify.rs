@@ -17,13 +17,14 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::caller::{Caller, Peer};
 use super::error::HttpError;
 use super::front::Front;
+use super::page::{self, LOG_IN_PATH, LOG_OUT_PATH, PAGE_PATH};
 use crate::audit::Notice;
 use crate::config::{HttpAuth, ranges_contain};
 use crate::keys::{Denial, KEY_BYTES_MAX};
 use crate::shared::Shared;
 
-/// The one path that needs no key.
-const OPEN_PATH: &str = "/health";
+/// The paths that need no key: the page has nothing in it but itself, and its log-in asks for one.
+const OPEN_PATHS: [&str; 4] = ["/health", PAGE_PATH, LOG_IN_PATH, LOG_OUT_PATH];
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -40,8 +41,21 @@ pub(super) async fn identify(State(front): State<Arc<Front>>, mut request: Reque
     let (connection, address) = peer.map_or((0, None), |peer| (peer.connection, peer.address));
     let proxies = shared.config.http.as_ref().map_or(&[][..], |http| &http.trusted_proxies);
     let address = origin(address, request.headers(), proxies);
-    if !needs_key(shared) || request.uri().path() == OPEN_PATH {
-        request.extensions_mut().insert(Caller { key: None, address, connection });
+    let path = request.uri().path();
+    let is_open = OPEN_PATHS.contains(&path);
+    // The page's cookie counts for what the page asks, and for nothing else.
+    if path.starts_with(page::DATA_PATHS)
+        && !is_open
+        && let Some(visitor) = front.page.visitor(shared, request.headers(), address)
+    {
+        let (key, is_operator) = (visitor.key.clone(), visitor.key.is_none());
+        request.extensions_mut().insert(Caller { key, address, connection, is_operator });
+        let ended = visitor.ended.clone();
+        request.extensions_mut().insert(visitor);
+        return ending(next.run(request).await, ended);
+    }
+    if !needs_key(shared) || is_open {
+        request.extensions_mut().insert(Caller { key: None, address, connection, is_operator: false });
         return next.run(request).await;
     }
     let live = match presented(request.headers()) {
@@ -56,7 +70,12 @@ pub(super) async fn identify(State(front): State<Arc<Front>>, mut request: Reque
         Ok(live) => live,
         Err(response) => return response,
     };
-    request.extensions_mut().insert(Caller { key: Some(live.identity), address, connection });
+    request.extensions_mut().insert(Caller {
+        key: Some(live.identity),
+        address,
+        connection,
+        is_operator: false,
+    });
     request.extensions_mut().insert(KeyEnd(live.ended.clone()));
     let response = next.run(request).await;
     ending(response, live.ended)
@@ -72,7 +91,7 @@ pub(super) fn key_ended() -> Response {
     HttpError::new(StatusCode::UNAUTHORIZED, "bad_key", message).or_do("use another key").into_response()
 }
 
-fn needs_key(shared: &Shared) -> bool {
+pub(super) fn needs_key(shared: &Shared) -> bool {
     shared.config.http.as_ref().is_none_or(|http| http.auth == HttpAuth::Keys)
 }
 
@@ -142,7 +161,7 @@ fn bearer(value: &str) -> Option<&str> {
 }
 
 /// In the log, and in the audit trail.
-fn note_denial(shared: &Shared, denial: &Denial, from: Option<IpAddr>) {
+pub(super) fn note_denial(shared: &Shared, denial: &Denial, from: Option<IpAddr>) {
     let address = from.map_or_else(|| "unix socket".to_owned(), |address| address.to_string());
     let (why, name) = match denial {
         Denial::Missing => return,
@@ -162,7 +181,7 @@ fn note_denial(shared: &Shared, denial: &Denial, from: Option<IpAddr>) {
 }
 
 /// What a client without a good key is told: nothing that another client could use.
-fn refusal(denial: &Denial, uri: &Uri, has_key: bool) -> Response {
+pub(super) fn refusal(denial: &Denial, uri: &Uri, has_key: bool) -> Response {
     let error = describe(denial, uri);
     let status = error.status;
     let mut response = error.into_response();

@@ -23,6 +23,7 @@ mod json;
 mod listener;
 mod mcp;
 mod metrics;
+mod page;
 mod rest;
 mod server;
 mod session;

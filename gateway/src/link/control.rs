@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::breaker::{BreakerAction, BreakersView, breakers, set};
 use super::log_in::{LogInView, Passcode, log_in};
+use super::page_link::{PageLink, page_link};
 use super::queries::{QueriesAsked, QueriesReply, queries};
 use crate::audit::Notice;
 use crate::config::{Config, ProcessEnvironment};
@@ -53,6 +54,8 @@ pub enum Command {
     Overview,
     /// What is known of statements?
     Queries(QueriesAsked),
+    /// Let this machine's user into the page.
+    OpenPage,
     /// Finish what runs and shut down.
     Stop,
     /// Finish what runs, and have the program that is then on disk go on.
@@ -111,6 +114,8 @@ pub enum Reply {
     Overview(Box<Overview>),
     /// To [`Command::Queries`].
     Queries(Box<QueriesReply>),
+    /// To [`Command::OpenPage`].
+    Page(PageLink),
     /// To [`Command::Quota`].
     Quota(Box<QuotaView>),
     /// To [`Command::ResetQuota`].
@@ -209,6 +214,10 @@ async fn answer(shared: &Shared, command: &Command) -> Reply {
         },
         Command::Overview => Reply::Overview(Box::new(overview(shared))),
         Command::Queries(asked) => Reply::Queries(Box::new(queries(shared, asked))),
+        Command::OpenPage => match page_link(shared) {
+            Ok(link) => Reply::Page(link),
+            Err(why) => Reply::Refused(why),
+        },
         Command::Sessions => Reply::Sessions(shared.session_views()),
         Command::Metrics { open_metrics } => {
             let format = if *open_metrics { Format::OpenMetrics } else { Format::Prometheus };

@@ -9,6 +9,7 @@ mod connector;
 mod fakesnow;
 mod http;
 mod inspector;
+mod page;
 mod rest;
 mod resume;
 mod schemas;

@@ -35,6 +35,7 @@ mod metadata;
 mod numbers_agree;
 mod odd_clients;
 mod other_programs;
+mod page;
 mod pins;
 mod profiles;
 mod qualified_names;

@@ -108,7 +108,7 @@ mod tests {
                 permissions: KeyIdentity::permissions_without_role(),
             })
         });
-        Caller { key, address: None, connection }
+        Caller { key, address: None, connection, is_operator: false }
     }
 
     #[test]

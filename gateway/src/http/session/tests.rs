@@ -21,7 +21,11 @@ impl Fixture {
     async fn new() -> Self {
         let gateway = TestGateway::with(|config| config.sqlite.read_only = false).await;
         let sessions = HttpSessions::new(Mcp::new(Arc::clone(&gateway.shared)), TaskTracker::new());
-        Self { gateway, sessions, caller: Caller { key: None, address: None, connection: 1 } }
+        Self {
+            gateway,
+            sessions,
+            caller: Caller { key: None, address: None, connection: 1, is_operator: false },
+        }
     }
 
     /// The next gateway: it has the state file of this one, and none of its sessions.
@@ -187,7 +191,11 @@ async fn progress_comes_with_its_own_request() {
     let gateway = TestGateway::with(|config| config.pool.connections_max = 1).await;
     gateway.fake.script("slow", Script::endless());
     let sessions = HttpSessions::new(Mcp::new(Arc::clone(&gateway.shared)), TaskTracker::new());
-    let fixture = Fixture { gateway, sessions, caller: Caller { key: None, address: None, connection: 1 } };
+    let fixture = Fixture {
+        gateway,
+        sessions,
+        caller: Caller { key: None, address: None, connection: 1, is_operator: false },
+    };
     let (first, second) = (fixture.named("a").await, fixture.named("b").await);
     let slow = first.request(call(1, "slow"), Delivery::default()).await.unwrap();
     while executed(&fixture.gateway, "slow") == 0 {

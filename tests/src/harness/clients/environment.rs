@@ -123,6 +123,15 @@ pub fn conformance() -> Result<PathBuf, Unavailable> {
     npm_environment("conformance")
 }
 
+/// The folder whose `node_modules` holds what drives a browser, exactly as locked.
+///
+/// # Errors
+/// As [`typescript`].
+pub fn browser() -> Result<PathBuf, Unavailable> {
+    system_node(NodeVersion::SDK)?;
+    npm_environment("browser")
+}
+
 /// A Node of at least this version: the machine's own, else the one pinned in `tests/clients/node`.
 ///
 /// # Errors
