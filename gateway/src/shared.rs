@@ -1,6 +1,7 @@
 //! What the gateway's folders share: made once by `process` and used by every one above this
 //! one.
 
+mod alert_facts;
 mod backends;
 mod client_sets;
 mod descriptors;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+pub use alert_facts::{ALERT_NAMES, AlertFacts, AlertState, AlertView, WebhookView};
 pub use backends::open_backend;
 pub use client_sets::{ClientBackendView, ClientSets, TooManyBackends};
 pub use descriptors::{Budget, Descriptors, TooFewDescriptors, http_share};
@@ -102,6 +104,8 @@ pub struct Shared {
     pub descriptors: Descriptors,
     /// The streams of the log.
     pub logs: Vec<Arc<StreamState>>,
+    /// What alerts say of themselves.
+    pub alerts: AlertFacts,
     /// Why the metrics are not in their file. Written by what writes them, read by `status`.
     pub metrics_problem: Mutex<Option<String>>,
     /// What runs this gateway.
@@ -163,6 +167,7 @@ impl Shared {
             writes: Arc::default(),
             descriptors: Descriptors::new(process.budget),
             logs: process.logs,
+            alerts: AlertFacts::default(),
             metrics_problem: Mutex::default(),
             service: process.service,
             heavy: HeavyLane::default(),

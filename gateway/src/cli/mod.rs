@@ -3,6 +3,7 @@
 //! Results go to stdout, everything else to stderr. Errors are printed in one place (`errors`): what failed,
 //! why and what to do, without a backtrace; with `--json`, they are results too.
 
+mod alerts;
 mod allocator_text;
 mod audit;
 mod breaker;
@@ -63,6 +64,7 @@ Examples:
   snowgate logs -f --stream access                each request as it ends; --client NAME, --since 10m, --level warn
   snowgate quota                                  what clients have used of their limits; reset forgets it
   snowgate open                                   the page in a browser; --print prints its link
+  snowgate alerts                                 what is wrong, and what mends it; --json for a script
   snowgate restart                                after an upgrade, or a change of the config
   snowgate login                                  log in again now; --passcode asks for a code of your phone
   snowgate kill 0a1b2c3d:17                       stop call 17 of that session; without :17, all it has sent
@@ -111,7 +113,9 @@ impl Cli {
     /// Whether the output is for a script.
     fn wants_json(&self) -> bool {
         match &self.command {
-            Command::Sessions(args) | Command::Config(ConfigCommand::Show(args)) => args.json,
+            Command::Sessions(args)
+            | Command::Alerts(args)
+            | Command::Config(ConfigCommand::Show(args)) => args.json,
             Command::Status(args) => args.json,
             Command::Login(args) => args.output.json,
             Command::Kill(args) => args.output.json,
@@ -158,6 +162,8 @@ pub(crate) enum Command {
     Keys(keys::KeysArgs),
     /// Show the log, or follow it (-f): what the gateway says, or a line a request, or statements
     Logs(logs::LogsArgs),
+    /// Show the alerts of the running gateway that fire or are about to, and what mends each
+    Alerts(OutputArgs),
     /// Print all metrics of the running gateway, for Prometheus; `metrics reference` prints what they are
     Metrics(metrics::MetricsArgs),
     /// Verify and search the audit trail, or print its newest signed head and its public key
@@ -286,6 +292,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Breaker(args) => breaker::breaker(cli, args),
         Command::Keys(args) => keys::keys(cli, args),
         Command::Logs(args) => logs::logs(args),
+        Command::Alerts(args) => alerts::alerts(cli, args),
         Command::Metrics(args) => metrics::metrics(cli, args),
         Command::Audit(command) => audit::audit(command),
         Command::History(args) => audit::history(args),
@@ -358,6 +365,8 @@ mod tests {
             "keys rotate ci --overlap 0 --json",
             "logs",
             "logs -f --stream access --session 0a1b --client x --since 10m --level warn --lines 10 --json",
+            "alerts",
+            "alerts --json",
             "metrics",
             "metrics --openmetrics",
             "metrics reference",

@@ -10,6 +10,7 @@ use super::http_names;
 use super::matches::MatchTable;
 use super::resolver::Resolver;
 use super::suggest;
+use super::webhook::Webhook;
 
 /// The words of a command, and their bytes together.
 const COMMAND_WORDS_MAX: usize = 64;
@@ -17,6 +18,9 @@ const COMMAND_BYTES_MAX: usize = 8 * 1024;
 
 /// The longest name, in characters.
 const NAME_CHARS_MAX: usize = 255;
+
+/// What is shown of a secret.
+pub(super) const HIDDEN: &str = "(hidden)";
 
 /// The kind of a key.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +52,8 @@ pub(super) enum Kind {
     Path,
     /// A name in the backend: 1 to [`NAME_CHARS_MAX`] characters, none of them a control character.
     Name,
+    /// The URL of a service, which is a secret.
+    Webhook,
     /// A list of texts.
     Texts(TextList),
     /// A list of tables: who a profile is for. Read where the file is (`profiles`).
@@ -82,6 +88,8 @@ pub(super) enum Value {
     Command(Vec<String>),
     /// An absolute path.
     Path(PathBuf),
+    /// A secret.
+    Hidden(Webhook),
     /// A list of texts.
     Texts(Vec<String>),
     /// Who a profile is for.
@@ -100,6 +108,7 @@ impl Value {
                 let tables: Vec<_> = tables.iter().map(inline_table).collect();
                 format!("[{}]", tables.join(", "))
             }
+            Self::Hidden(_) => toml::Value::from(HIDDEN).to_string(),
             Self::Path(path) => toml::Value::from(path.to_string_lossy().as_ref()).to_string(),
         }
     }
@@ -142,7 +151,7 @@ impl RawValue {
             Kind::Choice { .. } | Kind::Word { .. } => Some(Self::Text(word.to_owned())),
             // As the file has it, which is JSON, too: ["program", "argument"].
             Kind::Command | Kind::Texts(_) => serde_json::from_str(word).ok().map(Self::Texts),
-            Kind::Path | Kind::Name | Kind::Matches => None,
+            Kind::Path | Kind::Name | Kind::Webhook | Kind::Matches => None,
         };
         read.unwrap_or_else(|| Self::Text(text.to_owned()))
     }
@@ -200,6 +209,7 @@ impl Kind {
             Self::Command => "a list of texts like [\"program\", \"argument\"]".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Name => format!("a name of 1 to {NAME_CHARS_MAX} characters"),
+            Self::Webhook => "a URL that begins with https:// or http://".to_owned(),
             Self::Texts(TextList::Words(accepted)) => {
                 format!(
                     "a list of some of {}",
@@ -233,6 +243,8 @@ impl Kind {
             (Self::Command, RawValue::Texts(words)) => check_command(words),
             (Self::Path, RawValue::Text(text)) => resolver.resolve(&text).map(Value::Path),
             (Self::Name, RawValue::Text(name)) => check_name(name),
+            // What is refused is not said: it may be nearly the right one.
+            (Self::Webhook, RawValue::Text(url)) => Webhook::parse(&url).map(Value::Hidden),
             (Self::Texts(TextList::Words(accepted)), RawValue::Texts(words)) => {
                 for word in &words {
                     choose(Self::Choice { accepted }, accepted, word.clone())?;

@@ -54,6 +54,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod unexpanded;
+mod webhook;
 mod words;
 
 pub use address_range::{parse_range, ranges_contain};
@@ -70,8 +71,8 @@ pub use keys::PROFILE_DEFAULT;
 pub use limits::{ClientLimits, Limit, LimitValues, ProfileLimits, UsageLimits};
 pub use load::Config;
 pub use observing::{
-    AlertsConfig, AuditConfig, LogFormat, LogsConfig, MetricsConfig, ObservingConfig, QueriesConfig,
-    Retention,
+    AlertThresholds, AlertsConfig, AuditConfig, LogFormat, LogsConfig, MetricsConfig, ObservingConfig,
+    QueriesConfig, Retention,
 };
 pub use paths::{Paths, PathsError, SystemFile};
 pub use permission::{Permission, Permissions};
@@ -83,3 +84,4 @@ pub use sections::{
     ProfileConfig, ProfileMatch, SessionConfig, SqliteConfig, ValidatorConfig,
 };
 pub use settings::{Origin, Settings};
+pub use webhook::Webhook;

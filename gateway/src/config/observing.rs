@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::keys::{self, Key};
 use super::sections::{count, milliseconds};
 use super::settings::Settings;
+use super::webhook::Webhook;
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -84,6 +85,80 @@ pub struct AlertsConfig {
     pub enabled: bool,
     /// How often. In seconds: `alerts.interval_s`, 1 to 3600.
     pub interval: Duration,
+    /// How long a cause lasts before an alert fires; `None`: each alert has its own time. In seconds: `alerts.for_s`, 0 to 86400.
+    pub lasts: Option<Duration>,
+    /// How long a cause has been away before its alert is resolved. In seconds: `alerts.resolve_after_s`, 0 to 86400.
+    pub resolve_after: Duration,
+    /// Where alerts are posted to.
+    pub webhook: Option<Webhook>,
+    /// From when on there is an alert.
+    pub thresholds: AlertThresholds,
+}
+
+/// The thresholds of `[alerts]`, in the unit of each; 0: there is no such alert.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertThresholds {
+    /// Attempts a minute to open a connection that may fail before the alert `connection_failures`: `alerts.connection_failures`, 0 to 1000000; 0: off.
+    pub connection_failures: u64,
+    /// Requests a minute that may fail before the alert `errors`: `alerts.errors`, 0 to 1000000; 0: off.
+    pub errors: u64,
+    /// Seconds that one call in 20 may take longer than before the alert `response_time`: `alerts.response_time_s`, 0 to 86400; 0: off.
+    pub response_time: u64,
+    /// Percent of a connection's pool that may be in use before the alert `pool`: `alerts.pool_percent`, 0 to 100; 0: off.
+    pub pool: u64,
+    /// MiB of memory that the process may have before the alert `memory`: `alerts.memory_mib`, 0 to 1048576; 0: off.
+    pub memory: u64,
+    /// Whether there is the alert `breaker`: 1 or 0: `alerts.breaker`, 0 to 1; 0: off.
+    pub breaker: u64,
+    /// Whether there is the alert `backend`, for a log-in that is needed or a server that is away: 1 or 0: `alerts.backend`, 0 to 1; 0: off.
+    pub backend: u64,
+    /// Seconds that a request may have waited for a connection before the alert `queue_wait`: `alerts.queue_wait_s`, 0 to 86400; 0: off.
+    pub queue_wait: u64,
+    /// Percent of its bound that a client may be ahead of its share before the alert `queue_lag`: `alerts.queue_lag_percent`, 0 to 10000; 0: off.
+    pub queue_lag: u64,
+    /// Whether there is the alert `audit`: 1 or 0: `alerts.audit`, 0 to 1; 0: off.
+    pub audit: u64,
+    /// Lines of the log lost within five minutes from which on there is the alert `log_lines`: `alerts.log_lines`, 0 to 1000000; 0: off.
+    pub log_lines: u64,
+    /// Percent of a limit that may be used before the alert `quota`: `alerts.quota_percent`, 0 to 100; 0: off.
+    pub quota: u64,
+    /// Whether there is the alert `state_file`: 1 or 0: `alerts.state_file`, 0 to 1; 0: off.
+    pub state_file: u64,
+    /// Percent of the descriptors that may be open before the alert `descriptors`: `alerts.descriptors_percent`, 0 to 100; 0: off.
+    pub descriptors: u64,
+    /// Days before the TLS certificate expires from which on there is the alert `certificate`: `alerts.certificate_days`, 0 to 3650; 0: off.
+    pub certificate: u64,
+    /// Requests within ten minutes whose outcome is unknown from which on there is the alert `outcome_unknown`: `alerts.outcome_unknown`, 0 to 1000000; 0: off.
+    pub outcome_unknown: u64,
+    /// Statements a minute that may be slow (`queries.slow_ms`) before the alert `slow_statements`: `alerts.slow_statements`, 0 to 1000000; 0: off.
+    pub slow_statements: u64,
+    /// Whether there is the alert `problem`, for what else `status` names: 1 or 0: `alerts.problem`, 0 to 1; 0: off.
+    pub problem: u64,
+}
+
+impl AlertThresholds {
+    fn from_settings(settings: &Settings) -> Self {
+        Self {
+            connection_failures: settings.integer(&keys::ALERTS_CONNECTION_FAILURES),
+            errors: settings.integer(&keys::ALERTS_ERRORS),
+            response_time: settings.integer(&keys::ALERTS_RESPONSE_TIME),
+            pool: settings.integer(&keys::ALERTS_POOL),
+            memory: settings.integer(&keys::ALERTS_MEMORY),
+            breaker: settings.integer(&keys::ALERTS_BREAKER),
+            backend: settings.integer(&keys::ALERTS_BACKEND),
+            queue_wait: settings.integer(&keys::ALERTS_QUEUE_WAIT),
+            queue_lag: settings.integer(&keys::ALERTS_QUEUE_LAG),
+            audit: settings.integer(&keys::ALERTS_AUDIT),
+            log_lines: settings.integer(&keys::ALERTS_LOG_LINES),
+            quota: settings.integer(&keys::ALERTS_QUOTA),
+            state_file: settings.integer(&keys::ALERTS_STATE_FILE),
+            descriptors: settings.integer(&keys::ALERTS_DESCRIPTORS),
+            certificate: settings.integer(&keys::ALERTS_CERTIFICATE),
+            outcome_unknown: settings.integer(&keys::ALERTS_OUTCOME_UNKNOWN),
+            slow_statements: settings.integer(&keys::ALERTS_SLOW_STATEMENTS),
+            problem: settings.integer(&keys::ALERTS_PROBLEM),
+        }
+    }
 }
 
 /// `[queries]`
@@ -151,6 +226,10 @@ impl ObservingConfig {
             alerts: AlertsConfig {
                 enabled: settings.boolean(&keys::ALERTS_ENABLED),
                 interval: seconds(&keys::ALERTS_INTERVAL),
+                lasts: settings.integer_if_set(&keys::ALERTS_FOR).map(Duration::from_secs),
+                resolve_after: seconds(&keys::ALERTS_RESOLVE_AFTER),
+                webhook: settings.webhook_if_set(&keys::ALERTS_WEBHOOK),
+                thresholds: AlertThresholds::from_settings(settings),
             },
             queries: QueriesConfig {
                 slow: milliseconds(settings, &keys::QUERIES_SLOW),

@@ -13,6 +13,7 @@ use super::keys::{
 };
 use super::kind::Value;
 use super::protection::Protection;
+use super::webhook::Webhook;
 
 /// The layers, in the order in which they are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -367,6 +368,19 @@ impl Settings {
             Value::Text(text) => text,
             other => unreachable!("{} is a text by its kind, not {other:?}", key.path),
         }
+    }
+
+    /// A secret that is set.
+    pub(super) fn webhook_if_set(&self, key: &Key) -> Option<Webhook> {
+        match &self.find(key)?.value {
+            Value::Hidden(webhook) => Some(webhook.clone()),
+            other => unreachable!("{} is a secret by its kind, not {other:?}", key.path),
+        }
+    }
+
+    /// A number that may be left out.
+    pub(super) fn integer_if_set(&self, key: &Key) -> Option<u64> {
+        self.find(key).map(|_| self.integer(key))
     }
 
     /// The words of a command that is set.

@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 use super::Config;
 use super::connections::{self, NamedConnection};
 use super::keys::{CONNECTIONS, DATABASES, KEYS, PROFILES, ROLES, SECTIONS, SESSION_PARAMETERS};
-use super::kind::Value;
+use super::kind::{HIDDEN, Value};
 use super::matches::MatchTable;
 use super::profile_keys::PROFILE_KEYS;
 use super::roles;
@@ -192,6 +192,9 @@ fn json_connection(connection: &NamedConnection) -> serde_json::Value {
 }
 
 fn line(out: &mut String, key: &str, setting: &Setting) -> fmt::Result {
+    if let Value::Hidden(_) = setting.value {
+        return writeln!(out, "# {} is set, and not shown: {}", quoted_key(key), setting.origin);
+    }
     writeln!(out, "{} = {}  # {}", quoted_key(key), setting.value.to_toml(), setting.origin)
 }
 
@@ -225,6 +228,7 @@ fn json_value(value: &Value) -> serde_json::Value {
         Value::Text(text) => json!(text),
         Value::Command(words) | Value::Texts(words) => json!(words),
         Value::Matches(tables) => tables.iter().map(json_table).collect(),
+        Value::Hidden(_) => json!(HIDDEN),
         Value::Path(path) => json!(path.to_string_lossy()),
     }
 }

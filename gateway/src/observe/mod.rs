@@ -5,6 +5,7 @@
 //!
 //! Invariant: nothing here writes to stdout, which belongs to the readiness line.
 
+mod alerts;
 mod filter;
 mod metrics;
 mod overview;
@@ -16,6 +17,7 @@ mod status;
 use std::io;
 use std::path::Path;
 
+pub use alerts::{Alerts, webhook};
 pub use metrics::{Format, MetricsFile, metrics_reference, metrics_text};
 pub use overview::{Overview, overview};
 pub use panics::log_panics;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::status::StatusView;
 use crate::multiplexer::BreakerState;
+use crate::shared::AlertState;
 
 /// How bad a problem is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -92,6 +93,12 @@ pub fn problems(status: &StatusView) -> Vec<Problem> {
             let what = format!("validator {}: {what}", validator.command.join(" "));
             add(Severity::Critical, &what, "snowgate config check");
         }
+    }
+    if let Some(what) = &status.metrics_problem {
+        add(Severity::Warning, what, "df -h; snowgate config show");
+    }
+    for alert in status.alerts.iter().filter(|alert| alert.state == AlertState::Firing) {
+        add(Severity::Warning, &format!("alert {}: {}", alert.alert, alert.summary), "snowgate alerts");
     }
     for what in &status.config_warnings {
         add(Severity::Note, what, "snowgate config check");

@@ -14,7 +14,7 @@ use crate::limits::LimitView;
 use crate::multiplexer::{BreakerView, MetadataCounters, Pool, PoolCounters};
 use crate::os::usage;
 use crate::session::Session;
-use crate::shared::{ClientBackendView, Descriptors, HttpView, Service, Shared};
+use crate::shared::{AlertView, ClientBackendView, Descriptors, HttpView, Service, Shared, WebhookView};
 use crate::streams::{LogView, StreamName};
 use crate::telemetry::{MinuteView, QueriesView, QueryOrder, TotalsView};
 use crate::validator::ValidatorView;
@@ -110,6 +110,12 @@ pub struct StatusView {
     /// Why the metrics are not in the file that they are to be written to.
     #[serde(default)]
     pub metrics_problem: Option<String>,
+    /// Alerts that are pending, fire, or were resolved within the last hour.
+    #[serde(default)]
+    pub alerts: Vec<AlertView>,
+    /// What became of posts to the webhook of alerts.
+    #[serde(default)]
+    pub alert_webhook: WebhookView,
     /// Which clients' calls are refused, because their own settings are not this gateway's.
     #[serde(default)]
     pub settings_problem: Option<String>,
@@ -326,6 +332,8 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         log_problem: log_of(&logs, StreamName::Main).and_then(|log| log.problem.clone()),
         logs,
         metrics_problem: shared.metrics_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        alerts: shared.alerts.alerts(),
+        alert_webhook: shared.alerts.webhook(),
         sessions_max: shared.descriptors.budget.sessions_max,
         limit_problem: limit_problem(&shared.descriptors),
         settings_problem: settings_problem(shared),

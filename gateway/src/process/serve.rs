@@ -35,6 +35,7 @@ pub(super) async fn serve(
         () = watchers::keep_sessions(shared) => {}
         () = watchers::watch_keys(shared) => {}
         () = watchers::write_metrics(shared) => {}
+        () = watchers::watch_alerts(shared) => {}
         () = watchers::watch_idleness(shared) => {}
         () = watchers::watch_for_newer_build(shared) => {}
         () = watchers::watch_endpoint(&listener) => {}

@@ -9,9 +9,9 @@ use snowgate_link::BUILD;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::listener::Listener;
-use crate::observe::MetricsFile;
+use crate::observe::{Alerts, MetricsFile, webhook};
 use crate::session::KEEP_INTERVAL;
-use crate::shared::{Shared, YIELD_PAUSE};
+use crate::shared::{AlertView, Shared, YIELD_PAUSE};
 
 /// How often the gateway looks whether its socket and lock are still there.
 const ENDPOINT_CHECK: Duration = Duration::from_secs(1);
@@ -50,6 +50,46 @@ pub(super) async fn write_metrics(shared: &Arc<Shared>) {
             tracing::error!("writing the metrics to their file failed unexpectedly");
         }
     }
+}
+
+/// Looks for causes of alerts, again and again, and tells what has changed.
+pub(super) async fn watch_alerts(shared: &Arc<Shared>) {
+    let config = &shared.config.observing.alerts;
+    if !config.enabled {
+        return std::future::pending().await;
+    }
+    let (outbox, posts) = config.webhook.clone().map(webhook).unzip();
+    let posting = async {
+        match posts {
+            Some(posts) => posts.run(shared).await,
+            None => std::future::pending().await,
+        }
+    };
+    let looking = async {
+        let mut alerts = Alerts::new(config);
+        let mut interval = tokio::time::interval(config.interval);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            for note in alerts.look(shared) {
+                log_alert(&note.alert);
+                if let Some(outbox) = &outbox {
+                    outbox.put(shared, note);
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = posting => {}
+        () = looking => {}
+    }
+}
+
+/// What it is about is not said: that may be the name of a client.
+fn log_alert(alert: &AlertView) {
+    let AlertView { summary, severity, value, threshold, setting, runbook, .. } = alert;
+    let (alert, state) = (&alert.alert, alert.state.name());
+    tracing::warn!(alert, state, severity, summary, value, threshold, setting, runbook, "alert");
 }
 
 /// Ends, again and again, the sessions of API keys that were revoked or have expired.

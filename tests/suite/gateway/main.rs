@@ -32,6 +32,7 @@ mod logs;
 mod long_query;
 mod malformed;
 mod metadata;
+mod metrics;
 mod numbers_agree;
 mod odd_clients;
 mod other_programs;

@@ -60,6 +60,7 @@ pub use column::{Column, ColumnKind};
 pub use error::{
     Cause, Error, Failure, FileTransfer, KeyError, Operation, Position, SettingsError, TokenRefusal,
 };
+pub use http::tls::config as tls_config;
 pub use identity::Identity;
 pub use ids::{QueryId, RequestId};
 pub use log_in::{LogIn, LoggedIn};

@@ -109,6 +109,7 @@ fn of_what_protects_nothing_the_later_value_is_used() {
             Kind::Command => unreachable!("{} decides what runs", key.path),
             Kind::Texts(_) | Kind::Matches => unreachable!("{} is no key of a profile", key.path),
             Kind::Path | Kind::Name => ("/one".to_owned(), "/two".to_owned()),
+            Kind::Webhook => ("https://one".to_owned(), "https://two".to_owned()),
         };
         let in_file = |value: &str| {
             let is_bare = matches!(key.kind, Kind::Integer { .. } | Kind::Boolean);

@@ -12,5 +12,7 @@ mod samples;
 mod scrape;
 
 pub use encode::{Format, metrics_text};
+pub(in crate::observe) use families::problems;
 pub use file::MetricsFile;
 pub use reference::metrics_reference;
+pub(in crate::observe) use samples::{number, part};

@@ -24,7 +24,7 @@ impl Samples {
 
 /// As a number of Prometheus; beyond 2^53 it is rounded.
 #[allow(clippy::cast_precision_loss)]
-pub(super) fn number(number: u64) -> f64 {
+pub(in crate::observe) fn number(number: u64) -> f64 {
     number as f64
 }
 
@@ -42,6 +42,6 @@ pub(super) fn flag(is_so: bool) -> f64 {
 }
 
 /// `used` in parts of `max`.
-pub(super) fn part(used: u64, max: u64) -> f64 {
+pub(in crate::observe) fn part(used: u64, max: u64) -> f64 {
     number(used) / number(max.max(1))
 }

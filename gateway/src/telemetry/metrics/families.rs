@@ -13,8 +13,8 @@ use super::description::{Description, Kind};
 use super::{NONE, OfClient, OfTool, Series, Sort};
 use crate::backend::Rule;
 
-/// From a question that the cache answers to a statement that runs for half an hour.
-const SECONDS: [f64; 17] =
+/// Seconds: from a question that the cache answers to a statement that runs for half an hour.
+pub const CALL_BUCKETS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0];
 const ROWS: [f64; 8] = [0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
 const BYTES: [f64; 9] =
@@ -159,9 +159,9 @@ impl Families {
     pub(super) fn new() -> Self {
         let families = Self {
             requests: Family::default(),
-            duration: Family::new_with_constructor(Buckets(&SECONDS)),
-            queue_wait: Family::new_with_constructor(Buckets(&SECONDS)),
-            run: Family::new_with_constructor(Buckets(&SECONDS)),
+            duration: Family::new_with_constructor(Buckets(&CALL_BUCKETS)),
+            queue_wait: Family::new_with_constructor(Buckets(&CALL_BUCKETS)),
+            run: Family::new_with_constructor(Buckets(&CALL_BUCKETS)),
             rows: Family::new_with_constructor(Buckets(&ROWS)),
             bytes: Family::new_with_constructor(Buckets(&BYTES)),
             changed: Family::default(),

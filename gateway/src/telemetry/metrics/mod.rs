@@ -9,7 +9,7 @@ mod description;
 mod families;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use prometheus_client::metrics::counter::Counter;
@@ -18,8 +18,8 @@ use prometheus_client::registry::Registry;
 
 use self::clients::Clients;
 pub use self::description::{Description, Kind, PREFIX};
-pub use self::families::DESCRIPTIONS;
 use self::families::Families;
+pub use self::families::{CALL_BUCKETS, DESCRIPTIONS};
 use super::asker::Asker;
 use super::event::RequestEvent;
 use super::outcome::Outcome;
@@ -31,9 +31,14 @@ const NONE: &str = "";
 /// The method of a request whose method is the client's own text.
 const UNKNOWN_METHOD: &str = "unknown";
 
+/// How many calls took how long: up to each of [`CALL_BUCKETS`] and no less than the one before, and longer than all.
+pub type CallDurations = [u64; CALL_BUCKETS.len() + 1];
+
 /// All families, and what is counted in them.
 #[derive(Debug)]
 pub struct Metrics {
+    /// For the gateway's own alerts; the families have the same by tool.
+    calls: [AtomicU64; CALL_BUCKETS.len() + 1],
     families: Families,
     clients: Clients<OfClient>,
 }
@@ -85,7 +90,11 @@ impl Default for Metrics {
 impl Metrics {
     /// Nothing counted yet.
     pub fn new(config: &MetricsConfig) -> Self {
-        Self { families: Families::new(), clients: Clients::new(config.clients_max) }
+        Self {
+            calls: Default::default(),
+            families: Families::new(),
+            clients: Clients::new(config.clients_max),
+        }
     }
 
     /// Has `registry` hold the families.
@@ -103,6 +112,11 @@ impl Metrics {
         self.clients.len()
     }
 
+    /// How long all calls took so far.
+    pub fn call_durations(&self) -> CallDurations {
+        std::array::from_fn(|at| self.calls[at].load(Ordering::Relaxed))
+    }
+
     fn client(&self, asker: &Asker) -> Arc<OfClient> {
         self.clients.find(asker, |label| self.families.of_client(label))
     }
@@ -111,6 +125,11 @@ impl Metrics {
         let client = self.client(&event.asker);
         let series = client.series(Sort::of(event), &self.families);
         series.note(event);
+        if event.is_call() {
+            let seconds = event.total.as_secs_f64();
+            let at = CALL_BUCKETS.partition_point(|bucket| *bucket < seconds);
+            self.calls[at].fetch_add(1, Ordering::Relaxed);
+        }
         let seconds = |time: Option<std::time::Duration>| time.map_or(0.0, |time| time.as_secs_f64());
         client.queue_wait.inc_by(seconds(event.waited));
         client.run.inc_by(seconds(event.ran));

@@ -6,7 +6,7 @@ mod call;
 mod exchange;
 mod inflate;
 mod retry;
-mod tls;
+pub(crate) mod tls;
 
 use std::sync::Arc;
 

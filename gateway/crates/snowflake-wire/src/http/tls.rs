@@ -14,7 +14,7 @@ use crate::settings::Protocol;
 ///
 /// # Errors
 /// The system has no roots. For a server in plain text that is no error: nothing is trusted then.
-pub(super) fn config(protocol: Protocol) -> Result<ClientConfig, SettingsError> {
+pub fn config(protocol: Protocol) -> Result<ClientConfig, SettingsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

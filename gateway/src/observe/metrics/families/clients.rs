@@ -1,6 +1,7 @@
 //! Sessions, clients, and what they have used of their limits.
 
 use super::{Family, Labels, count, counter, gauge, number, part};
+use crate::telemetry::Outcome;
 
 const NONE: Labels = &[];
 
@@ -16,6 +17,25 @@ pub(super) const FAMILIES: &[Family] = &[
         NONE,
         "Sessions that went on after their connection or their gateway had ended",
         |scrape, samples| samples.set(number(scrape.status.resumed)),
+    ),
+    counter(
+        "outcomes",
+        &["outcome"],
+        "Requests that have ended, by what became of them; each outcome is there from the start",
+        |scrape, samples| {
+            let totals = &scrape.status.totals;
+            for (outcome, count) in [
+                (Outcome::Ok, totals.ok),
+                (Outcome::Failed, totals.failed),
+                (Outcome::Refused, totals.refused),
+                (Outcome::Cancelled, totals.cancelled),
+                (Outcome::Unknown, totals.outcome_unknown),
+                (Outcome::AnsweredFromJournal, totals.answered_from_journal),
+                (Outcome::Detached, totals.detached),
+            ] {
+                samples.add(&[outcome.as_str()], number(count));
+            }
+        },
     ),
     gauge(
         "requests_running",

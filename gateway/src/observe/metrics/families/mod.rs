@@ -6,6 +6,7 @@ mod clients;
 mod pool;
 mod process;
 
+pub(in crate::observe) use self::process::problems;
 use super::samples::{Samples, count, flag, number, part, seconds};
 use super::scrape::Scrape;
 use crate::telemetry::metrics::{Description, Kind};

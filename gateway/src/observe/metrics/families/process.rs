@@ -2,6 +2,7 @@
 
 use super::{Family, Labels, count, counter, flag, gauge, number, seconds};
 use crate::observe::status::StatusView;
+use crate::shared::{ALERT_NAMES, AlertState, AlertView};
 
 const NONE: Labels = &[];
 
@@ -26,6 +27,28 @@ pub(super) const FAMILIES: &[Family] = &[
             for (of, is_one) in problems(&scrape.status) {
                 samples.add(&[of], flag(is_one));
             }
+        },
+    ),
+    gauge(
+        "alert_firing",
+        &["alert"],
+        "1 while an alert of the gateway itself fires (`snowgate alerts`)",
+        |scrape, samples| {
+            for name in ALERT_NAMES {
+                let fires = |alert: &AlertView| alert.alert == name && alert.state == AlertState::Firing;
+                samples.add(&[name], flag(scrape.status.alerts.iter().any(fires)));
+            }
+        },
+    ),
+    counter(
+        "alert_posts",
+        &["result"],
+        "Alerts for the webhook: `sent`, `failed` after all attempts, or `dropped`, because too many waited",
+        |scrape, samples| {
+            let webhook = &scrape.status.alert_webhook;
+            samples.add(&["sent"], number(webhook.sent));
+            samples.add(&["failed"], number(webhook.failed));
+            samples.add(&["dropped"], number(webhook.dropped));
         },
     ),
     gauge("config_warnings", NONE, "What `snowgate config check` warns of", |scrape, samples| {
@@ -63,6 +86,15 @@ pub(super) const FAMILIES: &[Family] = &[
                 samples.add(&[&log.stream], number(log.dropped));
             }
         },
+    ),
+    counter("audit_records", NONE, "Records that the audit trail ever had", |scrape, samples| {
+        samples.set(scrape.status.audit.on.then(|| number(scrape.status.audit.records)));
+    }),
+    counter(
+        "audit_records_lost",
+        NONE,
+        "Records of the audit trail that could not be written",
+        |scrape, samples| samples.set(scrape.status.audit.on.then(|| number(scrape.status.audit.lost))),
     ),
     gauge("http_connections", NONE, "Connections of the HTTP front that are open", |scrape, samples| {
         samples.set(scrape.status.http.as_ref().map(|http| count(http.connections)));
@@ -108,7 +140,7 @@ pub(super) const FAMILIES: &[Family] = &[
 ];
 
 /// What can have a problem, and whether it has one.
-pub(in crate::observe) fn problems(status: &StatusView) -> [(&'static str, bool); 8] {
+pub(in crate::observe) fn problems(status: &StatusView) -> [(&'static str, bool); 9] {
     let http = status.http.as_ref().is_some_and(|http| http.problem.is_some());
     let keys = status.keys.as_ref().is_some_and(|keys| keys.problem.is_some());
     let backend = status.backend_problem.is_some()
@@ -118,6 +150,7 @@ pub(in crate::observe) fn problems(status: &StatusView) -> [(&'static str, bool)
         ("state_file", status.state_problem.is_some()),
         ("log", status.log_problem.is_some() || status.logs.iter().any(|log| log.problem.is_some())),
         ("metrics_file", status.metrics_problem.is_some()),
+        ("audit", status.audit.on && status.audit.problem.is_some()),
         ("limit", status.limit_problem.is_some()),
         ("client_settings", status.settings_problem.is_some()),
         ("http", http),
