@@ -113,9 +113,9 @@ impl Cli {
     /// Whether the output is for a script.
     fn wants_json(&self) -> bool {
         match &self.command {
-            Command::Sessions(args)
-            | Command::Alerts(args)
-            | Command::Config(ConfigCommand::Show(args)) => args.json,
+            Command::Sessions(args) | Command::Alerts(args) | Command::Config(ConfigCommand::Show(args)) => {
+                args.json
+            }
             Command::Status(args) => args.json,
             Command::Login(args) => args.output.json,
             Command::Kill(args) => args.output.json,
