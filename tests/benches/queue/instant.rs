@@ -104,7 +104,12 @@ pub(crate) fn request(session: &str, number: u64) -> Request {
         operation: Operation::Statement { sql: "select 1".to_owned(), transaction: Transaction::None },
         caps: CAPS,
         timeout: Duration::from_secs(600),
-        origin: RequestOrigin { client: None, session: session.to_owned(), number },
+        origin: RequestOrigin {
+            client: None,
+            session: session.to_owned(),
+            number,
+            found_by: Default::default(),
+        },
         earlier: None,
         journal: Arc::new(Instant),
         statement: None,
