@@ -19,6 +19,9 @@ use super::view::{Palette, draw};
 /// How long a key is waited for before the rest is looked at.
 const KEY_WAIT: Duration = Duration::from_millis(100);
 
+/// How long a signal waits for the screen to end by itself.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Shows it until its user, or a signal, ends it. A panic restores the terminal, too (`ratatui::try_init`).
 pub(super) fn run(endpoint: &Endpoint, delay: Duration, palette: Palette) -> Result<ExitCode> {
     let ended = end_by_signals()?;
@@ -91,6 +94,10 @@ fn end_by_signals() -> Result<Arc<AtomicBool>> {
             }
         });
         told.store(true, Ordering::Relaxed);
+        // Where the terminal is gone, reading keys from it may never return: the process would run on, and for ever.
+        std::thread::sleep(END_PATIENCE);
+        drop(ratatui::try_restore());
+        std::process::exit(exit::OK.into());
     });
     Ok(ended)
 }
