@@ -21,10 +21,9 @@ fn more(count: usize, what: &str, shown_max: usize) -> Option<String> {
 }
 
 fn summary(view: &AllocatorView) -> String {
-    let mut text =
-        format!("{} by {}: {} of {} slots in use", view.strategy, view.fair_by, view.running, view.slots);
+    let mut text = format!("{} by {}: {} of {} slots", view.strategy, view.fair_by, view.running, view.slots);
     if view.lane_slots > 0 {
-        text.push_str(&format!(" ({} of {} for short requests)", view.lane_running, view.lane_slots));
+        text.push_str(&format!(" (lane {} of {})", view.lane_running, view.lane_slots));
     }
     text.push_str(&format!(", {} waiting", view.waiting));
     let counted = [
