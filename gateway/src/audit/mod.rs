@@ -1,6 +1,6 @@
 //! The audit trail: one record a decision, chained and signed.
 //!
-//! `record` and `notice` say what is in a record; `queue` takes what happens, without waiting, `writer` is the thread that writes
+//! `record` and `notice` say what is in a record, `refusals` counts what would have too many; `queue` takes what happens, without waiting, `writer` is the thread that writes
 //! it to the `trail`: lines of JSON in `files`, each of which names the hash of the one before (`chain`), signed at intervals
 //! (`head`). `recover` writes the records that a gateway before could not. `verify` and `search` read the files, whether a
 //! gateway writes them or not.
@@ -12,6 +12,7 @@ mod notice;
 mod queue;
 mod record;
 mod recover;
+mod refusals;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use head::{HeadKey, kept as kept_head};
 pub use notice::Notice;
 pub use queue::{AuditView, WRITE_TIMEOUT};
 use queue::{Item, Queue, WAITING_MAX};
+pub use refusals::{Refusal, RefusalCause};
 pub use search::{LIMIT_MAX, SearchQuery, SearchResult, search};
 pub use time::text_of_ms;
 pub use verify::{Expected, Fault, Report, TornEnd, verify};
@@ -123,6 +125,13 @@ impl Audit {
         }
     }
 
+    /// A request came with a key that is not good. Never waits.
+    pub fn note_refusal(&self, refusal: impl FnOnce() -> Refusal) {
+        if let Some(queue) = &self.queue {
+            queue.refused(refusal());
+        }
+    }
+
     /// A place for the record of a statement that is about to run, where none may run without one.
     ///
     /// # Errors
@@ -156,6 +165,7 @@ impl Audit {
         let Some(queue) = &self.queue else { return };
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(ended) = ended else { return };
+        queue.add_refusals(true);
         self.note(|| Notice::gateway_stopped(is_restart));
         queue.end();
         if ended.recv_timeout(CLOSE_TIMEOUT).is_err() {

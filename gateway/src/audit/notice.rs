@@ -1,12 +1,12 @@
 //! What happens beside requests, and has a record.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
 use super::record::{Users, Who, members};
+use super::refusals::{Counted, Origin, RefusalCause};
 use super::time::text_of;
 use crate::telemetry::Asker;
 
@@ -50,17 +50,21 @@ impl Notice {
         Self { asker: Some(asker), ..Self::new("connection_event", "session_ended", Value::Null) }
     }
 
-    /// Requests came with a key that is not good, or with none.
-    pub fn key_refused(why: &str, name: Option<&str>, address: Option<IpAddr>, times: u64) -> Self {
-        let from = address.map_or_else(|| "local".to_owned(), |address| address.to_string());
-        let facts = json!({"outcome": "denied", "error": why, "key": name, "from": from, "times": times});
-        Self::new("authentication", "key_refused", facts)
-    }
-
-    /// An address is kept out for a while.
-    pub fn locked_out(address: Option<IpAddr>) -> Self {
-        let from = address.map_or_else(|| "local".to_owned(), |address| address.to_string());
-        Self::new("security_violation", "locked_out", json!({"outcome": "denied", "from": from}))
+    /// Requests came with a key that is not good, or from an address that is kept out for a while.
+    pub(super) fn refused(counted: &Counted) -> Self {
+        let Counted { refusal, count } = counted;
+        let (kind, event, why) = match refusal.cause {
+            RefusalCause::Key(why) => ("authentication", "key_refused", Some(why)),
+            RefusalCause::LockedOut => ("security_violation", "locked_out", None),
+        };
+        let from = match refusal.origin {
+            Origin::Address(address) => address.to_string(),
+            Origin::Local => "local".to_owned(),
+            Origin::Others => "others".to_owned(),
+        };
+        let facts =
+            json!({"outcome": "denied", "error": why, "key": refusal.key, "from": from, "count": count});
+        Self::new(kind, event, facts)
     }
 
     /// A key was created, rotated or revoked.

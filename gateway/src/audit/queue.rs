@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::notice::Notice;
+use super::refusals::{Refusal, Refusals};
 use super::trail::Trail;
 use crate::state::{PendingKey, StateStore};
 use crate::telemetry::RequestEvent;
@@ -88,6 +89,8 @@ pub(super) struct Queue {
     /// Set when an answer went without its record being in the file.
     is_late: AtomicBool,
     pub(super) is_ending: AtomicBool,
+    /// Held for some steps in memory.
+    refusals: Mutex<Refusals>,
     /// Removes what was told from the outbox.
     outbox: Mutex<(Weak<StateStore>, Vec<PendingKey>)>,
 }
@@ -111,6 +114,7 @@ impl Queue {
             writing: Mutex::new(None),
             is_late: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
+            refusals: Mutex::default(),
             outbox: Mutex::new((Arc::downgrade(state), Vec::new())),
         }
     }
@@ -128,6 +132,25 @@ impl Queue {
             self.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
             self.lost.fetch_add(1, Ordering::Relaxed);
             self.done.send_modify(|done| *done += 1);
+        }
+    }
+
+    /// Counts `refusal`, and adds a record where it is time for one. Never waits.
+    pub(super) fn refused(&self, refusal: Refusal) {
+        let counted = lock(&self.refusals).note(Instant::now(), refusal);
+        if let Some(counted) = counted {
+            self.add(Item::Notice(Box::new(Notice::refused(&counted))), false);
+        }
+    }
+
+    /// Adds the records of refusals that were counted, of all if `is_last`, else of those whose time has come.
+    pub(super) fn add_refusals(&self, is_last: bool) {
+        let counted = {
+            let mut refusals = lock(&self.refusals);
+            if is_last { refusals.take() } else { refusals.due(Instant::now()) }
+        };
+        for counted in counted {
+            self.add(Item::Notice(Box::new(Notice::refused(&counted))), false);
         }
     }
 

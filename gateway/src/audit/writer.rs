@@ -85,6 +85,7 @@ impl Writer {
     /// Writes until the end is asked for.
     pub(super) fn run(mut self) {
         while !self.is_over {
+            self.queue.add_refusals(false);
             let batch = self.collect();
             let is_empty = batch.is_empty();
             self.write(&batch);

@@ -18,7 +18,7 @@ use super::caller::{Caller, Peer};
 use super::error::HttpError;
 use super::front::Front;
 use super::page::{self, LOG_IN_PATH, LOG_OUT_PATH, PAGE_PATH};
-use crate::audit::Notice;
+use crate::audit::{Refusal, RefusalCause};
 use crate::config::{HttpAuth, ranges_contain};
 use crate::keys::{Denial, KEY_BYTES_MAX};
 use crate::shared::Shared;
@@ -174,10 +174,11 @@ pub(super) fn note_denial(shared: &Shared, denial: &Denial, from: Option<IpAddr>
         Denial::Unavailable => ("the keys cannot be read", None),
     };
     tracing::warn!(address, key = name.map(String::as_str), why, "an API key was refused");
-    shared.telemetry.audit.note(|| match denial {
-        Denial::Locked { .. } => Notice::locked_out(from),
-        _ => Notice::key_refused(why, name.map(String::as_str), from, 1),
-    });
+    let cause = match denial {
+        Denial::Locked { .. } => RefusalCause::LockedOut,
+        _ => RefusalCause::Key(why),
+    };
+    shared.telemetry.audit.note_refusal(|| Refusal::new(cause, name.map(String::as_str), from));
 }
 
 /// What a client without a good key is told: nothing that another client could use.
