@@ -48,22 +48,29 @@ pub(super) struct Line {
 /// The lines of a file, one in memory at a time.
 pub(super) struct Lines {
     file: BufReader<File>,
+    /// Set by a line that lacks its line feed: a gateway may be writing the rest of it, which is no line of its own.
+    is_over: bool,
 }
 
 impl Lines {
     /// Those of the file at `path`.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufReader::with_capacity(64 * 1024, File::open(path)?) })
+        Ok(Self { file: BufReader::with_capacity(64 * 1024, File::open(path)?), is_over: false })
     }
 
     /// Reads the next one into `line`; returns whether there was one.
     pub(super) fn next(&mut self, line: &mut Line) -> io::Result<bool> {
         line.bytes.clear();
+        if self.is_over {
+            return Ok(false);
+        }
         let limit = LINE_BYTES_MAX as u64 + 1;
         (&mut self.file).take(limit).read_until(b'\n', &mut line.bytes)?;
         line.is_whole = line.bytes.last() == Some(&b'\n');
         if line.is_whole {
             line.bytes.pop();
+        } else {
+            self.is_over = line.bytes.len() <= LINE_BYTES_MAX;
         }
         Ok(line.is_whole || !line.bytes.is_empty())
     }
@@ -85,6 +92,8 @@ mod tests {
         let mut line = Line::default();
         assert!(lines.next(&mut line).unwrap() && line.is_whole && line.bytes == b"a");
         assert!(lines.next(&mut line).unwrap() && !line.is_whole && line.bytes == b"b");
+        // The gateway goes on writing.
+        fs::write(path_of(folder.path(), 9), "a\nb, and more\nc\n").unwrap();
         assert!(!lines.next(&mut line).unwrap());
     }
 }

@@ -203,6 +203,22 @@ pub(super) fn is_final(event: &RequestEvent) -> bool {
         && (is_left(event) || event.journaled.is_none_or(|journaled| journaled.is_settled))
 }
 
+/// Whether the journal says that its outcome is not known: the gateway that ran it, or the next one, has told so.
+fn is_told_unknown(event: &RequestEvent) -> bool {
+    event.outcome == Outcome::Unknown && event.error.is_none() && event.journaled.is_none()
+}
+
+/// What became of it.
+fn outcome_of(event: &RequestEvent) -> Outcome {
+    if is_left(event) {
+        Outcome::Unknown
+    } else if is_told_unknown(event) {
+        Outcome::AnsweredFromJournal
+    } else {
+        event.outcome
+    }
+}
+
 fn record_of<'a>(event: &'a RequestEvent, users: &'a mut Users, has_text: bool) -> RequestRecord<'a> {
     let statement = event.statement.as_ref();
     let unsettled = !is_final(event);
@@ -221,10 +237,10 @@ fn record_of<'a>(event: &'a RequestEvent, users: &'a mut Users, has_text: bool) 
         objects: statement.map_or(&[], |statement| &statement.objects),
         connection: event.connection.as_deref(),
         context: event.context.as_ref(),
-        outcome: Some(word_of(if is_left(event) { Outcome::Unknown } else { event.outcome })),
+        outcome: Some(word_of(outcome_of(event))),
         unsettled,
         rule: event.rule.map(Rule::as_str),
-        error: event.error,
+        error: event.error.or(is_told_unknown(event).then_some("outcome_unknown")),
         code: event.code.as_deref(),
         rows: event.rows,
         changed: event.changed,

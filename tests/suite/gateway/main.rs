@@ -1,6 +1,8 @@
 //! Shim and gateway with SQLite behind them: starting, what clients may send and get, restarts and ends.
 
 mod allocator;
+mod audit;
+mod audit_kills;
 mod breaker;
 mod cannot_start;
 mod client_settings;
