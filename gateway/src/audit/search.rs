@@ -93,16 +93,15 @@ pub fn search(folder: &Path, query: &SearchQuery, limit: usize) -> io::Result<Se
     let mut result = SearchResult::default();
     // From the newest file back: most searches end in the first one.
     for number in numbers(folder)?.into_iter().rev() {
-        let wanted = limit - found.len();
+        // With none left, for one more: whether there are older ones is known only by it.
+        let wanted = limit.saturating_sub(found.len());
         let Some(mut part) = in_file(&path_of(folder, number), query, wanted, &mut bytes, &mut result)?
         else {
             continue;
         };
         part.append(&mut found);
         found = part;
-        if found.len() >= limit || bytes >= BYTES_MAX {
-            // Whether an older file has more is not looked for: it may.
-            result.has_more |= number > 1;
+        if result.has_more {
             break;
         }
     }
@@ -136,10 +135,13 @@ fn in_file(
         }
         kept.push_back((line.bytes.len(), record));
         *bytes += line.bytes.len();
-        while kept.len() > wanted || (*bytes > BYTES_MAX && kept.len() > 1) {
+        while kept.len() > wanted || *bytes > BYTES_MAX {
             let Some((length, _)) = kept.pop_front() else { break };
             *bytes -= length;
             result.has_more = true;
+        }
+        if wanted == 0 && result.has_more {
+            break;
         }
     }
     Ok(Some(kept.into_iter().map(|(_, record)| record).collect()))

@@ -72,6 +72,19 @@ fn a_trail_goes_on_over_files_and_gateways() {
 }
 
 #[test]
+fn a_search_says_that_there_is_more_only_where_a_further_record_fits() {
+    let home = Home::new();
+    home.write(SMALL, 60);
+    assert!(numbers(&home.folder()).unwrap().len() > 2);
+    let notes = SearchQuery { kind: Some("note".into()), ..SearchQuery::default() };
+    for limit in 1..=61 {
+        let found = search(&home.folder(), &notes, limit).unwrap();
+        assert_eq!((found.records.len(), found.has_more), (limit.min(60), limit < 60), "{limit}");
+        assert_eq!(found.records.last().unwrap()["number"], 59);
+    }
+}
+
+#[test]
 fn files_that_are_too_many_go_and_the_trail_says_so() {
     let home = Home::new();
     let few = Retention { files_max: 3, ..SMALL };

@@ -25,8 +25,9 @@ use super::front::Front;
 use super::health::permit;
 use super::json::Json;
 use super::server::check_files;
+use crate::audit::Notice;
 use crate::config::{Config, Permission, ProcessEnvironment};
-use crate::shared::{KillView, NothingKilled, kill};
+use crate::shared::{KillView, NothingKilled, Shared, kill};
 
 pub(super) fn routes() -> Router<Arc<Front>> {
     Router::new()
@@ -74,12 +75,28 @@ async fn kill_session(
             (session, Some(number))
         }
     };
-    note(&caller, "kill");
-    kill(&front.mcp.shared, session, request).map(Json).map_err(|error| nothing_killed(&error))
+    kill_noted(&front.mcp.shared, &caller, session, request)
 }
 
+/// Stops calls of a session; the log and the audit trail have it.
+pub(super) fn kill_noted(
+    shared: &Shared,
+    caller: &Caller,
+    session: &str,
+    request: Option<u64>,
+) -> Result<Json<KillView>, HttpError> {
+    let killed = kill(shared, session, request);
+    // What is no session's id may be of any length, and is the client's own.
+    let target: String = session.chars().take(TARGET_CHARS_MAX).collect();
+    note(shared, caller, "kill", json!({"target": target, "target_request": request}), killed.is_ok());
+    killed.map(Json).map_err(|error| nothing_killed(&error))
+}
+
+/// A longer target is cut in records, to this many characters.
+const TARGET_CHARS_MAX: usize = 128;
+
 /// What those are told who have stopped nothing.
-pub(super) fn nothing_killed(error: &NothingKilled) -> HttpError {
+fn nothing_killed(error: &NothingKilled) -> HttpError {
     let (status, code) = match error {
         NothingKilled::TooShort => (StatusCode::BAD_REQUEST, "arguments_invalid"),
         NothingKilled::Ambiguous(_) => (StatusCode::CONFLICT, "session_ambiguous"),
@@ -94,7 +111,6 @@ async fn reload(
     State(front): State<Arc<Front>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<(StatusCode, Json<Value>), HttpError> {
-    note(&caller, "reload");
     let shared = Arc::clone(&front.mcp.shared);
     let read = spawn_blocking(move || {
         let config = Config::load(&shared.paths, &ProcessEnvironment)
@@ -106,9 +122,13 @@ async fn reload(
         }
         Ok(config.origins != shared.config.origins)
     });
-    let has_changed = read.await.map_err(|_| {
-        HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the configuration cannot be read")
-    })??;
+    let read = read.await.unwrap_or_else(|_| {
+        let what = "the configuration cannot be read";
+        Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what))
+    });
+    let restarts = read.as_ref().ok().copied();
+    note(&front.mcp.shared, &caller, "reload", json!({"restarts": restarts}), read.is_ok());
+    let has_changed = read?;
     front.reload.notify_one();
     if has_changed {
         tracing::info!("restarting: the configuration has changed");
@@ -128,8 +148,8 @@ async fn drain(
     State(front): State<Arc<Front>>,
     Extension(caller): Extension<Caller>,
 ) -> (StatusCode, Json<Value>) {
-    note(&caller, "drain");
     let shared = &front.mcp.shared;
+    note(shared, &caller, "drain", json!({}), true);
     shared.shutdown.stop();
     let restarted_by = shared.service.as_ref().map(|service| service.manager.clone());
     let answer =
@@ -137,8 +157,15 @@ async fn drain(
     (StatusCode::ACCEPTED, Json(answer))
 }
 
-/// Who did it is in the log.
-pub(super) fn note(caller: &Caller, operation: &str) {
+/// Who did it is in the log, and in the audit trail.
+fn note(shared: &Shared, caller: &Caller, operation: &'static str, facts: Value, is_done: bool) {
     let key = caller.key.as_ref().map(|key| key.name.as_str());
     tracing::warn!(operation, key, address = ?caller.address, "an operator's request over HTTP");
+    shared.telemetry.audit.note(|| {
+        let mut facts = facts;
+        facts["outcome"] = if is_done { "allowed" } else { "denied" }.into();
+        facts["from"] =
+            caller.address.map_or_else(|| "local".to_owned(), |address| address.to_string()).into();
+        Notice::operator(operation, "http", key, facts)
+    });
 }

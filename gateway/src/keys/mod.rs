@@ -21,6 +21,7 @@ mod lockout;
 mod rates;
 mod record;
 mod secret;
+mod seen;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,9 @@ pub use file::KeyFileError;
 pub use identity::KeyIdentity;
 pub use lockout::{FAILURES_MAX, LOCKED_MS};
 pub use record::KEYS_MAX;
+use record::KeyFile;
 pub use secret::KEY_BYTES_MAX;
+pub use seen::KeyChange;
 pub use usage::LastUse;
 pub use view::{KeyView, KeysView};
 
@@ -49,6 +52,7 @@ use file::{KeyPlace, Stamp};
 use lockout::Lockouts;
 use rates::Rates;
 use secret::KeyDigest;
+use seen::{Fingerprints, changes_between};
 use table::Table;
 use tokio_util::sync::CancellationToken;
 use usage::Usage;
@@ -125,6 +129,10 @@ struct Loaded {
     /// What was read; `None`: it is to be read again, whatever is there.
     stamp: Option<Option<Stamp>>,
     table: Arc<Table>,
+    /// What the file had when it was read well the last time; `None`: it never was.
+    seen: Option<Fingerprints>,
+    /// What has changed in it since, for [`ApiKeys::take_changes`].
+    changes: Vec<KeyChange>,
     /// Why the keys do not count.
     problem: Option<String>,
     /// What should be mended.
@@ -255,6 +263,7 @@ impl ApiKeys {
         loaded.stamp = Some(stamp);
         match self.place.read() {
             Ok((file, warning)) => {
+                loaded.note_changes(&file);
                 let table = Arc::new(Table::of(&file, &self.roles, &loaded.table));
                 let is_there = |id: &str| table.keys.iter().any(|key| key.identity.id == id);
                 self.guard().rates.retain(is_there);
@@ -284,6 +293,11 @@ impl ApiKeys {
     pub fn settle(&self) -> bool {
         let expired = self.table().is_ok_and(|table| table.end_expired(now_ms()));
         self.has_changed.swap(false, Ordering::AcqRel) || expired
+    }
+
+    /// The keys that were created, rotated or revoked since this was asked last, while the gateway ran.
+    pub fn take_changes(&self) -> Vec<KeyChange> {
+        std::mem::take(&mut self.loaded.write().unwrap_or_else(PoisonError::into_inner).changes)
     }
 
     /// Whether the key that `identity` is of is there as it was, and good. Where that is not known, it is.
@@ -327,6 +341,16 @@ impl ApiKeys {
 }
 
 impl Loaded {
+    /// Keeps in mind what is new in `file`; what was there when the gateway began is not.
+    fn note_changes(&mut self, file: &KeyFile) {
+        let seen = Fingerprints::of(file);
+        if let Some(before) = &self.seen {
+            let room = CHANGES_MAX.saturating_sub(self.changes.len());
+            self.changes.extend(changes_between(before, &seen).into_iter().take(room));
+        }
+        self.seen = Some(seen);
+    }
+
     fn table(&self) -> Result<Arc<Table>, Denial> {
         match self.problem {
             None => Ok(Arc::clone(&self.table)),
@@ -383,6 +407,9 @@ impl KeyDesk {
         Ok((file.keys.iter().map(view).collect(), warning))
     }
 }
+
+/// Changes that wait to be taken, at most: all keys, revoked and created anew.
+const CHANGES_MAX: usize = 2 * KEYS_MAX;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

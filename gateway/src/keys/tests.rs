@@ -44,6 +44,30 @@ fn a_key_is_good_at_once_and_a_revoked_one_no_more() {
 }
 
 #[test]
+fn what_the_command_line_does_to_keys_is_seen_once_and_what_was_there_before_is_not_new() {
+    let Bench { desk, keys, _folder } = bench();
+    desk.create(named("old")).unwrap();
+    assert!(keys.settle() && keys.take_changes().is_empty());
+    let take = || {
+        keys.settle();
+        let changes = keys.take_changes();
+        changes.into_iter().map(|change| (change.event, change.name)).collect::<Vec<_>>()
+    };
+    let told = |event: &'static str, name: &str| (event, name.to_owned());
+    desk.create(named("new")).unwrap();
+    assert_eq!(take(), [told("key_created", "new")]);
+    desk.rotate("old", MINUTE).unwrap();
+    assert_eq!(take(), [told("key_rotated", "old")]);
+    desk.revoke("old").unwrap();
+    assert_eq!(take(), [told("key_revoked", "old")]);
+    // Another key of the same name is another key.
+    desk.revoke("new").unwrap();
+    desk.create(named("new")).unwrap();
+    assert_eq!(take(), [told("key_revoked", "new"), told("key_created", "new")]);
+    assert_eq!(take(), []);
+}
+
+#[test]
 fn a_rotation_keeps_the_identity_and_ends_the_old_secret_later() {
     let Bench { desk, keys, _folder } = bench();
     let first = desk.create(named("bi")).unwrap();

@@ -9,6 +9,7 @@ use snowgate_link::BUILD;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::listener::Listener;
+use crate::audit::Notice;
 use crate::observe::{Alerts, MetricsFile, webhook};
 use crate::session::KEEP_INTERVAL;
 use crate::shared::{AlertView, Shared, YIELD_PAUSE};
@@ -92,7 +93,7 @@ fn log_alert(alert: &AlertView) {
     tracing::warn!(alert, state, severity, summary, value, threshold, setting, runbook, "alert");
 }
 
-/// Ends, again and again, the sessions of API keys that were revoked or have expired.
+/// Ends, again and again, the sessions of API keys that were revoked or have expired; the audit trail has what was done to keys.
 pub(super) async fn watch_keys(shared: &Shared) {
     if shared.config.http.is_none() {
         return std::future::pending().await;
@@ -101,6 +102,9 @@ pub(super) async fn watch_keys(shared: &Shared) {
     loop {
         interval.tick().await;
         if shared.keys.settle() {
+            for change in shared.keys.take_changes() {
+                shared.telemetry.audit.note(|| Notice::key_changed(change.event, &change.name));
+            }
             shared.end_sessions_of_keys();
         }
     }

@@ -14,7 +14,7 @@ use crate::http::caller::Caller;
 use crate::http::error::HttpError;
 use crate::http::front::Front;
 use crate::http::json::Json;
-use crate::shared::{KillView, kill};
+use crate::shared::KillView;
 
 /// Which calls to stop.
 #[derive(Debug, Deserialize)]
@@ -45,6 +45,5 @@ pub(super) async fn kill_call(
         HttpError::new(StatusCode::BAD_REQUEST, "arguments_invalid", format!("the body is wrong: {error}"))
             .or_do("send {\"session\": ID, \"request\": NUMBER}; without a number, all calls are stopped")
     })?;
-    admin::note(&caller, "kill");
-    kill(&front.mcp.shared, &session, request).map(Json).map_err(|error| admin::nothing_killed(&error))
+    admin::kill_noted(&front.mcp.shared, &caller, &session, request)
 }
