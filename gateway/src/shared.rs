@@ -9,6 +9,7 @@ mod heavy_lane;
 mod http_facts;
 mod kill;
 mod line_budget;
+pub(crate) mod moments;
 mod newer_build;
 mod page_tickets;
 mod service;

@@ -9,12 +9,11 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::control::{columns, print_json, print_text};
-use super::moments::{parse_moment, parse_span};
 use crate::audit::{
     Expected, HeadKey, Report, SearchQuery, SearchResult, folder, kept_head, search, text_of_ms, verify,
 };
 use crate::config::{Paths, ProcessEnvironment};
-use crate::keys::now_ms;
+use crate::shared::moments;
 
 /// Records that are shown unless another number is asked for.
 const LIMIT: usize = 100;
@@ -117,23 +116,14 @@ pub(crate) struct HistoryArgs {
     pub(super) json: bool,
 }
 
-/// A moment that is past, as records have it: before a span of time, at the begin of a day, or a moment of a day.
+/// A moment that is over, as records have it.
 fn parse_since(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if let Ok(span) = parse_span(text) {
-        return Ok(text_of_ms(now_ms().saturating_sub(span)));
-    }
-    let is_date = text.len() == 10 && text.as_bytes()[4] == b'-';
-    let moment = if is_date { parse_moment(&format!("{text}T00:00")) } else { parse_moment(text) };
-    moment.map(text_of_ms)
+    moments::parse_since(text).map(text_of_ms)
 }
 
 /// The same; of a day, its end.
 fn parse_until(text: &str) -> Result<String, String> {
-    match parse_span(text.trim()) {
-        Ok(span) => Ok(text_of_ms(now_ms().saturating_sub(span))),
-        Err(_) => parse_moment(text).map(text_of_ms),
-    }
+    moments::parse_until(text).map(text_of_ms)
 }
 
 fn state_folder() -> Result<PathBuf> {

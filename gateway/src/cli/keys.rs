@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::Cli;
 use super::control::{columns, duration, print_json, print_text};
-use super::moments::{date_of, parse_moment, parse_span};
 use crate::config::{Config, Paths, ProcessEnvironment};
 use crate::keys::{KeyDesk, KeyView, MadeKey, NewKey, now_ms};
+use crate::shared::moments::{date_of, parse_moment, parse_span};
 
 /// What is wanted of the keys.
 #[derive(Debug, Args)]

@@ -18,7 +18,6 @@ mod kill;
 mod login;
 mod logs;
 mod metrics;
-mod moments;
 mod open;
 mod queries;
 mod quota;

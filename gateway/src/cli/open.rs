@@ -71,7 +71,7 @@ pub(super) fn open(cli: &Cli, args: &OpenArgs) -> Result<ExitCode> {
 fn browser() -> Option<String> {
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let has_screen =
-        cfg!(target_os = "macos") || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| is_set(&name));
+        cfg!(target_os = "macos") || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| is_set(name));
     match std::env::var("BROWSER") {
         Ok(program) if !program.is_empty() => Some(program),
         _ if !has_screen => None,

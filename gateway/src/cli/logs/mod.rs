@@ -16,8 +16,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use self::filter::Filter;
 use self::show::Look;
 use super::exit;
-use super::moments::parse_since;
 use crate::config::{Config, Paths, ProcessEnvironment};
+use crate::shared::moments::parse_since;
 use crate::streams::{Follower, Reader, StreamName};
 
 /// Between two looks while lines come, and while none have come for a while.

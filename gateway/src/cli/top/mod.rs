@@ -10,7 +10,7 @@ mod rows;
 mod screen;
 mod view;
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -70,7 +70,8 @@ pub(super) fn top(cli: &Cli, args: &TopArgs) -> Result<ExitCode> {
         return print_json(&overview);
     }
     if let Some(why) = why_plain {
-        eprintln!("snowgate top: {why}, so this is one look (`--once`)");
+        // The look is what was asked for, also where stderr is closed.
+        let _ = writeln!(stderr(), "snowgate top: {why}, so this is one look (`--once`)");
     }
     let mut model = Model::new();
     model.take(Gateway::Here, Some(*overview));

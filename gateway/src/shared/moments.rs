@@ -1,4 +1,4 @@
-//! Times on the command line: `30d`, `2027-01-31`, `2027-01-31T12:00:00Z`. All in UTC.
+//! Times as people write them: `30d`, `2027-01-31`, `2027-01-31T12:00:00Z`. All in UTC.
 
 use crate::keys::now_ms;
 
@@ -9,7 +9,7 @@ const MS_PER_DAY: u64 = 86_400 * MS_PER_SECOND;
 const DAYS_MAX: u64 = 36_525;
 
 /// `30d`, `12h`, `90m`, `30s`, `2w`, `0`: in milliseconds.
-pub(super) fn parse_span(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_span(text: &str) -> Result<u64, String> {
     let text = text.trim();
     if text == "0" {
         return Ok(0);
@@ -33,13 +33,18 @@ pub(super) fn parse_span(text: &str) -> Result<u64, String> {
 }
 
 /// A moment to come, in milliseconds since 1970: after a span of time, at the end of a day, or a moment of a day.
-pub(super) fn parse_moment(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_moment(text: &str) -> Result<u64, String> {
     moment(text, MS_PER_DAY, |span| now_ms().saturating_add(span))
 }
 
 /// A moment that is over: a span of time ago, the beginning of a day, or a moment of a day.
-pub(super) fn parse_since(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_since(text: &str) -> Result<u64, String> {
     moment(text, 0, |span| now_ms().saturating_sub(span))
+}
+
+/// The same; of a day, its end.
+pub(crate) fn parse_until(text: &str) -> Result<u64, String> {
+    moment(text, MS_PER_DAY, |span| now_ms().saturating_sub(span))
 }
 
 /// A span of time as `of_span` takes it, a moment of a day, or a day's beginning and `of_day_ms`.
@@ -113,7 +118,7 @@ fn days_of(year: u64, month: u64) -> u64 {
 }
 
 /// `2027-01-31 12:00 UTC`
-pub(super) fn date_of(ms: u64) -> String {
+pub(crate) fn date_of(ms: u64) -> String {
     let (days, seconds) = (ms / MS_PER_DAY, ms % MS_PER_DAY / MS_PER_SECOND);
     // `civil_from_days` of the same.
     let shifted = days + 719_468;
@@ -165,6 +170,8 @@ mod tests {
         assert_eq!(parse_since("2027-01-31"), parse_moment("2027-01-31T00:00"));
         let ago = now_ms() - parse_since("10m").unwrap();
         assert!((600_000..700_000).contains(&ago), "{ago}");
+        assert_eq!(parse_until("2027-01-31"), parse_moment("2027-01-31"));
+        assert!(parse_until("10m").unwrap() < now_ms());
     }
 
     #[test]
