@@ -104,6 +104,15 @@ try {
     await open("Statements"); await page.getByText(/ORDERS/i).locator("visible=true").first().waitFor({ timeout: WAIT_MS }); await picture("statements");
     await open("Limits"); await seen("Limits and quotas"); await picture("limits");
     await open("Gateway"); await seen("Connections and their breakers"); await picture("gateway");
+    await open("Audit"); await seen("Search the audit trail"); await seen("execute_query");
+    await page.getByRole("textbox", { name: "Client" }).fill("claude-code");
+    await page.getByRole("combobox", { name: "Outcome" }).selectOption("failed");
+    await page.getByRole("button", { name: "Search" }).click();
+    await until("the page has found them", async () => (await page.locator("#view-audit tbody tr").count()) === 4);
+    assert.equal(await page.locator("#view-audit tbody").getByText("cursor").count(), 0);
+    await picture("audit");
+    await page.getByRole("textbox", { name: "Since" }).fill("tomorrow");
+    await page.getByRole("button", { name: "Search" }).click(); await seen(/Not searched: `since`/);
     await open("Overview"); await seen("Calls a minute"); await picture("overview");
     assert.ok(await page.locator(".chart .bar").count() > 0, "there are bars");
   });
@@ -159,7 +168,7 @@ try {
     hostile.forEach((client, at) => client.query(`select '${HOSTILE[at].replaceAll("'", "''")}' as "${HOSTILE[at].replaceAll('"', '""')}" from "<img src=x onerror=window.canary=1>"`));
     const more = shimClient("<b>endless</b>");
     more.query(`${ENDLESS} /* <script>window.canary=1</script> */ where '<img src=x onerror=window.canary=1>' <> ''`);
-    for (const name of ["Sessions", "Running", "Flows", "Statements", "Limits", "Gateway", "Overview"]) {
+    for (const name of ["Sessions", "Running", "Flows", "Statements", "Limits", "Gateway", "Audit", "Overview"]) {
       await open(name);
       if (name === "Sessions") { await seen("<img src=x onerror=window.canary=1>"); await picture("hostile"); }
       await page.waitForTimeout(300);
@@ -171,7 +180,7 @@ try {
 
   await check("at 400 px nothing scrolls sideways", async () => {
     await page.setViewportSize({ width: 400, height: 800 });
-    for (const name of ["Overview", "Running", "Sessions", "Flows", "Statements", "Limits", "Gateway"]) {
+    for (const name of ["Overview", "Running", "Sessions", "Flows", "Statements", "Limits", "Gateway", "Audit"]) {
       await open(name);
       await page.waitForTimeout(100);
       const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);

@@ -86,7 +86,7 @@ fn the_page_is_open_and_lets_a_browser_use_nothing_but_itself() {
 #[test]
 fn nothing_but_the_page_is_to_be_seen_without_logging_in() {
     let gateway = with_keys();
-    for path in ["/ui/session", "/ui/overview", "/ui/events", "/ui/kill", "/ui/other", "/ui/"] {
+    for path in ["/ui/session", "/ui/overview", "/ui/events", "/ui/audit", "/ui/kill", "/ui/other", "/ui/"] {
         assert_eq!(gateway.get(path).error_code(), "no_key", "{path}");
         assert_eq!(get(&gateway, path, "snowgate_page=x").error_code(), "no_key", "{path}");
     }
@@ -112,6 +112,10 @@ fn a_key_is_exchanged_for_a_cookie_that_may_do_what_its_role_permits() {
     for path in ["/ui/overview", "/ui/events"] {
         assert_eq!(get(&gateway, path, &blind).error_code(), "permission_denied", "{path}");
     }
+    for cookie in [&plain, &blind] {
+        assert_eq!(get(&gateway, "/ui/audit", cookie).error_code(), "permission_denied");
+    }
+    assert!(get(&gateway, "/ui/audit", &operator).json()["records"].is_array());
     let mut client = home.client();
     client.initialize();
     for (cookie, is_told) in [(&plain, false), (&operator, true)] {
@@ -159,6 +163,17 @@ fn a_link_of_open_is_good_once_stands_in_no_log_and_lets_calls_be_stopped() {
     let killed = post(&gateway, "/ui/kill", Some(&cookie), &body);
     assert_eq!(killed.json()["requests"], json!([number]), "{killed:?}");
     assert_eq!(client.answer(&id)["result"]["isError"], json!(true));
+    let recorded = || {
+        let found = get(&gateway, "/ui/audit", &cookie).json();
+        let records = found["records"].as_array().cloned().unwrap_or_default();
+        records.into_iter().find(|record| record["event"] == "kill")
+    };
+    until("the audit trail has it", || recorded().is_some());
+    let record = recorded().expect("a record");
+    assert_eq!(
+        (&record["via"], &record["target"], &record["target_request"], &record["outcome"]),
+        (&json!("page"), &json!(session), &json!(number), &json!("allowed"))
+    );
 
     let token = cookie.split_once('=').expect("a value").1;
     home.stop();
@@ -169,6 +184,53 @@ fn a_link_of_open_is_good_once_stands_in_no_log_and_lets_calls_be_stopped() {
             assert!(!is_in, "{}", file.display());
         }
     }
+}
+
+#[test]
+fn the_audit_trail_is_searched_by_operators_as_the_command_searches_it() {
+    let gateway = HttpGateway::new();
+    let home = &gateway.home;
+    // Without a link it is refused, also where no key is asked for.
+    assert_eq!(gateway.get("/ui/audit").error_code(), "permission_denied");
+    let cookie = log_in(&gateway, &json!({ "ticket": ticket(&gateway) }));
+    for (name, statements) in [("app-one", 3), ("app-two", 2)] {
+        let mut client = home.client();
+        client.initialize_as(name, "2025-11-25");
+        (0..statements).for_each(|_| drop(client.query("select count(*) from ORDERS")));
+        client.query("drop table ORDERS");
+        client.leave();
+    }
+    let found = |query: &str| get(&gateway, &format!("/ui/audit?{query}"), &cookie).json();
+    let calls = |query: &str| {
+        let found = found(query);
+        let records = found["records"].as_array().expect("records").clone();
+        records.into_iter().filter(|record| record["event"] == "call").collect::<Vec<_>>()
+    };
+    until("all records are written", || calls("").len() == 7);
+    assert_eq!(calls("client=APP-ONE&outcome=allowed&object=orders").len(), 3);
+    assert_eq!(calls("client=app-two&outcome=denied").len(), 1);
+    assert_eq!(calls("client=app-none&since=&until=&limit=").len(), 0);
+    assert_eq!(
+        (calls("since=1h").len(), calls("until=1h").len(), calls("since=2100-01-01").len()),
+        (7, 0, 0)
+    );
+    let newest = found("client=app&outcome=allowed&limit=2");
+    assert_eq!((newest["records"].as_array().map(Vec::len), &newest["has_more"]), (Some(2), &json!(true)));
+    let digest = newest["records"][0]["statement"].as_str().expect("a digest").to_owned();
+    assert_eq!(calls(&format!("statement={}", digest[..12].to_uppercase())).len(), 5);
+
+    let printed = home.run(&["audit", "search", "--json", "--client", "app-one"]);
+    let lines: Vec<Value> =
+        printed.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(found("client=app-one")["records"], json!(lines));
+
+    for query in ["limit=0", "limit=1001", "limit=x", "since=tomorrow", "until=1", "object=a&key=b"] {
+        let refused = get(&gateway, &format!("/ui/audit?{query}"), &cookie);
+        assert_eq!((refused.status, refused.error_code().as_str()), (400, "arguments_invalid"), "{query}");
+    }
+    let foreign = [("Cookie", cookie.as_str()), ("Sec-Fetch-Site", "cross-site")];
+    let seen = gateway.connect().request("GET", "/ui/audit", &foreign, b"");
+    assert_eq!(seen.error_code(), "not_the_page");
 }
 
 #[test]

@@ -6,12 +6,14 @@
 //! | `POST /ui/login`, `/ui/logout` | all | a key, or a ticket of `snowgate open`, for a cookie (`login`) |
 //! | `GET /ui/session` | who is let in | what the visitor may do |
 //! | `GET /ui/overview`, `/ui/events` | `health_check` | the gateway at one moment (`observe::overview`), and what changes of it (`feed`) |
+//! | `GET /ui/audit` | `admin_operations` | records of the audit trail (`audit`) |
 //! | `POST /ui/kill` | `admin_operations` | like `snowgate kill` |
 //!
 //! Below `/ui/` a request is let in with a page session's cookie, with a key, or, where the front asks for no keys, without;
 //! the cookie counts for nothing else. Requests of other pages are refused there, also of those in `http.allowed_origins`.
 //! `visitors` has the page sessions, `changes` what differs between two moments, `rows` what a session looks like in it.
 
+mod audit;
 mod changes;
 mod document;
 mod feed;
@@ -31,6 +33,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use serde_json::json;
 
+use self::audit::Searches;
 use self::feed::Feed;
 use self::visitors::{Visitor, Visitors};
 use super::caller::Caller;
@@ -60,11 +63,12 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) struct Page {
     visitors: Visitors,
     feed: Arc<Feed>,
+    searches: Searches,
 }
 
 impl Page {
     pub(super) fn new(config: &HttpConfig) -> Self {
-        Self { visitors: Visitors::new(config), feed: Arc::default() }
+        Self { visitors: Visitors::new(config), feed: Arc::default(), searches: Searches::default() }
     }
 
     /// The page session whose cookie is in `headers`.
@@ -90,6 +94,7 @@ pub(super) fn routes() -> Router<Arc<Front>> {
         .route("/ui/session", get(session))
         .route("/ui/overview", get(overview))
         .route("/ui/events", get(events))
+        .route("/ui/audit", get(audit::search_trail))
         .route("/ui/kill", post(operate::kill_call))
         .route_layer(middleware::from_fn(own_page_only));
     Router::new().route(PAGE_PATH, get(document::document)).merge(data)

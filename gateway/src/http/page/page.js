@@ -200,7 +200,7 @@ async function logOut() {
 let parts = null;
 const VIEWS = [
   ["overview", "Overview", drawOverview], ["running", "Running", drawRunning], ["sessions", "Sessions", drawSessions],
-  ["flows", "Flows", drawFlows], ["queries", "Statements", drawQueries], ["limits", "Limits", drawLimits], ["gateway", "Gateway", drawGateway],
+  ["flows", "Flows", drawFlows], ["queries", "Statements", drawQueries], ["limits", "Limits", drawLimits], ["gateway", "Gateway", drawGateway], ["audit", "Audit", drawAudit],
 ];
 
 function frame() {
@@ -288,7 +288,7 @@ function say(text) {
 // ---- Tables ----
 
 // A table that keeps its rows, and so the focus in them, from one drawing to the next.
-function makeTable({ columns, sort, empty, filter, title, note }) {
+function makeTable({ columns, sort, empty, filter, title, note, rowsMax = ROWS_MAX }) {
   const order = { by: sort[0], down: sort[1] };
   const rows = new Map(), head = h("tr", {}), body = h("tbody", {}), notes = h("span", { class: "note" }), nothing = h("p", { class: "empty" }, empty);
   const heads = columns.map((column) => {
@@ -306,7 +306,7 @@ function makeTable({ columns, sort, empty, filter, title, note }) {
     let found = wanted ? all.filter((row) => columns.some((column) => column.text && clean(column.text(row)).toLowerCase().includes(wanted))) : all;
     const by = order.by, sign = order.down ? -1 : 1;
     found = [...found].sort((a, b) => { const x = by.value(a), y = by.value(b); return (x < y ? -1 : x > y ? 1 : a.id < b.id ? -1 : 1) * (x === y ? 1 : sign); });
-    const shown = found.slice(0, ROWS_MAX);
+    const shown = found.slice(0, rowsMax);
     setText(notes, [found.length > shown.length ? `${shown.length} of ${found.length} shown; filter to find others` : wanted ? `${found.length} of ${all.length}` : "", note?.() || ""].filter(Boolean).join(" - "));
     heads.forEach((cell, at) => { if (columns[at] === by) cell.setAttribute("aria-sort", order.down ? "descending" : "ascending"); else cell.removeAttribute("aria-sort"); });
     const kept = new Set(shown.map((row) => row.id));
@@ -378,7 +378,7 @@ function waiting() {
 function problems() {
   const found = [], facts = state.facts;
   const add = (what, why, isBad) => { if (why) found.push({ what, why: typeof why === "string" ? why : JSON.stringify(why), isBad }); };
-  for (const alert of alerts()) add(`Alert ${alert.name || ""}`, alert.message || alert.summary || alert.detail || alert.name, true);
+  for (const alert of alerts()) add(`Alert ${alert.alert}, ${alert.state}`, alertText(alert), alert.state === "firing" && alert.severity === "critical");
   for (const connection of facts.connections || []) {
     const breaker = connection.breaker || {}, isOpen = breaker.state && !["closed", "forced_closed"].includes(breaker.state);
     if (isOpen) add(`Breaker of ${connection.name}`, `${breaker.state.replace("_", " ")}${breaker.error ? `: ${breaker.error}` : ""}`, true);
@@ -401,9 +401,14 @@ function problems() {
   if (refused) add("Sessions", `${refused} with a problem; the view Sessions has them first`, false);
   return found.sort((a, b) => Number(b.isBad) - Number(a.isBad));
 }
+// Those that fire first, of these the critical ones.
 function alerts() {
-  const value = state.facts.alerts, list = Array.isArray(value) ? value : value?.firing || value?.active || [];
-  return list.filter((alert) => alert && typeof alert === "object" && (alert.state === undefined || alert.state === "firing") && alert.is_firing !== false && alert.firing !== false);
+  const rank = (alert) => (alert.state === "firing" ? 0 : 2) + (alert.severity === "critical" ? 0 : 1);
+  return (state.facts.alerts || []).filter((alert) => ["firing", "pending"].includes(alert.state)).sort((a, b) => rank(a) - rank(b));
+}
+function alertText(alert) {
+  const figure = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+  return `${alert.subject ? `${alert.subject}: ` : ""}${alert.summary}: ${figure.format(alert.value)} (${alert.setting} = ${figure.format(alert.threshold)}), for ${duration(alert.since_ms)}. ${alert.runbook}`;
 }
 
 function draw() {
@@ -647,6 +652,69 @@ function definitions(list, rows) {
   if (list.drawn === text) return;
   list.drawn = text;
   list.replaceChildren(...shown.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, clean(value))]));
+}
+
+// ---- The audit trail: asked when it is wanted, not watched ----
+
+const OUTCOMES = ["allowed", "denied", "failed", "cancelled", "outcome_unknown", "detached", "answered_from_journal"];
+
+function drawAudit(view) {
+  made("audit", view, makeAudit).draw();
+}
+
+function makeAudit() {
+  let records = [], found = null, asked = 0, isFresh = false;
+  const field = (name, label, placeholder) => h("input", { name, "aria-label": label, placeholder, spellcheck: "false", autocomplete: "off" });
+  const outcome = h("select", { name: "outcome", "aria-label": "Outcome" }, h("option", { value: "" }, "any outcome"), OUTCOMES.map((name) => h("option", { value: name }, name.replaceAll("_", " "))));
+  const limit = h("select", { name: "limit", "aria-label": "How many" }, ["100", "300", "1000"].map((many) => h("option", { value: many }, `newest ${many}`)));
+  const submit = h("button", { class: "primary", type: "submit" }, "Search");
+  const error = h("p", { class: "error", role: "alert", hidden: true });
+  const form = h("form", { class: "search" }, field("client", "Client", "client"), field("object", "Object", "table or other object"), outcome, field("statement", "Digest of the statement", "SHA-256 of the statement"), field("since", "Since", "since: 24h, 2027-01-31"), field("until", "Until", "until"), limit, submit);
+  const text = (name) => (record) => (record[name] === undefined || record[name] === null ? "-" : String(record[name]));
+  const what = (record) => [record.tool, record.class, record.target && `target ${record.target}`, record.connection && record.event !== "call" && record.connection].filter(Boolean).join(" ") || "-";
+  const who = (record) => record.client || record.key || record.via || "-";
+  const cameOf = (record) => [record.outcome, record.rule || (record.error !== record.outcome && record.error)].filter(Boolean).join(": ") || "-";
+  const table = makeTable({
+    title: "Records", sort: ["seq", true], rowsMax: 1000, empty: "No record fits.",
+    note: () => (found ? [`${count(records.length)} found`, found.has_more && "more exist: narrow the search, or use `snowgate audit search`", found.unread && `${count(found.unread)} lines are no records: \`snowgate audit verify\` says why`, !found.is_on && "the trail is off (audit.enabled = false)"].filter(Boolean).join(" - ") : ""),
+    columns: [
+      { id: "seq", label: "Record", num: true, rank: "second", value: (one) => one.seq || 0, text: text("seq") },
+      { label: "Time (UTC)", value: (one) => one.time || "", text: (one) => String(one.time || "-").slice(0, 19).replace("T", " ") },
+      { label: "Event", value: (one) => one.event || "", text: text("event") },
+      { label: "Who", value: who, text: who },
+      { label: "What", rank: "second", value: what, text: what },
+      { label: "Objects", rank: "second", value: (one) => (one.objects || []).join(), text: (one) => (one.objects || []).join(", ") || "-" },
+      { label: "Outcome", value: cameOf, text: cameOf, tone: (one) => ({ denied: "warn", failed: "bad", outcome_unknown: "bad" }[one.outcome] || "") },
+      { label: "Took", num: true, rank: "third", value: (one) => one.total_ms || 0, text: (one) => (one.total_ms === undefined ? "-" : milliseconds(one.total_ms)) },
+      { label: "Statement", rank: "third", text: (one) => one.text || (one.statement ? one.statement.slice(0, 12) : "-") },
+    ],
+  });
+  const search = async () => {
+    isFresh = true;
+    const ours = ++asked, wanted = new URLSearchParams([...new FormData(form)].filter(([, value]) => value.trim()));
+    submit.disabled = true;
+    try {
+      const answer = await ask(`/ui/audit?${wanted}`);
+      if (ours !== asked) return;
+      found = answer;
+      records = answer.records.map((record, at) => ({ id: String(record.seq ?? `line ${at}`), ...record }));
+      error.hidden = true;
+    } catch (failure) { setText(error, `Not searched: ${failure.message}`); error.hidden = false; }
+    submit.disabled = false;
+    state.dirty = true;
+    schedule();
+  };
+  form.addEventListener("submit", (event) => { event.preventDefault(); search(); });
+  const refused = h("p", { class: "empty" }, "The audit trail is for operators: open the page with `snowgate open` where the gateway runs, or with a key whose role has `admin_operations`.");
+  const element = h("div", {}, refused, h("section", { class: "panel" }, h("div", { class: "head" }, h("h2", {}, "Search the audit trail")), h("div", { class: "body" }, form, error)), table.element);
+  return { element, draw() {
+    const mayLook = state.session.may_operate;
+    refused.hidden = mayLook;
+    for (const part of [...element.children].slice(1)) part.hidden = !mayLook;
+    if (!mayLook) { records = []; found = null; isFresh = false; asked += 1; return table.draw([]); }
+    if (!isFresh) search();
+    table.draw(records);
+  } };
 }
 
 // ---- Stopping a call ----
