@@ -19,7 +19,7 @@ const home = mkdtempSync(join(tmpdir(), "snowgate-page-"));
 const port = 10_000 + Math.floor(Math.random() * 20_000);
 const origin = `http://127.0.0.1:${port}`;
 const env = { ...process.env, SNOWGATE_HOME: home };
-writeFileSync(join(home, "config.toml"), `[http]\nenabled = true\nauth = "none"\nlisten = "127.0.0.1:${port}"\n[queries]\nslow_ms = 5\n[limits]\nrequests_per_day = 100000\n`);
+writeFileSync(join(home, "config.toml"), `[http]\nenabled = true\nauth = "none"\nlisten = "127.0.0.1:${port}"\n[queries]\nslow_ms = 5\n[limits]\nrequests_per_day = 100000\n[alerts]\ninterval_s = 1\nfor_s = 0\nerrors = 1\n`);
 
 const snowgate = (...args) => execFileSync(gateway, args, { env, encoding: "utf8" }).trim();
 const children = [];
@@ -98,6 +98,7 @@ try {
 
   await check("every view shows what there is", async () => {
     await until("the statements have ended", async () => JSON.parse(snowgate("status", "--json")).totals.calls >= 36);
+    await seen(/Alert errors, firing/); await seen(/Many requests fail: \d+ \(alerts\.errors = 1\), for .*Run `snowgate logs/);
     await open("Sessions"); await seen("claude-code"); await picture("sessions");
     await open("Running"); await seen("notebook"); await picture("running");
     await open("Flows"); await seen("Lag / bound"); await picture("flows");
