@@ -188,16 +188,21 @@ fn a_link_of_open_is_good_once_stands_in_no_log_and_lets_calls_be_stopped() {
 
 #[test]
 fn the_audit_trail_is_searched_by_operators_as_the_command_searches_it() {
-    let gateway = HttpGateway::new();
+    let toml = "read_only = false\n[profiles.default]\ndenied_databases = ['TWO']\n";
+    let gateway = HttpGateway::with(Home::new(), "auth = 'none'\n", toml);
     let home = &gateway.home;
     // Without a link it is refused, also where no key is asked for.
     assert_eq!(gateway.get("/ui/audit").error_code(), "permission_denied");
     let cookie = log_in(&gateway, &json!({ "ticket": ticket(&gateway) }));
+    let mut maker = home.client();
+    maker.initialize_as("maker", "2025-11-25");
+    maker.query("create table orders (x)");
+    maker.leave();
     for (name, statements) in [("app-one", 3), ("app-two", 2)] {
         let mut client = home.client();
         client.initialize_as(name, "2025-11-25");
-        (0..statements).for_each(|_| drop(client.query("select count(*) from ORDERS")));
-        client.query("drop table ORDERS");
+        (0..statements).for_each(|_| drop(client.query("select count(*) from orders")));
+        client.query("select * from TWO.main.t");
         client.leave();
     }
     let found = |query: &str| get(&gateway, &format!("/ui/audit?{query}"), &cookie).json();
@@ -206,13 +211,13 @@ fn the_audit_trail_is_searched_by_operators_as_the_command_searches_it() {
         let records = found["records"].as_array().expect("records").clone();
         records.into_iter().filter(|record| record["event"] == "call").collect::<Vec<_>>()
     };
-    until("all records are written", || calls("").len() == 7);
+    until("all records are written", || calls("").len() == 8);
     assert_eq!(calls("client=APP-ONE&outcome=allowed&object=orders").len(), 3);
     assert_eq!(calls("client=app-two&outcome=denied").len(), 1);
     assert_eq!(calls("client=app-none&since=&until=&limit=").len(), 0);
     assert_eq!(
         (calls("since=1h").len(), calls("until=1h").len(), calls("since=2100-01-01").len()),
-        (7, 0, 0)
+        (8, 0, 0)
     );
     let newest = found("client=app&outcome=allowed&limit=2");
     assert_eq!((newest["records"].as_array().map(Vec::len), &newest["has_more"]), (Some(2), &json!(true)));
