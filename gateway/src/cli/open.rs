@@ -70,8 +70,7 @@ pub(super) fn open(cli: &Cli, args: &OpenArgs) -> Result<ExitCode> {
 /// The program that opens a browser: that of the variable `BROWSER`, or the system's where there is a screen.
 fn browser() -> Option<String> {
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let has_screen =
-        cfg!(target_os = "macos") || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| is_set(name));
+    let has_screen = cfg!(target_os = "macos") || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set);
     match std::env::var("BROWSER") {
         Ok(program) if !program.is_empty() => Some(program),
         _ if !has_screen => None,
