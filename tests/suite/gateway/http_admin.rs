@@ -66,6 +66,19 @@ fn an_operator_stops_what_a_session_runs() {
     assert_eq!(killed.json()["requests"].as_array().map(Vec::len), Some(1), "{killed:?}");
     let answer = client.answer(&request);
     assert!(tool_text(&answer).contains("was stopped by the user of this machine"), "{answer}");
+
+    let recorded = || {
+        let output = gateway.home.run(&["audit", "search", "--json", "--kind", "kill"]);
+        let lines = output.stdout.lines().filter_map(|line| serde_json::from_str(line).ok());
+        lines.collect::<Vec<Value>>()
+    };
+    // Three named no session or call; what cannot be read names none at all.
+    until("the audit trail has who stopped what", || {
+        recorded().last().is_some_and(|last| last["target"] == id)
+    });
+    let outcomes: Vec<Value> = recorded().iter().map(|record| record["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["denied", "denied", "denied", "allowed"], "{:?}", recorded());
+    assert!(recorded().iter().all(|record| record["via"] == "http" && record["key"].is_string()));
 }
 
 #[test]

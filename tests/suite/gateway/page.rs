@@ -172,7 +172,7 @@ fn a_link_of_open_is_good_once_stands_in_no_log_and_lets_calls_be_stopped() {
     let record = recorded().expect("a record");
     assert_eq!(
         (&record["via"], &record["target"], &record["target_request"], &record["outcome"]),
-        (&json!("page"), &json!(session), &json!(number), &json!("allowed"))
+        (&json!("http"), &json!(session), &json!(number), &json!("allowed"))
     );
 
     let token = cookie.split_once('=').expect("a value").1;
