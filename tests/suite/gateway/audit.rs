@@ -202,7 +202,7 @@ fn a_full_disk_stops_no_read_and_leaves_the_chain_sound() {
     assert!(report["torn_end"].is_null(), "{report}");
     let calls = records(&home, &["--kind", "call", "--outcome", "allowed"]).len() as u64;
     let lost = report["lost"].as_u64().expect("a number");
-    assert!(calls + lost >= 1 + sent + 20 + 1, "{calls} records of {sent} + 22 statements, {lost} lost");
+    assert!(calls + lost > 1 + sent + 20, "{calls} records of {sent} + 22 statements, {lost} lost");
 }
 
 #[test]

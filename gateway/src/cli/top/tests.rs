@@ -45,8 +45,8 @@ fn session(like: &SessionView, at: usize) -> SessionView {
         id: format!("{at:08x}-0000"),
         client: Some(format!("client-{at}")),
         requests: at as u64,
-        running: usize::from(at % 3 == 0),
-        calls: if at % 3 == 0 { vec![call] } else { Vec::new() },
+        running: usize::from(at.is_multiple_of(3)),
+        calls: if at.is_multiple_of(3) { vec![call] } else { Vec::new() },
         ..like.clone()
     }
 }
