@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 
-use sql_gate::Object;
+use sql_gate::{Object, ObjectName};
 
 use super::{BackendError, BoxFuture, Catalog};
 
@@ -20,6 +20,16 @@ pub trait StatementGate: fmt::Debug + Send + Sync {
     /// Whether [`StatementGate::admit`] is to be asked: if not, objects need not be collected.
     fn is_asked(&self) -> bool {
         self.looks_at_names()
+    }
+
+    /// How many names of what a statement touches are noted where it is not asked, for records.
+    fn names_max(&self) -> usize {
+        0
+    }
+
+    /// Notes them: tables and views in full, those behind a view and a trigger among them.
+    fn note_names(&self, names: Vec<ObjectName>) {
+        let _ = names;
     }
 
     /// Why a statement that would change something for others may not run here, whatever its text was taken for;

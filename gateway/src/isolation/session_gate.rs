@@ -39,18 +39,22 @@ impl SeenObjects {
         seen.map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default()
     }
 
-    fn note(&self, objects: &[Object]) {
+    fn note<'a>(&self, names: impl IntoIterator<Item = &'a ObjectName>) {
         if let Some(seen) = &self.0 {
-            *seen.lock().unwrap_or_else(PoisonError::into_inner) = object_names(objects);
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = texts_of(names);
         }
     }
 }
 
 /// The names of `objects`, as records have them.
 pub(crate) fn object_names(objects: &[Object]) -> Vec<String> {
+    texts_of(objects.iter().map(|object| &object.name))
+}
+
+fn texts_of<'a>(objects: impl IntoIterator<Item = &'a ObjectName>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for object in objects {
-        let name: String = object.name.to_string().chars().take(OBJECT_CHARS_MAX).collect();
+        let name: String = object.to_string().chars().take(OBJECT_CHARS_MAX).collect();
         if names.len() >= StatementFacts::OBJECTS_MAX {
             break;
         }
@@ -252,6 +256,14 @@ impl StatementGate for SessionGate {
         self.looks_at_names() || self.asked.is_some()
     }
 
+    fn names_max(&self) -> usize {
+        if self.seen.0.is_some() { StatementFacts::OBJECTS_MAX } else { 0 }
+    }
+
+    fn note_names(&self, names: Vec<ObjectName>) {
+        self.seen.note(&names);
+    }
+
     fn rows_of(&self, catalog: &Catalog) -> Option<Arc<dyn RowFilter>> {
         let listing = ListingFilter::listing_of(catalog)?;
         let filter = ListingFilter::new(&self.session.profile.names, &listing, self.context.clone())?;
@@ -269,7 +281,7 @@ impl StatementGate for SessionGate {
 
     fn admit<'a>(&'a self, objects: &'a [Object]) -> BoxFuture<'a, Result<(), BackendError>> {
         Box::pin(async move {
-            self.seen.note(objects);
+            self.seen.note(objects.iter().map(|object| &object.name));
             self.admit_objects(objects)?;
             self.ask(objects).await
         })

@@ -115,6 +115,10 @@ struct State {
     /// Whether what is touched is collected.
     collects: bool,
     touched: Touched,
+    /// How many names are noted, at most.
+    names_max: usize,
+    /// Databases and names of what is touched, each once: cheaper than all of `touched`.
+    names_touched: Vec<(String, String)>,
     /// The values that functions of pragmas may have, in lower case; `None`: all.
     pragma_values: Option<HashSet<String>>,
     /// Whose connection the statement runs on.
@@ -149,6 +153,7 @@ impl Guard {
         *state = State {
             phase: Phase::Prepare,
             collects: state.collects,
+            names_max: state.names_max,
             ownership,
             names: Names::of(sql),
             main: main.to_ascii_lowercase(),
@@ -175,6 +180,16 @@ impl Guard {
     /// Whether what statements touch is collected from now on.
     pub(super) fn collect(&self, collects: bool) {
         self.state().collects = collects;
+    }
+
+    /// How many names of what statements touch are noted from now on.
+    pub(super) fn note_names(&self, names_max: usize) {
+        self.state().names_max = names_max;
+    }
+
+    /// Takes the databases and names of what the statement touches.
+    pub(super) fn take_names(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.state().names_touched)
     }
 
     /// Takes what the statement touches.
@@ -252,6 +267,9 @@ impl State {
         if self.collects && self.phase == Phase::Prepare {
             self.touched.note(context);
         }
+        if self.names_max > 0 && self.phase == Phase::Prepare {
+            self.note_name(context);
+        }
         self.check_pragma(context)?;
         // What triggers write is in their own database. A client's own text writes only at its top level.
         if self.phase != Phase::Prepare || context.accessor.is_some() {
@@ -263,6 +281,25 @@ impl State {
                 self.check_write(name, database_name)
             }
             (_, Some((_, name))) => self.check_write(name, context.database_name.unwrap_or_default()),
+        }
+    }
+
+    /// Notes the name of what is touched. SQLite comes once a column, those of a table one behind the other.
+    fn note_name(&mut self, context: &AuthContext<'_>) {
+        let Some((_, name)) = access_of(&context.action) else { return };
+        let database = match context.action {
+            AuthAction::AlterTable { database_name, .. } => Some(database_name),
+            _ => context.database_name,
+        };
+        // Without a database it is a common table expression; what is temporary is the session's own.
+        let Some(database) = database.filter(|name| *name != "temp") else { return };
+        let is_full = self.names_touched.len() >= self.names_max;
+        let is_known = |(place, known): &(String, String)| known == name && place == database;
+        if is_full || self.names_touched.iter().rev().any(is_known) {
+            return;
+        }
+        if !is_internal(name) || self.names.contain(name) {
+            self.names_touched.push((database.to_owned(), name.to_owned()));
         }
     }
 

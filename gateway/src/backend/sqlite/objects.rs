@@ -90,6 +90,7 @@ impl Runner<'_> {
     /// Asks the gate whether the statement `sql`, which is compiled, may run.
     pub(super) fn ask_gate(&self, sql: &str) -> Result<(), Failure> {
         if !self.gate.is_asked() {
+            self.note_names();
             return Ok(());
         }
         let touched = self.guard.take_touched();
@@ -97,6 +98,23 @@ impl Runner<'_> {
         let objects = self.objects(sql, &touched)?;
         let asked = wait_unless(self.gate.admit(&objects), || self.interrupt.is_cancelled());
         Ok(asked.unwrap_or_else(|| Err(super::failure::cancelled()))?)
+    }
+
+    /// Has the names noted of what the statement touches, as far as the authorizer saw it.
+    fn note_names(&self) {
+        let names = self.guard.take_names().into_iter();
+        let is_function = |name: &str| HARMLESS_FUNCTIONS.contains(&name) || name.starts_with("pragma_");
+        let names: Vec<_> = names
+            .filter(|(_, name)| !is_function(name))
+            .map(|(database, name)| {
+                let is_main = database.eq_ignore_ascii_case("main");
+                let database = if is_main { self.main.to_owned() } else { database };
+                ObjectName(vec![database, SCHEMA.to_owned(), name])
+            })
+            .collect();
+        if !names.is_empty() {
+            self.gate.note_names(names);
+        }
     }
 
     fn objects(&self, sql: &str, touched: &Touched) -> Result<Vec<Object>, Failure> {

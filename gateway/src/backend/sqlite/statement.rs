@@ -94,6 +94,7 @@ impl Runner<'_> {
     ) -> Result<Completion, Failure> {
         let (was_open, mut begins) = (!self.connection.is_autocommit(), false);
         self.guard.collect(self.gate.is_asked());
+        self.guard.note_names(if self.gate.is_asked() { 0 } else { self.gate.names_max() });
         let result = self.set_query_only().and_then(|()| self.prepare(sql)).and_then(|mut compiled| {
             compiled.columns = columns.unwrap_or(compiled.columns);
             self.check_control(!compiled.statement.readonly(), transaction)?;
