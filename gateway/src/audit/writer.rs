@@ -42,7 +42,8 @@ pub(super) struct Writer {
     trail: Option<Trail>,
     known: Option<Known>,
     users: Users,
-    signed_at: Instant,
+    /// `None`: not yet; what begins the trail is signed at once.
+    signed_at: Option<Instant>,
     /// Records lost that the trail does not tell of yet.
     lost: u64,
     is_over: bool,
@@ -65,7 +66,7 @@ impl Writer {
             trail: None,
             known: None,
             users: Users::default(),
-            signed_at: Instant::now(),
+            signed_at: None,
             lost: 0,
             is_over: false,
         };
@@ -203,10 +204,12 @@ impl Writer {
 
     fn sign_if_due(&mut self, is_last: bool) {
         let Some(trail) = &mut self.trail else { return };
-        if trail.is_at_head() || !(is_last || self.signed_at.elapsed() >= self.config.head_interval) {
+        let interval = self.config.head_interval;
+        let is_due = is_last || self.signed_at.is_none_or(|signed_at| signed_at.elapsed() >= interval);
+        if trail.is_at_head() || !is_due {
             return;
         }
-        self.signed_at = Instant::now();
+        self.signed_at = Some(Instant::now());
         self.queue.begins_to_write();
         let signed = trail.sign();
         self.queue.has_written();

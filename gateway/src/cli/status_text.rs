@@ -125,12 +125,10 @@ fn last_minute(status: &StatusView) -> Option<String> {
     let [.., minute, _] = status.minutes.as_slice() else { return None };
     (minute.calls > 0).then(|| {
         format!(
-            "last minute: {} calls, {} failed, waited {} (p95 {}), ran {} (p95 {})",
+            "last minute: {} calls, {} failed; p95: waited {}, ran {}",
             minute.calls,
             minute.errors,
-            took(minute.wait_p50_ms),
             took(minute.wait_p95_ms),
-            took(minute.run_p50_ms),
             took(minute.run_p95_ms)
         )
     })

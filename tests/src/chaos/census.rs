@@ -21,8 +21,14 @@ const CONNECTION_DESCRIPTORS_MAX: usize = 6;
 const GATEWAY_GROWTH_MAX: usize = 4;
 
 /// The files that a run may leave besides those that were there when it began to go wrong.
-const RUN_FILES: [&str; 5] =
-    ["run", "run/gateway.lock", "run/start.lock", "run/gateway.stderr", "run/gateway.stderr.previous"];
+const RUN_FILES: [&str; 6] = [
+    "run",
+    "run/gateway.lock",
+    "run/start.lock",
+    "run/gateway.stderr",
+    "run/gateway.stderr.previous",
+    "state/audit.head",
+];
 
 /// What is there while nothing goes wrong.
 #[derive(Debug)]

@@ -207,7 +207,9 @@ mod tests {
         let feed = Arc::new(Feed::default());
         let short = feed.watch(&gateway.shared, Duration::from_secs(30)).unwrap();
         let bytes = short.into_body().collect().await.unwrap().to_bytes();
-        assert!(bytes.windows(HEARTBEAT.len()).any(|part| part == HEARTBEAT));
+        // A heartbeat, or what has changed meanwhile (memory does).
+        let events = bytes.windows(2).filter(|part| part == b"\n\n").count();
+        assert!(events >= 3, "{}", String::from_utf8_lossy(&bytes));
         let long = feed.watch(&gateway.shared, Duration::MAX).unwrap();
         gateway.shared.shutdown.stop();
         long.into_body().collect().await.unwrap();
