@@ -154,7 +154,7 @@ impl Queue {
         }
     }
 
-    /// Ends the thread, once what waits is written; whatever the room.
+    /// Ends the thread, once what waits is written, also where there is no room.
     pub(super) fn end(&self) {
         self.is_ending.store(true, Ordering::Release);
         self.waiting.fetch_add(1, Ordering::AcqRel);

@@ -56,7 +56,7 @@ pub(super) fn record_of(row: &PendingAudit) -> Option<String> {
         (_, true, Some(result)) => outcome_of(result),
         (_, true, None) if row.query_id.is_some() => return None,
         (_, true, None) => "outcome_unknown",
-        // The row and the entry are made together, and whoever removes the entry says so in the row.
+        // The row and the entry are made together, and what removes the entry says so in the row.
         (None, false, _) => "cancelled",
     };
     let mut members = row.draft.clone();

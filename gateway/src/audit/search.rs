@@ -18,7 +18,7 @@ const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Which records are wanted: those that fit all that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchQuery {
-    /// The client's name, or a part of it, whatever its case.
+    /// The client's name, or a part of it, in any case of letters.
     pub client: Option<String>,
     /// The name of the API key.
     pub key: Option<String>,
@@ -28,7 +28,7 @@ pub struct SearchQuery {
     pub since: Option<String>,
     /// Not after; likewise.
     pub until: Option<String>,
-    /// A part of an object's name, whatever its case.
+    /// A part of an object's name, in any case of letters.
     pub object: Option<String>,
     /// `allowed`, `denied`, `failed`, `cancelled`, `outcome_unknown`, `detached`, `answered_from_journal`.
     pub outcome: Option<String>,

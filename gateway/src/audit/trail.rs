@@ -85,7 +85,7 @@ impl Trail {
             Link::read(line.as_bytes())
                 .map(|link| Link { seq: link.seq + 1, prev: LineHash::of(line.as_bytes()) })
         };
-        // Where files are gone, it goes on behind what is known: whoever verifies it sees that they are missing.
+        // Where files are gone, it goes on behind what is known: who verifies it sees that they are missing.
         let gone = || known.map(|known| known.link).or_else(behind_head);
         let first = || Link { seq: 1, prev: LineHash::NONE };
         let mut link = end.last.or_else(gone).unwrap_or_else(first);

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::control::{columns, print_json, print_text};
+use super::queries::printable;
 use crate::audit::{
     Expected, HeadKey, Report, SearchQuery, SearchResult, folder, kept_head, search, text_of_ms, verify,
 };
@@ -137,7 +138,7 @@ pub(super) fn audit(command: &AuditCommand) -> Result<ExitCode> {
         AuditCommand::Verify(args) => verify_trail(&state, args),
         AuditCommand::Search(args) => search_trail(&state, args),
         AuditCommand::Head => match kept_head(&state).context("cannot read the newest head")? {
-            Some(head) => print_text(&format!("{}\n", plain(&head))),
+            Some(head) => print_text(&format!("{}\n", printable(&head))),
             None => bail!(
                 "there is no signed head yet: a gateway with `audit.enabled = true` writes the first one"
             ),
@@ -162,7 +163,10 @@ fn verify_trail(state: &Path, args: &VerifyArgs) -> Result<ExitCode> {
     let expected = Expected { key: args.key.clone().or(own_key), heads };
     let paths = if is_own { vec![folder(state)] } else { args.paths.clone() };
     if is_own && !paths[0].exists() && expected.heads.is_empty() {
-        bail!("there is no audit trail yet in {}", paths[0].display());
+        bail!(
+            "there is no audit trail in {}: a gateway with `audit.enabled = true` writes it",
+            paths[0].display()
+        );
     }
     let report = verified(&paths, &expected)?;
     if args.json {
@@ -198,7 +202,10 @@ fn heads_of(given: &str) -> Result<Vec<String>> {
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     match heads.iter().find(|head| !head.starts_with("{\"seq\":")) {
         Some(_) => {
-            bail!("{:?} holds something that is no head, as `snowgate audit head` prints it", plain(given))
+            bail!(
+                "{:?} holds something that is no head, as `snowgate audit head` prints it; give a file with one head a line",
+                printable(given)
+            )
         }
         None => Ok(heads),
     }
@@ -241,7 +248,7 @@ fn text_of(report: &Report) -> String {
     if report.lost > 0 {
         lines.push(format!("records that could not be written, as records `gap` say: {}", report.lost));
     }
-    lines.iter().map(|line| format!("{}\n", plain(line))).collect()
+    lines.iter().map(|line| format!("{}\n", printable(line))).collect()
 }
 
 fn search_trail(state: &Path, args: &SearchArgs) -> Result<ExitCode> {
@@ -307,7 +314,7 @@ fn history_row(record: &Value) -> [String; 7] {
     [
         time(record),
         cut(&cell(&record["client"]), 24),
-        plain(&what),
+        printable(&what),
         objects(record),
         outcome(record),
         took,
@@ -323,7 +330,7 @@ fn print_lines(found: &SearchResult) -> Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     for record in &found.records {
         // Non-ASCII control characters are no escapes of JSON.
-        writeln!(out, "{}", plain(&record.to_string()))?;
+        writeln!(out, "{}", printable(&record.to_string()))?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -342,7 +349,7 @@ fn print_found(found: &SearchResult, limit: usize) -> Result<ExitCode> {
             time(record),
             cell(&record["event"]),
             who.map_or_else(|| "-".to_owned(), |who| cut(&cell(who), 24)),
-            if what.is_empty() { "-".to_owned() } else { plain(&what.join(" ")) },
+            if what.is_empty() { "-".to_owned() } else { printable(&what.join(" ")) },
             objects(record),
             outcome(record),
         ]
@@ -362,7 +369,7 @@ fn print_found(found: &SearchResult, limit: usize) -> Result<ExitCode> {
 
 fn time(record: &Value) -> String {
     let time = record["time"].as_str().unwrap_or("-");
-    plain(&time.chars().take(19).collect::<String>().replace('T', " "))
+    printable(&time.chars().take(19).collect::<String>().replace('T', " "))
 }
 
 fn objects(record: &Value) -> String {
@@ -376,33 +383,24 @@ fn objects(record: &Value) -> String {
 
 fn outcome(record: &Value) -> String {
     match (&record["outcome"], &record["rule"], &record["error"]) {
-        (Value::String(outcome), Value::String(rule), _) => plain(&format!("{outcome}: {rule}")),
+        (Value::String(outcome), Value::String(rule), _) => printable(&format!("{outcome}: {rule}")),
         (Value::String(outcome), _, Value::String(error)) if outcome != error => {
-            plain(&format!("{outcome}: {error}"))
+            printable(&format!("{outcome}: {error}"))
         }
         (outcome, ..) => cell(outcome),
     }
 }
 
 fn cell(value: &Value) -> String {
-    value.as_str().map_or_else(|| "-".to_owned(), plain)
+    value.as_str().map_or_else(|| "-".to_owned(), printable)
 }
 
 fn cut(text: &str, chars: usize) -> String {
-    let text = plain(text);
+    let text = printable(text);
     if text.chars().count() <= chars {
         return text;
     }
     format!("{}...", text.chars().take(chars.saturating_sub(3)).collect::<String>())
-}
-
-/// `text` without what could steer a terminal, or turn the order of what it shows.
-fn plain(text: &str) -> String {
-    let is_odd = |char: char| {
-        char.is_control()
-            || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    text.chars().map(|char| if is_odd(char) { '\u{fffd}' } else { char }).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::Cli;
 use super::control::{ask_now, columns, duration, no_gateway, print_json, print_text};
 use super::serve::endpoint;
 use crate::link::{Command, QueriesAsked, QueriesReply, Reply};
+use crate::streams::must_be_escaped;
 use crate::telemetry::{MINUTES_MAX, MinuteView, QueryOrder, QueryView};
 
 /// Characters of a pattern that are shown.
@@ -165,12 +166,7 @@ fn ago(at_ms: u64, now: SystemTime) -> String {
 
 /// `text` with nothing in it that a terminal acts on, or that changes how the rest is read.
 pub(super) fn printable(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-    };
-    text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if must_be_escaped(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// `text`, cut to so many characters.

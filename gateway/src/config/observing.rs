@@ -83,7 +83,7 @@ pub struct MetricsConfig {
 pub struct AlertsConfig {
     /// Whether causes are looked for.
     pub enabled: bool,
-    /// How often. In seconds: `alerts.interval_s`, 1 to 3600.
+    /// How often. In seconds: `alerts.interval_s`, 1 to 60.
     pub interval: Duration,
     /// How long a cause lasts before an alert fires; `None`: each alert has its own time. In seconds: `alerts.for_s`, 0 to 86400.
     pub lasts: Option<Duration>,

@@ -130,7 +130,7 @@ pub(super) fn of_verdict(reason: Option<&str>, profile: &Profile) -> BackendErro
     let reason = reason.unwrap_or("it gave no reason");
     let message =
         format!("the statement is refused by the `validator` of the profile `{}`: {reason}", profile.name);
-    refused(message, "change the statement as the reason says, or ask whoever runs the validator")
+    refused(message, "change the statement as the reason says, or ask the person who runs the validator")
 }
 
 /// The validator of `profile` does not say whether the statement may run.

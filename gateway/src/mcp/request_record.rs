@@ -1,7 +1,7 @@
-//! What the log says of a request: one line, whatever became of it.
+//! What is known of a request while it is served; dropped, it becomes one [`RequestEvent`] (`telemetry`).
 //!
-//! The line has no SQL text, no value and no name that stands in SQL. A backend's own message may quote the
-//! statement, so of an error that has a code only the code is said.
+//! Its reason has no SQL text and no value: a backend's own message may quote the statement, so of an error that has a code
+//! only the code is kept.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -132,7 +132,7 @@ impl Call<'_> {
         }
         let place = self.shared.telemetry.audit.admit().map_err(|problem| {
             let message = format!("not run: `audit.required = true`, and {problem}");
-            let next_step = "have whoever runs this gateway make the folder writable, or free space there \
+            let next_step = "have the person who runs this gateway make the folder writable, or free space there \
                              (`snowgate status` shows it); then send the statement again";
             BackendError::new(ErrorKind::Refused, message).with_rule(Rule::Audit).with_next_step(next_step)
         })?;

@@ -1,7 +1,7 @@
-//! Observability: the gateway's log, and the snapshot behind `status` (`status`).
+//! Observability: what the gateway says (`filter`, `repeats`, `panics`; written by `streams`), the snapshot behind `status`
+//! (`status`, `overview`, `problems`), and what reads it: `metrics` and `alerts`.
 //!
-//! Lines in the streams `main` and `error` of `streams`, written by its own thread so that no request waits for the disk ([`init`]).
-//! `filter` decides what is logged and keeps request text out, whatever is configured; `repeats` counts what repeats.
+//! `filter` keeps request text out at any level; `repeats` counts what repeats.
 //!
 //! Invariant: nothing here writes to stdout, which belongs to the readiness line.
 

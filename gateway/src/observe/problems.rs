@@ -54,7 +54,7 @@ pub fn problems(status: &StatusView) -> Vec<Problem> {
     let optional = [
         (Severity::Critical, &status.settings_problem, "snowgate sessions"),
         (Severity::Critical, &status.state_problem, "snowgate restart"),
-        (Severity::Critical, &status.limit_problem, "ulimit -n 4096; snowgate restart"),
+        (Severity::Critical, &status.limit_problem, "ulimit -Hn; snowgate stop"),
     ];
     for (severity, what, command) in optional {
         if let Some(what) = what {

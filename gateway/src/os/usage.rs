@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::descriptors::{descriptor_limit, open_descriptors};
 
-/// Parts of a second in which Linux tells processor time to programs, whatever the kernel counts in.
+/// Parts of a second in which Linux tells processor time to programs, independent of what the kernel counts in.
 #[cfg(target_os = "linux")]
 const TICKS_PER_SECOND: u32 = 100;
 

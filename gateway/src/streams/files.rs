@@ -1,8 +1,8 @@
 //! Families of log files: one a day, a further one if a day's grows too large; the oldest are removed.
 //!
-//! Not `tracing_appender::rolling`, because that neither sets the files' mode nor bounds their size. Two gateways may write one
+//! Two gateways may write one
 //! family for a while (the one that ends, and the one that has taken its place): both append whole lines, both look at the file's
-//! size and whether it is still there, and whoever finds it full goes on in the newest one.
+//! size and whether it is still there, and the one that finds it full goes on in the newest one.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};

@@ -189,10 +189,11 @@ fn is_level(text: &str) -> bool {
     ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&text)
 }
 
-/// Whether it would end the line, or change a terminal.
+/// Whether a terminal acts on it, or it changes how the rest is read.
 pub fn must_be_escaped(char: char) -> bool {
     char.is_control()
-        || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Where the first `name=` begins.
@@ -238,7 +239,10 @@ fn push_quoted(line: &mut String, text: &str) {
             '\\' => line.write_str("\\\\"),
             '\n' => line.write_str("\\n"),
             '\t' => line.write_str("\\t"),
-            char if must_be_escaped(char) => write!(line, "\\u{:04x}", u32::from(char)),
+            // As JSON has it: one beyond 16 bits is two.
+            char if must_be_escaped(char) => {
+                char.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(line, "\\u{unit:04x}"))
+            }
             char => line.write_char(char),
         };
     }

@@ -187,7 +187,7 @@ impl Consumer<EventLines> for Writer {
         if !self.error_lines.is_empty() {
             self.error.write(&self.error_lines);
         }
-        // Last, because whatever reads it may be slow. What it does not take is in the files.
+        // Last, because what reads it may be slow. What it does not take is in the files.
         let _ = self.stderr.write_all(&self.stderr_lines);
     }
 

@@ -13,7 +13,7 @@ const FIRST_US: f64 = 64.0;
 
 const BUCKETS: usize = (STEPS * DOUBLINGS) as usize;
 
-/// How often something took how long. 500 bytes, whatever is noted.
+/// How often something took how long. 500 bytes, for any number of values.
 #[derive(Clone, Debug)]
 pub(super) struct Durations {
     counts: [u32; BUCKETS],

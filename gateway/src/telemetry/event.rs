@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use crate::backend::{Context, Rule};
 use crate::state::Digest;
 
-/// One request that has ended, whatever became of it.
+/// One request that has ended, however it ended.
 #[derive(Clone, Debug)]
 pub struct RequestEvent {
     /// When it ended.

@@ -1,4 +1,4 @@
-//! Asks the gateway: one question at a time, so that none pile up, whatever the gateway takes for an answer.
+//! Asks the gateway: one question at a time, so that none pile up, however long an answer takes.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The terminal: in another mode while `top` runs, and as it was before afterwards, whatever ends it.
+//! The terminal: in another mode while `top` runs, and as it was before afterwards, however it ends.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -137,7 +137,7 @@ fn list(frame: &mut Frame<'_>, area: Rect, model: &Model, pane: Pane, palette: P
     });
     let chosen = model.chosen(pane, &rows);
     let room = usize::from(area.height.saturating_sub(2));
-    // Only what can be seen is laid out, whatever the number of sessions.
+    // Only what can be seen is laid out, for any number of sessions.
     let first = chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(room.max(1)));
     let shown = rows.iter().skip(first).take(room).map(|row| {
         let style = if row.is_bad { palette.bad() } else { Style::new() };

@@ -43,7 +43,7 @@ keys! { OBSERVING:
     /// Whether the gateway looks for causes of alerts.
     ALERTS_ENABLED = alerts.enabled: Kind::Boolean, default Fallback::Boolean(true);
     /// Seconds between two looks.
-    ALERTS_INTERVAL = alerts.interval_s: Kind::integer(1, 3_600), default Fallback::Integer(15);
+    ALERTS_INTERVAL = alerts.interval_s: Kind::integer(1, 60), default Fallback::Integer(15);
     /// Seconds that the cause of an alert lasts before it fires, of all alerts; if it is not set, each has its own.
     ALERTS_FOR = alerts.for_s: Kind::integer(0, 86_400), default Fallback::Unset;
     /// Seconds that the cause of an alert has been away before it is resolved, so that what comes and goes is told once.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The file. The style and the script stand in it exactly as they are hashed.
+/// The file. The style and the script are in it exactly as they are hashed.
 const PAGE: &str = concat!(
     include_str!("page.html"),
     "<style>",

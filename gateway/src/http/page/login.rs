@@ -78,12 +78,14 @@ pub(super) async fn log_in(
             with_cookie(&cookie)
         }
         Err(why) => {
-            let why = match why {
-                NotOpened::TooMany => "too many are logged in to the page",
-                NotOpened::NoRandomness => "the system's random numbers cannot be read",
+            let (why, next_step) = match why {
+                NotOpened::TooMany => {
+                    ("too many browsers are logged in to the page", "log out in one of them")
+                }
+                NotOpened::NoRandomness => ("the system's random numbers cannot be read", "try again"),
             };
             HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "not_logged_in", why)
-                .or_do("log out elsewhere, or try again later")
+                .or_do(next_step)
                 .into_response()
         }
     }

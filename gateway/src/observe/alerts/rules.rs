@@ -60,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
         lasts: Duration::from_secs(180),
         severity: WARNING,
         summary: "Many requests fail",
-        command: "snowgate logs --level warn",
+        command: "snowgate logs --stream access --since 10m",
         anchor: "snowgateerrors",
     },
     Rule {
@@ -214,7 +214,7 @@ pub(super) const RULES: &[Rule] = &[
         lasts: Duration::from_secs(0),
         severity: WARNING,
         summary: "It is not known whether a statement took effect",
-        command: "snowgate logs --since 1h",
+        command: "snowgate logs --stream access --since 1h",
         anchor: "snowgateoutcomeunknown",
     },
     Rule {

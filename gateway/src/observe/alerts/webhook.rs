@@ -53,7 +53,10 @@ impl Posts {
             Ok(client) => client,
             Err(error) => {
                 // Its words are about the system's roots, and not the URL.
-                tracing::error!(error, "alerts cannot be posted");
+                tracing::error!(
+                    error,
+                    "alerts cannot be posted to alerts.webhook: correct the system's certificates, then run `snowgate restart`"
+                );
                 shared.alerts.change_webhook(|view| view.problem = Some(error));
                 return std::future::pending().await;
             }

@@ -51,7 +51,7 @@ impl QueryLog {
         pattern
     }
 
-    /// A statement is one that got a connection and ran there, whatever became of it.
+    /// A statement is one that got a connection and ran there, however it ended.
     pub(super) fn note(&self, event: &RequestEvent) {
         let pattern = event.statement.as_ref().and_then(|statement| statement.pattern.as_ref());
         if let (Some(pattern), Some(ran)) = (pattern, event.ran) {
