@@ -89,9 +89,9 @@ fn a_gateway_has_the_default_signals_a_private_mask_and_a_session_of_its_own() {
     // which it lets nobody change.
     let ignored = u64::from_str_radix(&status_of(pid, "SigIgn"), 16).expect("bits");
     assert_eq!(ignored & !(0b11 << 31), 1 << 12);
-    // What it waits for itself: SIGHUP, SIGINT, SIGUSR1 and SIGTERM.
+    // What it waits for itself: SIGHUP, SIGINT, SIGUSR1 and SIGTERM; and SIGXFSZ, so that a write fails instead.
     let blocked = u64::from_str_radix(&status_of(pid, "SigBlk"), 16).expect("bits");
-    assert_eq!(blocked, 1 | 1 << 1 | 1 << 9 | 1 << 14);
+    assert_eq!(blocked, 1 | 1 << 1 | 1 << 9 | 1 << 14 | 1 << 24);
     assert_eq!(status_of(pid, "Umask"), "0077");
     assert_ne!(session_of(pid), session_of(std::process::id()));
     assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).expect("its folder"), Path::new("/"));

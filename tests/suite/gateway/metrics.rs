@@ -149,9 +149,9 @@ fn rules_and_dashboards_use_families_that_there_are() {
 fn a_thousand_names_of_clients_make_no_more_labels_than_the_bound() {
     let gateway = HttpGateway::with(Home::new(), "auth = 'none'\n", "[metrics]\nclients_max = 20\n");
     for number in 0..1_000 {
-        let name = format!("client-{number}");
-        let headers = [("snowgate-client-id", name.as_str())];
-        gateway.post("/v1/query", &headers, &json!({ "query": "select 1" }));
+        let client = format!("client-{number}");
+        let call = json!({"name": "session_info", "arguments": {}, "_client_id": client});
+        assert_eq!(gateway.post("/mcp/tools/call", &[], &call).status, 200);
     }
     let families = families(&gateway.get("/metrics").text());
     for (name, series) in &families {

@@ -58,7 +58,7 @@ fn ask(client: &mut Client, name: &str, number: usize, tally: &mut Tally) {
         2 => ("execute_query", json!({"query": "select * from missing"}), "failed", 0, 0),
         3 => ("execute_query", json!({"query": "attach 'hush' as hush"}), "refused", 0, 0),
         4 => ("execute_query", json!({"hush": 1}), "refused", 0, 0),
-        5 => ("list_databases", json!({}), "ok", 1, 0),
+        5 => ("list_databases", json!({}), "ok", 2, 0),
         6 => ("session_info", json!({}), "ok", 0, 0),
         7 => ("execute_query", json!({"query": ENDLESS}), "cancelled", 0, 0),
         _ => ("describe_table", json!({"table": "t"}), "ok", 1, 0),
