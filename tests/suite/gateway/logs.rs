@@ -41,7 +41,8 @@ impl Follower {
     }
 
     fn end(mut self) -> String {
-        send_signal(self.child.id(), Signal::INT);
+        // SIGINT is ignored where the tests run in a shell's background.
+        send_signal(self.child.id(), Signal::TERM);
         let status = self.child.wait().expect("it ends");
         assert!(!self.complaints().contains("error"), "{status}: {}", self.complaints());
         self.text()
