@@ -43,7 +43,7 @@ type Variables<'a> = &'a [(&'a str, &'a str)];
 fn home_of(warehouse: &Warehouse, lines: &str) -> Home {
     let home = Home::bare();
     // Everything that can be written down is.
-    home.configure_account(warehouse, lines, "[logs]\nlog_sql = true\n[audit]\nstatement_text = true\n");
+    home.configure_account(warehouse, lines, "\n[logs]\nlog_sql = true\n[audit]\nstatement_text = true\n");
     home
 }
 

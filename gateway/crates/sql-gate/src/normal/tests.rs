@@ -22,7 +22,7 @@ fn literals_and_comments_are_out_and_names_stay() {
         ("select a<=1 and b<>2 or c!=3 || 'x'", "SELECT a <= ? AND b <> ? OR c != ? || ?"),
         ("select date '2020-01-01', cast(a as varchar(10))", "SELECT DATE ?, cast(a AS varchar(?))"),
         ("where a in (1, 'b', -3,4) and b in (5)", "WHERE a IN (?) AND b IN (?)"),
-        ("where (a, b) in ((1, 2), (3, 4))", "WHERE(a, b) IN ((?, ?))"),
+        ("where (a, b) in ((1, 2), (3, 4))", "WHERE (a, b) IN ((?, ?))"),
         ("where a in (select b from c where d in (1,2))", "WHERE a IN (SELECT b FROM c WHERE d IN (?))"),
         (
             "insert into t(a, b) values (1, null), (f(2), ')'), ((3), 4) returning a",
