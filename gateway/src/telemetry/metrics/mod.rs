@@ -102,7 +102,7 @@ impl Metrics {
         self.families.register(registry);
     }
 
-    /// By what name metrics know this client: its own, cut, or [`OTHER`](clients::OTHER).
+    /// By what name metrics know this client: its own, cut, or `other`.
     pub fn client_label(&self, asker: &Asker) -> Arc<str> {
         Arc::clone(&self.client(asker).label)
     }
