@@ -360,7 +360,7 @@ impl Writer {
         }
         let is_tight = matches!(
             self.before,
-            Before::Begin | Before::Sign('(' | '[' | '{' | '.' | '@') | Before::Prefix(_)
+            Before::Begin | Before::Sign('(' | '[' | '{' | '.' | ':' | '@') | Before::Prefix(_)
         );
         if is_spaced && !is_tight && !self.out.is_empty() {
             self.out.push(' ');
