@@ -10,6 +10,9 @@ use super::refusals::{Counted, Origin, RefusalCause};
 use super::time::text_of;
 use crate::telemetry::Asker;
 
+/// Characters of one fact of an operator's act, at most.
+const FACT_CHARS_MAX: usize = 128;
+
 /// Something that has a record, and is no request.
 #[derive(Clone, Debug)]
 pub struct Notice {
@@ -75,6 +78,7 @@ impl Notice {
     /// An operator has done `event`; `via`: how, `facts`: to what.
     pub fn operator(event: &'static str, via: &str, key: Option<&str>, facts: Value) -> Self {
         let mut notice = Self::new("admin_action", event, facts);
+        notice.facts.values_mut().for_each(shorten);
         notice.facts.insert("via".to_owned(), via.into());
         if let Some(key) = key {
             notice.facts.insert("key".to_owned(), key.into());
@@ -101,6 +105,15 @@ impl Notice {
             }
         }
         fields
+    }
+}
+
+/// Cuts a text that an operator typed: it may be any.
+fn shorten(value: &mut Value) {
+    if let Value::String(text) = value
+        && let Some((end, _)) = text.char_indices().nth(FACT_CHARS_MAX)
+    {
+        text.truncate(end);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,8 @@ pub(super) struct Queue {
     /// Statements that have a place.
     pub(super) places: AtomicUsize,
     pub(super) lost: AtomicU64,
-    sent: AtomicU64,
+    /// Records that were sent to the thread; held while one is, so that their order is that of the numbers.
+    sent: Mutex<u64>,
     done: watch::Sender<u64>,
     is_required: bool,
     view: Mutex<AuditView>,
@@ -107,7 +108,7 @@ impl Queue {
             waiting_bytes: AtomicUsize::new(0),
             places: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
+            sent: Mutex::new(0),
             done: watch::Sender::new(0),
             is_required,
             view: Mutex::new(AuditView { on: true, required: is_required, ..AuditView::default() }),
@@ -122,16 +123,19 @@ impl Queue {
     /// Adds `item`; without a place, only while there is room. Never waits.
     pub(super) fn add(&self, item: Item, has_place: bool) {
         let bytes = item.bytes();
-        self.sent.fetch_add(1, Ordering::AcqRel);
         let waiting = self.waiting.fetch_add(1, Ordering::AcqRel);
         let waiting_bytes = self.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
         let has_room = has_place || (waiting < WAITING_MAX && waiting_bytes + bytes <= WAITING_BYTES_MAX);
-        let sent = if has_room { self.sender.try_send(item) } else { Err(TrySendError::Full(item)) };
-        if sent.is_err() {
+        let is_sent = has_room && {
+            let mut sent = lock(&self.sent);
+            let is_sent = self.sender.try_send(item).is_ok();
+            *sent += u64::from(is_sent);
+            is_sent
+        };
+        if !is_sent {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
             self.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
             self.lost.fetch_add(1, Ordering::Relaxed);
-            self.done.send_modify(|done| *done += 1);
         }
     }
 
@@ -236,7 +240,7 @@ impl Queue {
         if !self.is_required || self.problem().is_some() {
             return;
         }
-        let wanted = self.sent.load(Ordering::Acquire);
+        let wanted = *lock(&self.sent);
         let mut done = self.done.subscribe();
         let is_done = async { done.wait_for(|done| *done >= wanted).await.is_ok() };
         if tokio::time::timeout(WRITE_TIMEOUT, is_done).await.is_err() {

@@ -214,7 +214,7 @@ impl Trail {
         self.next.bytes = self.file.metadata()?.len();
         self.written = self.next;
         self.push_file_record();
-        self.prune();
+        self.prune()?;
         self.commit()
     }
 
@@ -226,8 +226,8 @@ impl Trail {
     }
 
     /// Removes the files that are too many or too old, and says so first.
-    fn prune(&mut self) {
-        let Ok(numbers) = numbers(&self.folder) else { return };
+    fn prune(&mut self) -> io::Result<()> {
+        let Ok(numbers) = numbers(&self.folder) else { return Ok(()) };
         let surplus = numbers.len().saturating_sub(self.retention.files_max);
         let is_old = |number: &u64| {
             let changed = fs::metadata(path_of(&self.folder, *number)).and_then(|file| file.modified());
@@ -240,16 +240,16 @@ impl Trail {
             .take_while(|number| is_old(number))
             .count();
         let removed = &numbers[..surplus.max(old)];
-        let Some(last) = removed.last() else { return };
+        let Some(last) = removed.last() else { return Ok(()) };
         let name = path_of(&self.folder, *last);
         let through = name.file_name().map(|name| name.to_string_lossy().into_owned());
         self.push(&said("files_removed", &json!({"files": removed.len(), "through": last, "file": through})));
-        if self.commit().is_ok() {
-            for number in removed {
-                // What cannot be removed now is tried again at the next rotation.
-                let _ = fs::remove_file(path_of(&self.folder, *number));
-            }
+        self.commit()?;
+        for number in removed {
+            // What cannot be removed now is tried again at the next rotation.
+            let _ = fs::remove_file(path_of(&self.folder, *number));
         }
+        Ok(())
     }
 }
 

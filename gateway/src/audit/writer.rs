@@ -116,6 +116,8 @@ impl Writer {
             }
             next = self.received.try_recv().ok();
         }
+        // The queue was full when its end was sent.
+        self.is_over |= batch.len() < BATCH_MAX && self.queue.is_ending.load(Ordering::Acquire);
         batch
     }
 

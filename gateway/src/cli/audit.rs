@@ -15,6 +15,7 @@ use crate::audit::{
 };
 use crate::config::{Paths, ProcessEnvironment};
 use crate::shared::moments;
+use crate::streams::escaped;
 
 /// Records that are shown unless another number is asked for.
 const LIMIT: usize = 100;
@@ -329,8 +330,8 @@ fn took(ms: f64) -> String {
 fn print_lines(found: &SearchResult) -> Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     for record in &found.records {
-        // Non-ASCII control characters are no escapes of JSON.
-        writeln!(out, "{}", printable(&record.to_string()))?;
+        // JSON does not escape control characters beyond ASCII.
+        writeln!(out, "{}", escaped(&record.to_string()))?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)

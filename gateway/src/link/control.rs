@@ -190,6 +190,7 @@ fn note(shared: &Shared, command: &Command, reply: &Reply) {
             ("breaker_set", json!({"connection": connection, "action": action}))
         }
         Command::LogIn { .. } => ("login", json!({})),
+        Command::OpenPage => ("page_link", json!({})),
         _ => return,
     };
     let mut facts = facts;

@@ -161,8 +161,9 @@ impl Line {
             push_quoted(&mut text, &self.message);
         }
         for (name, value) in &self.fields {
-            // Writing to a string does not fail.
-            let _ = write!(text, " {name}=");
+            text.push(' ');
+            text.push_str(&escaped(name));
+            text.push('=');
             push_value(&mut text, value);
         }
         text
@@ -223,10 +224,26 @@ fn push_value(line: &mut String, value: &Value) {
             line.push_str(text);
         }
         Value::String(text) => push_quoted(line, text),
-        other => {
-            // Writing to a string does not fail.
-            let _ = write!(line, "{other}");
+        // Texts within it, too.
+        other => line.push_str(&escaped(&other.to_string())),
+    }
+}
+
+/// `text` with nothing in it that can change a terminal; within JSON, it is still the same JSON.
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    text.chars().for_each(|char| push_char(&mut escaped, char));
+    escaped
+}
+
+fn push_char(text: &mut String, char: char) {
+    if must_be_escaped(char) {
+        // As JSON has it: one beyond 16 bits is two. Writing to a string does not fail.
+        for unit in char.encode_utf16(&mut [0; 2]) {
+            let _ = write!(text, "\\u{unit:04x}");
         }
+    } else {
+        text.push(char);
     }
 }
 
@@ -234,17 +251,13 @@ fn push_value(line: &mut String, value: &Value) {
 fn push_quoted(line: &mut String, text: &str) {
     line.push('"');
     for char in text.chars() {
-        let _ = match char {
-            '"' => line.write_str("\\\""),
-            '\\' => line.write_str("\\\\"),
-            '\n' => line.write_str("\\n"),
-            '\t' => line.write_str("\\t"),
-            // As JSON has it: one beyond 16 bits is two.
-            char if must_be_escaped(char) => {
-                char.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(line, "\\u{unit:04x}"))
-            }
-            char => line.write_char(char),
-        };
+        match char {
+            '"' => line.push_str("\\\""),
+            '\\' => line.push_str("\\\\"),
+            '\n' => line.push_str("\\n"),
+            '\t' => line.push_str("\\t"),
+            char => push_char(line, char),
+        }
     }
     line.push('"');
 }
@@ -311,6 +324,22 @@ mod tests {
         for none in ["", "x", "a b c", "{", "[1]"] {
             assert_eq!(Line::read(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn texts_within_lists_and_objects_cannot_steer_a_terminal_either() {
+        let hostile = "a\u{9b}31m\u{202e}\u{e0041}";
+        let line = Line {
+            fields: vec![
+                ("objects".to_owned(), json!([hostile])),
+                ("context".to_owned(), json!({ hostile: hostile })),
+                (hostile.to_owned(), json!(1)),
+            ],
+            ..Line::default()
+        };
+        let text = line.to_text(false);
+        assert!(!text.contains(must_be_escaped), "{text:?}");
+        assert!(text.contains(r#"objects=["a\u009b31m\u202e\udb40\udc41"]"#), "{text}");
     }
 
     #[test]

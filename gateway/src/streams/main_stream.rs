@@ -5,6 +5,7 @@ use std::io::{self, Stderr, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, SeekFrom, fstat, ftruncate, seek};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
@@ -182,18 +183,35 @@ impl Consumer<EventLines> for Writer {
         } else {
             begin_anew(&self.stderr, self.file_bytes_max);
             // What stderr does not take is lost: there is nothing else to tell.
-            let _ = self.stderr.write_all(&self.lines);
+            write_ready(&mut self.stderr, &self.lines);
         }
         if !self.error_lines.is_empty() {
             self.error.write(&self.error_lines);
         }
-        // Last, because what reads it may be slow. What it does not take is in the files.
-        let _ = self.stderr.write_all(&self.stderr_lines);
+        // What it does not take is in the files.
+        write_ready(&mut self.stderr, &self.stderr_lines);
     }
 
     fn tidy(&mut self) -> bool {
         let (main, error) = (self.main.tidy(), self.error.tidy());
         main || error
+    }
+}
+
+/// Bytes that a pipe which is ready takes at once, by `pipe(7)`.
+const PIPE_BYTES: usize = 4096;
+
+/// Writes as much of `lines` as the other end takes now. One that does not read (the pipe of a service that nothing follows) would
+/// otherwise hold up the files.
+fn write_ready(stderr: &mut Stderr, lines: &[u8]) {
+    for piece in lines.chunks(PIPE_BYTES) {
+        let is_ready = {
+            let mut waiting = [PollFd::new(stderr, PollFlags::OUT)];
+            poll(&mut waiting, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        };
+        if !is_ready || stderr.write_all(piece).is_err() {
+            return;
+        }
     }
 }
 

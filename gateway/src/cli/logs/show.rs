@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt::Write as _;
 
-use crate::streams::{Line, must_be_escaped};
+use crate::streams::{Line, escaped};
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
@@ -43,20 +43,6 @@ impl Look {
     }
 }
 
-/// Within JSON, it is still the same JSON.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        if must_be_escaped(char) {
-            // Writing to a string does not fail.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(char));
-        } else {
-            escaped.push(char);
-        }
-    }
-    escaped
-}
-
 fn coloured(line: &Line) -> String {
     let colour = match line.level.as_str() {
         "ERROR" => RED,
@@ -83,6 +69,7 @@ fn coloured(line: &Line) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::streams::must_be_escaped;
 
     const LINE: &str = "{\"timestamp\":\"t\",\"level\":\"WARN\",\"message\":\"it fails\",\"client\":\"\\u001b[2J\u{9b}2J\u{202e}\",\"n\":1}";
 

@@ -19,6 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::changes::Picture;
+use super::visitors::Visitor;
 use crate::observe::overview;
 use crate::shared::Shared;
 
@@ -72,11 +73,16 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// A stream of updates for `lasts`, at most; `None`: too many pages are open.
-    pub(super) fn watch(self: &Arc<Self>, shared: &Arc<Shared>, lasts: Duration) -> Option<Response> {
+    /// A stream of updates, until the page session of `visitor` ends; `None`: too many pages are open.
+    pub(super) fn watch(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        visitor: Option<Visitor>,
+    ) -> Option<Response> {
         let permit = Arc::clone(&self.viewers).try_acquire_owned().ok()?;
         let (pieces, body) = mpsc::channel(1);
-        let viewer = Viewer { feed: Arc::clone(self), pieces, _permit: permit };
+        let lasts = visitor.as_ref().map_or(Duration::MAX, Visitor::ends_in);
+        let viewer = Viewer { feed: Arc::clone(self), visitor, pieces, _permit: permit };
         let (first, updates) = self.join(shared);
         let (ends, drain) = (Instant::now() + lasts.min(STREAM_MAX), shared.shutdown.drain.clone());
         tokio::spawn(async move {
@@ -149,6 +155,7 @@ fn event(value: &Value) -> Bytes {
 /// One page.
 struct Viewer {
     feed: Arc<Feed>,
+    visitor: Option<Visitor>,
     pieces: mpsc::Sender<Result<Bytes, Infallible>>,
     _permit: OwnedSemaphorePermit,
 }
@@ -159,6 +166,9 @@ impl Viewer {
         loop {
             if !matches!(timeout(SEND_TIMEOUT, self.pieces.send(Ok(next))).await, Ok(Ok(()))) {
                 return;
+            }
+            if let Some(visitor) = &self.visitor {
+                visitor.touch();
             }
             let received = tokio::select! {
                 received = timeout(HEARTBEAT_INTERVAL, updates.recv()) => received,
@@ -188,9 +198,8 @@ mod tests {
     async fn pages_share_one_look_and_without_a_page_there_is_none() {
         let gateway = TestGateway::new().await;
         let feed = Arc::new(Feed::default());
-        let mut pages: Vec<_> =
-            (0..VIEWERS_MAX).filter_map(|_| feed.watch(&gateway.shared, Duration::MAX)).collect();
-        assert!(pages.len() == VIEWERS_MAX && feed.watch(&gateway.shared, Duration::MAX).is_none());
+        let mut pages: Vec<_> = (0..VIEWERS_MAX).filter_map(|_| feed.watch(&gateway.shared, None)).collect();
+        assert!(pages.len() == VIEWERS_MAX && feed.watch(&gateway.shared, None).is_none());
         let frame = pages[0].body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
         assert!(frame.starts_with(b"data: {\"at_ms\""), "{frame:?}");
         assert!(feed.lock().is_running);
@@ -198,19 +207,19 @@ mod tests {
         while feed.lock().is_running || feed.viewers.available_permits() < VIEWERS_MAX {
             tokio::time::sleep(INTERVAL).await;
         }
-        assert!(feed.watch(&gateway.shared, Duration::MAX).is_some());
+        assert!(feed.watch(&gateway.shared, None).is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_ends_with_the_gateway_and_with_its_session() {
         let gateway = TestGateway::new().await;
         let feed = Arc::new(Feed::default());
-        let short = feed.watch(&gateway.shared, Duration::from_secs(30)).unwrap();
+        let short = feed.watch(&gateway.shared, Some(Visitor::lasting(Duration::from_secs(30)))).unwrap();
         let bytes = short.into_body().collect().await.unwrap().to_bytes();
         // A heartbeat, or what has changed meanwhile (memory does).
         let events = bytes.windows(2).filter(|part| part == b"\n\n").count();
         assert!(events >= 3, "{}", String::from_utf8_lossy(&bytes));
-        let long = feed.watch(&gateway.shared, Duration::MAX).unwrap();
+        let long = feed.watch(&gateway.shared, None).unwrap();
         gateway.shared.shutdown.stop();
         long.into_body().collect().await.unwrap();
     }

@@ -9,7 +9,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
+use serde_json::json;
+
 use super::visitors::NotOpened;
+use crate::audit::Notice;
 use crate::http::caller::Caller;
 use crate::http::error::HttpError;
 use crate::http::front::Front;
@@ -75,6 +78,15 @@ pub(super) async fn log_in(
     match front.page.visitors.open(key, caller.address) {
         Ok(cookie) => {
             tracing::info!(key = name, address = ?caller.address, "logged in to the page");
+            let from = caller.address.map(|address| address.to_string());
+            shared.telemetry.audit.note(|| {
+                Notice::operator(
+                    "page_login",
+                    "page",
+                    name.as_deref(),
+                    json!({"outcome": "allowed", "from": from}),
+                )
+            });
             with_cookie(&cookie)
         }
         Err(why) => {

@@ -23,7 +23,6 @@ mod rows;
 mod visitors;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
@@ -159,8 +158,8 @@ async fn events(
     visitor: Option<Extension<Visitor>>,
 ) -> Result<Response, HttpError> {
     permit(&caller, Permission::HealthCheck)?;
-    let lasts = visitor.map_or(Duration::MAX, |Extension(visitor)| visitor.ends_in());
-    front.page.feed.watch(&front.mcp.shared, lasts).ok_or_else(|| {
+    let visitor = visitor.map(|Extension(visitor)| visitor);
+    front.page.feed.watch(&front.mcp.shared, visitor).ok_or_else(|| {
         HttpError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "too_many_viewers",

@@ -28,12 +28,31 @@ pub(in crate::http) struct Visitor {
     /// Fires at its end, and at that of its key.
     pub(in crate::http) ended: CancellationToken,
     began: Instant,
+    /// When it was last used; written by its requests, and by the stream that it reads.
+    used: Arc<Mutex<Instant>>,
 }
 
 impl Visitor {
     /// How long it lasts yet.
     pub(super) fn ends_in(&self) -> Duration {
         LIFETIME.saturating_sub(self.began.elapsed())
+    }
+
+    /// It is used now.
+    pub(super) fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// One that lasts for `time` yet.
+    #[cfg(test)]
+    pub(super) fn lasting(time: Duration) -> Self {
+        let now = Instant::now();
+        let began = now.checked_sub(LIFETIME.saturating_sub(time)).unwrap_or(now);
+        Self { key: None, ended: CancellationToken::new(), began, used: Arc::new(Mutex::new(now)) }
+    }
+
+    fn used(&self) -> Instant {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -42,14 +61,13 @@ struct Held {
     visitor: Visitor,
     /// Where it logged in: the cookie is of no use elsewhere.
     address: Option<IpAddr>,
-    used: Instant,
 }
 
 impl Held {
     fn is_over(&self, now: Instant) -> bool {
         self.visitor.ended.is_cancelled()
             || now.duration_since(self.visitor.began) >= LIFETIME
-            || now.duration_since(self.used) >= IDLE
+            || now.duration_since(self.visitor.used()) >= IDLE
     }
 
     fn owner(&self) -> Option<&str> {
@@ -98,14 +116,21 @@ impl Visitors {
             None => (None, CancellationToken::new()),
         };
         let now = Instant::now();
-        let held = Held { visitor: Visitor { key, ended, began: now }, address, used: now };
+        let visitor = Visitor { key, ended, began: now, used: Arc::new(Mutex::new(now)) };
+        let held = Held { visitor, address };
         self.insert(digest, held, now)?;
         Ok(self.set_cookie(&token, LIFETIME))
     }
 
     fn insert(&self, digest: TokenDigest, new: Held, now: Instant) -> Result<(), NotOpened> {
         let mut sessions = self.lock();
-        sessions.retain(|_, held| !held.is_over(now));
+        sessions.retain(|_, held| {
+            let is_over = held.is_over(now);
+            if is_over {
+                held.visitor.ended.cancel();
+            }
+            !is_over
+        });
         let own = sessions.iter().filter(|(_, held)| held.owner() == new.owner());
         let oldest = own.clone().min_by_key(|(_, held)| held.visitor.began).map(|(digest, _)| *digest);
         if own.count() >= OWN_SESSIONS_MAX
@@ -124,7 +149,7 @@ impl Visitors {
     pub(super) fn find(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Option<Visitor> {
         let digest = self.cookie_in(headers)?;
         let (now, mut sessions) = (Instant::now(), self.lock());
-        let held = sessions.get_mut(&digest)?;
+        let held = sessions.get(&digest)?;
         if held.is_over(now) {
             if let Some(over) = sessions.remove(&digest) {
                 over.visitor.ended.cancel();
@@ -134,7 +159,7 @@ impl Visitors {
         if held.address != address {
             return None;
         }
-        held.used = now;
+        held.visitor.touch();
         Some(held.visitor.clone())
     }
 
@@ -193,8 +218,11 @@ mod tests {
     #[test]
     fn a_session_ends_after_its_time_and_when_it_is_not_used() {
         let now = Instant::now();
-        let visitor = Visitor { key: None, ended: CancellationToken::new(), began: now };
-        let held = |used| Held { visitor: visitor.clone(), address: None, used };
+        let held = |used| {
+            let used = Arc::new(Mutex::new(used));
+            let visitor = Visitor { key: None, ended: CancellationToken::new(), began: now, used };
+            Held { visitor, address: None }
+        };
         assert!(!held(now).is_over(now + IDLE / 2));
         assert!(held(now).is_over(now + IDLE));
         assert!(held(now + LIFETIME).is_over(now + LIFETIME));

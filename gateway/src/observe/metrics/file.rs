@@ -2,7 +2,7 @@
 //! exporter reads it.
 
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -53,8 +53,15 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     // The node exporter reads those that end with `.prom` only.
     let new = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let written = fs::write(&new, bytes)
-        .and_then(|()| fs::set_permissions(&new, Permissions::from_mode(MODE)))
+    // Left by a process of this number that was killed; or put there by another user, whose link is not followed.
+    let _ = fs::remove_file(&new);
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&new)
+        .and_then(|mut file| {
+            file.write_all(bytes).and_then(|()| file.set_permissions(Permissions::from_mode(MODE)))
+        })
         .and_then(|()| fs::rename(&new, path));
     if written.is_err() {
         // What is half written is of no use; that it cannot be removed adds nothing.
@@ -76,6 +83,12 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let precious = folder.path().join("precious");
+        fs::write(&precious, b"precious").unwrap();
+        let guessed = folder.path().join(format!(".snowgate.prom.{}.new", std::process::id()));
+        std::os::unix::fs::symlink(&precious, &guessed).unwrap();
+        replace(&path, b"three").unwrap();
+        assert_eq!(fs::read(&precious).unwrap(), b"precious");
         assert!(replace(&folder.path().join("missing").join("x.prom"), b"one").is_err());
     }
 }
