@@ -1,0 +1,101 @@
+//! Every command of the documents runs, and ends as its page says.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::pages::{Block, Directive, Page, pages};
+use super::place::{Needs, Place};
+use super::script::{Step, steps};
+
+/// Blocks that are not run, over all pages. A page that needs another one gives a reason and raises it.
+const SKIPPED_MAX: usize = 12;
+
+/// Lines of what a walk said that a failure shows.
+const SAID_LINES_MAX: usize = 60;
+
+/// Places at once.
+const WORKERS: usize = 4;
+
+/// What is run in one place, in one shell.
+struct Walk {
+    name: String,
+    needs: Needs,
+    steps: Vec<Step>,
+}
+
+#[test]
+fn every_command_of_the_documents_runs() {
+    let walks: Vec<Walk> = pages().iter().flat_map(walks).collect();
+    assert!(walks.len() > 10, "commands are found");
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(walk) = walks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = run(walk);
+                    wrong.lock().expect("no worker panics with it").extend(found);
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("no worker panics with it");
+    assert!(wrong.is_empty(), "commands that fail:\n{}", wrong.join("\n"));
+}
+
+/// Each block is a walk of its own, unless the page says that all are one.
+fn walks(page: &Page) -> Vec<Walk> {
+    if page.is_walk {
+        let needs = Needs { is_bare: true, ..Needs::default() };
+        return vec![Walk {
+            name: page.path.clone(),
+            needs,
+            steps: page.blocks.iter().flat_map(steps).collect(),
+        }];
+    }
+    let walk = |block: &Block| Walk { name: block.place.clone(), needs: needs(block), steps: steps(block) };
+    page.blocks
+        .iter()
+        .filter(|block| block.is_shell())
+        .map(walk)
+        .filter(|walk| !walk.steps.is_empty())
+        .collect()
+}
+
+fn needs(block: &Block) -> Needs {
+    Needs {
+        is_bare: block.says(&Directive::Bare),
+        has_no_keys: block.says(&Directive::NoKeys),
+        has_call: block.text.contains("snowgate kill"),
+    }
+}
+
+/// Runs a walk; returns what is wrong.
+fn run(walk: &Walk) -> Vec<String> {
+    let ended = Place::new(walk.needs).run(&walk.steps);
+    let mut wrong = Vec::new();
+    for (number, step) in walk.steps.iter().enumerate() {
+        match ended.codes.get(number) {
+            Some(code) if step.codes.contains(code) => {}
+            Some(code) => wrong.push(format!("{}: exit code {code}: {}", step.place, step.text)),
+            None => wrong.push(format!("{}: was not run to its end: {}", step.place, step.text)),
+        }
+    }
+    if !wrong.is_empty() {
+        let said: Vec<&str> = ended.output.lines().rev().take(SAID_LINES_MAX).collect();
+        let said: Vec<&str> = said.into_iter().rev().collect();
+        wrong.push(format!("--- what {} said at its end:\n{}\n---", walk.name, said.join("\n")));
+    }
+    wrong
+}
+
+#[test]
+fn few_blocks_are_not_run_and_each_says_why() {
+    let blocks: Vec<Block> = pages().into_iter().flat_map(|page| page.blocks).collect();
+    let skipped: Vec<&Block> = blocks.iter().filter(|block| block.skipped().is_some()).collect();
+    for block in &skipped {
+        let reason = block.skipped().unwrap_or_default();
+        assert!(reason.split(' ').count() >= 3, "{}: a reason is a sentence: {reason:?}", block.place);
+    }
+    assert!(skipped.len() <= SKIPPED_MAX, "{} blocks are skipped: {skipped:#?}", skipped.len());
+}

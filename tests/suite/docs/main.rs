@@ -1,0 +1,15 @@
+//! The documents say what is so: each fenced block is checked or run, each link leads somewhere, and each command
+//! and setting that a page names exists.
+//!
+//! What a block's language does not say, a comment before it does: `<!-- doc: exit 3 -->`,
+//! `<!-- doc: skip because REASON -->`. [`pages::Directive`] has them all.
+
+#![allow(clippy::disallowed_macros)]
+
+mod commands;
+mod configs;
+mod links;
+mod names;
+mod pages;
+mod place;
+mod script;
