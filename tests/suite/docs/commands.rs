@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::pages::{Block, Directive, Page, pages};
+use super::pages::{Block, Directive, Page, WalkFrom, pages};
 use super::place::{Needs, Place};
 use super::script::{Step, steps};
 
@@ -45,8 +45,8 @@ fn every_command_of_the_documents_runs() {
 
 /// Each block is a walk of its own, unless the page says that all are one.
 fn walks(page: &Page) -> Vec<Walk> {
-    if page.is_walk {
-        let needs = Needs { is_bare: true, ..Needs::default() };
+    if let Some(from) = page.walk {
+        let needs = Needs { is_bare: from == WalkFrom::Nothing, ..Needs::default() };
         return vec![Walk {
             name: page.path.clone(),
             needs,
@@ -67,6 +67,7 @@ fn needs(block: &Block) -> Needs {
         is_bare: block.says(&Directive::Bare),
         has_no_keys: block.says(&Directive::NoKeys),
         has_call: block.text.contains("snowgate kill"),
+        may_write: false,
     }
 }
 

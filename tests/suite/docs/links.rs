@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::pages::{Page, files_below, pages, pages_for_contributors, repository};
 
 /// Lines of README.md: what is longer has a page of its own.
-const README_LINES_MAX: usize = 280;
+const README_LINES_MAX: usize = 150;
 
 /// A link's file, relative to the repository, and its anchor. `None`: it leads out of the repository.
 fn resolve(page: &str, target: &str) -> Option<(PathBuf, Option<String>)> {

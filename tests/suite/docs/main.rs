@@ -12,4 +12,7 @@ mod links;
 mod names;
 mod pages;
 mod place;
+mod recovery;
+mod runbook;
 mod script;
+mod walk;

@@ -83,8 +83,10 @@ fn help(path: &[String]) -> String {
 /// The commands that a help lists.
 fn commands_in(help: &str) -> BTreeSet<String> {
     let listed = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
-    let listed = listed.take_while(|line| line.starts_with("  ") || line.is_empty());
-    listed.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    let listed = listed.take_while(|line| line.starts_with("  "));
+    // A description that is too long goes on in lines that are indented further.
+    let names = listed.filter_map(|line| line[2..].split(' ').next()).filter(|name| !name.is_empty());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
 #[test]
@@ -167,6 +169,14 @@ fn is_example(word: &str, page: &Page) -> bool {
     word == "SNOWGATE_KEY"
         || word == "SNOWGATE_AGENT"
         || page.text.contains(&format!("CREATE USER IF NOT EXISTS {word}"))
+}
+
+#[test]
+fn every_command_is_on_the_page_of_commands() {
+    let page = pages().into_iter().find(|page| page.path == "docs/commands.md").expect("docs/commands.md");
+    for name in commands_in(&help(&[])) {
+        assert!(page.text.contains(&format!("snowgate {name}")), "docs/commands.md lacks `snowgate {name}`");
+    }
 }
 
 #[test]

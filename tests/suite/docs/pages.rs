@@ -16,8 +16,17 @@ pub(crate) struct Page {
     pub(crate) blocks: Vec<Block>,
     /// It without fenced blocks and comments, line for line.
     pub(crate) prose: String,
-    /// What the whole page says of its commands: they are steps of one walk, from nothing.
-    pub(crate) is_walk: bool,
+    /// What the whole page says of its commands: they are steps of one walk.
+    pub(crate) walk: Option<WalkFrom>,
+}
+
+/// What there is before the first step of a walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WalkFrom {
+    /// No gateway, no files: `<!-- doc: one walk -->`.
+    Nothing,
+    /// A gateway with a client: `<!-- doc: one walk with a gateway -->`.
+    Gateway,
 }
 
 /// A fenced block.
@@ -138,7 +147,7 @@ impl Page {
     /// Takes a page apart.
     pub(crate) fn parse(path: &str, text: &str) -> Self {
         let (mut blocks, mut prose, mut directives) = (Vec::new(), String::new(), Vec::new());
-        let mut is_walk = false;
+        let mut walk = None;
         let mut open: Option<Block> = None;
         for (index, line) in text.lines().enumerate() {
             let trimmed = line.trim();
@@ -162,7 +171,8 @@ impl Page {
             } else if let Some(said) = trimmed.strip_prefix("<!-- doc: ") {
                 let said = said.strip_suffix("-->").expect("a comment in one line").trim();
                 match said {
-                    "one walk" => is_walk = true,
+                    "one walk" => walk = Some(WalkFrom::Nothing),
+                    "one walk with a gateway" => walk = Some(WalkFrom::Gateway),
                     said => directives.extend(said.split("; ").map(Directive::parse)),
                 }
             } else if !trimmed.starts_with("<!--") {
@@ -176,7 +186,7 @@ impl Page {
             prose.push('\n');
         }
         assert!(open.is_none(), "{path}: a fence is open at the end");
-        Self { path: path.to_owned(), text: text.to_owned(), blocks, prose, is_walk }
+        Self { path: path.to_owned(), text: text.to_owned(), blocks, prose, walk }
     }
 
     /// The code in the text, with its line.

@@ -69,7 +69,7 @@ const ENDLESS_SECONDS: u32 = 1;
 /// Where commands run.
 pub(crate) struct Place {
     /// A client that has called two tools, so that there is a session. Before the gateway: it ends first.
-    _client: Option<Client>,
+    client: Option<Client>,
     gateway: Option<HttpGateway>,
     home: Option<Home>,
     port: u16,
@@ -86,6 +86,8 @@ pub(crate) struct Needs {
     pub(crate) has_no_keys: bool,
     /// A call runs, to be stopped.
     pub(crate) has_call: bool,
+    /// Clients may change data.
+    pub(crate) may_write: bool,
 }
 
 /// How a step ended.
@@ -105,7 +107,7 @@ impl Place {
         if needs.is_bare {
             let place = Self {
                 gateway: None,
-                _client: None,
+                client: None,
                 home: Some(home),
                 port,
                 session: String::new(),
@@ -119,7 +121,10 @@ impl Place {
         }
         let auth = if needs.has_no_keys { "auth = 'none'\n" } else { "" };
         let profiles = "[limits]\nqueries_per_day = 5000\n[profiles.analyst]\nstatements = ['read', 'context']\n[profiles.reports]\n[metrics]\n[queries]\n";
-        home.configure(&format!("{profiles}\n[http]\nenabled = true\nlisten = '127.0.0.1:{port}'\n{auth}"));
+        let read_only = !needs.may_write;
+        home.configure(&format!(
+            "read_only = {read_only}\n{profiles}\n[http]\nenabled = true\nlisten = '127.0.0.1:{port}'\n{auth}"
+        ));
         let gateway = HttpGateway::start(home, ([127, 0, 0, 1], port).into());
         let mut client = gateway.home.client();
         client.initialize();
@@ -137,12 +142,18 @@ impl Place {
         let session = sessions[0]["id"].as_str().expect("an id").to_owned();
         let created = gateway.home.run(&["keys", "create", "--name", "fixture", "--role", "admin"]);
         let key = created.stdout.trim().to_owned();
-        let place = Self { gateway: Some(gateway), _client: Some(client), home: None, port, session, key };
+        let place = Self { gateway: Some(gateway), client: Some(client), home: None, port, session, key };
         place.furnish();
         place
     }
 
-    fn home(&self) -> &Home {
+    /// The calls of programs that are stubs here, a line each.
+    pub(crate) fn calls(&self) -> String {
+        fs::read_to_string(self.folder("calls")).unwrap_or_default()
+    }
+
+    /// The home.
+    pub(crate) fn home(&self) -> &Home {
         match (&self.gateway, &self.home) {
             (Some(gateway), _) => &gateway.home,
             (None, Some(home)) => home,
@@ -150,7 +161,23 @@ impl Place {
         }
     }
 
-    fn folder(&self, name: &str) -> PathBuf {
+    /// The gateway of a place that is not bare.
+    pub(crate) fn gateway(&self) -> &HttpGateway {
+        self.gateway.as_ref().expect("a place with a gateway")
+    }
+
+    /// The secret of a key that may do all.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Ends the client that is connected.
+    pub(crate) fn lose_client(&mut self) {
+        self.client = None;
+    }
+
+    /// A folder of the home.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
         self.home().path().join(name)
     }
 
@@ -258,6 +285,7 @@ impl Place {
         let file = self.folder("script.sh");
         fs::write(&file, script(&filled)).expect("writing the script");
         let codes = self.folder("codes");
+        let _ = fs::remove_file(&codes);
         let output = self.folder("output");
         let out = fs::File::create(&output).expect("a file for what is said");
         // Without a terminal: what asks for a passphrase reads its stdin.
@@ -275,7 +303,7 @@ impl Place {
             .env("DOC_CODES", &codes)
             .env("DOC_CALLS", self.folder("calls"))
             .env("DOC_CLONE", self.folder("clone"));
-        command.env("KEY", &self.key).env("SNOWGATE_KEY", &self.key).env("LOGS", self.folder("state/logs"));
+        command.env("KEY", &self.key).env("LOGS", self.folder("state/logs"));
         command
             .env("TMPDIR", self.folder("user"))
             .env("LANG", "C.UTF-8")
