@@ -91,6 +91,17 @@ fn run(walk: &Walk) -> Vec<String> {
 }
 
 #[test]
+fn a_command_that_fails_is_named_with_its_page_and_line() {
+    let text = "a\n\n```sh\nsnowgate status\nsnowgate stauts\ncargo test -p snowgate-tests --test docs\ncargo test --test nothing\n\
+                just fmt\njust nothing\n```\n\n<!-- doc: skip because it is not to be run -->\n```sh\nfalse\n```\n";
+    let walks = walks(&Page::parse("p.md", text));
+    assert_eq!(walks.len(), 1);
+    let wrong = run(&walks[0]);
+    let wrong: Vec<&str> = wrong.iter().filter_map(|line| line.strip_prefix("p.md:3: exit code ")).collect();
+    assert_eq!(wrong, ["64: snowgate stauts", "101: cargo test --test nothing", "1: just nothing"]);
+}
+
+#[test]
 fn few_blocks_are_not_run_and_each_says_why() {
     let blocks: Vec<Block> = pages().into_iter().flat_map(|page| page.blocks).collect();
     let skipped: Vec<&Block> = blocks.iter().filter(|block| block.skipped().is_some()).collect();

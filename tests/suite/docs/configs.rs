@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use snowgate_tests::Home;
@@ -52,6 +53,7 @@ fn every_example_is_valid() {
         let language = match language {
             "service" | "socket" => "ini",
             "yml" => "yaml",
+            "cjs" => "js",
             language @ ("toml" | "json") => language,
             _ => continue,
         };
@@ -87,6 +89,7 @@ fn check(home: &Home, block: &Block) -> Result<(), String> {
         "ini" => check_ini(&block.text),
         "sql" => check_sql(&block.text),
         "text" => check_text(&block.text),
+        "js" => check_js(home, &block.text),
         language if LANGUAGES.contains(&language) => Ok(()),
         other => Err(format!("no known language: {other:?}; known are {}", LANGUAGES.join(", "))),
     }
@@ -209,11 +212,53 @@ fn check_sql(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Node reads it to its end; CI has Node.
+fn check_js(home: &Home, text: &str) -> Result<(), String> {
+    let file = home.path().join("block.cjs");
+    fs::write(&file, text).map_err(|error| error.to_string())?;
+    let output =
+        Command::new("node").arg("--check").arg(&file).output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(format!("no js: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+}
+
 /// What is only shown has no commands, which would not be run.
 fn check_text(text: &str) -> Result<(), String> {
     let command = text.lines().find(|line| line.starts_with("snowgate ") && !line.starts_with("snowgate 0."));
     let command = command.or_else(|| text.lines().find(|line| line.starts_with("$ ")));
     command.map_or(Ok(()), |line| Err(format!("a command in a block of text: {line:?}; say sh or console")))
+}
+
+#[test]
+fn what_is_wrong_in_a_block_is_found() {
+    let home = place();
+    for (language, text, why) in [
+        ("toml", "[pool]\nconnections_maxx = 3\n", "connections_maxx"),
+        ("toml", "[polo]\nconnections_max = 3\n", "no section of Snowgate's"),
+        ("toml", "[pool\n", "no TOML"),
+        ("toml", "[mcp_servers.x]\nargs = []\n", "without command"),
+        ("json", "{\"a\": }", "no JSON"),
+        ("json", "{\"mcpServers\": {\"x\": {\"comand\": \"y\"}}}", "without command"),
+        ("sql", "GRANT SELECT ON T TO ROLE R", "semicolon"),
+        ("sql", "GRNAT SELECT ON T TO ROLE R;", "does not know"),
+        ("yaml", "a:\n\tb: 1\n", "tabs"),
+        ("ini", "[Service]\nExecStart\n", "no section"),
+        ("text", "snowgate status\n", "a command"),
+        ("bash", "ls\n", "no known language"),
+        ("js", "let = ;\n", "js"),
+    ] {
+        let block = Block {
+            place: String::new(),
+            language: language.into(),
+            text: text.into(),
+            directives: Vec::new(),
+        };
+        let found = check(&home, &block);
+        assert!(found.as_ref().is_err_and(|found| found.contains(why)), "{language} {text:?}: {found:?}");
+    }
 }
 
 #[test]

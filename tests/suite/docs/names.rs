@@ -29,6 +29,28 @@ fn every_command_and_option_that_is_named_exists() {
     assert!(wrong.is_empty(), "commands that do not exist:\n{}", wrong.join("\n"));
 }
 
+#[test]
+fn every_recipe_that_is_named_exists() {
+    let recipes = fs::read_to_string(repository().join("justfile")).expect("the recipes");
+    let recipes: BTreeSet<&str> = recipes
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(':'))
+        .filter_map(|line| line.split([' ', ':']).next())
+        .collect();
+    let mut wrong = Vec::new();
+    for page in pages().iter().chain(&pages_for_contributors()).filter(|page| page.path != "CHANGELOG.md") {
+        for (line, code) in page.inline_code() {
+            let name = code.strip_prefix("just ").and_then(|rest| rest.split(' ').next());
+            if name.is_some_and(|name| {
+                !name.contains("...") && !name.starts_with('-') && !recipes.contains(name)
+            }) {
+                wrong.push(format!("{}:{line}: `{code}`", page.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "recipes that are not in the justfile:\n{}", wrong.join("\n"));
+}
+
 /// Whether the words of a command line that begins with `snowgate` are those of a command and its options.
 fn check_command(text: &str) -> Result<(), String> {
     let mut words = text.split_whitespace().map(|word| word.trim_matches(['[', ']', ',']));

@@ -13,7 +13,7 @@ use super::pages::repository;
 use super::script::{Step, script};
 
 /// Programs that are not ours, or that would change this machine. A stub notes its call and succeeds.
-const STUBS: [&str; 44] = [
+const STUBS: [&str; 43] = [
     "systemctl",
     "journalctl",
     "loginctl",
@@ -34,7 +34,6 @@ const STUBS: [&str; 44] = [
     "npx",
     "npm",
     "pm2",
-    "cargo",
     "rustup",
     "promtool",
     "caddy",
@@ -245,6 +244,15 @@ impl Place {
                     grep -q \"^$name[ :]\" \"$DOC_CLONE/justfile\" || { echo \"no recipe $name\"; exit 1; }\n\
                     echo \"just $*\" >> \"$DOC_CALLS\"; exit 0 ;; esac; done\n";
         write_script(just, &bin.join("just"));
+        // It builds nothing, but what it is to build or test must exist.
+        let cargo = "#!/bin/bash\necho \"cargo $*\" >> \"$DOC_CALLS\"\nbefore=\nfor word in \"$@\"; do case $before in\n\
+                     --test|--bench|--example|-p|--package) cd \"$DOC_REPOSITORY\"\n\
+                     grep -rqs --include Cargo.toml \"^name = \\\"$word\\\"\" shim gateway tests fuzz ||\n\
+                     [ -n \"$(find shim gateway tests fuzz -name \"$word.rs\" -print -quit)\" ] ||\n\
+                     { echo \"there is no $word\"; exit 101; } ;;\n\
+                     --path) [ -f \"$DOC_REPOSITORY/$word/Cargo.toml\" ] || { echo \"no package in $word\"; exit 101; } ;;\n\
+                     esac; before=$word; done\n";
+        write_script(cargo, &bin.join("cargo"));
         // Other machines are not asked; ours must not refuse.
         let curl = "#!/bin/bash\nfor part in \"$@\"; do case $part in http*://127.0.0.1*|http*://localhost*)\n\
                     PATH=${PATH#*:} exec curl --fail-with-body -sS \"$@\" ;; esac; done\necho \"curl $*\" >> \"$DOC_CALLS\"\n";
@@ -302,6 +310,7 @@ impl Place {
         command
             .env("DOC_CODES", &codes)
             .env("DOC_CALLS", self.folder("calls"))
+            .env("DOC_REPOSITORY", repository())
             .env("DOC_CLONE", self.folder("clone"));
         command.env("KEY", &self.key).env("LOGS", self.folder("state/logs"));
         command
