@@ -16,3 +16,4 @@ mod recovery;
 mod runbook;
 mod script;
 mod walk;
+mod walk_snowflake;
