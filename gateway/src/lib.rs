@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cli
-//! process
+//! process                clients (their config files)
 //! http
 //! link
 //! intake
@@ -26,6 +26,7 @@ pub mod allocator;
 pub mod audit;
 pub mod backend;
 pub mod cli;
+mod clients;
 pub mod config;
 pub mod http;
 pub mod intake;

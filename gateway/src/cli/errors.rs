@@ -8,11 +8,13 @@ use snowgate_link::endpoint::Endpoint;
 
 use super::breaker::NoConnection;
 use super::control::{InvalidConfig, print_json};
+use super::install::NoClient;
 use super::kill::NoTarget;
 use super::login::NotLoggedIn;
 use super::open::NoPage;
 use super::quota::UnknownClient;
 use super::{exit, serve};
+use crate::clients::ClientError;
 use crate::config::{ConfigErrors, PathsError, UnknownProfile, UnknownRole};
 use crate::isolation::NoProfile;
 use crate::keys::KeyError;
@@ -44,7 +46,8 @@ impl ErrorView {
         }
     }
 
-    fn of(error: &anyhow::Error) -> Self {
+    /// What failed, for a script.
+    pub(super) fn of(error: &anyhow::Error) -> Self {
         let exit_code = exit_code(error);
         Self {
             kind: match exit_code {
@@ -124,6 +127,9 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
     });
     if let Some(error) = error.downcast_ref::<KeyError>() {
         return if error.is_usage() { exit::USAGE } else { exit::INTERNAL };
+    }
+    if error.is::<NoClient>() || error.downcast_ref::<ClientError>().is_some_and(ClientError::is_usage) {
+        return exit::USAGE;
     }
     if error.is::<UnknownRole>() {
         return exit::USAGE;

@@ -7,12 +7,14 @@ mod alerts;
 mod allocator_text;
 mod audit;
 mod breaker;
+mod clients;
 mod completions;
 mod config;
 mod control;
 mod demo;
 mod errors;
 mod explain;
+mod install;
 mod keys;
 mod kill;
 mod login;
@@ -58,6 +60,8 @@ const ABOUT: &str = "One shared gateway between your MCP clients and your databa
 const EXAMPLES: &str = "\
 Examples:
   snowgate demo                                   three clients at work on the sample data
+  snowgate install claude-code cursor             connect these clients; --all: those that are here; --dry-run
+  snowgate clients                                which clients are here, and are they connected?
   snowgate status                                 is the gateway running, and how is it doing?
   snowgate sessions --json                        the connected clients, for a script
   snowgate logs -f --stream access                each request as it ends; --client NAME, --since 10m, --level warn
@@ -128,6 +132,9 @@ impl Cli {
             Command::Audit(audit::AuditCommand::Verify(args)) => args.json,
             Command::Audit(audit::AuditCommand::Search(args)) => args.json,
             Command::History(args) => args.json,
+            Command::Install(args) => args.output.json,
+            Command::Uninstall(args) => args.output.json,
+            Command::Clients(args) => args.json,
             Command::Config(ConfigCommand::Explain(args)) => args.output.json,
             _ => false,
         }
@@ -137,6 +144,12 @@ impl Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Connect MCP clients: put Snowgate's entry into their config files, and nothing else
+    Install(install::InstallArgs),
+    /// Take Snowgate's entry out of clients' config files again
+    Uninstall(install::UninstallArgs),
+    /// List the MCP clients of this machine, and whether they are connected to this version of Snowgate
+    Clients(OutputArgs),
     /// Run the gateway in the foreground (shims start one in the background)
     Serve(ServeArgs),
     /// Show whether the gateway is running and how it is doing, problems first; exit code 3 if it is not
@@ -279,6 +292,9 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> Result<ExitCode> {
     match &cli.command {
+        Command::Install(args) => install::install(cli, args),
+        Command::Uninstall(args) => install::uninstall(args),
+        Command::Clients(args) => clients::clients(*args),
         Command::Serve(args) => serve::run(cli, args),
         Command::Status(args) => control::status(cli, args),
         Command::Sessions(args) => control::sessions(cli, args),
@@ -328,6 +344,13 @@ mod tests {
     #[test]
     fn every_command_parses() {
         for line in [
+            "install claude-code codex --profile p --session s --scope project --name n --dry-run --force --json",
+            "install --all",
+            "install --print zed",
+            "uninstall --all --dry-run",
+            "uninstall vscode opencode --name n --scope user --json",
+            "clients",
+            "clients --json",
             "serve",
             "serve --ready-stdout",
             "status --json",

@@ -9,9 +9,11 @@ use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::start::Readiness;
 
 use super::control::NoAnswer;
+use super::install::NoClient;
 use super::login::NotLoggedIn;
 use super::{Cli, ServeArgs};
 use crate::backend::BackendError;
+use crate::clients::{ClientError, NoShim};
 use crate::config::{Environment, ProcessEnvironment};
 use crate::http::HttpStartError;
 use crate::keys::{KeyError, KeyFileError};
@@ -55,6 +57,15 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if cause.is::<NoAnswer>() {
             return Some(NoAnswer::next_step());
+        }
+        if let Some(error) = cause.downcast_ref::<ClientError>() {
+            return Some(error.next_step());
+        }
+        if let Some(error) = cause.downcast_ref::<NoShim>() {
+            return Some(error.next_step());
+        }
+        if cause.is::<NoClient>() {
+            return Some(NoClient::next_step());
         }
         if let Some(error) = cause.downcast_ref::<KeyError>() {
             return error.next_step();

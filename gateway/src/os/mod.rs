@@ -1,7 +1,10 @@
-//! System calls about the process itself: signals and descriptors, and another's environment. Below every folder.
+//! System calls about the process itself: signals and descriptors, other
+//! processes, and permissions of files. Below every folder.
 
 mod descriptors;
 mod environment;
+mod files;
+mod processes;
 mod signals;
 mod usage;
 
@@ -10,5 +13,7 @@ pub use descriptors::{
     test_out_of_descriptors,
 };
 pub use environment::environment_of;
+pub use files::{copy_mode_and_owner, sync_folder};
+pub use processes::running_programs;
 pub use signals::{Signal, block_signals, unblock_signals_in, wait_for_signal, wake};
 pub use usage::{Usage, usage};

@@ -1,0 +1,249 @@
+//! `snowgate install` and `uninstall`: Snowgate's entry in clients' configs.
+
+use std::fmt::Write as _;
+use std::io::{Write as _, stderr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::control::{print_json, print_text};
+use super::errors::{ErrorView, exit_code};
+use super::{Cli, OutputArgs, exit, serve};
+use crate::clients::{
+    ALL, Action, Change, Client, ClientError, Desk, Entry, NAME_DEFAULT, Options, Places, Scope, Shim,
+    check_name, own_shim, path_text, snippet,
+};
+use crate::config::{Config, Environment, Paths, PathsError, ProcessEnvironment};
+use crate::os::running_programs;
+
+/// Into which clients, and what.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct InstallArgs {
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
+
+    /// The profile that the client gets, instead of the first one that matches it
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+
+    /// The name under which the client's context is kept
+    #[arg(long, value_name = "NAME")]
+    session: Option<String>,
+
+    /// Print the entry instead, to be copied by hand
+    #[arg(long, conflicts_with_all = ["all", "dry_run"])]
+    print: bool,
+
+    /// The `snowgate-shim` to name, instead of the one beside this program
+    #[arg(long, value_name = "PATH")]
+    shim: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// Out of which clients.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct UninstallArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// Which entries of which clients.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WhichArgs {
+    /// The clients
+    #[arg(value_name = "CLIENT", required_unless_present = "all")]
+    clients: Vec<Client>,
+
+    /// Every client that is on this machine
+    #[arg(long, conflicts_with = "clients")]
+    all: bool,
+
+    /// For this user, or for the project in the current folder
+    #[arg(long, value_enum, default_value_t)]
+    scope: Scope,
+
+    /// The entry's name
+    #[arg(long, value_name = "NAME", default_value = NAME_DEFAULT, value_parser = check_name)]
+    name: String,
+
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Replace or remove an entry of that name also if it launches another program
+    #[arg(long)]
+    force: bool,
+}
+
+/// `--all` found none.
+#[derive(Clone, Copy, Debug, Error)]
+#[error("none of the known MCP clients is on this machine")]
+pub(super) struct NoClient;
+
+impl NoClient {
+    /// What the user can do about it.
+    pub(super) fn next_step() -> String {
+        "name the client: `snowgate install claude-code`; `snowgate clients` lists them".to_owned()
+    }
+}
+
+type Results = Vec<(Client, Result<Change, ClientError>)>;
+
+/// Puts the entry into the clients' configs, or prints it.
+pub(super) fn install(cli: &Cli, args: &InstallArgs) -> Result<ExitCode> {
+    let places = places()?;
+    let paths = Paths::discover(&ProcessEnvironment)?.with_system_file(cli.system_config.clone());
+    if let Some(profile) = &args.profile {
+        let config = Config::load(&paths, &ProcessEnvironment);
+        config.context("cannot look the profile up: the configuration has errors")?.profile(profile)?;
+    }
+    let shim = match &args.shim {
+        Some(path) => {
+            Shim { path: std::path::absolute(path).context("cannot resolve --shim")?, warning: None }
+        }
+        None => shim_of_this_program(&places)?,
+    };
+    let entry = entry(args, &shim.path)?;
+    let desk = Desk::new(places, &paths.state_dir);
+    let clients = chosen(&desk.places, &args.which)?;
+    if args.print {
+        let mut text = String::new();
+        for client in clients {
+            text.push_str(&snippet(client, &args.which.name, &entry)?);
+        }
+        return print_text(&text);
+    }
+    if let Some(warning) = &shim.warning {
+        writeln!(stderr(), "warning: {warning}")?;
+    }
+    let options = options(&args.which);
+    let one = |client: Client| desk.install(client, &entry, &options).into_iter().map(move |it| (client, it));
+    report(clients.into_iter().flat_map(one).collect(), &args.which, args.output)
+}
+
+/// Takes the entry out of the clients' configs.
+pub(super) fn uninstall(args: &UninstallArgs) -> Result<ExitCode> {
+    let paths = Paths::discover(&ProcessEnvironment)?;
+    let desk = Desk::new(places()?, &paths.state_dir);
+    let options = options(&args.which);
+    let one = |client: Client| desk.uninstall(client, &options).into_iter().map(move |it| (client, it));
+    let results: Results = chosen(&desk.places, &args.which)?.into_iter().flat_map(one).collect();
+    report(results, &args.which, args.output)
+}
+
+pub(super) fn places() -> Result<Places> {
+    Ok(Places::discover(&ProcessEnvironment).ok_or(PathsError::NoHome)?)
+}
+
+/// The shim beside this program.
+pub(super) fn shim_of_this_program(places: &Places) -> Result<Shim> {
+    let launched = std::env::args_os().next().map(PathBuf::from);
+    let program = std::env::current_exe().context("cannot find out where this program is")?;
+    Ok(own_shim(launched.as_deref(), &program, &places.path)?)
+}
+
+fn entry(args: &InstallArgs, shim: &Path) -> Result<Entry> {
+    let flags = [("--profile", &args.profile), ("--session", &args.session)];
+    let flags = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
+    let words: Vec<String> = flags.flatten().collect();
+    Ok(Entry {
+        command: path_text(shim).map_err(anyhow::Error::msg)?,
+        args: (!words.is_empty()).then_some(words),
+        home: ProcessEnvironment.get("SNOWGATE_HOME"),
+    })
+}
+
+fn options(which: &WhichArgs) -> Options {
+    Options { scope: which.scope, name: which.name.clone(), force: which.force, dry_run: which.dry_run }
+}
+
+/// The clients that are meant, each once.
+fn chosen(places: &Places, which: &WhichArgs) -> Result<Vec<Client>> {
+    let has_files = |client: &Client| !places.files(*client, which.scope).is_empty();
+    let is_meant = |client: &Client| match which.all {
+        true => places.is_present(*client) && has_files(client),
+        false => which.clients.contains(client),
+    };
+    let clients: Vec<_> = ALL.iter().copied().filter(is_meant).collect();
+    if clients.is_empty() { Err(NoClient.into()) } else { Ok(clients) }
+}
+
+/// Prints what became of each file. One that failed alone is the command's error; among others it is one of the results.
+fn report(mut results: Results, which: &WhichArgs, output: OutputArgs) -> Result<ExitCode> {
+    if let [(_, Err(_))] = results.as_slice()
+        && let Some((_, Err(error))) = results.pop()
+    {
+        return Err(error.into());
+    }
+    let results: Vec<_> =
+        results.into_iter().map(|(client, result)| (client, result.map_err(anyhow::Error::new))).collect();
+    let failed = results.iter().filter_map(|(_, result)| result.as_ref().err()).map(exit_code).max();
+    if output.json {
+        let changes: Vec<Value> = results.iter().map(|(client, result)| as_json(*client, result)).collect();
+        print_json(&json!({ "dry_run": which.dry_run, "changes": changes }))?;
+    } else {
+        let running = running_programs().unwrap_or_default();
+        let mut text = String::new();
+        for (client, result) in &results {
+            match result {
+                Ok(change) => write_change(&mut text, change, which, &running)?,
+                Err(error) => write_error(*client, error)?,
+            }
+        }
+        print_text(&text)?;
+    }
+    Ok(ExitCode::from(failed.unwrap_or(exit::OK)))
+}
+
+fn as_json(client: Client, result: &Result<Change>) -> Value {
+    match result {
+        Ok(change) => json!(change),
+        Err(error) => json!({ "client": client, "error": ErrorView::of(error) }),
+    }
+}
+
+fn write_error(client: Client, error: &anyhow::Error) -> Result<()> {
+    let mut text = format!("{}: {error:#}\n", client.facts().id);
+    if let Some(next_step) = serve::next_step(error) {
+        writeln!(text, "  next step: {next_step}")?;
+    }
+    Ok(stderr().write_all(text.as_bytes())?)
+}
+
+fn write_change(text: &mut String, change: &Change, which: &WhichArgs, running: &[String]) -> Result<()> {
+    let facts = change.client.facts();
+    let name = &which.name;
+    let done = match (change.action, which.dry_run) {
+        (Action::Added, false) => format!("added `{name}` to"),
+        (Action::Added, true) => format!("would add `{name}` to"),
+        (Action::Updated, false) => format!("updated `{name}` in"),
+        (Action::Updated, true) => format!("would update `{name}` in"),
+        (Action::Unchanged, _) => format!("`{name}` is already as it should be in"),
+        (Action::Removed, false) => format!("removed `{name}` from"),
+        (Action::Removed, true) => format!("would remove `{name}` from"),
+        (Action::Absent, _) => format!("there is no `{name}` in"),
+    };
+    writeln!(text, "{}: {done} {}", facts.id, change.file.display())?;
+    text.push_str(change.diff.as_deref().unwrap_or_default());
+    for note in &change.notes {
+        writeln!(text, "  note: {note}")?;
+    }
+    if let Some(backup) = &change.backup {
+        writeln!(text, "  backup: {}", backup.display())?;
+    }
+    if matches!(change.action, Action::Added | Action::Updated | Action::Removed) && !which.dry_run {
+        let runs = running.iter().any(|program| facts.programs.contains(&program.as_str()));
+        let when = if runs { "it is running; to apply the change" } else { "to apply the change" };
+        writeln!(text, "  {when}: {}", facts.reload)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! The shim that clients are to launch, by a path that lasts.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// The shim's file name.
+pub(crate) const SHIM: &str = if cfg!(windows) { "snowgate-shim.exe" } else { "snowgate-shim" };
+
+/// A shim, and what speaks against its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shim {
+    /// Its path.
+    pub(crate) path: PathBuf,
+    /// Why the path may not last.
+    pub(crate) warning: Option<String>,
+}
+
+/// There is no shim beside this program.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{SHIM} is not beside {}", program.display())]
+pub(crate) struct NoShim {
+    /// This program.
+    program: PathBuf,
+}
+
+impl NoShim {
+    /// What the user can do about it.
+    pub(crate) fn next_step(&self) -> String {
+        format!("put {SHIM} into the same folder, or name it with `--shim PATH`")
+    }
+}
+
+/// The shim beside the program that was launched as `launched` and is the file `program`. Where it was reached over a link
+/// (`~/.local/bin`, a package manager's folder on `path`), that link's folder is taken: an upgrade keeps it.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn own_shim(launched: Option<&Path>, program: &Path, path: &[PathBuf]) -> Result<Shim, NoShim> {
+    let program = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    let real = program.with_file_name(SHIM);
+    let real = real.canonicalize().unwrap_or(real);
+    let is_it = |candidate: &Path| candidate.canonicalize().is_ok_and(|it| it == real) && candidate.is_file();
+    let by_name = launched.filter(|launched| launched.components().count() > 1);
+    let by_name = by_name.and_then(|launched| std::path::absolute(launched).ok());
+    let beside = by_name.map(|launched| launched.with_file_name(SHIM)).filter(|shim| *shim != real);
+    let on_path = path.iter().filter(|folder| folder.is_absolute()).map(|folder| folder.join(SHIM));
+    let lasting = beside.into_iter().chain(on_path).find(|candidate| is_it(candidate));
+    let path = match lasting {
+        Some(path) => path,
+        None if real.is_file() => real,
+        None => return Err(NoShim { program }),
+    };
+    let warning = warning(&path);
+    Ok(Shim { path, warning })
+}
+
+/// Why a path may not last.
+fn warning(path: &Path) -> Option<String> {
+    let is_built = path.ancestors().any(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let is_temporary = path.starts_with(std::env::temp_dir()) || path.starts_with("/tmp");
+    let is_versioned =
+        path.components().any(|part| part.as_os_str() == "Cellar") || path.starts_with("/nix/store");
+    let why = if is_built {
+        "a build folder, which `cargo clean` empties"
+    } else if is_temporary {
+        "a folder for temporary files"
+    } else if is_versioned {
+        "a folder of one version, which an upgrade removes"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{} is in {why}; install Snowgate first, so that clients find the shim later",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn folder(root: &Path, name: &str) -> PathBuf {
+        let folder = root.join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_link_that_led_here_is_kept_and_so_is_one_on_path() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let (opt, bin) = (folder(&root, "opt/snowgate-1"), folder(&root, "bin"));
+        for program in ["snowgate", SHIM] {
+            std::fs::write(opt.join(program), "").unwrap();
+            symlink(opt.join(program), bin.join(program)).unwrap();
+        }
+        let program = opt.join("snowgate");
+        let shim = |launched: &Path, path: &[PathBuf]| own_shim(Some(launched), &program, path).unwrap().path;
+        assert_eq!(shim(&bin.join("snowgate"), &[]), bin.join(SHIM));
+        assert_eq!(shim(Path::new("snowgate"), std::slice::from_ref(&bin)), bin.join(SHIM));
+        assert_eq!(shim(&program, std::slice::from_ref(&bin)), bin.join(SHIM));
+        assert_eq!(shim(&program, &[]), opt.join(SHIM));
+    }
+
+    #[test]
+    fn another_shim_on_path_is_not_taken() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let (own, other) = (folder(&root, "own"), folder(&root, "other"));
+        for file in [own.join("snowgate"), own.join(SHIM), other.join(SHIM)] {
+            std::fs::write(file, "").unwrap();
+        }
+        let shim = own_shim(None, &own.join("snowgate"), &[other]).unwrap();
+        assert_eq!(shim.path, own.join(SHIM));
+        assert!(shim.warning.unwrap().contains("temporary"));
+    }
+
+    #[test]
+    fn a_build_folder_is_warned_of_and_a_missing_shim_is_an_error() {
+        let root = tempfile::tempdir().unwrap();
+        let debug = folder(root.path(), "target/debug");
+        let missing = own_shim(None, &debug.join("snowgate"), &[]).unwrap_err();
+        assert!(missing.to_string().contains("is not beside"), "{missing}");
+        std::fs::write(root.path().join("target/CACHEDIR.TAG"), "").unwrap();
+        std::fs::write(debug.join(SHIM), "").unwrap();
+        let shim = own_shim(None, &debug.join("snowgate"), &[]).unwrap();
+        assert!(shim.warning.unwrap().contains("cargo clean"));
+    }
+}

@@ -1,0 +1,257 @@
+//! One config file of a client: read whole, replaced whole.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::error::ClientError;
+use crate::os::{copy_mode_and_owner, sync_folder};
+
+/// Larger files are no configs. Claude Code's own file, which also has its history, is the largest that there is.
+pub(crate) const FILE_BYTES_MAX: u64 = 8 << 20;
+
+/// How many links are followed to a file that is not there.
+const LINKS_MAX: usize = 8;
+
+/// A file as it was read.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// The file itself, behind all links.
+    pub(crate) file: PathBuf,
+    /// What was in it; `None` if it was not there.
+    pub(crate) before: Option<String>,
+}
+
+/// How a write went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The file is the new one.
+    Done,
+    /// Another program has changed it since it was read; nothing was written.
+    Changed,
+}
+
+impl Target {
+    /// Reads what is at `path`, which may be a link.
+    ///
+    /// # Errors
+    /// It is no file, too large, not text, or cannot be read.
+    pub(crate) fn read(path: &Path) -> Result<Self, ClientError> {
+        let file = behind_links(path);
+        let before = match fs::metadata(&file) {
+            Err(error) if is_absent(&error) => None,
+            Err(source) => return Err(failed("read", &file, source)),
+            Ok(metadata) if !metadata.is_file() => return Err(ClientError::NoFile { path: path.to_owned() }),
+            Ok(_) => Some(read_text(&file)?),
+        };
+        Ok(Self { file, before })
+    }
+
+    /// What is in the file; nothing if it is not there.
+    pub(crate) fn text(&self) -> &str {
+        self.before.as_deref().unwrap_or_default()
+    }
+
+    /// Replaces the file, or makes it, with the folders that it needs; returns those in `folders`. Mode and owner stay.
+    ///
+    /// # Errors
+    /// It is read-only, or the system refuses.
+    pub(crate) fn write(&self, text: &str, folders: &mut Vec<PathBuf>) -> Result<Written, ClientError> {
+        let before = self.check_writable()?;
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        make_folders(folder, folders)?;
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let beside = folder.join(format!(".{name}.snowgate-{}", std::process::id()));
+        let written = self.write_beside(&beside, text, before.as_ref());
+        if !matches!(written, Ok(Written::Done)) {
+            let _ = fs::remove_file(&beside);
+        }
+        written
+    }
+
+    fn write_beside(
+        &self,
+        beside: &Path,
+        text: &str,
+        before: Option<&Metadata>,
+    ) -> Result<Written, ClientError> {
+        let fail = |source| failed("write to", beside.parent().unwrap_or(beside), source);
+        // Left by an earlier process of this number that was killed.
+        let _ = fs::remove_file(beside);
+        let mut new = OpenOptions::new().write(true).create_new(true).open(beside).map_err(fail)?;
+        new.write_all(text.as_bytes()).map_err(fail)?;
+        if let Some(before) = before {
+            copy_mode_and_owner(&new, before).map_err(fail)?;
+        }
+        new.sync_all().map_err(fail)?;
+        if !self.is_as_it_was()? {
+            return Ok(Written::Changed);
+        }
+        fs::rename(beside, &self.file).map_err(fail)?;
+        sync_folder(beside.parent().unwrap_or(beside));
+        Ok(Written::Done)
+    }
+
+    /// Removes the file.
+    ///
+    /// # Errors
+    /// It is read-only, or the system refuses.
+    pub(crate) fn delete(&self) -> Result<Written, ClientError> {
+        self.check_writable()?;
+        if !self.is_as_it_was()? {
+            return Ok(Written::Changed);
+        }
+        fs::remove_file(&self.file).map_err(|source| failed("remove", &self.file, source))?;
+        Ok(Written::Done)
+    }
+
+    /// The file's metadata, if it is there.
+    fn check_writable(&self) -> Result<Option<Metadata>, ClientError> {
+        let read_only = || ClientError::ReadOnly { path: self.file.clone() };
+        match fs::metadata(&self.file) {
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(source) => Err(failed("read", &self.file, source)),
+            // Replacing it would be possible, and is not meant to be.
+            Ok(metadata) if metadata.permissions().readonly() => Err(read_only()),
+            Ok(metadata) => match OpenOptions::new().write(true).open(&self.file) {
+                Ok(_) => Ok(Some(metadata)),
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+                    ) =>
+                {
+                    Err(read_only())
+                }
+                Err(source) => Err(failed("write to", &self.file, source)),
+            },
+        }
+    }
+
+    fn is_as_it_was(&self) -> Result<bool, ClientError> {
+        Ok(Self::read(&self.file)?.before == self.before)
+    }
+}
+
+fn failed(what: &'static str, path: &Path, source: io::Error) -> ClientError {
+    ClientError::Io { what, path: path.to_owned(), source }
+}
+
+/// Not there, nor is a folder of its path.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn read_text(file: &Path) -> Result<String, ClientError> {
+    let fail = |source| failed("read", file, source);
+    let mut bytes = Vec::new();
+    File::open(file).map_err(fail)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(ClientError::TooLarge { path: file.to_owned(), bytes_max: FILE_BYTES_MAX });
+    }
+    String::from_utf8(bytes).map_err(|_| ClientError::NotText { path: file.to_owned() })
+}
+
+/// Where a link leads, also one to a file that is not there yet.
+fn behind_links(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let mut file = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(to) = fs::read_link(&file) else { break };
+        file = file.parent().map_or_else(|| to.clone(), |folder| folder.join(&to));
+    }
+    file
+}
+
+/// Makes `folder` and those above it, the outermost first in `made`.
+fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> Result<(), ClientError> {
+    let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        fs::create_dir(folder).map_err(|source| failed("make", folder, source))?;
+        made.push(folder.to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn written(path: &Path, text: &str) -> Result<Written, ClientError> {
+        Target::read(path)?.write(text, &mut Vec::new())
+    }
+
+    #[test]
+    fn a_link_stays_and_what_it_leads_to_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, real) = (folder.path().join("link"), folder.path().join("real"));
+        fs::write(&real, "old").unwrap();
+        symlink("real", &link).unwrap();
+        assert_eq!(written(&link, "new").unwrap(), Written::Done);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_link_to_nothing_gets_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, real) = (folder.path().join("link"), folder.path().join("deep/real"));
+        symlink("deep/real", &link).unwrap();
+        assert_eq!(written(&link, "new").unwrap(), Written::Done);
+        assert_eq!(fs::read_to_string(&real).unwrap(), "new");
+    }
+
+    #[test]
+    fn the_mode_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        written(&file, "new").unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn a_file_that_changes_after_it_was_read_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "old").unwrap();
+        let target = Target::read(&file).unwrap();
+        fs::write(&file, "another's").unwrap();
+        assert_eq!(target.write("ours", &mut Vec::new()).unwrap(), Written::Changed);
+        assert_eq!(target.delete().unwrap(), Written::Changed);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "another's");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no file is left beside it");
+    }
+
+    #[test]
+    fn what_is_no_small_text_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        assert!(matches!(Target::read(folder.path()), Err(ClientError::NoFile { .. })));
+        fs::write(path("bytes"), [0xff, 0xfe, 0x00]).unwrap();
+        assert!(matches!(Target::read(&path("bytes")), Err(ClientError::NotText { .. })));
+        fs::File::create(path("large")).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
+        assert!(matches!(Target::read(&path("large")), Err(ClientError::TooLarge { .. })));
+        fs::File::create(path("largest")).unwrap().set_len(FILE_BYTES_MAX).unwrap();
+        assert!(Target::read(&path("largest")).is_ok());
+        fs::write(path("fixed"), "old").unwrap();
+        fs::set_permissions(path("fixed"), fs::Permissions::from_mode(0o444)).unwrap();
+        assert!(matches!(written(&path("fixed"), "new"), Err(ClientError::ReadOnly { .. })));
+        assert_eq!(fs::read_to_string(path("fixed")).unwrap(), "old");
+    }
+
+    #[test]
+    fn missing_folders_are_made_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a/b/file");
+        let mut made = Vec::new();
+        Target::read(&file).unwrap().write("new", &mut made).unwrap();
+        assert_eq!(made, [folder.path().join("a"), folder.path().join("a/b")]);
+    }
+}
