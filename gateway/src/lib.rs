@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! cli
+//! doctor
 //! process                clients (their config files)
 //! http
 //! link
@@ -28,6 +29,7 @@ pub mod backend;
 pub mod cli;
 mod clients;
 pub mod config;
+pub mod doctor;
 pub mod http;
 pub mod intake;
 mod isolation;

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 pub use alert_facts::{ALERT_NAMES, AlertFacts, AlertState, AlertView, WebhookView};
-pub use backends::open_backend;
+pub use backends::{open_backend, sqlite_settings};
 pub use client_sets::{ClientBackendView, ClientSets, TooManyBackends};
 pub use descriptors::{Budget, Descriptors, TooFewDescriptors, http_share};
 pub use heavy_lane::{HEAVY_BYTES, HeavyLane};

@@ -13,6 +13,7 @@ use super::kill::NoTarget;
 use super::login::NotLoggedIn;
 use super::open::NoPage;
 use super::quota::UnknownClient;
+use super::report::FileExists;
 use super::{exit, serve};
 use crate::clients::ClientError;
 use crate::config::{ConfigErrors, PathsError, UnknownProfile, UnknownRole};
@@ -134,7 +135,11 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<UnknownRole>() {
         return exit::USAGE;
     }
-    if error.is::<NoTarget>() || error.is::<NoPage>() || error.is::<UnknownClient>() {
+    if error.is::<NoTarget>()
+        || error.is::<FileExists>()
+        || error.is::<NoPage>()
+        || error.is::<UnknownClient>()
+    {
         return exit::USAGE;
     }
     let not_logged_in = error.downcast_ref::<NotLoggedIn>().map(NotLoggedIn::exit_code);

@@ -12,6 +12,7 @@ mod completions;
 mod config;
 mod control;
 mod demo;
+mod doctor;
 mod errors;
 mod explain;
 mod install;
@@ -23,6 +24,7 @@ mod metrics;
 mod open;
 mod queries;
 mod quota;
+mod report;
 mod serve;
 mod status_text;
 mod stop;
@@ -41,6 +43,8 @@ use snowgate_link::os;
 pub(crate) mod exit {
     /// Done.
     pub(crate) const OK: u8 = 0;
+    /// `doctor`: something does not work.
+    pub(crate) const PROBLEMS: u8 = 1;
     /// `status`: no gateway is running.
     pub(crate) const NO_GATEWAY: u8 = 3;
     /// The command line is wrong, or asks for what there is not.
@@ -62,6 +66,7 @@ Examples:
   snowgate demo                                   three clients at work on the sample data
   snowgate install claude-code cursor             connect these clients; --all: those that are here; --dry-run
   snowgate clients                                which clients are here, and are they connected?
+  snowgate doctor                                 what is wrong, why, and what mends it; --fix mends what is safe
   snowgate status                                 is the gateway running, and how is it doing?
   snowgate sessions --json                        the connected clients, for a script
   snowgate logs -f --stream access                each request as it ends; --client NAME, --since 10m, --level warn
@@ -81,7 +86,7 @@ Examples:
 
 MCP clients launch `snowgate-shim`, which starts the gateway if none is running.
 
-Exit codes: 0 success (`stop`: the process is gone, whatever it took), 3 no gateway is running, 64 wrong usage,
+Exit codes: 0 success (`stop`: the process is gone, whatever it took), 1 `doctor` has found a problem, 3 no gateway is running, 64 wrong usage,
 70 internal error, or the gateway does not answer, 75 not logged in yet and 77 the log-in was refused (`login`), 78
 invalid configuration (`restart`: the gateway goes on).
 
@@ -120,6 +125,8 @@ impl Cli {
                 args.json
             }
             Command::Status(args) => args.json,
+            Command::Doctor(args) => args.json,
+            Command::Report(args) => args.json,
             Command::Login(args) => args.output.json,
             Command::Kill(args) => args.output.json,
             Command::Open(args) => args.output.json,
@@ -187,6 +194,10 @@ pub(crate) enum Command {
     Stop,
     /// Restart the running gateway with the installed version; clients stay connected
     Restart,
+    /// Find out what is wrong, why, and what mends it; exit code 1 if something does not work
+    Doctor(doctor::DoctorArgs),
+    /// Pack what a bug report needs into an archive: no statements, no secrets
+    Report(report::ReportArgs),
     /// Show three clients at work on the sample data, in a temporary home that is removed at the end
     Demo(DemoArgs),
     /// Check, show and describe the configuration
@@ -313,6 +324,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::History(args) => audit::history(args),
         Command::Stop => stop::stop(cli),
         Command::Restart => control::restart(cli),
+        Command::Doctor(args) => doctor::doctor(cli, args),
+        Command::Report(args) => report::report(cli, args),
         Command::Demo(args) => demo::run(args),
         Command::Config(command) => config::run(command, cli.system_config.clone()),
         Command::Completions { shell } => completions::run(*shell),
@@ -394,6 +407,10 @@ mod tests {
             "metrics reference",
             "stop",
             "restart",
+            "doctor",
+            "doctor --all --login --retry-password --fix --dry-run --json",
+            "report",
+            "report --list --json --output x.tar.gz",
             "demo",
             "config check --file x",
             "config show --json",

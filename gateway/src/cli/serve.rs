@@ -11,6 +11,7 @@ use snowgate_link::start::Readiness;
 use super::control::NoAnswer;
 use super::install::NoClient;
 use super::login::NotLoggedIn;
+use super::report::FileExists;
 use super::{Cli, ServeArgs};
 use crate::backend::BackendError;
 use crate::clients::{ClientError, NoShim};
@@ -66,6 +67,9 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
         }
         if cause.is::<NoClient>() {
             return Some(NoClient::next_step());
+        }
+        if cause.is::<FileExists>() {
+            return Some(FileExists::next_step());
         }
         if let Some(error) = cause.downcast_ref::<KeyError>() {
             return error.next_step();

@@ -24,4 +24,4 @@ pub(crate) use install::{Action, Change, Desk, Options, snippet};
 pub(crate) use known::{ALL, Client, Scope};
 pub(crate) use places::Places;
 pub(crate) use shim::{NoShim, Shim, own_shim};
-pub(crate) use survey::{ClientState, FileState, survey};
+pub(crate) use survey::{ClientState, EntryState, FileState, Standing, survey};

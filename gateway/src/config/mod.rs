@@ -85,3 +85,8 @@ pub use sections::{
 };
 pub use settings::{Origin, Settings};
 pub use webhook::Webhook;
+
+/// Whether the variable `name` of Snowflake's tools holds a secret.
+pub(crate) fn is_secret_variable(name: &str) -> bool {
+    snowflake::is_secret(name)
+}

@@ -228,6 +228,13 @@ impl Settings {
         Some(&setting.origin)
     }
 
+    /// Whether the variable `name` decides a value.
+    pub(crate) fn is_decided_by(&self, name: &str) -> bool {
+        let settings = self.scalars.values().chain(self.session_parameters.values());
+        let mut origins = settings.map(|setting| &setting.origin);
+        origins.any(|origin| matches!(origin, Origin::Environment { variable } if variable == name))
+    }
+
     fn named(&self, path: &str) -> Option<&Setting> {
         let (table, rest) = path.split_once('.')?;
         if table == PROFILES {

@@ -33,3 +33,4 @@ mod watch;
 
 pub use listener::HttpStartError;
 pub use server::{HttpServer, check_files};
+pub use tls::{certificate_expires, day, issuer_of};

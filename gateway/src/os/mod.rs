@@ -1,7 +1,8 @@
-//! System calls about the process itself: signals and descriptors, other
-//! processes, and permissions of files. Below every folder.
+//! System calls about the process itself: signals and descriptors, other processes, disks, and permissions of files. Below every
+//! folder.
 
 mod descriptors;
+mod disk;
 mod environment;
 mod files;
 mod processes;
@@ -12,8 +13,9 @@ pub use descriptors::{
     RAISE_LIMIT, descriptor_limit, is_out_of_descriptors, open_descriptors, raise_descriptor_limit,
     test_out_of_descriptors,
 };
+pub use disk::{Disk, disk_of, may_write};
 pub use environment::environment_of;
 pub use files::{copy_mode_and_owner, sync_folder};
-pub use processes::running_programs;
+pub use processes::{processes_named, running_programs};
 pub use signals::{Signal, block_signals, unblock_signals_in, wait_for_signal, wake};
 pub use usage::{Usage, usage};

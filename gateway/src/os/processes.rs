@@ -1,4 +1,4 @@
-//! Which programs this user runs.
+//! Other processes of this user.
 
 use std::path::Path;
 
@@ -37,6 +37,33 @@ pub fn running_programs() -> Option<Vec<String>> {
 pub fn running_programs() -> Option<Vec<String>> {
     let _ = (PROCESSES_MAX, COMMAND_LINE_BYTES_MAX, file_name as fn(&[u8]) -> Option<String>);
     None
+}
+
+/// Processes of this user whose program is called `name`, by process id; none where the system does not tell.
+#[cfg(target_os = "linux")]
+pub fn processes_named(name: &str) -> Vec<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let ours = snowgate_link::os::euid();
+    let is_ours = |entry: &std::fs::DirEntry| entry.metadata().is_ok_and(|metadata| metadata.uid() == ours);
+    let is_named = |entry: &std::fs::DirEntry| {
+        std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|found| found.trim_end() == name)
+    };
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pid = |entry: &std::fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let mut found: Vec<u32> = entries
+        .filter_map(|entry| Some((pid(&entry)?, entry)))
+        .filter(|(_, entry)| is_ours(entry) && is_named(entry))
+        .map(|(pid, _)| pid)
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+/// See above.
+#[cfg(not(target_os = "linux"))]
+pub fn processes_named(_name: &str) -> Vec<u32> {
+    Vec::new()
 }
 
 fn file_name(word: &[u8]) -> Option<String> {

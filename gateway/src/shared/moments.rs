@@ -97,7 +97,7 @@ fn of_day(time: &str) -> Option<u64> {
 }
 
 /// Howard Hinnant's `days_from_civil`, from 1970 on.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+pub(crate) fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
     if !(1970..=9_999).contains(&year) || !(1..=12).contains(&month) || day == 0 || day > days_of(year, month)
     {
         return None;

@@ -13,7 +13,7 @@ use super::results::Results;
 use super::{audit, front, now_ms, remembered, usage};
 
 /// The layout that this build reads and writes; any other is set aside.
-const LAYOUT: i32 = 1;
+pub(super) const LAYOUT: i32 = 1;
 
 /// How long another process may hold the file while it is opened: at first the gateway before, which is closing
 /// it, and on a busy machine takes its time; later somebody who keeps it. Once it is open SQLite does not wait at
@@ -261,7 +261,7 @@ pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// `path` with `suffix` behind its name.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

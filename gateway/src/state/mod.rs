@@ -24,6 +24,7 @@ mod running_writes;
 mod sessions;
 mod space;
 mod state_file;
+mod summary;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,7 @@ pub use results::{FAILED, RAN};
 pub use running_writes::{RequestKey, RunningWrites};
 pub use sessions::{Counts, IsConnected, Registered, SessionLookup, SessionRecord, SessionSnapshot};
 use state_file::{Known, StateFile};
+pub use summary::{StateSummary, Unreadable, summary};
 use thread::Worker;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;

@@ -11,6 +11,7 @@ mod config;
 mod connections;
 mod cost_guard;
 mod demo;
+mod doctor;
 mod drain;
 mod endpoint;
 mod eras;

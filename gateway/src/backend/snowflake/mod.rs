@@ -13,6 +13,7 @@
 //!   `names`, `tag`, `shorten`, `stop`, `failure`, `refusal_codes`, `hints`, `settings`: small parts.
 
 mod catalog;
+mod check_up;
 mod class;
 mod connection;
 mod context;
@@ -36,6 +37,7 @@ mod wall;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use check_up::{AccountCheckUp, LogInFault, LogInKind, LoggedInCheckUp, check_up, log_in_once};
 pub use settings::{Authenticator, Key, OAuthServer, SnowflakeSettings, Token};
 use snowgate_link::BUILD;
 use tokio::time::timeout;

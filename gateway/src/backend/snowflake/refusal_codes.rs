@@ -151,6 +151,11 @@ impl Refusal {
         self.reason == Reason::Password
     }
 
+    /// Whether the role that was asked for was refused.
+    pub(super) fn is_about_role(&self) -> bool {
+        self.reason == Reason::Role
+    }
+
     /// Whether a second factor was surely what was refused, so that the password beside it may be sent again.
     pub(super) fn names_factor(&self) -> bool {
         matches!(self.reason, Reason::Token | Reason::Passcode | Reason::SecondFactor)

@@ -7,6 +7,7 @@
 
 mod budget;
 mod catalog;
+mod check_up;
 mod checkups;
 mod compile;
 mod connection;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+pub use check_up::{SqliteCheckUp, check_up};
 pub(crate) use names::{DATABASE_NAME, objection as database_name_objection};
 pub use settings::SqliteSettings;
 

@@ -16,6 +16,7 @@ use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::TlsFiles;
+pub use validity::issuer_of;
 use validity::{Validity, date};
 
 /// How often the files are looked at.
@@ -277,7 +278,15 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     Err(content(KEY, path, what))
 }
 
+/// When the certificate in `files` expires, in seconds since 1970. Blocks for a moment.
+///
+/// # Errors
+/// They cannot be used.
+pub fn certificate_expires(files: &TlsFiles) -> Result<i64, TlsError> {
+    load(files).map(|pair| pair.validity.not_after)
+}
+
 /// A day for people, for `status`.
-pub(super) fn day(seconds: i64) -> String {
+pub fn day(seconds: i64) -> String {
     date(seconds)
 }

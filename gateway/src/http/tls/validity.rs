@@ -45,6 +45,40 @@ impl Validity {
     }
 }
 
+/// Who issued the certificate with this DER: its common name, or its organization, if that is text.
+pub fn issuer_of(certificate: &[u8]) -> Option<String> {
+    const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+    const ORGANIZATION: &[u8] = &[0x55, 4, 10];
+    let (_, certificate, _) = element(certificate)?;
+    let (_, mut fields, _) = element(certificate)?;
+    if fields.first() == Some(&VERSION) {
+        fields = element(fields)?.2;
+    }
+    // Serial number, signature algorithm.
+    for _ in 0..2 {
+        fields = element(fields)?.2;
+    }
+    let (_, name, _) = element(fields)?;
+    named(name, COMMON_NAME).or_else(|| named(name, ORGANIZATION))
+}
+
+/// The value of the attribute of type `wanted` in a name: a sequence of sets of pairs.
+fn named(mut name: &[u8], wanted: &[u8]) -> Option<String> {
+    while !name.is_empty() {
+        let (_, set, rest) = element(name)?;
+        name = rest;
+        let (_, pair, _) = element(set)?;
+        let (_, kind, value) = element(pair)?;
+        if kind == wanted {
+            let (_, text, _) = element(value)?;
+            let text: String =
+                String::from_utf8_lossy(text).chars().filter(|char| !char.is_control()).take(80).collect();
+            return Some(text);
+        }
+    }
+    None
+}
+
 /// Tag, content and what follows the first element.
 fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = bytes.split_first()?;

@@ -55,7 +55,7 @@ impl Settings {
     ///
     /// # Errors
     /// The host is not one.
-    pub(crate) fn base(&self) -> Result<Url, SettingsError> {
+    pub fn base(&self) -> Result<Url, SettingsError> {
         let host = self.host.clone().unwrap_or_else(|| self.account.host());
         let mut base = Url::parse(&format!("{}://{host}/", self.protocol))
             .map_err(|_| SettingsError::Host(host.clone()))?;

@@ -1,5 +1,7 @@
 //! The proxy between this machine and the server.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use url::Url;
 
 use super::except::Exceptions;
@@ -39,6 +41,23 @@ impl Proxy {
         Exceptions::parse(except).is_all()
     }
 
+    /// The proxy's own address, without user and password, where `url` is reached through it.
+    pub fn address_for(&self, url: &Url) -> Option<&Url> {
+        (!self.except.cover(url)).then_some(&self.address)
+    }
+
+    /// The value of `Proxy-Authorization`, where there are credentials.
+    pub fn authorization(&self) -> Option<Secret> {
+        let (user, password) = self.credentials.as_ref()?;
+        let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
+        Some(Secret::new(format!("Basic {pair}")))
+    }
+
+    /// The password, where there is one: what must not be shown.
+    pub fn password(&self) -> Option<&Secret> {
+        self.credentials.as_ref().map(|(_, password)| password)
+    }
+
     pub(crate) fn build(&self) -> Result<reqwest::Proxy, SettingsError> {
         // Whether the library takes it is known only when it is used; this asks for it now.
         reqwest::Proxy::all(self.address.as_str()).map_err(|_| SettingsError::Proxy)?;
@@ -71,6 +90,13 @@ mod tests {
         assert_eq!(proxy.address.as_str(), "http://proxy.corp:3128/");
         assert!(!format!("{proxy:?}").contains("p@ss"), "{proxy:?}");
         assert!(proxy.build().is_ok());
+        assert_eq!(proxy.authorization().unwrap().expose(), "Basic dXNlcjpwQHNzK3dvcmQ=");
+        let url = |text| Url::parse(text).unwrap();
+        assert_eq!(proxy.address_for(&url("https://a.corp/")), None);
+        assert_eq!(
+            proxy.address_for(&url("https://a.com/")).map(Url::as_str),
+            Some("http://proxy.corp:3128/")
+        );
     }
 
     #[test]

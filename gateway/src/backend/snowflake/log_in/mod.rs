@@ -97,6 +97,14 @@ pub(super) fn key_problem(settings: &SnowflakeSettings) -> Option<BackendError> 
     if is_missing { None } else { credentials::read(&settings.authenticator).err() }
 }
 
+/// The credentials of `authenticator`, read as a log-in does; `None` where only the user can log in. Blocks.
+///
+/// # Errors
+/// A file cannot be read, or a key not be used.
+pub(super) fn credentials_of(authenticator: &Authenticator) -> Result<Option<Credentials>, BackendError> {
+    Ok(credentials::read(authenticator)?.map(|found| found.credentials))
+}
+
 impl LoginManager {
     /// # Errors
     /// Settings that cannot be used.

@@ -1,0 +1,481 @@
+//! A connection to a Snowflake account: credentials, the way there, the log-in, and what the session is.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use super::check::{Area, Check};
+use super::finding::{Examined, Finding, Fix};
+use super::network::{Fault, Hop, Untrusted, WayFacts, now_s, walk};
+use crate::backend::BackendError;
+use crate::backend::Wall;
+use crate::backend::snowflake::{
+    AccountCheckUp, LogInFault, LogInKind, LoggedInCheckUp, SnowflakeSettings, check_up, log_in_once,
+};
+use crate::observe::ConnectionView;
+
+/// How far the clock may be off, in seconds: a key pair's token is good for 60, and certificates for longer.
+const KEY_PAIR_CLOCK_MAX_S: i64 = 45;
+const CLOCK_MAX_S: i64 = 300;
+
+/// What became of a log-in.
+#[derive(Debug)]
+pub(super) enum Tried {
+    /// It was not asked for, or must not be tried: why.
+    Not(String),
+    /// It worked.
+    Done(LoggedInCheckUp),
+    /// It did not.
+    Failed(LogInFault),
+}
+
+/// What is known of an account.
+pub(super) struct AccountFacts {
+    checked: Result<AccountCheckUp, BackendError>,
+    /// Secret files that others can read, and their modes.
+    open_files: Vec<(PathBuf, u32)>,
+    way: Option<WayFacts>,
+    tried: Tried,
+    /// What the running gateway says of the connection.
+    running: Option<ConnectionView>,
+    /// What the running gateway found the session to be.
+    wall: Option<String>,
+    now_s: i64,
+}
+
+/// Which log-ins are tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Permission {
+    /// Log-ins at all.
+    pub(super) logs_in: bool,
+    /// A password, although one of this user was refused a moment ago.
+    pub(super) was_refused: bool,
+}
+
+/// Looks. The way there takes a few seconds where it is blocked, a log-in 25 s at most.
+pub(super) async fn gather(
+    settings: &SnowflakeSettings,
+    walls: &[Wall],
+    permission: Permission,
+    running: Option<ConnectionView>,
+    wall: Option<String>,
+) -> AccountFacts {
+    let checked = check_up(settings);
+    let files = checked.as_ref().map(|found| found.secret_files.clone()).unwrap_or_default();
+    let mode = |path: &PathBuf| std::fs::metadata(path).ok().map(|found| found.permissions().mode() & 0o777);
+    let open_files =
+        files.into_iter().filter_map(|path| Some((mode(&path)?, path))).filter(|(mode, _)| mode & 0o077 != 0);
+    let open_files = open_files.map(|(mode, path)| (path, mode)).collect();
+    let way = match &checked {
+        Ok(found) => Some(walk(&found.server, found.proxy.as_ref()).await),
+        Err(_) => None,
+    };
+    let tried = match why_not(&checked, way.as_ref(), permission, running.as_ref()) {
+        Some(why) => Tried::Not(why),
+        None => match log_in_once(settings, walls).await {
+            Ok(done) => Tried::Done(done),
+            Err(fault) => Tried::Failed(fault),
+        },
+    };
+    AccountFacts { checked, open_files, way, tried, running, wall, now_s: now_s() }
+}
+
+/// Why no log-in is tried; `None`: it is.
+fn why_not(
+    checked: &Result<AccountCheckUp, BackendError>,
+    way: Option<&WayFacts>,
+    permission: Permission,
+    running: Option<&ConnectionView>,
+) -> Option<String> {
+    let Ok(checked) = checked else { return Some("its settings cannot be used".to_owned()) };
+    if !permission.logs_in {
+        return Some("not tried; snowgate doctor --login tries it".to_owned());
+    }
+    if checked.credentials.is_some() || way.is_none_or(|way| way.fault.is_some()) {
+        return Some("not tried, because it cannot work".to_owned());
+    }
+    match checked.kind {
+        LogInKind::User => Some("not tried, because it asks you: snowgate login".to_owned()),
+        LogInKind::Password if running.is_some_and(|running| running.problem.is_some()) => {
+            Some("not tried, because the running gateway has a problem with it: snowgate login tries again".to_owned())
+        }
+        LogInKind::Password if permission.was_refused => Some(
+            "not tried, because a password of this user was refused a moment ago, and five wrong ones lock the user: \
+             correct it, then snowgate doctor --login --retry-password"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+impl AccountFacts {
+    /// Whether a password was refused just now.
+    pub(super) fn has_refused_password(&self) -> bool {
+        matches!(&self.tried, Tried::Failed(fault) if fault.is_about_password)
+    }
+
+    /// Whether a log-in worked.
+    pub(super) fn has_logged_in(&self) -> bool {
+        matches!(self.tried, Tried::Done(_))
+    }
+}
+
+/// What is wrong with it.
+pub(super) fn examine(
+    name: &str,
+    settings: &SnowflakeSettings,
+    walls: &[Wall],
+    facts: &AccountFacts,
+) -> Examined {
+    let account = settings.account.as_str();
+    let mut findings = Vec::new();
+    match &facts.checked {
+        Err(error) => findings.push(of_error(Check::ConfigError, error)),
+        Ok(checked) => findings.extend(credentials(checked, facts.now_s)),
+    }
+    findings.extend(facts.open_files.iter().map(|(path, mode)| open_file(path, *mode)));
+    if let Some(way) = &facts.way {
+        let kind = facts.checked.as_ref().map_or(LogInKind::Token, |checked| checked.kind);
+        findings.extend(way.fault.as_ref().map(|(fault, by_proxy)| of_way(way, fault, *by_proxy)));
+        findings.extend(clock(way, kind));
+        findings.extend(status(way));
+    }
+    findings.extend(of_log_in(facts));
+    findings.extend(wall(walls, facts));
+    findings.extend(running(facts));
+    let said = format!("Snowflake account {account}: {}", log_in_said(facts));
+    Examined::new(Area::Connection, said).about(name).with_details(details(facts)).with(findings)
+}
+
+fn of_error(check: Check, error: &BackendError) -> Finding {
+    Finding::critical(check, error.message.clone()).mended_by_any(error.next_step.clone())
+}
+
+fn credentials(checked: &AccountCheckUp, now_s: i64) -> Option<Finding> {
+    let check = if checked.kind == LogInKind::KeyPair { Check::PrivateKey } else { Check::TokenFile };
+    if let Some(error) = &checked.credentials {
+        return Some(of_error(check, error));
+    }
+    let expired = checked.token_expires.filter(|expires| *expires <= now_s)?;
+    Some(
+        Finding::critical(Check::TokenFile, "the token has expired")
+            .because(format!("it was good until {}", crate::http::day(expired)))
+            .mended_by("get a new token; a token file is read again by the next call"),
+    )
+}
+
+fn open_file(path: &std::path::Path, mode: u32) -> Finding {
+    let shown = path.display();
+    Finding::warning(Check::SecretOpen, format!("other users can use {shown}, which holds a secret"))
+        .because(format!("its mode is {mode:o}"))
+        .mended_by(format!("chmod 600 {shown}"))
+        .fixed_by(Fix::SetMode { path: path.to_owned(), mode: 0o600 })
+}
+
+fn at(hop: &Hop) -> String {
+    format!("{}:{}", hop.host, hop.port)
+}
+
+/// The finding of the step that failed.
+fn of_way(way: &WayFacts, fault: &Fault, by_proxy: bool) -> Finding {
+    let hop = way.proxy.as_ref().filter(|_| by_proxy).unwrap_or(&way.server);
+    let (host, place) = (&hop.host, at(hop));
+    let setting = if by_proxy {
+        "the proxy (`proxy` under [snowflake], HTTPS_PROXY)"
+    } else {
+        "`account` and `host` under [snowflake]"
+    };
+    match fault {
+        Fault::NoRoots(why) => Finding::critical(Check::Trust, "no certificate can be trusted")
+            .because(why.clone())
+            .mended_by("install the package ca-certificates; SSL_CERT_FILE and SSL_CERT_DIR, if they are set, must lead to certificates"),
+        Fault::Name(why) => Finding::critical(Check::Name, format!("the name {host} cannot be found"))
+            .because(format!("the name server says: {why}"))
+            .mended_by(format!("correct {setting}; getent hosts {host} must print an address; a VPN or another name server may be needed")),
+        Fault::Reach(why) => {
+            let who = if by_proxy { "the proxy" } else { "the host" };
+            let more = if way.proxy.is_some() { "" } else { ", and whether this network needs a proxy (HTTPS_PROXY)" };
+            Finding::critical(Check::Reach, format!("{who} {place} cannot be reached"))
+                .because(why.clone())
+                .mended_by(format!("check the network, VPN and firewall, {setting}{more}"))
+        }
+        Fault::Proxy { status, why } => proxy(way, *status, why),
+        Fault::Certificate { kind, why, issuer } => certificate(host, *kind, why, issuer.as_deref()),
+        Fault::Tls(why) => Finding::critical(Check::Certificate, format!("no encrypted connection to {place}"))
+            .because(why.clone())
+            .mended_by(format!("correct {setting} and `port` and `protocol`; a firewall may break encrypted connections")),
+        Fault::Answer(why) => Finding::critical(Check::Answer, format!("{place} does not answer"))
+            .because(why.clone())
+            .mended_by(format!("try again in a moment (https://status.snowflake.com); correct {setting}, `port` and `protocol`")),
+    }
+}
+
+fn proxy(way: &WayFacts, status: Option<u16>, why: &str) -> Finding {
+    let proxy = way.proxy.as_ref().map(at).unwrap_or_default();
+    let host = at(&way.server);
+    let finding =
+        Finding::critical(Check::ProxyRefused, format!("the proxy {proxy} does not connect to {host}"));
+    let except = format!("or reach {} without it (NO_PROXY={})", way.server.host, way.server.host);
+    match status {
+        Some(407) => finding
+            .because("it wants a user and a password (HTTP 407)")
+            .mended_by(format!("put them into HTTPS_PROXY (http://USER:PASSWORD@{proxy}), {except}")),
+        _ => finding.because(why.to_owned()).mended_by(format!(
+            "have {host} allowed by the proxy (`proxy` under [snowflake], HTTPS_PROXY), {except}"
+        )),
+    }
+}
+
+fn certificate(host: &str, kind: Untrusted, why: &str, issuer: Option<&str>) -> Finding {
+    let by = issuer.map(|issuer| format!(", issued by {issuer:?}")).unwrap_or_default();
+    let (what, cause, step) = match kind {
+        Untrusted::Issuer => (
+            format!("the certificate of {host} is not trusted{by}"),
+            "its issuer is not among those that this system trusts: mostly a proxy of the company that looks into \
+             encrypted connections"
+                .to_owned(),
+            "install that issuer's root certificate in the system's store (Debian: /usr/local/share/ca-certificates, then \
+             update-ca-certificates), or set SSL_CERT_FILE to a file with all roots"
+                .to_owned(),
+        ),
+        Untrusted::Expired => (
+            format!("the certificate of {host} has expired{by}"),
+            why.to_owned(),
+            "check this machine's clock (date -u); if it is right, tell who runs the server or the proxy".to_owned(),
+        ),
+        Untrusted::NotYetValid => (
+            format!("the certificate of {host} is not valid yet{by}"),
+            why.to_owned(),
+            "set this machine's clock (date -u; timedatectl set-ntp true)".to_owned(),
+        ),
+        Untrusted::OtherName => (
+            format!("the certificate that {host} shows is for another name{by}"),
+            why.to_owned(),
+            "correct `account` and `host` under [snowflake]: names with underscores have dashes there".to_owned(),
+        ),
+        Untrusted::Revoked | Untrusted::Other => (
+            format!("the certificate of {host} cannot be used{by}"),
+            why.to_owned(),
+            "tell who runs the server or the proxy".to_owned(),
+        ),
+    };
+    Finding::critical(Check::Certificate, what).because(cause).mended_by(step)
+}
+
+fn clock(way: &WayFacts, kind: LogInKind) -> Option<Finding> {
+    let ahead = way.clock_ahead_s?;
+    let (off, is_key_pair) = (ahead.abs(), kind == LogInKind::KeyPair);
+    if off < KEY_PAIR_CLOCK_MAX_S || (off < CLOCK_MAX_S && !is_key_pair) {
+        return None;
+    }
+    let direction = if ahead > 0 { "ahead of" } else { "behind" };
+    let what = format!("this machine's clock is {off} s {direction} the one of {}", way.server.host);
+    let finding = match is_key_pair {
+        true => Finding::critical(Check::Clock, what)
+            .because("a log-in with a private key is good for 60 s by the clock, so it is refused (JWT token is invalid)"),
+        false => Finding::warning(Check::Clock, what).because("certificates and tokens seem expired, or not valid yet"),
+    };
+    Some(finding.mended_by("set it: timedatectl set-ntp true (in a container: the host's clock)"))
+}
+
+fn status(way: &WayFacts) -> Option<Finding> {
+    let status = way.status.filter(|_| way.fault.is_none())?;
+    let place = at(&way.server);
+    match status {
+        403 => Some(
+            Finding::warning(Check::Answer, format!("{place} answers HTTP 403"))
+                .because(
+                    "Snowflake answers so for accounts that do not exist, and a proxy for what it blocks",
+                )
+                .mended_by("check `account` under [snowflake] (Snowsight: Account details), and the proxy"),
+        ),
+        500.. => Some(
+            Finding::warning(Check::Answer, format!("{place} answers HTTP {status}"))
+                .because("the service, or a proxy, has a fault")
+                .mended_by("try again in a moment; https://status.snowflake.com"),
+        ),
+        _ => None,
+    }
+}
+
+fn of_log_in(facts: &AccountFacts) -> Vec<Finding> {
+    match &facts.tried {
+        Tried::Not(_) => Vec::new(),
+        Tried::Failed(fault) => {
+            let check = if fault.is_about_role { Check::Context } else { Check::LogIn };
+            let code = fault.error.code.as_ref().map(|code| format!("Snowflake's code is {code}"));
+            let finding = of_error(check, &fault.error);
+            vec![match code {
+                Some(code) => finding.because(code),
+                None => finding,
+            }]
+        }
+        Tried::Done(done) => {
+            let missing = done.missing.iter().map(|(what, name)| {
+                Finding::critical(Check::Context, format!("the {what} {name} is not there"))
+                    .because("it does not exist, or the role of the log-in may not use it")
+                    .mended_by(format!(
+                        "correct `{what}` under [snowflake], or have it granted: GRANT USAGE ON {} ... TO ROLE ...",
+                        what.to_uppercase()
+                    ))
+            });
+            missing.collect()
+        }
+    }
+}
+
+/// Whether what profiles require holds.
+fn wall(walls: &[Wall], facts: &AccountFacts) -> Option<Finding> {
+    match &facts.tried {
+        Tried::Done(done) => {
+            let error = done.wall_problem.as_ref()?;
+            let found = done
+                .wall
+                .clone()
+                .unwrap_or_else(|| "the account does not say what the session is".to_owned());
+            Some(of_error(Check::AgentWall, error).because(found))
+        }
+        _ if walls.is_empty() => None,
+        _ => facts
+            .wall
+            .as_ref()
+            .filter(|wall| wall.contains("agent session: no") && walls.iter().any(|wall| wall.agent_session))
+            .map(|wall| {
+                Finding::critical(
+                    Check::AgentWall,
+                    "the running gateway's session is not an agent's, as a profile requires",
+                )
+                .because(wall.clone())
+                .mended_by("log in as a user of TYPE = SERVICE_AGENT: docs/security.md has the SQL")
+            }),
+    }
+}
+
+fn running(facts: &AccountFacts) -> Option<Finding> {
+    let problem = facts.running.as_ref()?.problem.as_ref()?;
+    Some(
+        Finding::critical(Check::LogIn, problem.clone())
+            .because("the gateway that runs says so")
+            .mended_by("snowgate login; snowgate breaker"),
+    )
+}
+
+fn log_in_said(facts: &AccountFacts) -> String {
+    let is_in_use =
+        facts.running.as_ref().is_some_and(|running| running.problem.is_none() && running.open > 0);
+    match &facts.tried {
+        Tried::Done(done) => format!("logged in ({})", done.context),
+        Tried::Failed(_) => "the log-in failed".to_owned(),
+        Tried::Not(_) if is_in_use => "the running gateway is logged in".to_owned(),
+        Tried::Not(why) => format!("log-in {why}"),
+    }
+}
+
+fn details(facts: &AccountFacts) -> Vec<String> {
+    let mut details = Vec::new();
+    if let Some(way) = &facts.way {
+        let by = way
+            .proxy
+            .as_ref()
+            .map_or_else(|| "no proxy".to_owned(), |proxy| format!("by proxy {}", at(proxy)));
+        details.push(format!("{}, {by}", at(&way.server)));
+        details.extend(way.status.map(|status| format!("GET / is answered with HTTP {status}")));
+        details.extend(way.clock_ahead_s.map(|ahead| format!("clock: {ahead} s ahead of the server's")));
+        let revoked = if cfg!(target_os = "linux") {
+            "whether a certificate was revoked (OCSP, CRL) is not asked"
+        } else {
+            "whether a certificate was revoked is left to the system"
+        };
+        details.extend(way.server.is_secure.then(|| format!("TLS as the system trusts; {revoked}")));
+    }
+    if let Tried::Done(done) = &facts.tried {
+        details.extend(done.wall.clone());
+    }
+    details.extend(facts.wall.clone());
+    details
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::ErrorKind;
+    use crate::observe::Severity;
+
+    fn way() -> WayFacts {
+        let server = Hop { host: "acct.example".into(), port: 443, is_secure: true };
+        WayFacts { server, proxy: None, fault: None, status: Some(200), clock_ahead_s: Some(1) }
+    }
+
+    fn checked(kind: LogInKind) -> AccountCheckUp {
+        AccountCheckUp {
+            server: url::Url::parse("https://acct.example/").unwrap(),
+            proxy: None,
+            kind,
+            credentials: None,
+            token_expires: None,
+            secret_files: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_step_of_the_way_has_a_finding_of_its_own() {
+        let proxy = |status| Fault::Proxy { status, why: "it answers HTTP 403".to_owned() };
+        let certificate =
+            |kind| Fault::Certificate { kind, why: "w".to_owned(), issuer: Some("Company Root".to_owned()) };
+        let text = String::new;
+        for (fault, check, word) in [
+            (Fault::NoRoots(text()), Check::Trust, "ca-certificates"),
+            (Fault::Name(text()), Check::Name, "getent hosts acct.example"),
+            (Fault::Reach(text()), Check::Reach, "VPN"),
+            (proxy(Some(407)), Check::ProxyRefused, "USER:PASSWORD"),
+            (proxy(Some(403)), Check::ProxyRefused, "NO_PROXY"),
+            (certificate(Untrusted::Issuer), Check::Certificate, "update-ca-certificates"),
+            (certificate(Untrusted::Expired), Check::Certificate, "clock"),
+            (certificate(Untrusted::OtherName), Check::Certificate, "`host`"),
+            (Fault::Tls(text()), Check::Certificate, "protocol"),
+            (Fault::Answer(text()), Check::Answer, "status.snowflake.com"),
+        ] {
+            let finding = of_way(&way(), &fault, false);
+            assert_eq!(finding.check, check, "{fault:?}");
+            assert!(finding.next_step.as_deref().unwrap().contains(word), "{finding:?}");
+        }
+        let named = of_way(&way(), &certificate(Untrusted::Issuer), false);
+        assert!(named.what.contains("issued by \"Company Root\""), "{named:?}");
+    }
+
+    #[test]
+    fn a_clock_that_is_off_harms_a_key_pair_first() {
+        let off = |ahead, kind| {
+            let way = WayFacts { clock_ahead_s: Some(ahead), ..way() };
+            clock(&way, kind).map(|finding| finding.severity)
+        };
+        assert_eq!(off(30, LogInKind::KeyPair), None);
+        assert_eq!(off(-60, LogInKind::KeyPair), Some(Severity::Critical));
+        assert_eq!(off(60, LogInKind::Password), None);
+        assert_eq!(off(3_600, LogInKind::Password), Some(Severity::Warning));
+    }
+
+    #[test]
+    fn a_password_is_not_sent_where_one_was_refused_and_nothing_where_it_cannot_work() {
+        let asked = Permission { logs_in: true, was_refused: false };
+        let refused = Permission { was_refused: true, ..asked };
+        let why = |kind, permission| why_not(&Ok(checked(kind)), Some(&way()), permission, None);
+        assert_eq!(why(LogInKind::Password, asked), None);
+        assert!(why(LogInKind::Password, refused).unwrap().contains("--retry-password"));
+        assert_eq!(why(LogInKind::KeyPair, refused), None);
+        assert!(why(LogInKind::User, asked).unwrap().contains("snowgate login"));
+        assert!(why(LogInKind::KeyPair, Permission { logs_in: false, ..asked }).unwrap().contains("--login"));
+        let blocked = WayFacts { fault: Some((Fault::Name(String::new()), false)), ..way() };
+        assert!(why_not(&Ok(checked(LogInKind::KeyPair)), Some(&blocked), asked, None).is_some());
+    }
+
+    #[test]
+    fn an_expired_token_and_a_key_that_cannot_be_used_are_found_before_anything_is_sent() {
+        let expired = AccountCheckUp { token_expires: Some(10), ..checked(LogInKind::Token) };
+        assert_eq!(credentials(&expired, 11).unwrap().check, Check::TokenFile);
+        assert_eq!(credentials(&expired, 9), None);
+        let error = BackendError::new(ErrorKind::Unavailable, "no key").with_next_step("make one");
+        let keyless = AccountCheckUp { credentials: Some(error), ..checked(LogInKind::KeyPair) };
+        let finding = credentials(&keyless, 0).unwrap();
+        assert_eq!((finding.check, finding.next_step.as_deref()), (Check::PrivateKey, Some("make one")));
+    }
+}

@@ -1,0 +1,139 @@
+//! The configurations of MCP clients: whether their entries lead to a shim that works.
+
+use std::path::{Path, PathBuf};
+
+use super::check::{Area, Check};
+use super::finding::{Examined, Finding, Fix};
+use super::situation::Situation;
+use crate::clients::{ClientState, EntryState, FileState, Places, Scope, Standing, own_shim, survey};
+
+/// What is known of the clients.
+pub(super) struct ClientFacts {
+    clients: Vec<ClientState>,
+    /// The shim that entries are to lead to, if its path lasts.
+    shim: Option<PathBuf>,
+}
+
+/// Looks. Shims that entries name are run to say their versions, each with a bound.
+pub(super) fn gather(situation: &Situation<'_>) -> Option<ClientFacts> {
+    let places = Places::discover(situation.env)?;
+    let launched = std::env::args_os().next().map(PathBuf::from);
+    let program = std::env::current_exe().ok()?;
+    let shim = own_shim(launched.as_deref(), &program, &places.path).ok();
+    let path = shim.as_ref().map(|shim| shim.path.as_path());
+    let clients = survey(&places, path);
+    let shim = shim.filter(|shim| shim.warning.is_none()).map(|shim| shim.path);
+    Some(ClientFacts { clients, shim })
+}
+
+/// What is wrong with them.
+pub(super) fn examine(facts: Option<&ClientFacts>) -> Examined {
+    let Some(facts) = facts else { return Examined::skipped(Area::Clients, "this user has no home folder") };
+    let connected =
+        facts.clients.iter().filter(|client| client.files.iter().any(|file| !file.entries.is_empty()));
+    let names: Vec<&str> = connected.map(|client| client.title).collect();
+    let said = match names.as_slice() {
+        [] => "no client is connected; snowgate install --all connects those that are here".to_owned(),
+        names => format!("connected: {}", names.join(", ")),
+    };
+    let findings = facts.clients.iter().flat_map(|client| of_client(client, facts.shim.as_deref()));
+    Examined::new(Area::Clients, said).with(findings)
+}
+
+fn of_client(client: &ClientState, shim: Option<&Path>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in &client.files {
+        found.extend(file.problem.as_ref().map(|(problem, next_step)| {
+            Finding::warning(Check::ClientUnreadable, problem.clone())
+                .because("so it is not known whether the client is connected")
+                .mended_by(next_step.clone())
+        }));
+        found.extend(file.entries.iter().filter_map(|entry| of_entry(client, file, entry, shim)));
+    }
+    found.into_iter().map(|finding| finding.about(client.title)).collect()
+}
+
+fn of_entry(
+    client: &ClientState,
+    file: &FileState,
+    entry: &EntryState,
+    shim: Option<&Path>,
+) -> Option<Finding> {
+    if entry.standing.is_fine() {
+        return None;
+    }
+    let what = format!("its entry `{}` in {} leads to {}", entry.name, file.path.display(), entry.command);
+    let finding = match &entry.standing {
+        Standing::OtherVersion { .. } => Finding::warning(Check::ClientStale, what),
+        _ => Finding::critical(Check::ClientStale, what),
+    };
+    let (id, project) = (client.client.facts().id, file.scope == Scope::Project);
+    let more = if project { " --scope project" } else { "" };
+    let name = if entry.name == crate::clients::NAME_DEFAULT {
+        String::new()
+    } else {
+        format!(" --name {}", entry.name)
+    };
+    let finding = finding
+        .because(entry.standing.to_string())
+        .mended_by(format!("snowgate install {id}{more}{name}, then start the client anew"));
+    let fix = |shim: &Path| Fix::Reconnect {
+        client: id,
+        file: file.path.clone(),
+        name: entry.name.clone(),
+        project,
+        shim: shim.to_owned(),
+    };
+    Some(Finding { fix: shim.map(fix), ..finding })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::ALL;
+    use crate::doctor::finding::Diagnosis;
+    use crate::observe::Severity;
+
+    fn found(standing: Standing, problem: Option<(String, String)>) -> Vec<(Severity, Check, bool)> {
+        let entry = EntryState {
+            name: "snowgate".into(),
+            command: "/old/snowgate-shim".into(),
+            profile: None,
+            standing,
+        };
+        let file = FileState {
+            path: "/c.json".into(),
+            scope: Scope::User,
+            exists: true,
+            problem,
+            entries: vec![entry],
+            rivals: Vec::new(),
+        };
+        let client = ClientState {
+            client: ALL[0],
+            title: "A client",
+            is_present: true,
+            is_running: None,
+            files: vec![file],
+        };
+        let facts = ClientFacts { clients: vec![client], shim: Some("/new/snowgate-shim".into()) };
+        let found = Diagnosis::of(vec![examine(Some(&facts))]).findings;
+        found.iter().map(|finding| (finding.severity, finding.check, finding.fix.is_some())).collect()
+    }
+
+    #[test]
+    fn an_entry_is_a_problem_if_its_shim_cannot_run_and_a_warning_if_it_is_of_another_version() {
+        assert_eq!(found(Standing::Current, None), []);
+        assert_eq!(found(Standing::Copy, None), []);
+        assert_eq!(found(Standing::Missing, None), [(Severity::Critical, Check::ClientStale, true)]);
+        let broken = Standing::Broken { why: "x".into() };
+        assert_eq!(found(broken, None), [(Severity::Critical, Check::ClientStale, true)]);
+        let old = Standing::OtherVersion { version: "0.0.1".into() };
+        assert_eq!(found(old, None), [(Severity::Warning, Check::ClientStale, true)]);
+        let unreadable = Some(("x".to_owned(), "y".to_owned()));
+        assert_eq!(
+            found(Standing::Current, unreadable),
+            [(Severity::Warning, Check::ClientUnreadable, false)]
+        );
+    }
+}
