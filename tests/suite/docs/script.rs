@@ -39,8 +39,8 @@ pub(crate) fn steps(block: &Block) -> Vec<Step> {
         _ => None,
     });
     if let Some((path, arrow)) = file {
-        let make = format!("mkdir -p \"$(dirname {path})\" && cat {arrow} {path} <<'END_OF_FILE'\n");
-        return vec![step(format!("{make}{}END_OF_FILE", block.text))];
+        // Its folder is there, or the page makes it.
+        return vec![step(format!("cat {arrow} {path} <<'END_OF_FILE'\n{}END_OF_FILE", block.text))];
     }
     if !block.is_shell() {
         return Vec::new();
