@@ -146,11 +146,6 @@ impl Place {
         place
     }
 
-    /// The calls of programs that are stubs here, a line each.
-    pub(crate) fn calls(&self) -> String {
-        fs::read_to_string(self.folder("calls")).unwrap_or_default()
-    }
-
     /// The home.
     pub(crate) fn home(&self) -> &Home {
         match (&self.gateway, &self.home) {

@@ -1,6 +1,8 @@
 //! Who follows docs/getting-started.md has what it promises.
 
-use serde_json::json;
+use std::fs;
+
+use serde_json::{Value, json};
 use snowgate_tests::tool_text;
 
 use super::pages::pages;
@@ -15,12 +17,10 @@ fn getting_started_leads_to_a_profile_that_reads_just_what_it_should() {
     let ended = place.run(&steps);
     assert_eq!(ended.codes.len(), steps.len(), "{}", ended.output);
     assert!(ended.output.contains("profile: analyst"), "{}", ended.output);
-    assert!(
-        place.calls().contains("claude mcp add --scope user snowgate -- "),
-        "{} {}",
-        place.calls(),
-        ended.output
-    );
+    let entry = fs::read_to_string(place.folder("user/.claude.json")).expect("Claude Code's file");
+    let entry: Value = serde_json::from_str(&entry).expect("JSON");
+    let command = entry["mcpServers"]["snowgate"]["command"].as_str().unwrap_or_default();
+    assert!(command.ends_with("snowgate-shim"), "{entry}");
 
     let mut claude = place.home().client();
     claude.initialize_as("claude-code", "2025-11-25");
