@@ -125,6 +125,7 @@ impl Desk {
         entry: &Entry,
         options: &Options,
     ) -> Result<Change, ClientError> {
+        let _lock = self.lock(file, options)?;
         for _ in 0..ATTEMPTS_MAX {
             let target = Target::read(file)?;
             let plan = plan_install(client, file, target.text(), entry, options)?;
@@ -134,13 +135,11 @@ impl Desk {
                 return Ok(change);
             }
             let backup = self.back_up(&target)?;
-            let record = self.record_of(&target, client, &options.name)?;
-            let mut folders = Vec::new();
-            if target.write(&plan.text, &mut folders)? == Written::Changed {
+            // Before the file: a record of what did not happen is found out, a change without its record is not.
+            self.remember(&target, client, &plan, &options.name)?;
+            if target.write(&plan.text)? == Written::Changed {
                 continue;
             }
-            self.remember(record, &plan, &options.name, folders)
-                .map_err(|source| ClientError::Memory { path: target.file.clone(), source })?;
             return Ok(Change { backup, ..change });
         }
         Err(ClientError::Changing { path: file.to_owned() })
@@ -156,6 +155,7 @@ impl Desk {
         file: &Path,
         options: &Options,
     ) -> Result<Change, ClientError> {
+        let _lock = self.lock(file, options)?;
         for _ in 0..ATTEMPTS_MAX {
             let target = Target::read(file)?;
             let record = self.memory.record(&target.file);
@@ -171,8 +171,7 @@ impl Desk {
             let is_last = !record.entries.keys().any(|name| *name != options.name);
             let is_ours = record.is_created && is_last && client.language().is_blank(&plan.text);
             let backup = self.back_up(&target)?;
-            let written =
-                if is_ours { target.delete()? } else { target.write(&plan.text, &mut Vec::new())? };
+            let written = if is_ours { target.delete()? } else { target.write(&plan.text)? };
             if written == Written::Changed {
                 continue;
             }
@@ -189,6 +188,14 @@ impl Desk {
             return Ok(Change { backup, ..change });
         }
         Err(ClientError::Changing { path: file.to_owned() })
+    }
+
+    /// Keeps other `snowgate`s from changing configs meanwhile.
+    fn lock(&self, file: &Path, options: &Options) -> Result<Option<fs::File>, ClientError> {
+        if options.dry_run {
+            return Ok(None);
+        }
+        self.memory.lock().map(Some).map_err(|source| ClientError::Memory { path: file.to_owned(), source })
     }
 
     fn back_up(&self, target: &Target) -> Result<Option<PathBuf>, ClientError> {
@@ -221,21 +228,18 @@ impl Desk {
         Ok(record)
     }
 
-    fn remember(
-        &self,
-        mut record: Record,
-        plan: &Plan,
-        name: &str,
-        folders: Vec<PathBuf>,
-    ) -> std::io::Result<()> {
+    /// Writes down what the file was, and what it is about to be.
+    fn remember(&self, target: &Target, client: Client, plan: &Plan, name: &str) -> Result<(), ClientError> {
+        let mut record = self.record_of(target, client, name)?;
         if plan.action == Action::Added {
             record.entries.insert(name.to_owned(), plan.made.clone());
         } else {
             record.entries.entry(name.to_owned()).or_default();
         }
-        record.folders.extend(folders);
+        record.folders.extend(target.missing_folders());
         record.note_after(&plan.text);
-        self.memory.store(&record)
+        let stored = self.memory.store(&record);
+        stored.map_err(|source| ClientError::Memory { path: target.file.clone(), source })
     }
 }
 

@@ -131,7 +131,7 @@ const FACTS: &[Facts] = &[
         path: &["mcpServers"],
         shape: Shape::Stdio,
         reads_comments: false,
-        reload: "start a new `claude`; `/mcp` in it shows the server, and asks once about one of a project",
+        reload: "start a new `claude`; `/mcp` in it shows the server, and one of a project has to be approved once",
         programs: &["claude"],
     },
     Facts {

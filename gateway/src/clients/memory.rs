@@ -4,9 +4,10 @@
 //! programs' secrets, and those of a project are committed.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -22,8 +23,15 @@ const FILES_MAX: usize = 200;
 /// The larger files here are the backups, which are as large as the configs.
 const RECORD_BYTES_MAX: u64 = 1 << 20;
 
+/// How long one `snowgate` waits for another that changes configs.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often it looks.
+const LOCK_INTERVAL: Duration = Duration::from_millis(10);
+
 /// Below the state folder.
 const FOLDER: &str = "clients";
+const LOCK: &str = "lock";
 const RECORD: &str = "record.json";
 const ORIGINAL: &str = "original";
 
@@ -76,6 +84,32 @@ impl Memory {
     /// That of this state folder.
     pub(crate) fn in_folder(state_dir: &Path) -> Self {
         Self { folder: state_dir.join(FOLDER) }
+    }
+
+    /// Waits until no other `snowgate` changes configs, and keeps it so until the file is dropped.
+    ///
+    /// # Errors
+    /// The system's, or [`io::ErrorKind::TimedOut`].
+    pub(crate) fn lock(&self) -> io::Result<fs::File> {
+        fs::create_dir_all(&self.folder)?;
+        let file =
+            fs::OpenOptions::new().create(true).truncate(false).write(true).open(self.folder.join(LOCK))?;
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_TIMEOUT => {
+                    std::thread::sleep(LOCK_INTERVAL);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        "another `snowgate` is changing configs",
+                    ));
+                }
+            }
+        }
     }
 
     /// What is known of `file`. A record that cannot be read counts as none: the text alone tells enough.
@@ -143,7 +177,8 @@ impl Memory {
     /// Removes what is known of the files without an entry that were changed longest ago.
     fn make_room(&self) {
         let Ok(folders) = fs::read_dir(&self.folder) else { return };
-        let mut folders: Vec<_> = folders.filter_map(Result::ok).map(|entry| entry.path()).collect();
+        let folders = folders.filter_map(Result::ok).map(|entry| entry.path());
+        let mut folders: Vec<_> = folders.filter(|path| path.is_dir()).collect();
         if folders.len() <= FILES_MAX {
             return;
         }

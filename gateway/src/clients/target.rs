@@ -52,14 +52,22 @@ impl Target {
         self.before.as_deref().unwrap_or_default()
     }
 
-    /// Replaces the file, or makes it, with the folders that it needs; returns those in `folders`. Mode and owner stay.
+    /// The folders that a write has to make, the outermost first.
+    pub(crate) fn missing_folders(&self) -> Vec<PathBuf> {
+        let folders = self.file.ancestors().skip(1).take_while(|folder| !folder.exists());
+        let mut missing: Vec<_> = folders.map(Path::to_owned).collect();
+        missing.reverse();
+        missing
+    }
+
+    /// Replaces the file, or makes it, with the folders that it needs. Mode and owner stay.
     ///
     /// # Errors
     /// It is read-only, or the system refuses.
-    pub(crate) fn write(&self, text: &str, folders: &mut Vec<PathBuf>) -> Result<Written, ClientError> {
+    pub(crate) fn write(&self, text: &str) -> Result<Written, ClientError> {
         let before = self.check_writable()?;
         let folder = self.file.parent().unwrap_or(Path::new("."));
-        make_folders(folder, folders)?;
+        fs::create_dir_all(folder).map_err(|source| failed("make", folder, source))?;
         let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let beside = folder.join(format!(".{name}.snowgate-{}", std::process::id()));
         let written = self.write_beside(&beside, text, before.as_ref());
@@ -165,16 +173,6 @@ fn behind_links(path: &Path) -> PathBuf {
     file
 }
 
-/// Makes `folder` and those above it, the outermost first in `made`.
-fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> Result<(), ClientError> {
-    let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
-    for folder in missing.into_iter().rev() {
-        fs::create_dir(folder).map_err(|source| failed("make", folder, source))?;
-        made.push(folder.to_owned());
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
@@ -183,7 +181,7 @@ mod tests {
     use super::*;
 
     fn written(path: &Path, text: &str) -> Result<Written, ClientError> {
-        Target::read(path)?.write(text, &mut Vec::new())
+        Target::read(path)?.write(text)
     }
 
     #[test]
@@ -223,7 +221,7 @@ mod tests {
         fs::write(&file, "old").unwrap();
         let target = Target::read(&file).unwrap();
         fs::write(&file, "another's").unwrap();
-        assert_eq!(target.write("ours", &mut Vec::new()).unwrap(), Written::Changed);
+        assert_eq!(target.write("ours").unwrap(), Written::Changed);
         assert_eq!(target.delete().unwrap(), Written::Changed);
         assert_eq!(fs::read_to_string(&file).unwrap(), "another's");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no file is left beside it");
@@ -247,11 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn missing_folders_are_made_and_named() {
+    fn missing_folders_are_named_and_made() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a/b/file");
-        let mut made = Vec::new();
-        Target::read(&file).unwrap().write("new", &mut made).unwrap();
-        assert_eq!(made, [folder.path().join("a"), folder.path().join("a/b")]);
+        let target = Target::read(&file).unwrap();
+        let missing = target.missing_folders();
+        target.write("new").unwrap();
+        assert_eq!(missing, [folder.path().join("a"), folder.path().join("a/b")]);
     }
 }

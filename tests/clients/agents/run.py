@@ -1,10 +1,13 @@
 """Connects coding agents to Snowgate, offline, and has each call a tool.
 
-    python3 run.py FOLDER_OF_THE_PROGRAMS [AGENT...]
+    python3 run.py [--install] FOLDER_OF_THE_PROGRAMS [AGENT...]
 
 Each agent gets a home, a folder and a SNOWGATE_HOME of its own and a model on loopback (`model.py`) that asks for
 three tools. An agent passes if it offered them and their results came back to the model, and nothing that it printed
 complains about a schema. Its output is printed if it fails, or with SHOW=1.
+
+With --install each gets its config by `snowgate install`, into a file with other things in it, and has to list the server as
+connected; after `snowgate uninstall` the file is what it was.
 """
 
 import json
@@ -30,6 +33,17 @@ CALLS = {
     "describe_table": ({"table": "CUSTOMER"}, "C_NATIONKEY"),
     "execute_query": ({"query": "select 6 * 7 as answer", "limit": 10, "schema": ""}, "42"),
 }
+
+
+CODEX_FLAGS = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
+CODEX_MODEL = """model = "stub"
+model_provider = "stub"
+check_for_update_on_startup = false
+[model_providers.stub]
+name = "stub"
+base_url = "{url}/v1"
+wire_api = "responses"
+"""
 
 
 def claude(home, shim, model):
@@ -69,21 +83,13 @@ def codex(home, shim, model):
     config = home / ".codex" / "config.toml"
     config.parent.mkdir()
     config.write_text(
-        f"""model = "stub"
-model_provider = "stub"
-check_for_update_on_startup = false
-[model_providers.stub]
-name = "stub"
-base_url = "{model.url}/v1"
-wire_api = "responses"
-[mcp_servers.snowgate]
+        f"""{CODEX_MODEL.format(url=model.url)}[mcp_servers.snowgate]
 command = {json.dumps(shim[0])}
 args = {json.dumps(shim[1:])}
 env = {{ SNOWGATE_HOME = {json.dumps(str(home / "snowgate"))} }}
 """
     )
-    flags = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
-    return ["codex", "exec", *flags, PROMPT], {"RUST_LOG": "warn"}
+    return ["codex", "exec", *CODEX_FLAGS, PROMPT], {"RUST_LOG": "warn"}
 
 
 def opencode(home, shim, model):
@@ -110,7 +116,10 @@ AGENTS = {"claude": claude, "gemini": gemini, "codex": codex, "opencode": openco
 
 
 def environment(home, extra):
-    path = os.pathsep.join([str(FOLDER / "node_modules" / ".bin"), os.environ["PATH"]])
+    modules = FOLDER / "node_modules"
+    # Programs that an install script would have put into `.bin`; the first fits this machine.
+    native = [*modules.glob("@anthropic-ai/claude-code-*"), *sorted(modules.glob("opencode-*/bin"))]
+    path = os.pathsep.join([*map(str, native), str(modules / ".bin"), os.environ["PATH"]])
     folders = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "CACHE", "STATE")}
     own = {"HOME": str(home), "PATH": path, "SNOWGATE_HOME": str(home / "snowgate"), "TERM": "dumb", "CI": "1"}
     return own | folders | extra
@@ -138,6 +147,77 @@ def try_agent(name, programs):
         shutil.rmtree(home, ignore_errors=True)
 
 
+# How each agent is asked for its servers, its config file, and what is in that before.
+LISTS = {
+    "claude": ("claude-code", ".claude.json", '{\n  "numStartups": 1,\n  "mcpServers": {}\n}'),
+    "gemini": (
+        "gemini-cli",
+        ".gemini/settings.json",
+        '{\n  // mine\n  "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": false}}\n}\n',
+    ),
+    "codex": ("codex", ".codex/config.toml", '\n[tui] # mine\nnotifications = true\n'),
+    "opencode": ("opencode", "config/opencode/opencode.json", '{\n  "autoupdate": false, // mine\n  "share": "disabled",\n}\n'),
+}
+CONNECTED = re.compile(r"snowgate.*(connected|enabled)", re.I)
+
+
+def try_install(name, programs):
+    """What is wrong with this agent's config as `snowgate install` writes it, as lines; and what it printed."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix=f"snowgate-{name}-"))
+    client, place, before = LISTS[name]
+    model = Model({tool: arguments for tool, (arguments, _) in CALLS.items()})
+    if name == "codex":
+        before = f'{CODEX_MODEL.format(url=model.url)}{before}'
+    config = home / place
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(before)
+    (home / "project").mkdir()
+    extra = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
+    env = environment(home, extra | {"GEMINI_API_KEY": "none"})
+
+    def run(*command):
+        done = subprocess.run(
+            command, cwd=home / "project", env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=PATIENCE_SECONDS,
+        )
+        printed.append(f"$ {' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+        return done
+
+    printed, wrong = [], []
+    try:
+        if run(programs / "snowgate", "install", client).returncode != 0:
+            wrong.append("it was not installed")
+        installed = config.read_text()
+        listed = run(name, "mcp", "list")
+        if listed.returncode != 0 or not CONNECTED.search(listed.stdout + listed.stderr):
+            wrong.append("it does not list the server as connected")
+        if name == "codex":
+            # Its list says what is configured, not what answers. It does not wait for a server that makes its sample data.
+            initialize = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "warm", "version": "1"}}
+            line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialize})
+            subprocess.run(
+                [programs / "snowgate-shim"], env=env, input=f"{line}\n".encode(), capture_output=True,
+                timeout=PATIENCE_SECONDS,
+            )
+            wrong += faults(model, (done := run("codex", "exec", *CODEX_FLAGS, PROMPT)), done.stdout + done.stderr)
+        if config.read_text() != installed:
+            # The agent wrote its own things: only the entry has to go then.
+            run(programs / "snowgate", "uninstall", client)
+            if "snowgate" in config.read_text():
+                wrong.append("its entry is still there")
+        else:
+            run(programs / "snowgate", "uninstall", client)
+            if config.read_text() != before:
+                wrong.append("its config is not what it was")
+        return wrong, "\n".join(printed)
+    except subprocess.TimeoutExpired as late:
+        return [f"no end after {PATIENCE_SECONDS} s: {late.cmd}"], "\n".join(printed)
+    finally:
+        subprocess.run([programs / "snowgate", "stop"], env=env, capture_output=True, timeout=PATIENCE_SECONDS)
+        model.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
 def faults(model, done, printed):
     if done.returncode != 0:
         yield f"exit code {done.returncode}"
@@ -150,13 +230,15 @@ def faults(model, done, printed):
 
 
 def main():
-    programs = pathlib.Path(sys.argv[1]).resolve()
-    names = sys.argv[2:] or list(AGENTS)
+    arguments = [argument for argument in sys.argv[1:] if argument != "--install"]
+    attempt = try_install if "--install" in sys.argv else try_agent
+    programs = pathlib.Path(arguments[0]).resolve()
+    names = arguments[1:] or list(AGENTS)
     if not (FOLDER / "node_modules").is_dir():
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)
     failed = 0
     for name in names:
-        wrong, printed = try_agent(name, programs)
+        wrong, printed = attempt(name, programs)
         failed += bool(wrong)
         print("not ok" if wrong else "ok", "-", name, flush=True)
         for line in wrong:

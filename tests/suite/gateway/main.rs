@@ -6,6 +6,7 @@ mod audit_kills;
 mod breaker;
 mod cannot_start;
 mod client_settings;
+mod clients;
 mod commands;
 mod config;
 mod connections;

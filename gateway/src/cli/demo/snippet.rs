@@ -8,10 +8,9 @@ use serde_json::json;
 pub(super) fn text(shim: &Path) -> String {
     let config = json!({"mcpServers": {"snowgate": {"command": shim}}});
     let config = serde_json::to_string_pretty(&config).unwrap_or_default();
-    let shim = shim.display();
     format!(
         "To use it, paste this into claude_desktop_config.json, .cursor/mcp.json or Roo Code's mcp_settings.json:\n\n\
          {config}\n\n\
-         or run: claude mcp add snowgate -- {shim}\n"
+         or let `snowgate install claude-code` (or another of the clients that `snowgate clients` lists) do it.\n"
     )
 }
