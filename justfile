@@ -93,8 +93,39 @@ coverage *arguments="--workspace":
 deny:
     cargo deny check
 
-# Build the release binaries and check that the shim is small enough.
-release:
-    cargo build --release --locked
-    @test "$(stat -c %s target/release/snowgate-shim)" -le 500000
+# Build the release binaries as packages have them, and check that the shim is small enough.
+programs:
+    packaging/programs.sh
     @ls -l target/release/snowgate target/release/snowgate-shim
+
+# Make all packages in target/packages, with checksums.
+package:
+    packaging/build.sh all
+
+# Make a Debian package.
+package-deb:
+    packaging/build.sh deb
+
+# Make an archive for Linux, with the list of components.
+package-tar:
+    packaging/build.sh tar
+
+# Make a bundle for Claude Desktop.
+package-mcpb:
+    packaging/build.sh mcpb
+
+# Copy the container image file.
+package-image:
+    packaging/build.sh image
+
+# Fill in the Homebrew formula, and make the archive of the source.
+package-homebrew:
+    packaging/build.sh homebrew
+
+# Fill in the winget manifest.
+package-winget:
+    packaging/build.sh winget
+
+# Check, tag, make all packages, and print what to upload; with --dry-run: no tests, no tag.
+release *arguments:
+    packaging/release.sh {{ arguments }}

@@ -5,7 +5,7 @@
 //! ```text
 //! cli
 //! doctor
-//! process                clients (their config files)
+//! process                clients (their config files), bundle
 //! http
 //! link
 //! intake
@@ -26,6 +26,7 @@
 pub mod allocator;
 pub mod audit;
 pub mod backend;
+pub mod bundle;
 pub mod cli;
 mod clients;
 pub mod config;

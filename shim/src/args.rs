@@ -16,12 +16,12 @@ pub(crate) const LAUNCH: &str = "__start";
 const LAUNCH_QUIETLY: &str = "__launch";
 
 const HELP: &str = "\
-Connects an MCP client to the user's Snowgate gateway; starts one if none runs.
+Connects an MCP client to its gateway; starts one if need be.
 
 --profile NAME  Profile of the config [SNOWGATE_PROFILE]
 --session NAME  Name its context [SNOWGATE_SESSION]
---socket PATH   The gateway's socket [SNOWGATE_SOCKET]
---gateway PATH  The gateway's program [SNOWGATE_GATEWAY]
+--socket PATH   Its socket [SNOWGATE_SOCKET]
+--gateway PATH  Its program [SNOWGATE_GATEWAY]
 --no-autostart  Start no gateway [SNOWGATE_NO_AUTOSTART=1]
 --version, --help
 

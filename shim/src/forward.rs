@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -46,6 +46,8 @@ const MALLOC: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRE
 struct Shim {
     shared: Shared,
     options: Options,
+    /// This program, as it was found at the start: the system has no path of a file that an upgrade has replaced.
+    own: PathBuf,
     /// Unbuffered: std's own stdout may keep the end of a line back. Locked for the length of whole lines.
     stdout: Mutex<File>,
 }
@@ -111,7 +113,8 @@ pub(crate) fn run(options: Options) -> ExitCode {
             return ExitCode::from(EX_IOERR);
         }
     };
-    let shim = Arc::new(Shim { shared: Shared::new(hello), options, stdout });
+    let own = os::own_program().unwrap_or_else(|| PathBuf::from("snowgate-shim"));
+    let shim = Arc::new(Shim { shared: Shared::new(hello), options, own, stdout });
     let signals = signals();
     let (stdin_shim, signal_shim) = (Arc::clone(&shim), Arc::clone(&shim));
     std::thread::spawn(move || stdin_shim.read_client());
@@ -183,7 +186,7 @@ impl Shim {
 
     fn connect(&self, past: &mut Past) -> Result<Connected, StartError> {
         let mut hello = self.shared.lock().hello();
-        let launcher = launcher(&self.options);
+        let launcher = launcher(&self.options, &self.own);
         hello.settings = Some(ClientSettings::of(&launcher.environment));
         let endpoint = Endpoint::resolve(self.options.socket.as_deref(), self.options.home.as_deref())?;
         let launcher = (!self.options.no_autostart).then_some(&launcher);
@@ -399,14 +402,13 @@ fn is_inherited(name: &str) -> bool {
     (is_of_family || is_named || is_counted) && !is_per_client(name)
 }
 
-fn launcher(options: &Options) -> Launcher {
-    let own = os::own_program().unwrap_or_else(|| PathBuf::from("snowgate-shim"));
-    let gateway = gateway_program(options.gateway.as_deref(), &own);
+fn launcher(options: &Options, own: &Path) -> Launcher {
+    let gateway = gateway_program(options.gateway.as_deref(), own);
     let environment = std::env::vars_os().filter_map(|(name, value)| {
         let text = name.to_str()?;
         is_inherited(text).then_some((name, value))
     });
     let malloc = MALLOC.map(|(name, value)| (name.into(), value.into()));
     let environment = malloc.into_iter().chain(environment).collect();
-    Launcher { intermediate: (own, vec![LAUNCH.into()]), gateway, environment }
+    Launcher { intermediate: (own.to_owned(), vec![LAUNCH.into()]), gateway, environment }
 }

@@ -15,6 +15,7 @@ use super::open::NoPage;
 use super::quota::UnknownClient;
 use super::report::FileExists;
 use super::{exit, serve};
+use crate::bundle::BundleError;
 use crate::clients::ClientError;
 use crate::config::{ConfigErrors, PathsError, UnknownProfile, UnknownRole};
 use crate::isolation::NoProfile;
@@ -132,7 +133,7 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<NoClient>() || error.downcast_ref::<ClientError>().is_some_and(ClientError::is_usage) {
         return exit::USAGE;
     }
-    if error.is::<UnknownRole>() {
+    if error.is::<UnknownRole>() || error.is::<BundleError>() {
         return exit::USAGE;
     }
     if error.is::<NoTarget>()

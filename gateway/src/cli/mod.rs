@@ -7,6 +7,7 @@ mod alerts;
 mod allocator_text;
 mod audit;
 mod breaker;
+mod bundle;
 mod clients;
 mod completions;
 mod config;
@@ -20,6 +21,7 @@ mod keys;
 mod kill;
 mod login;
 mod logs;
+mod man;
 mod metrics;
 mod open;
 mod queries;
@@ -82,6 +84,7 @@ Examples:
   snowgate history --since 24h                    what did my clients run?
   snowgate config check                           is the configuration valid?
   snowgate config explain --client NAME           which profile does a client get, and what may it do?
+  snowgate bundle --profile analyst               a file that Claude Desktop installs, with that profile in it
   snowgate completions bash > ~/.local/share/bash-completion/completions/snowgate
 
 MCP clients launch `snowgate-shim`, which starts the gateway if none is running.
@@ -142,6 +145,7 @@ impl Cli {
             Command::Install(args) => args.output.json,
             Command::Uninstall(args) => args.output.json,
             Command::Clients(args) => args.json,
+            Command::Bundle(args) => args.output_form.json,
             Command::Config(ConfigCommand::Explain(args)) => args.output.json,
             _ => false,
         }
@@ -203,10 +207,18 @@ pub(crate) enum Command {
     /// Check, show and describe the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Pack both programs into a bundle (.mcpb) that Claude Desktop installs, with a profile in it
+    Bundle(bundle::BundleArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell.
         shell: Shell,
+    },
+    /// Write the manual pages of all commands into a folder: for packages
+    #[command(hide = true)]
+    Man {
+        /// The folder.
+        folder: PathBuf,
     },
 }
 
@@ -328,7 +340,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Report(args) => report::report(cli, args),
         Command::Demo(args) => demo::run(args),
         Command::Config(command) => config::run(command, cli.system_config.clone()),
+        Command::Bundle(args) => bundle::bundle(cli, args),
         Command::Completions { shell } => completions::run(*shell),
+        Command::Man { folder } => man::run(folder),
     }
 }
 
@@ -416,7 +430,9 @@ mod tests {
             "config show --json",
             "config reference",
             "config explain --client x --parent y --folder z --key k --profile p --json",
+            "bundle --profile analyst --output x.mcpb --name x --config c.toml --json",
             "completions zsh",
+            "man /tmp",
         ] {
             let args = ["snowgate"].into_iter().chain(line.split(' '));
             assert!(Cli::try_parse_from(args).is_ok(), "{line}");

@@ -8,12 +8,14 @@ use anyhow::Result;
 use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::start::Readiness;
 
+use super::bundle::NoProgram;
 use super::control::NoAnswer;
 use super::install::NoClient;
 use super::login::NotLoggedIn;
 use super::report::FileExists;
 use super::{Cli, ServeArgs};
 use crate::backend::BackendError;
+use crate::bundle::BundleError;
 use crate::clients::{ClientError, NoShim};
 use crate::config::{Environment, ProcessEnvironment};
 use crate::http::HttpStartError;
@@ -75,6 +77,12 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
             return error.next_step();
         }
         if let Some(error) = cause.downcast_ref::<KeyFileError>() {
+            return Some(error.next_step());
+        }
+        if let Some(error) = cause.downcast_ref::<BundleError>() {
+            return Some(error.next_step());
+        }
+        if let Some(error) = cause.downcast_ref::<NoProgram>() {
             return Some(error.next_step());
         }
         if let Some(error) = cause.downcast_ref::<NotLoggedIn>() {

@@ -150,7 +150,8 @@ impl Home {
         self.command(&binaries().gateway)
     }
 
-    fn command(&self, program: &Path) -> Command {
+    /// A command that runs `program` in this home.
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let text = name.as_encoded_bytes();

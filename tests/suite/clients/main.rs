@@ -4,6 +4,7 @@
 //!
 //! `tests/clients/README.md` says what the programs check and how to run one by hand.
 
+mod bundle;
 mod conformance;
 mod connector;
 mod fakesnow;

@@ -162,12 +162,12 @@ fn settings() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn every_variable_that_is_named_is_read_somewhere() {
-    let sources: String = ["gateway/src", "shim/src", "tests", "docs/configuration.md"]
+    let sources: String = ["gateway/src", "shim/src", "tests", "packaging", "docs/configuration.md"]
         .into_iter()
         .flat_map(|path| if path.ends_with(".md") { vec![path.into()] } else { files_below(path) })
         .filter(|path| {
             path.extension()
-                .is_some_and(|extension| ["rs", "md", "py"].contains(&extension.to_str().unwrap_or("")))
+                .is_some_and(|extension| ["rs", "md", "py", "sh"].contains(&extension.to_str().unwrap_or("")))
         })
         .filter_map(|path| fs::read_to_string(repository().join(path)).ok())
         .collect();

@@ -123,6 +123,15 @@ pub fn conformance() -> Result<PathBuf, Unavailable> {
     npm_environment("conformance")
 }
 
+/// The folder whose `node_modules` holds the official tool for MCP bundles, exactly as locked.
+///
+/// # Errors
+/// As [`typescript`].
+pub fn bundle_tool() -> Result<PathBuf, Unavailable> {
+    system_node(NodeVersion::SDK)?;
+    npm_environment("bundle")
+}
+
 /// The folder whose `node_modules` holds what drives a browser, exactly as locked.
 ///
 /// # Errors

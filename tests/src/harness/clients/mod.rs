@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 pub use environment::{
-    NodeVersion, browser, conformance, connector_5_python, genai_python, node, python, rest_python,
-    snowflake_python, system_python, typescript,
+    NodeVersion, browser, bundle_tool, conformance, connector_5_python, genai_python, node, python,
+    rest_python, snowflake_python, system_python, typescript,
 };
 pub use fakesnow::{Counts, Fakesnow};
 pub use program::{Finished, run};

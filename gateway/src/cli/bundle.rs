@@ -1,0 +1,171 @@
+//! `snowgate bundle`: both programs and a profile in one file that a client installs.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+use snowgate_link::BUILD;
+
+use super::control::{print_json, print_text};
+use super::{Cli, OutputArgs};
+use crate::bundle::{
+    CONFIG_FILE, Entry, Facts, GATEWAY_FILE, MANIFEST_FILE, Question, SHIM_FILE, manifest, pack,
+};
+use crate::config::{BackendKind, Config, Paths, ProcessEnvironment, ProfileConfig};
+use crate::mcp::all_tools;
+
+/// The largest program or config file that is packed, in bytes.
+const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// What is written where.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BundleArgs {
+    /// The profile that clients of the bundle have
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    profile: String,
+
+    /// The file to write, instead of NAME.mcpb in this folder
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// The bundle's name, instead of snowgate-PROFILE: lower-case letters, digits and hyphens
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// Pack this config file, too, for machines that have none. It has no secrets in it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) output_form: OutputArgs,
+}
+
+/// A program is not where a bundle takes it from.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is not there", .0.display())]
+pub(super) struct NoProgram(PathBuf);
+
+impl NoProgram {
+    /// What the user can do about it.
+    pub(super) fn next_step(&self) -> String {
+        format!("put snowgate-shim and snowgate into one folder ({})", self.0.with_file_name("").display())
+    }
+}
+
+/// Writes the bundle.
+pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
+    let mut paths = Paths::discover(&ProcessEnvironment)?.with_system_file(cli.system_config.clone());
+    if let Some(file) = &args.config {
+        paths =
+            paths.with_config_file(std::path::absolute(file).context("cannot resolve the path of --config")?);
+    }
+    let config = Config::load(&paths, &ProcessEnvironment).context("the configuration has errors")?;
+    let profile = config.profile(&args.profile)?;
+    let questions = questions(&config, profile);
+    let tools = tools(profile);
+    let name = args.name.clone().unwrap_or_else(|| default_name(&args.profile));
+    let manifest = manifest(&Facts {
+        name: &name,
+        profile: &args.profile,
+        version: BUILD,
+        system: std::env::consts::OS,
+        has_config: args.config.is_some(),
+        questions: &questions,
+        tools: &tools,
+    })?;
+    let packed = pack(&entries(&manifest, args.config.as_deref())?).context("cannot pack the bundle")?;
+    let output = args.output.clone().unwrap_or_else(|| format!("{name}.mcpb").into());
+    std::fs::write(&output, &packed).with_context(|| format!("cannot write {}", output.display()))?;
+    if args.output_form.json {
+        return print_json(&json!({
+            "file": output, "name": name, "profile": args.profile, "version": BUILD, "bytes": packed.len(),
+        }));
+    }
+    print_text(&format!(
+        "{}: profile {}, version {BUILD}, {} KiB. Open it with Claude Desktop (Settings, Extensions), on {} ({}) only\n",
+        output.display(),
+        args.profile,
+        packed.len() / 1024,
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+    ))
+}
+
+/// What the user of a client has to say where the config does not.
+fn questions(config: &Config, profile: &ProfileConfig) -> Vec<Question> {
+    // The variables of the answers belong to the built-in connections only.
+    let connection = profile.connection.as_deref().unwrap_or(config.backend.connection());
+    if connection == BackendKind::Snowflake.connection() {
+        vec![Question::Account, Question::User, Question::PrivateKeyFile]
+    } else if connection == BackendKind::Sqlite.connection() {
+        vec![Question::Folder]
+    } else {
+        Vec::new()
+    }
+}
+
+/// The tools that the profile offers, and their titles.
+fn tools(profile: &ProfileConfig) -> Vec<(String, String)> {
+    let is_offered =
+        |name: &str| profile.tools.as_ref().is_none_or(|tools| tools.iter().any(|tool| tool == name));
+    let offered = all_tools().into_iter().filter(|tool| is_offered(&tool.name));
+    offered.map(|tool| (tool.name.to_string(), tool.title.unwrap_or_default())).collect()
+}
+
+/// A profile's name may have letters that a bundle's may not.
+fn default_name(profile: &str) -> String {
+    let is_kept = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
+    let kept: String =
+        profile.to_lowercase().chars().map(|char| if is_kept(char) { char } else { '-' }).collect();
+    format!("snowgate-{kept}")
+}
+
+fn entries(manifest: &serde_json::Value, config: Option<&Path>) -> Result<Vec<Entry>> {
+    let gateway = std::env::current_exe().context("cannot find this program's own path")?;
+    let shim = gateway.with_file_name("snowgate-shim").with_extension(std::env::consts::EXE_EXTENSION);
+    if !shim.is_file() {
+        return Err(NoProgram(shim).into());
+    }
+    let text = |path, bytes| Entry { path, bytes, is_program: false };
+    let mut entries = vec![
+        text(MANIFEST_FILE, format!("{manifest:#}\n").into_bytes()),
+        text("LICENSE-APACHE", include_bytes!("../../../LICENSE-APACHE").to_vec()),
+        text("LICENSE-MIT", include_bytes!("../../../LICENSE-MIT").to_vec()),
+    ];
+    if let Some(config) = config {
+        entries.push(text(CONFIG_FILE, read(config)?));
+    }
+    entries.push(Entry { path: GATEWAY_FILE, bytes: read(&gateway)?, is_program: true });
+    entries.push(Entry { path: SHIM_FILE, bytes: read(&shim)?, is_program: true });
+    Ok(entries)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let unreadable = || format!("cannot read {}", path.display());
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .with_context(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        bail!("{} has more than {} MiB", path.display(), FILE_BYTES_MAX >> 20);
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_profile_becomes_one_that_clients_take() {
+        for (profile, name) in
+            [("analyst", "snowgate-analyst"), ("Ops_2", "snowgate-ops-2"), ("Zürich", "snowgate-z-rich")]
+        {
+            assert_eq!(default_name(profile), name);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+# A bundle for Claude Desktop with the profile `default`, which every configuration has. One with another profile is made
+# where that profile is: `snowgate bundle --profile NAME`.
+programs
+mkdir "$work/home"
+SNOWGATE_HOME=$work/home "$bin/snowgate" bundle --profile default --name snowgate \
+    --output "$packages/snowgate-$version-$arch-linux.mcpb" > /dev/null
+made "$packages/snowgate-$version-$arch-linux.mcpb"
