@@ -6,6 +6,7 @@
 //! cli
 //! doctor
 //! process                clients (their config files), bundle
+//! service
 //! http
 //! link
 //! intake
@@ -42,6 +43,7 @@ pub mod multiplexer;
 pub mod observe;
 pub mod os;
 pub mod process;
+pub mod service;
 pub mod session;
 pub mod shared;
 pub mod state;

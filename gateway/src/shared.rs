@@ -9,9 +9,11 @@ mod heavy_lane;
 mod http_facts;
 mod kill;
 mod line_budget;
+mod live;
 pub(crate) mod moments;
 mod newer_build;
 mod page_tickets;
+mod reload;
 mod service;
 mod shutdown;
 #[cfg(test)]
@@ -19,7 +21,7 @@ pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 pub use alert_facts::{ALERT_NAMES, AlertFacts, AlertState, AlertView, WebhookView};
@@ -30,8 +32,10 @@ pub use heavy_lane::{HEAVY_BYTES, HeavyLane};
 pub use http_facts::{HttpFacts, HttpView};
 pub use kill::{KillView, NothingKilled, kill};
 pub use line_budget::{HoldPermit, LineBudget, ReadPermit};
+pub use live::Live;
 pub use newer_build::{NewerBuild, YIELD_PAUSE, is_newer};
 pub use page_tickets::{PageTickets, TICKET_TTL, TokenDigest, random_token};
+pub use reload::ReloadView;
 pub use service::Service;
 pub use shutdown::Shutdown;
 use snowgate_link::endpoint::Endpoint;
@@ -40,7 +44,7 @@ use uuid::Uuid;
 
 use crate::audit::Audit;
 use crate::backend::{BackendError, Context};
-use crate::config::{ClientLimits, Config, Paths, RoleConfig};
+use crate::config::{Config, Paths};
 use crate::keys::{ApiKeys, KeyIdentity};
 use crate::limits::{ClientKey, ClientQuotaView, LimitView, Limits, Party, QuotaView};
 use crate::multiplexer::{Multiplexer, Pool};
@@ -52,8 +56,10 @@ use crate::streams::StreamState;
 use crate::telemetry::{RequestStreams, Telemetry};
 use crate::validator::Validators;
 
+/// Changes how much is logged.
+pub type SetLogLevel = Box<dyn Fn(tracing::Level) + Send + Sync>;
+
 /// What the process has found out about itself when the gateway starts.
-#[derive(Debug)]
 pub struct ProcessFacts {
     /// What fits into the system's limits.
     pub budget: Budget,
@@ -61,32 +67,42 @@ pub struct ProcessFacts {
     pub logs: Vec<Arc<StreamState>>,
     /// What runs this gateway.
     pub service: Option<Service>,
+    /// Why what is installed to run it does not.
+    pub service_problem: Option<String>,
     /// The streams of requests, opened where the log is.
     pub streams: RequestStreams,
     /// The audit trail, opened once the gateway has its lock.
     pub audit: Audit,
+    /// Changes how much is logged, where there is a log.
+    pub set_log_level: Option<SetLogLevel>,
 }
 
-/// What all sessions share. Nothing in here is ever replaced.
+/// What all sessions share. Nothing in here is ever replaced, but what [`Shared::live`] returns.
 pub struct Shared {
-    /// The configuration, as it was at the start.
+    /// The configuration, as it was at the start: for what only a restart changes. The rest is in [`Shared::live`].
     pub config: Config,
+    /// What holds now; replaced by a reload, and held for a moment.
+    live: RwLock<Arc<Live>>,
+    /// Held while the configuration is read again.
+    reloading: tokio::sync::Mutex<()>,
+    /// When it was read again the last time.
+    reloaded_at: Mutex<Option<Instant>>,
+    /// What is wrong with the files, if the last reload was refused.
+    pub reload_problem: Mutex<Option<String>>,
+    /// Changes how much is logged, where there is a log.
+    pub set_log_level: Option<SetLogLevel>,
     /// The locations of files.
     pub paths: Paths,
     /// Where the gateway listens.
     pub endpoint: Endpoint,
-    /// The profiles of the configuration.
-    pub profiles: Profiles,
     /// The settings of clients that are not the gateway's.
-    pub client_sets: ClientSets,
+    pub client_sets: Arc<ClientSets>,
     /// The way to the backends.
     pub multiplexer: Multiplexer,
     /// The connection that sessions use unless their profile names another.
     pub default_pool: Arc<Pool>,
     /// The API keys of the HTTP front.
     pub keys: ApiKeys,
-    /// What an API key with a role may use over time, by the role's name.
-    role_limits: BTreeMap<String, Arc<ClientLimits>>,
     /// What clients may use over time, and have used.
     pub limits: Arc<Limits>,
     /// What hears of requests: counters, streams, statistics, the audit trail.
@@ -111,6 +127,8 @@ pub struct Shared {
     pub metrics_problem: Mutex<Option<String>>,
     /// What runs this gateway.
     pub service: Option<Service>,
+    /// Why what is installed to run it does not.
+    pub service_problem: Option<String>,
     /// Where large messages are read and written.
     pub heavy: HeavyLane,
     /// The memory for long lines.
@@ -150,11 +168,14 @@ impl Shared {
             Arc::clone(&telemetry),
         );
         Arc::new(Self {
-            profiles: Profiles::of(&config),
-            client_sets: ClientSets::default(),
+            live: RwLock::new(Arc::new(Live::new(config.clone(), Vec::new()))),
+            reloading: tokio::sync::Mutex::default(),
+            reloaded_at: Mutex::default(),
+            reload_problem: Mutex::default(),
+            set_log_level: process.set_log_level,
+            client_sets: Arc::default(),
             keeper: Keeper::new(Arc::clone(&state), Arc::clone(&sessions), config.session.ttl),
             keys: ApiKeys::in_folder(&paths.state_dir, config.roles.clone()),
-            role_limits: role_limits(&config),
             limits: Limits::new(config.limits.usage.all),
             sessions,
             telemetry,
@@ -171,6 +192,7 @@ impl Shared {
             alerts: AlertFacts::default(),
             metrics_problem: Mutex::default(),
             service: process.service,
+            service_problem: process.service_problem,
             heavy: HeavyLane::default(),
             lines: LineBudget::default(),
             http: HttpFacts::default(),
@@ -184,8 +206,19 @@ impl Shared {
     }
 
     /// The configuration and the profiles that hold for a client with the settings of `set`.
-    pub fn configured<'a>(&'a self, set: Option<&'a ClientSet>) -> (&'a Config, &'a Profiles) {
-        set.map_or((&self.config, &self.profiles), |set| (&set.config, &set.profiles))
+    pub fn configured(&self, set: Option<&ClientSet>) -> (Arc<Config>, Arc<Profiles>) {
+        set.map_or_else(
+            || {
+                let live = self.live();
+                (Arc::clone(&live.config), Arc::clone(&live.profiles))
+            },
+            ClientSet::configured,
+        )
+    }
+
+    /// What holds now. Ask once for what belongs together: the next answer may be another.
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The connections that sessions of `profile` share.
@@ -270,7 +303,7 @@ impl Shared {
 
     /// Whom the calls of a session with the API key `key` count for besides its client, if its role has limits.
     pub fn key_party(&self, key: &KeyIdentity) -> Option<Party> {
-        let limits = Arc::clone(self.role_limits.get(key.role.as_deref()?)?);
+        let limits = Arc::clone(self.live().role_limits.get(key.role.as_deref()?)?);
         Some(Party { key: ClientKey::of_api_key(&key.name), limits })
     }
 
@@ -290,12 +323,13 @@ impl Shared {
     /// Writes down what clients have used of their limits, after reading what earlier gateways wrote. What fails is
     /// tried again the next time.
     pub async fn keep_limits(&self) {
+        let live = self.live();
         let limits_of = |key: &ClientKey| {
             if key.is_api_key() {
                 // Those of its role count from its next call on; what it has used counts whatever they are.
                 return Some(Arc::default());
             }
-            Some(Arc::clone(&self.profiles.find(&self.config, &key.profile).ok()?.limits))
+            Some(Arc::clone(&live.profiles.find(&live.config, &key.profile).ok()?.limits))
         };
         let kept = match self.limits.restore(&self.state, limits_of).await {
             Ok(()) => self.limits.keep(&self.state).await,
@@ -313,11 +347,4 @@ impl Shared {
     pub async fn resolve(&self, profile: &Profile, wanted: &Context) -> Result<Context, BackendError> {
         self.pool(profile).await?.backend().resolve(wanted).await
     }
-}
-
-fn role_limits(config: &Config) -> BTreeMap<String, Arc<ClientLimits>> {
-    let of_key = |(name, role): (&String, &RoleConfig)| {
-        (name.clone(), Arc::new(ClientLimits::of_role(name, &role.limits)))
-    };
-    config.roles.iter().map(of_key).collect()
 }

@@ -81,8 +81,22 @@ impl NoAnswer {
 
 /// The config has errors, and a gateway that reads it could not start.
 #[derive(Debug, thiserror::Error)]
-#[error("not restarted: the config has errors; run `snowgate config check`\n{0}")]
-pub(super) struct InvalidConfig(String);
+#[error("{what}: the config has errors; run `snowgate config check`\n{errors}")]
+pub(super) struct InvalidConfig {
+    what: &'static str,
+    errors: String,
+}
+
+impl InvalidConfig {
+    fn not_restarted(errors: String) -> Self {
+        Self { what: "not restarted", errors }
+    }
+
+    /// What was read has errors, so the gateway goes on with what it has.
+    pub(super) fn not_reloaded(errors: String) -> Self {
+        Self { what: "not reloaded", errors }
+    }
+}
 
 /// Restarts the gateway and waits until the new one answers.
 pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
@@ -99,7 +113,7 @@ pub(super) fn restart(cli: &Cli) -> Result<ExitCode> {
     }
     let before = match ask_now(&endpoint, &Command::Restart)? {
         Some(Reply::Status(before)) => before,
-        Some(Reply::Refused(why)) => return Err(InvalidConfig(why).into()),
+        Some(Reply::Refused(why)) => return Err(InvalidConfig::not_restarted(why).into()),
         Some(_) => bail!("the gateway sent an unexpected reply"),
         None => return no_gateway(&endpoint, false),
     };
@@ -122,7 +136,8 @@ fn refuse_unusable_certificate(cli: &Cli) -> Result<()> {
     let Ok(config) = Config::load(&paths, &ProcessEnvironment) else { return Ok(()) };
     if let Some(Err(error)) = config.http.as_ref().map(check_files) {
         let next_step = error.next_step();
-        return Err(InvalidConfig(format!("{:#}; {next_step}", anyhow::Error::new(error))).into());
+        let errors = format!("{:#}; {next_step}", anyhow::Error::new(error));
+        return Err(InvalidConfig::not_restarted(errors).into());
     }
     Ok(())
 }

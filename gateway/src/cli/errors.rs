@@ -14,6 +14,7 @@ use super::login::NotLoggedIn;
 use super::open::NoPage;
 use super::quota::UnknownClient;
 use super::report::FileExists;
+use super::service::NoService;
 use super::{exit, serve};
 use crate::bundle::BundleError;
 use crate::clients::ClientError;
@@ -139,6 +140,7 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<NoTarget>()
         || error.is::<FileExists>()
         || error.is::<NoPage>()
+        || error.is::<NoService>()
         || error.is::<UnknownClient>()
     {
         return exit::USAGE;

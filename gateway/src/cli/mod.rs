@@ -26,8 +26,10 @@ mod metrics;
 mod open;
 mod queries;
 mod quota;
+mod reload;
 mod report;
 mod serve;
+mod service;
 mod status_text;
 mod stop;
 mod top;
@@ -75,7 +77,8 @@ Examples:
   snowgate quota                                  what clients have used of their limits; reset forgets it
   snowgate open                                   the page in a browser; --print prints its link
   snowgate alerts                                 what is wrong, and what mends it; --json for a script
-  snowgate restart                                after an upgrade, or a change of the config
+  snowgate reload                                 after a change of the config
+  snowgate restart                                after an upgrade, or for what `reload` cannot apply
   snowgate login                                  log in again now; --passcode asks for a code of your phone
   snowgate kill 0a1b2c3d:17                       stop call 17 of that session; without :17, all it has sent
   snowgate keys create --name ci --role analyst   a key for an HTTP client, shown once; list, rotate, revoke
@@ -91,7 +94,7 @@ MCP clients launch `snowgate-shim`, which starts the gateway if none is running.
 
 Exit codes: 0 success (`stop`: the process is gone, whatever it took), 1 `doctor` has found a problem, 3 no gateway is running, 64 wrong usage,
 70 internal error, or the gateway does not answer, 75 not logged in yet and 77 the log-in was refused (`login`), 78
-invalid configuration (`restart`: the gateway goes on).
+invalid configuration (`restart`, `reload`: the gateway goes on).
 
 With --json, errors are printed as JSON too, on stdout: {\"error\": {\"kind\", \"message\", \"causes\", \"next_step\",
 \"exit_code\"}}.";
@@ -124,9 +127,10 @@ impl Cli {
     /// Whether the output is for a script.
     fn wants_json(&self) -> bool {
         match &self.command {
-            Command::Sessions(args) | Command::Alerts(args) | Command::Config(ConfigCommand::Show(args)) => {
-                args.json
-            }
+            Command::Sessions(args)
+            | Command::Alerts(args)
+            | Command::Reload(args)
+            | Command::Config(ConfigCommand::Show(args)) => args.json,
             Command::Status(args) => args.json,
             Command::Doctor(args) => args.json,
             Command::Report(args) => args.json,
@@ -139,6 +143,7 @@ impl Cli {
             Command::Breaker(args) => args.json,
             Command::Keys(args) => args.json,
             Command::Logs(args) => args.json,
+            Command::Service(command) => command.wants_json(),
             Command::Audit(audit::AuditCommand::Verify(args)) => args.json,
             Command::Audit(audit::AuditCommand::Search(args)) => args.json,
             Command::History(args) => args.json,
@@ -196,12 +201,17 @@ pub(crate) enum Command {
     History(audit::HistoryArgs),
     /// Stop the running gateway; waits up to drain_timeout_ms for statements, and ends one that hangs
     Stop,
+    /// Read the config again in the running gateway; says what applies, and what needs a restart
+    Reload(OutputArgs),
     /// Restart the running gateway with the installed version; clients stay connected
     Restart,
     /// Find out what is wrong, why, and what mends it; exit code 1 if something does not work
     Doctor(doctor::DoctorArgs),
     /// Pack what a bug report needs into an archive: no statements, no secrets
     Report(report::ReportArgs),
+    /// Have systemd or launchd keep a gateway for you: install, uninstall, status, logs
+    #[command(subcommand)]
+    Service(service::ServiceCommand),
     /// Show three clients at work on the sample data, in a temporary home that is removed at the end
     Demo(DemoArgs),
     /// Check, show and describe the configuration
@@ -252,6 +262,10 @@ pub(crate) struct ServeArgs {
     /// The descriptor of the HTTP front's socket, inherited likewise
     #[arg(long, hide = true, value_name = "FD")]
     pub(crate) http_fd: Option<i32>,
+
+    /// The descriptor of the service manager's socket, inherited likewise
+    #[arg(long, hide = true, value_name = "FD")]
+    pub(crate) listen_fd: Option<i32>,
 }
 
 /// How `login` logs in.
@@ -338,6 +352,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Restart => control::restart(cli),
         Command::Doctor(args) => doctor::doctor(cli, args),
         Command::Report(args) => report::report(cli, args),
+        Command::Reload(args) => reload::reload(cli, args),
+        Command::Service(command) => service::run(cli, command),
         Command::Demo(args) => demo::run(args),
         Command::Config(command) => config::run(command, cli.system_config.clone()),
         Command::Bundle(args) => bundle::bundle(cli, args),
@@ -425,6 +441,12 @@ mod tests {
             "doctor --all --login --retry-password --fix --dry-run --json",
             "report",
             "report --list --json --output x.tar.gz",
+            "reload",
+            "reload --json",
+            "service install --dry-run --json",
+            "service uninstall",
+            "service status --json",
+            "service logs -f -n 5",
             "demo",
             "config check --file x",
             "config show --json",

@@ -13,6 +13,7 @@ use super::control::NoAnswer;
 use super::install::NoClient;
 use super::login::NotLoggedIn;
 use super::report::FileExists;
+use super::service::NoService;
 use super::{Cli, ServeArgs};
 use crate::backend::BackendError;
 use crate::bundle::BundleError;
@@ -21,6 +22,7 @@ use crate::config::{Environment, ProcessEnvironment};
 use crate::http::HttpStartError;
 use crate::keys::{KeyError, KeyFileError};
 use crate::process::{self, BindError, Events, Options, Outcome};
+use crate::service::InstallError;
 use crate::shared::TooFewDescriptors;
 
 /// Runs the gateway until it is told to shut down.
@@ -29,6 +31,7 @@ pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
     let options = Options {
         lock_fd: args.lock_fd,
         http_fd: args.http_fd,
+        listen_fd: args.listen_fd,
         is_for_shim: args.ready_stdout,
         replaces: args.replace,
         system_config: cli.system_config.clone(),
@@ -39,7 +42,7 @@ pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
             starter.tell(&Readiness::Already);
             Ok(ExitCode::SUCCESS)
         }
-        Ok(Outcome::Restarting(program, lock, http)) => Err(process::restart(&program, &lock, http.as_ref())),
+        Ok(Outcome::Restarting(successor)) => Err(process::restart(&successor)),
         Err(error) => {
             let next_step = next_step(&error);
             let log = starter.log.take();
@@ -58,6 +61,12 @@ pub(super) fn endpoint(cli: &Cli) -> Result<Endpoint, EndpointError> {
 /// What the user can do about `error`, where the part that failed knows.
 pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
+        if cause.is::<NoService>() {
+            return Some(NoService::next_step());
+        }
+        if let Some(error) = cause.downcast_ref::<InstallError>() {
+            return Some(error.next_step());
+        }
         if cause.is::<NoAnswer>() {
             return Some(NoAnswer::next_step());
         }
@@ -102,6 +111,10 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
                         path.parent().unwrap_or(path).display()
                     ))
                 }
+                BindError::NotOurSocket { .. } => Some(
+                    "correct `ListenStream` of its socket unit, or have it written anew: `snowgate service install`"
+                        .to_owned(),
+                ),
                 BindError::Taken(_) | BindError::Io { .. } => None,
             };
         }
@@ -159,6 +172,10 @@ impl Events for Starter {
     fn ready(&mut self, socket: &Path) {
         self.tell_person(format_args!("ready, listening on {}", socket.display()));
         self.tell(&Readiness::Ready);
+    }
+
+    fn next_step(&self, error: &anyhow::Error) -> Option<String> {
+        next_step(error)
     }
 }
 

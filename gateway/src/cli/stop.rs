@@ -164,6 +164,7 @@ fn stopped(status: &StatusView) -> String {
 /// What follows where a service manager runs the gateway.
 fn again(status: &StatusView) -> String {
     status.service.as_ref().map_or_else(String::new, |service| {
-        format!("{} starts it again; to stop it for good: {}\n", service.manager, service.stop)
+        let when = if service.is_on_demand { " when a client comes" } else { "" };
+        format!("{} starts it again{when}; to stop it for good: {}\n", service.manager, service.stop)
     })
 }

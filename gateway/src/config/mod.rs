@@ -1,4 +1,4 @@
-//! Configuration: read once at the start of the gateway and never changed afterwards.
+//! Configuration: read at the start of the gateway, and again where a person says so (`changes` says what of it applies then).
 //!
 //! Four layers, each overriding the one before: the defaults of the table in `keys`, the system's TOML file, the
 //! user's, the `SNOWGATE_*` variables. What protects can only be narrowed (`protection`). Every value is checked when it is read (`kind`), kept with its origin
@@ -13,6 +13,7 @@ mod address_range;
 mod allocator;
 mod backend_kind;
 mod breaker;
+mod changes;
 mod checks;
 mod client_settings;
 mod connections;
@@ -60,6 +61,7 @@ mod words;
 pub use address_range::{parse_range, ranges_contain};
 pub use allocator::{AllocatorConfig, FairBy, PRIORITY, Strategy};
 pub use breaker::BreakerConfig;
+pub use changes::{Change, Changes};
 pub use client_settings::{SettingsDifference, settings_among};
 pub use connections::ConnectionConfig;
 pub use cost::CostConfig;

@@ -62,7 +62,7 @@ world-writable.
 `snowgate config check` reports every error with its line, and what is likely wrong: a missing file, a section that is
 not used, a secret that others can read. `snowgate config show` prints every effective value and
 where it came from. A variable that only one client sets is not seen by a command in a terminal: run it with the same
-variables. The gateway reads the configuration when it starts: apply a change with `snowgate restart`.
+variables. The gateway reads the configuration when it starts: apply a change with `snowgate reload`, which says what needs `snowgate restart`.
 ";
 
 /// The reference page, in Markdown.

@@ -328,6 +328,11 @@ impl Settings {
         &self.scalars[key.path]
     }
 
+    /// All values of fixed keys, by path.
+    pub(super) fn scalars(&self) -> impl Iterator<Item = (&'static str, &Setting)> {
+        self.scalars.iter().map(|(path, setting)| (*path, setting))
+    }
+
     /// The value of a key that may have none.
     pub(super) fn find(&self, key: &Key) -> Option<&Setting> {
         self.scalars.get(key.path)

@@ -3,7 +3,7 @@
 //! | | like |
 //! |---|---|
 //! | `POST /admin/sessions/ID/kill` | `snowgate kill ID`; with `{"request": 17}`, or `ID:17` as the id, `snowgate kill ID:17` |
-//! | `POST /admin/reload` | `snowgate restart`, where the configuration has changed; the certificate at once |
+//! | `POST /admin/reload` | `snowgate reload`, and the certificate; `snowgate restart` where something needs that |
 //! | `POST /admin/drain` | `snowgate stop` |
 
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use super::health::permit;
 use super::json::Json;
 use super::server::check_files;
 use crate::audit::Notice;
-use crate::config::{Config, Permission, ProcessEnvironment};
-use crate::shared::{KillView, NothingKilled, Shared, kill};
+use crate::config::{Change, Config, Permission, ProcessEnvironment};
+use crate::shared::{KillView, NothingKilled, ReloadView, Shared, kill};
 
 pub(super) fn routes() -> Router<Arc<Front>> {
     Router::new()
@@ -106,7 +106,7 @@ fn nothing_killed(error: &NothingKilled) -> HttpError {
     HttpError::new(status, code, error.to_string())
 }
 
-/// Uses what is on disk now: the certificate at once, a configuration that has changed by a restart.
+/// Uses what is on disk now: the certificate and what of the configuration can be applied at once, the rest by a restart.
 async fn reload(
     State(front): State<Arc<Front>>,
     Extension(caller): Extension<Caller>,
@@ -120,22 +120,37 @@ async fn reload(
                 std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             return Err(refused("certificate_invalid", format!("{error}{cause}")).or_do(error.next_step()));
         }
-        Ok(config.origins != shared.config.origins)
+        Ok(())
     });
     let read = read.await.unwrap_or_else(|_| {
         let what = "the configuration cannot be read";
         Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what))
     });
-    let restarts = read.as_ref().ok().copied();
-    note(&front.mcp.shared, &caller, "reload", json!({"restarts": restarts}), read.is_ok());
-    let has_changed = read?;
+    let shared = &front.mcp.shared;
+    let reloaded = match read {
+        Ok(()) => shared.reload().await.map_err(|errors| refused("config_invalid", errors.to_string())),
+        Err(error) => Err(error),
+    };
+    let restarts = reloaded.as_ref().ok().map(|reloaded| !reloaded.needs_restart.is_empty());
+    let mut facts = reloaded.as_ref().map_or_else(|_| json!({}), ReloadView::audit_facts);
+    facts["restarts"] = json!(restarts);
+    note(shared, &caller, "reload", facts, reloaded.is_ok());
+    let reloaded = reloaded?;
+    let needs_restart = !reloaded.needs_restart.is_empty();
     front.reload.notify_one();
-    if has_changed {
+    if needs_restart {
         tracing::info!("restarting: the configuration has changed");
-        front.mcp.shared.shutdown.restart();
+        shared.shutdown.restart();
     }
-    let status = if has_changed { StatusCode::ACCEPTED } else { StatusCode::OK };
-    Ok((status, Json(json!({ "restarts": has_changed }))))
+    let status = if needs_restart { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let keys =
+        |changes: &[Change]| -> Vec<String> { changes.iter().map(|change| change.key.clone()).collect() };
+    let answer = json!({
+        "restarts": needs_restart,
+        "applied": keys(&reloaded.applied),
+        "needs_restart": keys(&reloaded.needs_restart),
+    });
+    Ok((status, Json(answer)))
 }
 
 fn refused(code: &'static str, why: String) -> HttpError {

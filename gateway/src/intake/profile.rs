@@ -23,14 +23,17 @@ pub async fn fix_profile(mcp: &Mcp, session: &Session, client: Option<String>) {
         key: session.api_key.as_ref().map(|key| key.name.as_str()),
     };
     let (chosen, context) =
-        match choose(shared.configured(session.set.as_deref()).0, who, session.asked_profile.as_deref()) {
+        match choose(&shared.configured(session.set.as_deref()).0, who, session.asked_profile.as_deref()) {
             Ok(Decision::Made(choice) | Decision::Open(choice)) => begin(shared, session, choice).await,
             Err(error) => {
                 let next_step = "correct --profile or SNOWGATE_PROFILE in the client's configuration";
-                let problem =
-                    ProfileProblem { message: error.to_string(), next_step: Some(next_step.to_owned()) };
+                let problem = ProfileProblem {
+                    message: error.to_string(),
+                    next_step: Some(next_step.to_owned()),
+                    is_gone: false,
+                };
                 let profile = Arc::new(Profile::gone(
-                    shared.configured(session.set.as_deref()).0,
+                    &shared.configured(session.set.as_deref()).0,
                     &session.profile.name,
                 ));
                 (refusing(profile, problem.message.clone(), problem), SessionContext::default())
@@ -56,15 +59,15 @@ pub async fn fix_profile(mcp: &Mcp, session: &Session, client: Option<String>) {
 /// The profile that was chosen, and the context that the session begins in.
 async fn begin(shared: &Shared, session: &Session, choice: Choice) -> (ChosenProfile, SessionContext) {
     let (config, profiles) = shared.configured(session.set.as_deref());
-    let profile = match profiles.find(config, &choice.profile) {
+    let profile = match profiles.find(&config, &choice.profile) {
         Ok(profile) => profile,
         Err(error) => {
-            let problem = ProfileProblem { message: error.to_string(), next_step: None };
+            let problem = ProfileProblem { message: error.to_string(), next_step: None, is_gone: false };
             let profile = Arc::clone(&session.profile);
             return (refusing(profile, choice.why, problem), SessionContext::default());
         }
     };
-    let profile = profiles.for_key(config, profile, session.api_key.as_deref());
+    let profile = profiles.for_key(&config, profile, session.api_key.as_deref());
     match profile_context(shared, &profile).await {
         Ok(context) => (ChosenProfile { profile, why: choice.why, problem: None }, context),
         Err(problem) => (refusing(profile, choice.why, problem), SessionContext::default()),
@@ -82,6 +85,7 @@ fn refusing(profile: Arc<Profile>, why: String, problem: ProfileProblem) -> Chos
 pub async fn profile_context(shared: &Shared, profile: &Profile) -> Result<SessionContext, ProfileProblem> {
     let context = shared.resolve(profile, &profile.context).await.map_err(|error| ProfileProblem {
         next_step: error.next_step.clone(),
+        is_gone: false,
         message: format!("profile `{}`: {error}", profile.name),
     })?;
     let at = shared.pool(profile).await.ok().map(|pool| pool.place().clone());

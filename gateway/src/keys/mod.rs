@@ -112,7 +112,8 @@ pub enum Denial {
 pub struct ApiKeys {
     folder: PathBuf,
     place: KeyPlace,
-    roles: BTreeMap<String, RoleConfig>,
+    /// Written when the configuration is read again; held for a moment.
+    roles: RwLock<BTreeMap<String, RoleConfig>>,
     /// Written where the file is another one; held for some steps in memory, and while the file is read.
     loaded: RwLock<Loaded>,
     /// Whether keys have changed or expired since [`ApiKeys::settle`] was asked last.
@@ -157,12 +158,22 @@ impl ApiKeys {
         Self {
             folder: folder.to_owned(),
             place: KeyPlace::in_folder(folder),
-            roles,
+            roles: RwLock::new(roles),
             loaded: RwLock::default(),
             has_changed: AtomicBool::new(false),
             guard: Mutex::default(),
             usage: Mutex::new(UsageState { usage: Usage::read(folder), is_dirty: false }),
             refused: AtomicU64::new(0),
+        }
+    }
+
+    /// The roles of the configuration are these now: the next request reads the keys with them.
+    pub fn set_roles(&self, roles: BTreeMap<String, RoleConfig>) {
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.roles.write().unwrap_or_else(PoisonError::into_inner);
+        if *now != roles {
+            *now = roles;
+            loaded.stamp = None;
         }
     }
 
@@ -264,7 +275,9 @@ impl ApiKeys {
         match self.place.read() {
             Ok((file, warning)) => {
                 loaded.note_changes(&file);
-                let table = Arc::new(Table::of(&file, &self.roles, &loaded.table));
+                let roles = self.roles.read().unwrap_or_else(PoisonError::into_inner);
+                let table = Arc::new(Table::of(&file, &roles, &loaded.table));
+                drop(roles);
                 let is_there = |id: &str| table.keys.iter().any(|key| key.identity.id == id);
                 self.guard().rates.retain(is_there);
                 lock(&self.usage).usage.used.retain(|id, _| is_there(id));

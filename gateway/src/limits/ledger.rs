@@ -88,6 +88,11 @@ impl Ledger {
         Self { all_limits, all: Account::default(), is_all_dirty: false, clients: HashMap::new() }
     }
 
+    /// From here on, these are the limits of all clients together.
+    pub(super) fn set_all(&mut self, all: LimitValues) {
+        self.all_limits = all;
+    }
+
     /// Whether calls are counted where these limits hold.
     pub(super) fn counts<'a>(&self, mut limits: impl Iterator<Item = &'a ClientLimits>) -> bool {
         !self.all_limits.are_none() || limits.any(|limits| !limits.values.are_none())

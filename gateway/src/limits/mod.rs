@@ -80,6 +80,11 @@ impl Limits {
         Ok(Some(Admission { limits: Arc::clone(self), parties }))
     }
 
+    /// From here on, these are the limits of all clients together.
+    pub fn set_all(&self, all: LimitValues) {
+        self.ledger().set_all(all);
+    }
+
     /// Forgets what was used by clients of this name, or by all. Returns how many there were.
     pub fn reset(&self, client: Option<&str>) -> usize {
         self.ledger().reset(client)

@@ -61,7 +61,7 @@ pub(super) async fn settle(shared: &Shared, hello: &ClientHello, shim: Option<Sh
     }
     let says_nothing = client.is_empty();
     let secrets = client.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str()))).collect();
-    let serves = shared.config.gateway.serves_client_settings;
+    let serves = shared.live().config.gateway.serves_client_settings;
     if serves && let Some(set) = shared.client_sets.find(&secrets) {
         return Settled { set: Some(set), difference: None };
     }
@@ -116,9 +116,10 @@ fn serve(
     difference: SettingsDifference,
 ) -> Settled {
     let of_process = difference.of_process();
-    if config.all_connections() == shared.config.all_connections()
-        && config.profiles == shared.config.profiles
-        && config.limits == shared.config.limits
+    let live = shared.live();
+    if config.all_connections() == live.config.all_connections()
+        && config.profiles == live.config.profiles
+        && config.limits == live.config.limits
     {
         return Settled { set: None, difference: Some(difference) };
     }

@@ -48,7 +48,7 @@ pub async fn serve_connection(mcp: Arc<Mcp>, hellos: Arc<Hellos>, stream: Stream
 /// Takes a connection through its hello. One that only asks (`snowgate status`) is answered here.
 async fn open(mcp: &Mcp, hellos: &Hellos, stream: &Stream) -> Option<Opened> {
     let (peer, shared) = (trusted_peer(stream)?, &mcp.shared);
-    let timeout = shared.config.gateway.hello_timeout;
+    let timeout = shared.live().config.gateway.hello_timeout;
     let hello = tokio::select! {
         hello = tokio::time::timeout(timeout, read_hello(stream)) => hello,
         // A peer that has not said what it wants finds the next gateway.

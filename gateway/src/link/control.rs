@@ -23,7 +23,7 @@ use crate::config::{Config, ProcessEnvironment};
 use crate::limits::QuotaView;
 use crate::observe::{Format, Overview, StatusView, metrics_text, overview, snapshot};
 use crate::session::SessionView;
-use crate::shared::{KillView, Shared, kill};
+use crate::shared::{KillView, ReloadView, Shared, kill};
 
 /// How long a gateway may take to answer, and the pause between two attempts to ask one that hangs up.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +31,9 @@ const ASK_PAUSE: Duration = Duration::from_millis(50);
 
 /// The same for a log-in, which waits for the warehouse, for 25 s at most.
 const LOG_IN_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// The same for a reload, which reads the files for each set of clients' own settings, too.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Bytes of a question, at most.
 const COMMAND_BYTES_MAX: usize = 4 * 1024;
@@ -60,6 +63,8 @@ pub enum Command {
     Stop,
     /// Finish what runs, and have the program that is then on disk go on.
     Restart,
+    /// Read the configuration again.
+    Reload,
     /// All metrics, as text.
     Metrics {
         /// As OpenMetrics, and not in the text format of Prometheus.
@@ -92,7 +97,11 @@ pub enum Command {
 
 impl Command {
     fn timeout(&self) -> Duration {
-        if matches!(self, Self::LogIn { .. }) { LOG_IN_TIMEOUT } else { ASK_TIMEOUT }
+        match self {
+            Self::LogIn { .. } => LOG_IN_TIMEOUT,
+            Self::Reload => RELOAD_TIMEOUT,
+            _ => ASK_TIMEOUT,
+        }
     }
 }
 
@@ -106,6 +115,8 @@ pub enum Reply {
     Sessions(Vec<SessionView>),
     /// To [`Command::Restart`] where the next gateway could not start, and to what cannot be done: why.
     Refused(String),
+    /// To [`Command::Reload`].
+    Reloaded(Box<ReloadView>),
     /// To [`Command::Metrics`].
     Metrics(String),
     /// To [`Command::Kill`].
@@ -184,6 +195,7 @@ fn note(shared: &Shared, command: &Command, reply: &Reply) {
     let (event, facts) = match command {
         Command::Stop => ("stop", json!({})),
         Command::Restart => ("restart", json!({})),
+        Command::Reload => ("reload", reload_facts(reply)),
         Command::Kill { session, request } => ("kill", json!({"target": session, "target_request": request})),
         Command::ResetQuota { client } => ("quota_reset", json!({"target": client})),
         Command::SetBreaker { connection, action } => {
@@ -198,6 +210,14 @@ fn note(shared: &Shared, command: &Command, reply: &Reply) {
     shared.telemetry.audit.note(|| Notice::operator(event, "socket", None, facts));
 }
 
+/// What a reload has done, for the audit trail: which keys, and no values.
+fn reload_facts(reply: &Reply) -> serde_json::Value {
+    match reply {
+        Reply::Reloaded(view) => view.audit_facts(),
+        _ => json!({}),
+    }
+}
+
 async fn answer(shared: &Shared, command: &Command) -> Reply {
     match command {
         Command::LogIn { passcode, joins } => {
@@ -207,6 +227,10 @@ async fn answer(shared: &Shared, command: &Command) -> Reply {
         // The next gateway could not start with it, and no client would be served.
         Command::Restart => match Config::load(&shared.paths, &ProcessEnvironment) {
             Ok(_) => Reply::Status(Box::new(snapshot(shared))),
+            Err(errors) => Reply::Refused(errors.to_string()),
+        },
+        Command::Reload => match shared.reload().await {
+            Ok(view) => Reply::Reloaded(Box::new(view)),
             Err(errors) => Reply::Refused(errors.to_string()),
         },
         Command::Kill { session, request } => match kill(shared, session, *request) {

@@ -40,6 +40,7 @@ pub(super) fn of_hello(
     state: Option<&ResumeState>,
 ) -> Result<AtHello, Refusal> {
     let (config, profiles) = shared.configured(set);
+    let (config, profiles) = (&*config, &*profiles);
     let key = client.api_key.as_deref();
     let mut found = unbounded(config, profiles, hello, client, state)?;
     found.profile = profiles.for_key(config, found.profile, key);
@@ -95,12 +96,7 @@ fn of_earlier(config: &Config, profiles: &Profiles, kept: &str, now: Option<Deci
     let found = config.profile_order.iter().find(|name| kept_name(name) == kept || *name == kept);
     let profile = found.and_then(|name| profiles.find(config, name).ok());
     let Some(profile) = profile else {
-        let message = format!("the profile `{kept}` of this session is not in the configuration any more");
-        let next_step = format!(
-            "add [profiles.{kept}] again and run `snowgate restart`, or restart the client: its next session gets the \
-             profile that fits now"
-        );
-        let problem = ProfileProblem { message, next_step: Some(next_step) };
+        let problem = ProfileProblem::gone(kept);
         let profile = Arc::new(Profile::gone(config, kept));
         return AtHello {
             profile,

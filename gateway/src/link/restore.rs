@@ -115,7 +115,7 @@ mod tests {
     }
 
     async fn restored(gateway: &TestGateway, state: &ResumeState) -> Restored {
-        let profile = gateway.shared.profiles.find(&gateway.shared.config, "default").unwrap();
+        let profile = gateway.shared.live().profiles.find(&gateway.shared.config, "default").unwrap();
         of_shim(&gateway.shared, &profile, Some(state)).await
     }
 

@@ -188,7 +188,7 @@ impl<S: LinkStream> LinkTransport<S> {
 
     fn begin_drain(&mut self) {
         self.channel.announce_drain();
-        self.phase = Phase::Draining(Instant::now() + self.shared.config.gateway.drain_timeout);
+        self.phase = Phase::Draining(Instant::now() + self.shared.live().config.gateway.drain_timeout);
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -217,7 +217,7 @@ impl Call<'_> {
         if let Some(settings) = self.session.refusing_settings() {
             return Err(own_settings::refusal(settings, &self.shared.paths.config_file));
         }
-        if let Some(ProfileProblem { message, next_step }) = self.session.profile.problem() {
+        if let Some(ProfileProblem { message, next_step, .. }) = self.session.profile.problem() {
             let error = BackendError::new(ErrorKind::Refused, format!("not run: {message}"));
             return Err(match next_step {
                 Some(next_step) => error.with_next_step(next_step.clone()),

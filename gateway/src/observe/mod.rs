@@ -31,6 +31,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::LogsConfig;
 use crate::config::log_targets::TargetsError;
+use crate::shared::SetLogLevel;
 pub use crate::streams::newest_log;
 use crate::streams::{MainStream, StderrUse};
 
@@ -52,7 +53,7 @@ pub enum ObserveError {
 }
 
 /// Starts the process's log in `log_dir`, once per process; `stderr`: what that is for. `targets` is `SNOWGATE_LOG` (a level or a list of
-/// targets) and, if given, overrides `level`.
+/// targets) and, if given, overrides `level`. What is returned beside the log changes the level, where there are none.
 ///
 /// # Errors
 ///
@@ -63,10 +64,10 @@ pub fn init(
     stderr: StderrUse,
     level: Level,
     targets: Option<&str>,
-) -> Result<Guard, ObserveError> {
-    let (subscriber, guard) = build(log_dir, logs, stderr, level, targets)?;
+) -> Result<(Guard, Option<SetLogLevel>), ObserveError> {
+    let (subscriber, guard, set_level) = build(log_dir, logs, stderr, level, targets)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| ObserveError::AlreadySet)?;
-    Ok(guard)
+    Ok((guard, set_level))
 }
 
 fn build(
@@ -75,8 +76,8 @@ fn build(
     stderr: StderrUse,
     level: Level,
     targets: Option<&str>,
-) -> Result<(impl Subscriber + Send + Sync + 'static, Guard), ObserveError> {
-    let filter = filter::filter(level, targets)?;
+) -> Result<(impl Subscriber + Send + Sync + 'static, Guard, Option<SetLogLevel>), ObserveError> {
+    let (filter, set_level) = filter::filter(level, targets)?;
     let stream = MainStream::open(log_dir, logs, stderr)?;
     let layer = tracing_subscriber::fmt::layer()
         .json()
@@ -86,7 +87,7 @@ fn build(
         .map_event_format(WithoutRepeats::new)
         .with_writer(stream.lines())
         .with_filter(filter);
-    Ok((tracing_subscriber::registry().with(layer), stream))
+    Ok((tracing_subscriber::registry().with(layer), stream, set_level))
 }
 
 #[cfg(test)]
@@ -97,7 +98,7 @@ mod tests {
 
     fn logged(targets: Option<&str>, body: impl FnOnce()) -> String {
         let dir = tempfile::tempdir().unwrap();
-        let (subscriber, guard) =
+        let (subscriber, guard, _) =
             build(dir.path(), &LogsConfig::default(), StderrUse::Fallback, Level::INFO, targets).unwrap();
         tracing::subscriber::with_default(subscriber, body);
         assert!(guard.states().iter().all(|state| state.dropped() == 0));
@@ -164,7 +165,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let (_, guard) =
+        let (_, guard, _) =
             build(&file.join("logs"), &LogsConfig::default(), StderrUse::Fallback, Level::INFO, None)
                 .unwrap();
         let problem = guard.states()[0].problem().unwrap();

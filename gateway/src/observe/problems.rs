@@ -97,8 +97,19 @@ pub fn problems(status: &StatusView) -> Vec<Problem> {
     if let Some(what) = &status.metrics_problem {
         add(Severity::Warning, what, "df -h; snowgate config show");
     }
+    if let Some(what) = &status.service_problem {
+        add(Severity::Warning, what, "snowgate service status; snowgate service logs");
+    }
     for alert in status.alerts.iter().filter(|alert| alert.state == AlertState::Firing) {
         add(Severity::Warning, &format!("alert {}: {}", alert.alert, alert.summary), "snowgate alerts");
+    }
+    if let Some(what) = &status.config_problem {
+        let what = format!("the config has errors, and the one before goes on: {what}");
+        add(Severity::Warning, &what, "snowgate config check; snowgate reload");
+    }
+    if !status.config_needs_restart.is_empty() {
+        let keys = status.config_needs_restart.join(", ");
+        add(Severity::Note, &format!("changes of the config wait for a restart: {keys}"), "snowgate restart");
     }
     for what in &status.config_warnings {
         add(Severity::Note, what, "snowgate config check");

@@ -158,6 +158,21 @@ pub struct StatusView {
     /// What runs this gateway and starts it again when it ends.
     #[serde(default)]
     pub service: Option<Service>,
+    /// A digest of every value of the config that was read last.
+    #[serde(default)]
+    pub config_hash: String,
+    /// When it was read, in milliseconds since 1970.
+    #[serde(default)]
+    pub config_loaded_ms: u64,
+    /// The keys in it that apply with a restart.
+    #[serde(default)]
+    pub config_needs_restart: Vec<String>,
+    /// What is wrong with the files, if the last reload was refused.
+    #[serde(default)]
+    pub config_problem: Option<String>,
+    /// Why what is installed to run it does not.
+    #[serde(default)]
+    pub service_problem: Option<String>,
 }
 
 /// What the gateway's process uses of the system; what the system does not tell is absent.
@@ -221,6 +236,7 @@ pub struct ConnectionView {
 }
 
 fn connections(shared: &Shared) -> Vec<ConnectionView> {
+    let live = shared.live();
     let view = |(name, pool): (String, Arc<Pool>)| {
         let (status, backend) = (pool.status(), pool.backend().status());
         let is_clients = shared.client_sets.has(&name);
@@ -238,7 +254,7 @@ fn connections(shared: &Shared) -> Vec<ConnectionView> {
             waiting: status.waiting,
             pinned: status.pinned,
             counters: pool.counters(),
-            allocator: pool.allocation(shared.config.limits.statement_timeout),
+            allocator: pool.allocation(live.config.limits.statement_timeout),
         }
     };
     shared.multiplexer.opened().into_iter().map(view).collect()
@@ -297,6 +313,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
     let default = &shared.default_pool;
     let (pool, backend) = (default.status(), default.backend().status());
     let shown = |path: &Path| path.display().to_string();
+    let live = shared.live();
     let logs: Vec<LogView> = shared.logs.iter().map(|log| log.view()).collect();
     StatusView {
         version: BUILD.to_owned(),
@@ -323,8 +340,12 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         connections: connections(shared),
         program: shown(&shared.program),
         socket: shown(&shared.endpoint.socket),
-        config_file: shared.config.file.as_deref().map(shown),
-        config_warnings: config_warnings(&shared.config.warnings),
+        config_file: live.config.file.as_deref().map(shown),
+        config_warnings: config_warnings(&live.config.warnings),
+        config_hash: live.digest.clone(),
+        config_loaded_ms: live.loaded_ms,
+        config_needs_restart: live.needs_restart.iter().map(|change| change.key.clone()).collect(),
+        config_problem: shared.reload_problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         data_dir: shown(&shared.paths.data_dir),
         state_file: shown(shared.state.path()),
         state_problem: shared.state.problem(),
@@ -337,7 +358,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         sessions_max: shared.descriptors.budget.sessions_max,
         limit_problem: limit_problem(&shared.descriptors),
         settings_problem: settings_problem(shared),
-        allocator: default.allocation(shared.config.limits.statement_timeout),
+        allocator: default.allocation(live.config.limits.statement_timeout),
         client_backends: shared.client_sets.views(shared),
         validators: shared.validators.views(),
         limits: shared.limits.all_view(),
@@ -347,5 +368,6 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         keys: has_keys(shared).then(|| shared.keys.view()),
         audit: shared.telemetry.audit.view(),
         service: shared.service.clone(),
+        service_problem: shared.service_problem.clone(),
     }
 }

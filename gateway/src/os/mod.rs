@@ -1,14 +1,17 @@
-//! System calls about the process itself: signals and descriptors, other processes, disks, and permissions of files. Below every
-//! folder.
+//! System calls about the process itself: signals, descriptors, what its service manager gives it and is told; other processes,
+//! disks, and permissions of files. Below every folder.
 
+mod activation;
 mod descriptors;
 mod disk;
 mod environment;
 mod files;
+mod notify;
 mod processes;
 mod signals;
 mod usage;
 
+pub use activation::{ACTIVATION_VARIABLES, LAUNCHD_SOCKET, activated_sockets};
 pub use descriptors::{
     RAISE_LIMIT, descriptor_limit, is_out_of_descriptors, open_descriptors, raise_descriptor_limit,
     test_out_of_descriptors,
@@ -16,6 +19,9 @@ pub use descriptors::{
 pub use disk::{Disk, disk_of, may_write};
 pub use environment::environment_of;
 pub use files::{copy_mode_and_owner, sync_folder};
+pub use notify::{
+    tell_alive, tell_ready, tell_reloading, tell_starting, tell_status, tell_stopping, watchdog_timeout,
+};
 pub use processes::{processes_named, running_programs};
 pub use signals::{Signal, block_signals, unblock_signals_in, wait_for_signal, wake};
 pub use usage::{Usage, usage};

@@ -19,7 +19,7 @@ pub enum Signal {
     Terminate,
     /// SIGINT: stop, says somebody at a terminal.
     Interrupt,
-    /// SIGHUP: the terminal is gone, or, for many other daemons, "read the config again".
+    /// SIGHUP: read the config again; also where the terminal is gone, which does no harm.
     HangUp,
     /// SIGXFSZ: a file has the size that the process may write (`ulimit -f`). The write fails, too, and that is dealt with;
     /// the signal would end the process.

@@ -19,10 +19,18 @@ use crate::shared::Shared;
 /// down how they ended.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long the state file, the backends and the log take at most, for the service manager's patience.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long all of it takes at most, with what the backends need, and the log.
+pub(super) fn drain_bound(shared: &Shared) -> Duration {
+    shared.live().config.gateway.drain_timeout + 2 * GOODBYE_TIMEOUT + CLOSE_TIMEOUT
+}
+
 /// Ends `connections`, the statements that run, and the backends' connections.
 pub(super) async fn drain(shared: &Shared, connections: &[&TaskTracker]) {
     shared.shutdown.drain.cancel();
-    let bound = shared.config.gateway.drain_timeout + GOODBYE_TIMEOUT;
+    let bound = shared.live().config.gateway.drain_timeout + GOODBYE_TIMEOUT;
     let all_end = async {
         for connections in connections {
             connections.close();

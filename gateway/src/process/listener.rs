@@ -2,8 +2,9 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Seek, Write};
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use interprocess::local_socket::tokio::Stream;
 use interprocess::local_socket::traits::tokio::Listener as _;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
+use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixSocketListener;
 use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::hello::{ClientHello, Role};
 use snowgate_link::os;
@@ -44,6 +46,14 @@ pub enum BindError {
     /// A process that is no gateway listens in the socket's place.
     #[error(transparent)]
     Foreign(StartError),
+    /// What the service manager has passed is not this endpoint's socket.
+    #[error("the service manager has passed {passed}, and this gateway is to listen on {}", socket.display())]
+    NotOurSocket {
+        /// What it has passed.
+        passed: String,
+        /// This endpoint's socket.
+        socket: PathBuf,
+    },
     /// The system refused.
     #[error("cannot {what} {}", path.display())]
     Io {
@@ -70,6 +80,15 @@ impl GatewayLock {
     /// # Errors
     /// Another gateway has it, or the endpoint cannot be trusted.
     pub fn take(endpoint: &Endpoint) -> Result<Self, BindError> {
+        Self::take_with(endpoint, false)
+    }
+
+    /// The same; `has_socket`: the socket in its place is one that the service manager has passed to this process, which
+    /// no other program answers on.
+    ///
+    /// # Errors
+    /// As [`GatewayLock::take`].
+    pub fn take_with(endpoint: &Endpoint, has_socket: bool) -> Result<Self, BindError> {
         endpoint.prepare_dir()?;
         // Before anything is made beside it: fails if something is in the socket's place that is not ours.
         endpoint.socket_exists()?;
@@ -79,7 +98,9 @@ impl GatewayLock {
         match try_lock(&file) {
             Ok(()) => {
                 os::mark(&file);
-                refuse_foreign_listener(endpoint)?;
+                if !has_socket {
+                    refuse_foreign_listener(endpoint)?;
+                }
                 let inode = file.metadata().map_err(|source| io_error("look at", source))?.ino();
                 note_owner(&file);
                 Ok(Self { endpoint: endpoint.clone(), inode, file })
@@ -105,7 +126,7 @@ impl GatewayLock {
     ///
     /// # Errors
     /// As [`GatewayLock::take`].
-    pub fn take_over(endpoint: &Endpoint, number: RawFd) -> Result<Self, BindError> {
+    pub fn take_over(endpoint: &Endpoint, number: RawFd, has_socket: bool) -> Result<Self, BindError> {
         endpoint.prepare_dir()?;
         let held = inherited_fd::take_over(number).and_then(|file| Ok((file.metadata()?.ino(), file)));
         match held {
@@ -115,7 +136,7 @@ impl GatewayLock {
                 note_owner(&file);
                 Ok(Self { endpoint: endpoint.clone(), inode: held, file })
             }
-            _ => Self::take(endpoint),
+            _ => Self::take_with(endpoint, has_socket),
         }
     }
 }
@@ -181,8 +202,10 @@ fn refuse_foreign_listener(endpoint: &Endpoint) -> Result<(), BindError> {
 /// A listening gateway: the only one that may touch the socket.
 pub struct Listener {
     socket: SocketListener,
-    /// The socket's inode, so that only our own file is ever removed.
+    /// The inode of the socket's file.
     inode: u64,
+    /// Whether the service manager has made it: then it is never renamed nor removed, and outlives this process.
+    is_managers: bool,
     lock: GatewayLock,
 }
 
@@ -208,7 +231,21 @@ impl Listener {
         let socket = options.create_tokio().map_err(failed("listen on"))?;
         let inode = inode(&temporary).map_err(failed("look at"))?;
         std::fs::rename(&temporary, &endpoint.socket).map_err(failed("move into place"))?;
-        Ok(Self { socket, inode, lock })
+        Ok(Self { socket, inode, is_managers: false, lock })
+    }
+
+    /// Listens on the socket that the service manager has passed.
+    ///
+    /// # Errors
+    /// It is not this endpoint's.
+    pub fn passed(lock: GatewayLock, socket: OwnedFd) -> Result<Self, BindError> {
+        check_passed(&lock.endpoint, &socket)?;
+        let path = &lock.endpoint.socket;
+        let failed = |what, source| BindError::Io { what, path: path.clone(), source };
+        let inode = inode(path).map_err(|error| failed("look at", error))?;
+        let socket = UnixSocketListener::try_from(socket).map_err(|error| failed("listen on", error))?;
+        let socket = SocketListener::UdSocket(socket);
+        Ok(Self { socket, inode, is_managers: true, lock })
     }
 
     /// The next connection.
@@ -227,17 +264,47 @@ impl Listener {
         has(&endpoint.socket, self.inode) && has(&endpoint.gateway_lock, self.lock.inode)
     }
 
-    /// Removes the socket and hangs up on peers that are not accepted yet: they look for the next gateway.
-    /// The lock stays taken until what is given back is dropped.
-    pub fn close(self) -> GatewayLock {
+    /// Removes the socket and hangs up on peers that are not accepted yet: they look for the next gateway. A socket of the
+    /// service manager is left as it is: those peers wait for the next gateway, which may be the program that takes this
+    /// one's place, so it is given back, too. The lock stays taken until it is dropped.
+    pub fn close(self) -> (GatewayLock, Option<OwnedFd>) {
+        if self.is_managers {
+            let SocketListener::UdSocket(socket) = self.socket;
+            return (self.lock, OwnedFd::try_from(socket).ok());
+        }
         let path = &self.lock.endpoint.socket;
         if inode(path).is_ok_and(|inode| inode == self.inode)
             && let Err(error) = std::fs::remove_file(path)
         {
             tracing::warn!(%error, "cannot remove the socket");
         }
-        self.lock
+        (self.lock, None)
     }
+}
+
+/// Fails if `socket`, which the service manager has passed, is not this endpoint's.
+pub(super) fn check_passed(endpoint: &Endpoint, socket: &OwnedFd) -> Result<(), BindError> {
+    let not_ours = |passed: String| BindError::NotOurSocket { passed, socket: endpoint.socket.clone() };
+    // Made for the look alone; the descriptor stays its owner's.
+    let listener = socket.try_clone().map(UnixListener::from);
+    let address = listener.and_then(|listener| listener.local_addr());
+    let Ok(address) = address else { return Err(not_ours("something that is no Unix socket".to_owned())) };
+    let Some(path) = address.as_pathname() else {
+        return Err(not_ours("a socket without a path".to_owned()));
+    };
+    if !is_same_place(path, &endpoint.socket) {
+        return Err(not_ours(format!("the socket {}", path.display())));
+    }
+    match rustix::net::sockopt::socket_acceptconn(socket.as_fd()) {
+        Ok(false) => Err(not_ours(format!("the socket {}, on which nothing can connect", path.display()))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether both paths are one, however their folder is spelled (`/var/run` and `/run`).
+fn is_same_place(a: &Path, b: &Path) -> bool {
+    let folder = |path: &Path| path.parent().and_then(|folder| folder.canonicalize().ok());
+    a == b || (a.file_name() == b.file_name() && folder(a).is_some_and(|a| folder(b) == Some(a)))
 }
 
 fn inode(path: &Path) -> io::Result<u64> {
@@ -314,12 +381,45 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_socket_of_the_service_manager_is_used_and_left_where_it_is() {
+        let home = tempfile::tempdir().unwrap();
+        let endpoint = endpoint(&home);
+        endpoint.prepare_dir().unwrap();
+        let managers = UnixListener::bind(&endpoint.socket).unwrap();
+        let passed = || OwnedFd::from(managers.try_clone().unwrap());
+        let listener = Listener::passed(GatewayLock::take_with(&endpoint, true).unwrap(), passed()).unwrap();
+        assert!(listener.is_in_place());
+        let client = std::os::unix::net::UnixStream::connect(&endpoint.socket).unwrap();
+        listener.accept().await.unwrap();
+        let (lock, socket) = listener.close();
+        assert!(socket.is_some() && endpoint.socket_exists().unwrap());
+        drop((client, lock));
+        std::os::unix::net::UnixStream::connect(&endpoint.socket).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_not_this_endpoint_s_socket_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let endpoint = endpoint(&home);
+        endpoint.prepare_dir().unwrap();
+        let refused = |socket: OwnedFd| check_passed(&endpoint, &socket).unwrap_err().to_string();
+        let other = UnixListener::bind(home.path().join("other.sock")).unwrap();
+        assert!(refused(other.into()).contains("other.sock"));
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(refused(tcp.into()).contains("no Unix socket"));
+        let (pair, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert!(refused(pair.into()).contains("without a path"));
+        let deaf = std::os::unix::net::UnixDatagram::bind(&endpoint.socket).unwrap();
+        assert!(refused(deaf.into()).contains("nothing can connect"));
+    }
+
+    #[tokio::test]
     async fn a_socket_that_was_replaced_is_not_removed() {
         let home = tempfile::tempdir().unwrap();
         let listener = bind(&endpoint(&home)).unwrap();
         std::fs::remove_file(&endpoint(&home).socket).unwrap();
         std::fs::write(&endpoint(&home).socket, "another's").unwrap();
-        listener.close();
+        drop(listener.close());
         assert!(endpoint(&home).socket.exists());
     }
 }

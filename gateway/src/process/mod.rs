@@ -3,7 +3,8 @@
 //!
 //! `start` takes the lock (`takeover` the one of a gateway that runs), opens the backend and the socket; `serve` accepts connections while `watchers`
 //! look for reasons to shut down and `signals` takes signals; `drain` lets what runs finish; `restart` becomes the program that is on
-//! disk. `listener` owns the socket and the lock that makes its owner the only gateway.
+//! disk. `watchdog` tells the service manager that the gateway is alive, `turn_away` clients that it cannot start.
+//! `listener` owns the socket and the lock that makes its owner the only gateway.
 
 mod backends;
 mod drain;
@@ -14,8 +15,10 @@ mod serve;
 mod signals;
 mod start;
 mod takeover;
+mod turn_away;
+mod watchdog;
 mod watchers;
 
 pub use listener::{BindError, GatewayLock, Listener, lock_owner};
-pub use restart::restart;
+pub use restart::{Successor, restart};
 pub use start::{Events, Options, Outcome, start};

@@ -1,13 +1,14 @@
 //! A restart: this process becomes the program that is on disk, with its process id, arguments, environment,
-//! lock and HTTP socket.
+//! lock and sockets.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::inherited_fd;
 use super::listener::GatewayLock;
+use crate::os::{ACTIVATION_VARIABLES, tell_reloading};
 
 /// The flag of `serve` by which a shim that starts a gateway asks for its readiness line.
 const READY_STDOUT: &str = "--ready-stdout";
@@ -18,12 +19,28 @@ const LOCK_FD: &str = "--lock-fd";
 /// The flag of `serve` by which it passes the socket of the HTTP front.
 const HTTP_FD: &str = "--http-fd";
 
-/// Becomes the program at `path`. Returns only if that fails.
-pub fn restart(path: &Path, lock: &GatewayLock, http: Option<&OwnedFd>) -> anyhow::Error {
-    let mut command = Command::new(path);
+/// The flag of `serve` by which it passes the socket that the service manager has made.
+const LISTEN_FD: &str = "--listen-fd";
+
+/// What takes a gateway's place, and what that one passes on to it.
+pub struct Successor {
+    /// The program.
+    pub program: PathBuf,
+    /// The lock: until it is dropped, no other gateway begins.
+    pub lock: GatewayLock,
+    /// The shims' socket, if the service manager has made it.
+    pub socket: Option<OwnedFd>,
+    /// The socket of the HTTP front.
+    pub http: Option<OwnedFd>,
+}
+
+/// Becomes the successor. Returns only if that fails.
+pub fn restart(successor: &Successor) -> anyhow::Error {
+    let Successor { program, lock, socket, http } = successor;
+    let mut command = Command::new(program);
     let mut arguments = std::env::args_os().skip(1);
     while let Some(argument) = arguments.next() {
-        if argument == LOCK_FD || argument == HTTP_FD {
+        if argument == LOCK_FD || argument == HTTP_FD || argument == LISTEN_FD {
             arguments.next();
         } else if argument != READY_STDOUT {
             command.arg(argument);
@@ -34,9 +51,19 @@ pub fn restart(path: &Path, lock: &GatewayLock, http: Option<&OwnedFd>) -> anyho
         command.arg(LOCK_FD).arg(number.to_string());
     }
     // Without it the next gateway listens anew. Programs of before it have no HTTP front, and refuse its configuration.
-    if let Some(Ok(number)) = http.map(inherited_fd::keep_open) {
+    if let Some(Ok(number)) = http.as_ref().map(inherited_fd::keep_open) {
         command.arg(HTTP_FD).arg(number.to_string());
     }
+    // Without it the next gateway makes a socket of its own in place of the manager's. Programs of before it end, and the
+    // manager starts them as it did this one.
+    if let Some(Ok(number)) = socket.as_ref().map(inherited_fd::keep_open) {
+        command.arg(LISTEN_FD).arg(number.to_string());
+    }
+    // They name this process, and descriptors that are not those any more.
+    for variable in ACTIVATION_VARIABLES {
+        command.env_remove(variable);
+    }
+    tell_reloading("restarting");
     let error = command.exec();
-    anyhow::Error::new(error).context(format!("cannot run {} in place of this gateway", path.display()))
+    anyhow::Error::new(error).context(format!("cannot run {} in place of this gateway", program.display()))
 }

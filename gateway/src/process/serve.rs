@@ -6,26 +6,27 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
-use super::drain::drain;
+use super::drain::{drain, drain_bound};
 use super::listener::{GatewayLock, Listener};
+use super::watchdog::keep_watchdog;
 use super::watchers;
 use crate::config::log_targets::SPANS;
 use crate::http::HttpServer;
 use crate::link::{Hellos, serve_connection};
 use crate::mcp::Mcp;
-use crate::os::is_out_of_descriptors;
+use crate::os::{is_out_of_descriptors, tell_stopping};
 
 /// Pause after a failed accept: what fails it (descriptors, memory) needs time to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves connections until the gateway is to shut down; then lets what runs finish, within the drain
-/// time-out. Returns the lock: until it is dropped, no other gateway begins; and the HTTP socket for a gateway that takes this
-/// one's place.
+/// time-out. Returns the lock: until it is dropped, no other gateway begins; and, for a gateway that takes this one's place, the
+/// sockets of the service manager and of the HTTP front.
 pub(super) async fn serve(
     mcp: &Arc<Mcp>,
     listener: Listener,
     http: Option<HttpServer>,
-) -> (GatewayLock, Option<OwnedFd>) {
+) -> (GatewayLock, Option<OwnedFd>, Option<OwnedFd>) {
     let (shared, connections, http_connections) = (&mcp.shared, TaskTracker::new(), TaskTracker::new());
     tokio::select! {
         () = accept(mcp, &listener, &connections) => {}
@@ -39,13 +40,17 @@ pub(super) async fn serve(
         () = watchers::watch_idleness(shared) => {}
         () = watchers::watch_for_newer_build(shared) => {}
         () = watchers::watch_endpoint(&listener) => {}
+        () = keep_watchdog(shared) => {}
         () = shared.shutdown.drain.cancelled() => {}
     }
     tracing::info!(sessions = shared.sessions.len(), "shutting down");
-    let lock = listener.close();
+    if !shared.shutdown.is_restart() {
+        tell_stopping("finishing what runs", drain_bound(shared));
+    }
+    let (lock, socket) = listener.close();
     let http = http.and_then(|http| http.close(shared.shutdown.is_restart()));
     drain(shared, &[&connections, &http_connections]).await;
-    (lock, http)
+    (lock, socket, http)
 }
 
 /// Serves HTTP for ever, where that is enabled.

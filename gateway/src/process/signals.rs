@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::os::{self, Signal};
@@ -17,6 +18,8 @@ use crate::os::{self, Signal};
 pub(super) struct StopSignals {
     /// Fires at the first SIGTERM or SIGINT.
     stop: CancellationToken,
+    /// Told at each SIGHUP; several that come before it is listened to are one.
+    hang_up: Arc<Notify>,
     /// Set before the thread is woken for the last time.
     closing: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -30,16 +33,22 @@ impl StopSignals {
     pub(super) fn listen() -> io::Result<Self> {
         os::block_signals()?;
         let (stop, closing) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
-        let (stopping, ends) = (stop.clone(), Arc::clone(&closing));
+        let hang_up = Arc::new(Notify::new());
+        let (stopping, ends, hanging_up) = (stop.clone(), Arc::clone(&closing), Arc::clone(&hang_up));
         let thread = std::thread::Builder::new()
             .name("snowgate-signals".to_owned())
-            .spawn(move || take_signals(&stopping, &ends))?;
-        Ok(Self { stop, closing, thread })
+            .spawn(move || take_signals(&stopping, &hanging_up, &ends))?;
+        Ok(Self { stop, hang_up, closing, thread })
     }
 
     /// Fires when the gateway is to stop.
     pub(super) fn stop(&self) -> CancellationToken {
         self.stop.clone()
+    }
+
+    /// Told when the configuration is to be read again.
+    pub(super) fn hang_up(&self) -> Arc<Notify> {
+        Arc::clone(&self.hang_up)
     }
 
     /// Takes no more signals; returns whether one said "stop" until now. Those that come later stay pending.
@@ -52,13 +61,11 @@ impl StopSignals {
     }
 }
 
-fn take_signals(stop: &CancellationToken, closing: &AtomicBool) {
+fn take_signals(stop: &CancellationToken, hang_up: &Notify, closing: &AtomicBool) {
     loop {
         match os::wait_for_signal() {
             Ok(Signal::Terminate | Signal::Interrupt) => stop.cancel(),
-            Ok(Signal::HangUp) => {
-                tracing::info!("SIGHUP: nothing to do; `snowgate restart` applies a change of the config");
-            }
+            Ok(Signal::HangUp) => hang_up.notify_one(),
             Ok(Signal::User) if closing.load(Ordering::SeqCst) => return,
             Ok(Signal::User | Signal::FileSize) => {}
             Err(error) => {

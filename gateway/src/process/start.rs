@@ -7,17 +7,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use snowgate_link::endpoint::{Endpoint, EndpointError};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::backends::registry;
 use super::inherited_fd;
-use super::listener::{BindError, GatewayLock, Listener};
+use super::listener::{BindError, GatewayLock, Listener, check_passed};
+use super::restart::Successor;
 use super::serve::serve;
 use super::signals::StopSignals;
 use super::takeover;
+use super::turn_away::turn_away;
 use crate::audit::{Audit, Notice};
 use crate::backend::sqlite::install_budgets;
 use crate::config::log_targets::SPANS;
@@ -26,8 +29,13 @@ use crate::http::HttpServer;
 use crate::mcp::Mcp;
 use crate::multiplexer::{Force, Multiplexer};
 use crate::observe;
-use crate::os::{descriptor_limit, open_descriptors, raise_descriptor_limit};
-use crate::shared::{Budget, ProcessFacts, Service, Shared, TooFewDescriptors, http_share};
+use crate::os::{
+    activated_sockets, descriptor_limit, open_descriptors, raise_descriptor_limit, tell_ready, tell_status,
+};
+use crate::service::{Delegation, Manager, Site, delegate};
+use crate::shared::{
+    Budget, ProcessFacts, ReloadView, Service, SetLogLevel, Shared, TooFewDescriptors, http_share,
+};
 use crate::state::StateStore;
 use crate::telemetry::RequestStreams;
 
@@ -46,6 +54,8 @@ pub struct Options {
     pub lock_fd: Option<RawFd>,
     /// The socket of the HTTP front, from the same.
     pub http_fd: Option<RawFd>,
+    /// The socket that the service manager has made, from the same.
+    pub listen_fd: Option<RawFd>,
     /// Whether a shim has started this gateway and waits for it.
     pub is_for_shim: bool,
     /// Where another gateway runs, take its place. What a service manager starts always does.
@@ -58,8 +68,8 @@ pub enum Outcome {
     AlreadyRunning,
     /// It has shut down.
     Stopped,
-    /// The program in this file is to take its place, the lock, and the socket of the HTTP front.
-    Restarting(PathBuf, GatewayLock, Option<OwnedFd>),
+    /// Another program is to take its place.
+    Restarting(Box<Successor>),
 }
 
 /// Hears how the start goes.
@@ -70,6 +80,8 @@ pub trait Events {
     fn already_running(&mut self);
     /// This gateway serves; it listens here.
     fn ready(&mut self, socket: &Path);
+    /// What the user can do about an error.
+    fn next_step(&self, error: &anyhow::Error) -> Option<String>;
 }
 
 /// Runs a gateway at the endpoint that `find_endpoint` returns until it is told to shut down.
@@ -81,13 +93,46 @@ pub fn start(
     options: Options,
     events: &mut dyn Events,
 ) -> Result<Outcome> {
+    // Before any thread runs, and before anything is opened.
+    let socket = passed_socket(&options)?;
+    // For those who wait there, if this one fails.
+    let waiting = socket.as_ref().and_then(|socket| socket.try_clone().ok());
+    let outcome = start_on(find_endpoint, options, socket, events);
+    if let (Some(waiting), Err(error)) = (waiting, &outcome) {
+        tell_status(&format!("cannot serve: {error:#}"));
+        turn_away(waiting, &format!("{error:#}"), events.next_step(error));
+    }
+    outcome
+}
+
+/// The socket that the service manager has made, if it has: it passes it at the start, and a gateway at its restart.
+fn passed_socket(options: &Options) -> Result<Option<OwnedFd>> {
+    let mut sockets = activated_sockets().context("cannot use what the service manager has passed")?;
+    if let Some(number) = options.listen_fd {
+        sockets.extend(inherited_fd::take_over(number).ok().map(OwnedFd::from));
+    }
+    match sockets.len() {
+        0 | 1 => Ok(sockets.pop()),
+        count => bail!(
+            "the service manager has passed {count} sockets, and this gateway knows what to do with one; \
+             correct its socket unit"
+        ),
+    }
+}
+
+fn start_on(
+    find_endpoint: impl FnOnce() -> Result<Endpoint, EndpointError>,
+    options: Options,
+    socket: Option<OwnedFd>,
+    events: &mut dyn Events,
+) -> Result<Outcome> {
     let signals = StopSignals::listen().context("cannot listen for signals")?;
     // Before anything is opened.
     let (open_before, raised) = (open_descriptors(), raise_descriptor_limit());
     let environment = ProcessEnvironment;
     let paths = Paths::discover(&environment)?.with_system_file(options.system_config.clone());
     let mut config = Config::load(&paths, &environment)?;
-    let log = open_log(&paths, &config)?;
+    let mut log = open_log(&paths, &config)?;
     let log_problem = log.main.states()[0].problem();
     events.logging(log.main.states()[0].file().filter(|_| log_problem.is_none()));
     // Whatever the backend is: the state file is SQLite's, too.
@@ -103,14 +148,27 @@ pub fn start(
     }
     let budget =
         fit(&mut config, open_before).inspect_err(|error| tracing::error!(%error, "cannot serve"))?;
-    let process = ProcessFacts {
+    let mut process = ProcessFacts {
         budget,
         logs: log.main.states().iter().chain(log.requests.states()).cloned().collect(),
-        service: Service::of_this_process(),
+        service: Service::of_this_process().map(|service| service.on_socket(socket.is_some())),
         streams: log.requests.clone(),
         audit: Audit::default(),
+        service_problem: None,
+        set_log_level: log.set_level.take(),
     };
     let endpoint = find_endpoint()?;
+    let service_problem = match ask_manager(&options, &paths, &endpoint) {
+        Delegation::Served => {
+            events.already_running();
+            return Ok(Outcome::AlreadyRunning);
+        }
+        Delegation::NotInstalled => None,
+        Delegation::Failed(why) => {
+            tracing::error!(why, "the service is installed and could not be started; serving without it");
+            Some(format!("the service is installed and could not be started: {why}"))
+        }
+    };
     // One worker: the gateway moves messages, and a second would only pass each call back and forth.
     // Statements run on their connections' own threads.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -120,8 +178,10 @@ pub fn start(
         .build()
         .context("cannot start the runtime")?;
     let span = tracing::error_span!(target: SPANS, "process", pid = std::process::id());
-    let start = Start { config, paths, endpoint, process, options };
-    let outcome = runtime.block_on(run(start, signals.stop(), events).instrument(span.clone()));
+    process.service_problem = service_problem;
+    let start = Start { config, paths, endpoint, process, options, socket };
+    let outcome =
+        runtime.block_on(run(start, signals.stop(), signals.hang_up(), events).instrument(span.clone()));
     // What still asks another gateway for room is not waited for.
     runtime.shutdown_timeout(RUNTIME_END_TIMEOUT);
     let _entered = span.entered();
@@ -139,19 +199,29 @@ pub fn start(
     }
 }
 
+/// Where a shim has started this gateway, and a service is installed: that is to serve.
+fn ask_manager(options: &Options, paths: &Paths, endpoint: &Endpoint) -> Delegation {
+    let is_first = options.is_for_shim && options.lock_fd.is_none();
+    let program = snowgate_link::os::own_program().filter(|_| is_first);
+    let site = program.and_then(|program| Site::discover(&ProcessEnvironment, paths, endpoint, &program));
+    site.map_or(Delegation::NotInstalled, |site| delegate(&site, &Manager::of_this_user(), endpoint))
+}
+
 /// The streams of the log. Dropping it writes what waits.
 struct Log {
     main: observe::Guard,
+    /// Changes how much is logged.
+    set_level: Option<SetLogLevel>,
     requests: RequestStreams,
 }
 
 fn open_log(paths: &Paths, config: &Config) -> Result<Log> {
     let (folder, logs) = (&paths.log_dir, &config.observing.logs);
     let (level, targets) = (config.gateway.log_level, config.log_targets.as_deref());
-    let main =
+    let (main, set_level) =
         observe::init(folder, logs, Service::stderr_use(), level, targets).context("cannot start the log")?;
     let requests = RequestStreams::open(folder, logs).context("cannot start the log of requests")?;
-    Ok(Log { main, requests })
+    Ok(Log { main, set_level, requests })
 }
 
 /// Lowers what is configured to what the system lets this process have.
@@ -187,9 +257,16 @@ struct Start {
     endpoint: Endpoint,
     process: ProcessFacts,
     options: Options,
+    /// The socket that the service manager has made.
+    socket: Option<OwnedFd>,
 }
 
-async fn run(start: Start, stop: CancellationToken, events: &mut dyn Events) -> Result<Outcome> {
+async fn run(
+    start: Start,
+    stop: CancellationToken,
+    hang_up: Arc<Notify>,
+    events: &mut dyn Events,
+) -> Result<Outcome> {
     let options = start.options.clone();
     let opened = tokio::select! {
         biased;
@@ -208,17 +285,32 @@ async fn run(start: Start, stop: CancellationToken, events: &mut dyn Events) -> 
         stop.cancelled().await;
         stopping.shutdown.stop();
     });
+    tokio::spawn(reload_at_signals(Arc::clone(&shared), hang_up).in_current_span());
     let http = open_http(&shared, &options).await?;
     tracing::info!(socket = %shared.endpoint.socket.display(), "ready");
     events.ready(&shared.endpoint.socket);
-    let (lock, http) = serve(&Mcp::new(Arc::clone(&shared)), listener, http).await;
+    tell_ready(&format!("serving on {}", shared.endpoint.socket.display()));
+    let (lock, socket, http) = serve(&Mcp::new(Arc::clone(&shared)), listener, http).await;
     shared.telemetry.audit.close(shared.shutdown.is_restart());
     tracing::info!("stopped");
     Ok(if shared.shutdown.is_restart() {
-        Outcome::Restarting(shared.program.clone(), lock, http)
+        Outcome::Restarting(Box::new(Successor { program: shared.program.clone(), lock, socket, http }))
     } else {
         Outcome::Stopped
     })
+}
+
+/// Reads the configuration again at each SIGHUP, for ever. The log has what came of it.
+async fn reload_at_signals(shared: Arc<Shared>, hang_up: Arc<Notify>) {
+    loop {
+        hang_up.notified().await;
+        let reloaded = shared.reload().await;
+        shared.telemetry.audit.note(|| {
+            let mut facts = reloaded.as_ref().map(ReloadView::audit_facts).unwrap_or_default();
+            facts["outcome"] = if reloaded.is_ok() { "allowed" } else { "denied" }.into();
+            Notice::operator("reload", "signal", None, facts)
+        });
+    }
 }
 
 /// Opens the HTTP front, if it is enabled. Where that fails, a gateway that shims wait for, now or once it is ready, serves them
@@ -243,10 +335,17 @@ async fn open_http(shared: &Arc<Shared>, options: &Options) -> Result<Option<Htt
 
 /// Takes the lock, then opens everything, the socket last; `None` where another gateway has the lock.
 async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
-    let Start { config, paths, endpoint, mut process, options } = start;
+    let Start { config, paths, endpoint, mut process, options, socket } = start;
+    let has_socket = socket.is_some();
+    if let Some(socket) = &socket {
+        endpoint.prepare_dir()?;
+        check_passed(&endpoint, socket)?;
+    }
     let lock = match options.lock_fd {
-        Some(number) => GatewayLock::take_over(&endpoint, number),
-        None if options.replaces || process.service.is_some() => takeover::take_lock(&endpoint).await,
+        Some(number) => GatewayLock::take_over(&endpoint, number, has_socket),
+        None if options.replaces || process.service.is_some() || has_socket => {
+            takeover::take_lock(&endpoint, has_socket).await
+        }
         None => GatewayLock::take(&endpoint),
     };
     let lock = match lock {
@@ -261,7 +360,10 @@ async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
     if default_pool.backend().connects_early() {
         default_pool.open_minimum().await?;
     }
-    let listener = Listener::bind(lock)?;
+    let listener = match socket {
+        Some(socket) => Listener::passed(lock, socket)?,
+        None => Listener::bind(lock)?,
+    };
     let state = Arc::new(StateStore::open(&paths.state_dir).await);
     // Before anything that is to be in it, and before a statement of an earlier gateway is asked for again.
     process.audit = Audit::open(&paths.state_dir, config.observing.audit, &state).await;

@@ -16,6 +16,7 @@ use tokio::task::spawn_blocking;
 use super::listener::{BindError, GatewayLock};
 use crate::link::{Command, Reply, ask};
 use crate::observe::StatusView;
+use crate::os::tell_starting;
 use crate::shared::is_newer;
 
 /// How often the lock is looked at: a client that looks for a gateway meanwhile waits no longer.
@@ -24,24 +25,36 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// How often the gateway that runs is asked.
 const ASK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Waits for the lock, for as long as it takes, and asks the gateway that has it to make room.
+/// How long the service manager is to wait for this one; said again with each question.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for the lock, for as long as it takes, and asks the gateway that has it to make room. `has_socket`: the socket in
+/// its place is one that the service manager has passed to this process. Then that gateway cannot be asked, and need not
+/// be: it sees that its own is gone, and makes room.
 ///
 /// # Errors
 /// As [`GatewayLock::take`], but another gateway is none.
-pub(super) async fn take_lock(endpoint: &Endpoint) -> Result<GatewayLock, BindError> {
+pub(super) async fn take_lock(endpoint: &Endpoint, has_socket: bool) -> Result<GatewayLock, BindError> {
     let mut start_lock = None;
     let mut asked_at: Option<Instant> = None;
     loop {
-        match GatewayLock::take(endpoint) {
+        match GatewayLock::take_with(endpoint, has_socket) {
             Err(BindError::Taken(_)) => {}
             other => return other,
         }
         // While this one waits, no shim starts another.
         start_lock = start_lock.or_else(|| try_hold(&endpoint.start_lock));
         if asked_at.is_none_or(|at| at.elapsed() >= ASK_INTERVAL) {
-            let endpoint = endpoint.clone();
-            // A panic of it is in the log.
-            let _ = spawn_blocking(move || ask_for_room(&endpoint)).await;
+            tell_starting("waiting for another gateway to make room", START_PATIENCE);
+            if has_socket {
+                tracing::info!(
+                    "another gateway runs; it makes room, because its socket is not in its place any more"
+                );
+            } else {
+                let endpoint = endpoint.clone();
+                // A panic of it is in the log.
+                let _ = spawn_blocking(move || ask_for_room(&endpoint)).await;
+            }
             asked_at = Some(Instant::now());
         }
         tokio::time::sleep(LOOK_INTERVAL).await;

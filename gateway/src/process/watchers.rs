@@ -23,6 +23,9 @@ const KEYS_CHECK: Duration = Duration::from_millis(250);
 /// How often sessions are looked for whose shims ended without a goodbye, or which no client came back for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How often it looks whether there is a session, at least.
+const IDLE_CHECK_MAX: Duration = Duration::from_secs(60);
+
 /// How often a gateway that makes room for a newer one looks whether nothing runs.
 const YIELD_CHECK: Duration = Duration::from_millis(250);
 
@@ -72,6 +75,7 @@ pub(super) async fn watch_alerts(shared: &Arc<Shared>) {
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
+            alerts.set_thresholds(shared.live().config.observing.alerts.thresholds);
             for note in alerts.look(shared) {
                 log_alert(&note.alert);
                 if let Some(outbox) = &outbox {
@@ -122,6 +126,7 @@ pub(super) async fn keep_sessions(shared: &Shared) {
             swept_at = Instant::now();
         }
         shared.keeper.persist_changed(sweeps).await;
+        shared.renew_late_profiles();
         shared.keep_limits().await;
         shared.keys.keep_usage().await;
     }
@@ -130,17 +135,23 @@ pub(super) async fn keep_sessions(shared: &Shared) {
 /// Returns once there was no session for as long as the config allows.
 pub(super) async fn watch_idleness(shared: &Shared) {
     // The HTTP front has clients that nothing would start a gateway for.
-    let idle_exit = shared.config.gateway.idle_exit.filter(|_| shared.config.http.is_none());
-    let Some(idle_exit) = idle_exit else { return std::future::pending().await };
+    if shared.config.http.is_some() {
+        return std::future::pending().await;
+    }
     let mut idle_since = Instant::now();
-    let mut interval = tokio::time::interval(idle_exit / 16);
-    while idle_since.elapsed() < idle_exit {
-        interval.tick().await;
+    loop {
+        let idle_exit = shared.live().config.gateway.idle_exit;
+        tokio::time::sleep(idle_exit.map_or(IDLE_CHECK_MAX, |bound| (bound / 16).min(IDLE_CHECK_MAX))).await;
         if !shared.sessions.is_empty() {
             idle_since = Instant::now();
         }
+        // A reload may have changed it.
+        let idle_exit = shared.live().config.gateway.idle_exit;
+        if let Some(bound) = idle_exit.filter(|bound| idle_since.elapsed() >= *bound) {
+            tracing::info!("no session for {} s", bound.as_secs());
+            return;
+        }
     }
-    tracing::info!("no session for {} s", idle_exit.as_secs());
 }
 
 /// Returns once nothing runs and a newer build has asked for room.

@@ -1,6 +1,7 @@
 //! The settings of clients whose own environment configures something else than the gateway's.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Profiles;
 use crate::config::Config;
@@ -10,10 +11,29 @@ use crate::config::Config;
 pub struct ClientSet {
     /// The variables in which it differs from the gateway's, by name.
     pub names: Vec<String>,
-    /// The configuration that files and these variables make.
-    pub config: Config,
-    /// Its profiles, on the connections of the set.
-    pub profiles: Profiles,
     /// The connections of the configuration, and what they are called in the registry.
     pub connections: BTreeMap<String, String>,
+    /// Written when the set is made and when the configuration is read again; held for a moment.
+    live: RwLock<(Arc<Config>, Arc<Profiles>)>,
+}
+
+impl ClientSet {
+    /// What `config` comes to on `connections`.
+    pub fn new(names: Vec<String>, config: Config, connections: BTreeMap<String, String>) -> Self {
+        let profiles = Arc::new(Profiles::on(&config, &connections));
+        Self { names, connections, live: RwLock::new((Arc::new(config), profiles)) }
+    }
+
+    /// The configuration that files and these variables make, and its profiles, on the connections of the set.
+    pub fn configured(&self) -> (Arc<Config>, Arc<Profiles>) {
+        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What of `new` can be applied is, on the same connections.
+    pub fn apply(&self, new: &Config) {
+        let before = self.configured().0;
+        let config = before.with_live_of(new, before.profiles_wait(new).is_none());
+        let profiles = Arc::new(Profiles::on(&config, &self.connections));
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = (Arc::new(config), profiles);
+    }
 }

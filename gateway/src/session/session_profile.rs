@@ -1,8 +1,9 @@
-//! The profile of one session: fixed once, for good.
+//! The profile of one session: fixed once.
 //!
 //! Where the choice does not depend on what the client calls itself, it is fixed when the connection opens. Else it is
 //! open until the first request that needs it (`initialize`, `tools/list`, a call), which says what the client is called;
-//! nothing of the profile is used before.
+//! nothing of the profile is used before. A session keeps the name; what the profile of that name is, `snowgate reload` may
+//! change.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -27,6 +28,22 @@ pub struct ProfileProblem {
     pub message: String,
     /// What to do about it.
     pub next_step: Option<String>,
+    /// Whether the profile is not in the configuration any more.
+    pub is_gone: bool,
+}
+
+impl ProfileProblem {
+    /// The profile called `name`, which the session had, is gone.
+    pub fn gone(name: &str) -> Self {
+        Self {
+            message: format!("the profile `{name}` of this session is not in the configuration any more"),
+            next_step: Some(format!(
+                "add [profiles.{name}] again and run `snowgate reload`, or restart the client: its next session gets the \
+                 profile that fits now"
+            )),
+            is_gone: true,
+        }
+    }
 }
 
 /// The profile of one session.
@@ -35,23 +52,54 @@ pub struct SessionProfile {
     /// What a client without a name would get.
     provisional: Arc<Profile>,
     fixed: OnceLock<ChosenProfile>,
+    /// What took its place, at the first reload that changed it.
+    later: OnceLock<Box<Later>>,
+}
+
+/// A list in which nothing is ever moved, so that what was read stays valid without a lock. It grows by one for each reload
+/// that has changed the session's profile.
+#[derive(Debug)]
+struct Later {
+    chosen: ChosenProfile,
+    next: OnceLock<Box<Later>>,
 }
 
 impl SessionProfile {
     /// One that is fixed already.
     pub(super) fn fixed(chosen: ChosenProfile) -> Self {
-        Self { provisional: Arc::clone(&chosen.profile), fixed: OnceLock::from(chosen) }
+        let provisional = Arc::clone(&chosen.profile);
+        Self { provisional, fixed: OnceLock::from(chosen), later: OnceLock::new() }
     }
 
     /// One that is open; `provisional`: what a client without a name would get.
     pub(super) fn open(provisional: Arc<Profile>) -> Self {
-        Self { provisional, fixed: OnceLock::new() }
+        Self { provisional, fixed: OnceLock::new(), later: OnceLock::new() }
     }
 
     /// Fixes it, unless it is fixed.
     pub(super) fn fix(&self, chosen: ChosenProfile) {
         // Whoever came first has decided.
         let _ = self.fixed.set(chosen);
+    }
+
+    /// Puts `chosen`, the profile of the same name as it is now, in its place.
+    pub fn replace(&self, chosen: ChosenProfile) {
+        let mut last = &self.later;
+        while let Some(later) = last.get() {
+            last = &later.next;
+        }
+        // Two at once: the other is as new as this one.
+        let _ = last.set(Box::new(Later { chosen, next: OnceLock::new() }));
+    }
+
+    /// The profile and why it is this one; `None` while it is open.
+    pub fn chosen(&self) -> Option<&ChosenProfile> {
+        let mut newest = self.fixed.get()?;
+        let mut next = &self.later;
+        while let Some(later) = next.get() {
+            (newest, next) = (&later.chosen, &later.next);
+        }
+        Some(newest)
     }
 
     /// Whether it is fixed.
@@ -61,12 +109,12 @@ impl SessionProfile {
 
     /// Why it is this one; `None` while it is open.
     pub fn why(&self) -> Option<&str> {
-        self.fixed.get().map(|chosen| chosen.why.as_str())
+        self.chosen().map(|chosen| chosen.why.as_str())
     }
 
     /// Why the session's calls are refused.
     pub fn problem(&self) -> Option<&ProfileProblem> {
-        self.fixed.get()?.problem.as_ref()
+        self.chosen()?.problem.as_ref()
     }
 }
 
@@ -75,6 +123,31 @@ impl Deref for SessionProfile {
     type Target = Arc<Profile>;
 
     fn deref(&self) -> &Arc<Profile> {
-        self.fixed.get().map_or(&self.provisional, |chosen| &chosen.profile)
+        self.chosen().map_or(&self.provisional, |chosen| &chosen.profile)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(name: &str, rows_max: u64) -> ChosenProfile {
+        let mut profile = Profile { name: name.to_owned(), ..Profile::default() };
+        profile.caps.rows_max = rows_max;
+        ChosenProfile { profile: Arc::new(profile), why: "it fits".to_owned(), problem: None }
+    }
+
+    #[test]
+    fn the_newest_counts_and_what_was_read_before_stays_valid() {
+        let profile = SessionProfile::open(Arc::default());
+        assert!(profile.chosen().is_none());
+        profile.fix(chosen("a", 1));
+        let before: &Arc<Profile> = &profile;
+        profile.replace(chosen("a", 2));
+        profile.replace(ChosenProfile { problem: Some(ProfileProblem::gone("a")), ..chosen("a", 3) });
+        assert_eq!((before.caps.rows_max, profile.caps.rows_max), (1, 3));
+        assert!(profile.problem().is_some_and(|problem| problem.is_gone));
+        profile.replace(chosen("a", 4));
+        assert_eq!(profile.problem(), None);
     }
 }

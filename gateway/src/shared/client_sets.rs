@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{Shared, open_backend};
 use crate::config::{Config, ConnectionConfig};
-use crate::session::{ClientSet, Profiles};
+use crate::session::ClientSet;
 
 /// A connection without a session is kept for so long at least: a hello may be about to use it.
 const KEPT_MIN: Duration = Duration::from_secs(60);
@@ -122,8 +122,7 @@ impl ClientSets {
             };
             connections.insert(name.clone(), called);
         }
-        let profiles = Profiles::on(&config, &connections);
-        let set = Arc::new(ClientSet { names, config, profiles, connections });
+        let set = Arc::new(ClientSet::new(names, config, connections));
         let mut state = self.lock();
         state.sets.retain(|(known, _)| *known != variables);
         if state.sets.len() >= SETS_MAX {
@@ -150,7 +149,7 @@ impl ClientSets {
             known.used_at = now;
             return Ok(known.name.clone());
         }
-        let limit = shared.config.gateway.backends_max;
+        let limit = shared.live().config.gateway.backends_max;
         if state.connections.len() >= limit {
             // One that is in no session's set, and in no hello's, makes room.
             let is_free = |name: &String| !state.is_used(name) && !own.contains(name);
@@ -178,6 +177,25 @@ impl ClientSets {
             used_at: now,
         });
         Ok(called)
+    }
+
+    /// The gateway's configuration is `now`, which was read again, and `read` is what it comes to with a client's variables.
+    /// Blocks: it reads the files.
+    pub fn reload(&self, now: &Config, read: impl Fn(&BTreeMap<String, String>) -> Option<Config>) {
+        let known: Vec<(BTreeMap<String, String>, Arc<ClientSet>)> = {
+            let state = self.lock();
+            let plain = |variables: &BTreeMap<String, Secret>| {
+                variables.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
+            };
+            state.sets.iter().map(|(variables, set)| (plain(variables), Arc::clone(set))).collect()
+        };
+        for (variables, set) in known {
+            // What does not go with them any more was right when it was read; what protects comes from the files.
+            match read(&variables) {
+                Some(own) => set.apply(&own),
+                None => set.apply(now),
+            }
+        }
     }
 
     /// Closes the connections that no session has used for `idle`.

@@ -14,6 +14,9 @@ pub struct Service {
     pub manager: String,
     /// The command that stops the gateway for good.
     pub stop: String,
+    /// Whether it starts the gateway again only when a client comes, because it has the socket.
+    #[serde(default)]
+    pub is_on_demand: bool,
 }
 
 impl Service {
@@ -42,7 +45,18 @@ impl Service {
         let unit = units.into_iter().find(|unit| unit.ends_with(".service")).unwrap_or(DEFAULT_UNIT);
         let is_user = cgroups.contains("/user@") || variable("MANAGERPID").is_some();
         let user = if is_user { " --user" } else { "" };
-        Some(Self { manager: "systemd".to_owned(), stop: format!("systemctl{user} stop {unit}") })
+        let stop = format!("systemctl{user} stop {unit}");
+        Some(Self { manager: "systemd".to_owned(), stop, is_on_demand: false })
+    }
+
+    /// The same; `has_socket`: it has passed the socket on which shims connect.
+    #[must_use]
+    pub fn on_socket(mut self, has_socket: bool) -> Self {
+        if has_socket && let Some((before, unit)) = self.stop.rsplit_once(' ') {
+            let name = unit.strip_suffix(".service").unwrap_or(unit);
+            self.stop = format!("{before} {name}.socket {unit}");
+        }
+        Self { is_on_demand: has_socket, ..self }
     }
 }
 
@@ -59,6 +73,14 @@ mod tests {
         assert_eq!(of(8), None);
         assert_eq!(of(7).unwrap().stop, "systemctl --user stop gateway.service");
         assert_eq!(Service::systemd(7, |_| None, CGROUP), None);
+    }
+
+    #[test]
+    fn one_with_a_socket_is_stopped_with_it() {
+        let of = Service::systemd(7, |name| (name == "SYSTEMD_EXEC_PID").then(|| "7".to_owned()), CGROUP);
+        let of = of.unwrap().on_socket(true);
+        assert_eq!(of.stop, "systemctl --user stop gateway.socket gateway.service");
+        assert!(of.is_on_demand);
     }
 
     #[test]

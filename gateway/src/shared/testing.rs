@@ -44,8 +44,10 @@ impl TestGateway {
             budget,
             logs: Vec::new(),
             service: None,
+            service_problem: None,
             streams: RequestStreams::default(),
             audit: Audit::default(),
+            set_log_level: None,
         };
         let shared = Shared::new(config, paths, endpoint, multiplexer, pool, state, process);
         Self { shared, fake, _home: home }
@@ -59,7 +61,7 @@ impl TestGateway {
     /// A new session of the default profile, changed.
     pub(crate) fn open_session_as(&self, change: impl FnOnce(&mut Opening)) -> SessionGuard {
         let mut opening = Opening::of(SessionTable::fresh_key());
-        opening.profile = self.shared.profiles.find(&self.shared.config, "default").unwrap();
+        opening.profile = self.shared.live().profiles.find(&self.shared.config, "default").unwrap();
         opening.journal = self.shared.state.id();
         opening.journal_is_whole = true;
         change(&mut opening);

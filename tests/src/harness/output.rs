@@ -22,7 +22,7 @@ pub struct Output {
 impl Output {
     /// Runs `command` to its end.
     #[track_caller]
-    pub(crate) fn of(command: &mut Command) -> Self {
+    pub fn of(command: &mut Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let read = [child.stdout.take().map(read_all), child.stderr.take().map(read_all)];

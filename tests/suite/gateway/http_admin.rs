@@ -82,12 +82,13 @@ fn an_operator_stops_what_a_session_runs() {
 }
 
 #[test]
-fn a_reload_restarts_where_the_configuration_has_changed_and_refuses_a_wrong_one() {
+fn a_reload_applies_what_it_can_restarts_for_the_rest_and_refuses_a_wrong_config() {
     let (gateway, operator, _) = gateway();
     let instance = || gateway.home.status().expect("a gateway")["instance"].clone();
     let first = instance();
     let same = post(&gateway, &operator, "/admin/reload", &json!({}));
-    assert_eq!((same.status, same.json()), (200, json!({ "restarts": false })));
+    let answer = |applied: &[&str], needs_restart: &[&str]| json!({ "restarts": !needs_restart.is_empty(), "applied": applied, "needs_restart": needs_restart });
+    assert_eq!((same.status, same.json()), (200, answer(&[], &[])));
     assert_eq!(instance(), first);
     let file = gateway.home.config_file();
     let text = std::fs::read_to_string(&file).expect("the config file");
@@ -98,7 +99,12 @@ fn a_reload_restarts_where_the_configuration_has_changed_and_refuses_a_wrong_one
     assert_eq!(instance(), first);
     std::fs::write(&file, format!("{text}[limits]\nrows_max = 7\n")).expect("writing it");
     let changed = post(&gateway, &operator, "/admin/reload", &json!({}));
-    assert_eq!((changed.status, changed.json()), (202, json!({ "restarts": true })));
+    assert_eq!((changed.status, changed.json()), (200, answer(&["limits.rows_max"], &[])));
+    assert_eq!(instance(), first);
+    std::fs::write(&file, format!("{text}[limits]\nrows_max = 7\n[pool]\nconnections_max = 3\n"))
+        .expect("writing it");
+    let changed = post(&gateway, &operator, "/admin/reload", &json!({}));
+    assert_eq!((changed.status, changed.json()), (202, answer(&[], &["pool.connections_max"])));
     until("the next gateway runs", || {
         gateway.home.status().is_some_and(|status| status["instance"] != first)
     });

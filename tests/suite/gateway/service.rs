@@ -1,5 +1,5 @@
-//! A gateway under a service manager: a small supervisor that starts the unit's command again whenever it ends
-//! (`Restart=always`), as systemd does. `packaging/systemd/try.sh` does the same under a real user manager.
+//! A gateway under a service manager without a socket of it: a small supervisor that starts the unit's command again whenever
+//! it ends (`Restart=always`). `packaging/systemd/try.sh` tries the units under a real user manager.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -28,8 +28,7 @@ fn unit_command(home: &Home) -> Command {
     // As systemd says whom it has executed.
     let mut command = Command::new("sh");
     command.args(["-c", "SYSTEMD_EXEC_PID=$$ exec \"$0\" \"$@\""]).arg(&binaries().gateway).args(&words[1..]);
-    let (name, value) = setting("Environment").split_once('=').expect("a variable");
-    command.env(name, value).env("SNOWGATE_HOME", home.path());
+    command.env("SNOWGATE_GATEWAY_IDLE_EXIT_MINUTES", "0").env("SNOWGATE_HOME", home.path());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
@@ -44,7 +43,6 @@ struct Supervisor {
 
 impl Supervisor {
     fn run(&self, home: &Home) {
-        assert_eq!(setting("Restart"), "always");
         while !self.ends.load(Ordering::SeqCst) {
             let mut running = self.running();
             let child = running.get_or_insert_with(|| {

@@ -20,7 +20,7 @@ use self::measure::{History, Measured, Moment};
 use self::rules::{RULES, Rule};
 pub use self::webhook::webhook;
 use super::status::snapshot;
-use crate::config::AlertsConfig;
+use crate::config::{AlertThresholds, AlertsConfig};
 use crate::shared::{AlertState, AlertView, Shared};
 
 /// What is told when an alert fires or is resolved.
@@ -57,6 +57,11 @@ impl Alerts {
             history: History::default(),
             config: config.clone(),
         }
+    }
+
+    /// From here on, these thresholds count.
+    pub fn set_thresholds(&mut self, thresholds: AlertThresholds) {
+        self.config.thresholds = thresholds;
     }
 
     /// Looks at the gateway as it is now; returns what is to be told.

@@ -8,6 +8,7 @@ mod recent;
 mod store;
 mod view;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub use view::{QueriesView, QueryOrder, QueryView};
 /// as it takes to copy what it shows.
 #[derive(Debug)]
 pub struct QueryLog {
-    slow: Duration,
+    /// In milliseconds; a reload of the configuration writes it.
+    slow_ms: AtomicU64,
     store: Mutex<Store>,
     recent: Mutex<RecentPatterns>,
 }
@@ -34,10 +36,15 @@ impl QueryLog {
     /// Nothing known yet.
     pub fn new(config: &QueriesConfig) -> Self {
         Self {
-            slow: config.slow,
+            slow_ms: AtomicU64::new(ms(config.slow)),
             store: Mutex::new(Store::new(config.patterns_max)),
             recent: Mutex::default(),
         }
+    }
+
+    /// From here on, a statement that takes so long is slow.
+    pub fn set_slow(&self, slow: Duration) {
+        self.slow_ms.store(ms(slow), Ordering::Relaxed);
     }
 
     /// The pattern of `sql`, whose digest this is.
@@ -55,7 +62,8 @@ impl QueryLog {
     pub(super) fn note(&self, event: &RequestEvent) {
         let pattern = event.statement.as_ref().and_then(|statement| statement.pattern.as_ref());
         if let (Some(pattern), Some(ran)) = (pattern, event.ran) {
-            lock(&self.store).note(pattern, ran, ran >= self.slow, event);
+            let is_slow = ms(ran) >= self.slow_ms.load(Ordering::Relaxed);
+            lock(&self.store).note(pattern, ran, is_slow, event);
         }
     }
 
@@ -72,7 +80,7 @@ impl QueryLog {
         rows.sort_by(|(one, _), (other, _)| other.total_cmp(one));
         rows.truncate(patterns_max);
         QueriesView {
-            slow_ms: u64::try_from(self.slow.as_millis()).unwrap_or(u64::MAX),
+            slow_ms: self.slow_ms.load(Ordering::Relaxed),
             statements: store.statements,
             slow: store.slow,
             patterns: store.len(),
@@ -86,6 +94,10 @@ impl Default for QueryLog {
     fn default() -> Self {
         Self::new(&QueriesConfig { slow: Duration::from_secs(5), patterns_max: 500 })
     }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

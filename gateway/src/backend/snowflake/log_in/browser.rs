@@ -153,6 +153,24 @@ fn token_in(url: &Url) -> Option<Secret> {
     Some(Secret::new(token))
 }
 
+/// Starts `program` outside of this process's own service: there a browser is not bound by what the unit forbids, which it
+/// needs for its own sandbox, and does not end with the gateway. `None`: systemd has not started this process.
+fn outside(program: &str) -> Option<Command> {
+    let own = std::process::id().to_string();
+    std::env::var("SYSTEMD_EXEC_PID").ok().filter(|executed| *executed == own)?;
+    std::env::var_os("XDG_RUNTIME_DIR")?;
+    let mut command = Command::new("systemd-run");
+    // As long as it takes, so that its exit code is known.
+    command.args(["--user", "--quiet", "--collect", "--wait"]);
+    for name in ["DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"] {
+        if std::env::var_os(name).is_some() {
+            command.arg(format!("--setenv={name}"));
+        }
+    }
+    command.args(["--", program]);
+    Some(command)
+}
+
 /// Opens `address` in a browser; returns whether that seems to work. The variable `BROWSER` names another
 /// program than the system's. Blocks for as long as that takes to start one.
 pub(super) fn open(address: &Url) -> bool {
@@ -166,7 +184,7 @@ pub(super) fn open(address: &Url) -> bool {
         _ if cfg!(target_os = "macos") => "open".to_owned(),
         _ => "xdg-open".to_owned(),
     };
-    let mut command = Command::new(program);
+    let mut command = outside(&program).unwrap_or_else(|| Command::new(program));
     // There may be secrets among them, which a browser must not get.
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SNOWFLAKE_"))

@@ -1,0 +1,254 @@
+//! `snowgate service`: the gateway under the user's own service manager.
+
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::control::{print_json, print_text};
+use super::serve::endpoint;
+use super::{Cli, exit};
+use crate::config::{Config, Paths, ProcessEnvironment};
+use crate::process::GatewayLock;
+use crate::service::{Manager, ServiceManager, ServiceState, Site, install, state, uninstall};
+
+/// The commands about the service.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Have the service manager keep a gateway for you, from each log-in on; clients stay connected
+    Install(InstallArgs),
+    /// Stop the service and remove its files; the next client starts a gateway as before
+    Uninstall(ServiceArgs),
+    /// Show whether it is installed, enabled and running; exit code 3 if it is not installed
+    Status(ServiceArgs),
+    /// Show what the manager has kept of its log (`journalctl`)
+    Logs(LogArgs),
+}
+
+/// What `install` does.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct InstallArgs {
+    /// Print the files, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    output: ServiceArgs,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ServiceArgs {
+    /// Print JSON, for scripts
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is shown of the log.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct LogArgs {
+    /// Go on as lines come
+    #[arg(short, long)]
+    follow: bool,
+
+    /// The last so many lines
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 100)]
+    lines: u32,
+
+    #[command(flatten)]
+    output: ServiceArgs,
+}
+
+impl ServiceCommand {
+    /// Whether the output is for a script.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Install(args) => args.output.json,
+            Self::Logs(args) => args.output.json,
+            Self::Uninstall(args) | Self::Status(args) => args.json,
+        }
+    }
+}
+
+/// The gateway has a socket that the user named.
+#[derive(Debug, thiserror::Error)]
+#[error("a gateway with a socket of its own (--socket, SNOWGATE_SOCKET) has no service")]
+pub(super) struct NoService;
+
+impl NoService {
+    /// What the user can do about it.
+    pub(super) fn next_step() -> String {
+        "leave it out; SNOWGATE_HOME gives a gateway a place, and a service, of its own".to_owned()
+    }
+}
+
+/// Runs one of the commands.
+pub(super) fn run(cli: &Cli, command: &ServiceCommand) -> Result<ExitCode> {
+    let site = site(cli)?;
+    let manager = Manager::of_this_user();
+    match command {
+        ServiceCommand::Install(args) if args.dry_run => dry_run(&site, args.output.json),
+        ServiceCommand::Install(args) => run_install(cli, &site, &manager, args.output.json),
+        ServiceCommand::Uninstall(args) => run_uninstall(cli, &site, &manager, args.json),
+        ServiceCommand::Status(args) => run_status(&state(&site, &manager), args.json),
+        ServiceCommand::Logs(args) => run_logs(&site, *args),
+    }
+}
+
+/// The service of the gateway that this command line and its environment choose.
+pub(super) fn site(cli: &Cli) -> Result<Site> {
+    let paths = Paths::discover(&ProcessEnvironment)?;
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let site = Site::discover(&ProcessEnvironment, &paths, &endpoint(cli)?, &program);
+    site.ok_or_else(|| NoService.into())
+}
+
+fn dry_run(site: &Site, json: bool) -> Result<ExitCode> {
+    let files = site.files();
+    if json {
+        let view = |(path, text)| json!({"path": path, "text": text});
+        return print_json(&json!({"files": files.into_iter().map(view).collect::<Vec<_>>()}));
+    }
+    let shown = files.iter().map(|(path, text)| format!("# {}\n{text}\n", path.display()));
+    print_text(&shown.collect::<String>())
+}
+
+fn run_install(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Result<ExitCode> {
+    let paths = Paths::discover(&ProcessEnvironment)?.with_system_file(cli.system_config.clone());
+    // What cannot start is not installed.
+    let config = Config::load(&paths, &ProcessEnvironment).context("not installed: the config has errors")?;
+    let done = install(site, manager, config.http.is_some())?;
+    let state = state(site, manager);
+    if json {
+        return print_json(&json!({"written": done.written, "service": state}));
+    }
+    let mut text: String = done.written.iter().map(|path| format!("wrote {}\n", path.display())).collect();
+    let running = state.pid.map_or_else(|| "has the socket".to_owned(), |pid| format!("runs (pid {pid})"));
+    text.push_str(&format!("{} {running}; `snowgate service status` shows how it is\n", site.service_unit()));
+    if state.lingers == Some(false) {
+        text.push_str("It ends when you log out; to have it go on: loginctl enable-linger\n");
+    }
+    print_text(&text)
+}
+
+fn run_uninstall(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Result<ExitCode> {
+    let removed = uninstall(site, manager)?;
+    let endpoint = endpoint(cli)?;
+    // systemd leaves the socket's file, on which nothing listens: only who has the lock may touch it.
+    if let Ok(_lock) = GatewayLock::take(&endpoint)
+        && endpoint.socket_exists().is_ok_and(|exists| exists)
+    {
+        std::fs::remove_file(&endpoint.socket).context("cannot remove the service's socket")?;
+    }
+    if json {
+        return print_json(&json!({"removed": removed}));
+    }
+    if removed.is_empty() {
+        return print_text(&format!("{} is not installed for this user\n", site.service_unit()));
+    }
+    let text: String = removed.iter().map(|path| format!("removed {}\n", path.display())).collect();
+    print_text(&format!("{text}The next client starts a gateway.\n"))
+}
+
+fn run_status(state: &ServiceState, json: bool) -> Result<ExitCode> {
+    if json {
+        print_json(&json!({"service": state, "stale": state.is_stale()}))?;
+    } else {
+        print_text(&status_text(state))?;
+    }
+    Ok(ExitCode::from(if state.installed { exit::OK } else { exit::NO_GATEWAY }))
+}
+
+fn status_text(state: &ServiceState) -> String {
+    if !state.installed {
+        return format!(
+            "{} is not installed: the first client starts a gateway. To have {} keep one: snowgate service install\n",
+            state.unit, state.manager
+        );
+    }
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| text.push_str(&format!("{name:<11} {value}\n"));
+    let yes = |holds: bool| if holds { "yes" } else { "no" };
+    line("service", &format!("{} ({})", state.unit, state.manager));
+    line("enabled", yes(state.enabled));
+    if let Some(problem) = &state.manager_problem {
+        line("problem", problem);
+    } else {
+        line("listens", yes(state.listens));
+    }
+    if let Some(active) = &state.active {
+        let since = state.since.as_deref().map(|since| format!(" since {since}")).unwrap_or_default();
+        let result = state.result.as_deref().map(|result| format!(" ({result})")).unwrap_or_default();
+        line("state", &format!("{active}{result}{since}"));
+    }
+    if let Some(pid) = state.pid {
+        line("pid", &pid.to_string());
+    }
+    if let Some(restarts) = state.restarts.filter(|restarts| *restarts > 0) {
+        line("restarts", &format!("{restarts} after a crash"));
+    }
+    if state.lingers == Some(false) {
+        line("at log-out", "it ends; to have it go on: loginctl enable-linger");
+    }
+    for file in &state.files {
+        let stale =
+            if file.is_current { "" } else { "  (not as this version writes it: snowgate service install)" };
+        line("file", &format!("{}{stale}", file.path.display()));
+    }
+    if let Some(next_step) = &state.next_step {
+        line("next step", next_step);
+    }
+    text
+}
+
+/// Becomes `journalctl`, or says where the log is otherwise.
+fn run_logs(site: &Site, args: LogArgs) -> Result<ExitCode> {
+    if site.manager == ServiceManager::Launchd {
+        bail!("launchd keeps no log; run `snowgate logs`");
+    }
+    let mut command = Command::new("journalctl");
+    command.arg("--user").arg(format!("--user-unit={}", site.service_unit()));
+    command.args(["--no-pager", "--lines", &args.lines.to_string()]);
+    if args.follow {
+        command.arg("--follow");
+    }
+    if args.output.json {
+        command.args(["--output", "json"]);
+    }
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .context("cannot run `journalctl`; `snowgate logs` shows what the gateway itself writes")?;
+    Ok(ExitCode::from(if status.success() { exit::OK } else { exit::INTERNAL }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::ServiceFile;
+
+    #[test]
+    fn a_service_that_is_there_is_shown_with_what_is_wrong_with_it() {
+        let missing = ServiceState {
+            unit: "snowgate.service".to_owned(),
+            manager: "systemd".to_owned(),
+            ..ServiceState::default()
+        };
+        assert!(status_text(&missing).contains("snowgate service install"));
+        let there = ServiceState {
+            installed: true,
+            enabled: true,
+            listens: true,
+            files: vec![ServiceFile { path: "/u/snowgate.service".into(), is_current: false }],
+            active: Some("failed".to_owned()),
+            result: Some("watchdog".to_owned()),
+            lingers: Some(false),
+            ..missing
+        };
+        let text = status_text(&there);
+        for part in ["failed (watchdog)", "not as this version writes it", "enable-linger"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}
