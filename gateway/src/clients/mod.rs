@@ -1,8 +1,8 @@
 //! The config files of MCP clients: where each client has them, and Snowgate's own entry in them.
 //!
 //! `known` is the table of clients, `places` says where files are on this machine, `entry` is what is written,
-//! `edit` changes a text purely, `target` reads and writes a file, `memory` keeps what a file was before,
-//! `install` puts these together, `survey` looks at all of them.
+//! `edit` changes a text purely, `plan` what a change comes to, `target` reads and writes a file, `memory` keeps
+//! what a file was before, `lock` is the client's own, `install` puts these together, `survey` looks at all of them.
 
 mod diff;
 mod edit;
@@ -10,8 +10,10 @@ mod entry;
 mod error;
 mod install;
 mod known;
+mod lock;
 mod memory;
 mod places;
+mod plan;
 mod shim;
 mod survey;
 mod target;

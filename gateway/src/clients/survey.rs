@@ -13,9 +13,10 @@ use snowgate_link::BUILD;
 
 use super::entry::{args_of, command_of, flag_of, is_ours};
 use super::error::ClientError;
-use super::install::{keys, rivals};
+
 use super::known::{ALL, Client, Scope};
 use super::places::Places;
+use super::plan::{keys, rivals};
 use super::target::Target;
 use crate::os::running_programs;
 

@@ -102,7 +102,7 @@ fn every_file_of_the_corpus_survives_install_and_uninstall() {
 #[test]
 fn without_any_record_the_text_alone_tells_what_was_there_unless_it_was_empty() {
     for (client, name, text) in corpus() {
-        let path: Vec<_> = super::install::keys(client, &text);
+        let path: Vec<_> = super::plan::keys(client, &text);
         let is_empty = |value: Option<Value>| value.is_none_or(|it| it.as_object().unwrap().is_empty());
         let language = client.language();
         if is_empty(language.get(&text, &path).unwrap()) && language == Language::Json {
@@ -386,6 +386,38 @@ proptest! {
         let Ok(before) = language.get(&text, &[]) else { return Err(TestCaseError::fail(text)) };
         let entry = json!({"command": "c", "args": ["a"], "env": {"A": "1"}});
         let Ok((set, made)) = language.set(&text, &path, &entry) else { return Ok(()) };
+        prop_assert_eq!(language.get(&set, &path).unwrap(), Some(entry.clone()));
+        prop_assert_eq!(&language.set(&set, &path, &entry).unwrap().0, &set);
+        let removed = language.remove(&set, &path, &made).unwrap();
+        prop_assert_eq!(language.get(&removed, &[]).unwrap(), before);
+        prop_assert_eq!(removed, text);
+    }
+
+    #[test]
+    fn what_is_put_into_toml_can_be_taken_out_again(
+        lines in proptest::collection::vec(0..9usize, 0..8),
+        is_crlf in any::<bool>(),
+        ends in 0..3usize,
+    ) {
+        let newline = if is_crlf { "\r\n" } else { "\n" };
+        let line = |(at, kind): (usize, &usize)| match kind {
+            0 => String::new(),
+            1 => format!("# [mcp_servers.entry] {at}"),
+            2 => format!("key{at} = 'a # b' # c"),
+            3 => format!("list{at} = [{newline}  1, # one{newline}]"),
+            4 => format!("text{at} = \"\"\"{newline}[mcp_servers.entry]{newline}\"\"\""),
+            5 => format!("[table{at}]{newline}  indented = 1  "),
+            6 => format!("[mcp_servers.other{at}]{newline}command = \"x\"{newline}{newline}[mcp_servers.other{at}.env]"),
+            7 => format!("[[array{at}]]"),
+            _ => format!("\"quoted.{at}\".dotted = {{ a = 1 }}"),
+        };
+        let mut text = lines.iter().enumerate().map(line).collect::<Vec<_>>().join(newline);
+        text.push_str(&newline.repeat(ends));
+        let language = Language::Toml;
+        let path = ["mcp_servers", "entry"];
+        let entry = json!({"command": "c:\\x \"y\"", "args": ["a'b"], "env": {"A": "1"}});
+        let before = language.get(&text, &[]).unwrap();
+        let (set, made) = language.set(&text, &path, &entry).unwrap();
         prop_assert_eq!(language.get(&set, &path).unwrap(), Some(entry.clone()));
         prop_assert_eq!(&language.set(&set, &path, &entry).unwrap().0, &set);
         let removed = language.remove(&set, &path, &made).unwrap();
