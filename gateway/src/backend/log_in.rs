@@ -9,6 +9,8 @@ use super::BackendError;
 pub struct LogInRequest {
     /// A code of the user's authenticator app, good for one log-in.
     pub passcode: Option<Secret>,
+    /// The user's password, where the configuration has none. It is kept in memory, for this process alone.
+    pub password: Option<Secret>,
     /// Whether to wait for the log-in that is under way, instead of starting one.
     pub joins: bool,
 }
@@ -29,6 +31,8 @@ pub enum LogInNeed {
     Nothing,
     /// A passcode in the request.
     Passcode,
+    /// A password in the request: the configuration has none.
+    Password,
     /// Nothing: the backend, or the authenticator in use, has no such log-in.
     Unsupported,
     /// The user, in a browser or on a phone; it goes on meanwhile.

@@ -8,6 +8,7 @@
 //! ask, and nothing of a request outlives its call.
 
 mod catalog;
+mod check;
 mod collector;
 mod context;
 mod cost;
@@ -22,6 +23,8 @@ mod place;
 mod registry;
 mod request;
 mod rule;
+#[cfg(test)]
+mod sample;
 pub mod snowflake;
 pub mod sqlite;
 mod statement_gate;
@@ -30,6 +33,7 @@ mod wall;
 mod written;
 
 pub use catalog::{Catalog, Relation, RelationKind};
+pub use check::check_connection;
 pub use collector::{Caps, Cell, CellKind, Collector, ColumnType, Cut, Flow, RowWriter};
 pub use context::{Context, SecondaryRoles};
 pub use cost::{CostBounds, CostGuard, Estimate};
@@ -42,6 +46,8 @@ pub use place::Place;
 pub use registry::Registry;
 pub use request::{Completion, Operation, Request, RequestOrigin, Transaction};
 pub use rule::Rule;
+#[cfg(test)]
+pub(crate) use sample::{Sample, sample};
 pub use statement_gate::{OpenGate, RowFilter, StatementGate};
 pub use traits::{Backend, BackendStatus, BoxFuture, Cancel, Connection};
 pub use wall::Wall;

@@ -11,10 +11,13 @@ use super::control::{InvalidConfig, print_json};
 use super::install::NoClient;
 use super::kill::NoTarget;
 use super::login::NotLoggedIn;
+use super::migrate_env::MigrateError;
 use super::open::NoPage;
+use super::person::Cancelled;
 use super::quota::UnknownClient;
 use super::report::FileExists;
 use super::service::NoService;
+use super::setup::SetupError;
 use super::{exit, serve};
 use crate::bundle::BundleError;
 use crate::clients::ClientError;
@@ -25,7 +28,7 @@ use crate::keys::KeyError;
 /// An error for a script. Its fields are part of the interface: they are never renamed nor removed.
 #[derive(Debug, Serialize)]
 pub(super) struct ErrorView {
-    /// `no_gateway`, `usage`, `not_yet`, `refused`, `config` or `internal`.
+    /// `no_gateway`, `usage`, `not_yet`, `refused`, `config`, `cancelled` or `internal`.
     kind: &'static str,
     /// What failed.
     message: String,
@@ -58,6 +61,7 @@ impl ErrorView {
                 exit::USAGE => "usage",
                 exit::NOT_YET => "not_yet",
                 exit::REFUSED => "refused",
+                exit::CANCELLED => "cancelled",
                 _ => "internal",
             },
             message: error.to_string(),
@@ -137,7 +141,14 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<UnknownRole>() || error.is::<BundleError>() {
         return exit::USAGE;
     }
+    if let Some(error) = error.downcast_ref::<SetupError>() {
+        return error.exit_code();
+    }
+    if error.is::<Cancelled>() {
+        return exit::CANCELLED;
+    }
     if error.is::<NoTarget>()
+        || error.is::<MigrateError>()
         || error.is::<FileExists>()
         || error.is::<NoPage>()
         || error.is::<NoService>()

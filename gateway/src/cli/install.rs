@@ -130,6 +130,40 @@ pub(super) fn install(cli: &Cli, args: &InstallArgs) -> Result<ExitCode> {
     report(clients.into_iter().flat_map(one).collect(), &args.which, args.output)
 }
 
+/// The clients on this machine that have a config of the user's.
+pub(super) fn present_clients() -> Result<Vec<Client>> {
+    let places = places()?;
+    let has_files = |client: &Client| !places.files(*client, Scope::User).is_empty();
+    Ok(ALL.iter().copied().filter(|client| places.is_present(*client) && has_files(client)).collect())
+}
+
+/// Puts the entry into the configs of `clients`, with this profile, and says what became of each.
+pub(super) fn install_into(clients: Vec<Client>, profile: Option<&str>) -> Result<ExitCode> {
+    let which = WhichArgs {
+        clients,
+        all: false,
+        scope: Scope::User,
+        name: NAME_DEFAULT.to_owned(),
+        dry_run: false,
+        force: false,
+    };
+    let places = places()?;
+    let shim = shim_of_this_program(&places)?;
+    if let Some(warning) = &shim.warning {
+        writeln!(stderr(), "warning: {warning}")?;
+    }
+    let args = profile.map(|profile| vec!["--profile".to_owned(), profile.to_owned()]);
+    let command = path_text(&shim.path).map_err(anyhow::Error::msg)?;
+    let entry = Entry { command, args, home: ProcessEnvironment.get("SNOWGATE_HOME") };
+    let desk = Desk::new(places, &Paths::discover(&ProcessEnvironment)?.state_dir);
+    let options = options(&which);
+    let one = |client: &Client| {
+        desk.install(*client, &entry, &options).into_iter().map(|it| (*client, it)).collect::<Vec<_>>()
+    };
+    let results = which.clients.iter().flat_map(one).collect();
+    report(results, &which, OutputArgs { json: false })
+}
+
 /// Takes the entry out of the clients' configs.
 pub(super) fn uninstall(args: &UninstallArgs) -> Result<ExitCode> {
     let paths = Paths::discover(&ProcessEnvironment)?;

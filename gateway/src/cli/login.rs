@@ -1,29 +1,23 @@
-//! `snowgate login`: has the running gateway log in now, with a passcode where one is needed.
+//! `snowgate login`: has the gateway log in now, with what the person types where that is needed.
 
 use std::io::{BufRead, IsTerminal, Read, Write, stderr, stdin};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use snowgate_link::endpoint::Endpoint;
 
 use super::control::{ask_now, no_gateway, print_json, print_text};
+use super::log_in_talk::log_in;
+use super::person::{AtTerminal, Person, is_at_terminal};
 use super::serve::endpoint;
-use super::{Cli, LoginArgs, exit};
-use crate::link::{Command, LogInView, Need, Passcode, Reply};
+use super::{Cli, LoginArgs, exit, start_gateway};
+use crate::link::{Command, LogInAsked, LogInView, Need, Passcode, Password, Reply};
 
 /// The argument that stands for a passcode which is typed.
 pub(super) const TYPED: &str = "-";
 
-/// How long the command waits for the user, who is in a browser or has a phone in hand: a little longer than
-/// the gateway does.
-const USER_TIMEOUT: Duration = Duration::from_secs(310);
-
-/// Between two questions whether the user is done, where the gateway does not hold the first.
-const ASK_PAUSE: Duration = Duration::from_millis(250);
-
-/// Bytes that are read as a passcode.
-const PASSCODE_BYTES_MAX: u64 = 256;
+/// Bytes that are read as a passcode or a password from a pipe.
+const SECRET_BYTES_MAX: u64 = 2048;
 
 /// Nobody is logged in.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +37,8 @@ impl NotLoggedIn {
         self.exit_code
     }
 
-    fn of(view: LogInView) -> Self {
+    /// What `view` says, after `what` failed.
+    pub(super) fn of(what: &str, view: LogInView) -> Self {
         let exit_code = match (&view.code, view.needs) {
             (_, Need::Unsupported) => exit::USAGE,
             (Some(_), _) | (_, Need::Passcode) => exit::REFUSED,
@@ -51,11 +46,16 @@ impl NotLoggedIn {
         };
         let problem = view.problem.unwrap_or_else(|| "the gateway gave no reason".to_owned());
         let code = view.code.map(|code| format!(" (code {code})")).unwrap_or_default();
-        Self { message: format!("not logged in: {problem}{code}"), next_step: view.next_step, exit_code }
+        Self { message: format!("{what}: {problem}{code}"), next_step: view.next_step, exit_code }
     }
 
-    fn usage(message: impl Into<String>) -> Self {
+    pub(super) fn usage(message: impl Into<String>) -> Self {
         let next_step = "run `snowgate login --passcode` and type the code".to_owned();
+        Self { message: message.into(), next_step: Some(next_step), exit_code: exit::USAGE }
+    }
+
+    pub(super) fn password(message: impl Into<String>) -> Self {
+        let next_step = "run `snowgate login` and type the password".to_owned();
         Self { message: message.into(), next_step: Some(next_step), exit_code: exit::USAGE }
     }
 }
@@ -63,70 +63,71 @@ impl NotLoggedIn {
 /// Logs in.
 pub(super) fn login(cli: &Cli, args: &LoginArgs) -> Result<ExitCode> {
     let endpoint = endpoint(cli)?;
-    let given = match args.passcode.as_deref() {
-        None => None,
-        Some(TYPED) => Some(read_passcode()?),
-        Some(code) => Some(Passcode::parse(code).map_err(NotLoggedIn::usage)?),
+    let first = LogInAsked {
+        connection: args.connection.clone(),
+        passcode: args.passcode.as_deref().map(passcode).transpose()?,
+        password: if args.password { Some(password()?) } else { None },
+        joins: false,
     };
-    let may_type = given.is_none() && !args.output.json && stdin().is_terminal();
-    let Some(mut view) = ask(&endpoint, given, false)? else {
-        return no_gateway(&endpoint, args.output.json);
-    };
-    if view.needs == Need::Passcode && may_type {
-        tell(&view);
-        let Some(next) = ask(&endpoint, Some(read_passcode()?), false)? else {
-            return no_gateway(&endpoint, args.output.json);
-        };
-        view = next;
+    if !args.no_start && matches!(ask_now(&endpoint, &Command::Status), Ok(None)) {
+        start_gateway::start(cli)?;
     }
-    let deadline = Instant::now() + USER_TIMEOUT;
-    let mut told = None;
-    while view.needs == Need::User && Instant::now() < deadline {
-        if told != view.problem {
-            tell(&view);
-            told.clone_from(&view.problem);
-        }
-        std::thread::sleep(ASK_PAUSE);
-        let Some(next) = ask(&endpoint, None, true)? else { return no_gateway(&endpoint, args.output.json) };
-        view = next;
+    let mut person = AtTerminal;
+    let may_type = first.passcode.is_none() && !args.output.json && is_at_terminal();
+    let mut asks = |asked: &LogInAsked| ask(&endpoint, asked);
+    let person: Option<&mut dyn Person> = if may_type { Some(&mut person) } else { None };
+    // They may not be listening; stdout is for the outcome.
+    let mut tell = |what: &str| drop(writeln!(stderr(), "snowgate: {what}"));
+    match log_in(&mut asks, &first, person, &mut tell)? {
+        Some(view) => report(view, args),
+        None => no_gateway(&endpoint, args.output.json),
     }
-    report(view, args.output.json)
 }
 
-fn report(view: LogInView, json: bool) -> Result<ExitCode> {
-    if !view.logged_in {
-        return Err(NotLoggedIn::of(view).into());
+fn report(view: LogInView, args: &LoginArgs) -> Result<ExitCode> {
+    if view.connection != args.connection && args.connection.is_some() {
+        // A gateway of an earlier version knows no connections, and has logged in to the default one.
+        bail!("the gateway that runs is of an earlier version; run `snowgate restart` first");
     }
-    if json {
-        let shown = serde_json::json!({"logged_in": true, "backend": view.backend, "target": view.target});
+    if !view.logged_in {
+        return Err(NotLoggedIn::of("not logged in", view).into());
+    }
+    if args.output.json {
+        let LogInView { connection, backend, target, .. } = &view;
+        let shown = serde_json::json!({
+            "logged_in": true, "connection": connection, "backend": backend, "target": target,
+        });
         return print_json(&shown);
     }
     print_text(&format!("logged in ({})\n", view.target.unwrap_or(view.backend)))
 }
 
 /// Asks the gateway; `None` where none runs.
-fn ask(endpoint: &Endpoint, passcode: Option<Passcode>, joins: bool) -> Result<Option<LogInView>> {
-    match ask_now(endpoint, &Command::LogIn { passcode, joins })? {
+fn ask(endpoint: &Endpoint, asked: &LogInAsked) -> Result<Option<LogInView>> {
+    match ask_now(endpoint, &Command::LogIn(asked.clone()))? {
         Some(Reply::LogIn(view)) => Ok(Some(*view)),
         Some(_) => bail!("the gateway sent an unexpected reply"),
         None => Ok(None),
     }
 }
 
-/// Tells a person what is to be done; stdout is for the outcome.
-fn tell(view: &LogInView) {
-    let problem = view.problem.as_deref().unwrap_or_default();
-    // They may not be listening.
-    let _ = writeln!(stderr(), "snowgate: {problem}");
+fn passcode(given: &str) -> Result<Passcode> {
+    let code = if given == TYPED { read_secret("Passcode:")? } else { given.to_owned() };
+    Ok(Passcode::parse(&code).map_err(NotLoggedIn::usage)?)
 }
 
-/// Reads a line from a person or a pipe.
-fn read_passcode() -> Result<Passcode> {
+fn password() -> Result<Password> {
+    let typed = read_secret("Password (kept in the gateway's memory only, and written nowhere):")?;
+    Ok(Password::new(&typed).map_err(NotLoggedIn::password)?)
+}
+
+/// Reads a line from a person, without showing it, or from a pipe.
+fn read_secret(question: &str) -> Result<String> {
     if stdin().is_terminal() {
-        let _ = write!(stderr(), "Passcode: ").and_then(|()| stderr().flush());
+        return AtTerminal.ask_hidden(question);
     }
     let mut line = String::new();
-    let read = stdin().lock().take(PASSCODE_BYTES_MAX).read_line(&mut line);
-    read.context("cannot read the passcode from stdin")?;
-    Ok(Passcode::parse(&line).map_err(NotLoggedIn::usage)?)
+    let read = stdin().lock().take(SECRET_BYTES_MAX).read_line(&mut line);
+    read.context("cannot read from stdin")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

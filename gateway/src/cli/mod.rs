@@ -19,17 +19,22 @@ mod explain;
 mod install;
 mod keys;
 mod kill;
+mod log_in_talk;
 mod login;
 mod logs;
 mod man;
 mod metrics;
+mod migrate_env;
 mod open;
+mod person;
 mod queries;
 mod quota;
 mod reload;
 mod report;
 mod serve;
 mod service;
+mod setup;
+mod start_gateway;
 mod status_text;
 mod stop;
 mod top;
@@ -61,6 +66,8 @@ pub(crate) mod exit {
     pub(crate) const REFUSED: u8 = 77;
     /// The configuration is wrong.
     pub(crate) const CONFIG: u8 = 78;
+    /// The person at the terminal has ended the dialogue: as a shell has it for Ctrl-C.
+    pub(crate) const CANCELLED: u8 = 130;
 }
 
 const ABOUT: &str = "One shared gateway between your MCP clients and your database";
@@ -79,6 +86,7 @@ Examples:
   snowgate alerts                                 what is wrong, and what mends it; --json for a script
   snowgate reload                                 after a change of the config
   snowgate restart                                after an upgrade, or for what `reload` cannot apply
+  snowgate setup                                  connect to Snowflake or your own SQLite files, by a few questions
   snowgate login                                  log in again now; --passcode asks for a code of your phone
   snowgate kill 0a1b2c3d:17                       stop call 17 of that session; without :17, all it has sent
   snowgate keys create --name ci --role analyst   a key for an HTTP client, shown once; list, rotate, revoke
@@ -151,6 +159,8 @@ impl Cli {
             Command::Uninstall(args) => args.output.json,
             Command::Clients(args) => args.json,
             Command::Bundle(args) => args.output_form.json,
+            Command::MigrateEnv(args) => args.json,
+            Command::Setup(args) => args.wants_json(),
             Command::Config(ConfigCommand::Explain(args)) => args.output.json,
             _ => false,
         }
@@ -176,6 +186,8 @@ pub(crate) enum Command {
     Kill(kill::KillArgs),
     /// Open the page in a browser: sessions, queues, statements and charts, and to stop calls
     Open(open::OpenArgs),
+    /// Choose a backend and write the config for it, after a test of the connection; `setup sql` prints SQL for a role
+    Setup(Box<setup::SetupArgs>),
     /// Log in to the warehouse now, whatever was refused before; exit codes 77 (refused) and 75 (not yet)
     Login(LoginArgs),
     /// Watch sessions, the queue, running statements and the pool on a terminal, and stop calls
@@ -219,6 +231,8 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Pack both programs into a bundle (.mcpb) that Claude Desktop installs, with a profile in it
     Bundle(bundle::BundleArgs),
+    /// Make a config from the .env file of another Snowflake MCP server, and say what becomes of each variable
+    MigrateEnv(migrate_env::MigrateEnvArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell.
@@ -271,10 +285,22 @@ pub(crate) struct ServeArgs {
 /// How `login` logs in.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LoginArgs {
+    /// The connection, by its name in the config; without it, the default one
+    pub(crate) connection: Option<String>,
+
     /// Send a code of your authenticator app. Without CODE it is typed, or read from stdin, where no list of
     /// processes shows it
     #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = login::TYPED)]
     pub(crate) passcode: Option<String>,
+
+    /// Ask for the password, or read it from stdin: for a connection whose configuration has none. The gateway keeps it in
+    /// memory only
+    #[arg(long)]
+    pub(crate) password: bool,
+
+    /// Fail if no gateway is running, instead of starting one
+    #[arg(long)]
+    pub(crate) no_start: bool,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -357,6 +383,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Demo(args) => demo::run(args),
         Command::Config(command) => config::run(command, cli.system_config.clone()),
         Command::Bundle(args) => bundle::bundle(cli, args),
+        Command::Setup(args) => setup::setup(cli, args),
+        Command::MigrateEnv(args) => migrate_env::migrate_env(args),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man { folder } => man::run(folder),
     }
@@ -402,6 +430,11 @@ mod tests {
             "login",
             "login --passcode",
             "login --passcode 123456 --json",
+            "login work --password --no-start",
+            "setup",
+            "setup --account a-b --user u --authenticator externalbrowser --warehouse w --role r --database d --yes --json",
+            "setup --backend sqlite --folder /tmp --write --profile p --no-test --dry-run --overwrite",
+            "setup sql --database A --database B --role R --user U --warehouse W --agent --credits 5 --timeout 9 --from 1.2.3.4",
             "top",
             "top -d 2 --once",
             "top --json",
@@ -453,6 +486,7 @@ mod tests {
             "config reference",
             "config explain --client x --parent y --folder z --key k --profile p --json",
             "bundle --profile analyst --output x.mcpb --name x --config c.toml --json",
+            "migrate-env .env --output config.toml --json",
             "completions zsh",
             "man /tmp",
         ] {

@@ -12,8 +12,11 @@ use super::bundle::NoProgram;
 use super::control::NoAnswer;
 use super::install::NoClient;
 use super::login::NotLoggedIn;
+use super::migrate_env::MigrateError;
 use super::report::FileExists;
 use super::service::NoService;
+use super::setup::SetupError;
+use super::start_gateway::NotStarted;
 use super::{Cli, ServeArgs};
 use crate::backend::BackendError;
 use crate::bundle::BundleError;
@@ -96,6 +99,15 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
         }
         if let Some(error) = cause.downcast_ref::<NotLoggedIn>() {
             return error.next_step();
+        }
+        if cause.is::<NotStarted>() {
+            return Some(NotStarted::next_step());
+        }
+        if let Some(error) = cause.downcast_ref::<SetupError>() {
+            return error.next_step();
+        }
+        if let Some(error) = cause.downcast_ref::<MigrateError>() {
+            return Some(error.next_step());
         }
         if let Some(error) = cause.downcast_ref::<BackendError>() {
             return error.next_step.clone();

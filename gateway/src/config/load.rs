@@ -126,10 +126,19 @@ impl Config {
     /// Every error in files and environment. Of a file that is not valid TOML only the syntax errors are
     /// reported.
     pub fn load(paths: &Paths, env: &dyn Environment) -> Result<Self, ConfigErrors> {
-        Self::read(paths, env).map_err(|errors| errors.found_with(overrides::check_command(env)))
+        Self::read(paths, env, None).map_err(|errors| errors.found_with(overrides::check_command(env)))
     }
 
-    fn read(paths: &Paths, env: &dyn Environment) -> Result<Self, ConfigErrors> {
+    /// The same as if the user's file had `text`, which is not written yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config::load`].
+    pub fn load_text(paths: &Paths, env: &dyn Environment, text: String) -> Result<Self, ConfigErrors> {
+        Self::read(paths, env, Some(text)).map_err(|errors| errors.found_with(overrides::check_command(env)))
+    }
+
+    fn read(paths: &Paths, env: &dyn Environment, text: Option<String>) -> Result<Self, ConfigErrors> {
         let mut settings = Settings::defaults(&paths.data_dir);
         let mut errors = Vec::new();
         let mut apply = |file: &Path, layer, text: Result<Option<String>, ConfigError>| {
@@ -149,7 +158,8 @@ impl Config {
         if let Some(usual) = &paths.usual_file {
             apply(usual, Layer::Usual, file::read_usual(usual));
         }
-        let has_file = apply(&paths.config_file, Layer::User, file::read(paths));
+        let text = text.map_or_else(|| file::read(paths), |text| Ok(Some(text)));
+        let has_file = apply(&paths.config_file, Layer::User, text);
         let overridden = overrides::apply(env, paths, &mut settings);
         errors.extend(overridden.errors);
         let (secrets, account_errors) = snowflake::apply_variables(env, paths, &mut settings);

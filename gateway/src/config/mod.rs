@@ -86,6 +86,7 @@ pub use sections::{
     ProfileConfig, ProfileMatch, SessionConfig, SqliteConfig, ValidatorConfig,
 };
 pub use settings::{Origin, Settings};
+pub use snowflake::{Meaning, account_identifier, connection_names, meaning_of};
 pub use webhook::Webhook;
 
 /// Whether the variable `name` of Snowflake's tools holds a secret.

@@ -153,7 +153,12 @@ fn of_error(check: Check, error: &BackendError) -> Finding {
 fn credentials(checked: &AccountCheckUp, now_s: i64) -> Option<Finding> {
     let check = if checked.kind == LogInKind::KeyPair { Check::PrivateKey } else { Check::TokenFile };
     if let Some(error) = &checked.credentials {
-        return Some(of_error(check, error));
+        let finding = of_error(check, error);
+        // The error itself does not say where secrets are: clients are told it, too.
+        return Some(match checked.secret_files.first() {
+            Some(file) => finding.because(format!("the file is {}", file.display())),
+            None => finding,
+        });
     }
     let expired = checked.token_expires.filter(|expires| *expires <= now_s)?;
     Some(

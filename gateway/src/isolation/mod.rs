@@ -12,6 +12,8 @@ mod denial;
 mod glob;
 mod listing;
 mod policy;
+#[cfg(test)]
+mod samples;
 mod session_gate;
 #[cfg(test)]
 mod tests;
@@ -20,4 +22,6 @@ pub(crate) use choice::{Choice, ClientName, Decision, NoProfile, Who, choose};
 pub(crate) use denial::of_role;
 pub(crate) use listing::ListingFilter;
 pub(crate) use policy::{PolicyValue, policy};
+#[cfg(test)]
+pub(crate) use samples::samples;
 pub(crate) use session_gate::{SeenObjects, SessionGate, object_names};

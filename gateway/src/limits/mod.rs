@@ -10,6 +10,8 @@ mod bucket;
 mod ledger;
 mod notice;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;
 mod view;
 mod window;
@@ -22,6 +24,8 @@ pub use account::{CallKind, Used};
 use ledger::Ledger;
 pub use ledger::{ClientKey, Party};
 pub use notice::{NearlyUsed, Refusal, Whose};
+#[cfg(test)]
+pub(crate) use samples::samples;
 pub use view::{ClientQuotaView, LimitView, QuotaView};
 
 pub(crate) use window::{Span, Window};

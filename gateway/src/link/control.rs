@@ -15,7 +15,7 @@ use snowgate_link::{BUILD, credit::Window, hello::PROTO};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::breaker::{BreakerAction, BreakersView, breakers, set};
-use super::log_in::{LogInView, Passcode, log_in};
+use super::log_in::{LogInAsked, LogInView, log_in};
 use super::page_link::{PageLink, page_link};
 use super::queries::{QueriesAsked, QueriesReply, queries};
 use crate::audit::Notice;
@@ -86,19 +86,14 @@ pub enum Command {
         /// What is to become of it.
         action: BreakerAction,
     },
-    /// Log in to the backend now.
-    LogIn {
-        /// A code of the user's authenticator app.
-        passcode: Option<Passcode>,
-        /// Whether to wait for the log-in under way, instead of starting one.
-        joins: bool,
-    },
+    /// Log in to a backend now.
+    LogIn(LogInAsked),
 }
 
 impl Command {
     fn timeout(&self) -> Duration {
         match self {
-            Self::LogIn { .. } => LOG_IN_TIMEOUT,
+            Self::LogIn(_) => LOG_IN_TIMEOUT,
             Self::Reload => RELOAD_TIMEOUT,
             _ => ASK_TIMEOUT,
         }
@@ -201,7 +196,7 @@ fn note(shared: &Shared, command: &Command, reply: &Reply) {
         Command::SetBreaker { connection, action } => {
             ("breaker_set", json!({"connection": connection, "action": action}))
         }
-        Command::LogIn { .. } => ("login", json!({})),
+        Command::LogIn(asked) => ("login", json!({"connection": asked.connection})),
         Command::OpenPage => ("page_link", json!({})),
         _ => return,
     };
@@ -220,9 +215,7 @@ fn reload_facts(reply: &Reply) -> serde_json::Value {
 
 async fn answer(shared: &Shared, command: &Command) -> Reply {
     match command {
-        Command::LogIn { passcode, joins } => {
-            Reply::LogIn(Box::new(log_in(shared, passcode.as_ref(), *joins).await))
-        }
+        Command::LogIn(asked) => Reply::LogIn(Box::new(log_in(shared, asked).await)),
         Command::Status | Command::Stop => Reply::Status(Box::new(snapshot(shared))),
         // The next gateway could not start with it, and no client would be served.
         Command::Restart => match Config::load(&shared.paths, &ProcessEnvironment) {

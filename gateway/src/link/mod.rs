@@ -37,6 +37,6 @@ pub use connection::serve_connection;
 pub use control::{Command, Reply, ask};
 pub use hellos::Hellos;
 pub use inner::{InnerClient, InnerLink, open_inner};
-pub use log_in::{LogInView, Need, Passcode};
+pub use log_in::{LogInAsked, LogInView, Need, Passcode, Password};
 pub use page_link::PageLink;
 pub use queries::{QueriesAsked, QueriesReply};

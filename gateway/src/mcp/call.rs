@@ -244,17 +244,7 @@ impl Call<'_> {
         {
             return Err(of_role(&format!("the tool {}", tool.as_str()), *permission, role));
         }
-        let offered = profile.tools.as_deref().unwrap_or_default().join(", ");
-        let message = format!(
-            "the tool {} is not offered: `tools` of the profile `{}` has {offered}",
-            tool.as_str(),
-            profile.name
-        );
-        let next_step = format!(
-            "use one of those tools, or add it to `tools` under [profiles.{}] and run `snowgate restart`",
-            profile.name
-        );
-        Err(BackendError::new(ErrorKind::Refused, message).with_next_step(next_step).with_rule(Rule::Tools))
+        Err(not_offered(tool, profile.tools.as_deref().unwrap_or_default(), &profile.name))
     }
 
     async fn list(&self, catalog: Catalog) -> Result<CallToolResult, CallError> {
@@ -339,15 +329,7 @@ impl Call<'_> {
 
     /// Refuses what would outlive the request of a client that nothing tells apart from others.
     pub(super) fn refuse_unkept_state(&self, what: &str) -> Result<(), BackendError> {
-        if !self.session.front.is_anonymous {
-            return Ok(());
-        }
-        let message =
-            format!("{what}, and nothing tells this client's next request apart from those of other clients");
-        Err(BackendError::new(ErrorKind::Refused, message).with_next_step(
-            "send the header `Snowgate-Client-Id` (REST: `_client_id`) with a name of its own or use an API key; or name \
-             `database` and `schema` in each call, and let one statement be a transaction of its own (`use_transaction`)",
-        ))
+        if self.session.front.is_anonymous { Err(unkept_state(what)) } else { Ok(()) }
     }
 
     async fn session_info(&self) -> Result<serde_json::Value, BackendError> {
@@ -431,4 +413,24 @@ fn check_names(tool: ToolName, context: &Context) -> Result<(), InvalidArguments
     }
     let why = format!("a name has 1 to {NAME_BYTES_MAX} bytes and no control characters");
     Err(InvalidArguments::new(tool, why))
+}
+
+/// The profile's `tools` do not have `tool`.
+pub(super) fn not_offered(tool: ToolName, tools: &[String], profile: &str) -> BackendError {
+    let (tool, offered) = (tool.as_str(), tools.join(", "));
+    let message = format!("the tool {tool} is not offered: `tools` of the profile `{profile}` has {offered}");
+    let next_step = format!(
+        "use one of those tools, or add it to `tools` under [profiles.{profile}] and run `snowgate restart`"
+    );
+    BackendError::new(ErrorKind::Refused, message).with_next_step(next_step).with_rule(Rule::Tools)
+}
+
+/// State that would outlive the request of a client that nothing tells apart from others.
+pub(super) fn unkept_state(what: &str) -> BackendError {
+    let message =
+        format!("{what}, and nothing tells this client's next request apart from those of other clients");
+    BackendError::new(ErrorKind::Refused, message).with_next_step(
+        "send the header `Snowgate-Client-Id` (REST: `_client_id`) with a name of its own or use an API key; or name \
+         `database` and `schema` in each call, and let one statement be a transaction of its own (`use_transaction`)",
+    )
 }

@@ -313,7 +313,7 @@ impl WriteJournal for JournaledStatement {
 }
 
 /// The answer to a statement that cannot be journaled.
-fn refused(error: &StateError) -> BackendError {
+pub(super) fn refused(error: &StateError) -> BackendError {
     let message = format!("the write journal is unavailable: {error}");
     let next_step = if error.is_busy() {
         "end the program that holds that file, or try again in a moment; nothing was run"
@@ -324,7 +324,7 @@ fn refused(error: &StateError) -> BackendError {
 }
 
 /// The answer to a statement that may have run, with all that is known.
-fn unknown(entry: Option<(&Entry, Digest)>) -> BackendError {
+pub(super) fn unknown(entry: Option<(&Entry, Digest)>) -> BackendError {
     unknown_because("the gateway that ran this statement is gone", entry)
 }
 

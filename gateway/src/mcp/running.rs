@@ -17,7 +17,7 @@ use crate::backend::{
 };
 use crate::config::IsolationLevel;
 use crate::isolation::{ListingFilter, SeenObjects, SessionGate};
-use crate::multiplexer::{RunTimes, StopReason, Terms, stopped_while_waiting};
+use crate::multiplexer::{RunTimes, StopReason, Terms, shown, stopped_while_waiting};
 use crate::session::{NoRoom, Reservation, Session};
 
 impl Call<'_> {
@@ -130,12 +130,7 @@ impl Call<'_> {
         if self.record.seen().place.is_some() {
             return Ok(());
         }
-        let place = self.shared.telemetry.audit.admit().map_err(|problem| {
-            let message = format!("not run: `audit.required = true`, and {problem}");
-            let next_step = "have the person who runs this gateway make the folder writable, or free space there \
-                             (`snowgate status` shows it); then send the statement again";
-            BackendError::new(ErrorKind::Refused, message).with_rule(Rule::Audit).with_next_step(next_step)
-        })?;
+        let place = self.shared.telemetry.audit.admit().map_err(|problem| no_audit(&problem))?;
         self.record.seen().place = place;
         Ok(())
     }
@@ -353,11 +348,19 @@ fn row_filter(
     Some(filter)
 }
 
+/// The audit trail cannot be written, and nothing may run without it.
+pub(super) fn no_audit(problem: &dyn std::fmt::Display) -> BackendError {
+    let message = format!("not run: `audit.required = true`, and {problem}");
+    let next_step = "have the person who runs this gateway make the folder writable, or free space there \
+                     (`snowgate status` shows it); then send the statement again";
+    BackendError::new(ErrorKind::Refused, message).with_rule(Rule::Audit).with_next_step(next_step)
+}
+
 /// The client's results, running and unread, took all of its memory for as long as a request may wait.
-fn no_memory(waited: Duration) -> BackendError {
+pub(super) fn no_memory(waited: Duration) -> BackendError {
     let message = format!(
-        "this client's other results took all the memory that it has for results (`result_bytes_in_flight_max`) for {} ms",
-        waited.as_millis()
+        "this client's other results took all the memory that it has for results (`result_bytes_in_flight_max`) for {}",
+        shown(waited)
     );
     BackendError::new(ErrorKind::Busy, message).with_next_step(
         "read the answers that wait, send fewer requests at once, or raise `result_bytes_in_flight_max` under [limits] in the \
@@ -367,7 +370,7 @@ fn no_memory(waited: Duration) -> BackendError {
 }
 
 /// The result of a statement that ran cannot be kept; `may_change`: whether it is more than a question.
-fn no_room(full: &NoRoom, may_change: bool, transaction: Transaction) -> BackendError {
+pub(super) fn no_room(full: &NoRoom, may_change: bool, transaction: Transaction) -> BackendError {
     let (what, next_step) = match (may_change, transaction) {
         (true, Transaction::Rollback) => {
             ("the statement ran and was rolled back", "try again in a moment, or request less data at once")

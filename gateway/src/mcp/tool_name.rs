@@ -64,7 +64,7 @@ impl ToolName {
     }
 }
 
-fn unknown(name: &str) -> ErrorData {
+pub(super) fn unknown(name: &str) -> ErrorData {
     let names: Vec<&str> = ToolName::ALL.iter().map(|tool| tool.as_str()).collect();
     // Comparing takes the product of two lengths; what is this long is no slip.
     let compared = if name.len() > NAME_BYTES_MAX { "" } else { name };

@@ -13,9 +13,18 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// What a request is told that was stopped.
 pub(crate) const CANCELLED: &str = "the request was cancelled; its statement was stopped";
 
+/// A time as people say it: short ones in milliseconds.
+pub(crate) fn shown(time: Duration) -> String {
+    if time < Duration::from_secs(10) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{} s", time.as_secs())
+    }
+}
+
 /// No connection came free in time.
 pub(super) fn all_busy(limit: usize, waited: Duration) -> BackendError {
-    let message = format!("all {limit} connections were busy for {} ms", waited.as_millis());
+    let message = format!("all {limit} connections were busy for {}", shown(waited));
     BackendError::new(ErrorKind::Busy, message).with_next_step(
         "try again, or raise `connections_max` under [pool] or `max_wait_ms` under [allocator] in the config",
     )
@@ -32,10 +41,10 @@ pub(super) fn waited_long(
 ) -> BackendError {
     let mut error = all_busy(limit, waited);
     if slots_max < limit {
-        let ms = waited.as_millis();
+        let waited = shown(waited);
         error.message = format!(
             "this client uses {slots_max} of {limit} connections at once at most (`slots_max` of its profile), and none came \
-             free for it within {ms} ms"
+             free for it within {waited}"
         );
         error.next_step =
             Some("try again, send fewer at once, or raise `slots_max` in the profile".to_owned());
@@ -108,11 +117,8 @@ pub(super) fn note_rolled_back(error: &mut BackendError) {
 
 /// The statement was stopped because it ran for longer than it may.
 pub(super) fn timed_out(timeout: Duration) -> BackendError {
-    BackendError::new(
-        ErrorKind::TimedOut,
-        format!("the statement was stopped after {} ms", timeout.as_millis()),
-    )
-    .with_next_step("make it cheaper, or raise `statement_timeout_ms` under [limits] in the config")
+    BackendError::new(ErrorKind::TimedOut, format!("the statement was stopped after {}", shown(timeout)))
+        .with_next_step("make it cheaper, or raise `statement_timeout_ms` under [limits] in the config")
 }
 
 /// The statement went on for [`STOP_TIMEOUT`] after it was cancelled.
@@ -143,7 +149,7 @@ impl Loss {
     pub(super) fn error(self, held: &Held, profile: &str) -> BackendError {
         let why = match self {
             Self::Idle(idle) => {
-                format!("it was idle for {} ms (pin_idle_ms of profile `{profile}`)", idle.as_millis())
+                format!("it was idle for {} (pin_idle_ms of profile `{profile}`)", shown(idle))
             }
             Self::Broken => "its connection broke".to_owned(),
             Self::Unstopped => "a statement on its connection did not stop, so that was closed".to_owned(),
@@ -206,10 +212,10 @@ pub(super) fn no_own(limit: usize, config: &PoolConfig) -> BackendError {
 /// All connections that sessions may have to themselves are taken.
 pub(super) fn all_pinned(pins: usize, rooms: usize, oldest: Duration, waited: Duration) -> BackendError {
     let message = format!(
-        "the statement needs a connection that its session has to itself, and none came free within {} ms: \
+        "the statement needs a connection that its session has to itself, and none came free within {}: \
          sessions hold {pins} of them, of {rooms} that may be held, the oldest for {} s (of three or more, one \
          client holds all but one at most; `slots_max` of its profile bounds them, too)",
-        waited.as_millis(),
+        shown(waited),
         oldest.as_secs()
     );
     BackendError::new(ErrorKind::Busy, message).with_next_step(

@@ -20,6 +20,8 @@ mod owned_run;
 mod pool;
 mod retries;
 mod running;
+#[cfg(test)]
+mod samples;
 mod shared_run;
 mod stop;
 mod terms;
@@ -32,11 +34,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use breaker::Breaker;
 pub(crate) use breaker::Force;
 pub use breaker::{BreakerState, BreakerView};
-pub(crate) use errors::{CANCELLED, stopped_while_waiting};
+pub(crate) use errors::{CANCELLED, shown, stopped_while_waiting};
 use metadata::MetadataCache;
 pub use metadata::MetadataCounters;
 pub use pool::{Pool, PoolStatus};
 pub use running::RunTimes;
+#[cfg(test)]
+pub(crate) use samples::samples;
 pub use stop::StopReason;
 pub use terms::Terms;
 use tokio::sync::Notify;

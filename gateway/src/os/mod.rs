@@ -9,6 +9,8 @@ mod files;
 mod notify;
 mod processes;
 mod signals;
+#[cfg(unix)]
+mod terminal;
 mod usage;
 
 pub use activation::{ACTIVATION_VARIABLES, LAUNCHD_SOCKET, activated_sockets};
@@ -24,4 +26,6 @@ pub use notify::{
 };
 pub use processes::{processes_named, running_programs};
 pub use signals::{Signal, block_signals, unblock_signals_in, wait_for_signal, wake};
+#[cfg(unix)]
+pub use terminal::read_hidden_line;
 pub use usage::{Usage, usage};

@@ -29,3 +29,9 @@ impl StateError {
         self.is_busy
     }
 }
+
+/// The error of a file whose disk is full, as an example.
+#[cfg(test)]
+pub(crate) fn full_error() -> StateError {
+    StateError::new("write to", Path::new("state.db"), "database or disk is full")
+}

@@ -41,6 +41,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub use audit::{AuditDraft, PendingAudit, PendingKey};
 pub use begun::{Begin, Begun};
 pub use error::StateError;
+#[cfg(test)]
+pub(crate) use error::full_error;
 use file::Access;
 pub use front::{FrontQuery, FrontSession, KnownRequest, RepeatRow};
 pub use identity::{Identity, ShimProcess, is_generic_name};

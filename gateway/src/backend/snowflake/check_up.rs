@@ -158,6 +158,8 @@ impl SnowflakeSettings {
             _ => Vec::new(),
         };
         found.extend(self.proxy.as_ref().and_then(Proxy::password));
+        // A password that is typed later.
+        found.retain(|secret| !secret.expose().is_empty());
         found
     }
 }

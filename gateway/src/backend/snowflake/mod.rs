@@ -25,8 +25,11 @@ mod hints;
 mod log_in;
 mod names;
 mod outages;
+mod reader_sql;
 mod refusal_codes;
 mod run;
+#[cfg(test)]
+mod samples;
 mod session;
 mod settings;
 mod shorten;
@@ -38,6 +41,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use check_up::{AccountCheckUp, LogInFault, LogInKind, LoggedInCheckUp, check_up, log_in_once};
+pub use reader_sql::{ReaderSql, check_name, public_key_of};
+#[cfg(test)]
+pub(crate) use samples::samples;
 pub use settings::{Authenticator, Key, OAuthServer, SnowflakeSettings, Token};
 use snowgate_link::BUILD;
 use tokio::time::timeout;
@@ -81,7 +87,13 @@ pub struct SnowflakeBackend {
 /// command that checks the configuration: a log-in says the same.
 pub fn key_problem(settings: &SnowflakeSettings) -> Option<String> {
     let BackendError { message, next_step, .. } = log_in::key_problem(settings)?;
-    Some(next_step.map_or_else(|| message.clone(), |next_step| format!("{message}; {next_step}")))
+    // For a person at a terminal; clients are not told where keys are.
+    let file = match &settings.authenticator {
+        Authenticator::KeyPair { key: Key::File(file), .. } => format!("{}: ", file.display()),
+        _ => String::new(),
+    };
+    let next_step = next_step.map(|next_step| format!("; {next_step}")).unwrap_or_default();
+    Some(format!("{file}{message}{next_step}"))
 }
 
 impl SnowflakeBackend {

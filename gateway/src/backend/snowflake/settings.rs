@@ -55,11 +55,11 @@ pub enum Authenticator {
     OAuth(Token),
     /// A programmatic access token.
     ProgrammaticAccessToken(Token),
-    /// A password alone.
+    /// A password alone. An empty one is not known yet: the user types it (`snowgate login`).
     Password(Secret),
     /// A password, and a second factor: a passcode, or an approval on a phone.
     SecondFactor {
-        /// The password.
+        /// The password; an empty one is not known yet.
         password: Secret,
         /// The passcode, good for one log-in; `None`: the phone is asked.
         passcode: Option<Secret>,
@@ -106,6 +106,23 @@ pub struct OAuthServer {
 }
 
 impl Authenticator {
+    /// Whether a log-in needs a password, and none is known.
+    pub fn lacks_password(&self) -> bool {
+        let (Self::Password(password) | Self::SecondFactor { password, .. }) = self else { return false };
+        password.expose().is_empty()
+    }
+
+    /// The same with `typed` where no password is known.
+    pub(super) fn with_password(mut self, typed: Option<&Secret>) -> Self {
+        if self.lacks_password()
+            && let (Self::Password(password) | Self::SecondFactor { password, .. }, Some(typed)) =
+                (&mut self, typed)
+        {
+            *password = typed.clone();
+        }
+        self
+    }
+
     /// Whether a log-in asks the user, or uses up a passcode that the user has typed.
     pub(super) fn asks_the_user(&self) -> bool {
         matches!(

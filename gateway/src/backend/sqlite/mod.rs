@@ -32,6 +32,8 @@ mod oversize;
 mod plan;
 mod rules;
 mod sample;
+#[cfg(test)]
+mod samples;
 mod settings;
 mod state;
 mod statement;
@@ -48,6 +50,8 @@ use std::time::Duration;
 
 pub use check_up::{SqliteCheckUp, check_up};
 pub(crate) use names::{DATABASE_NAME, objection as database_name_objection};
+#[cfg(test)]
+pub(crate) use samples::samples;
 pub use settings::SqliteSettings;
 
 use sql_gate::Dialect;

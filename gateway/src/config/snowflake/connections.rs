@@ -65,6 +65,13 @@ pub(super) fn apply(
     }
 }
 
+/// The names of the connections in Snowflake's own files; none where there are no files, or none that can be read.
+pub fn connection_names(env: &dyn Environment, paths: &Paths) -> Vec<String> {
+    let found = folder(env, paths).and_then(|folder| Connections::read(&folder));
+    let Ok(Some(found)) = found else { return Vec::new() };
+    found.names().into_iter().map(str::to_owned).collect()
+}
+
 /// The folder of Snowflake's files: the variable, `~/.snowflake` if there is one, the system's place for
 /// settings.
 fn folder(env: &dyn Environment, paths: &Paths) -> Result<PathBuf, ConfigError> {

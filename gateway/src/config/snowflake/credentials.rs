@@ -69,12 +69,14 @@ pub(super) fn authenticator(
         "externalbrowser" => Ok(Authenticator::ExternalBrowser),
         // The account decides whether it asks for a second factor.
         _ => {
-            let password = password.ok_or_else(|| {
-                lacks("password", "set SNOWFLAKE_PASSWORD, or `password` in Snowflake's connections.toml")
-            })?;
             if settings.boolean(&keys::PASSCODE_IN_PASSWORD) {
+                let password = password.ok_or_else(|| {
+                    lacks("password", "set SNOWFLAKE_PASSWORD, or `password` in Snowflake's connections.toml")
+                })?;
                 return Ok(Authenticator::PasscodeInPassword(password));
             }
+            // The user types it: `snowgate login`.
+            let password = password.unwrap_or_else(|| Secret::new(String::new()));
             let second_factor = passcode.is_some() || word == "username_password_mfa";
             Ok(if second_factor {
                 Authenticator::SecondFactor { password, passcode }

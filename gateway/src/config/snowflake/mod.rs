@@ -24,9 +24,12 @@ mod variables;
 
 use snowflake_wire::{Account, Protocol, Proxy, Secret, SettingsError};
 
+pub use connections::connection_names;
 pub(super) use connections::{CONNECTION_PREFIX, VARIABLES as CONNECTION_VARIABLES};
 pub(super) use fields::SECRET_NAMES;
+pub use place::account_identifier;
 pub(super) use variables::{ACCOUNT as ACCOUNT_VARIABLE, is_secret, names as variables};
+pub use variables::{Meaning, meaning_of};
 
 use super::error::{ConfigError, Place, Warning};
 use super::keys::{self, Key};
@@ -94,6 +97,13 @@ pub(super) fn assemble(
     else {
         return Err(errors);
     };
+    if authenticator.lacks_password() {
+        let place = settings.place(&keys::AUTHENTICATOR, &paths.config_file);
+        let message = "no password was found: `snowgate login` asks for it once the gateway runs; or set SNOWFLAKE_PASSWORD, or \
+                       `password` in Snowflake's connections.toml"
+            .to_owned();
+        settings.warnings.push(Warning { place, key: Some(keys::AUTHENTICATOR.path.to_owned()), message });
+    }
     let text = |key| settings.text_if_set(key);
     let is_plain = settings.text(&keys::SNOWFLAKE_PROTOCOL) == "http";
     Ok(Some(SnowflakeSettings {

@@ -1,5 +1,7 @@
 //! Mistakes in the account and the host: an address in place of an identifier.
 
+use snowflake_wire::Account;
+
 /// The domains of Snowflake's hosts.
 const DOMAINS: [&str; 2] = [".snowflakecomputing.com", ".snowflakecomputing.cn"];
 
@@ -9,6 +11,18 @@ const APP: &str = "app.snowflake.com";
 /// Beginnings of the names of regions.
 const REGIONS: [&str; 15] =
     ["us", "eu", "ap", "ca", "sa", "me", "af", "cn", "il", "mx", "uk", "west", "east", "north", "central"];
+
+/// The account identifier that `text` means: an address of Snowflake's, a host, `ORGANIZATION.ACCOUNT` as SQL writes it, a
+/// locator with its region, or the identifier itself. In lower case, without a domain.
+///
+/// # Errors
+/// It has characters that no identifier has: what is wrong.
+pub fn account_identifier(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let bare = account_of_address(text).unwrap_or_else(|| text.to_owned());
+    let account = Account::parse(&bare).map_err(|error| error.to_string())?;
+    Ok(likely_account(account.as_str()).unwrap_or_else(|| account.as_str().to_owned()))
+}
 
 /// The account identifier in an address; `None` if `text` is not an address, or has none.
 pub(super) fn account_of_address(text: &str) -> Option<String> {
@@ -99,6 +113,24 @@ mod tests {
         }
         for plain in ["org-acct", "xy12345.eu-central-1", "xy.snowflakecomputing.com"] {
             assert_eq!(account_of_address(plain), None, "{plain}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_understood_in_any_spelling() {
+        for (text, expected) in [
+            ("MyOrg-MyAcct", "myorg-myacct"),
+            (" https://MyOrg-MyAcct.snowflakecomputing.com/ ", "myorg-myacct"),
+            ("https://app.snowflake.com/myorg/myacct/worksheets", "myorg-myacct"),
+            ("myorg.myacct", "myorg-myacct"),
+            ("xy12345.eu-central-1", "xy12345.eu-central-1"),
+            ("xy12345_eu_central_1", "xy12345.eu-central-1"),
+            ("org-acct.snowflakecomputing.com", "org-acct"),
+        ] {
+            assert_eq!(account_identifier(text).as_deref(), Ok(expected), "{text}");
+        }
+        for wrong in ["", "two words", "a..b", "org-acct;drop", "https://"] {
+            assert!(account_identifier(wrong).is_err(), "{wrong}");
         }
     }
 

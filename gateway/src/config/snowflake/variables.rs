@@ -93,6 +93,32 @@ pub(in crate::config) fn is_secret(name: &str) -> bool {
     name.starts_with(PREFIX) && secrets.any(|field| field.variables.iter().any(ends))
 }
 
+/// What a variable of Snowflake's own tools is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// It sets this key.
+    Key(&'static str),
+    /// It is a secret, which is read from the variable itself.
+    Secret,
+    /// It says something of a connection of `connections.toml`, or where that is, and is read as it is.
+    Connection,
+    /// It has no effect: why.
+    NoEffect(&'static str),
+}
+
+/// What the variable `name` is here; `None`: it is not known.
+pub fn meaning_of(name: &str) -> Option<Meaning> {
+    if name.starts_with(CONNECTION_PREFIX) || VARIABLES.contains(&name) {
+        return Some(Meaning::Connection);
+    }
+    let field = FIELDS.iter().find(|field| field.variables.contains(&name));
+    match field.map(|field| field.target) {
+        Some(Target::Key(key)) => Some(Meaning::Key(key.path)),
+        Some(Target::Secret(_)) => Some(Meaning::Secret),
+        None => unused::reason(&normalized(name.strip_prefix(PREFIX)?)).map(Meaning::NoEffect),
+    }
+}
+
 /// The variables and what each sets: a key, or a secret.
 pub(in crate::config) fn names() -> impl Iterator<Item = (&'static str, String)> {
     FIELDS.iter().flat_map(|field| {

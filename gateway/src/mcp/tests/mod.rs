@@ -1,6 +1,7 @@
 //! Tool calls over the scriptable backend.
 
 mod contexts;
+mod messages;
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;

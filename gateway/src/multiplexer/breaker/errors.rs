@@ -78,3 +78,32 @@ fn in_time(machine: &Machine, now: Instant) -> String {
 fn until_next_try(machine: &Machine, now: Instant) -> Duration {
     machine.next_try().map_or(Duration::ZERO, |next| next.saturating_duration_since(now))
 }
+
+#[cfg(test)]
+pub(super) mod samples {
+    use crate::backend::{Sample, sample};
+    use crate::config::{Config, Paths};
+
+    use super::*;
+
+    /// One of each.
+    pub(in crate::multiplexer) fn samples() -> Vec<Sample> {
+        let folder = std::path::Path::new("/nonexistent");
+        let config =
+            Config::load(&Paths::below(folder), &std::collections::BTreeMap::<String, String>::new())
+                .unwrap();
+        let now = Instant::now();
+        let outage = BackendError::new(ErrorKind::Unavailable, "the server does not answer")
+            .with_next_step("check the network");
+        let mut open = Machine::new(config.pool.breaker.clone(), now);
+        for _ in 0..config.pool.breaker.failures {
+            open.failed(now, outage.clone(), 1);
+        }
+        let mut by_hand = Machine::new(config.pool.breaker.clone(), now);
+        by_hand.force(now, Some(Force::Open));
+        vec![
+            sample("the backend does not answer", refused("snowflake", &open, now)),
+            sample("the connection is closed by hand", refused("snowflake", &by_hand, now)),
+        ]
+    }
+}

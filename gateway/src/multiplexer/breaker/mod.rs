@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+#[cfg(test)]
+pub(super) use errors::samples::samples;
 pub(crate) use machine::Force;
 use tokio::sync::watch;
 use tokio::time::Instant;

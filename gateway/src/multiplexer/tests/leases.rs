@@ -51,7 +51,7 @@ async fn a_request_that_no_connection_comes_free_for_is_refused_after_the_wait_t
     assert_eq!(start.elapsed(), seconds(10));
     assert_eq!(
         (error.kind, error.message.as_str()),
-        (ErrorKind::Busy, "all 1 connections were busy for 10000 ms; it is number 1 of 1 that wait")
+        (ErrorKind::Busy, "all 1 connections were busy for 10 s; it is number 1 of 1 that wait")
     );
     assert_eq!(pool.status(), status(1, 0, 0, 1));
 }

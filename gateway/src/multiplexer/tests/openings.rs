@@ -76,7 +76,7 @@ async fn where_no_more_connections_open_a_request_still_waits_no_longer_than_the
         let error = waiting.await.unwrap().unwrap_err();
         ends.push((start.elapsed().as_secs(), error.kind, error.message));
     }
-    let busy = "all 2 connections were busy for 10000 ms";
+    let busy = "all 2 connections were busy for 10 s";
     let waits = format!("{busy}; it is number 1 of 1 that wait");
     assert_eq!(ends, [(10, ErrorKind::Busy, waits), (11, ErrorKind::Busy, busy.to_owned())]);
 }

@@ -193,7 +193,8 @@ async fn a_pin_that_is_idle_is_rolled_back_and_the_session_told_once() {
     let before = fake.requests().len();
     let error = run_of(&pool, "a", "commit").await.unwrap_err();
     assert_eq!((error.kind, fake.requests().len()), (ErrorKind::StateLost, before), "nothing ran");
-    let said = "(an open transaction, the temporary object T): it was idle for 300000 ms (pin_idle_ms of profile `x`)";
+    let said =
+        "(an open transaction, the temporary object T): it was idle for 300 s (pin_idle_ms of profile `x`)";
     assert!(error.message.contains(said), "{error}");
     assert!(run_of(&pool, "a", "select 1").await.is_ok(), "it is said once");
     assert_eq!(fake.open_connections(), 1, "the connection was clean after the reset");

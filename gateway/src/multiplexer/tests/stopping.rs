@@ -44,7 +44,7 @@ async fn a_statement_that_runs_longer_than_it_may_is_stopped_and_the_error_says_
     let start = Instant::now();
     let error = run(&pool, "endless").await.unwrap_err();
     assert_eq!((error.kind, start.elapsed()), (ErrorKind::TimedOut, seconds(60)));
-    assert_eq!(error.message, "the statement was stopped after 60000 ms");
+    assert_eq!(error.message, "the statement was stopped after 60 s");
     assert_eq!(fake.events().last(), Some(&Event::Cancelled(1)));
 }
 

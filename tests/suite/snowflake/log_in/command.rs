@@ -143,7 +143,7 @@ fn a_network_that_is_back_needs_no_wait_after_many_refusals() {
 fn what_cannot_be_done_has_an_exit_code_of_its_own() {
     let warehouse = Warehouse::start();
     let home = home_of(&warehouse, "");
-    let (code, value) = login_json(&home, &[]);
+    let (code, value) = login_json(&home, &["--no-start"]);
     assert_eq!((code, &value["running"]), (NO_GATEWAY, &json!(false)));
     let _client = client_with(&home, &[PASSWORD]);
     for odd in ["", "12-34", "passwörd"] {

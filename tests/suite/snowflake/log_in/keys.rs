@@ -97,7 +97,7 @@ fn a_key_that_cannot_be_used_is_named_by_config_check_and_by_the_log_in() {
         says(&said, &[what, &path]);
         assert!(!said.contains("sesame"), "{said}");
         let mut client = client_with(&home, &variables);
-        fails(&mut client, &[what, &path]);
+        fails(&mut client, &[what, "`private_key_file`"]);
     }
     assert!(log_ins(&warehouse).is_empty());
 }

@@ -12,7 +12,9 @@ mod oauth_page;
 mod phone;
 mod refusals;
 mod secrets;
+mod setup;
 mod shared;
+mod typed;
 mod workload;
 
 use std::fs;

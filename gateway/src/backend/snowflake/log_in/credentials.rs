@@ -80,8 +80,8 @@ fn key_pair(key: &Key, passphrase: Option<&Secret>) -> Result<Found, BackendErro
         ),
         Key::File(file) => (
             read_key_file(file)?,
-            file.display().to_string(),
-            "check the file (`private_key_file` under [snowflake]) and its passphrase \
+            "of `private_key_file`".to_owned(),
+            "check the file (`private_key_file` under [snowflake]; `snowgate config show` says which) and its passphrase \
              (SNOWFLAKE_PRIVATE_KEY_PASSPHRASE; after a change of that, run `snowgate stop` and restart the \
              client)",
         ),
@@ -100,7 +100,7 @@ fn read_token(token: &Token) -> Result<Text, BackendError> {
         Token::File(file) => {
             let found = read_file(file, "token_file_path")?.map(|text| Secret::new(text.expose().trim()));
             if found.text.expose().is_empty() {
-                return Err(unreadable(file, "token_file_path", &"it is empty"));
+                return Err(unreadable("token_file_path", &"it is empty"));
             }
             Ok(found)
         }
@@ -115,7 +115,7 @@ fn stamped(text: Secret) -> Text {
 }
 
 fn read_key_file(file: &Path) -> Result<Text, BackendError> {
-    let content = read_bounded(file).map_err(|error| unreadable(file, "private_key_file", &error))?;
+    let content = read_bounded(file).map_err(|error| unreadable("private_key_file", &error))?;
     let stamp = Some(Sha256::digest(&content).into());
     Ok(Text { text: KeyPair::text_of(content), stamp })
 }
@@ -125,7 +125,7 @@ fn read_file(file: &Path, key: &str) -> Result<Text, BackendError> {
         String::from_utf8(content)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
     });
-    text.map(Secret::new).map(stamped).map_err(|error| unreadable(file, key, &error))
+    text.map(Secret::new).map(stamped).map_err(|error| unreadable(key, &error))
 }
 
 fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
@@ -142,8 +142,10 @@ fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-fn unreadable(file: &Path, key: &str, why: &dyn std::fmt::Display) -> BackendError {
-    let message = format!("{} cannot be read: {why}", file.display());
-    BackendError::new(ErrorKind::Unavailable, message)
-        .with_next_step(format!("check `{key}` under [snowflake], and that you may read the file"))
+pub(super) fn unreadable(key: &str, why: &dyn std::fmt::Display) -> BackendError {
+    // Where a secret is, is none of a model's business: its setting names the file.
+    let message = format!("the file of `{key}` cannot be read: {why}");
+    BackendError::new(ErrorKind::Unavailable, message).with_next_step(format!(
+        "check `{key}` under [snowflake] (`snowgate config show` says which file it is), and that you may read it"
+    ))
 }

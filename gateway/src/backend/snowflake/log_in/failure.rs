@@ -16,3 +16,13 @@ pub(super) fn waiting_for_user(notice: Option<String>) -> BackendError {
     BackendError::new(ErrorKind::Unavailable, notice)
         .with_next_step("ask the user to do that, then call the tool again; nothing was run")
 }
+
+/// A log-in whose password nobody has typed yet.
+pub(super) fn no_password() -> BackendError {
+    let message =
+        "the password is not known: the configuration has none, and none was typed since the gateway started";
+    BackendError::new(ErrorKind::Unavailable, message).with_next_step(
+        "ask the user to run `snowgate login` in a terminal and to type it (it is kept in memory only), or to set \
+         SNOWFLAKE_PASSWORD where the gateway starts; then call the tool again",
+    )
+}

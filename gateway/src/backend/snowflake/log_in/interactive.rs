@@ -183,9 +183,9 @@ impl InteractiveLogin {
     }
 }
 
-fn exhausted() -> BackendError {
+pub(super) fn exhausted() -> BackendError {
     let message = "the account returned no token with which a second connection could log in";
-    BackendError::new(ErrorKind::Exhausted, message)
+    BackendError::new(ErrorKind::Exhausted, message).with_next_step("try again in a moment")
 }
 
 pub(super) fn not_logged_in_in_time() -> BackendError {
@@ -196,6 +196,9 @@ pub(super) fn not_logged_in_in_time() -> BackendError {
 
 fn no_landing(error: &std::io::Error) -> BackendError {
     BackendError::new(ErrorKind::Unavailable, format!("no local port for the browser to return to: {error}"))
+        .with_next_step(
+            "check whether a sandbox or a firewall denies ports of this machine, then call the tool again",
+        )
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ mod interactive;
 mod oauth_page;
 mod on_request;
 mod refusals;
+#[cfg(test)]
+mod samples;
 mod token_cache;
 mod token_command;
 
@@ -28,11 +30,14 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
+#[cfg(test)]
+pub(super) use samples::samples;
+
 use self::access_tokens::AccessTokens;
 use self::credentials::Found;
-use self::failure::{crashed, waiting_for_user};
+use self::failure::{crashed, no_password, waiting_for_user};
 use self::interactive::InteractiveLogin;
-use self::on_request::FreshPasscode;
+use self::on_request::{FreshPasscode, TypedPassword};
 use self::refusals::{RefusalCache, Sent, Stamp};
 use self::token_cache::TokenCache;
 use super::failure::IF_IT_KEEPS_FAILING;
@@ -78,6 +83,8 @@ pub(super) struct LoginManager {
     one_connection_only: AtomicBool,
     /// A code that somebody has typed just now, until a log-in takes it.
     fresh_passcode: FreshPasscode,
+    /// The password that somebody has typed, where the configuration has none.
+    typed_password: TypedPassword,
 }
 
 /// What a log-in returned.
@@ -138,6 +145,7 @@ impl LoginManager {
             wall: LastStanding::default(),
             one_connection_only: AtomicBool::new(false),
             fresh_passcode: FreshPasscode::default(),
+            typed_password: TypedPassword::default(),
         })
     }
 
@@ -153,6 +161,7 @@ impl LoginManager {
     /// the user has not logged in yet; [`ErrorKind::Exhausted`].
     pub(super) async fn log_in(self: &Arc<Self>) -> Result<OpenSession, BackendError> {
         let logging_in = async {
+            self.check_password()?;
             if self.settings.authenticator.asks_the_user() {
                 self.log_in_with_user().await
             } else {
@@ -172,6 +181,9 @@ impl LoginManager {
 
     /// What keeps it from working, for `status`.
     pub(super) fn problem(&self) -> Option<String> {
+        if self.authenticator().lacks_password() {
+            return Some("no password is known: `snowgate login` asks for it".to_owned());
+        }
         let refused = || self.refusals.try_lock().ok()?.problem();
         self.interactive.notice().or_else(refused)
     }
@@ -281,7 +293,7 @@ impl LoginManager {
 
     /// Reads the credentials that need no user's help, as they are now.
     async fn read_credentials(&self) -> Result<Option<Found>, BackendError> {
-        let authenticator = self.settings.authenticator.clone();
+        let authenticator = self.authenticator();
         let found = spawn_blocking(move || credentials::read(&authenticator)).await;
         found.unwrap_or_else(|error| Err(crashed(&error)))
     }
@@ -329,7 +341,7 @@ impl LoginManager {
         // The log-in before this one may have been refused a moment ago.
         self.refusals.lock().await.check(None, Instant::now())?;
         let by_browser = matches!(self.settings.authenticator, Authenticator::ExternalBrowser);
-        let done = match self.settings.authenticator.clone() {
+        let done = match self.authenticator() {
             Authenticator::SecondFactor { password, passcode } => {
                 self.with_second_factor(password, passcode).await
             }
@@ -449,6 +461,16 @@ impl LoginManager {
             Credentials::OAuth(token) if self.access.is_some() => Some(token.clone()),
             _ => None,
         }
+    }
+
+    /// How to log in, with the password that was typed where the configuration has none.
+    fn authenticator(&self) -> Authenticator {
+        self.settings.authenticator.clone().with_password(self.typed_password.get().as_ref())
+    }
+
+    /// Fails where the password is not known yet. Nothing is sent.
+    fn check_password(&self) -> Result<(), BackendError> {
+        if self.authenticator().lacks_password() { Err(no_password()) } else { Ok(()) }
     }
 
     fn has_password(&self) -> bool {

@@ -33,6 +33,20 @@ impl FreshPasscode {
     }
 }
 
+/// A password that was typed, until it is refused, or the process ends. It is written nowhere.
+#[derive(Default)]
+pub(super) struct TypedPassword(Mutex<Option<Secret>>);
+
+impl TypedPassword {
+    pub(super) fn get(&self) -> Option<Secret> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, password: Option<Secret>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = password;
+    }
+}
+
 impl LoginManager {
     /// Logs in now. What the user has to do for it goes on when this returns.
     ///
@@ -46,7 +60,13 @@ impl LoginManager {
         let done = trying.await.unwrap_or_else(|_| Err(self.timed_out()));
         // It gets old within a minute: no later log-in is to send it.
         self.fresh_passcode.set(None);
-        done.map_err(|error| LogInError { needs: self.needs(&error), error })
+        done.map_err(|error| {
+            // A wrong one is typed anew.
+            if code_of(&error) == INCORRECT_PASSWORD {
+                self.typed_password.set(None);
+            }
+            LogInError { needs: self.needs(&error), error }
+        })
     }
 
     async fn try_now(self: &Arc<Self>, request: LogInRequest) -> Result<(), BackendError> {
@@ -54,6 +74,16 @@ impl LoginManager {
         if request.passcode.is_some() && !matches!(authenticator, Authenticator::SecondFactor { .. }) {
             return Err(no_use_for_a_passcode());
         }
+        if let Some(password) = request.password {
+            if !matches!(authenticator, Authenticator::Password(_) | Authenticator::SecondFactor { .. }) {
+                return Err(no_use_for_a_password());
+            }
+            if !authenticator.lacks_password() {
+                return Err(has_a_password());
+            }
+            self.typed_password.set(Some(password));
+        }
+        self.check_password()?;
         if let (true, Some(done)) = (request.joins, self.interactive.last()) {
             return done;
         }
@@ -93,10 +123,12 @@ impl LoginManager {
     }
 
     fn needs(&self, error: &BackendError) -> LogInNeed {
-        let code = error.code.as_deref().and_then(|code| code.split(',').next()).unwrap_or_default();
+        let code = code_of(error);
         let takes_passcode = matches!(self.settings.authenticator, Authenticator::SecondFactor { .. });
         if error.kind == ErrorKind::Refused {
             LogInNeed::Unsupported
+        } else if self.authenticator().lacks_password() {
+            LogInNeed::Password
         } else if self.interactive.notice().is_some() {
             LogInNeed::User
         } else if takes_passcode && Refusal::wants_passcode(code) {
@@ -107,7 +139,26 @@ impl LoginManager {
     }
 }
 
-fn no_use_for_a_passcode() -> BackendError {
+/// The code of a wrong password, or of a wrong user.
+const INCORRECT_PASSWORD: &str = "390100";
+
+fn code_of(error: &BackendError) -> &str {
+    error.code.as_deref().and_then(|code| code.split(',').next()).unwrap_or_default()
+}
+
+fn no_use_for_a_password() -> BackendError {
+    let message = "the authenticator in use takes no password, so nothing was sent";
+    BackendError::new(ErrorKind::Refused, message).with_next_step("run `snowgate login` without a password")
+}
+
+fn has_a_password() -> BackendError {
+    let message = "the configuration has a password already, so the one that was typed was not used";
+    BackendError::new(ErrorKind::Refused, message).with_next_step(
+        "correct it where it comes from (`snowgate config show` says where), then run `snowgate restart`",
+    )
+}
+
+pub(super) fn no_use_for_a_passcode() -> BackendError {
     let message = "the authenticator in use takes no passcode, so nothing was sent";
     BackendError::new(ErrorKind::Refused, message).with_next_step(
         "for a password with a code, set authenticator = \"username_password_mfa\" under [snowflake] and run \

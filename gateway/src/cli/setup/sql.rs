@@ -1,0 +1,100 @@
+//! `snowgate setup sql`: the SQL that an administrator runs for a role that only reads.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use super::SetupError;
+use crate::backend::snowflake::{ReaderSql, check_name, public_key_of};
+use crate::cli::control::{print_json, print_text};
+use crate::config::parse_range;
+
+/// Names of what the SQL makes.
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// A database that the role reads; can be given several times
+    #[arg(long, value_name = "NAME", default_value = "SALES")]
+    database: Vec<String>,
+
+    /// The role
+    #[arg(long, value_name = "NAME", default_value = "AGENT_READER")]
+    role: String,
+
+    /// The user that has it, and no other
+    #[arg(long, value_name = "NAME", default_value = "SNOWGATE_AGENT")]
+    user: String,
+
+    /// The warehouse
+    #[arg(long, value_name = "NAME", default_value = "AGENT_WH")]
+    warehouse: String,
+
+    /// Make the user an agent's (TYPE = SERVICE_AGENT), whose sessions can only read, whatever its roles allow
+    #[arg(long)]
+    agent: bool,
+
+    /// Credits that the warehouse may use in a day
+    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    credits: u32,
+
+    /// Seconds that a statement may run
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    timeout: u32,
+
+    /// An address or range that the user may log in from (203.0.113.0/24); can be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    from: Vec<String>,
+
+    /// The file of its public key (rsa_key.pub)
+    #[arg(long, value_name = "PATH")]
+    public_key_file: Option<PathBuf>,
+
+    /// Print JSON, for scripts
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Prints the SQL.
+pub(super) fn print(args: &SqlArgs) -> Result<ExitCode> {
+    let usual = ReaderSql::default();
+    for (flag, name) in [("--role", &args.role), ("--user", &args.user), ("--warehouse", &args.warehouse)]
+        .into_iter()
+        .chain(args.database.iter().map(|name| ("--database", name)))
+    {
+        check_name(name).map_err(|why| SetupError::usage(format!("{flag}: {why}")))?;
+    }
+    for address in &args.from {
+        if !parse_range(address).is_some_and(|range| range.addr().is_ipv4()) {
+            let message = format!("--from: {address:?} is no IPv4 address or range");
+            return Err(SetupError::usage(message).into());
+        }
+    }
+    let public_key = args.public_key_file.as_ref().map(|file| {
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        Ok::<_, anyhow::Error>(
+            public_key_of(&text).map_err(|why| SetupError::usage(format!("--public-key-file: {why}")))?,
+        )
+    });
+    let sql = ReaderSql {
+        role: args.role.clone(),
+        user: args.user.clone(),
+        warehouse: args.warehouse.clone(),
+        databases: args.database.clone(),
+        is_agent: args.agent,
+        credits_per_day: args.credits,
+        statement_timeout_s: args.timeout,
+        addresses: if args.from.is_empty() { usual.addresses } else { args.from.clone() },
+        public_key: public_key.transpose()?,
+    };
+    let mut text = sql.statements();
+    if args.agent {
+        text.push_str("\n-- The scope of its sessions.\n");
+        text.push_str(&sql.session_policy());
+    }
+    if args.json {
+        return print_json(&serde_json::json!({"sql": text}));
+    }
+    print_text(&text)
+}
