@@ -53,10 +53,8 @@ contents() {
     for shell in bash zsh fish; do
         "$bin/snowgate" completions "$shell" > "$1/completions/snowgate.$shell"
     done
-    # The units name the folder of an installation by hand; a package's programs are in /usr/bin.
-    for unit in packaging/systemd/*.service packaging/systemd/*.socket; do
-        [ ! -e "$unit" ] || sed 's|%h/\.local/bin/|/usr/bin/|g' "$unit" > "$1/units/$(basename "$unit")"
-    done
+    # They name /usr/bin, where a package puts the programs.
+    cp packaging/systemd/*.service packaging/systemd/*.socket "$1/units/"
 }
 
 # Every file gets the time of the source: a package's bytes depend on nothing but the source.

@@ -2,11 +2,8 @@
 need python3 "the list of components"
 name=snowgate-$version-$arch-linux
 contents "$work/$name"
-# Of an archive, programs go to ~/.local/bin: its units name that folder.
-cp packaging/systemd/*.service "$work/$name/units/"
-for unit in packaging/systemd/*.socket; do
-    [ ! -e "$unit" ] || cp "$unit" "$work/$name/units/"
-done
+# An archive's programs go to ~/.local/bin.
+sed -i 's|/usr/bin/|%h/.local/bin/|g' "$work/$name"/units/*.service
 cp README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "$work/$name/"
 cp -r examples "$work/$name/examples"
 python3 packaging/sbom.py > "$work/$name/sbom.cdx.json"
