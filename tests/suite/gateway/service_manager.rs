@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use snowgate_tests::{
-    Client, Home, Output, Signal, binaries, eventually, patience, send_signal, tool_text, until, write_script,
+    Client, Home, Output, Signal, binaries, patience, send_signal, tool_text, until, write_script,
 };
 
 /// Makes descriptor 0 descriptor 3, as a service manager passes a socket, and becomes its arguments.
@@ -109,12 +109,11 @@ fn clients_that_wait_for_a_gateway_that_cannot_start_are_told_why() {
     let socket = socket(&home);
     let mut client = home.client();
     let asked = client.send("ping", &json!({}));
-    let gateway = eventually("the client waits", || {
+    until("the client that waits was told", || {
         let refused = ended(activated(&home, &socket).spawn().expect("a gateway"));
         assert_eq!(refused.code, Some(78), "{refused:?}");
-        client.stderr().contains("rows_maxx").then_some(())
+        client.stderr().contains("rows_maxx")
     });
-    let () = gateway;
     let answer = client.answer(&asked);
     assert!(answer["error"]["message"].as_str().is_some_and(|text| text.contains("rows_maxx")), "{answer}");
     client.close_stdin();
