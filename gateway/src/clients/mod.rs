@@ -25,5 +25,7 @@ pub(crate) use error::ClientError;
 pub(crate) use install::{Action, Change, Desk, Options, snippet};
 pub(crate) use known::{ALL, Client, Scope};
 pub(crate) use places::Places;
+#[cfg(test)]
+pub(crate) use places::Platform;
 pub(crate) use shim::{NoShim, Shim, own_shim};
 pub(crate) use survey::{ClientState, EntryState, FileState, Standing, survey};

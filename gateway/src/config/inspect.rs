@@ -12,6 +12,9 @@ use super::snowflake::{self, ACCOUNT_VARIABLE};
 use super::unexpanded::Unexpanded;
 use super::{Environment, Paths, suggest};
 
+/// What is said of a file with a secret that others can read.
+pub(crate) const OPEN_SECRET: &str = "holds a secret and is open to other users";
+
 const PROFILE_VARIABLE: &str = "SNOWGATE_PROFILE";
 
 /// The warnings about `settings`.
@@ -113,9 +116,7 @@ impl Inspector<'_> {
             Ok(metadata) if is_secret => {
                 if let Some(mode) = mode_for_others(&metadata) {
                     let shown = path.display();
-                    let message = format!(
-                        "{shown} holds a secret and is open to other users (mode {mode:o}); run: chmod 0600 {shown}"
-                    );
+                    let message = format!("{shown} {OPEN_SECRET} (mode {mode:o}); run: chmod 0600 {shown}");
                     self.warn(place(), Some(key), message);
                 }
             }

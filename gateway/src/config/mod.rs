@@ -69,6 +69,7 @@ pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, ConfigErrors, Place, UnknownProfile, UnknownRole, Warning};
 pub use http::{HttpAuth, HttpConfig, HttpListen, TlsFiles};
 pub use http_names::{canonical_origin, split_authority};
+pub(crate) use inspect::OPEN_SECRET;
 pub use keys::PROFILE_DEFAULT;
 pub use limits::{ClientLimits, Limit, LimitValues, ProfileLimits, UsageLimits};
 pub use load::Config;

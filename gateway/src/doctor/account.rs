@@ -129,7 +129,9 @@ pub(super) fn examine(
     let account = settings.account.as_str();
     let mut findings = Vec::new();
     match &facts.checked {
-        Err(error) => findings.push(of_error(Check::ConfigError, error)),
+        Err(error) => {
+            findings.push(of_error(Check::ConfigError, "the settings of the account cannot be used", error));
+        }
         Ok(checked) => findings.extend(credentials(checked, facts.now_s)),
     }
     findings.extend(facts.open_files.iter().map(|(path, mode)| open_file(path, *mode)));
@@ -146,19 +148,24 @@ pub(super) fn examine(
     Examined::new(Area::Connection, said).about(name).with_details(details(facts)).with(findings)
 }
 
-fn of_error(check: Check, error: &BackendError) -> Finding {
-    Finding::critical(check, error.message.clone()).mended_by_any(error.next_step.clone())
+fn of_error(check: Check, what: &str, error: &BackendError) -> Finding {
+    let code = error.code.as_ref().map(|code| format!(" (code {code})")).unwrap_or_default();
+    let cause = format!("{}{code}", error.message);
+    Finding::critical(check, what).because(cause).mended_by_any(error.next_step.clone())
 }
 
 fn credentials(checked: &AccountCheckUp, now_s: i64) -> Option<Finding> {
-    let check = if checked.kind == LogInKind::KeyPair { Check::PrivateKey } else { Check::TokenFile };
+    let (check, what) = match checked.kind {
+        LogInKind::KeyPair => (Check::PrivateKey, "the private key cannot be used"),
+        _ => (Check::TokenFile, "the token cannot be used"),
+    };
     if let Some(error) = &checked.credentials {
-        let finding = of_error(check, error);
         // The error itself does not say where secrets are: clients are told it, too.
-        return Some(match checked.secret_files.first() {
-            Some(file) => finding.because(format!("the file is {}", file.display())),
-            None => finding,
-        });
+        let what = match checked.secret_files.first() {
+            Some(file) => format!("{what}: {}", file.display()),
+            None => what.to_owned(),
+        };
+        return Some(of_error(check, &what, error));
     }
     let expired = checked.token_expires.filter(|expires| *expires <= now_s)?;
     Some(
@@ -306,13 +313,11 @@ fn of_log_in(facts: &AccountFacts) -> Vec<Finding> {
     match &facts.tried {
         Tried::Not(_) => Vec::new(),
         Tried::Failed(fault) => {
-            let check = if fault.is_about_role { Check::Context } else { Check::LogIn };
-            let code = fault.error.code.as_ref().map(|code| format!("Snowflake's code is {code}"));
-            let finding = of_error(check, &fault.error);
-            vec![match code {
-                Some(code) => finding.because(code),
-                None => finding,
-            }]
+            let (check, what) = match fault.is_about_role {
+                true => (Check::Context, "the role of the configuration cannot be used"),
+                false => (Check::LogIn, "the log-in does not work"),
+            };
+            vec![of_error(check, what, &fault.error)]
         }
         Tried::Done(done) => {
             let missing = done.missing.iter().map(|(what, name)| {
@@ -337,7 +342,8 @@ fn wall(walls: &[Wall], facts: &AccountFacts) -> Option<Finding> {
                 .wall
                 .clone()
                 .unwrap_or_else(|| "the account does not say what the session is".to_owned());
-            Some(of_error(Check::AgentWall, error).because(found))
+            let what = format!("the session is not what a profile requires: {found}");
+            Some(of_error(Check::AgentWall, &what, error))
         }
         _ if walls.is_empty() => None,
         _ => facts

@@ -17,6 +17,7 @@ use snowgate_link::BUILD;
 use super::finding::Diagnosis;
 use super::logs::tail;
 use super::secrets::Scrubber;
+use super::service;
 use super::situation::Situation;
 use crate::link::{Command, Reply, ask};
 use crate::state::summary;
@@ -81,6 +82,7 @@ pub fn parts(situation: &Situation<'_>, diagnosis: &Diagnosis) -> Vec<Part> {
         Err(error) => json!({"error": format!("{error:?}")}),
     };
     parts.json("state.json", "sizes and counts of the state file, nothing that is in it", &state);
+    parts.json("service.json", "what `snowgate service status` shows", &json!(service::gather(situation)));
     parts.file("start-stderr.log", "what the last start wrote to stderr", &situation.endpoint.stderr);
     for (name, what, stream) in [
         ("error.log", "the last errors and warnings of the log", StreamName::Error),

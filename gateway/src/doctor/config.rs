@@ -3,7 +3,7 @@
 use super::check::{Area, Check};
 use super::finding::{Examined, Finding};
 use super::situation::Situation;
-use crate::config::{Config, ConfigError, Environment, Place};
+use crate::config::{Config, ConfigError, Environment, OPEN_SECRET, Place, Warning};
 
 /// Variables of which is said that they override the file, at most.
 const NAMED_MAX: usize = 8;
@@ -24,8 +24,18 @@ pub(super) fn examine(situation: &Situation<'_>) -> Examined {
             let system = config.system_file.as_ref().map(|file| format!("system's file: {}", file.display()));
             let details =
                 system.into_iter().chain([format!("backend: {}", config.backend.connection())]).collect();
-            let warnings = config.warnings.iter().map(|warning| {
-                Finding::warning(Check::ConfigWarning, warning.to_string()).mended_by("snowgate config check")
+            // Of secret files of an account the connection's own check says more.
+            let is_said_elsewhere = |warning: &&Warning| {
+                let is_of_account = warning.key.as_ref().is_some_and(|key| key.starts_with("snowflake."));
+                is_of_account && warning.message.contains(OPEN_SECRET)
+            };
+            let warnings = config.warnings.iter().filter(|warning| !is_said_elsewhere(warning));
+            let warnings = warnings.map(|warning| {
+                Finding::warning(Check::ConfigWarning, warning.to_string())
+                    .because(
+                        "it has no effect, or another one than was meant; the gateway starts all the same",
+                    )
+                    .mended_by("snowgate config check")
             });
             let overrides = overrides(&overriding(config, situation.env));
             Examined::new(Area::Config, said).with_details(details).with(warnings).with(overrides)

@@ -57,26 +57,20 @@ fn take(fix: &Fix, endpoint: &Endpoint) -> io::Result<()> {
         Fix::RemoveSocket(path) => remove_socket(path, endpoint),
         Fix::Reconnect { client, file, name, project, shim } => {
             let scope = if *project { Scope::Project } else { Scope::User };
-            reconnect(
-                client,
-                file,
-                &Options { scope, name: name.clone(), force: false, dry_run: false },
-                shim,
-            )
+            let places = Places::discover(&ProcessEnvironment).ok_or(io::ErrorKind::NotFound)?;
+            let state = Paths::discover(&ProcessEnvironment).map_err(io::Error::other)?.state_dir;
+            let options = Options { scope, name: name.clone(), force: false, dry_run: false };
+            reconnect(&Desk::new(places, &state), client, file, &options, shim)
         }
     }
 }
 
 /// As `snowgate install` does; arguments and variables of the entry stay as they are.
-fn reconnect(client: &str, file: &Path, options: &Options, shim: &Path) -> io::Result<()> {
-    let other = |error: anyhow::Error| io::Error::other(format!("{error:#}"));
+fn reconnect(desk: &Desk, client: &str, file: &Path, options: &Options, shim: &Path) -> io::Result<()> {
     let known = ALL.iter().find(|known| known.facts().id == client).ok_or(io::ErrorKind::NotFound)?;
-    let places = Places::discover(&ProcessEnvironment).ok_or(io::ErrorKind::NotFound)?;
-    let state = Paths::discover(&ProcessEnvironment).map_err(|error| other(error.into()))?.state_dir;
-    let command = path_text(shim).map_err(io::Error::other)?;
-    let entry = Entry { command, args: None, home: None };
-    let done = Desk::new(places, &state).install_in(*known, file, &entry, options);
-    done.map(drop).map_err(|error| other(error.into()))
+    let entry = Entry { command: path_text(shim).map_err(io::Error::other)?, args: None, home: None };
+    let done = desk.install_in(*known, file, &entry, options);
+    done.map(drop).map_err(|error| io::Error::other(format!("{:#}", anyhow::Error::new(error))))
 }
 
 /// The mode of a file or folder that is this user's, and no link.
@@ -134,6 +128,24 @@ mod tests {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(apply(&[Fix::MakeExecutable(program.clone())], &endpoint, false)[0].done);
         assert_eq!(fs::metadata(&program).unwrap().permissions().mode() & 0o777, 0o750);
+    }
+
+    #[test]
+    fn a_client_s_entry_leads_to_another_shim_and_the_rest_of_it_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("mcp.json");
+        let text = "{ \"mcpServers\": { \"snowgate\": { \"command\": \"/old/snowgate-shim\", \"args\": [\"--profile\", \"p\"] } } } // mine\n";
+        fs::write(&file, text).unwrap();
+        let env = std::collections::BTreeMap::<String, String>::new();
+        let places =
+            Places::of(crate::clients::Platform::Linux, &env, home.path().into(), home.path().into());
+        let desk = Desk::new(places, &home.path().join("state"));
+        let options =
+            Options { scope: Scope::User, name: "snowgate".to_owned(), force: false, dry_run: false };
+        let client = ALL.iter().find(|known| known.facts().id == "cursor").unwrap().facts().id;
+        reconnect(&desk, client, &file, &options, Path::new("/new/snowgate-shim")).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), text.replace("/old/", "/new/"));
+        assert!(reconnect(&desk, "nothing", &file, &options, Path::new("/x/snowgate-shim")).is_err());
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod network;
 mod programs;
 mod refused;
 mod secrets;
+mod service;
 mod situation;
 mod sqlite;
 mod state;
@@ -66,6 +67,7 @@ pub fn examine(situation: &Situation<'_>) -> Diagnosis {
         logs::examine(&paths.log_dir, &logs::gather(&paths.log_dir)),
         audit::examine(&audit::gather(&paths.state_dir)),
         clients::examine(clients::gather(situation).as_ref()),
+        service::examine(service::gather(situation).as_ref()),
     ];
     match &situation.config {
         Ok(config) => areas.extend(configured(situation, config)),

@@ -26,11 +26,15 @@ pub(super) fn gather(settings: &SqliteSettings) -> SqliteFacts {
 pub(super) fn examine(name: &str, settings: &SqliteSettings, facts: &SqliteFacts) -> Examined {
     let SqliteCheckUp { databases, folder, broken, locked, left_out } = &facts.found;
     let mut findings = Vec::new();
-    findings.extend(folder.as_ref().map(|error| of_error(Check::SqliteFolder, error)));
+    findings.extend(folder.as_ref().map(|error| {
+        let what = format!("the databases in {} cannot be served", settings.folder.display());
+        of_error(Check::SqliteFolder, what, error)
+    }));
     // One file that cannot be used harms no other, unless the configuration names it.
     let is_any_usable = *databases > broken.len() + locked.len();
     for (path, error) in broken.iter().take(FILES_MAX) {
-        let finding = of_error(Check::SqliteFile, error);
+        let what = format!("the database {} cannot be used", path.display());
+        let finding = of_error(Check::SqliteFile, what, error);
         let is_named = settings.databases.values().any(|named| named == path);
         findings.push(if is_any_usable && !is_named { as_warning(finding) } else { finding });
     }
@@ -64,10 +68,8 @@ fn as_warning(finding: Finding) -> Finding {
     Finding { severity: crate::observe::Severity::Warning, ..finding }
 }
 
-fn of_error(check: Check, error: &BackendError) -> Finding {
-    // "cannot open database X (path): why"
-    let finding = Finding::critical(check, error.message.clone());
-    finding.mended_by_any(error.next_step.clone())
+fn of_error(check: Check, what: String, error: &BackendError) -> Finding {
+    Finding::critical(check, what).because(error.message.clone()).mended_by_any(error.next_step.clone())
 }
 
 #[cfg(test)]

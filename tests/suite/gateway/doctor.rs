@@ -343,7 +343,7 @@ fn a_state_file_that_cannot_be_used() {
 fn the_http_front_s_keys_certificate_and_port() {
     let home = used_home();
     let http = |lines: &str| {
-        home.configure(&format!("[http]\nenabled = true\nlisten = '127.0.0.1:{}'\n{lines}", free_port()))
+        home.configure(&format!("[http]\nenabled = true\nlisten = '127.0.0.1:{}'\n{lines}", free_port()));
     };
     http("");
     Doctor::in_home(&home, &[]).mentions("keys_unusable", "warning", &["snowgate keys create"]);
@@ -422,7 +422,7 @@ fn an_audit_trail_that_was_changed() {
     let file = home.path().join("state/audit/audit.00000001.jsonl");
     let trail = fs::read_to_string(&file).expect("a trail");
     fs::write(&file, trail.replacen("gateway_started", "gateway_startet", 1)).expect("writing");
-    Doctor::in_home(&home, &[]).names("audit_fault", &["line 1", "snowgate audit verify"]);
+    Doctor::in_home(&home, &[]).names("audit_fault", &["record was changed", "snowgate audit verify"]);
 }
 
 #[test]
@@ -433,6 +433,27 @@ fn the_log_s_last_errors_are_grouped() {
     let line = r#"{"timestamp":"2999-01-01T00:00:00.000000Z","level":"ERROR","message":"cannot serve","error":"no luck"}"#;
     fs::write(logs.join("error.2999-01-01.log"), format!("{line}\n{line}\n")).expect("writing");
     Doctor::in_home(&home, &[]).mentions("logged_errors", "note", &["2 times", "cannot serve: no luck"]);
+}
+
+#[test]
+fn the_configurations_of_clients() {
+    let home = Home::new();
+    let file = home.path().join("user/.cursor/mcp.json");
+    fs::create_dir_all(file.parent().expect("a folder")).expect("making a folder");
+    let entry = |shim: &str| {
+        let text = json!({"mcpServers": {"snowgate": {"command": shim}}}).to_string();
+        fs::write(&file, text).expect("writing");
+    };
+    entry("/nowhere/snowgate-shim");
+    Doctor::in_home(&home, &[]).names("client_stale", &["/nowhere/snowgate-shim", "snowgate install cursor"]);
+    let old = home.path().join("snowgate-shim");
+    write_script("#!/bin/sh\necho 'snowgate-shim 0.0.1 (link protocol 1..2)'\n", &old);
+    entry(text(&old));
+    Doctor::in_home(&home, &[]).mentions("client_stale", "warning", &["0.0.1", "snowgate install cursor"]);
+    fs::write(&file, "{\"mcpServers\": {").expect("writing");
+    Doctor::in_home(&home, &[]).mentions("client_unreadable", "warning", &["mcp.json"]);
+    entry(text(&binaries().shim));
+    Doctor::in_home(&home, &[]).is_healthy();
 }
 
 #[test]
@@ -482,9 +503,16 @@ fn a_report_has_what_helps_is_private_and_overwrites_nothing() {
         fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
     names.sort();
     let names: Vec<_> = names.iter().filter_map(|name| name.to_str()).collect();
-    for name in
-        ["README.txt", "config.json", "doctor.json", "main.log", "sessions.json", "state.json", "status.json"]
-    {
+    for name in [
+        "README.txt",
+        "config.json",
+        "doctor.json",
+        "main.log",
+        "service.json",
+        "sessions.json",
+        "state.json",
+        "status.json",
+    ] {
         assert!(names.contains(&name), "no {name} in {names:?}");
     }
     for name in names {

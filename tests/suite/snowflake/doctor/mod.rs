@@ -51,7 +51,7 @@ fn first_is((found, code): &(Value, Option<i32>), check: &str, severity: &str, w
     let first = first.unwrap_or_else(|| panic!("nothing was found: {found:#}"));
     assert_eq!((&first["check"], &first["severity"]), (&json!(check), &json!(severity)), "{found:#}");
     assert_eq!(*code, Some(i32::from(severity == "critical")), "{found:#}");
-    for part in ["what", "next_step"] {
+    for part in ["what", "cause", "next_step"] {
         assert!(first[part].as_str().is_some_and(|text| !text.is_empty()), "no {part}: {first:#}");
     }
     let text = first.to_string();
@@ -73,11 +73,19 @@ fn is_healthy((found, code): &(Value, Option<i32>)) {
 /// A home whose account is at `warehouse`, with these further lines of `[snowflake]`, and `toml` behind them.
 fn home_of(warehouse: &Warehouse, lines: &str, toml: &str) -> Home {
     let home = Home::bare();
-    home.configure_account(warehouse, lines, toml);
+    home.configure_account(warehouse, &with_key(&home, lines), toml);
     home
 }
 
-/// The line that names the usual user's private key.
+/// The line that names the usual user's private key; see [`with_key`].
 fn key_line() -> String {
-    format!("private_key_file = {:?}\n", user::private_key().display().to_string())
+    "private_key_file = 'KEY'\n".to_owned()
+}
+
+/// The lines with the place of a copy of the key that only its user can read.
+fn with_key(home: &Home, lines: &str) -> String {
+    let file = home.path().join("rsa_key.p8");
+    fs::copy(user::private_key(), &file).expect("copying the key");
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("changing a mode");
+    lines.replace("'KEY'", &format!("{:?}", file.display().to_string()))
 }

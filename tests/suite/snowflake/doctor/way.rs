@@ -108,6 +108,7 @@ fn home_at(host: &str, port: u16, protocol: &str, lines: &str) -> Home {
          protocol = '{protocol}'\n{}{lines}",
         key_line()
     );
+    let text = with_key(&home, &text);
     fs::write(home.config_file(), text).expect("writing the config file");
     home
 }
