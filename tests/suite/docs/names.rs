@@ -95,8 +95,8 @@ fn check_command(text: &str) -> Result<(), String> {
 }
 
 /// Options that a help does not list: those of every command, and those between our own programs.
-const UNLISTED: [&str; 7] =
-    ["--help", "--version", "-h", "-V", "--ready-stdout", "--system-config", "--lock-fd"];
+const UNLISTED: [&str; 8] =
+    ["--help", "--version", "-h", "-V", "--ready-stdout", "--system-config", "--lock-fd", "--reference"];
 
 /// Whether it is a command that the help does not list.
 fn is_hidden(name: &str) -> bool {

@@ -202,6 +202,12 @@ impl Place {
             let copied = Command::new("cp").arg("-r").arg(from).arg(&clone).status().expect("cp starts");
             assert!(copied.success(), "copying {entry}");
         }
+        // The settings of another server, for who comes from there.
+        fs::write(
+            clone.join(".env"),
+            "SNOWFLAKE_ACCOUNT=org-a\nSNOWFLAKE_USER=ADA\nSNOWFLAKE_AUTH_TYPE=external_browser\n",
+        )
+        .expect("writing a file");
         self.write_programs(&bin);
         for (link, to) in [("snowgate", bin.join("snowgate")), ("snowgate-shim", binaries().shim.clone())] {
             std::os::unix::fs::symlink(to, clone.join("target/release").join(link)).expect("a link");
