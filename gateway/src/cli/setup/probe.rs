@@ -8,7 +8,7 @@ use crate::backend::{BackendError, Context, ErrorKind, check_connection};
 use crate::cli::log_in_talk::log_in;
 use crate::cli::login::NotLoggedIn;
 use crate::cli::person::Person;
-use crate::config::{Config, ConnectionConfig};
+use crate::config::{Config, ConnectionConfig, SqliteConfig};
 use crate::link::{LogInAsked, LogInView};
 use crate::shared::open_backend;
 
@@ -26,7 +26,10 @@ pub(super) fn test(
     let runtime = runtime.context("cannot start the test")?;
     let (kind, connection) = match &config.snowflake {
         Some(account) => (Kind::Snowflake, ConnectionConfig::Snowflake(Box::new(account.clone()))),
-        None => (Kind::Sqlite, ConnectionConfig::Sqlite(config.sqlite.clone())),
+        None => match without_making(&config.sqlite) {
+            Some(sqlite) => (Kind::Sqlite, ConnectionConfig::Sqlite(sqlite)),
+            None => return Ok(format!("no files yet in {}", config.sqlite.folder.display())),
+        },
     };
     let backend = open_backend(&connection)?;
     if kind == Kind::Snowflake {
@@ -57,6 +60,17 @@ pub(super) fn test(
         _ => anyhow::Error::new(error).context("the test of the connection failed"),
     })?;
     Ok(backend.status().target.unwrap_or_else(|| backend.kind().to_owned()))
+}
+
+/// The same files without what a gateway makes at its start: nothing is to be left of a set-up that is ended. `None`: there are
+/// no files before that.
+fn without_making(sqlite: &SqliteConfig) -> Option<SqliteConfig> {
+    let sample_folder = sqlite.sample_folder.clone().filter(|folder| folder.is_dir());
+    let has_files = std::fs::read_dir(&sqlite.folder).is_ok_and(|mut files| files.next().is_some());
+    if sqlite.creates_folder && sample_folder.is_none() && !has_files {
+        return None;
+    }
+    Some(SqliteConfig { sample_folder, creates_folder: false, ..sqlite.clone() })
 }
 
 /// Where the session of a client would start.
