@@ -4,4 +4,6 @@ programs
 mkdir "$work/home"
 SNOWGATE_HOME=$work/home "$bin/snowgate" bundle --profile default --name snowgate \
     --output "$packages/snowgate-$version-$arch-linux.mcpb" > /dev/null
+# Files of the gateway are its user's alone.
+chmod 644 "$packages/snowgate-$version-$arch-linux.mcpb"
 made "$packages/snowgate-$version-$arch-linux.mcpb"
