@@ -76,7 +76,11 @@ fill() {
 
 sha256_of() { sha256sum "$1" | cut -d ' ' -f 1; }
 
-made() { echo "$1"; }
+# Says that this run has made a file or a folder.
+made() {
+    echo "$1"
+    [ ! -f "$1" ] || basename "$1" >> "$work/made"
+}
 
 usage() {
     sed -n '2,3s/^# //p' "$script" >&2
@@ -96,5 +100,6 @@ mkdir -p "$packages"
 for kind; do
     . "packaging/kinds/$kind.sh"
 done
-(cd "$packages" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs sha256sum > "$work/sums" &&
-    cp "$work/sums" SHA256SUMS)
+# Of this run alone: packages of other versions may be there, too.
+touch "$work/made"
+(cd "$packages" && sort -u "$work/made" | xargs -r sha256sum > "$work/sums" && cp "$work/sums" SHA256SUMS)

@@ -9,6 +9,11 @@ cargo_home=${CARGO_HOME:-$HOME/.cargo}
 shim_bytes_max=500000
 
 # The longest folder last: rustc takes the last that fits, a C compiler as well.
+case "$root$target$cargo_home" in *" "*)
+    echo "programs.sh: a folder of the source, of the build or of Cargo has a blank in its path: build in another" >&2
+    exit 1
+    ;;
+esac
 flags="" c_flags=""
 map() {
     flags="$flags --remap-path-prefix=$1=$2"

@@ -1,7 +1,7 @@
 //! `snowgate bundle`: both programs and a profile in one file that a client installs.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -79,7 +79,7 @@ pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
     })?;
     let packed = pack(&entries(&manifest, args.config.as_deref())?).context("cannot pack the bundle")?;
     let output = args.output.clone().unwrap_or_else(|| format!("{name}.mcpb").into());
-    std::fs::write(&output, &packed).with_context(|| format!("cannot write {}", output.display()))?;
+    replace(&output, &packed).with_context(|| format!("cannot write {}", output.display()))?;
     if args.output_form.json {
         return print_json(&json!({
             "file": output, "name": name, "profile": args.profile, "version": BUILD, "bytes": packed.len(),
@@ -93,6 +93,23 @@ pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
         std::env::consts::OS,
         std::env::consts::ARCH,
     ))
+}
+
+/// Writes the file whole or not at all: a full disk leaves the one that was there.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    let new = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&new)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        // What is half written is of no use; that it cannot be removed adds nothing.
+        let _ = fs::remove_file(&new);
+    }
+    written
 }
 
 /// What the user of a client has to say where the config does not.

@@ -30,6 +30,7 @@ mod service;
 mod situation;
 mod sqlite;
 mod state;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -82,12 +82,41 @@ fn run(walk: &Walk) -> Vec<String> {
             None => wrong.push(format!("{}: was not run to its end: {}", step.place, step.text)),
         }
     }
+    wrong.extend(codes_that_none_had(&walk.steps, &ended.codes));
     if !wrong.is_empty() {
         let said: Vec<&str> = ended.output.lines().rev().take(SAID_LINES_MAX).collect();
         let said: Vec<&str> = said.into_iter().rev().collect();
         wrong.push(format!("--- what {} said at its end:\n{}\n---", walk.name, said.join("\n")));
     }
     wrong
+}
+
+/// Of each block that names an exit code: whether a command of it had that.
+fn codes_that_none_had(steps: &[Step], codes: &[i32]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for step in steps {
+        for code in step.codes.iter().filter(|code| **code != 0) {
+            let of_block = steps.iter().zip(codes).filter(|(other, _)| other.place == step.place);
+            let line = format!("{}: no command ended with {code}", step.place);
+            if !of_block.map(|(_, ended)| ended).any(|ended| ended == code) && !wrong.contains(&line) {
+                wrong.push(line);
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn an_exit_code_that_a_block_names_must_come() {
+    let step = |place: &str, codes: &[i32]| Step {
+        place: place.to_owned(),
+        text: String::new(),
+        codes: codes.to_vec(),
+        stdin: None,
+    };
+    let steps = [step("a", &[0, 3]), step("a", &[0, 3]), step("b", &[0])];
+    assert_eq!(codes_that_none_had(&steps, &[0, 3, 0]), Vec::<String>::new());
+    assert_eq!(codes_that_none_had(&steps, &[0, 0, 3]), ["a: no command ended with 3"]);
 }
 
 #[test]

@@ -232,6 +232,7 @@ impl Place {
             std::os::unix::fs::symlink(bin.join("stub"), bin.join(name)).expect("a link");
         }
         for name in USEFUL.into_iter().filter(|name| !is_there(name)) {
+            eprintln!("{name} is not installed: the documents' commands with it are not run");
             write_script("#!/bin/sh\ncat > /dev/null\n", &bin.join(name));
         }
         write_script(
@@ -325,7 +326,10 @@ impl Place {
             eventually("the commands have ended", || child.try_wait().expect("waiting for the commands"))
         }));
         if ended.is_err() {
-            send_signal(pid, snowgate_tests::Signal::KILL);
+            // What it has started is of its session.
+            let group =
+                i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
         let codes = fs::read_to_string(codes).unwrap_or_default();
         let codes = codes.lines().filter_map(|line| line.split(' ').nth(1)?.parse().ok()).collect();
