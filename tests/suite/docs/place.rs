@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use snowgate_tests::{
-    Client, Home, HttpGateway, binaries, eventually, free_port, send_signal, tool_text, write_script,
-};
+use snowgate_tests::{Client, Home, HttpGateway, binaries, eventually, free_port, tool_text, write_script};
 
 use super::pages::repository;
 use super::script::{Step, script};
@@ -232,7 +230,7 @@ impl Place {
             std::os::unix::fs::symlink(bin.join("stub"), bin.join(name)).expect("a link");
         }
         for name in USEFUL.into_iter().filter(|name| !is_there(name)) {
-            eprintln!("{name} is not installed: the documents' commands with it are not run");
+            println!("{name} is not installed: the documents' commands with it are not run");
             write_script("#!/bin/sh\ncat > /dev/null\n", &bin.join(name));
         }
         write_script(

@@ -232,7 +232,7 @@ mod tests {
             ["A", "=b", "A='b", "A=\"b\\", "1A=b", "A B=c", "é=1", "export", "\u{0}=\u{0}", "A=\"\n\n"]
         {
             let file = EnvFile::parse(text);
-            assert_eq!((file.assignments.len(), !file.bad_lines.is_empty()), (0, true), "{text:?}");
+            assert_eq!((file.assignments.is_empty(), !file.bad_lines.is_empty()), (true, true), "{text:?}");
         }
         let twice = EnvFile::parse("A=1\nA=2");
         assert_eq!(twice.assignments[0].value, "2");
