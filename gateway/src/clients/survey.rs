@@ -128,14 +128,25 @@ pub(crate) fn survey(places: &Places, own_shim: Option<&Path>) -> Vec<ClientStat
             title: facts.title,
             is_present: places.is_present(*client),
             is_running: running.as_ref().filter(|_| !facts.programs.is_empty()).map(runs),
-            files: [Scope::User, Scope::Project]
+            files: files(places, *client)
                 .into_iter()
-                .flat_map(|scope| places.files(*client, scope).into_iter().map(move |file| (scope, file)))
                 .map(|(scope, file)| file_state(*client, scope, file, &mut shims))
                 .collect(),
         }
     };
     ALL.iter().map(state).collect()
+}
+
+/// The client's files. In the home folder a project's may be the user's own.
+fn files(places: &Places, client: Client) -> Vec<(Scope, PathBuf)> {
+    let mut files: Vec<_> =
+        places.files(client, Scope::User).into_iter().map(|file| (Scope::User, file)).collect();
+    for file in places.files(client, Scope::Project) {
+        if !files.iter().any(|(_, known)| *known == file) {
+            files.push((Scope::Project, file));
+        }
+    }
+    files
 }
 
 fn file_state(client: Client, scope: Scope, path: PathBuf, shims: &mut Shims<'_>) -> FileState {
@@ -155,8 +166,14 @@ fn file_state(client: Client, scope: Scope, path: PathBuf, shims: &mut Shims<'_>
         Ok(_) => {}
         Err(error) => {
             state.exists = true;
-            let why = std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));
-            state.problem = Some((format!("{error}{why}"), error.next_step()));
+            let what = match &error {
+                ClientError::Edit { path, source } => format!("{}: {source}", path.display()),
+                other => match std::error::Error::source(other) {
+                    Some(why) => format!("{other}: {why}"),
+                    None => other.to_string(),
+                },
+            };
+            state.problem = Some((what, error.next_step()));
         }
     }
     state
@@ -234,6 +251,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::clients::places::Platform;
 
     fn program(folder: &Path, name: &str, script: &str) -> PathBuf {
         let folder = folder.join(name);
@@ -242,6 +260,15 @@ mod tests {
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         path
+    }
+
+    #[test]
+    fn a_file_that_is_the_users_and_the_projects_is_listed_once() {
+        let home = tempfile::tempdir().unwrap();
+        let env = BTreeMap::<String, String>::new();
+        let places = Places::of(Platform::Linux, &env, home.path().into(), home.path().into());
+        assert_eq!(files(&places, Client::Codex).len(), 1);
+        assert_eq!(files(&places, Client::ClaudeCode).len(), 2);
     }
 
     #[test]
