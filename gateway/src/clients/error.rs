@@ -32,6 +32,15 @@ pub(crate) enum ClientError {
         /// The file.
         path: PathBuf,
     },
+    /// It has another name, too (a hard link), which a new file in its place would not have.
+    #[error("{} has another name, too (a hard link), so it was left as it is", path.display())]
+    HardLinked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder that the command was called in is gone, so there is no project.
+    #[error("the current folder is gone or cannot be read, so there is no project")]
+    NoFolder,
     /// It is larger than any config.
     #[error("{} has more than {bytes_max} bytes, so it was left as it is", path.display())]
     TooLarge {
@@ -95,7 +104,7 @@ pub(crate) enum ClientError {
 impl ClientError {
     /// Whether the command line has to be another one.
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::Foreign { .. } | Self::NoProject { .. })
+        matches!(self, Self::Foreign { .. } | Self::NoProject { .. } | Self::NoFolder)
     }
 
     /// What the user can do about it.
@@ -110,6 +119,12 @@ impl ClientError {
                  (Nix, a dotfiles manager), add the entry there: `snowgate install --print CLIENT` prints it",
                 path.display()
             ),
+            Self::HardLinked { .. } => {
+                "add the entry by hand, or replace the other name with a symbolic link; \
+                                        `snowgate install --print CLIENT` prints the entry"
+                    .to_owned()
+            }
+            Self::NoFolder => "go to the project's folder, then run the command again".to_owned(),
             Self::TooLarge { .. } | Self::NotText { .. } | Self::Unsafe { .. } => {
                 "add the entry by hand: `snowgate install --print CLIENT` prints it".to_owned()
             }

@@ -101,6 +101,9 @@ impl Desk {
         options: &Options,
         change: impl Fn(&Path) -> Result<Change, ClientError>,
     ) -> Vec<Result<Change, ClientError>> {
+        if options.scope == Scope::Project && self.places.project.is_none() {
+            return vec![Err(ClientError::NoFolder)];
+        }
         let files = self.places.files(client, options.scope);
         if files.is_empty() {
             return vec![Err(ClientError::NoProject { client: client.facts().title })];
@@ -171,7 +174,8 @@ impl Desk {
             }
             let folders = if is_ours { std::mem::take(&mut record.folders) } else { Vec::new() };
             record.forget(&options.name);
-            record.has_original &= !is_last;
+            // What another program has changed since is no part of the original.
+            record.has_original &= !is_last && record.is_current(target.text());
             record.is_created &= !is_last;
             record.note_after(&plan.text);
             // The file is as it is to be: what cannot be written down now is only missing in the record.

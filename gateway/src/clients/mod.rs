@@ -29,3 +29,4 @@ pub(crate) use places::Places;
 pub(crate) use places::Platform;
 pub(crate) use shim::{NoShim, Shim, own_shim};
 pub(crate) use survey::{ClientState, EntryState, FileState, Standing, survey};
+pub(crate) use target::{Target, Written};

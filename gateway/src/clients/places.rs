@@ -53,8 +53,8 @@ pub(crate) struct Places {
     pub(crate) platform: Platform,
     /// The user's home folder.
     pub(crate) home: PathBuf,
-    /// The current folder: the project.
-    pub(crate) project: PathBuf,
+    /// The current folder: the project. `None`: it is gone.
+    pub(crate) project: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`, or `~/.config`.
     pub(crate) config_home: PathBuf,
     /// Where applications have their settings: the same on Linux, `~/Library/Application Support`, `%APPDATA%`.
@@ -98,13 +98,13 @@ impl Places {
     /// Those of this process; `None` if the user has no home folder.
     pub(crate) fn discover(env: &dyn Environment) -> Option<Self> {
         let home = BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())?;
-        let project = std::env::current_dir().unwrap_or_else(|_| home.clone());
-        Some(Self::of(Platform::own(), env, home, project))
+        let places = Self::of(Platform::own(), env, home.clone(), home);
+        Some(Self { project: std::env::current_dir().ok(), ..places })
     }
 
     /// Those that these variables lead to.
     pub(crate) fn of(platform: Platform, env: &dyn Environment, home: PathBuf, project: PathBuf) -> Self {
-        let absolute = |name: &str| env.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute = |name: &str| env.get_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let config_home = absolute("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
         let applications = match platform {
             Platform::Linux => config_home.clone(),
@@ -118,9 +118,9 @@ impl Places {
             local_applications: absolute("LOCALAPPDATA").unwrap_or_else(|| home.join("AppData/Local")),
             claude_config: absolute("CLAUDE_CONFIG_DIR"),
             codex_home: absolute("CODEX_HOME"),
-            path: env.get("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
+            path: env.get_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
             home,
-            project,
+            project: Some(project),
         }
     }
 
@@ -207,6 +207,7 @@ impl Places {
     }
 
     fn project_file(&self, client: Client) -> Option<PathBuf> {
+        let project = self.project.as_deref()?;
         let file = match client {
             Client::ClaudeCode => ".mcp.json",
             Client::RooCode => ".roo/mcp.json",
@@ -215,10 +216,10 @@ impl Places {
             Client::Codex => ".codex/config.toml",
             Client::GeminiCli => ".gemini/settings.json",
             Client::Zed => ".zed/settings.json",
-            Client::OpenCode => return Some(either_json(&self.project)),
+            Client::OpenCode => return Some(either_json(project)),
             Client::ClaudeDesktop | Client::Cline | Client::Windsurf | Client::Cortex => return None,
         };
-        Some(self.project.join(file))
+        Some(project.join(file))
     }
 
     /// Beside the usual folder that of a package from Windows' store, which sees its own instead.

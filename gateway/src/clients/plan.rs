@@ -105,8 +105,12 @@ pub(super) fn plan_uninstall(
     let is_only = record.is_some_and(|it| it.entries.len() == 1 && it.entries.contains_key(&options.name));
     let is_as_left = record.is_some_and(|record| record.is_current(text));
     let text_after = match original {
-        // Nothing but our changes lies between.
-        Some(original) if is_only && is_as_left => original,
+        // Nothing but our changes lies between, says the record; the texts have to say so, too.
+        Some(original)
+            if is_only && is_as_left && check_rest(language, file, (text, &original), &keys).is_ok() =>
+        {
+            original
+        }
         _ => {
             let after = language.remove(text, &keys, &made).map_err(edit)?;
             check_rest(language, file, (text, &after), &keys)?;
@@ -121,7 +125,7 @@ fn foreign(file: &Path, name: &str, existing: &Value) -> ClientError {
     ClientError::Foreign { path: file.to_owned(), name: name.to_owned(), command }
 }
 
-/// Reads both texts again: whatever is beside the entry at `keys` has to say the same in both.
+/// Reads both texts again: all that is beside the entry at `keys` has to say the same in both.
 fn check_rest(
     language: Language,
     file: &Path,

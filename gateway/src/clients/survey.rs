@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,21 +12,17 @@ use snowgate_link::BUILD;
 
 use super::entry::{args_of, command_of, flag_of, is_ours};
 use super::error::ClientError;
-
 use super::known::{ALL, Client, Scope};
 use super::places::Places;
 use super::plan::{keys, rivals};
 use super::target::Target;
-use crate::os::running_programs;
+use crate::os::{RunError, run_bounded, running_programs};
 
 /// How long a shim may take to say its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often it is looked whether it has.
-const VERSION_INTERVAL: Duration = Duration::from_millis(5);
-
 /// How much of what it says is read, in bytes.
-const VERSION_BYTES_MAX: u64 = 1024;
+const VERSION_BYTES_MAX: usize = 1024;
 
 /// A client on this machine.
 #[derive(Clone, Debug, Serialize)]
@@ -88,6 +83,11 @@ pub(crate) enum Standing {
         /// What it says that it is.
         version: String,
     },
+    /// That is not known, and no fault.
+    Unknown {
+        /// Why.
+        why: String,
+    },
     /// There is no such file.
     Missing,
     /// It cannot be run, or does not say its version.
@@ -100,7 +100,7 @@ pub(crate) enum Standing {
 impl Standing {
     /// Whether nothing has to be done.
     pub(crate) fn is_fine(&self) -> bool {
-        matches!(self, Self::Current | Self::Copy)
+        matches!(self, Self::Current | Self::Copy | Self::Unknown { .. })
     }
 }
 
@@ -110,16 +110,18 @@ impl fmt::Display for Standing {
             Self::Current => f.write_str("current"),
             Self::Copy => f.write_str("current, in another folder"),
             Self::OtherVersion { version } => write!(f, "outdated: version {version}, this is {BUILD}"),
+            Self::Unknown { why } => write!(f, "not checked: {why}"),
             Self::Missing => f.write_str("broken: the shim is gone"),
             Self::Broken { why } => write!(f, "broken: {why}"),
         }
     }
 }
 
-/// Looks at every client. Shims that entries name are run to say their versions, each once; each with a bound.
+/// Looks at every client. Shims that the user's own entries name are run to say their versions, each once, with a bound; one that
+/// only a project's file names is not.
 pub(crate) fn survey(places: &Places, own_shim: Option<&Path>) -> Vec<ClientState> {
     let running = running_programs();
-    let mut shims = Shims { own: own_shim, known: BTreeMap::new() };
+    let mut shims = Shims { own: own_shim, path: &places.path, known: BTreeMap::new() };
     let state = |client: &Client| {
         let facts = client.facts();
         let runs = |running: &Vec<String>| running.iter().any(|name| facts.programs.contains(&name.as_str()));
@@ -161,7 +163,7 @@ fn file_state(client: Client, scope: Scope, path: PathBuf, shims: &mut Shims<'_>
     match entries {
         Ok(Some(Value::Object(entries))) => {
             let ours = entries.iter().filter(|(_, entry)| is_ours(entry));
-            state.entries = ours.map(|(name, entry)| entry_state(name, entry, shims)).collect();
+            state.entries = ours.map(|(name, entry)| entry_state(name, entry, scope, shims)).collect();
         }
         Ok(_) => {}
         Err(error) => {
@@ -179,12 +181,12 @@ fn file_state(client: Client, scope: Scope, path: PathBuf, shims: &mut Shims<'_>
     state
 }
 
-fn entry_state(name: &str, entry: &Value, shims: &mut Shims<'_>) -> EntryState {
+fn entry_state(name: &str, entry: &Value, scope: Scope, shims: &mut Shims<'_>) -> EntryState {
     let command = command_of(entry).unwrap_or_default().to_owned();
     EntryState {
         name: name.to_owned(),
         profile: flag_of(&args_of(entry), "--profile"),
-        standing: shims.standing(&command),
+        standing: shims.standing(scope, &command),
         command,
     }
 }
@@ -192,55 +194,91 @@ fn entry_state(name: &str, entry: &Value, shims: &mut Shims<'_>) -> EntryState {
 /// The shims that entries name, each looked at once.
 struct Shims<'a> {
     own: Option<&'a Path>,
-    known: BTreeMap<String, Standing>,
+    /// The folders of `PATH`.
+    path: &'a [PathBuf],
+    known: BTreeMap<(bool, String), Standing>,
 }
 
 impl Shims<'_> {
-    fn standing(&mut self, command: &str) -> Standing {
-        let own = self.own;
-        self.known.entry(command.to_owned()).or_insert_with(|| standing(Path::new(command), own)).clone()
+    fn standing(&mut self, scope: Scope, command: &str) -> Standing {
+        let (own, path) = (self.own, self.path);
+        let judge = || standing(scope, command, own, path);
+        self.known.entry((scope == Scope::Project, command.to_owned())).or_insert_with(judge).clone()
     }
 }
 
-fn standing(shim: &Path, own: Option<&Path>) -> Standing {
-    // A bare name is looked for on the client's PATH, which is not this one's.
-    if !shim.is_absolute() {
-        return Standing::Broken { why: "its path is not absolute".to_owned() };
+/// How the shim `command` is. Only a program that the user's own config names and that no other user can have put there is run.
+fn standing(scope: Scope, command: &str, own: Option<&Path>, path: &[PathBuf]) -> Standing {
+    let unknown = |why: &str| Standing::Unknown { why: why.to_owned() };
+    if command.contains(['$', '%']) || command.starts_with('~') {
+        return unknown("its path has a variable or `~`, which only the client can resolve");
     }
+    let named = Path::new(command);
+    let shim = if named.is_absolute() {
+        named.to_owned()
+    } else if !command.contains(['/', '\\']) {
+        // The client's PATH may be another one.
+        match path.iter().map(|folder| folder.join(command)).find(|file| file.is_file()) {
+            Some(found) => found,
+            None => return Standing::Broken { why: "no folder of PATH has it".to_owned() },
+        }
+    } else if scope == Scope::Project {
+        return unknown("its path begins at the folder that the client starts in");
+    } else {
+        return Standing::Broken { why: "its path is not absolute".to_owned() };
+    };
     let Ok(real) = shim.canonicalize() else { return Standing::Missing };
-    if own.is_some_and(|own| own.canonicalize().is_ok_and(|own| own == real)) {
+    if own.is_some_and(|own| is_same_file(own, &real)) {
         return Standing::Current;
     }
-    match version_of(shim) {
+    if scope == Scope::Project {
+        return unknown(
+            "another copy; a program that a project's file names is not run to ask for its version",
+        );
+    }
+    if shim.starts_with("/proc") || others_may_write(&real) {
+        return unknown("another copy, not run to ask for its version, because other users can replace it");
+    }
+    match version_of(&real) {
         Ok(version) if version == BUILD => Standing::Copy,
         Ok(version) => Standing::OtherVersion { version },
         Err(why) => Standing::Broken { why },
     }
 }
 
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Whether another user than this one and root can change what is at `path`, which has no links in it. In a folder like `/tmp`
+/// each user can only replace what is their own.
+fn others_may_write(path: &Path) -> bool {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    const GROUP_AND_OTHERS_WRITE: u32 = 0o022;
+    const STICKY: u32 = 0o1000;
+    let own = snowgate_link::os::euid();
+    path.starts_with("/proc")
+        || path.ancestors().any(|part| {
+            std::fs::metadata(part).map_or(true, |found| {
+                let mode = found.permissions().mode();
+                let is_open = mode & GROUP_AND_OTHERS_WRITE != 0 && !(found.is_dir() && mode & STICKY != 0);
+                is_open || ![0, own].contains(&found.uid())
+            })
+        })
+}
+
 /// The version that a shim says it is.
 fn version_of(shim: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("it cannot be run: {error}");
-    let mut command = Command::new(shim);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(failed)?;
-    let began = Instant::now();
-    let ended = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status.success(),
-            Ok(None) if began.elapsed() < VERSION_TIMEOUT => std::thread::sleep(VERSION_INTERVAL),
-            _ => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("it does not say its version within {} s", VERSION_TIMEOUT.as_secs()));
-            }
-        }
-    };
-    let mut said = String::new();
-    let out = child.stdout.take().map(|out| out.take(VERSION_BYTES_MAX).read_to_string(&mut said));
-    let version = said.split_whitespace().nth(1).map(str::to_owned);
-    match (ended, out, version) {
-        (true, Some(Ok(_)), Some(version)) if said.starts_with("snowgate-shim ") => Ok(version),
+    let said = run_bounded(Command::new(shim).arg("--version"), VERSION_TIMEOUT, VERSION_BYTES_MAX);
+    let said = said.map_err(|error| match error {
+        RunError::Slow { bound } => format!("it does not say its version within {} s", bound.as_secs()),
+        RunError::Io(error) => format!("it cannot be run: {error}"),
+    })?;
+    let version = said.out.strip_prefix("snowgate-shim ").and_then(|rest| rest.split_whitespace().next());
+    match version {
+        Some(version) if said.status.success() => Ok(version.to_owned()),
         _ => Err("it does not say its version".to_owned()),
     }
 }
@@ -281,13 +319,63 @@ mod tests {
         let silent = program(root.path(), "silent", "exit 1");
         let fixed = program(root.path(), "fixed", "");
         std::fs::set_permissions(&fixed, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let judge = |shim: &Path| standing(shim, Some(&own));
+        let judge = |shim: &Path| standing(Scope::User, shim.to_str().unwrap(), Some(&own), &[]);
         assert_eq!(judge(&own), Standing::Current);
         assert_eq!(judge(&copy), Standing::Copy);
         assert_eq!(judge(&old), Standing::OtherVersion { version: "0.0.1".into() });
         assert_eq!(judge(&root.path().join("gone/snowgate-shim")), Standing::Missing);
         for broken in [silent.as_path(), fixed.as_path(), Path::new("snowgate-shim")] {
             assert!(matches!(judge(broken), Standing::Broken { .. }), "{}", broken.display());
+        }
+    }
+
+    #[test]
+    fn only_a_program_that_the_user_named_and_others_cannot_replace_is_run() {
+        let root = tempfile::tempdir().unwrap();
+        let ran = root.path().join("ran");
+        let script = format!("touch '{}'; echo 'snowgate-shim {BUILD}'", ran.display());
+        let other = program(root.path(), "other", &script);
+        let own = program(root.path(), "own", "exit 9");
+        let judge = |scope, shim: &Path| standing(scope, shim.to_str().unwrap(), Some(&own), &[]);
+        let is_unknown = |found: &Standing| matches!(found, Standing::Unknown { .. }) && found.is_fine();
+        assert!(is_unknown(&judge(Scope::Project, &other)));
+        assert_eq!(judge(Scope::Project, &own), Standing::Current);
+        let hard_link = root.path().join("snowgate-shim");
+        std::fs::hard_link(&own, &hard_link).unwrap();
+        assert_eq!(judge(Scope::Project, &hard_link), Standing::Current);
+        let of_process = format!("/proc/{}/root{}", std::process::id(), other.display());
+        assert!(is_unknown(&judge(Scope::User, Path::new(&of_process))));
+        for (path, open, closed) in [(other.as_path(), 0o777, 0o755), (other.parent().unwrap(), 0o770, 0o700)]
+        {
+            let set = |mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+            set(open);
+            assert!(is_unknown(&judge(Scope::User, &other)), "{}", path.display());
+            set(closed);
+        }
+        assert!(!ran.exists());
+        assert_eq!(judge(Scope::User, &other), Standing::Copy);
+        assert!(ran.exists());
+    }
+
+    #[test]
+    fn a_portable_entry_of_a_project_is_no_fault() {
+        let root = tempfile::tempdir().unwrap();
+        let own = program(root.path(), "bin", "exit 9");
+        let other = program(root.path(), "other", "exit 9");
+        let judge = |scope, command: &str, folder: &Path| {
+            standing(scope, command, Some(&own), &[folder.parent().unwrap().to_owned()])
+        };
+        for scope in [Scope::User, Scope::Project] {
+            assert_eq!(judge(scope, "snowgate-shim", &own), Standing::Current);
+            let gone = judge(scope, "snowgate-shim", Path::new("/nowhere/x"));
+            assert!(matches!(gone, Standing::Broken { .. }), "{gone}");
+            for variable in ["${HOME}/bin/snowgate-shim", "~/bin/snowgate-shim", "$SHIM/snowgate-shim"] {
+                assert!(judge(scope, variable, &own).is_fine(), "{variable}");
+            }
+        }
+        for command in ["snowgate-shim", "./bin/snowgate-shim"] {
+            let found = judge(Scope::Project, command, &other);
+            assert!(matches!(found, Standing::Unknown { .. }), "{command}: {found}");
         }
     }
 }

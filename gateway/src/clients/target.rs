@@ -86,9 +86,13 @@ impl Target {
         let fail = |source| failed("write to", beside.parent().unwrap_or(beside), source);
         // Left by an earlier process of this number that was killed.
         let _ = fs::remove_file(beside);
-        let mut new = OpenOptions::new().write(true).create_new(true).open(beside).map_err(fail)?;
+        // Its user's alone, until it has the mode of the file before.
+        let mut options = OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut new = options.write(true).create_new(true).open(beside).map_err(fail)?;
         new.write_all(text.as_bytes()).map_err(fail)?;
         if let Some(before) = before {
+            let fail = |source| failed("give owner and mode to the new file in place of", &self.file, source);
             copy_mode_and_owner(&new, before).map_err(fail)?;
         }
         new.sync_all().map_err(fail)?;
@@ -121,6 +125,10 @@ impl Target {
             Err(source) => Err(failed("read", &self.file, source)),
             // Replacing it would be possible, and is not meant to be.
             Ok(metadata) if metadata.permissions().readonly() => Err(read_only()),
+            // Of the names that one file has, only one would get the new text.
+            Ok(metadata) if names_of(&metadata) > 1 => {
+                Err(ClientError::HardLinked { path: self.file.clone() })
+            }
             Ok(metadata) => match OpenOptions::new().write(true).open(&self.file) {
                 Ok(_) => Ok(Some(metadata)),
                 Err(error)
@@ -139,6 +147,11 @@ impl Target {
     fn is_as_it_was(&self) -> Result<bool, ClientError> {
         Ok(Self::read(&self.file)?.before == self.before)
     }
+}
+
+/// How many names (hard links) a file has.
+fn names_of(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(metadata)
 }
 
 fn failed(what: &'static str, path: &Path, source: io::Error) -> ClientError {
@@ -242,6 +255,19 @@ mod tests {
         fs::set_permissions(path("fixed"), fs::Permissions::from_mode(0o444)).unwrap();
         assert!(matches!(written(&path("fixed"), "new"), Err(ClientError::ReadOnly { .. })));
         assert_eq!(fs::read_to_string(path("fixed")).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_file_with_two_names_keeps_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("file"), folder.path().join("other"));
+        fs::write(&file, "old").unwrap();
+        fs::hard_link(&file, &other).unwrap();
+        assert!(matches!(written(&file, "new"), Err(ClientError::HardLinked { .. })));
+        assert!(matches!(Target::read(&file).unwrap().delete(), Err(ClientError::HardLinked { .. })));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        fs::remove_file(&other).unwrap();
+        assert_eq!(written(&file, "new").unwrap(), Written::Done);
     }
 
     #[test]

@@ -130,6 +130,48 @@ fn what_other_programs_change_meanwhile_stays() {
 }
 
 #[test]
+fn what_is_added_between_two_entries_of_ours_stays_whichever_goes_first() {
+    for (first, second) in [("a", "b"), ("b", "a")] {
+        for at in 0..3 {
+            let fixture = Fixture::new();
+            let file = fixture.file(Client::Cursor, "{}\n");
+            let named = |name: &str| Options { name: name.into(), ..options() };
+            // The user's server comes before the second entry, before the first goes, or between the two.
+            let add = |now: usize| {
+                if now == at {
+                    let text = fs::read_to_string(&file).unwrap();
+                    let (text, _) = Language::Json
+                        .set(&text, &["mcpServers", "theirs"], &json!({ "command": "x" }))
+                        .unwrap();
+                    fs::write(&file, text).unwrap();
+                }
+            };
+            fixture.install(Client::Cursor, &entry(None), &named("a")).unwrap();
+            add(0);
+            fixture.install(Client::Cursor, &entry(None), &named("b")).unwrap();
+            add(1);
+            fixture.uninstall(Client::Cursor, &named(first)).unwrap();
+            add(2);
+            fixture.uninstall(Client::Cursor, &named(second)).unwrap();
+            let left: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+            assert_eq!(left, json!({ "mcpServers": { "theirs": { "command": "x" } } }), "{first} {at}");
+        }
+    }
+}
+
+#[test]
+fn a_project_whose_folder_is_gone_is_an_error_and_not_the_home_folder() {
+    let mut fixture = Fixture::new();
+    fixture.desk.places.project = None;
+    let options = Options { scope: Scope::Project, ..options() };
+    for client in ALL {
+        let refused = fixture.install(*client, &entry(None), &options).unwrap_err();
+        assert!(matches!(refused, ClientError::NoFolder), "{client:?}");
+        assert!(matches!(fixture.uninstall(*client, &options).unwrap_err(), ClientError::NoFolder));
+    }
+}
+
+#[test]
 fn a_file_that_was_not_there_goes_again_with_its_folders() {
     for client in ALL {
         let fixture = Fixture::new();

@@ -1,6 +1,7 @@
 //! The environment as a value: the only way to read variables.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 /// The prefix of Snowgate's variables.
 pub(super) const PREFIX: &str = "SNOWGATE_";
@@ -43,6 +44,11 @@ pub trait Environment {
     /// no setting accepts.
     fn get(&self, name: &str) -> Option<String>;
 
+    /// The same with all its bytes: for paths.
+    fn get_os(&self, name: &str) -> Option<OsString> {
+        self.get(name).map(OsString::from)
+    }
+
     /// The names of all variables that are set and begin with `prefix`, in order.
     fn names_with(&self, prefix: &str) -> Vec<String>;
 
@@ -60,6 +66,10 @@ impl Environment for ProcessEnvironment {
     fn get(&self, name: &str) -> Option<String> {
         let value = std::env::var_os(name)?;
         Some(value.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
+    }
+
+    fn get_os(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name).filter(|value| !value.is_empty())
     }
 
     fn names_with(&self, prefix: &str) -> Vec<String> {

@@ -181,6 +181,11 @@ fn variable_path(
     home: Option<&Path>,
 ) -> Result<Option<PathBuf>, PathsError> {
     let Some(text) = env.get(variable) else { return Ok(None) };
+    // The replaced bytes would be another folder, which would be made.
+    if env.get_os(variable).is_some_and(|value| value.to_str().is_none()) || text.contains('\u{fffd}') {
+        let message = "expected a path of UTF-8 text; give the folder another name".to_owned();
+        return Err(PathsError::Variable { variable, message });
+    }
     if variable == HOME_VARIABLE && !Path::new(&text).is_absolute() {
         let message = format!(
             "expected an absolute path, got {text:?}; write the whole path: `~` and variables are not expanded"
@@ -242,6 +247,27 @@ mod tests {
         assert_eq!(from(inside).unwrap().home_variable, "HOME");
         assert_eq!(from(Path::new("/other")).unwrap().home_variable, "XDG_DATA_HOME");
         assert_eq!(from(Path::new("here")), Err(PathsError::RelativeHome("here".into())));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_lead_nowhere_else() {
+        struct Bytes;
+        impl Environment for Bytes {
+            fn get(&self, name: &str) -> Option<String> {
+                Some(self.get_os(name)?.to_string_lossy().into_owned())
+            }
+
+            fn get_os(&self, name: &str) -> Option<std::ffi::OsString> {
+                use std::os::unix::ffi::OsStringExt as _;
+                (name == HOME_VARIABLE).then(|| std::ffi::OsString::from_vec(b"/tmp/\xff".to_vec()))
+            }
+
+            fn names_with(&self, _: &str) -> Vec<String> {
+                Vec::new()
+            }
+        }
+        let refused = Paths::discover_from(&Bytes, Some("/home/ada".into()), None).unwrap_err();
+        assert!(matches!(refused, PathsError::Variable { variable: HOME_VARIABLE, .. }), "{refused}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::check::{Area, Check};
 use super::finding::{Examined, Finding, Fix};
 use super::situation::Situation;
 use crate::clients::{ClientState, EntryState, FileState, Places, Scope, Standing, own_shim, survey};
+use crate::streams::escaped;
 
 /// What is known of the clients.
 pub(super) struct ClientFacts {
@@ -14,7 +15,7 @@ pub(super) struct ClientFacts {
     shim: Option<PathBuf>,
 }
 
-/// Looks. Shims that entries name are run to say their versions, each with a bound.
+/// Looks. Shims that the user's own entries name are run to say their versions, each with a bound.
 pub(super) fn gather(situation: &Situation<'_>) -> Option<ClientFacts> {
     let places = Places::discover(situation.env)?;
     let launched = std::env::args_os().next().map(PathBuf::from);
@@ -44,9 +45,9 @@ fn of_client(client: &ClientState, shim: Option<&Path>) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in &client.files {
         found.extend(file.problem.as_ref().map(|(problem, next_step)| {
-            Finding::warning(Check::ClientUnreadable, problem.clone())
+            Finding::warning(Check::ClientUnreadable, escaped(problem))
                 .because("so it is not known whether the client is connected")
-                .mended_by(next_step.clone())
+                .mended_by(escaped(next_step))
         }));
         found.extend(file.entries.iter().filter_map(|entry| of_entry(client, file, entry, shim)));
     }
@@ -62,7 +63,12 @@ fn of_entry(
     if entry.standing.is_fine() {
         return None;
     }
-    let what = format!("its entry `{}` in {} leads to {}", entry.name, file.path.display(), entry.command);
+    let what = format!(
+        "its entry `{}` in {} leads to {}",
+        escaped(&entry.name),
+        file.path.display(),
+        escaped(&entry.command)
+    );
     let finding = match &entry.standing {
         Standing::OtherVersion { .. } => Finding::warning(Check::ClientStale, what),
         _ => Finding::critical(Check::ClientStale, what),
@@ -72,16 +78,18 @@ fn of_entry(
     let name = if entry.name == crate::clients::NAME_DEFAULT {
         String::new()
     } else {
-        format!(" --name {}", entry.name)
+        format!(" --name {}", escaped(&entry.name))
     };
-    let finding = finding
-        .because(entry.standing.to_string())
-        .mended_by(format!("snowgate install {id}{more}{name}, then start the client anew"));
+    let step = format!("snowgate install {id}{more}{name}, then start the client anew");
+    let finding = finding.because(escaped(&entry.standing.to_string())).mended_by(step);
+    if project {
+        // Others have that file, too: it is changed by hand, or by a command that names it.
+        return Some(finding);
+    }
     let fix = |shim: &Path| Fix::Reconnect {
         client: id,
         file: file.path.clone(),
         name: entry.name.clone(),
-        project,
         shim: shim.to_owned(),
     };
     Some(Finding { fix: shim.map(fix), ..finding })
@@ -95,6 +103,14 @@ mod tests {
     use crate::observe::Severity;
 
     fn found(standing: Standing, problem: Option<(String, String)>) -> Vec<(Severity, Check, bool)> {
+        found_in(Scope::User, standing, problem)
+    }
+
+    fn found_in(
+        scope: Scope,
+        standing: Standing,
+        problem: Option<(String, String)>,
+    ) -> Vec<(Severity, Check, bool)> {
         let entry = EntryState {
             name: "snowgate".into(),
             command: "/old/snowgate-shim".into(),
@@ -103,7 +119,7 @@ mod tests {
         };
         let file = FileState {
             path: "/c.json".into(),
-            scope: Scope::User,
+            scope,
             exists: true,
             problem,
             entries: vec![entry],
@@ -125,6 +141,7 @@ mod tests {
     fn an_entry_is_a_problem_if_its_shim_cannot_run_and_a_warning_if_it_is_of_another_version() {
         assert_eq!(found(Standing::Current, None), []);
         assert_eq!(found(Standing::Copy, None), []);
+        assert_eq!(found(Standing::Unknown { why: "x".into() }, None), []);
         assert_eq!(found(Standing::Missing, None), [(Severity::Critical, Check::ClientStale, true)]);
         let broken = Standing::Broken { why: "x".into() };
         assert_eq!(found(broken, None), [(Severity::Critical, Check::ClientStale, true)]);
@@ -135,5 +152,11 @@ mod tests {
             found(Standing::Current, unreadable),
             [(Severity::Warning, Check::ClientUnreadable, false)]
         );
+    }
+
+    #[test]
+    fn a_projects_file_is_never_mended_by_itself() {
+        let missing = found_in(Scope::Project, Standing::Missing, None);
+        assert_eq!(missing, [(Severity::Critical, Check::ClientStale, false)]);
     }
 }

@@ -30,8 +30,6 @@ pub enum Fix {
         file: PathBuf,
         /// The entry's name.
         name: String,
-        /// Whether the file is a project's.
-        project: bool,
         /// The shim.
         shim: PathBuf,
     },

@@ -55,11 +55,10 @@ fn take(fix: &Fix, endpoint: &Endpoint) -> io::Result<()> {
             set_mode(path, mode | (mode & 0o444) >> 2)
         }
         Fix::RemoveSocket(path) => remove_socket(path, endpoint),
-        Fix::Reconnect { client, file, name, project, shim } => {
-            let scope = if *project { Scope::Project } else { Scope::User };
+        Fix::Reconnect { client, file, name, shim } => {
             let places = Places::discover(&ProcessEnvironment).ok_or(io::ErrorKind::NotFound)?;
             let state = Paths::discover(&ProcessEnvironment).map_err(io::Error::other)?.state_dir;
-            let options = Options { scope, name: name.clone(), force: false, dry_run: false };
+            let options = Options { scope: Scope::User, name: name.clone(), force: false, dry_run: false };
             reconnect(&Desk::new(places, &state), client, file, &options, shim)
         }
     }

@@ -3,25 +3,26 @@
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use snowgate_link::BUILD;
 
 use super::check::{Area, Check};
 use super::finding::{Examined, Finding, Fix};
 use super::situation::Situation;
+use crate::os::{RunError, run_bounded};
+use crate::streams::escaped;
 
 /// The names of the two.
 const GATEWAY: &str = "snowgate";
 const SHIM: &str = "snowgate-shim";
 
-/// How long a program may take to say its version, and how often is looked.
+/// How long a program may take to say its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(3);
-const VERSION_CHECK: Duration = Duration::from_millis(5);
 
 /// Bytes of what it says, at most.
-const VERSION_BYTES_MAX: u64 = 256;
+const VERSION_BYTES_MAX: usize = 256;
 
 /// Bytes at the beginning of a program that tell for which system and processor it is: of ELF, up to `e_machine`.
 const HEAD_BYTES: usize = 20;
@@ -118,37 +119,16 @@ fn is_other_machine(head: &[u8; HEAD_BYTES], own: &[u8; HEAD_BYTES]) -> bool {
 
 /// What `--version` says behind the program's name.
 fn version_of(path: &Path) -> Result<String, String> {
-    let mut command = Command::new(path);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
-    let since = Instant::now();
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if since.elapsed() < VERSION_TIMEOUT => std::thread::sleep(VERSION_CHECK),
-            other => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(other.err().map_or_else(
-                    || format!("it did not say its version within {} s", VERSION_TIMEOUT.as_secs()),
-                    |error| error.to_string(),
-                ));
-            }
-        }
-    };
-    if !status.success() {
-        let said = child.stderr.map(read_start).unwrap_or_default();
-        return Err(if said.is_empty() { status.to_string() } else { format!("{status}: {said}") });
+    let said = run_bounded(Command::new(path).arg("--version"), VERSION_TIMEOUT, VERSION_BYTES_MAX);
+    let said = said.map_err(|error| match error {
+        RunError::Slow { bound } => format!("it did not say its version within {} s", bound.as_secs()),
+        RunError::Io(error) => error.to_string(),
+    })?;
+    if !said.status.success() {
+        let (status, complaint) = (said.status, escaped(said.err.trim()));
+        return Err(if complaint.is_empty() { status.to_string() } else { format!("{status}: {complaint}") });
     }
-    let said = child.stdout.map(read_start).unwrap_or_default();
-    said.split_whitespace().nth(1).map(str::to_owned).ok_or_else(|| "it says no version".to_owned())
-}
-
-fn read_start(from: impl std::io::Read) -> String {
-    let mut text = Vec::new();
-    // What cannot be read is not there.
-    let _ = from.take(VERSION_BYTES_MAX).read_to_end(&mut text);
-    String::from_utf8_lossy(&text).trim().to_owned()
+    said.out.split_whitespace().nth(1).map(escaped).ok_or_else(|| "it says no version".to_owned())
 }
 
 /// What is wrong with a program at `path`, by check, cause and what `--fix` may do.

@@ -8,6 +8,8 @@ mod environment;
 mod files;
 mod notify;
 mod processes;
+#[cfg(unix)]
+mod programs;
 mod signals;
 #[cfg(unix)]
 mod terminal;
@@ -25,6 +27,8 @@ pub use notify::{
     tell_alive, tell_ready, tell_reloading, tell_starting, tell_status, tell_stopping, watchdog_timeout,
 };
 pub use processes::{processes_named, running_programs};
+#[cfg(unix)]
+pub use programs::{RunError, Said, run_bounded};
 pub use signals::{Signal, block_signals, unblock_signals_in, wait_for_signal, wake};
 #[cfg(unix)]
 pub use terminal::read_hidden_line;

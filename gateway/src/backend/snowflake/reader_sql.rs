@@ -3,7 +3,11 @@
 //! Source: Snowflake's documentation, "Access control", "CREATE USER", "CREATE RESOURCE MONITOR", "Network rules" and
 //! "Agent sessions". Every name is quoted where it needs quotes, so nothing in it becomes SQL.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::names;
+use crate::streams::must_be_escaped;
 
 /// Words that SQL does not let stand as a name without quotes. Source: "Reserved & limited keywords".
 const RESERVED: &[&str] = &[
@@ -154,8 +158,8 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if stored.is_empty() || stored.len() > NAME_BYTES_MAX {
         return Err(format!("expected a name of 1 to {NAME_BYTES_MAX} bytes"));
     }
-    if stored.chars().any(char::is_control) {
-        return Err("a name has no control characters".to_owned());
+    if stored.chars().any(must_be_escaped) {
+        return Err("a name has no control characters, and none that are not seen".to_owned());
     }
     Ok(())
 }
@@ -170,11 +174,45 @@ pub fn public_key_of(text: &str) -> Result<String, String> {
     }
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("-----"));
     let key: String = lines.collect();
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    if key.len() < 64 || !key.bytes().all(is_base64) {
-        return Err("this is no public key in PEM form".to_owned());
+    match BASE64_STANDARD.decode(&key) {
+        Ok(bytes) if is_public_key(&bytes) => Ok(key),
+        // Also a private key without the lines around it.
+        _ => Err("this is no public key in PEM form (SubjectPublicKeyInfo): make it with `openssl rsa -in rsa_key.p8 -pubout -out \
+                  rsa_key.pub`"
+            .to_owned()),
     }
-    Ok(key)
+}
+
+/// Whether `bytes` are `SEQUENCE { SEQUENCE { OBJECT IDENTIFIER, ... }, BIT STRING }` in DER and nothing else: a
+/// `SubjectPublicKeyInfo` by RFC 5280, 4.1. A private key begins with a version.
+fn is_public_key(bytes: &[u8]) -> bool {
+    const SEQUENCE: u8 = 0x30;
+    const BIT_STRING: u8 = 0x03;
+    const OBJECT_IDENTIFIER: u8 = 0x06;
+    let found = || {
+        let (info, rest) = element(SEQUENCE, bytes)?;
+        let (algorithm, key) = element(SEQUENCE, info)?;
+        element(OBJECT_IDENTIFIER, algorithm)?;
+        let (bits, behind) = element(BIT_STRING, key)?;
+        Some(rest.is_empty() && behind.is_empty() && bits.len() > 1)
+    };
+    found() == Some(true)
+}
+
+/// The content of the DER element that `bytes` begin with, and what is behind it; `None` if it has another tag.
+fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    const LENGTH_BYTES_MAX: u8 = 3;
+    let ([found, first], rest) = bytes.split_first_chunk()?;
+    let (length, rest) = match *first {
+        short @ 0..=0x7f => (usize::from(short), rest),
+        long => {
+            let count = long & 0x7f;
+            let (digits, rest) =
+                rest.split_at_checked(usize::from(count)).filter(|_| count <= LENGTH_BYTES_MAX)?;
+            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
+        }
+    };
+    (*found == tag).then(|| rest.split_at_checked(length)).flatten()
 }
 
 /// A name as SQL reads it: without quotes where it needs none.
@@ -291,6 +329,10 @@ mod tests {
 
     use super::*;
 
+    /// A point of P-256.
+    const PUBLIC: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEM4iJOmYhap9xddqKRvVHDLE7Ha7eJ3uIm2oF6wlNgyEqFLQFdF8hN7zDdbz4tms0\
+        lzssId+MdUS8JZU+63JcVw==";
+
     const HOSTILE: &[&str] = &[
         "x; DROP DATABASE y; --",
         "a\"b",
@@ -388,7 +430,7 @@ mod tests {
         ] {
             assert_eq!(name(written), expected, "{written}");
         }
-        for wrong in ["", "\"\"", "a\nb", &"x".repeat(256)] {
+        for wrong in ["", "\"\"", "a\nb", "a\u{202e}b", "a\u{200b}b", &"x".repeat(256)] {
             assert!(check_name(wrong).is_err(), "{wrong}");
         }
     }
@@ -396,12 +438,24 @@ mod tests {
     #[test]
     fn a_public_key_is_taken_from_its_file_and_a_private_one_is_not() {
         let pem = format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n{}==\n-----END PUBLIC KEY-----\n",
-            "A".repeat(64),
-            "B".repeat(10)
+            "-----BEGIN PUBLIC KEY-----\n{}\n{}\n-----END PUBLIC KEY-----\n",
+            &PUBLIC[..40],
+            &PUBLIC[40..]
         );
-        assert_eq!(public_key_of(&pem).unwrap(), format!("{}{}==", "A".repeat(64), "B".repeat(10)));
+        assert_eq!(public_key_of(&pem).unwrap(), PUBLIC);
+        assert_eq!(public_key_of(PUBLIC).unwrap(), PUBLIC);
         assert!(public_key_of(&pem.replace("PUBLIC", "PRIVATE")).is_err());
-        assert!(public_key_of("'; DROP").is_err());
+        // SEQUENCE { INTEGER 0, SEQUENCE { OBJECT IDENTIFIER }, OCTET STRING }: PKCS#8.
+        let head = [0x30, 70, 2, 1, 0, 0x30, 3, 6, 1, 42, 4, 60];
+        let private = BASE64_STANDARD.encode([head.as_slice(), &[7; 60]].concat());
+        for (wrong, what) in [
+            ("'; DROP", "SQL"),
+            (&private, "a private key without its lines"),
+            (&PUBLIC[..PUBLIC.len() - 4], "half a key"),
+            (&"A".repeat(64), "base64 of nothing"),
+        ] {
+            let why = public_key_of(wrong).unwrap_err();
+            assert!(!why.contains(wrong), "{what}: {why}");
+        }
     }
 }

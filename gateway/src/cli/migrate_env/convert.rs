@@ -54,6 +54,9 @@ pub(super) fn convert(form: Form, text: &str, folder: &Path) -> Converted {
     if text.is_empty() {
         return Converted::Refused("it is empty, which counts as not set".to_owned());
     }
+    if text.contains(KEY_BEGIN) && !matches!(form, Form::KeyOrPath) {
+        return Converted::Refused(KEY_TEXT.to_owned());
+    }
     match form {
         Form::Text | Form::Authenticator => value(quoted(text)),
         Form::Account => {
@@ -99,10 +102,45 @@ pub(super) fn quoted(text: &str) -> String {
 /// A key as text, and not the path of one: the guide of the Python server says both.
 fn is_key(text: &str) -> bool {
     let is_path = text.starts_with(['/', '~', '.']) || text.ends_with(".pem") || text.ends_with(".p8");
-    !is_path || text.contains("-----BEGIN")
+    !is_path || text.contains(KEY_BEGIN)
+}
+
+/// How a key or certificate in PEM form begins.
+const KEY_BEGIN: &str = "-----";
+const KEY_TEXT: &str = "its value is a key or token itself, and not the path of its file; put it into a file of mode 0600, \
+                        and write that file's path";
+
+/// The longest path, and the longest name in one, on Linux.
+const PATH_BYTES_MAX: usize = 4096;
+const NAME_BYTES_MAX: usize = 255;
+
+/// Whether `text`, where no file is, looks like a key or token rather than a path.
+fn seems_to_be_a_secret(text: &str) -> bool {
+    /// Names of files and folders of letters and digits in both cases are rarely as long; keys are longer.
+    const RANDOM_CHARS_MIN: usize = 32;
+    let is_random = |part: &str| {
+        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"+=_-".contains(&byte);
+        let has = |test: fn(&u8) -> bool| part.as_bytes().iter().any(test);
+        part.len() >= RANDOM_CHARS_MIN
+            && part.bytes().all(is_usual)
+            && has(u8::is_ascii_uppercase)
+            && has(u8::is_ascii_lowercase)
+            && has(u8::is_ascii_digit)
+    };
+    // The beginnings of a JSON web token, and of an RSA key in base64.
+    ["eyJ", "MII", "LS0t"].iter().any(|begin| text.starts_with(begin))
+        || text.split(['/', '\\', '.']).any(is_random)
+        || text.split('/').any(|name| name.len() > NAME_BYTES_MAX)
 }
 
 fn path(text: &str, folder: &Path) -> Converted {
+    if text.len() > PATH_BYTES_MAX || text.chars().any(char::is_control) || text.contains(KEY_BEGIN) {
+        return Converted::Refused(KEY_TEXT.to_owned());
+    }
+    // An absolute path stays itself.
+    if !folder.join(text).exists() && seems_to_be_a_secret(text) {
+        return Converted::Refused(KEY_TEXT.to_owned());
+    }
     if text.starts_with("~/") || Path::new(text).is_absolute() {
         return value(quoted(text));
     }
@@ -265,6 +303,31 @@ mod tests {
             assert_eq!(literal(form, text), expected, "{form:?} {text:?}");
         }
         assert!(literal(Form::Origins, "*").starts_with("refused"));
+    }
+
+    #[test]
+    fn a_key_or_token_in_a_paths_place_is_refused_without_repeating_it() {
+        let long = "x".repeat(300);
+        for secret in [
+            "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----",
+            "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7",
+            "eyJraWQiOiIxIn0.eyJwIjoiMSJ9.c2ln",
+            "a\nb",
+            "/q3Fz0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1w",
+            &long,
+        ] {
+            let found = literal(Form::Path, secret);
+            assert!(found.starts_with("refused: its value is a key or token itself"), "{secret:?}: {found}");
+            assert!(!found.contains(secret), "{found}");
+        }
+        let text = literal(Form::Text, "-----BEGIN PRIVATE KEY-----");
+        assert!(text.starts_with("refused"), "{text}");
+        let folder = tempfile::tempdir().unwrap();
+        let name = "aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1w";
+        std::fs::write(folder.path().join(name), "").unwrap();
+        assert!(matches!(convert(Form::Path, name, folder.path()), Converted::Value(..)));
+        assert!(literal(Form::Path, "./keys/My Company/rsa_key_2024.p8").starts_with('"'));
     }
 
     #[test]

@@ -81,12 +81,12 @@ impl<'a> Reader<'a> {
         }
         let head = head.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(head);
         let Some((name, _)) = head.split_once('=') else {
-            self.skip_line();
+            self.skip_block();
             return Err("it has no `=`");
         };
         let name = name.trim().trim_matches(['\'', '"']);
         if !is_name(name) {
-            self.skip_line();
+            self.skip_block();
             return Err("what is before the `=` is no name of a variable");
         }
         let at = self.rest.find('=').map_or(self.rest.len(), |at| at + 1);
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
         match self.rest.chars().next() {
             Some(quote @ ('"' | '\'')) => {
                 let Some((value, length)) = quoted(&self.rest[1..], quote) else {
-                    self.skip_line();
+                    self.skip_block();
                     return Err("a quote is not closed");
                 };
                 let whole = 1 + length;
@@ -114,10 +114,24 @@ impl<'a> Reader<'a> {
             _ => {
                 let end = self.rest.find(['\n', '\r']).unwrap_or(self.rest.len());
                 let value = without_comment(&self.rest[..end]).to_owned();
-                self.skip_line();
+                self.skip_block();
                 Ok(value)
             }
         }
+    }
+
+    /// Skips the line; if a key begins on it (`-----BEGIN`), also the lines up to the one on which it ends: none of them is a
+    /// variable, also if it looks like one (`...AB==`). A key without an end takes the rest of the file.
+    fn skip_block(&mut self) {
+        const BEGIN: &str = "-----BEGIN";
+        const END: &str = "-----END";
+        let end = self.rest.find(['\n', '\r']).unwrap_or(self.rest.len());
+        let Some(begin) = self.rest[..end].find(BEGIN) else { return self.skip_line() };
+        let key = begin + BEGIN.len();
+        let length = self.rest[key..].find(END).map_or(self.rest.len(), |at| key + at);
+        self.line += self.rest[..length].matches('\n').count();
+        self.rest = &self.rest[length..];
+        self.skip_line();
     }
 
     fn skip_line(&mut self) {
@@ -224,6 +238,27 @@ mod tests {
         let found: Vec<_> = file.assignments.iter().map(|found| found.refers_to.join(",")).collect();
         assert_eq!(found, ["HOME", "HOME", "X,Z", ""]);
         assert_eq!(file.assignments[0].value, "${HOME}/key");
+    }
+
+    #[test]
+    fn no_line_of_a_key_counts_as_a_variable() {
+        let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\nQUJDREVG=x\nAB==\n-----END PRIVATE KEY-----";
+        for text in [
+            format!("K={key}\nB=1"),
+            format!("K=\"{key}\nB=1"),
+            format!("K='{key}\nB=1"),
+            format!("K=\"{key}\"\nB=1"),
+            format!("K={key}\r\nB=1"),
+            format!("K={key}\nB=1").replace('\n', "\r\n"),
+            format!("not read\n{key}\nB=1"),
+        ] {
+            let file = EnvFile::parse(&text);
+            let names: Vec<_> = file.assignments.iter().map(|found| found.name.as_str()).collect();
+            assert!(matches!(names.as_slice(), ["K", "B"] | ["B"]), "{text:?}: {names:?}");
+            assert_eq!(file.assignments.last().unwrap().line, text.matches('\n').count() + 1, "{text:?}");
+        }
+        let endless = EnvFile::parse("K=-----BEGIN PRIVATE KEY-----\nAB==\n");
+        assert_eq!(endless.assignments.len(), 1);
     }
 
     #[test]

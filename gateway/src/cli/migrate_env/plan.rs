@@ -126,6 +126,16 @@ impl Finding {
     }
 }
 
+/// What is said in place of a name that may be a part of a secret.
+const NOT_REPEATED: &str = "(not repeated)";
+
+/// Whether `name` looks like a variable's name and not like a piece of a secret.
+fn is_plausible(name: &str) -> bool {
+    const NAME_BYTES_MAX: usize = 64;
+    let is_usual = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    name.len() <= NAME_BYTES_MAX && name.bytes().all(is_usual)
+}
+
 fn finding(assignment: &Assignment, folder: &Path) -> Finding {
     if let Some(row) = find(&assignment.name) {
         return of_row(assignment, row, folder);
@@ -147,7 +157,12 @@ fn finding(assignment: &Assignment, folder: &Path) -> Finding {
             Outcome::NoCounterpart,
             "is a variable of Snowgate's already: keep it where the gateway starts",
         ),
-        None => say(Outcome::Unknown, "no server that is known here has this variable"),
+        None if is_plausible(name) => say(Outcome::Unknown, "no server that is known here has this variable"),
+        // It may be a part of a secret that was cut in pieces.
+        None => Finding {
+            variable: NOT_REPEATED.to_owned(),
+            ..say(Outcome::Unknown, "what is before the `=` does not look like a variable's name")
+        },
     }
 }
 
@@ -459,6 +474,30 @@ mod tests {
         assert_eq!(outcome(&made, "SNOWFLAKE_POOL_MAX_SIZE"), Outcome::NotTaken);
         assert_eq!(outcome(&made, "SNOWFLAKE_POOL_MIN_SIZE"), Outcome::Setting);
         assert!(made.missing.is_empty(), "{:?}", made.missing);
+    }
+
+    #[test]
+    fn no_part_of_a_key_is_repeated() {
+        let body = ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "QUJDREVGR0g=", "Zm9vYmFy=x", "Ab=="];
+        let key = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", body.join("\n"));
+        for text in [
+            format!("SNOWFLAKE_PRIVATE_KEY={key}\n"),
+            format!("SNOWFLAKE_PRIVATE_KEY=\"{key}\n"),
+            format!("SNOWFLAKE_PRIVATE_KEY_PATH=\"{key}\"\n"),
+            format!("SNOWFLAKE_USER=\"{key}\"\n"),
+            format!("{}\n", body.join("\n")),
+        ] {
+            let made = plan_of(&format!("{BASE}{text}"));
+            let shown = serde_json::to_string(&made).unwrap();
+            for part in body {
+                let part = part.trim_end_matches(['=', 'x']);
+                assert!(
+                    !shown.contains(&format!("{part}\"")) && !shown.contains(&format!("{part}=")),
+                    "{part}: {shown}"
+                );
+            }
+        }
+        assert_eq!(outcome(&plan_of(&format!("{BASE}abc=1\n")), NOT_REPEATED), Outcome::Unknown);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `snowgate setup sql`: the SQL that an administrator runs for a role that only reads.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -30,16 +32,16 @@ pub(crate) struct SqlArgs {
     #[arg(long, value_name = "NAME", default_value = "AGENT_WH")]
     warehouse: String,
 
-    /// Make the user an agent's (TYPE = SERVICE_AGENT), whose sessions can only read, whatever its roles allow
+    /// Make the user an agent's (TYPE = SERVICE_AGENT), whose sessions can only read, also if its roles allow more
     #[arg(long)]
     agent: bool,
 
     /// Credits that the warehouse may use in a day
-    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     credits: u32,
 
     /// Seconds that a statement may run
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     timeout: u32,
 
     /// An address or range that the user may log in from (203.0.113.0/24); can be given several times
@@ -53,6 +55,24 @@ pub(crate) struct SqlArgs {
     /// Print JSON, for scripts
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Bytes of a public key's file, at most; one of RSA with 16384 bits has 2,800.
+const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
+
+fn read_key(file: &Path) -> Result<String> {
+    let wrong = |why: &str| SetupError::usage(format!("--public-key-file: {} {why}", file.display()));
+    let failed = || format!("cannot read {}", file.display());
+    if !std::fs::metadata(file).with_context(failed)?.is_file() {
+        return Err(wrong("is no file").into());
+    }
+    let mut bytes = Vec::new();
+    let opened = File::open(file).with_context(failed)?;
+    opened.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).with_context(failed)?;
+    if bytes.len() as u64 > KEY_FILE_BYTES_MAX {
+        return Err(wrong("is larger than a public key").into());
+    }
+    Ok(String::from_utf8(bytes).map_err(|_| wrong("is no text: convert the key to PEM"))?)
 }
 
 /// Prints the SQL.
@@ -71,8 +91,7 @@ pub(super) fn print(args: &SqlArgs) -> Result<ExitCode> {
         }
     }
     let public_key = args.public_key_file.as_ref().map(|file| {
-        let text =
-            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = read_key(file)?;
         Ok::<_, anyhow::Error>(
             public_key_of(&text).map_err(|why| SetupError::usage(format!("--public-key-file: {why}")))?,
         )

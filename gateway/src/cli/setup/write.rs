@@ -6,38 +6,42 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::SetupError;
+use crate::clients::{ClientError, Target, Written};
+
 /// Copies that are kept beside a file, at most.
 const COPIES_MAX: usize = 100;
 
-/// Replaces `file` by `text`, for its user alone, whole or not at all; returns where the file before is. `before` is what it is
-/// replaced in the knowledge of.
+/// Replaces `file` by `text`, whole or not at all; returns where the file before is. `before` is what it is replaced in the
+/// knowledge of. Links stay, and so do mode and owner; a new file is its user's alone.
 pub(super) fn replace(file: &Path, before: Option<&str>, text: &str) -> Result<Option<PathBuf>> {
-    // A link stays one.
-    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let folder = file.parent().context("the config file is in no folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let now = read_if_there(&file)?;
-    if now.as_deref() != before {
-        bail!("{} has changed meanwhile, and was left alone; run the set-up again", file.display());
+    let changed =
+        || format!("{} has changed meanwhile, and was left alone; run the set-up again", file.display());
+    let target = Target::read(file).map_err(refused)?;
+    if target.before.as_deref() != before {
+        bail!(changed());
     }
-    let copy = before.map(|before| keep_copy(&file, before)).transpose()?;
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let beside = folder.join(format!(".{name}.snowgate-{}", std::process::id()));
-    let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, &file));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
+    let copy = before.map(|before| keep_copy(&target.file, before)).transpose()?;
+    let written = target.write(text);
+    if let (Some(copy), Err(_) | Ok(Written::Changed)) = (&copy, &written) {
+        // A copy of what is still there.
+        let _ = fs::remove_file(copy);
     }
-    written.with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(copy)
+    match written.map_err(refused)? {
+        Written::Done => Ok(copy),
+        Written::Changed => bail!(changed()),
+    }
 }
 
 /// The file's text; `None` if it is not there.
 pub(super) fn read_if_there(file: &Path) -> Result<Option<String>> {
-    match fs::read_to_string(file) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
-    }
+    Ok(Target::read(file).map_err(refused)?.before)
+}
+
+/// A file that cannot be read or replaced safely.
+fn refused(error: ClientError) -> SetupError {
+    let step = "make it a file that you can read and write, or name another one with SNOWGATE_CONFIG; then run the set-up again";
+    SetupError::config(format!("{:#}", anyhow::Error::new(error)), step)
 }
 
 /// Keeps `before` beside `file`, under the first name that is free.
@@ -65,7 +69,8 @@ fn write_new(file: &Path, text: &str) -> io::Result<()> {
     new.sync_all()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -102,6 +107,42 @@ mod tests {
         );
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&real).unwrap(), "3");
+    }
+
+    #[test]
+    fn mode_links_and_read_only_files_stay_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, real) = (folder.path().join("config.toml"), folder.path().join("deep/real.toml"));
+        symlink("deep/real.toml", &link).unwrap();
+        assert_eq!(replace(&link, None, "1").unwrap(), None);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "1");
+        let set = |mode| fs::set_permissions(&real, fs::Permissions::from_mode(mode)).unwrap();
+        set(0o640);
+        let copy = replace(&link, Some("1"), "2").unwrap().unwrap();
+        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+        fs::remove_file(copy).unwrap();
+        set(0o444);
+        let refused = replace(&link, Some("2"), "3").unwrap_err();
+        assert!(refused.to_string().contains("read-only"), "{refused:#}");
+        assert_eq!(fs::read_to_string(&real).unwrap(), "2");
+        assert_eq!(names(real.parent().unwrap()), ["real.toml"]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("config.toml");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        assert!(read_if_there(&pipe).is_err());
+        assert!(replace(&pipe, None, "1").is_err());
     }
 
     #[test]
