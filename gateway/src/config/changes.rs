@@ -3,7 +3,7 @@
 //! | what | applies |
 //! |---|---|
 //! | the keys in [`LIVE`], profiles and roles | at once, also for sessions that are open |
-//! | the connection of a profile | with a restart, and with it all profiles and roles: none is applied by half |
+//! | the connection of a profile, by name or by what it is | with a restart, and with it all profiles and roles: none is applied by half |
 //! | everything else | with a restart |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,20 +184,44 @@ impl Config {
         config.system_file.clone_from(&new.system_file);
         config.warnings.clone_from(&new.warnings);
         config.origins.clone_from(&new.origins);
+        if !takes_profiles {
+            // What waits is still to be told of when it applies.
+            config.origins.profiles.clone_from(&self.origins.profiles);
+            config.origins.profile_order.clone_from(&self.origins.profile_order);
+            config.origins.roles.clone_from(&self.origins.roles);
+        }
         config
     }
 
-    /// Why the profiles of `new` cannot be used on this configuration's connections.
+    /// Why the profiles of `new` cannot be used on this configuration's connections: one of those is another now, or a profile
+    /// is on one that it was not on.
     pub fn profiles_wait(&self, new: &Self) -> Option<String> {
-        let connections = self.all_connections();
-        new.profiles.iter().find_map(|(name, profile)| {
-            let connection = profile.connection.as_ref();
-            if let Some(unknown) = connection.filter(|connection| !connections.contains_key(*connection)) {
-                return Some(format!("profile {name} uses the connection {unknown}, which is new"));
-            }
+        let (default, new_default) = (self.backend.connection(), new.backend.connection());
+        if default != new_default {
+            return Some(format!("the backend has changed, from {default} to {new_default}"));
+        }
+        let moved = new.profiles.iter().find_map(|(name, profile)| {
             let before = self.profiles.get(name)?;
             (before.connection != profile.connection)
                 .then(|| format!("{PROFILES}.{name}.{CONNECTION} has changed"))
+        });
+        moved.or_else(|| self.unused_connection_of(new)).or_else(|| {
+            let (before, after) = (self.all_connections(), new.all_connections());
+            let used = self.used_connections();
+            let changed = used.into_iter().find(|name| before.get(*name) != after.get(*name))?;
+            Some(format!("the connection {changed}, which profiles use, has changed"))
+        })
+    }
+
+    /// Which profile of `new` is on a connection that no session of this configuration uses. There is no pool of it, no
+    /// descriptor is set aside for it, and for a client with its own settings it has not been decided which one it is.
+    pub fn unused_connection_of(&self, new: &Self) -> Option<String> {
+        let used = self.used_connections();
+        let default = new.backend.connection();
+        new.profiles.iter().find_map(|(name, profile)| {
+            let connection = profile.connection.as_deref().unwrap_or(default);
+            (!used.contains(connection))
+                .then(|| format!("profile {name} uses the connection {connection}, which was not in use"))
         })
     }
 
@@ -290,6 +314,57 @@ mod tests {
             &format!("{connection}[profiles.a]\nconnection = \"other\"\n"),
         );
         assert!(moved.profiles_wait.unwrap().contains("profiles.a.connection"));
+    }
+
+    #[test]
+    fn profiles_wait_where_a_connection_is_another_than_the_one_they_would_run_on() {
+        let other = |folder: &str| format!("[connections.other]\nkind = \"sqlite\"\nfolder = \"{folder}\"\n");
+        let profile = "[profiles.a]\nstatements = [\"read\"]\n";
+        let on_other = "[profiles.b]\nconnection = \"other\"\n";
+        let cases = [
+            // Defined since the start, and no session could use it.
+            (other("x"), format!("{}{on_other}", other("x")), Some("connection other, which was not in use")),
+            (
+                format!("{}{on_other}", other("x")),
+                format!("{}{on_other}rows_max = 3\n", other("y")),
+                Some("connection other, which profiles use, has changed"),
+            ),
+            // A profile is made wider in the edit that moves it to another place.
+            (
+                format!("[sqlite]\nfolder = \"prod\"\n{profile}"),
+                "[sqlite]\nfolder = \"dev\"\n[profiles.a]\nstatements = [\"read\", \"write\"]\n".to_owned(),
+                Some("connection sqlite, which profiles use, has changed"),
+            ),
+            (
+                "[sqlite]\nread_only = true\n".to_owned(),
+                "[sqlite]\nread_only = false\n".to_owned(),
+                Some("connection sqlite"),
+            ),
+            // One that no profile uses is of no concern.
+            (format!("{}{profile}", other("x")), format!("{}{profile}rows_max = 3\n", other("y")), None),
+            (format!("{}{on_other}", other("x")), format!("{}{on_other}rows_max = 3\n", other("x")), None),
+        ];
+        for (before, new, expected) in cases {
+            let why = changes(&before, &new).profiles_wait;
+            match expected {
+                Some(expected) => assert!(why.as_ref().is_some_and(|why| why.contains(expected)), "{why:?}"),
+                None => assert_eq!(why, None),
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_waited_is_named_when_it_applies() {
+        let moved = "[connections.other]\nkind = \"sqlite\"\n[profiles.b]\nconnection = \"other\"\n";
+        let wider = "[profiles.default]\nrows_max = 5\n[roles.r]\npermissions = [\"read_tables\"]\n";
+        let [before, waits, new] = load(["", &format!("{wider}{moved}"), wider]);
+        let first = Changes::between(&before, &before, &waits);
+        assert!(first.profiles_wait.is_some() && first.live.is_empty(), "{first:?}");
+        let now = before.with_live_of(&waits, false);
+        let second = Changes::between(&before, &now, &new);
+        let named = keys(&second.live);
+        assert!(named.contains(&"profiles.default.rows_max"), "{named:?}");
+        assert!(named.iter().any(|key| key.starts_with("roles.r.")), "{named:?}");
     }
 
     #[test]

@@ -104,9 +104,14 @@ impl Config {
 
     /// How many connections sessions can use: the default one, and those of profiles.
     pub fn pools(&self) -> usize {
+        self.used_connections().len()
+    }
+
+    /// The connections that sessions can use, by name: the default one, and those of profiles.
+    pub fn used_connections(&self) -> BTreeSet<&str> {
         let default = self.backend.connection();
         let named = self.profiles.values().map(|profile| profile.connection.as_deref().unwrap_or(default));
-        named.chain([default]).collect::<BTreeSet<_>>().len()
+        named.chain([default]).collect()
     }
 
     /// How the connection called `connection` writes names.

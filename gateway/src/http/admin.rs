@@ -18,6 +18,7 @@ use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
+use tracing::Instrument as _;
 
 use super::caller::Caller;
 use super::error::HttpError;
@@ -122,10 +123,22 @@ async fn reload(
         }
         Ok(())
     });
-    let read = read.await.unwrap_or_else(|_| {
-        let what = "the configuration cannot be read";
-        Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what))
-    });
+    let read = read.await.unwrap_or_else(|_| Err(internal("the configuration cannot be read")));
+    // On a task of its own: one that has begun is finished, noted and followed by its restart, also if the caller hangs up.
+    let apply = tokio::spawn(apply(front, caller, read).in_current_span());
+    apply.await.unwrap_or_else(|_| Err(internal("the reload failed unexpectedly; the log says more")))
+}
+
+fn internal(what: &str) -> HttpError {
+    HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what.to_owned())
+}
+
+/// Applies the configuration, which was `read` without an error or was not; restarts where something needs that.
+async fn apply(
+    front: Arc<Front>,
+    caller: Caller,
+    read: Result<(), HttpError>,
+) -> Result<(StatusCode, Json<Value>), HttpError> {
     let shared = &front.mcp.shared;
     let reloaded = match read {
         Ok(()) => shared.reload().await.map_err(|errors| refused("config_invalid", errors.to_string())),

@@ -31,6 +31,7 @@ pub async fn fix_profile(mcp: &Mcp, session: &Session, client: Option<String>) {
                     message: error.to_string(),
                     next_step: Some(next_step.to_owned()),
                     is_gone: false,
+                    is_of_context: false,
                 };
                 let profile = Arc::new(Profile::gone(
                     &shared.configured(session.set.as_deref()).0,
@@ -62,7 +63,12 @@ async fn begin(shared: &Shared, session: &Session, choice: Choice) -> (ChosenPro
     let profile = match profiles.find(&config, &choice.profile) {
         Ok(profile) => profile,
         Err(error) => {
-            let problem = ProfileProblem { message: error.to_string(), next_step: None, is_gone: false };
+            let problem = ProfileProblem {
+                message: error.to_string(),
+                next_step: None,
+                is_gone: false,
+                is_of_context: false,
+            };
             let profile = Arc::clone(&session.profile);
             return (refusing(profile, choice.why, problem), SessionContext::default());
         }
@@ -86,6 +92,7 @@ pub async fn profile_context(shared: &Shared, profile: &Profile) -> Result<Sessi
     let context = shared.resolve(profile, &profile.context).await.map_err(|error| ProfileProblem {
         next_step: error.next_step.clone(),
         is_gone: false,
+        is_of_context: true,
         message: format!("profile `{}`: {error}", profile.name),
     })?;
     let at = shared.pool(profile).await.ok().map(|pool| pool.place().clone());

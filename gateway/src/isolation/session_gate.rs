@@ -10,7 +10,7 @@ use super::denial::{self, Cause};
 use super::listing::ListingFilter;
 use crate::audit::Audit;
 use crate::backend::{Backend, BackendError, BoxFuture, Catalog, Context, RowFilter, StatementGate};
-use crate::session::Session;
+use crate::session::{Profile, Session};
 use crate::telemetry::StatementFacts;
 use crate::validator::{NoVerdict, Question, QuestionObject, Validator, Validators};
 
@@ -18,6 +18,8 @@ use crate::validator::{NoVerdict, Question, QuestionObject, Validator, Validator
 #[derive(Clone, Debug)]
 pub(crate) struct SessionGate {
     session: Arc<Session>,
+    /// The session's profile as it was when the call began: a reload meanwhile counts for the next one.
+    profile: Arc<Profile>,
     /// The context as the request has it.
     request_context: Context,
     context: NameContext,
@@ -79,12 +81,18 @@ struct Asked {
 }
 
 impl SessionGate {
-    /// The gate of `session` for what runs in `context` on `backend`.
-    pub(crate) fn new(session: &Arc<Session>, context: &Context, backend: &dyn Backend) -> Self {
+    /// The gate of `session`, whose profile is `profile`, for what runs in `context` on `backend`.
+    pub(crate) fn new(
+        session: &Arc<Session>,
+        profile: &Arc<Profile>,
+        context: &Context,
+        backend: &dyn Backend,
+    ) -> Self {
         let context = backend.completed(context);
         let stored = |name: &Option<String>| name.as_deref().map(|name| backend.stored_name(name));
         Self {
             session: Arc::clone(session),
+            profile: Arc::clone(profile),
             request_context: context.clone(),
             asked: None,
             seen: SeenObjects::default(),
@@ -95,7 +103,7 @@ impl SessionGate {
 
     /// Has the validator of the session's profile asked about `statement`, whose text is `sql`.
     pub(crate) fn ask_about(&mut self, validators: &Validators, statement: &Arc<Statement>, sql: &str) {
-        let Some(config) = &self.session.profile.validator else { return };
+        let Some(config) = &self.profile.validator else { return };
         self.asked = Some(Asked {
             validator: validators.of(&config.command),
             statement: Arc::clone(statement),
@@ -136,7 +144,7 @@ impl SessionGate {
     }
 
     fn admit_class(&self, statement: &Statement, class: Class) -> Result<(), BackendError> {
-        let profile = &self.session.profile;
+        let profile = &self.profile;
         if profile.statements.contains(class) || self.is_left_to_engine(class) {
             return Ok(());
         }
@@ -146,10 +154,10 @@ impl SessionGate {
     /// A read-only connection refuses changes by itself, and SQLite names what would be changed, and tells a slip from a
     /// statement.
     fn is_left_to_engine(&self, class: Class) -> bool {
-        let is_by_connection = !self.session.profile.has_own_statements && class.may_change();
+        let is_by_connection = !self.profile.has_own_statements && class.may_change();
         // It knows which tables are temporary, and is told that nothing else may be written.
         let is_by_engine = class == Class::Write
-            && self.session.profile.statements.contains(Class::Session)
+            && self.profile.statements.contains(Class::Session)
             && self.objection_to_writes().is_some();
         is_by_connection || (self.dialect == Dialect::Sqlite && (class == Class::Unknown || is_by_engine))
     }
@@ -162,7 +170,7 @@ impl SessionGate {
         if self.looks_at_names()
             && let Some(part) = &statement.not_understood
         {
-            let error = denial::of_unclear(part, &self.session.profile);
+            let error = denial::of_unclear(part, &self.profile);
             return Err(self.denied(Cause::NotUnderstood, error));
         }
         self.admit(&statement.objects).await
@@ -172,7 +180,7 @@ impl SessionGate {
     async fn ask(&self, objects: &[Object]) -> Result<(), BackendError> {
         let Some(Asked { validator, statement, digest, text }) = &self.asked else { return Ok(()) };
         let (session, client) = (&self.session, self.session.client().name);
-        let (profile, context) = (&session.profile, &self.request_context);
+        let (profile, context) = (&self.profile, &self.request_context);
         let question = Question {
             session: &session.key.id,
             client: client.as_deref(),
@@ -208,7 +216,7 @@ impl SessionGate {
     /// # Errors
     /// One of them may not.
     pub(crate) fn admit_objects(&self, objects: &[Object]) -> Result<(), BackendError> {
-        let profile = &self.session.profile;
+        let profile = &self.profile;
         for object in objects {
             if let Err(denied) = profile.names.check(object, &self.context) {
                 let cause = Cause::Names(denied.setting);
@@ -238,7 +246,7 @@ impl SessionGate {
         error.rule = error.rule.or_else(|| Some(cause.rule()));
         self.session.note_denial();
         tracing::warn!(
-            profile = self.session.profile.name,
+            profile = self.profile.name,
             setting = cause.setting(),
             cause = ?cause,
             "a statement was refused by the session's profile"
@@ -249,7 +257,7 @@ impl SessionGate {
 
 impl StatementGate for SessionGate {
     fn looks_at_names(&self) -> bool {
-        self.session.profile.names.has_lists()
+        self.profile.names.has_lists()
     }
 
     fn is_asked(&self) -> bool {
@@ -266,12 +274,12 @@ impl StatementGate for SessionGate {
 
     fn rows_of(&self, catalog: &Catalog) -> Option<Arc<dyn RowFilter>> {
         let listing = ListingFilter::listing_of(catalog)?;
-        let filter = ListingFilter::new(&self.session.profile.names, &listing, self.context.clone())?;
+        let filter = ListingFilter::new(&self.profile.names, &listing, self.context.clone())?;
         Some(filter)
     }
 
     fn objection_to_writes(&self) -> Option<BackendError> {
-        let profile = &self.session.profile;
+        let profile = &self.profile;
         let may = [Class::Write, Class::Ddl, Class::Call, Class::Admin]
             .iter()
             .any(|class| profile.statements.contains(*class));

@@ -55,7 +55,7 @@ pub(super) async fn settle(shared: &Shared, hello: &ClientHello, shim: Option<Sh
     };
     let text = |(name, value): (&str, &str)| (OsString::from(name), OsString::from(value));
     let client = settings_among(variables.into_iter().map(text));
-    // A service's environment is nobody's in particular: who says nothing gets that.
+    // A service's environment belongs to no client in particular: one that says nothing gets that.
     if client == gateway || (client.is_empty() && shared.service.is_some()) {
         return Settled::default();
     }
@@ -104,7 +104,7 @@ fn look(
     match SettingsDifference::configured(env, gateway, client, system_file) {
         Ok(_) if difference.is_ambiguous => Look::Refused(difference),
         Ok(config) => Look::Other(Box::new(config), difference),
-        // What is wrong with them may repeat a value, which nobody's log is to have.
+        // What is wrong with them may repeat a value, which no log is to have.
         Err(_) => Look::Refused(difference),
     }
 }

@@ -26,13 +26,16 @@ use crate::config::Permission;
 use crate::isolation::{SessionGate, of_role};
 use crate::limits::Admission;
 use crate::multiplexer::CANCELLED;
-use crate::session::{ActiveCall, CONTEXT_BYTES_MAX, ProfileProblem, Session};
+use crate::session::{ActiveCall, CONTEXT_BYTES_MAX, Profile, ProfileProblem, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
 /// A call that runs: whose it is and how it is stopped.
 pub(super) struct Call<'a> {
     pub(super) shared: &'a Shared,
     pub(super) session: &'a Arc<Session>,
+    /// The session's profile as it was when the call began. All of the call is judged by it, also if a reload changes it
+    /// meanwhile.
+    pub(super) profile: Arc<Profile>,
     pub(super) facts: &'a RequestFacts,
     /// Fires when the client does not want the answer any more.
     pub(super) cancel: &'a CancellationToken,
@@ -229,7 +232,7 @@ impl Call<'_> {
 
     /// Whether the session's profile offers `tool`.
     fn check_tool(&self, tool: ToolName) -> Result<(), BackendError> {
-        let profile = &self.session.profile;
+        let profile = &self.profile;
         if profile.offers(tool.as_str()) {
             return Ok(());
         }
@@ -306,8 +309,8 @@ impl Call<'_> {
     /// Makes `wanted` a part of the session's context; returns all of it.
     pub(super) async fn make_own(&self, tool: ToolName, wanted: &Context) -> Result<Context, CallError> {
         self.refuse_unkept_state("a context holds for the requests that follow")?;
-        let pool = self.shared.pool(&self.session.profile).await?;
-        let gate = SessionGate::new(self.session, &self.facts.context.context, pool.backend());
+        let pool = self.shared.pool(&self.profile).await?;
+        let gate = SessionGate::new(self.session, &self.profile, &self.facts.context.context, pool.backend());
         gate.admit_tool(Class::Context, tool.as_str())?;
         check_names(tool, wanted)?;
         // Before it is looked up: whether a denied database exists is not told.
@@ -333,7 +336,7 @@ impl Call<'_> {
     }
 
     async fn session_info(&self) -> Result<serde_json::Value, BackendError> {
-        let pool = self.shared.pool(&self.session.profile).await?;
+        let pool = self.shared.pool(&self.profile).await?;
         Ok(session_info::render(
             self.session,
             &self.facts.context,
@@ -381,7 +384,7 @@ impl Call<'_> {
     }
 
     pub(super) fn rows_max(&self) -> u64 {
-        self.session.profile.caps.rows_max
+        self.profile.caps.rows_max
     }
 }
 

@@ -81,7 +81,7 @@ impl Call<'_> {
         if !is_replaceable {
             return self.verified(context.clone(), wanted).await;
         }
-        let pool = self.shared.pool(&self.session.profile).await?;
+        let pool = self.shared.pool(&self.profile).await?;
         // The names of another connection mean nothing here, even where there are such names.
         if at.as_ref().is_none_or(|at| !at.is_other_than(pool.place())) {
             match self.verified(context.clone(), wanted).await {
@@ -98,7 +98,7 @@ impl Call<'_> {
             return now;
         }
         // What is wrong is told by the request itself.
-        self.shared.resolve(&self.session.profile, &now).await.unwrap_or(now)
+        self.shared.resolve(&self.profile, &now).await.unwrap_or(now)
     }
 
     /// A request ran in `used`: a session that had no database stays there.
@@ -129,8 +129,8 @@ impl Call<'_> {
             schema,
             secondary_roles: change.secondary_roles.or(now.secondary_roles),
         };
-        let resolved = self.shared.resolve(&self.session.profile, &wanted).await;
-        resolved.map_err(|error| match self.session.profile.names.has_lists() {
+        let resolved = self.shared.resolve(&self.profile, &wanted).await;
+        resolved.map_err(|error| match self.profile.names.has_lists() {
             // Which names there are is filtered in the list tools only.
             true => error.with_next_step("list_databases and list_schemas show what may be used"),
             false => error,
@@ -139,7 +139,7 @@ impl Call<'_> {
 
     /// `context` as the backend has it, where only the backend knows whether it exists.
     async fn verify(&self, context: Context) -> Result<Context, BackendError> {
-        if !self.shared.pool(&self.session.profile).await?.backend().tells_contexts() {
+        if !self.shared.pool(&self.profile).await?.backend().tells_contexts() {
             return Ok(context);
         }
         let done = self.run(context.clone(), Work::reading(Operation::UseContext, 0)).await?;
@@ -177,12 +177,12 @@ impl Call<'_> {
     async fn found_again(&self) -> Option<Context> {
         let SessionContext { context, lost, at, .. } = &self.facts.context;
         lost.as_ref().filter(|_| *context != Context::default())?;
-        let pool = self.shared.pool(&self.session.profile).await.ok()?;
+        let pool = self.shared.pool(&self.profile).await.ok()?;
         // Who cannot see whether it exists has not lost it for that.
         if pool.backend().tells_contexts() || at.as_ref().is_some_and(|at| at.is_other_than(pool.place())) {
             return None;
         }
-        let found = self.shared.resolve(&self.session.profile, context).await.ok()?;
+        let found = self.shared.resolve(&self.profile, context).await.ok()?;
         if self.session.find_again(context, found.clone(), pool.place()) {
             tracing::info!(context = %found, "the session's context is there again");
         }
@@ -191,7 +191,7 @@ impl Call<'_> {
 
     /// The context that sessions of this profile start in.
     async fn profile_context(&self) -> Result<Context, BackendError> {
-        self.shared.resolve(&self.session.profile, &self.session.profile.context).await
+        self.shared.resolve(&self.profile, &self.profile.context).await
     }
 
     /// After the first use of an inherited context: why it cannot be used, if that is so.
@@ -233,7 +233,7 @@ impl Call<'_> {
     /// The inherited context `gone` cannot be used: the session goes on in its profile's, and says so once.
     async fn fall_back(&self, gone: &Context, why: &BackendError) -> Result<Context, BackendError> {
         let now = self.profile_context().await?;
-        let shown = self.shared.pool(&self.session.profile).await?.backend().completed(&now);
+        let shown = self.shared.pool(&self.profile).await?.backend().completed(&now);
         let notice = fallback_notice(INHERITED, gone, &why.message, &shown);
         if self.session.fall_back(gone, now.clone(), notice) {
             tracing::warn!(%gone, why = why.message, now = %shown, "cannot use this client's previous context");

@@ -122,7 +122,7 @@ impl Call<'_> {
         digest: Digest,
     ) -> Result<(String, Arc<Statement>, Arc<str>), BackendError> {
         let telemetry = Arc::clone(&self.shared.telemetry);
-        let dialect = self.shared.pool(&self.session.profile).await?.backend().dialect();
+        let dialect = self.shared.pool(&self.profile).await?.backend().dialect();
         let read = move |sql: String| {
             let statement = Arc::new(sql_gate::read(&sql, dialect));
             let pattern = telemetry.queries.pattern_of(digest, dialect, &sql);
@@ -153,8 +153,13 @@ impl Call<'_> {
             None
         } else {
             if earlier.is_none() {
-                let pool = self.shared.pool(&self.session.profile).await?;
-                let gate = SessionGate::new(self.session, &self.facts.context.context, pool.backend());
+                let pool = self.shared.pool(&self.profile).await?;
+                let gate = SessionGate::new(
+                    self.session,
+                    &self.profile,
+                    &self.facts.context.context,
+                    pool.backend(),
+                );
                 gate.admit_context(pool.backend(), &change)?;
             }
             // Before any change for this call: a context that is lost stops that, too.
@@ -226,9 +231,10 @@ impl Call<'_> {
         change: &ContextChange,
         statement: &Statement,
     ) -> Result<CallToolResult, CallError> {
-        let pool = self.shared.pool(&self.session.profile).await?;
+        let pool = self.shared.pool(&self.profile).await?;
         let backend = pool.backend();
-        SessionGate::new(self.session, &self.facts.context.context, backend).admit_kind(statement)?;
+        SessionGate::new(self.session, &self.profile, &self.facts.context.context, backend)
+            .admit_kind(statement)?;
         let context = self.make_own(tool, &written(change, backend)).await?;
         let shown = backend.completed(&context);
         Ok(text_result(format!("Context changed: statements of this session run in {shown}.")))

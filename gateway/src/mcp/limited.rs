@@ -24,7 +24,7 @@ impl Call<'_> {
             let error = BackendError::new(ErrorKind::LimitReached, format!("not run: {full}"));
             return Err(error.with_next_step(full.next_step()));
         }
-        let limits = &self.session.profile.limits;
+        let limits = &self.profile.limits;
         let of_key = self.session.api_key.as_deref().and_then(|key| self.shared.key_party(key));
         match self.shared.limits.admit(|| self.session.principal().into(), limits, of_key, kind) {
             Ok(admission) => {

@@ -23,7 +23,7 @@ impl Call<'_> {
             Err(error) if error.kind == ErrorKind::Statement => error,
             Err(error) => return Err(error),
         };
-        let keeps_quotes = self.shared.pool(&self.session.profile).await?.backend().reads_quoted_names();
+        let keeps_quotes = self.shared.pool(&self.profile).await?.backend().reads_quoted_names();
         let Some(readings) = readings(&relation, keeps_quotes) else { return Err(error) };
         for reading in &readings {
             match self.catalog(question(reading.clone()), rows_max).await {

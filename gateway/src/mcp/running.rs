@@ -18,16 +18,16 @@ use crate::backend::{
 use crate::config::IsolationLevel;
 use crate::isolation::{ListingFilter, SeenObjects, SessionGate};
 use crate::multiplexer::{RunTimes, StopReason, Terms, shown, stopped_while_waiting};
-use crate::session::{NoRoom, Reservation, Session};
+use crate::session::{NoRoom, Profile, Reservation};
 
 impl Call<'_> {
     pub(super) async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
-        let limits = &self.session.profile.caps;
+        let limits = &self.profile.caps;
         self.record.seen().context = Some(context.clone());
         let Work { operation, rows_max, earlier, journal, statement } = work;
         self.take_audit_place()?;
-        let pool = self.shared.pool(&self.session.profile).await?;
-        let mut gate = SessionGate::new(self.session, &context, pool.backend());
+        let pool = self.shared.pool(&self.profile).await?;
+        let mut gate = SessionGate::new(self.session, &self.profile, &context, pool.backend());
         let objects = gate.collect_objects(&self.shared.telemetry.audit);
         // What has run was let in by the gateway that ran it.
         if earlier.is_none() {
@@ -59,10 +59,10 @@ impl Call<'_> {
             journal,
             ownership: Ownership::Shared,
             is_running: Some(self.active.is_running()),
-            row_filter: row_filter(self.session, &gate, &operation, statement.as_deref()),
+            row_filter: row_filter(&self.profile, &gate, &operation, statement.as_deref()),
             statement,
             gate: Arc::new(gate),
-            wall: self.session.profile.wall(),
+            wall: self.profile.wall(),
             cost: cost.clone(),
             operation,
         };
@@ -252,22 +252,22 @@ impl Call<'_> {
             Operation::Catalog(catalog) => matches!(catalog, Catalog::Rows(_)),
             Operation::UseContext => false,
         };
-        let bounds = self.session.profile.cost_bounds().filter(|_| reads_rows)?;
+        let bounds = self.profile.cost_bounds().filter(|_| reads_rows)?;
         Some(Arc::new(CostGuard::new(self.consent.bounds(bounds))))
     }
 
-    /// What the session may expect of the pool for this.
     /// How much of a connection the session has to itself.
     fn isolation(&self) -> IsolationLevel {
-        match self.session.profile.isolation {
+        match self.profile.isolation {
             // Nothing of it is there for the next request.
             IsolationLevel::Moderate if self.session.front.is_anonymous => IsolationLevel::Relaxed,
             level => level,
         }
     }
 
+    /// What the session may expect of the pool for this.
     fn terms(&self, operation: &Operation, statement: Option<&Statement>) -> Terms {
-        let profile = &self.session.profile;
+        let profile = &self.profile;
         let is_plain = matches!(operation, Operation::Statement { transaction: Transaction::None, .. });
         let makes_state = statement
             .is_some_and(|statement| !matches!(statement.change, StateChange::None | StateChange::Anything));
@@ -334,7 +334,7 @@ fn objects_of(catalog: &Catalog, backend: &dyn Backend) -> Vec<Object> {
 
 /// Which rows of the result the client may see, where it is a list of objects.
 fn row_filter(
-    session: &Session,
+    profile: &Profile,
     gate: &SessionGate,
     operation: &Operation,
     statement: Option<&Statement>,
@@ -344,7 +344,7 @@ fn row_filter(
         Operation::Statement { .. } => statement.and_then(|statement| statement.listing.clone()),
         Operation::UseContext => None,
     };
-    let filter = ListingFilter::new(&session.profile.names, &listing?, gate.context().clone())?;
+    let filter = ListingFilter::new(&profile.names, &listing?, gate.context().clone())?;
     Some(filter)
 }
 

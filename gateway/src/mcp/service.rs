@@ -208,6 +208,7 @@ impl ServerHandler for SqlService {
             let call = Call {
                 shared: &self.mcp.shared,
                 session: &self.session,
+                profile: Arc::clone(&self.session.profile),
                 facts,
                 cancel: &context.ct,
                 active: &active,

@@ -29,10 +29,14 @@ impl ClientSet {
         self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What of `new` can be applied is, on the same connections.
-    pub fn apply(&self, new: &Config) {
+    /// What of `new` can be applied is, on the same connections; `takes_profiles`: profiles and roles, too, where those are
+    /// the ones that the profiles were made for.
+    pub fn apply(&self, new: &Config, takes_profiles: bool) {
         let before = self.configured().0;
-        let config = before.with_live_of(new, before.profiles_wait(new).is_none());
+        // `new` may have other connections than this client's variables make. A profile is never on one that was not in use
+        // when the set was made: its name would be the gateway's own connection.
+        let takes_profiles = takes_profiles && before.unused_connection_of(new).is_none();
+        let config = before.with_live_of(new, takes_profiles);
         let profiles = Arc::new(Profiles::on(&config, &self.connections));
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = (Arc::new(config), profiles);
     }

@@ -268,10 +268,16 @@ impl Session {
             let mut before = self.tools_before.lock().unwrap_or_else(PoisonError::into_inner);
             *before = before.take().filter(|before| *before != tools);
         }
-        // Whoever came first has decided.
+        // The first one has decided.
         let _ = self.tools.set(tools);
         self.span.record("profile", chosen.profile.name.as_str());
         self.profile.fix(chosen);
+    }
+
+    /// Has the session begin in `context` now: its profile's could not be used when it began, and `chosen` has one that can.
+    pub fn begin_anew(&self, chosen: ChosenProfile, context: Context, at: Option<Place>) {
+        *self.context_mut() = SessionContext { context, at, ..SessionContext::default() };
+        self.profile.replace(chosen);
     }
 
     /// The context statements of this session run in.

@@ -30,9 +30,21 @@ pub struct ProfileProblem {
     pub next_step: Option<String>,
     /// Whether the profile is not in the configuration any more.
     pub is_gone: bool,
+    /// Whether the profile is there, and its context is not: a reload may mend that.
+    pub is_of_context: bool,
 }
 
 impl ProfileProblem {
+    /// It has changed as often as it may.
+    fn changed_too_often() -> Self {
+        Self {
+            message: format!("the profile of this session has changed {REPLACED_MAX} times since it began"),
+            next_step: Some("restart the client: its next session gets the profile as it is now".to_owned()),
+            is_gone: false,
+            is_of_context: false,
+        }
+    }
+
     /// The profile called `name`, which the session had, is gone.
     pub fn gone(name: &str) -> Self {
         Self {
@@ -42,9 +54,13 @@ impl ProfileProblem {
                  profile that fits now"
             )),
             is_gone: true,
+            is_of_context: false,
         }
     }
 }
+
+/// How often the profile of one session may change: what it was is kept until the session ends.
+const REPLACED_MAX: usize = 256;
 
 /// The profile of one session.
 #[derive(Debug)]
@@ -78,15 +94,22 @@ impl SessionProfile {
 
     /// Fixes it, unless it is fixed.
     pub(super) fn fix(&self, chosen: ChosenProfile) {
-        // Whoever came first has decided.
+        // The first one has decided.
         let _ = self.fixed.set(chosen);
     }
 
-    /// Puts `chosen`, the profile of the same name as it is now, in its place.
-    pub fn replace(&self, chosen: ChosenProfile) {
-        let mut last = &self.later;
+    /// Puts `chosen`, the profile of the same name as it is now, in its place. After [`REPLACED_MAX`] of them the session is
+    /// refused: its next one begins without any.
+    pub fn replace(&self, mut chosen: ChosenProfile) {
+        let (mut last, mut count) = (&self.later, 1);
         while let Some(later) = last.get() {
-            last = &later.next;
+            (last, count) = (&later.next, count + 1);
+        }
+        if count > REPLACED_MAX {
+            return;
+        }
+        if count == REPLACED_MAX {
+            chosen.problem = Some(ProfileProblem::changed_too_often());
         }
         // Two at once: the other is as new as this one.
         let _ = last.set(Box::new(Later { chosen, next: OnceLock::new() }));
@@ -149,5 +172,24 @@ mod tests {
         assert!(profile.problem().is_some_and(|problem| problem.is_gone));
         profile.replace(chosen("a", 4));
         assert_eq!(profile.problem(), None);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_long_session_is_bounded() {
+        let profile = SessionProfile::fixed(chosen("a", 0));
+        for rows_max in 1..REPLACED_MAX as u64 {
+            profile.replace(chosen("a", rows_max));
+            assert_eq!((profile.caps.rows_max, profile.problem()), (rows_max, None));
+        }
+        for _ in 0..3 {
+            profile.replace(chosen("a", 1_000));
+            assert!(profile.problem().is_some_and(|problem| problem.message.contains("256 times")));
+        }
+        let mut kept = 0;
+        let mut next = &profile.later;
+        while let Some(later) = next.get() {
+            (next, kept) = (&later.next, kept + 1);
+        }
+        assert_eq!(kept, REPLACED_MAX);
     }
 }

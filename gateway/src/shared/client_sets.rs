@@ -108,10 +108,10 @@ impl ClientSets {
     ) -> Result<Arc<ClientSet>, TooManyBackends> {
         let mut connections = BTreeMap::new();
         let of_gateway = shared.config.all_connections();
+        let used = config.used_connections();
         for (name, connection) in &config.all_connections() {
-            // Only those that a session of the set may use.
-            let is_used = config.backend.connection() == name
-                || config.profiles.values().any(|profile| profile.connection.as_ref() == Some(name));
+            // Only those that a session of the set may use. A reload puts no profile on another.
+            let is_used = used.contains(name.as_str());
             let is_of_gateway = of_gateway.get(name) == Some(connection);
             let called = match (is_of_gateway, is_used) {
                 (true, _) | (_, false) => name.clone(),
@@ -179,9 +179,14 @@ impl ClientSets {
         Ok(called)
     }
 
-    /// The gateway's configuration is `now`, which was read again, and `read` is what it comes to with a client's variables.
-    /// Blocks: it reads the files.
-    pub fn reload(&self, now: &Config, read: impl Fn(&BTreeMap<String, String>) -> Option<Config>) {
+    /// The gateway's configuration is `now`, which was read again, and `read` is what it comes to with a client's variables;
+    /// `takes_profiles`: the gateway has taken its profiles. Blocks: it reads the files.
+    pub fn reload(
+        &self,
+        now: &Config,
+        takes_profiles: bool,
+        read: impl Fn(&BTreeMap<String, String>) -> Option<Config>,
+    ) {
         let known: Vec<(BTreeMap<String, String>, Arc<ClientSet>)> = {
             let state = self.lock();
             let plain = |variables: &BTreeMap<String, Secret>| {
@@ -192,8 +197,11 @@ impl ClientSets {
         for (variables, set) in known {
             // What does not go with them any more was right when it was read; what protects comes from the files.
             match read(&variables) {
-                Some(own) => set.apply(&own),
-                None => set.apply(now),
+                Some(own) => {
+                    let is_same_place = set.configured().0.profiles_wait(&own).is_none();
+                    set.apply(&own, takes_profiles && is_same_place);
+                }
+                None => set.apply(now, takes_profiles),
             }
         }
     }
@@ -262,4 +270,52 @@ fn short_digest(connection: &ConnectionConfig) -> String {
         }
     };
     Sha256::digest(what.as_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{Paths, ProfileConfig};
+    use crate::shared::testing::TestGateway;
+
+    /// A configuration with a connection `other` in `folder`, on which `profile` is, if there is one.
+    fn config_in(home: &Path, folder: &str, profile: Option<&str>) -> Config {
+        let paths = Paths::below(home);
+        let profile = profile.map(|name| format!("[profiles.{name}]\nconnection = \"other\"\n"));
+        let other =
+            format!("[connections.other]\nkind = \"sqlite\"\nfolder = \"/{folder}\"\nread_only = false\n");
+        std::fs::write(&paths.config_file, format!("{other}{}", profile.unwrap_or_default())).unwrap();
+        Config::load(&paths, &BTreeMap::new()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_reload_puts_no_client_with_its_own_settings_on_a_connection_of_the_gateway() {
+        let home = tempfile::tempdir().unwrap();
+        let config = |folder, profile| config_in(home.path(), folder, profile);
+        let gateway = TestGateway::with(|own| *own = config("prod", None)).await;
+        let sets = &gateway.shared.client_sets;
+        let variables = BTreeMap::from([("FOLDER".to_owned(), Secret::new("dev"))]);
+        let names = vec!["FOLDER".to_owned()];
+        let set = sets.make(&gateway.shared, variables.clone(), config("dev", None), names.clone()).unwrap();
+        for own in [Some(config("dev", Some("lite"))), None] {
+            sets.reload(&config("prod", Some("lite")), true, |_| own.clone());
+            let (now, profiles) = set.configured();
+            assert!(profiles.find(&now, "lite").is_err());
+            let on: Vec<_> = now.profiles.values().filter_map(|profile| profile.connection.clone()).collect();
+            assert_eq!(on, Vec::<String>::new());
+        }
+        // The gateway's own profiles wait: then these do, too.
+        let mut wider = config("dev", None);
+        wider.profiles.insert("wide".to_owned(), ProfileConfig::default());
+        sets.reload(&wider, false, |_| Some(wider.clone()));
+        assert!(!set.configured().0.profiles.contains_key("wide"));
+        sets.reload(&wider, true, |_| Some(wider.clone()));
+        assert!(set.configured().0.profiles.contains_key("wide"));
+        // A set that is made with such a profile has it, on the client's own connection.
+        let made = sets.make(&gateway.shared, variables, config("dev", Some("lite")), names).unwrap();
+        let (now, profiles) = made.configured();
+        assert!(profiles.find(&now, "lite").unwrap().connection.starts_with("other@"));
+    }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::{Live, Shared};
 use crate::config::{
@@ -18,6 +19,9 @@ use crate::session::{ChosenProfile, Profile, ProfileProblem, Session};
 
 /// How long a session may be opened with what was read before: longer than a hello may take.
 const LATE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long a connection may take to say whether the context of a profile is there.
+const CONTEXT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a reload has done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,9 +108,12 @@ impl Shared {
         if let Some(set_level) = &self.set_log_level {
             set_level(now.config.gateway.log_level);
         }
-        self.reload_client_sets(new).await;
+        // Without a wait in between: no session goes on with what was before because the one who asked for this has gone.
         *self.reloaded_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        let sessions = self.renew_profiles();
+        let mut sessions = self.renew_profiles();
+        self.reload_client_sets(new, takes_profiles).await;
+        sessions += self.renew_profiles();
+        self.begin_refused_sessions().await;
         tracing::info!(
             applied = ?keys(&view.applied),
             needs_restart = ?keys(&view.needs_restart),
@@ -118,11 +125,11 @@ impl Shared {
     }
 
     /// What was read holds for clients with settings of their own, too, as far as those do not say otherwise.
-    async fn reload_client_sets(&self, new: Config) {
+    async fn reload_client_sets(&self, new: Config, takes_profiles: bool) {
         let (sets, system_file) = (Arc::clone(&self.client_sets), self.paths.system_file.clone());
         let reload = move || {
             let gateway = settings_among(std::env::vars_os());
-            sets.reload(&new, |client| {
+            sets.reload(&new, takes_profiles, |client| {
                 let env = &ProcessEnvironment;
                 SettingsDifference::configured(env, &gateway, client, system_file.as_ref()).ok()
             });
@@ -136,6 +143,24 @@ impl Shared {
         let reloaded = *self.reloaded_at.lock().unwrap_or_else(PoisonError::into_inner);
         if reloaded.is_some_and(|at| at.elapsed() < LATE_TIMEOUT) {
             self.renew_profiles();
+        }
+    }
+
+    /// Sessions that are refused because the context of their profile was not there begin, where it is now.
+    async fn begin_refused_sessions(&self) {
+        for session in self.sessions.all() {
+            let Some(chosen) = session.profile.chosen() else { continue };
+            if !chosen.problem.as_ref().is_some_and(|problem| problem.is_of_context) {
+                continue;
+            }
+            let profile = Arc::clone(&chosen.profile);
+            let resolved = timeout(CONTEXT_TIMEOUT, self.resolve(&profile, &profile.context)).await;
+            // One that is not there is refused as before; the next reload looks again.
+            if let Ok(Ok(context)) = resolved {
+                let at = self.pool(&profile).await.ok().map(|pool| pool.place().clone());
+                let chosen = ChosenProfile { profile, why: chosen.why.clone(), problem: None };
+                session.begin_anew(chosen, context, at);
+            }
         }
     }
 
@@ -168,5 +193,30 @@ impl Shared {
         };
         session.profile.replace(chosen);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use crate::shared::testing::TestGateway;
+
+    #[tokio::test]
+    async fn a_reload_whose_caller_leaves_has_applied_to_open_sessions_or_not_at_all() {
+        let gateway = TestGateway::new().await;
+        let opened = gateway.open_session();
+        let shared = &gateway.shared;
+        std::fs::write(&shared.paths.config_file, "[limits]\nrows_max = 3\n").unwrap();
+        let mut reload = Box::pin(shared.reload());
+        poll_fn(|cx| {
+            let ended = reload.as_mut().poll(cx).is_ready();
+            let is_live = shared.live().config.limits.rows_max == 3;
+            if ended || is_live { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        drop(reload);
+        assert_eq!(opened.session.profile.caps.rows_max, 3);
     }
 }

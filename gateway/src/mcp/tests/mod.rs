@@ -17,7 +17,7 @@ use super::request_record::RequestRecord;
 use super::{CallRefusal, RequestFacts, ToolCall};
 use crate::backend::fake::{Event, Script};
 use crate::backend::{Context, ErrorKind, Operation, Transaction};
-use crate::session::{ActiveCall, Session, SessionContext};
+use crate::session::{ActiveCall, Profile, Session, SessionContext};
 use crate::shared::Shared;
 use crate::shared::testing::TestGateway;
 use crate::state::{Begin, Digest, FAILED, RAN};
@@ -50,6 +50,7 @@ fn call_of<'a>(
     Call {
         shared,
         session,
+        profile: Arc::clone(&session.profile),
         facts,
         cancel,
         active: Box::leak(Box::new(ActiveCall::stopped_by(cancel.clone()))),
@@ -103,6 +104,26 @@ async fn a_statement_runs_in_the_context_the_request_was_sent_in() {
     assert_eq!((request.origin.session.as_str(), request.origin.number), (session.key.id.as_str(), 1));
     let Operation::Statement { transaction, .. } = &request.operation else { panic!("{request:?}") };
     assert_eq!(*transaction, Transaction::Rollback);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_judged_by_one_profile_also_if_a_reload_changes_it_meanwhile() {
+    let gateway = TestGateway::new().await;
+    let opened = gateway.open_session();
+    let session = &opened.session;
+    let (sent, cancel, record) = (facts(session, 1), CancellationToken::new(), RequestRecord::new());
+    let call = call_of(&gateway.shared, session, &sent, &cancel, &record);
+    let mut stricter = session.profile.chosen().unwrap().clone();
+    let mut profile = Profile::clone(&stricter.profile);
+    (profile.statements, profile.has_own_statements) = (sql_gate::ClassSet::default(), true);
+    (profile.name, profile.caps.rows_max) = ("later".to_owned(), 1);
+    stricter.profile = Arc::new(profile);
+    session.profile.replace(stricter);
+    let done = call.answer(read("execute_query", &json!({"query": "select 1"})).unwrap()).await;
+    assert!(!text(&done).1, "{done:?}");
+    assert_ne!(gateway.fake.requests()[0].caps.rows_max, 1);
+    let refused = execute(&gateway, session, 2, "select 1").await;
+    assert!(text(&refused).1 && text(&refused).0.contains("later"), "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]
