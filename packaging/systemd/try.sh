@@ -102,7 +102,7 @@ wait_for "and the call is answered" answered
 before=$(main)
 "$snowgate" stop > /run/said
 cat /run/said
-wait_for "stop says how to stop it for good" grep -q "systemctl --user stop $socket $service" /run/said
+wait_for "stop says how to stop it for good" grep -q "systemctl --user disable --now $socket $service" /run/said
 wait_for "stopped: it is not running" inactive
 ask
 wait_for "socket activation: the client's next call starts it" another "$before"
@@ -167,9 +167,10 @@ ask
 wait_for "a client has the manager start it again" running
 wait_for "and is answered" answered
 rm "$SNOWGATE_HOME/run/gateway.sock"
-wait_for "the socket's file was removed: the gateway notices, and ends" inactive
+removed=$(main)
+wait_for "the socket's file was removed: the gateway notices, and another listens on one of its own" another "$removed"
 ask
-wait_for "a client has the manager make it anew" running
+wait_for "it runs" running
 wait_for "and the call is answered" answered
 
 ask

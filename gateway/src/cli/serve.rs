@@ -14,10 +14,10 @@ use super::install::NoClient;
 use super::login::NotLoggedIn;
 use super::migrate_env::MigrateError;
 use super::report::FileExists;
-use super::service::NoService;
+use super::service::{NoJournal, NoService, NotForService};
 use super::setup::SetupError;
 use super::start_gateway::NotStarted;
-use super::{Cli, ServeArgs};
+use super::{Cli, ServeArgs, exit};
 use crate::backend::BackendError;
 use crate::bundle::BundleError;
 use crate::clients::{ClientError, NoShim};
@@ -45,6 +45,8 @@ pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
             starter.tell(&Readiness::Already);
             Ok(ExitCode::SUCCESS)
         }
+        // To the manager, an end that another start follows.
+        Ok(Outcome::Displaced) => Ok(ExitCode::from(exit::INTERNAL)),
         Ok(Outcome::Restarting(successor)) => Err(process::restart(&successor)),
         Err(error) => {
             let next_step = next_step(&error);
@@ -66,6 +68,12 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if cause.is::<NoService>() {
             return Some(NoService::next_step());
+        }
+        if cause.is::<NoJournal>() {
+            return Some(NoJournal::next_step());
+        }
+        if cause.is::<NotForService>() {
+            return Some(NotForService::next_step());
         }
         if let Some(error) = cause.downcast_ref::<InstallError>() {
             return Some(error.next_step());

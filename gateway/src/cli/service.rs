@@ -2,7 +2,7 @@
 
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::serve::endpoint;
 use super::{Cli, exit};
 use crate::config::{Config, Paths, ProcessEnvironment};
 use crate::process::GatewayLock;
-use crate::service::{Manager, ServiceManager, ServiceState, Site, install, state, uninstall};
+use crate::service::{Manager, ServiceManager, ServiceState, Site, Uninstalled, install, state, uninstall};
 
 /// The commands about the service.
 #[derive(Clone, Debug, Subcommand)]
@@ -83,10 +83,37 @@ impl NoService {
     }
 }
 
+/// The service manager's log cannot be shown.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NoJournal(String);
+
+impl NoJournal {
+    /// What the user can do about it.
+    pub(super) fn next_step() -> String {
+        "run `snowgate logs`: it shows what the gateway itself writes, without the service manager".to_owned()
+    }
+}
+
+/// The command line names what a service would not have.
+#[derive(Debug, thiserror::Error)]
+#[error("`--system-config` is not written into the service's files, and the service would run without it")]
+pub(super) struct NotForService;
+
+impl NotForService {
+    /// What the user can do about it.
+    pub(super) fn next_step() -> String {
+        "leave it out: the service reads the system's own config file".to_owned()
+    }
+}
+
 /// Runs one of the commands.
 pub(super) fn run(cli: &Cli, command: &ServiceCommand) -> Result<ExitCode> {
     let site = site(cli)?;
     let manager = Manager::of_this_user();
+    if cli.system_config.is_some() && matches!(command, ServiceCommand::Install(_)) {
+        return Err(NotForService.into());
+    }
     match command {
         ServiceCommand::Install(args) if args.dry_run => dry_run(&site, args.output.json),
         ServiceCommand::Install(args) => run_install(cli, &site, &manager, args.output.json),
@@ -121,9 +148,11 @@ fn run_install(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Result<
     let done = install(site, manager, config.http.is_some())?;
     let state = state(site, manager);
     if json {
-        return print_json(&json!({"written": done.written, "service": state}));
+        return print_json(&json!({"written": done.written, "kept": done.kept, "service": state}));
     }
-    let mut text: String = done.written.iter().map(|path| format!("wrote {}\n", path.display())).collect();
+    let kept = done.kept.iter().map(|path| format!("kept your own file as {}\n", path.display()));
+    let mut text: String = kept.collect();
+    text.extend(done.written.iter().map(|path| format!("wrote {}\n", path.display())));
     let running = state.pid.map_or_else(|| "has the socket".to_owned(), |pid| format!("runs (pid {pid})"));
     text.push_str(&format!("{} {running}; `snowgate service status` shows how it is\n", site.service_unit()));
     if state.lingers == Some(false) {
@@ -133,7 +162,7 @@ fn run_install(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Result<
 }
 
 fn run_uninstall(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Result<ExitCode> {
-    let removed = uninstall(site, manager)?;
+    let done = uninstall(site, manager)?;
     let endpoint = endpoint(cli)?;
     // systemd leaves the socket's file, on which nothing listens: only who has the lock may touch it.
     if let Ok(_lock) = GatewayLock::take(&endpoint)
@@ -142,13 +171,24 @@ fn run_uninstall(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Resul
         std::fs::remove_file(&endpoint.socket).context("cannot remove the service's socket")?;
     }
     if json {
-        return print_json(&json!({"removed": removed}));
+        let Uninstalled { removed, left, disabled } = &done;
+        return print_json(&json!({"removed": removed, "left": left, "disabled": disabled}));
     }
-    if removed.is_empty() {
-        return print_text(&format!("{} is not installed for this user\n", site.service_unit()));
+    print_text(&uninstalled_text(&site.service_unit(), &done))
+}
+
+fn uninstalled_text(unit: &str, done: &Uninstalled) -> String {
+    let left = done.left.iter().map(|path| format!("left {}: snowgate has not written it\n", path.display()));
+    let mut text: String = left.collect();
+    text.extend(done.removed.iter().map(|path| format!("removed {}\n", path.display())));
+    match (done.removed.is_empty(), done.disabled) {
+        (true, false) => text.push_str(&format!("{unit} is not installed for this user\n")),
+        (true, true) => text.push_str(&format!(
+            "stopped and disabled {unit} for this user; its files are a package's. The next client starts a gateway.\n"
+        )),
+        (false, _) => text.push_str("The next client starts a gateway.\n"),
     }
-    let text: String = removed.iter().map(|path| format!("removed {}\n", path.display())).collect();
-    print_text(&format!("{text}The next client starts a gateway.\n"))
+    text
 }
 
 fn run_status(state: &ServiceState, json: bool) -> Result<ExitCode> {
@@ -205,7 +245,7 @@ fn status_text(state: &ServiceState) -> String {
 /// Becomes `journalctl`, or says where the log is otherwise.
 fn run_logs(site: &Site, args: LogArgs) -> Result<ExitCode> {
     if site.manager == ServiceManager::Launchd {
-        bail!("launchd keeps no log; run `snowgate logs`");
+        return Err(NoJournal("launchd keeps no log".to_owned()).into());
     }
     let mut command = Command::new("journalctl");
     command.arg("--user").arg(format!("--user-unit={}", site.service_unit()));
@@ -219,14 +259,33 @@ fn run_logs(site: &Site, args: LogArgs) -> Result<ExitCode> {
     let status = command
         .stdin(Stdio::null())
         .status()
-        .context("cannot run `journalctl`; `snowgate logs` shows what the gateway itself writes")?;
-    Ok(ExitCode::from(if status.success() { exit::OK } else { exit::INTERNAL }))
+        .map_err(|error| NoJournal(format!("`journalctl` cannot be run: {error}")))?;
+    if !status.success() {
+        return Err(NoJournal(format!("`journalctl` failed ({status})")).into());
+    }
+    Ok(ExitCode::from(exit::OK))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::service::ServiceFile;
+
+    #[test]
+    fn what_uninstall_has_done_is_said() {
+        let text = |removed: &[&str], left: &[&str], disabled| {
+            let paths = |paths: &[&str]| paths.iter().map(Into::into).collect();
+            uninstalled_text(
+                "s.service",
+                &Uninstalled { removed: paths(removed), left: paths(left), disabled },
+            )
+        };
+        assert!(text(&[], &[], false).contains("is not installed"));
+        let packaged = text(&[], &[], true);
+        assert!(packaged.contains("disabled") && !packaged.contains("not installed"), "{packaged}");
+        let own = text(&[], &["/u/s.service"], false);
+        assert!(own.contains("left /u/s.service"), "{own}");
+    }
 
     #[test]
     fn a_service_that_is_there_is_shown_with_what_is_wrong_with_it() {

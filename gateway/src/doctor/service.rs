@@ -41,6 +41,17 @@ pub(super) fn examine(found: Option<&ServiceState>) -> Examined {
                 .because(why)
                 .mended_by("snowgate service logs says why; then snowgate service install starts it again"),
         );
+    } else if found.is_failing() {
+        let result = found.result.as_deref().unwrap_or("the manager does not say why");
+        let restarts = found.restarts.unwrap_or_default();
+        findings.push(
+            Finding::critical(Check::ServiceStale, format!("the service {} does not start", found.unit))
+                .because(format!("it has ended again and again ({result}, {restarts} times)"))
+                .mended_by(
+                    "snowgate service status and snowgate service logs say why; snowgate config check, if it is the config; \
+                     then snowgate service install starts it again",
+                ),
+        );
     } else if found.manager_problem.is_none() && !found.listens {
         findings.push(
             Finding::warning(
@@ -101,6 +112,13 @@ mod tests {
         assert_eq!(found(|state| *state = ServiceState::default()), []);
         assert_eq!(found(|state| state.active = Some("failed".into())), [Severity::Critical]);
         assert_eq!(found(|state| state.listens = false), [Severity::Warning]);
+        let trying = |state: &mut ServiceState| {
+            (state.active, state.result) = (Some("activating".into()), Some("exit-code".into()));
+        };
+        assert_eq!(found(trying), [Severity::Critical]);
+        let crashes = |state: &mut ServiceState| state.restarts = Some(4);
+        assert_eq!(found(crashes), [Severity::Critical]);
+        assert_eq!(found(|state| state.restarts = Some(3)), []);
         let unasked =
             |state: &mut ServiceState| (state.manager_problem, state.listens) = (Some("x".into()), false);
         assert_eq!(found(unasked), [Severity::Warning]);

@@ -12,13 +12,23 @@ pub const ACTIVATION_VARIABLES: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN
 /// What launchd calls the socket, in the agent's property list.
 pub const LAUNCHD_SOCKET: &str = "gateway";
 
+/// What `LISTEN_PID` says, if that is no process id: it is not this process's, so what was passed is not for it.
+pub fn garbled_activation() -> Option<String> {
+    let value = std::env::var_os(ACTIVATION_VARIABLES[0])?.to_string_lossy().into_owned();
+    value.trim().parse::<u32>().is_err().then_some(value)
+}
+
 /// The sockets that were passed to this very process, none of which a program that it starts inherits. Call once, before
 /// any thread runs and before anything else opens a file.
 ///
 /// # Errors
 /// The variables make no sense, or name descriptors that are not open.
 pub fn activated_sockets() -> io::Result<Vec<OwnedFd>> {
-    let numbers: Vec<RawFd> = sd_notify::listen_fds()?.chain(of_launchd()?).collect();
+    let of_systemd = match garbled_activation() {
+        Some(_) => None,
+        None => Some(sd_notify::listen_fds()?),
+    };
+    let numbers: Vec<RawFd> = of_systemd.into_iter().flatten().chain(of_launchd()?).collect();
     // SAFETY: the manager has left these descriptors open for this process alone (`LISTEN_PID` is its id, which is
     // checked), they are open (setting their flag would have failed), and this function is called once.
     Ok(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())

@@ -6,6 +6,7 @@ mod descriptors;
 mod disk;
 mod environment;
 mod files;
+mod listeners;
 mod notify;
 mod processes;
 #[cfg(unix)]
@@ -15,7 +16,7 @@ mod signals;
 mod terminal;
 mod usage;
 
-pub use activation::{ACTIVATION_VARIABLES, LAUNCHD_SOCKET, activated_sockets};
+pub use activation::{ACTIVATION_VARIABLES, LAUNCHD_SOCKET, activated_sockets, garbled_activation};
 pub use descriptors::{
     RAISE_LIMIT, descriptor_limit, is_out_of_descriptors, open_descriptors, raise_descriptor_limit,
     test_out_of_descriptors,
@@ -23,6 +24,7 @@ pub use descriptors::{
 pub use disk::{Disk, disk_of, may_write};
 pub use environment::environment_of;
 pub use files::{copy_mode_and_owner, sync_folder};
+pub use listeners::is_reached_at;
 pub use notify::{
     tell_alive, tell_ready, tell_reloading, tell_starting, tell_status, tell_stopping, watchdog_timeout,
 };

@@ -6,7 +6,7 @@ use sd_notify::NotifyState;
 
 /// One message; what it says replaces what was said before.
 fn tell(states: &[NotifyState<'_>]) {
-    // The manager may have gone, and there is nobody else to tell.
+    // The manager may have gone, and there is no other place to say it.
     let _ = sd_notify::notify(states);
 }
 

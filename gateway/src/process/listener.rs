@@ -112,6 +112,11 @@ impl GatewayLock {
 }
 
 impl GatewayLock {
+    /// Where its gateway listens.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Lets the program that takes this one's place take over the lock; returns the argument of
     /// [`GatewayLock::take_over`].
     ///
@@ -333,7 +338,7 @@ mod tests {
         let written = std::fs::read_to_string(&endpoint(&home).gateway_lock).unwrap();
         assert_eq!(written, format!("{} {}\n", own.pid, own.born));
         drop(first.close());
-        assert_eq!(lock_owner(&endpoint(&home)), None, "nobody holds it");
+        assert_eq!(lock_owner(&endpoint(&home)), None, "no process holds it");
         bind(&endpoint(&home)).unwrap();
     }
 

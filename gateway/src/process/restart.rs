@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::inherited_fd;
 use super::listener::GatewayLock;
-use crate::os::{ACTIVATION_VARIABLES, tell_reloading};
+use crate::os::{ACTIVATION_VARIABLES, tell_alive, tell_reloading};
 
 /// The flag of `serve` by which a shim that starts a gateway asks for its readiness line.
 const READY_STDOUT: &str = "--ready-stdout";
@@ -64,6 +64,8 @@ pub fn restart(successor: &Successor) -> anyhow::Error {
         command.env_remove(variable);
     }
     tell_reloading("restarting");
+    // The next program begins with all of the time that the manager waits to hear of it.
+    tell_alive();
     let error = command.exec();
     anyhow::Error::new(error).context(format!("cannot run {} in place of this gateway", program.display()))
 }

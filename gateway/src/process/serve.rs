@@ -19,38 +19,50 @@ use crate::os::{is_out_of_descriptors, tell_stopping};
 /// Pause after a failed accept: what fails it (descriptors, memory) needs time to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What is left of a gateway that has served.
+pub(super) struct Served {
+    /// Until it is dropped, no other gateway begins.
+    pub(super) lock: GatewayLock,
+    /// The service manager's socket, for a gateway that takes this one's place.
+    pub(super) socket: Option<OwnedFd>,
+    /// That of the HTTP front, for the same.
+    pub(super) http: Option<OwnedFd>,
+    /// Whether it has ended because clients could not find it any more.
+    pub(super) is_displaced: bool,
+}
+
 /// Serves connections until the gateway is to shut down; then lets what runs finish, within the drain
-/// time-out. Returns the lock: until it is dropped, no other gateway begins; and, for a gateway that takes this one's place, the
-/// sockets of the service manager and of the HTTP front.
-pub(super) async fn serve(
-    mcp: &Arc<Mcp>,
-    listener: Listener,
-    http: Option<HttpServer>,
-) -> (GatewayLock, Option<OwnedFd>, Option<OwnedFd>) {
+/// time-out.
+pub(super) async fn serve(mcp: &Arc<Mcp>, listener: Listener, http: Option<HttpServer>) -> Served {
     let (shared, connections, http_connections) = (&mcp.shared, TaskTracker::new(), TaskTracker::new());
-    tokio::select! {
-        () = accept(mcp, &listener, &connections) => {}
-        () = serve_http(mcp, http.as_ref(), &http_connections) => {}
-        () = shared.multiplexer.look_after() => {}
-        () = watchers::close_client_sets(shared) => {}
-        () = watchers::keep_sessions(shared) => {}
-        () = watchers::watch_keys(shared) => {}
-        () = watchers::write_metrics(shared) => {}
-        () = watchers::watch_alerts(shared) => {}
-        () = watchers::watch_idleness(shared) => {}
-        () = watchers::watch_for_newer_build(shared) => {}
-        () = watchers::watch_endpoint(&listener) => {}
-        () = keep_watchdog(shared) => {}
-        () = shared.shutdown.drain.cancelled() => {}
-    }
+    let is_displaced = tokio::select! {
+        () = accept(mcp, &listener, &connections) => false,
+        () = serve_http(mcp, http.as_ref(), &http_connections) => false,
+        () = shared.multiplexer.look_after() => false,
+        () = watchers::close_client_sets(shared) => false,
+        () = watchers::keep_sessions(shared) => false,
+        () = watchers::watch_keys(shared) => false,
+        () = watchers::write_metrics(shared) => false,
+        () = watchers::watch_alerts(shared) => false,
+        () = watchers::watch_idleness(shared) => false,
+        () = watchers::watch_for_newer_build(shared) => false,
+        () = watchers::watch_endpoint(&listener) => true,
+        () = keep_watchdog(shared) => false,
+        () = shared.shutdown.drain.cancelled() => false,
+    };
     tracing::info!(sessions = shared.sessions.len(), "shutting down");
     if !shared.shutdown.is_restart() {
         tell_stopping("finishing what runs", drain_bound(shared));
     }
     let (lock, socket) = listener.close();
     let http = http.and_then(|http| http.close(shared.shutdown.is_restart()));
-    drain(shared, &[&connections, &http_connections]).await;
-    (lock, socket, http)
+    // What is finished may take longer than the manager waits to hear that this process is alive.
+    let connections = [&connections, &http_connections];
+    tokio::select! {
+        () = drain(shared, &connections) => {}
+        () = keep_watchdog(shared) => {}
+    }
+    Served { lock, socket, http, is_displaced }
 }
 
 /// Serves HTTP for ever, where that is enabled.

@@ -17,7 +17,7 @@ use super::backends::registry;
 use super::inherited_fd;
 use super::listener::{BindError, GatewayLock, Listener, check_passed};
 use super::restart::Successor;
-use super::serve::serve;
+use super::serve::{Served, serve};
 use super::signals::StopSignals;
 use super::takeover;
 use super::turn_away::turn_away;
@@ -30,7 +30,8 @@ use crate::mcp::Mcp;
 use crate::multiplexer::{Force, Multiplexer};
 use crate::observe;
 use crate::os::{
-    activated_sockets, descriptor_limit, open_descriptors, raise_descriptor_limit, tell_ready, tell_status,
+    activated_sockets, descriptor_limit, garbled_activation, is_reached_at, open_descriptors,
+    raise_descriptor_limit, tell_ready, tell_status,
 };
 use crate::service::{Delegation, Manager, Site, delegate};
 use crate::shared::{
@@ -68,6 +69,8 @@ pub enum Outcome {
     AlreadyRunning,
     /// It has shut down.
     Stopped,
+    /// The same, because clients could not find it any more; its service manager is to start another.
+    Displaced,
     /// Another program is to take its place.
     Restarting(Box<Successor>),
 }
@@ -107,7 +110,9 @@ pub fn start(
 
 /// The socket that the service manager has made, if it has: it passes it at the start, and a gateway at its restart.
 fn passed_socket(options: &Options) -> Result<Option<OwnedFd>> {
-    let mut sockets = activated_sockets().context("cannot use what the service manager has passed")?;
+    let mut sockets = activated_sockets().context(
+        "cannot use what the service manager has passed; correct LISTEN_FDS, or start it without LISTEN_PID and LISTEN_FDS",
+    )?;
     if let Some(number) = options.listen_fd {
         sockets.extend(inherited_fd::take_over(number).ok().map(OwnedFd::from));
     }
@@ -135,13 +140,16 @@ fn start_on(
     let mut log = open_log(&paths, &config)?;
     let log_problem = log.main.states()[0].problem();
     events.logging(log.main.states()[0].file().filter(|_| log_problem.is_none()));
-    // Whatever the backend is: the state file is SQLite's, too.
+    // With any backend: the state file is SQLite's, too.
     install_budgets();
     observe::log_panics();
     config.warnings.iter().for_each(|warning| tracing::warn!(%warning, "config"));
     if let Some(problem) = log_problem {
         let variable = paths.home_variable;
         tracing::warn!("{problem}; set {variable} to a folder that you can write to");
+    }
+    if let Some(value) = garbled_activation() {
+        tracing::warn!(value, "LISTEN_PID is no process id; what was passed with it is not used");
     }
     if let Err(error) = raised {
         tracing::warn!(%error, "cannot raise the limit of open files to the hard limit");
@@ -151,7 +159,7 @@ fn start_on(
     let mut process = ProcessFacts {
         budget,
         logs: log.main.states().iter().chain(log.requests.states()).cloned().collect(),
-        service: Service::of_this_process().map(|service| service.on_socket(socket.is_some())),
+        service: Service::of_this_process(),
         streams: log.requests.clone(),
         audit: Audit::default(),
         service_problem: None,
@@ -290,11 +298,14 @@ async fn run(
     tracing::info!(socket = %shared.endpoint.socket.display(), "ready");
     events.ready(&shared.endpoint.socket);
     tell_ready(&format!("serving on {}", shared.endpoint.socket.display()));
-    let (lock, socket, http) = serve(&Mcp::new(Arc::clone(&shared)), listener, http).await;
+    let Served { lock, socket, http, is_displaced } =
+        serve(&Mcp::new(Arc::clone(&shared)), listener, http).await;
     shared.telemetry.audit.close(shared.shutdown.is_restart());
     tracing::info!("stopped");
     Ok(if shared.shutdown.is_restart() {
         Outcome::Restarting(Box::new(Successor { program: shared.program.clone(), lock, socket, http }))
+    } else if is_displaced && shared.service.is_some() {
+        Outcome::Displaced
     } else {
         Outcome::Stopped
     })
@@ -336,11 +347,16 @@ async fn open_http(shared: &Arc<Shared>, options: &Options) -> Result<Option<Htt
 /// Takes the lock, then opens everything, the socket last; `None` where another gateway has the lock.
 async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
     let Start { config, paths, endpoint, mut process, options, socket } = start;
+    let socket = match socket {
+        Some(socket) => {
+            endpoint.prepare_dir()?;
+            check_passed(&endpoint, &socket)?;
+            in_place(&endpoint, socket)
+        }
+        None => None,
+    };
     let has_socket = socket.is_some();
-    if let Some(socket) = &socket {
-        endpoint.prepare_dir()?;
-        check_passed(&endpoint, socket)?;
-    }
+    process.service = process.service.map(|service| service.on_socket(has_socket));
     let lock = match options.lock_fd {
         Some(number) => GatewayLock::take_over(&endpoint, number, has_socket),
         None if options.replaces || process.service.is_some() || has_socket => {
@@ -360,7 +376,8 @@ async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
     if default_pool.backend().connects_early() {
         default_pool.open_minimum().await?;
     }
-    let listener = match socket {
+    // Again: opening the backend took its time.
+    let listener = match socket.and_then(|socket| in_place(lock.endpoint(), socket)) {
         Some(socket) => Listener::passed(lock, socket)?,
         None => Listener::bind(lock)?,
     };
@@ -373,6 +390,20 @@ async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
     // Before the first call is let in.
     shared.keep_limits().await;
     Ok(Some((shared, listener)))
+}
+
+/// The socket that the service manager has passed, if it is the one that clients find. Its file may have been removed, or
+/// another may be in its place; the manager does not see that, and passes it again and again. Then this gateway makes one of
+/// its own; the next one that a shim starts has the manager make its socket anew.
+fn in_place(endpoint: &Endpoint, socket: OwnedFd) -> Option<OwnedFd> {
+    if is_reached_at(&socket, &endpoint.socket).unwrap_or(true) {
+        return Some(socket);
+    }
+    tracing::warn!(
+        socket = %endpoint.socket.display(),
+        "the service manager's socket is not in its place any more; listening on one of this gateway's own"
+    );
+    None
 }
 
 /// Circuit breakers are as they were set by hand while an earlier gateway ran.

@@ -29,8 +29,9 @@ const ASK_INTERVAL: Duration = Duration::from_secs(5);
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits for the lock, for as long as it takes, and asks the gateway that has it to make room. `has_socket`: the socket in
-/// its place is one that the service manager has passed to this process. Then that gateway cannot be asked, and need not
-/// be: it sees that its own is gone, and makes room.
+/// its place is one that the service manager has passed to this process. Then that gateway cannot be asked: a
+/// connection to that socket comes to this process. Mostly it need not be: it sees that its own socket is gone, and makes
+/// room. One that has the same socket from the manager, or hangs, is waited for until the manager's patience ends.
 ///
 /// # Errors
 /// As [`GatewayLock::take`], but another gateway is none.
@@ -48,7 +49,7 @@ pub(super) async fn take_lock(endpoint: &Endpoint, has_socket: bool) -> Result<G
             tell_starting("waiting for another gateway to make room", START_PATIENCE);
             if has_socket {
                 tracing::info!(
-                    "another gateway runs; it makes room, because its socket is not in its place any more"
+                    "another gateway runs; waiting for it to notice that its socket is not in its place any more"
                 );
             } else {
                 let endpoint = endpoint.clone();

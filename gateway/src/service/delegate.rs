@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::hello::{ClientHello, Role};
 use snowgate_link::os;
-use snowgate_link::start::{Attempt, connect};
+use snowgate_link::start::{Attempt, StartError, connect};
 
 use super::{Manager, ServiceManager, Site};
 
@@ -17,6 +17,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the service may take to answer then.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Between two looks whether something listens.
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +52,13 @@ pub fn delegate(site: &Site, manager: &Manager, endpoint: &Endpoint) -> Delegati
         if let Err(error) = start("start") {
             return Delegation::Failed(error.to_string());
         }
-        if is_answered(endpoint) {
+        // One that is slow is not restarted: its other clients may be well served. The shim waits in its socket.
+        if listens(endpoint) {
             return Delegation::Served;
         }
     }
     match start("restart") {
-        Ok(_) if is_answered(endpoint) => Delegation::Served,
+        Ok(_) if listens(endpoint) => Delegation::Served,
         Ok(_) => Delegation::Failed(format!(
             "{service} runs, and does not listen on {}",
             endpoint.socket.display()
@@ -63,8 +67,18 @@ pub fn delegate(site: &Site, manager: &Manager, endpoint: &Endpoint) -> Delegati
     }
 }
 
-/// Whether a gateway answers now.
-fn is_answered(endpoint: &Endpoint) -> bool {
-    let answer = connect(endpoint, &ClientHello::new(Role::Control), Instant::now() + ANSWER_TIMEOUT);
-    matches!(answer, Ok(Attempt::Connected(_)))
+/// Whether a gateway answers, or may yet: something listens. Where nothing does, a start may be under way.
+fn listens(endpoint: &Endpoint) -> bool {
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
+    loop {
+        match connect(endpoint, &ClientHello::new(Role::Control), deadline) {
+            Ok(Attempt::Connected(_)) | Err(StartError::Deadline { .. } | StartError::Refused(_)) => {
+                return true;
+            }
+            Ok(Attempt::Absent | Attempt::Dying) if Instant::now() < deadline => {
+                std::thread::sleep(LOOK_PAUSE)
+            }
+            _ => return false,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Installing and removing a service.
 
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,7 +49,55 @@ impl InstallError {
 pub struct Installed {
     /// The files that were written; those that said it already are not among them.
     pub written: Vec<PathBuf>,
+    /// Files of the user's own that were in their places, and what they are called now.
+    pub kept: Vec<PathBuf>,
 }
+
+/// What was undone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uninstalled {
+    /// The files that were removed.
+    pub removed: Vec<PathBuf>,
+    /// Files with the names of ours that are not ours, and were left.
+    pub left: Vec<PathBuf>,
+    /// Whether it was enabled, and is not any more.
+    pub disabled: bool,
+}
+
+/// How every file that we have written begins.
+const OURS: &[u8] = b"# Written by `snowgate service install`";
+
+/// The same, of launchd's.
+const OURS_LAUNCHD: &[u8] = b"Written by `snowgate service install`";
+
+/// Bytes of a file in which that is looked for.
+const HEAD_BYTES: u64 = 512;
+
+/// Whether `path` is a file that we have written, or is none at all.
+fn is_ours(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
+    match read {
+        Ok(_) => head.starts_with(OURS) || head.windows(OURS_LAUNCHD.len()).any(|part| part == OURS_LAUNCHD),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Moves a file of the user's own out of the way; returns where it is now.
+fn keep(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let kept = (1..).map(|number| match number {
+        1 => path.with_file_name(format!("{name}.before-snowgate")),
+        number => path.with_file_name(format!("{name}.before-snowgate-{number}")),
+    });
+    let kept = kept.take(KEPT_MAX).find(|kept| std::fs::symlink_metadata(kept).is_err());
+    let kept = kept.ok_or_else(|| io::Error::other("too many files of its name were kept already"))?;
+    std::fs::rename(path, &kept)?;
+    Ok(kept)
+}
+
+/// Files of one name that are kept, at most.
+const KEPT_MAX: usize = 100;
 
 /// Writes the files of the service of `site`, and has the manager start it, now and at each log-in. `starts_early`: the
 /// gateway itself at each log-in, too, and not only its socket: the HTTP front has clients that the socket does not see.
@@ -67,6 +115,10 @@ pub fn install(site: &Site, manager: &Manager, starts_early: bool) -> Result<Ins
         // One that a package has brought is not copied: an upgrade of it could not change the copy.
         let is_packaged = !path.exists() && site.packaged_file(&path).is_some_and(|path| says(&path));
         if !is_packaged && !says(&path) {
+            if !is_ours(&path) {
+                let failed = |source| InstallError::File { what: "move away", path: path.clone(), source };
+                done.kept.push(keep(&path).map_err(failed)?);
+            }
             write(&path, &text).map_err(|source| InstallError::File {
                 what: "write",
                 path: path.clone(),
@@ -107,6 +159,8 @@ fn start_units(
         // What runs with the old files: its clients wait, and go on. A socket can be changed only while no service has it.
         manager.units(&["stop", &service, &socket], START_TIMEOUT)?;
     }
+    // One that has failed too often is not started otherwise. There may be none.
+    let _ = manager.units(&["reset-failed", &socket, &service], QUICK_TIMEOUT);
     manager.units(&["start", &socket, &service], START_TIMEOUT)?;
     Ok(())
 }
@@ -115,12 +169,13 @@ fn start_units(
 ///
 /// # Errors
 /// The manager refuses, or a file cannot be removed.
-pub fn uninstall(site: &Site, manager: &Manager) -> Result<Vec<PathBuf>, InstallError> {
+pub fn uninstall(site: &Site, manager: &Manager) -> Result<Uninstalled, InstallError> {
     let (socket, service) = (site.socket_unit(), site.service_unit());
-    let there: Vec<PathBuf> =
-        site.files().into_iter().map(|(path, _)| path).filter(|path| path.exists()).collect();
-    if there.is_empty() && !site.is_enabled() {
-        return Ok(there);
+    let all = site.files().into_iter().map(|(path, _)| path).filter(|path| path.exists());
+    let (removed, left): (Vec<PathBuf>, Vec<PathBuf>) = all.partition(|path| is_ours(path));
+    let disabled = site.is_enabled();
+    if removed.is_empty() && !disabled {
+        return Ok(Uninstalled { removed, left, disabled });
     }
     let stopped = match site.manager {
         // From here on, no gateway that a shim starts asks for it.
@@ -137,7 +192,7 @@ pub fn uninstall(site: &Site, manager: &Manager) -> Result<Vec<PathBuf>, Install
         Err(ManagerError::None(_)) => remove_links(site),
         Err(error) => return Err(error.into()),
     }
-    for path in &there {
+    for path in &removed {
         std::fs::remove_file(path).map_err(|source| InstallError::File {
             what: "remove",
             path: path.clone(),
@@ -149,7 +204,7 @@ pub fn uninstall(site: &Site, manager: &Manager) -> Result<Vec<PathBuf>, Install
         let _ = manager.units(&["daemon-reload"], QUICK_TIMEOUT);
         let _ = manager.units(&["reset-failed", &service, &socket], QUICK_TIMEOUT);
     }
-    Ok(there)
+    Ok(Uninstalled { removed, left, disabled })
 }
 
 /// What `systemctl disable` would remove.

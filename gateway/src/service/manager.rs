@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use snowgate_link::os;
@@ -15,6 +17,9 @@ const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Bytes of its output, at most; the rest is not read.
 const OUTPUT_BYTES_MAX: u64 = 64 * 1024;
+
+/// How long the rest of its output may take once it has ended.
+const REST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What `systemctl` says where there is no manager of the user.
 const NO_MANAGER: [&str; 4] =
@@ -129,9 +134,7 @@ pub(super) fn run_bounded(command: &mut Command, bound: Duration) -> Result<Stri
             }
         }
     };
-    let text = |reader: Option<std::thread::JoinHandle<String>>| {
-        reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
-    };
+    let text = |reader: Option<Output>| reader.map(Output::text).unwrap_or_default();
     let (said, complaint) = (text(readers.0), text(readers.1));
     if status.success() {
         return Ok(said);
@@ -145,13 +148,35 @@ pub(super) fn run_bounded(command: &mut Command, bound: Duration) -> Result<Stri
     Err(refused(if complaint.is_empty() { status.to_string() } else { complaint.to_owned() }))
 }
 
-fn read_in_background(pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What cannot be read says nothing.
-        let _ = pipe.take(OUTPUT_BYTES_MAX).read_to_end(&mut bytes);
+/// What a process prints, as far as it is read.
+struct Output {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    /// Ends when there is nothing more.
+    end: Receiver<()>,
+}
+
+impl Output {
+    /// All of it, once its process has ended. What that has started may hold the pipe open; it is not waited for.
+    fn text(self) -> String {
+        // Either it has ended, or it is not waited for any longer.
+        let _ = self.end.recv_timeout(REST_TIMEOUT);
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
-    })
+    }
+}
+
+fn read_in_background(pipe: impl Read + Send + 'static) -> Output {
+    let bytes = Arc::<Mutex<Vec<u8>>>::default();
+    let (read, (ended, end)) = (Arc::clone(&bytes), channel());
+    std::thread::spawn(move || {
+        let (mut pipe, mut part) = (pipe.take(OUTPUT_BYTES_MAX), [0; 4096]);
+        // What cannot be read says nothing.
+        while let Ok(count @ 1..) = pipe.read(&mut part) {
+            read.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&part[..count]);
+        }
+        drop(ended);
+    });
+    Output { bytes, end }
 }
 
 fn shown(command: &Command) -> String {
@@ -180,6 +205,13 @@ mod tests {
     fn one_that_hangs_is_ended() {
         let slow = shell("exec sleep 600", Duration::from_millis(50)).unwrap_err();
         assert!(matches!(slow, ManagerError::Slow { .. }), "{slow}");
+    }
+
+    #[test]
+    fn what_it_has_started_and_left_is_not_waited_for() {
+        let said = shell("sleep 600 & echo $!", LONG).unwrap();
+        let left = rustix::process::Pid::from_raw(said.trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(left, rustix::process::Signal::KILL).expect("it still runs");
     }
 
     #[test]

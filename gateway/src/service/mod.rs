@@ -17,7 +17,7 @@ mod units;
 
 pub use agent::agent_text;
 pub use delegate::{Delegation, delegate};
-pub use install::{InstallError, Installed, install, uninstall};
+pub use install::{InstallError, Installed, Uninstalled, install, uninstall};
 pub use manager::{Manager, ManagerError};
 pub use site::{ServiceManager, Site};
 pub use state::{ServiceFile, ServiceState, state};

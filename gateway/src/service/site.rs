@@ -168,9 +168,19 @@ impl Site {
         Some(folder.join(path.file_name()?))
     }
 
+    /// Whether its user has masked it (`systemctl mask`).
+    pub fn is_masked(&self) -> bool {
+        let is_masked = |unit: String| {
+            std::fs::read_link(self.folder.join(unit)).is_ok_and(|target| target == Path::new("/dev/null"))
+        };
+        is_masked(self.socket_unit()) || is_masked(self.service_unit())
+    }
+
     /// Whether it is enabled: whether the manager has the socket from the user's log-in on.
     pub fn is_enabled(&self) -> bool {
         match self.manager {
+            // A unit that is masked is not started by anything.
+            ServiceManager::Systemd if self.is_masked() => false,
             ServiceManager::Systemd => self.enabling_folders.iter().any(|folder| {
                 let link = folder.join("sockets.target.wants").join(self.socket_unit());
                 std::fs::symlink_metadata(link).is_ok()
@@ -182,6 +192,8 @@ impl Site {
 
 /// The home's own name: two homes have units that do not know each other.
 fn name_of_home(home: &Path) -> String {
+    // `/srv/a/` and `/srv//a` are the same home.
+    let home: PathBuf = home.components().collect();
     let digest = Sha256::digest(home.as_os_str().as_encoded_bytes());
     let digits: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{NAME}-{digits}")
@@ -233,6 +245,9 @@ mod tests {
         assert!(own.folder.starts_with("/c/systemd"));
         assert_eq!(own.variables[0], ("SNOWGATE_HOME".to_owned(), "/srv/a".to_owned()));
         assert_eq!(own.enabling_folders.len(), 1);
+        for same in ["/srv/a/", "/srv//a", "/srv/./a"] {
+            assert_eq!(site(&[("SNOWGATE_HOME", same)]).unwrap().name, own.name, "{same}");
+        }
     }
 
     #[test]
@@ -250,5 +265,7 @@ mod tests {
         std::fs::create_dir_all(&wants).unwrap();
         std::os::unix::fs::symlink("/nowhere", wants.join(site.socket_unit())).unwrap();
         assert!(site.is_enabled());
+        std::os::unix::fs::symlink("/dev/null", site.folder.join(site.service_unit())).unwrap();
+        assert!(site.is_masked() && !site.is_enabled());
     }
 }

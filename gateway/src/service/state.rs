@@ -17,6 +17,9 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a unit's file that are read, at most.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
+/// How often the manager may have to start it again without that being a fault.
+const RESTARTS_MAX: u32 = 3;
+
 /// One file of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServiceFile {
@@ -60,6 +63,13 @@ pub struct ServiceState {
 }
 
 impl ServiceState {
+    /// Whether it ends again and again: it is between two starts after a failure, or was started again more than
+    /// [`RESTARTS_MAX`] times.
+    pub fn is_failing(&self) -> bool {
+        let is_between = self.active.as_deref() == Some("activating") && self.result.is_some();
+        is_between || self.restarts.is_some_and(|restarts| restarts > RESTARTS_MAX)
+    }
+
     /// Whether a file of it is not what this version would write.
     pub fn is_stale(&self) -> bool {
         self.files.iter().any(|file| !file.is_current)

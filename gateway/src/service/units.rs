@@ -41,8 +41,10 @@ Description=Snowgate, a shared gateway between MCP clients and databases
 Documentation=https://github.com/snowgate/snowgate/blob/main/docs/service.md
 Requires={socket}
 After={socket}
-# It is started again for as long as it takes, for instance until a mistake in the config is corrected.
-StartLimitIntervalSec=0
+# It is started again each second, for instance until a mistake in the config is corrected. If that does not help, both units
+# fail, and the socket is closed: clients would wait in it for a gateway that never comes. They start one as without a service.
+StartLimitIntervalSec=60
+StartLimitBurst=15
 
 [Service]
 Type=notify

@@ -12,7 +12,7 @@ const DEFAULT_UNIT: &str = "snowgate.service";
 pub struct Service {
     /// Its name.
     pub manager: String,
-    /// The command that stops the gateway for good.
+    /// The command that stops the gateway for good: it is not started again at the next log-in, nor for a client.
     pub stop: String,
     /// Whether it starts the gateway again only when a client comes, because it has the socket.
     #[serde(default)]
@@ -45,7 +45,7 @@ impl Service {
         let unit = units.into_iter().find(|unit| unit.ends_with(".service")).unwrap_or(DEFAULT_UNIT);
         let is_user = cgroups.contains("/user@") || variable("MANAGERPID").is_some();
         let user = if is_user { " --user" } else { "" };
-        let stop = format!("systemctl{user} stop {unit}");
+        let stop = format!("systemctl{user} disable --now {unit}");
         Some(Self { manager: "systemd".to_owned(), stop, is_on_demand: false })
     }
 
@@ -71,7 +71,7 @@ mod tests {
         let of =
             |pid| Service::systemd(pid, |name| (name == "SYSTEMD_EXEC_PID").then(|| "7".to_owned()), CGROUP);
         assert_eq!(of(8), None);
-        assert_eq!(of(7).unwrap().stop, "systemctl --user stop gateway.service");
+        assert_eq!(of(7).unwrap().stop, "systemctl --user disable --now gateway.service");
         assert_eq!(Service::systemd(7, |_| None, CGROUP), None);
     }
 
@@ -79,13 +79,16 @@ mod tests {
     fn one_with_a_socket_is_stopped_with_it() {
         let of = Service::systemd(7, |name| (name == "SYSTEMD_EXEC_PID").then(|| "7".to_owned()), CGROUP);
         let of = of.unwrap().on_socket(true);
-        assert_eq!(of.stop, "systemctl --user stop gateway.socket gateway.service");
+        assert_eq!(of.stop, "systemctl --user disable --now gateway.socket gateway.service");
         assert!(of.is_on_demand);
     }
 
     #[test]
     fn a_unit_without_a_name_is_the_one_that_we_ship() {
         let system = |name: &str| (name == "SYSTEMD_EXEC_PID").then(|| "7".to_owned());
-        assert_eq!(Service::systemd(7, system, "0::/\n").unwrap().stop, "systemctl stop snowgate.service");
+        assert_eq!(
+            Service::systemd(7, system, "0::/\n").unwrap().stop,
+            "systemctl disable --now snowgate.service"
+        );
     }
 }

@@ -93,6 +93,54 @@ fn the_service_s_gateway_takes_the_place_of_one_that_a_client_has_started() {
 }
 
 #[test]
+fn a_service_whose_socket_was_removed_ends_as_failed_and_the_next_one_is_found_all_the_same() {
+    let home = Home::new();
+    let socket = socket(&home);
+    let start = || {
+        let mut command = activated(&home, &socket);
+        // As what systemd has executed.
+        let script = PASS_SOCKET.replace("LISTEN_FDS=1", "LISTEN_FDS=1 SYSTEMD_EXEC_PID=$$");
+        let arguments: Vec<_> = command.get_args().skip(2).map(ToOwned::to_owned).collect();
+        let mut again = Command::new("sh");
+        again.args(["-c", &script]).args(arguments);
+        for (name, value) in command.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+            again.env(name, value);
+        }
+        let passed = OwnedFd::from(socket.try_clone().expect("a second descriptor"));
+        command.stdin(Stdio::null());
+        again.stdin(passed).stdout(Stdio::null()).stderr(Stdio::piped());
+        again.spawn().expect("a gateway")
+    };
+    let gateway = start();
+    let mut client = connected(&home);
+    assert_eq!(home.gateway_pid(), gateway.id());
+    std::fs::remove_file(home.socket()).expect("removing the socket");
+    // With which the manager starts another, and passes the same socket.
+    assert_eq!(ended(gateway).code, Some(70));
+    client.signal(Signal::KILL);
+    home.stop();
+    let next = start();
+    until("the next one is found", || home.status().is_some_and(|status| status["pid"] == next.id()));
+    let mut client = connected(&home);
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+    assert_eq!(home.gateway_pid(), next.id());
+    home.stop();
+    ended(next);
+}
+
+#[test]
+fn a_garbled_listen_pid_is_not_for_the_gateway() {
+    let home = Home::new();
+    let mut command = home.gateway();
+    command.arg("serve").env("LISTEN_PID", "x").env("LISTEN_FDS", "1");
+    let gateway = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a gateway");
+    home.log_until("LISTEN_PID is no process id", 1);
+    until("it serves", || home.status().is_some_and(|status| status["pid"] == gateway.id()));
+    home.stop();
+    assert_eq!(ended(gateway).code, Some(0));
+}
+
+#[test]
 fn a_socket_of_another_place_is_refused() {
     let home = Home::new();
     drop(socket(&home));
@@ -134,6 +182,27 @@ impl Told {
         Self { socket, path }
     }
 
+    /// Forgets what has been told until now.
+    fn forget(&self) {
+        self.socket.set_nonblocking(true).expect("a socket");
+        while self.socket.recv(&mut [0; 4096]).is_ok() {}
+        self.socket.set_nonblocking(false).expect("a socket");
+    }
+
+    /// How many messages have the line `line` until one has `last`.
+    #[track_caller]
+    fn count_until(&self, line: &str, last: &str) -> usize {
+        let (mut bytes, mut count) = ([0; 4096], 0);
+        loop {
+            let read = self.socket.recv(&mut bytes).unwrap_or_else(|error| panic!("no {last}: {error}"));
+            let message = String::from_utf8_lossy(&bytes[..read]).into_owned();
+            count += usize::from(message.lines().any(|said| said == line));
+            if message.lines().any(|said| said == last) {
+                return count;
+            }
+        }
+    }
+
     /// The next message that has the line `line`.
     #[track_caller]
     fn wait_for(&self, line: &str) -> String {
@@ -168,6 +237,33 @@ fn a_service_manager_is_told_what_becomes_of_the_gateway() {
     send_signal(gateway.id(), Signal::TERM);
     assert!(told.wait_for("STOPPING=1").contains("EXTEND_TIMEOUT_USEC="));
     assert_eq!(ended(gateway).code, Some(0));
+}
+
+#[test]
+fn a_drain_that_takes_longer_than_the_watchdog_s_time_is_no_reason_to_be_killed() {
+    let home = Home::new();
+    home.configure("[gateway]\ndrain_timeout_ms = 3000\n");
+    let (socket, told) = (socket(&home), Told::of(&home));
+    let mut command = activated(&home, &socket);
+    command.env("NOTIFY_SOCKET", &told.path).env("WATCHDOG_USEC", "400000");
+    let gateway = command.spawn().expect("a gateway");
+    let mut client = connected(&home);
+    let endless =
+        "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) as n from n";
+    client.send_query(endless);
+    home.sessions_until("it runs", |sessions| sessions.iter().any(|session| session["state"] == "running"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| home.run(&["restart"]));
+        home.log_until("shutting down", 1);
+        told.forget();
+        let alive = told.count_until("WATCHDOG=1", "RELOADING=1");
+        // One each 200 ms; the last is from just before the next program.
+        assert!(alive >= 4, "{alive}");
+        assert_eq!(told.count_until("WATCHDOG=1", "READY=1").min(1), 1);
+    });
+    client.signal(Signal::KILL);
+    home.stop();
+    ended(gateway);
 }
 
 /// A user with a service manager that `systemctl` pretends to be.
@@ -271,13 +367,34 @@ fn install_writes_the_units_and_uninstall_leaves_nothing() {
         (&json!(true), &json!(false)),
         "{status}"
     );
-    std::fs::write(user.units().join(&service), "[Service]\n").expect("changing a unit");
+    std::fs::write(user.units().join(&service), text.replace("RestartSec=1", "RestartSec=2"))
+        .expect("changing a unit");
     assert_eq!(user.run(&["service", "status", "--json"]).json()["stale"], true);
     let removed = user.run(&["service", "uninstall", "--json"]);
     assert_eq!(removed.json()["removed"].as_array().map(Vec::len), Some(2), "{removed:?}");
     let left: Vec<_> = std::fs::read_dir(user.units()).expect("the folder").collect();
     assert!(left.is_empty(), "{left:?}");
     assert_eq!(user.run(&["service", "uninstall"]).code, Some(0));
+}
+
+#[test]
+fn a_unit_of_the_user_s_own_is_kept_by_install_and_left_by_uninstall() {
+    let home = Home::new();
+    let user = User::new(&home, NOTES);
+    let [socket, service] = user.names();
+    std::fs::create_dir_all(user.units()).expect("making a folder");
+    let own = "[Service]\nExecStart=/home/ada/own\n";
+    let path = user.units().join(&service);
+    std::fs::write(&path, own).expect("a unit");
+    let done = user.run(&["service", "uninstall", "--json"]).json();
+    assert_eq!((&done["removed"], &done["left"]), (&json!([]), &json!([path])), "{done}");
+    let kept = user.units().join(format!("{service}.before-snowgate"));
+    let done = user.run(&["service", "install", "--json"]).json();
+    assert_eq!(done["kept"], json!([kept]), "{done}");
+    assert_eq!(std::fs::read_to_string(&kept).expect("the kept file"), own);
+    let done = user.run(&["service", "uninstall", "--json"]).json();
+    assert_eq!(done["removed"], json!([user.units().join(socket), path]), "{done}");
+    assert_eq!(std::fs::read_to_string(&kept).expect("the kept file"), own);
 }
 
 #[test]

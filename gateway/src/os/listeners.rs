@@ -1,0 +1,62 @@
+//! Which socket answers at a path.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+/// Whether those who connect at `path` come to the listening `socket`: something listens there, and, where the system tells
+/// (Linux), the process that did so first is the same. Does not block; what listens sees a connection that ends at once.
+///
+/// # Errors
+/// The system's; not that nothing is there.
+pub fn is_reached_at(socket: &OwnedFd, path: &Path) -> io::Result<bool> {
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let client = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match connect(&client, &address) {
+        Ok(()) => Ok(is_same_owner(socket, &client)),
+        // So many wait there that there is no room for another.
+        Err(rustix::io::Errno::AGAIN) => Ok(true),
+        Err(_) => Ok(false),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn is_same_owner(listener: &impl AsFd, client: &impl AsFd) -> bool {
+    use rustix::net::sockopt::socket_peercred;
+    // A listening socket has the credentials of the process that called `listen`; who connects there gets the same.
+    match (socket_peercred(listener), socket_peercred(client)) {
+        (Ok(of_listener), Ok(of_client)) => of_listener == of_client,
+        _ => true,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_same_owner(_: &impl AsFd, _: &impl AsFd) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_is_reached_where_its_file_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let socket = OwnedFd::from(UnixListener::bind(&path).unwrap());
+        assert!(is_reached_at(&socket, &path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_reached_at(&socket, &path).unwrap());
+        std::fs::write(&path, "no socket").unwrap();
+        assert!(!is_reached_at(&socket, &path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        // One that is left of a process that is gone.
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(!is_reached_at(&socket, &path).unwrap());
+    }
+}
