@@ -1,5 +1,7 @@
 //! `snowgate service`: the gateway under the user's own service manager.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result};
@@ -9,7 +11,7 @@ use serde_json::json;
 use super::control::{print_json, print_text};
 use super::serve::endpoint;
 use super::{Cli, exit};
-use crate::config::{Config, Paths, ProcessEnvironment};
+use crate::config::{Config, Paths, ProcessEnvironment, settings_among};
 use crate::process::GatewayLock;
 use crate::service::{Manager, ServiceManager, ServiceState, Site, Uninstalled, install, state, uninstall};
 
@@ -144,21 +146,49 @@ fn dry_run(site: &Site, json: bool) -> Result<ExitCode> {
 fn run_install(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Result<ExitCode> {
     let paths = Paths::discover(&ProcessEnvironment)?.with_system_file(cli.system_config.clone());
     // What cannot start is not installed.
-    let config = Config::load(&paths, &ProcessEnvironment).context("not installed: the config has errors")?;
+    let (kept, left_out) = service_environment(std::env::vars_os(), site);
+    let config = Config::load(&paths, &kept).context("not installed: the config has errors")?;
     let done = install(site, manager, config.http.is_some())?;
     let state = state(site, manager);
     if json {
-        return print_json(&json!({"written": done.written, "kept": done.kept, "service": state}));
+        return print_json(&json!({
+            "written": done.written,
+            "kept": done.kept,
+            "variables_left_out": left_out,
+            "service": state,
+        }));
     }
     let kept = done.kept.iter().map(|path| format!("kept your own file as {}\n", path.display()));
     let mut text: String = kept.collect();
     text.extend(done.written.iter().map(|path| format!("wrote {}\n", path.display())));
     let running = state.pid.map_or_else(|| "has the socket".to_owned(), |pid| format!("runs (pid {pid})"));
     text.push_str(&format!("{} {running}; `snowgate service status` shows how it is\n", site.service_unit()));
+    if !left_out.is_empty() {
+        text.push_str(&format!(
+            "It does not have these variables of your shell: {}; what it is to use goes into {}\n",
+            left_out.join(", "),
+            paths.config_file.display()
+        ));
+    }
     if state.lingers == Some(false) {
         text.push_str("It ends when you log out; to have it go on: loginctl enable-linger\n");
     }
     print_text(&text)
+}
+
+/// The environment of this process as far as a service has it, too, and the names of the settings in it that a service does
+/// not have.
+fn service_environment(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+    site: &Site,
+) -> (BTreeMap<String, String>, Vec<String>) {
+    let all: Vec<(OsString, OsString)> = variables.collect();
+    let mut left_out = settings_among(all.iter().cloned());
+    left_out.retain(|name, _| !site.variables.iter().any(|(kept, _)| kept == name));
+    let text = |text: OsString| text.into_string().ok();
+    let all = all.into_iter().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+    let kept = all.filter(|(name, _)| !left_out.contains_key(name)).collect();
+    (kept, left_out.into_keys().collect())
 }
 
 fn run_uninstall(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Result<ExitCode> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use snowgate_link::BUILD;
 use snowgate_link::endpoint::{Endpoint, EndpointError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -33,9 +34,9 @@ use crate::os::{
     activated_sockets, descriptor_limit, garbled_activation, is_reached_at, open_descriptors,
     raise_descriptor_limit, tell_ready, tell_status,
 };
-use crate::service::{Delegation, Manager, Site, delegate};
+use crate::service::{Delegation, Manager, Site, delegate, other_program};
 use crate::shared::{
-    Budget, ProcessFacts, ReloadView, Service, SetLogLevel, Shared, TooFewDescriptors, http_share,
+    Budget, ProcessFacts, ReloadView, Service, SetLogLevel, Shared, TooFewDescriptors, http_share, is_newer,
 };
 use crate::state::StateStore;
 use crate::telemetry::RequestStreams;
@@ -173,8 +174,8 @@ fn start_on(
         }
         Delegation::NotInstalled => None,
         Delegation::Failed(why) => {
-            tracing::error!(why, "the service is installed and could not be started; serving without it");
-            Some(format!("the service is installed and could not be started: {why}"))
+            tracing::error!(why, "the service is installed and does not serve; serving without it");
+            Some(format!("the service is installed and does not serve: {why}"))
         }
     };
     // One worker: the gateway moves messages, and a second would only pass each call back and forth.
@@ -212,7 +213,18 @@ fn ask_manager(options: &Options, paths: &Paths, endpoint: &Endpoint) -> Delegat
     let is_first = options.is_for_shim && options.lock_fd.is_none();
     let program = snowgate_link::os::own_program().filter(|_| is_first);
     let site = program.and_then(|program| Site::discover(&ProcessEnvironment, paths, endpoint, &program));
-    site.map_or(Delegation::NotInstalled, |site| delegate(&site, &Manager::of_this_user(), endpoint))
+    let Some(site) = site else { return Delegation::NotInstalled };
+    let manager = Manager::of_this_user();
+    // The shim wants a gateway of its own version at least: an older one would make room for it, and be started again.
+    if let Some((version, path)) =
+        other_program(&site, &manager).filter(|(version, _)| is_newer(BUILD, version))
+    {
+        return Delegation::Failed(format!(
+            "its program {path} is of version {version}, older than this one ({BUILD}); run `snowgate service install` with \
+             the newer one, or upgrade the package"
+        ));
+    }
+    delegate(&site, &manager, endpoint)
 }
 
 /// The streams of the log. Dropping it writes what waits.

@@ -3,6 +3,8 @@
 //! The shim knows nothing of services, and stays as small as it is; the gateway that it starts knows, asks, and says
 //! "another one runs". Where that fails, it serves, and says so in `status`.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use snowgate_link::endpoint::Endpoint;
@@ -10,6 +12,7 @@ use snowgate_link::hello::{ClientHello, Role};
 use snowgate_link::os;
 use snowgate_link::start::{Attempt, StartError, connect};
 
+use super::manager::run_bounded;
 use super::{Manager, ServiceManager, Site};
 
 /// How long the manager may take to start the service: half of what the shim waits.
@@ -67,6 +70,31 @@ pub fn delegate(site: &Site, manager: &Manager, endpoint: &Endpoint) -> Delegati
     }
 }
 
+/// How long one look at the program of a service may take.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The version of the program that the service of `site` runs, and its path; `None`: it is this very program, or it is not
+/// known. Blocks.
+pub fn other_program(site: &Site, manager: &Manager) -> Option<(String, String)> {
+    if site.manager != ServiceManager::Systemd || !site.is_enabled() {
+        return None;
+    }
+    let said =
+        manager.units(&["show", "--property=ExecStart", &site.service_unit()], VERSION_TIMEOUT).ok()?;
+    let path = program_of(&said)?;
+    if std::env::current_exe().is_ok_and(|own| own == Path::new(path)) {
+        return None;
+    }
+    let version = run_bounded(Command::new(path).arg("--version"), VERSION_TIMEOUT).ok()?;
+    Some((version.split_whitespace().last()?.to_owned(), path.to_owned()))
+}
+
+/// The program in what `systemctl show` prints: `ExecStart={ path=PATH ; argv[]=... }`.
+fn program_of(said: &str) -> Option<&str> {
+    let (_, rest) = said.split_once("path=")?;
+    Some(rest.split_once(" ;")?.0).filter(|path| path.starts_with('/'))
+}
+
 /// Whether a gateway answers, or may yet: something listens. Where nothing does, a start may be under way.
 fn listens(endpoint: &Endpoint) -> bool {
     let deadline = Instant::now() + ANSWER_TIMEOUT;
@@ -76,9 +104,23 @@ fn listens(endpoint: &Endpoint) -> bool {
                 return true;
             }
             Ok(Attempt::Absent | Attempt::Dying) if Instant::now() < deadline => {
-                std::thread::sleep(LOOK_PAUSE)
+                std::thread::sleep(LOOK_PAUSE);
             }
             _ => return false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_of_a_unit_is_read() {
+        let said =
+            "ExecStart={ path=/opt/snow gate/snowgate ; argv[]=/opt/snow gate/snowgate serve ; pid=0 }\n";
+        assert_eq!(program_of(said), Some("/opt/snow gate/snowgate"));
+        assert_eq!(program_of("ExecStart=\n"), None);
+        assert_eq!(program_of(""), None);
     }
 }

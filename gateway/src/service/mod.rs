@@ -16,7 +16,7 @@ mod state;
 mod units;
 
 pub use agent::agent_text;
-pub use delegate::{Delegation, delegate};
+pub use delegate::{Delegation, delegate, other_program};
 pub use install::{InstallError, Installed, Uninstalled, install, uninstall};
 pub use manager::{Manager, ManagerError};
 pub use site::{ServiceManager, Site};

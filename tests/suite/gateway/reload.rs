@@ -98,11 +98,13 @@ fn a_profile_that_is_gone_refuses_the_calls_of_its_session_until_it_is_back() {
 #[test]
 fn a_session_whose_profile_names_a_database_that_is_not_there_begins_once_that_is_corrected() {
     let home = Home::new();
-    home.configure("[profiles.mine]\ndatabase = \"NOPE\"\n");
-    let mut client = home.launch().arg("--profile").arg("mine").start();
-    client.initialize();
+    let profile = |database: &str| {
+        format!("[profiles.mine]\nmatch = [{{ client = \"test*\" }}]\ndatabase = \"{database}\"\n")
+    };
+    home.configure(&profile("NOPE"));
+    let mut client = connected(&home);
     assert!(tool_text(&client.query("select 1 as n")).contains("NOPE"));
-    home.configure("[profiles.mine]\ndatabase = \"TWO\"\n");
+    home.configure(&profile("TWO"));
     reload(&home);
     assert_eq!(tool_text(&client.query("select 2 as n")), "n\n2\n(1 row)");
     let info = client.call("session_info", &json!({}));

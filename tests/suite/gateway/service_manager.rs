@@ -112,13 +112,13 @@ fn a_service_whose_socket_was_removed_ends_as_failed_and_the_next_one_is_found_a
         again.spawn().expect("a gateway")
     };
     let gateway = start();
-    let mut client = connected(&home);
+    let client = connected(&home);
     assert_eq!(home.gateway_pid(), gateway.id());
+    // Else it would start the next one.
+    client.signal(Signal::KILL);
     std::fs::remove_file(home.socket()).expect("removing the socket");
     // With which the manager starts another, and passes the same socket.
     assert_eq!(ended(gateway).code, Some(70));
-    client.signal(Signal::KILL);
-    home.stop();
     let next = start();
     until("the next one is found", || home.status().is_some_and(|status| status["pid"] == next.id()));
     let mut client = connected(&home);
@@ -134,7 +134,7 @@ fn a_garbled_listen_pid_is_not_for_the_gateway() {
     let mut command = home.gateway();
     command.arg("serve").env("LISTEN_PID", "x").env("LISTEN_FDS", "1");
     let gateway = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a gateway");
-    home.log_until("LISTEN_PID is no process id", 1);
+    until("the log says it", || home.log().contains("LISTEN_PID is no process id"));
     until("it serves", || home.status().is_some_and(|status| status["pid"] == gateway.id()));
     home.stop();
     assert_eq!(ended(gateway).code, Some(0));
@@ -415,6 +415,37 @@ fn a_config_with_errors_is_not_installed() {
     let user = User::new(&home, NOTES);
     assert_eq!(user.run(&["service", "install"]).code, Some(78));
     assert!(!user.units().exists());
+}
+
+#[test]
+fn what_a_service_does_not_have_of_the_shell_is_said_and_does_not_count() {
+    let home = Home::new();
+    let user = User::new(&home, NOTES);
+    let mut command = home.gateway();
+    // Without an account the config would have an error.
+    let command =
+        user.with(&mut command).args(["service", "install", "--json"]).env("SNOWGATE_BACKEND", "snowflake");
+    let done = Output::of(command);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.json()["variables_left_out"], json!(["SNOWGATE_BACKEND"]), "{done:?}");
+    let refused = user.run(&["--system-config", "/x", "service", "install"]);
+    assert_eq!(refused.code, Some(70), "{refused:?}");
+}
+
+#[test]
+fn a_service_of_an_older_version_is_not_asked() {
+    let home = Home::new();
+    let old = home.path().join("old");
+    write_script("#!/bin/sh\necho snowgate 0.0.9\n", &old);
+    let shows =
+        format!("echo \"$*\" >> \"$CALLS\"\necho 'ExecStart={{ path={} ; argv[]=x }}'\n", old.display());
+    let user = User::new(&home, &shows);
+    user.enable();
+    let mut client = user.client();
+    assert_eq!(tool_text(&client.query("select 1 as n")), "n\n1\n(1 row)");
+    let problem = home.status().expect("a gateway")["service_problem"].clone();
+    assert!(problem.as_str().is_some_and(|text| text.contains("version 0.0.9, older")), "{problem}");
+    assert!(!user.calls().contains("start"), "{}", user.calls());
 }
 
 #[test]
