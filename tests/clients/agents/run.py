@@ -235,7 +235,9 @@ def main():
     programs = pathlib.Path(arguments[0]).resolve()
     names = arguments[1:] or list(AGENTS)
     if not (FOLDER / "node_modules").is_dir():
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)
+        # Not `npm ci`: it wants the optional packages of other platforms in the lock file, too.
+        command = ["npm", "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=FOLDER, check=True)
     failed = 0
     for name in names:
         wrong, printed = attempt(name, programs)
