@@ -25,7 +25,7 @@ use crate::backend::{
 use crate::config::Permission;
 use crate::isolation::{SessionGate, of_role};
 use crate::limits::Admission;
-use crate::multiplexer::CANCELLED;
+use crate::multiplexer::stopped_by_person;
 use crate::session::{ActiveCall, CONTEXT_BYTES_MAX, Profile, ProfileProblem, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
@@ -139,18 +139,9 @@ impl Call<'_> {
     }
 
     /// `error` as it is told where a person stopped the call.
-    fn told_as_killed(&self, mut error: BackendError) -> BackendError {
-        if error.kind == ErrorKind::Cancelled && self.active.killed().is_cancelled() {
-            let stopped = "the call was stopped by the user of this machine (`snowgate kill`)";
-            // What else is said, of a transaction that went with it, stays.
-            error.message = error.message.replacen(CANCELLED, stopped, 1);
-            let ask = "do not send it again without asking";
-            error.next_step = Some(match error.next_step.take() {
-                Some(before) => format!("{ask}; {before}"),
-                None => ask.to_owned(),
-            });
-        }
-        error
+    fn told_as_killed(&self, error: BackendError) -> BackendError {
+        let is_killed = error.kind == ErrorKind::Cancelled && self.active.killed().is_cancelled();
+        if is_killed { stopped_by_person(error) } else { error }
     }
 
     /// The result of a call that cannot be read. It is a call all the same, and counts as one.

@@ -10,8 +10,8 @@ use crate::config::{FairBy, PoolConfig};
 /// When a request may come again that found everything in use: soon, and not at once.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// What a request is told that was stopped.
-pub(crate) const CANCELLED: &str = "the request was cancelled; its statement was stopped";
+/// How every message begins to a request that is not waited for any more.
+const CANCELLED: &str = "the request was cancelled";
 
 /// A time as people say it: short ones in milliseconds.
 pub(crate) fn shown(time: Duration) -> String {
@@ -100,7 +100,20 @@ pub(crate) fn stopped_while_waiting(stop: StopReason, earlier: Option<&str>) -> 
 
 /// The statement was stopped, or never begun, because its client, or this gateway's end, wanted it.
 pub(super) fn cancelled() -> BackendError {
-    BackendError::new(ErrorKind::Cancelled, CANCELLED)
+    BackendError::new(ErrorKind::Cancelled, format!("{CANCELLED}; its statement was stopped"))
+}
+
+/// `error`, of a request that was cancelled, as it is told where a person stopped the call. What else is said stays: of its
+/// statement, and of a transaction that went with it.
+pub(crate) fn stopped_by_person(mut error: BackendError) -> BackendError {
+    let stopped = "the call was stopped by the user of this machine (`snowgate kill`)";
+    error.message = error.message.replacen(CANCELLED, stopped, 1);
+    let ask = "do not send it again without asking";
+    error.next_step = Some(match error.next_step.take() {
+        Some(before) => format!("{ask}; {before}"),
+        None => ask.to_owned(),
+    });
+    error
 }
 
 /// A statement was stopped, and the transaction that it ran in is gone with it.
@@ -253,10 +266,8 @@ pub(super) fn shared_run_failed() -> BackendError {
 
 /// The request does not wait any more for a run that others wait for.
 pub(super) fn left_shared_run() -> BackendError {
-    BackendError::new(
-        ErrorKind::Cancelled,
-        "the request was cancelled; the same statement goes on for other sessions that asked for it",
-    )
+    let message = format!("{CANCELLED}; the same statement goes on for other sessions that asked for it");
+    BackendError::new(ErrorKind::Cancelled, message)
 }
 
 /// The error of a request that got no connection; what an earlier gateway ran for it may have taken effect.

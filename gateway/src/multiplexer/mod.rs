@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use breaker::Breaker;
 pub(crate) use breaker::Force;
 pub use breaker::{BreakerState, BreakerView};
-pub(crate) use errors::{CANCELLED, shown, stopped_while_waiting};
+pub(crate) use errors::{shown, stopped_by_person, stopped_while_waiting};
 use metadata::MetadataCache;
 pub use metadata::MetadataCounters;
 pub use pool::{Pool, PoolStatus};

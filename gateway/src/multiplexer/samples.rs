@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::breaker::samples as of_breaker;
 use super::errors::{
     Loss, all_busy, all_pinned, cancelled, connect_timed_out, did_not_stop, in_transaction, left_shared_run,
-    no_own, no_state, own_queue_full, queue_full, shared_run_failed, timed_out, waited_long,
+    no_own, no_state, own_queue_full, queue_full, shared_run_failed, stopped_by_person, timed_out,
+    waited_long,
 };
 use crate::allocator::{QueuePlace, Refusal};
 use crate::backend::{Held, Sample, sample};
@@ -32,6 +33,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("all queues are full", queue_full(Refusal::Queues(2_048), FairBy::Client, None)),
         sample("the backend takes too long to open a connection", connect_timed_out()),
         sample("the client, or the user, cancelled it", cancelled()),
+        sample("a person stopped it", stopped_by_person(cancelled())),
         sample("it was cancelled, and others wait for the same statement", left_shared_run()),
         sample("it ran into its time-out", timed_out(Duration::from_secs(300))),
         sample("it did not stop when it was cancelled", did_not_stop()),

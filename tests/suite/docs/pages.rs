@@ -47,6 +47,8 @@ pub(crate) struct Block {
 pub(crate) enum Directive {
     /// `exit N`: a command of the block ends with this code.
     Exit(i32),
+    /// `may exit N`: a command of the block ends with this code on some machines.
+    MayExit(i32),
     /// `skip because REASON`: it is not run.
     Skip(String),
     /// `stdin TEXT`: what the commands read; `\n` is a new line.
@@ -69,6 +71,10 @@ impl Directive {
         let rest = rest.trim().to_owned();
         match (word, rest.as_str()) {
             ("exit", code) => Self::Exit(code.parse().expect("a number behind `exit`")),
+            ("may", rest) => {
+                let code = rest.strip_prefix("exit ").and_then(|code| code.parse().ok());
+                Self::MayExit(code.expect("`may exit N`"))
+            }
             ("skip", why) => {
                 let reason = why.strip_prefix("because ").expect("`skip because REASON`");
                 Self::Skip(reason.to_owned())
@@ -271,13 +277,13 @@ impl Page {
 fn a_page_is_taken_apart() {
     let page = Page::parse(
         "p.md",
-        "# A `b` c\n\ntext `one` and ``two ` ``, [a](b.md#c)\n\n<!-- doc: exit 3; bare -->\n```sh\nls\n```\n## A b c\n`x\n\ny`\n",
+        "# A `b` c\n\ntext `one` and ``two ` ``, [a](b.md#c)\n\n<!-- doc: exit 3; may exit 1; bare -->\n```sh\nls\n```\n## A b c\n`x\n\ny`\n",
     );
     assert_eq!(page.anchors(), ["a-b-c", "a-b-c-1"]);
     assert_eq!(page.links(), [(3, "b.md#c".to_owned())]);
     let codes: Vec<String> = page.inline_code().into_iter().map(|(_, code)| code).collect();
     assert_eq!(codes, ["b", "one", "two `"]);
     assert_eq!((page.blocks[0].text.as_str(), page.blocks[0].language.as_str()), ("ls\n", "sh"));
-    assert_eq!(page.blocks[0].directives, [Directive::Exit(3), Directive::Bare]);
+    assert_eq!(page.blocks[0].directives, [Directive::Exit(3), Directive::MayExit(1), Directive::Bare]);
     assert_eq!(page.blocks[0].place, "p.md:6");
 }

@@ -13,6 +13,8 @@ pub(crate) struct Step {
     pub(crate) text: String,
     /// Exit codes that are right.
     pub(crate) codes: Vec<i32>,
+    /// Those that a command of its block must end with.
+    pub(crate) expected: Vec<i32>,
     /// What it reads.
     pub(crate) stdin: Option<String>,
 }
@@ -23,15 +25,19 @@ pub(crate) fn steps(block: &Block) -> Vec<Step> {
         return Vec::new();
     }
     let step = |text: String| {
-        let (mut codes, mut stdin) = (vec![0], None);
+        let (mut codes, mut expected, mut stdin) = (vec![0], Vec::new(), None);
         for directive in &block.directives {
             match directive {
-                Directive::Exit(code) => codes.push(*code),
+                Directive::Exit(code) => {
+                    codes.push(*code);
+                    expected.push(*code);
+                }
+                Directive::MayExit(code) => codes.push(*code),
                 Directive::Stdin(text) => stdin = Some(text.clone()),
                 _ => {}
             }
         }
-        Step { place: block.place.clone(), text, codes, stdin }
+        Step { place: block.place.clone(), text, codes, expected, stdin }
     };
     let file = block.directives.iter().find_map(|directive| match directive {
         Directive::File(path) => Some((path, ">")),

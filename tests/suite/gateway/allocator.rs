@@ -213,3 +213,25 @@ fn all_that_a_session_has_sent_is_stopped_also_what_has_not_started() {
     }
     assert!(tool_text(&client.query("select 7 as seven")).contains('7'));
 }
+
+#[test]
+fn one_of_two_that_wait_for_the_same_statement_is_stopped_and_told_so() {
+    let home = home("[profiles.default]\nisolation = 'relaxed'\n");
+    let (mut first, mut second) = (named(&home, "first"), named(&home, "second"));
+    let (of_first, of_second) = (first.send_endless_query(), second.send_endless_query());
+    until("one has joined the other", || {
+        home.status().expect("a gateway")["pool"]["coalesced"] == 1 && allocator(&home)["running"] == 1
+    });
+    let kill = |client: &Client| {
+        let id = home.session_of(client.pid())["id"].as_str().expect("an id").to_owned();
+        home.run(&["kill", &id]);
+    };
+    kill(&first);
+    let answer = first.answer(&of_first);
+    let text = tool_text(&answer);
+    assert!(text.contains("`snowgate kill`") && text.contains("goes on for other sessions"), "{answer}");
+    kill(&second);
+    let answer = second.answer(&of_second);
+    let text = tool_text(&answer);
+    assert!(text.contains("`snowgate kill`") && text.contains("its statement was stopped"), "{answer}");
+}
