@@ -7,9 +7,10 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::OutputArgs;
-use super::control::{print_json, print_text};
+use super::control::{print_for_people, print_json};
 use super::install::{places, shim_of_this_program};
 use crate::clients::{ClientState, FileState, Scope, survey};
+use crate::streams::escaped;
 
 /// Lists the clients.
 pub(super) fn clients(args: OutputArgs) -> Result<ExitCode> {
@@ -21,7 +22,7 @@ pub(super) fn clients(args: OutputArgs) -> Result<ExitCode> {
     }
     let mut text = String::new();
     write(&mut text, &clients)?;
-    print_text(&text)
+    print_for_people(&text)
 }
 
 fn write(text: &mut String, clients: &[ClientState]) -> std::fmt::Result {
@@ -67,13 +68,18 @@ fn write(text: &mut String, clients: &[ClientState]) -> std::fmt::Result {
 fn file_lines(file: &FileState, lines: &mut Vec<String>) {
     let place = file.path.display();
     for entry in &file.entries {
-        let profile = entry.profile.as_ref().map(|name| format!(", profile {name}")).unwrap_or_default();
-        lines.push(format!("`{}`{profile}: {}; in {place}", entry.name, entry.standing));
+        let profile = entry.profile.as_ref();
+        let profile = profile.map(|name| format!(", profile {}", escaped(name))).unwrap_or_default();
+        let standing = escaped(&entry.standing.to_string());
+        lines.push(format!("`{}`{profile}: {standing}; in {place}", escaped(&entry.name)));
     }
     if let Some((problem, next_step)) = &file.problem {
-        lines.push(format!("{problem}; {next_step}"));
+        lines.push(format!("{}; {}", escaped(problem), escaped(next_step)));
     }
     if !file.rivals.is_empty() {
-        lines.push(format!("also there for such a warehouse: {}; in {place}", file.rivals.join(", ")));
+        lines.push(format!(
+            "also there for such a warehouse: {}; in {place}",
+            escaped(&file.rivals.join(", "))
+        ));
     }
 }

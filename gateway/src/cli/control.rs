@@ -21,6 +21,7 @@ use crate::http::check_files;
 use crate::link::{Command, Reply, ask};
 use crate::observe::StatusView;
 use crate::session::SessionView;
+use crate::streams::escaped_lines;
 
 /// How long `restart` waits for the new gateway: as long as `stop` does, and its start.
 const RESTART_TIMEOUT: Duration = ASKED_TIMEOUT;
@@ -256,6 +257,11 @@ pub(super) fn duration(ms: u64) -> String {
 
 pub(super) fn print_json(value: &impl serde::Serialize) -> Result<ExitCode> {
     print_text(&format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// Prints a text for people: names and paths in it cannot change the terminal, nor how the rest is read.
+pub(super) fn print_for_people(text: &str) -> Result<ExitCode> {
+    print_text(&escaped_lines(text))
 }
 
 pub(super) fn print_text(text: &str) -> Result<ExitCode> {

@@ -20,10 +20,11 @@ use super::service::NoService;
 use super::setup::SetupError;
 use super::{exit, serve};
 use crate::bundle::BundleError;
-use crate::clients::ClientError;
+use crate::clients::{BadShim, ClientError};
 use crate::config::{ConfigErrors, PathsError, UnknownProfile, UnknownRole};
 use crate::isolation::NoProfile;
 use crate::keys::KeyError;
+use crate::streams::escaped_lines;
 
 /// An error for a script. Its fields are part of the interface: they are never renamed nor removed.
 #[derive(Debug, Serialize)]
@@ -113,7 +114,7 @@ pub(super) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     if let Some(next_step) = serve::next_step(error) {
         text.push_str(&format!("  next step: {next_step}\n"));
     }
-    let _ = stderr().write_all(text.as_bytes());
+    let _ = stderr().write_all(escaped_lines(&text).as_bytes());
     ExitCode::from(exit_code(error))
 }
 
@@ -135,7 +136,10 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<KeyError>() {
         return if error.is_usage() { exit::USAGE } else { exit::INTERNAL };
     }
-    if error.is::<NoClient>() || error.downcast_ref::<ClientError>().is_some_and(ClientError::is_usage) {
+    if error.is::<NoClient>()
+        || error.is::<BadShim>()
+        || error.downcast_ref::<ClientError>().is_some_and(ClientError::is_usage)
+    {
         return exit::USAGE;
     }
     if error.is::<UnknownRole>() || error.is::<BundleError>() {

@@ -10,15 +10,16 @@ use clap::Args;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::control::{print_json, print_text};
+use super::control::{print_for_people, print_json, print_text};
 use super::errors::{ErrorView, exit_code};
 use super::{Cli, OutputArgs, exit, serve};
 use crate::clients::{
-    ALL, Action, Change, Client, ClientError, Desk, Entry, NAME_DEFAULT, Options, Places, Scope, Shim,
-    check_name, own_shim, path_text, snippet,
+    ALL, Action, Change, Client, Desk, Entry, NAME_DEFAULT, Options, Places, Results, Scope, Shim,
+    check_name, named_shim, own_shim, path_text, snippet,
 };
 use crate::config::{Config, Environment, Paths, PathsError, ProcessEnvironment};
 use crate::os::running_programs;
+use crate::streams::{escaped, escaped_lines};
 
 /// Into which clients, and what.
 #[derive(Clone, Debug, Args)]
@@ -34,11 +35,11 @@ pub(crate) struct InstallArgs {
     #[arg(long, value_name = "NAME")]
     session: Option<String>,
 
-    /// Print the entry instead, to be copied by hand
+    /// Print the entry instead, to be copied by hand; with --json, as a text for each client
     #[arg(long, conflicts_with_all = ["all", "dry_run"])]
     print: bool,
 
-    /// The `snowgate-shim` to name, instead of the one beside this program
+    /// The `snowgate-shim` to name, instead of the one beside this program; with --print, it may be one of another machine
     #[arg(long, value_name = "PATH")]
     shim: Option<PathBuf>,
 
@@ -96,8 +97,6 @@ impl NoClient {
     }
 }
 
-type Results = Vec<(Client, Result<Change, ClientError>)>;
-
 /// Puts the entry into the clients' configs, or prints it.
 pub(super) fn install(cli: &Cli, args: &InstallArgs) -> Result<ExitCode> {
     let places = places()?;
@@ -107,27 +106,38 @@ pub(super) fn install(cli: &Cli, args: &InstallArgs) -> Result<ExitCode> {
         config.context("cannot look the profile up: the configuration has errors")?.profile(profile)?;
     }
     let shim = match &args.shim {
-        Some(path) => {
-            Shim { path: std::path::absolute(path).context("cannot resolve --shim")?, warning: None }
-        }
+        Some(path) => named_shim(path, !args.print)?,
         None => shim_of_this_program(&places)?,
     };
     let entry = entry(args, &shim.path)?;
     let desk = Desk::new(places, &paths.state_dir);
-    let clients = chosen(&desk.places, &args.which)?;
+    let has_files = |client: &Client| !desk.places.files(*client, args.which.scope).is_empty();
+    let clients = chosen(&args.which, |client| desk.places.is_present(*client) && has_files(client));
+    if clients.is_empty() {
+        return Err(NoClient.into());
+    }
     if args.print {
-        let mut text = String::new();
-        for client in clients {
-            text.push_str(&snippet(client, &args.which.name, &entry)?);
-        }
-        return print_text(&text);
+        return print_snippets(&clients, &args.which.name, &entry, args.output);
     }
     if let Some(warning) = &shim.warning {
         writeln!(stderr(), "warning: {warning}")?;
     }
-    let options = options(&args.which);
-    let one = |client: Client| desk.install(client, &entry, &options).into_iter().map(move |it| (client, it));
-    report(clients.into_iter().flat_map(one).collect(), &args.which, args.output)
+    report(desk.install(&clients, &entry, &options(&args.which)), &args.which, args.output)
+}
+
+/// The entry as each client has it; of several, with their names.
+fn print_snippets(clients: &[Client], name: &str, entry: &Entry, output: OutputArgs) -> Result<ExitCode> {
+    let one = |client: &Client| Ok((client.facts().id, snippet(*client, name, entry)?));
+    let snippets = clients.iter().map(one).collect::<Result<Vec<_>>>()?;
+    if output.json {
+        let shown: Vec<_> =
+            snippets.iter().map(|(client, text)| json!({ "client": client, "config": text })).collect();
+        return print_json(&json!({ "configs": shown }));
+    }
+    if let [(_, text)] = snippets.as_slice() {
+        return print_text(text);
+    }
+    print_text(&snippets.iter().map(|(client, text)| format!("{client}:\n{text}")).collect::<String>())
 }
 
 /// The clients on this machine that have a config of the user's.
@@ -156,11 +166,7 @@ pub(super) fn install_into(clients: Vec<Client>, profile: Option<&str>) -> Resul
     let command = path_text(&shim.path).map_err(anyhow::Error::msg)?;
     let entry = Entry { command, args, home: ProcessEnvironment.get("SNOWGATE_HOME") };
     let desk = Desk::new(places, &Paths::discover(&ProcessEnvironment)?.state_dir);
-    let options = options(&which);
-    let one = |client: &Client| {
-        desk.install(*client, &entry, &options).into_iter().map(|it| (*client, it)).collect::<Vec<_>>()
-    };
-    let results = which.clients.iter().flat_map(one).collect();
+    let results = desk.install(&which.clients, &entry, &options(&which));
     report(results, &which, OutputArgs { json: false })
 }
 
@@ -168,10 +174,17 @@ pub(super) fn install_into(clients: Vec<Client>, profile: Option<&str>) -> Resul
 pub(super) fn uninstall(args: &UninstallArgs) -> Result<ExitCode> {
     let paths = Paths::discover(&ProcessEnvironment)?;
     let desk = Desk::new(places()?, &paths.state_dir);
-    let options = options(&args.which);
-    let one = |client: Client| desk.uninstall(client, &options).into_iter().map(move |it| (client, it));
-    let results: Results = chosen(&desk.places, &args.which)?.into_iter().flat_map(one).collect();
-    report(results, &args.which, args.output)
+    // One that cannot be looked at is tried, so that it is said why.
+    let is_there = |file: &PathBuf| file.try_exists().unwrap_or(true);
+    let clients =
+        chosen(&args.which, |client| desk.places.files(*client, args.which.scope).iter().any(is_there));
+    if clients.is_empty() && !args.output.json {
+        let whose = if args.which.scope == Scope::Project { "this project" } else { "this user" };
+        return print_text(&format!(
+            "no known MCP client has a config of {whose} here: nothing was changed\n"
+        ));
+    }
+    report(desk.uninstall(&clients, &options(&args.which)), &args.which, args.output)
 }
 
 pub(super) fn places() -> Result<Places> {
@@ -200,15 +213,10 @@ fn options(which: &WhichArgs) -> Options {
     Options { scope: which.scope, name: which.name.clone(), force: which.force, dry_run: which.dry_run }
 }
 
-/// The clients that are meant, each once.
-fn chosen(places: &Places, which: &WhichArgs) -> Result<Vec<Client>> {
-    let has_files = |client: &Client| !places.files(*client, which.scope).is_empty();
-    let is_meant = |client: &Client| match which.all {
-        true => places.is_present(*client) && has_files(client),
-        false => which.clients.contains(client),
-    };
-    let clients: Vec<_> = ALL.iter().copied().filter(is_meant).collect();
-    if clients.is_empty() { Err(NoClient.into()) } else { Ok(clients) }
+/// The clients that are meant, each once; `is_here`: those of `--all`.
+fn chosen(which: &WhichArgs, is_here: impl Fn(&Client) -> bool) -> Vec<Client> {
+    let is_meant = |client: &Client| if which.all { is_here(client) } else { which.clients.contains(client) };
+    ALL.iter().copied().filter(is_meant).collect()
 }
 
 /// Prints what became of each file. One that failed alone is the command's error; among others it is one of the results.
@@ -233,7 +241,7 @@ fn report(mut results: Results, which: &WhichArgs, output: OutputArgs) -> Result
                 Err(error) => write_error(*client, error)?,
             }
         }
-        print_text(&text)?;
+        print_for_people(&text)?;
     }
     Ok(ExitCode::from(failed.unwrap_or(exit::OK)))
 }
@@ -250,7 +258,7 @@ fn write_error(client: Client, error: &anyhow::Error) -> Result<()> {
     if let Some(next_step) = serve::next_step(error) {
         writeln!(text, "  next step: {next_step}")?;
     }
-    Ok(stderr().write_all(text.as_bytes())?)
+    Ok(stderr().write_all(escaped_lines(&text).as_bytes())?)
 }
 
 fn write_change(text: &mut String, change: &Change, which: &WhichArgs, running: &[String]) -> Result<()> {
@@ -265,11 +273,22 @@ fn write_change(text: &mut String, change: &Change, which: &WhichArgs, running: 
         (Action::Removed, false) => format!("removed `{name}` from"),
         (Action::Removed, true) => format!("would remove `{name}` from"),
         (Action::Absent, _) => format!("there is no `{name}` in"),
+        (Action::SameFile, _) => {
+            let first = change.same_as.as_deref().unwrap_or(&change.file);
+            writeln!(
+                text,
+                "{}: {} is the same file as {}",
+                facts.id,
+                change.file.display(),
+                first.display()
+            )?;
+            return Ok(());
+        }
     };
     writeln!(text, "{}: {done} {}", facts.id, change.file.display())?;
     text.push_str(change.diff.as_deref().unwrap_or_default());
     for note in &change.notes {
-        writeln!(text, "  note: {note}")?;
+        writeln!(text, "  note: {}", escaped(note))?;
     }
     if let Some(backup) = &change.backup {
         writeln!(text, "  backup: {}", backup.display())?;

@@ -20,7 +20,7 @@ use super::start_gateway::NotStarted;
 use super::{Cli, ServeArgs, exit};
 use crate::backend::BackendError;
 use crate::bundle::BundleError;
-use crate::clients::{ClientError, NoShim};
+use crate::clients::{BadShim, ClientError, NoShim};
 use crate::config::{Environment, ProcessEnvironment};
 use crate::http::HttpStartError;
 use crate::keys::{KeyError, KeyFileError};
@@ -85,6 +85,9 @@ pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
             return Some(error.next_step());
         }
         if let Some(error) = cause.downcast_ref::<NoShim>() {
+            return Some(error.next_step());
+        }
+        if let Some(error) = cause.downcast_ref::<BadShim>() {
             return Some(error.next_step());
         }
         if cause.is::<NoClient>() {

@@ -20,6 +20,37 @@ pub(crate) enum ClientError {
         /// Why not.
         source: io::Error,
     },
+    /// A new file in its place cannot have its owner and mode.
+    #[error(
+        "{} belongs to user {user} and group {group}, which a new file in its place cannot be given, so it was left as it is",
+        path.display()
+    )]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// Its owner's number.
+        user: u32,
+        /// Its group's number.
+        group: u32,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another `snowgate` keeps the lock.
+    #[error(
+        "{} was left as it is, because another `snowgate`{} has been changing configs for {waited_s} s",
+        path.display(),
+        holder.map(|process| format!(" (process {process})")).unwrap_or_default()
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+        /// The lock.
+        lock: PathBuf,
+        /// The process that keeps it, if it has said so.
+        holder: Option<u32>,
+        /// How long it was waited for.
+        waited_s: u64,
+    },
     /// It is no file.
     #[error("{} is no file", path.display())]
     NoFile {
@@ -96,6 +127,8 @@ pub(crate) enum ClientError {
     Memory {
         /// The file.
         path: PathBuf,
+        /// Where it would be.
+        folder: PathBuf,
         /// Why not.
         source: io::Error,
     },
@@ -110,6 +143,19 @@ impl ClientError {
     /// What the user can do about it.
     pub(crate) fn next_step(&self) -> String {
         match self {
+            Self::Io { path, source, .. } | Self::Memory { folder: path, source, .. } if is_full(source) => {
+                format!("make room on the disk of {}, then run the command again", path.display())
+            }
+            Self::Owner { user, .. } => format!(
+                "run the command as its owner (user {user}), or add the entry by hand: `snowgate install --print CLIENT` prints it"
+            ),
+            Self::Locked { lock, holder, .. } => {
+                let which = holder.map_or_else(
+                    || format!("that has {} open", lock.display()),
+                    |process| format!("of the number {process}"),
+                );
+                format!("wait until the process {which} has ended, or end it, then run the command again")
+            }
             Self::Io { what, path, .. } => {
                 format!("check that you may {what} {}, then run the command again", path.display())
             }
@@ -142,7 +188,14 @@ impl ClientError {
                 "choose another name with `--name`, or replace that entry with `--force`".to_owned()
             }
             Self::NoProject { .. } => "leave `--scope project` away".to_owned(),
-            Self::Memory { .. } => "make room or check the permissions of Snowgate's state folder".to_owned(),
+            Self::Memory { folder, .. } => {
+                format!("make sure that you may write to {}, then run the command again", folder.display())
+            }
         }
     }
+}
+
+/// The disk has no room, or its user may have no more of it.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use snowgate_link::os::umask_of_caller;
 
 use super::diff::diff;
 use super::edit::EditError;
@@ -13,8 +14,8 @@ use super::known::{Client, Scope};
 use super::lock::ClientLock;
 use super::memory::{Memory, Record};
 use super::places::Places;
-use super::plan::{Plan, is_entry_ours, keys, notes, plan_install, plan_uninstall};
-use super::target::{Target, Written};
+use super::plan::{Plan, is_entry_ours, keys, notes, notes_of_removal, plan_install, plan_uninstall};
+use super::target::{Target, Written, behind_links};
 
 /// How often a file that another program has just changed is read again.
 const ATTEMPTS_MAX: usize = 5;
@@ -34,7 +35,7 @@ pub(crate) struct Options {
 
 /// What was done, or would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
     /// The entry is new.
     Added,
@@ -46,6 +47,8 @@ pub(crate) enum Action {
     Removed,
     /// It was not there.
     Absent,
+    /// Nothing more: the file is one that was named before, under another path.
+    SameFile,
 }
 
 /// What became of one file.
@@ -63,7 +66,13 @@ pub(crate) struct Change {
     pub(crate) diff: Option<String>,
     /// What its user should know.
     pub(crate) notes: Vec<String>,
+    /// The path under which the file was named before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) same_as: Option<PathBuf>,
 }
+
+/// What became of each file of each client.
+pub(crate) type Results = Vec<(Client, Result<Change, ClientError>)>;
 
 /// Changes clients' configs.
 #[derive(Clone, Debug)]
@@ -80,35 +89,56 @@ impl Desk {
         Self { places, memory: Memory::in_folder(state_dir) }
     }
 
-    /// Puts `entry` into the files of `client`, one result a file.
-    pub(crate) fn install(
-        &self,
-        client: Client,
-        entry: &Entry,
-        options: &Options,
-    ) -> Vec<Result<Change, ClientError>> {
-        self.each_file(client, options, |file| self.install_in(client, file, entry, options))
+    /// Puts `entry` into the files of `clients`, one result a file.
+    pub(crate) fn install(&self, clients: &[Client], entry: &Entry, options: &Options) -> Results {
+        self.each_file(clients, options, |client, file| self.install_in(client, file, entry, options))
     }
 
-    /// Takes the entry out of the files of `client`, one result a file.
-    pub(crate) fn uninstall(&self, client: Client, options: &Options) -> Vec<Result<Change, ClientError>> {
-        self.each_file(client, options, |file| self.uninstall_from(client, file, options))
+    /// Takes the entry out of the files of `clients`, one result a file.
+    pub(crate) fn uninstall(&self, clients: &[Client], options: &Options) -> Results {
+        self.each_file(clients, options, |client, file| self.uninstall_from(client, file, options))
     }
 
+    /// Has each file changed once, also one that has several paths (links), or several clients.
     fn each_file(
         &self,
-        client: Client,
+        clients: &[Client],
         options: &Options,
-        change: impl Fn(&Path) -> Result<Change, ClientError>,
-    ) -> Vec<Result<Change, ClientError>> {
+        change: impl Fn(Client, &Path) -> Result<Change, ClientError>,
+    ) -> Results {
+        let mut named: Vec<(PathBuf, &[&str], PathBuf)> = Vec::new();
+        let mut results = Vec::new();
+        for &client in clients {
+            let files = match self.files_of(client, options) {
+                Ok(files) => files,
+                Err(error) => {
+                    results.push((client, Err(error)));
+                    continue;
+                }
+            };
+            for file in files {
+                let (real, keys) = (behind_links(&file), client.facts().path);
+                let before = named.iter().find(|(known, of, _)| (known, *of) == (&real, keys));
+                let result = match before {
+                    Some((.., first)) => Ok(same_file(client, &file, first)),
+                    None => change(client, &file),
+                };
+                named.push((real, keys, file));
+                results.push((client, result));
+            }
+        }
+        results
+    }
+
+    fn files_of(&self, client: Client, options: &Options) -> Result<Vec<PathBuf>, ClientError> {
         if options.scope == Scope::Project && self.places.project.is_none() {
-            return vec![Err(ClientError::NoFolder)];
+            return Err(ClientError::NoFolder);
         }
         let files = self.places.files(client, options.scope);
         if files.is_empty() {
-            return vec![Err(ClientError::NoProject { client: client.facts().title })];
+            return Err(ClientError::NoProject { client: client.facts().title });
         }
-        files.iter().map(|file| change(file)).collect()
+        Ok(files)
     }
 
     /// Puts `entry` into one file.
@@ -124,7 +154,7 @@ impl Desk {
     ) -> Result<Change, ClientError> {
         let _lock = self.lock(file, options)?;
         for _ in 0..ATTEMPTS_MAX {
-            let target = Target::read(file)?;
+            let target = Target::read(file)?.with_new_mode(new_mode(options.scope));
             let plan = plan_install(client, file, target.text(), entry, options)?;
             let notes = notes(client, target.text(), &plan.text);
             let change = change(client, file, &target, &plan, options, notes);
@@ -159,14 +189,18 @@ impl Desk {
             let original =
                 record.as_ref().filter(|it| it.has_original).and_then(|_| self.memory.original(&target.file));
             let plan = plan_uninstall(client, file, target.text(), record.as_ref(), original, options)?;
-            let change = change(client, file, &target, &plan, options, Vec::new());
-            if plan.action == Action::Absent || options.dry_run {
-                return Ok(change);
-            }
             let mut record =
                 record.unwrap_or_else(|| Record { path: target.file.clone(), ..Record::default() });
             let is_last = !record.entries.keys().any(|name| *name != options.name);
-            let is_ours = record.is_created && is_last && client.language().is_blank(&plan.text);
+            let is_ours = plan.action == Action::Removed
+                && record.is_created
+                && is_last
+                && client.language().is_blank(&plan.text);
+            let notes = notes_of_removal(client, &plan, is_ours);
+            let change = change(client, file, &target, &plan, options, notes);
+            if plan.action == Action::Absent || options.dry_run {
+                return Ok(change);
+            }
             let backup = self.back_up(&target)?;
             let written = if is_ours { target.delete()? } else { target.write(&plan.text)? };
             if written == Written::Changed {
@@ -193,15 +227,14 @@ impl Desk {
         if options.dry_run {
             return Ok(None);
         }
-        let own = self.memory.lock();
-        let own = own.map_err(|source| ClientError::Memory { path: file.to_owned(), source })?;
+        let own = self.memory.lock(file)?;
         Ok(Some((ClientLock::take(file), own)))
     }
 
     fn back_up(&self, target: &Target) -> Result<Option<PathBuf>, ClientError> {
         let Some(text) = &target.before else { return Ok(None) };
         let backup = self.memory.back_up(&target.file, text);
-        backup.map(Some).map_err(|source| ClientError::Memory { path: target.file.clone(), source })
+        backup.map(Some).map_err(|source| self.memory.failed(&target.file, source))
     }
 
     /// The record of a file before it gets an entry. The original is kept if all that lies between is ours.
@@ -220,7 +253,7 @@ impl Desk {
             record.has_original = target.before.is_some() && !is_entry_ours(client, target.text(), name);
             if record.has_original {
                 let stored = self.memory.store_original(&target.file, target.text());
-                stored.map_err(|source| ClientError::Memory { path: target.file.clone(), source })?;
+                stored.map_err(|source| self.memory.failed(&target.file, source))?;
             }
         } else if !record.is_current(target.text()) {
             record.has_original = false;
@@ -239,7 +272,7 @@ impl Desk {
         record.folders.extend(target.missing_folders());
         record.note_after(&plan.text);
         let stored = self.memory.store(&record);
-        stored.map_err(|source| ClientError::Memory { path: target.file.clone(), source })
+        stored.map_err(|source| self.memory.failed(&target.file, source))
     }
 }
 
@@ -252,7 +285,21 @@ fn change(
     notes: Vec<String>,
 ) -> Change {
     let shown = options.dry_run.then(|| diff(&file.display().to_string(), target.text(), &plan.text));
-    Change { client, file: file.to_owned(), action: plan.action, backup: None, diff: shown, notes }
+    let (file, action) = (file.to_owned(), plan.action);
+    Change { client, file, action, backup: None, diff: shown, notes, same_as: None }
+}
+
+fn same_file(client: Client, file: &Path, first: &Path) -> Change {
+    let (file, same_as) = (file.to_owned(), Some(first.to_owned()));
+    Change { client, file, action: Action::SameFile, backup: None, diff: None, notes: Vec::new(), same_as }
+}
+
+/// The mode of a config that is made: others who work on a project read its files, too.
+fn new_mode(scope: Scope) -> u32 {
+    match scope {
+        Scope::User => 0o600,
+        Scope::Project => 0o600 | 0o644 & !umask_of_caller(),
+    }
 }
 
 /// A whole config with nothing but the entry, to be copied by hand.
@@ -263,4 +310,75 @@ pub(crate) fn snippet(client: Client, name: &str, entry: &Entry) -> Result<Strin
     let keys: Vec<_> = client.facts().path.iter().copied().chain([name]).collect();
     let (text, _) = client.language().set("", &keys, &entry.value(client.facts().shape))?;
     Ok(text)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::clients::places::Platform;
+
+    fn desk(root: &Path) -> Desk {
+        let home = root.join("home");
+        fs::create_dir(&home).unwrap();
+        let env = BTreeMap::<String, String>::new();
+        Desk::new(Places::of(Platform::Linux, &env, home.clone(), home), &root.join("state"))
+    }
+
+    fn entry() -> Entry {
+        Entry { command: "/opt/snowgate-shim".into(), args: None, home: None }
+    }
+
+    fn options(name: &str) -> Options {
+        Options { scope: Scope::User, name: name.into(), force: false, dry_run: false }
+    }
+
+    fn changes(results: Results) -> Vec<Change> {
+        results.into_iter().map(|(_, result)| result.unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_with_two_paths_or_two_clients_is_changed_once_and_that_is_said() {
+        let root = tempfile::tempdir().unwrap();
+        let desk = desk(root.path());
+        let home = root.path().join("home");
+        fs::create_dir_all(home.join(".codeium/windsurf")).unwrap();
+        symlink("windsurf", home.join(".codeium/windsurf-next")).unwrap();
+        fs::create_dir(home.join(".cursor")).unwrap();
+        symlink("../.codeium/windsurf/mcp_config.json", home.join(".cursor/mcp.json")).unwrap();
+        let clients = [Client::Cursor, Client::Windsurf];
+        let actions = |changes: &[Change]| changes.iter().map(|change| change.action).collect::<Vec<_>>();
+        let dry = Options { dry_run: true, ..options("snowgate") };
+        for (options, install) in [(&dry, true), (&options("snowgate"), true), (&options("snowgate"), false)]
+        {
+            let results = if install {
+                desk.install(&clients, &entry(), options)
+            } else {
+                desk.uninstall(&clients, options)
+            };
+            let changes = changes(results);
+            let first = if install { Action::Added } else { Action::Removed };
+            assert_eq!(actions(&changes), [first, Action::SameFile, Action::SameFile]);
+            assert_eq!(changes[1].same_as.as_ref(), Some(&changes[0].file));
+            assert_eq!(serde_json::to_value(changes[1].action).unwrap(), "same_file");
+        }
+        assert!(home.join(".cursor/mcp.json").is_symlink());
+    }
+
+    #[test]
+    fn what_goes_with_an_entry_and_what_stays_of_ours_is_said() {
+        let root = tempfile::tempdir().unwrap();
+        let desk = desk(root.path());
+        for name in ["one", "two"] {
+            changes(desk.install(&[Client::Cursor], &entry(), &options(name)));
+        }
+        let notes = |name: &str| changes(desk.uninstall(&[Client::Cursor], &options(name))).remove(0).notes;
+        assert!(notes("three")[0].ends_with("takes out: one, two"));
+        assert!(notes("one")[0].ends_with("takes out: two"));
+        assert!(notes("two")[0].contains("it is removed, too"));
+        assert_eq!(fs::read_dir(root.path().join("home")).unwrap().count(), 0);
+    }
 }

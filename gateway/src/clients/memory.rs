@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::edit::Made;
+use super::error::ClientError;
 
 /// How many earlier versions of a file are kept.
 const BACKUPS_MAX: usize = 5;
@@ -86,30 +87,43 @@ impl Memory {
         Self { folder: state_dir.join(FOLDER) }
     }
 
-    /// Waits until no other `snowgate` changes configs, and keeps it so until the file is dropped.
+    /// Waits until no other `snowgate` changes configs, and keeps it so until the file is dropped. `path` is the config that is
+    /// to be changed.
     ///
     /// # Errors
-    /// The system's, or [`io::ErrorKind::TimedOut`].
-    pub(crate) fn lock(&self) -> io::Result<fs::File> {
-        fs::create_dir_all(&self.folder)?;
-        let file =
-            fs::OpenOptions::new().create(true).truncate(false).write(true).open(self.folder.join(LOCK))?;
+    /// The system's, or another one does not let go of it.
+    pub(crate) fn lock(&self, path: &Path) -> Result<fs::File, ClientError> {
+        self.lock_within(path, LOCK_TIMEOUT)
+    }
+
+    fn lock_within(&self, path: &Path, timeout: Duration) -> Result<fs::File, ClientError> {
+        let lock = self.folder.join(LOCK);
+        let file = fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::OpenOptions::new().create(true).truncate(false).write(true).open(&lock));
+        let mut file = file.map_err(|source| self.failed(path, source))?;
         let began = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_TIMEOUT => {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(self.failed(path, source)),
+                Err(TryLockError::WouldBlock) if began.elapsed() < timeout => {
                     std::thread::sleep(LOCK_INTERVAL);
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        "another `snowgate` is changing configs",
-                    ));
+                    let holder = fs::read_to_string(&lock).ok().and_then(|text| text.trim().parse().ok());
+                    let (path, waited_s) = (path.to_owned(), timeout.as_secs());
+                    return Err(ClientError::Locked { path, lock, holder, waited_s });
                 }
             }
         }
+        // For those who wait; without it, they are told less.
+        let _ = file.set_len(0).and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
+        Ok(file)
+    }
+
+    /// Something about the config at `path` could not be written down.
+    pub(crate) fn failed(&self, path: &Path, source: io::Error) -> ClientError {
+        ClientError::Memory { path: path.to_owned(), folder: self.folder.clone(), source }
     }
 
     /// What is known of `file`. A record that cannot be read counts as none: the text alone tells enough.
@@ -223,6 +237,26 @@ mod tests {
             assert_eq!(fs::read_to_string(path).unwrap(), number.to_string());
         }
         assert_eq!(fs::read_dir(memory.folder_of(file)).unwrap().count(), BACKUPS_MAX);
+    }
+
+    #[test]
+    fn who_waits_in_vain_is_told_of_the_file_the_holder_and_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::in_folder(folder.path());
+        let file = Path::new("/x/mcp.json");
+        let held = memory.lock(file).unwrap();
+        let refused = memory.lock_within(file, Duration::ZERO).unwrap_err();
+        let own = std::process::id().to_string();
+        assert!(
+            refused.to_string().contains("/x/mcp.json was left as it is")
+                && refused.to_string().contains(&own)
+        );
+        assert!(refused.next_step().contains(&own), "{}", refused.next_step());
+        held.set_len(0).unwrap();
+        let unnamed = memory.lock_within(file, Duration::ZERO).unwrap_err();
+        assert!(unnamed.next_step().contains("clients/lock"), "{}", unnamed.next_step());
+        drop(held);
+        drop(memory.lock_within(file, Duration::ZERO).unwrap());
     }
 
     #[test]

@@ -22,11 +22,11 @@ mod tests;
 
 pub(crate) use entry::{Entry, NAME_DEFAULT, check_name, path_text};
 pub(crate) use error::ClientError;
-pub(crate) use install::{Action, Change, Desk, Options, snippet};
+pub(crate) use install::{Action, Change, Desk, Options, Results, snippet};
 pub(crate) use known::{ALL, Client, Scope};
 pub(crate) use places::Places;
 #[cfg(test)]
 pub(crate) use places::Platform;
-pub(crate) use shim::{NoShim, Shim, own_shim};
+pub(crate) use shim::{BadShim, NoShim, Shim, named_shim, own_shim};
 pub(crate) use survey::{ClientState, EntryState, FileState, Standing, survey};
 pub(crate) use target::{Target, Written};

@@ -174,14 +174,31 @@ pub(super) fn notes(client: Client, before: &str, after: &str) -> Vec<String> {
     notes
 }
 
+/// What its user should know of a file that the entry is taken out of. `is_removed`: with the file.
+pub(super) fn notes_of_removal(client: Client, plan: &Plan, is_removed: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if is_removed {
+        notes.push("`install` made the file, and nothing else is in it: it is removed, too".to_owned());
+    }
+    let others = names(client, &plan.text, |_, entry| is_ours(entry));
+    if !others.is_empty() {
+        notes.push(format!(
+            "Snowgate is in it under other names, too, which `--name` takes out: {}",
+            others.join(", ")
+        ));
+    }
+    notes
+}
+
 /// The names of the entries that seem to be other servers for such a warehouse.
 pub(super) fn rivals(client: Client, text: &str) -> Vec<String> {
+    names(client, text, seems_to_be_a_rival)
+}
+
+/// The names of the entries of one kind.
+fn names(client: Client, text: &str, is_meant: impl Fn(&str, &Value) -> bool) -> Vec<String> {
     let Ok(Some(Value::Object(entries))) = client.language().get(text, &keys(client, text)) else {
         return Vec::new();
     };
-    entries
-        .iter()
-        .filter(|(name, entry)| seems_to_be_a_rival(name, entry))
-        .map(|(name, _)| name.clone())
-        .collect()
+    entries.iter().filter(|(name, entry)| is_meant(name, entry)).map(|(name, _)| name.clone()).collect()
 }

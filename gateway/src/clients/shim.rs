@@ -31,6 +31,50 @@ impl NoShim {
     }
 }
 
+/// What the command line names is no shim that a client could launch.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("--shim: {} {why}", path.display())]
+pub(crate) struct BadShim {
+    path: PathBuf,
+    why: String,
+}
+
+impl BadShim {
+    /// What the user can do about it.
+    pub(crate) fn next_step(&self) -> String {
+        format!(
+            "name the program {SHIM} with its path, or leave `--shim` away: the one beside `snowgate` is taken then"
+        )
+    }
+}
+
+/// The shim that the command line names, by its whole path. `is_here`: it is for this machine.
+///
+/// # Errors
+/// Clients could not launch it, or its entry would not be known for ours.
+pub(crate) fn named_shim(named: &Path, is_here: bool) -> Result<Shim, BadShim> {
+    let refused = |path: &Path, why: &str| BadShim { path: path.to_owned(), why: why.to_owned() };
+    let path = std::path::absolute(named).map_err(|error| refused(named, &format!("is no path: {error}")))?;
+    if path.file_name().is_none_or(|name| name != SHIM) {
+        let why = format!("is not called {SHIM}, which is how an entry is known for Snowgate's");
+        return Err(refused(&path, &why));
+    }
+    if !is_here {
+        return Ok(Shim { path, warning: None });
+    }
+    let why = match std::fs::metadata(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "is not there".to_owned(),
+        Err(error) => format!("cannot be looked at: {error}"),
+        Ok(found) if found.is_dir() => "is a folder".to_owned(),
+        Ok(found) if !found.is_file() => "is no file".to_owned(),
+        Ok(_) if rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_err() => {
+            "is not executable".to_owned()
+        }
+        Ok(_) => return Ok(Shim { path, warning: None }),
+    };
+    Err(refused(&path, &why))
+}
+
 /// The shim beside the program that was launched as `launched` and is the file `program`. Where it was reached over a link
 /// (`~/.local/bin`, a package manager's folder on `path`), that link's folder is taken: an upgrade keeps it.
 ///
@@ -104,6 +148,25 @@ mod tests {
         assert_eq!(shim(Path::new("snowgate"), std::slice::from_ref(&bin)), bin.join(SHIM));
         assert_eq!(shim(&program, std::slice::from_ref(&bin)), bin.join(SHIM));
         assert_eq!(shim(&program, &[]), opt.join(SHIM));
+    }
+
+    #[test]
+    fn a_shim_that_is_named_is_one_that_can_be_launched_by_its_whole_path() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let shim = folder(root.path(), "a").join(SHIM);
+        let why = |path: &Path| named_shim(path, true).unwrap_err().to_string();
+        assert!(why(&shim).ends_with("is not there"));
+        std::fs::write(&shim, "").unwrap();
+        std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(why(&shim).ends_with("is not executable"));
+        std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(named_shim(&shim, true).unwrap().path, shim);
+        assert!(why(&folder(root.path(), "b/snowgate-shim")).ends_with("is a folder"));
+        assert!(why(&shim.with_file_name("shim")).contains("is not called snowgate-shim"));
+        assert!(why(Path::new("")).contains("--shim"));
+        let relative = named_shim(Path::new("there/snowgate-shim"), false).unwrap().path;
+        assert_eq!(relative, std::env::current_dir().unwrap().join("there/snowgate-shim"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::error::ClientError;
 use super::known::{ALL, Client, Scope};
 use super::places::Places;
 use super::plan::{keys, rivals};
-use super::target::Target;
+use super::target::{Target, behind_links};
 use crate::os::{RunError, run_bounded, running_programs};
 
 /// How long a shim may take to say its version.
@@ -139,16 +139,17 @@ pub(crate) fn survey(places: &Places, own_shim: Option<&Path>) -> Vec<ClientStat
     ALL.iter().map(state).collect()
 }
 
-/// The client's files. In the home folder a project's may be the user's own.
+/// The client's files, each under one path. In the home folder a project's may be the user's own.
 fn files(places: &Places, client: Client) -> Vec<(Scope, PathBuf)> {
-    let mut files: Vec<_> =
-        places.files(client, Scope::User).into_iter().map(|file| (Scope::User, file)).collect();
-    for file in places.files(client, Scope::Project) {
-        if !files.iter().any(|(_, known)| *known == file) {
-            files.push((Scope::Project, file));
-        }
-    }
-    files
+    let of = |scope| places.files(client, scope).into_iter().map(move |file| (scope, file));
+    let mut known = Vec::new();
+    let is_new = |(_, file): &(Scope, PathBuf)| {
+        let real = behind_links(file);
+        let is_new = !known.contains(&real);
+        known.push(real);
+        is_new
+    };
+    of(Scope::User).chain(of(Scope::Project)).filter(is_new).collect()
 }
 
 fn file_state(client: Client, scope: Scope, path: PathBuf, shims: &mut Shims<'_>) -> FileState {
@@ -307,6 +308,12 @@ mod tests {
         let places = Places::of(Platform::Linux, &env, home.path().into(), home.path().into());
         assert_eq!(files(&places, Client::Codex).len(), 1);
         assert_eq!(files(&places, Client::ClaudeCode).len(), 2);
+        let (real, link) =
+            (home.path().join(".codeium/windsurf"), home.path().join(".codeium/windsurf-next"));
+        std::fs::create_dir_all(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        assert_eq!(places.files(Client::Windsurf, Scope::User).len(), 2);
+        assert_eq!(files(&places, Client::Windsurf).len(), 1);
     }
 
     #[test]

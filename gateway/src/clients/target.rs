@@ -20,7 +20,12 @@ pub(crate) struct Target {
     pub(crate) file: PathBuf,
     /// What was in it; `None` if it was not there.
     pub(crate) before: Option<String>,
+    /// The mode that it gets if it is new.
+    new_mode: u32,
 }
+
+/// The mode of a new file that is its user's alone.
+const PRIVATE: u32 = 0o600;
 
 /// How a write went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +49,13 @@ impl Target {
             Ok(metadata) if !metadata.is_file() => return Err(ClientError::NoFile { path: path.to_owned() }),
             Ok(_) => Some(read_text(&file)?),
         };
-        Ok(Self { file, before })
+        Ok(Self { file, before, new_mode: PRIVATE })
+    }
+
+    /// The same, with the mode that the file gets if it is new. Folders that are made for it can be entered by those who may
+    /// read it.
+    pub(crate) fn with_new_mode(self, new_mode: u32) -> Self {
+        Self { new_mode, ..self }
     }
 
     /// What is in the file; nothing if it is not there.
@@ -67,7 +78,7 @@ impl Target {
     pub(crate) fn write(&self, text: &str) -> Result<Written, ClientError> {
         let before = self.check_writable()?;
         let folder = self.file.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(|source| failed("make", folder, source))?;
+        self.make_folders()?;
         let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let beside = folder.join(format!(".{name}.snowgate-{}", std::process::id()));
         let written = self.write_beside(&beside, text, before.as_ref());
@@ -75,6 +86,19 @@ impl Target {
             let _ = fs::remove_file(&beside);
         }
         written
+    }
+
+    fn make_folders(&self) -> Result<(), ClientError> {
+        for folder in self.missing_folders() {
+            let fail = |source| failed("make", &folder, source);
+            match fs::create_dir(&folder) {
+                // Another program has made it meanwhile, and says who may enter it.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                made => made.map_err(fail)?,
+            }
+            set_mode(&folder, self.new_mode | 0o100 | (self.new_mode & 0o444) >> 2).map_err(fail)?;
+        }
+        Ok(())
     }
 
     fn write_beside(
@@ -91,9 +115,11 @@ impl Target {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut new = options.write(true).create_new(true).open(beside).map_err(fail)?;
         new.write_all(text.as_bytes()).map_err(fail)?;
-        if let Some(before) = before {
-            let fail = |source| failed("give owner and mode to the new file in place of", &self.file, source);
-            copy_mode_and_owner(&new, before).map_err(fail)?;
+        match before {
+            Some(before) => {
+                copy_mode_and_owner(&new, before).map_err(|source| self.not_given(before, source))?
+            }
+            None => set_mode(beside, self.new_mode).map_err(fail)?,
         }
         new.sync_all().map_err(fail)?;
         if !self.is_as_it_was()? {
@@ -144,6 +170,12 @@ impl Target {
         }
     }
 
+    /// The new file cannot be made like the one before.
+    fn not_given(&self, before: &Metadata, source: io::Error) -> ClientError {
+        use std::os::unix::fs::MetadataExt as _;
+        ClientError::Owner { path: self.file.clone(), user: before.uid(), group: before.gid(), source }
+    }
+
     fn is_as_it_was(&self) -> Result<bool, ClientError> {
         Ok(Self::read(&self.file)?.before == self.before)
     }
@@ -152,6 +184,11 @@ impl Target {
 /// How many names (hard links) a file has.
 fn names_of(metadata: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(metadata)
+}
+
+/// Whatever the mask of this process.
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 fn failed(what: &'static str, path: &Path, source: io::Error) -> ClientError {
@@ -174,7 +211,7 @@ fn read_text(file: &Path) -> Result<String, ClientError> {
 }
 
 /// Where a link leads, also one to a file that is not there yet.
-fn behind_links(path: &Path) -> PathBuf {
+pub(crate) fn behind_links(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
     }
@@ -183,7 +220,12 @@ fn behind_links(path: &Path) -> PathBuf {
         let Ok(to) = fs::read_link(&file) else { break };
         file = file.parent().map_or_else(|| to.clone(), |folder| folder.join(&to));
     }
-    file
+    // Its folder may be a link, too, or lie in one.
+    let there = file.ancestors().skip(1).find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
+    match there.and_then(|(folder, real)| Some(real.join(file.strip_prefix(folder).ok()?))) {
+        Some(real) => real,
+        None => file,
+    }
 }
 
 #[cfg(test)]
@@ -225,6 +267,25 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
         written(&file, "new").unwrap();
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn a_new_file_has_its_mode_and_so_have_the_folders_that_are_made_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for (name, of_file, of_folder) in
+            [("private", 0o600, 0o700), ("shared", 0o644, 0o755), ("group", 0o640, 0o750)]
+        {
+            let file = folder.path().join(name).join("deep/file");
+            Target::read(&file).unwrap().with_new_mode(of_file).write("new").unwrap();
+            assert_eq!((mode(&file), mode(file.parent().unwrap())), (of_file, of_folder), "{name}");
+            assert_eq!(mode(&folder.path().join(name)), of_folder);
+            Target::read(&file).unwrap().with_new_mode(0o666).write("newer").unwrap();
+            assert_eq!(mode(&file), of_file, "one that was there keeps its mode");
+        }
+        let usual = folder.path().join("usual");
+        written(&usual, "new").unwrap();
+        assert_eq!(mode(&usual), 0o600);
     }
 
     #[test]

@@ -64,11 +64,11 @@ impl Fixture {
     }
 
     fn install(&self, client: Client, entry: &Entry, options: &Options) -> Result<Action, ClientError> {
-        self.desk.install(client, entry, options).remove(0).map(|change| change.action)
+        self.desk.install(&[client], entry, options).remove(0).1.map(|change| change.action)
     }
 
     fn uninstall(&self, client: Client, options: &Options) -> Result<Action, ClientError> {
-        self.desk.uninstall(client, options).remove(0).map(|change| change.action)
+        self.desk.uninstall(&[client], options).remove(0).1.map(|change| change.action)
     }
 }
 
@@ -328,7 +328,7 @@ fn a_dry_run_changes_nothing_and_shows_the_change() {
     let fixture = Fixture::new();
     let file = fixture.file(Client::ClaudeCode, "{\n  \"theme\": \"dark\"\n}\n");
     let options = Options { dry_run: true, ..options() };
-    let change = fixture.desk.install(Client::ClaudeCode, &entry(None), &options).remove(0).unwrap();
+    let change = fixture.desk.install(&[Client::ClaudeCode], &entry(None), &options).remove(0).1.unwrap();
     let diff = change.diff.unwrap();
     assert!(diff.contains("+      \"command\": \"/opt/bin/snowgate-shim\","), "{diff}");
     assert_eq!(fs::read_to_string(file).unwrap(), "{\n  \"theme\": \"dark\"\n}\n");
@@ -339,7 +339,7 @@ fn a_dry_run_changes_nothing_and_shows_the_change() {
 fn other_servers_for_the_warehouse_and_comments_that_a_client_does_not_read_are_noted() {
     let fixture = Fixture::new();
     fixture.file(Client::Cursor, "{\"mcpServers\": {\"db\": {\"command\": \"mcp-snowflake\"}}} // mine\n");
-    let change = fixture.desk.install(Client::Cursor, &entry(None), &options()).remove(0).unwrap();
+    let change = fixture.desk.install(&[Client::Cursor], &entry(None), &options()).remove(0).1.unwrap();
     assert!(change.notes[0].contains("comments"), "{:?}", change.notes);
     assert!(change.notes[1].contains("db"), "{:?}", change.notes);
 }

@@ -236,6 +236,20 @@ pub fn escaped(text: &str) -> String {
     escaped
 }
 
+/// The same of a text of several lines: their ends stay, and so do tabs.
+pub fn escaped_lines(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '\n' | '\t' => escaped.push(char),
+            '\r' if chars.peek() == Some(&'\n') => escaped.push(char),
+            char => push_char(&mut escaped, char),
+        }
+    }
+    escaped
+}
+
 fn push_char(text: &mut String, char: char) {
     if must_be_escaped(char) {
         // As JSON has it: one beyond 16 bits is two. Writing to a string does not fail.
@@ -340,6 +354,16 @@ mod tests {
         let text = line.to_text(false);
         assert!(!text.contains(must_be_escaped), "{text:?}");
         assert!(text.contains(r#"objects=["a\u009b31m\u202e\udb40\udc41"]"#), "{text}");
+    }
+
+    #[test]
+    fn a_text_of_several_lines_keeps_its_lines_and_nothing_else_that_steers() {
+        for mark in [
+            '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{200e}', '\u{200f}', '\u{61c}', '\u{9b}', '\r',
+        ] {
+            let text = escaped_lines(&format!("a\tb\r\n{mark}c\n"));
+            assert_eq!(text, format!("a\tb\r\n\\u{:04x}c\n", u32::from(mark)));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod tail;
 pub use clock::{Timestamp, date};
 pub use files::newest_log;
 pub use follower::{Follower, Reader};
-pub use line::{Line, escaped, must_be_escaped};
+pub use line::{Line, escaped, escaped_lines, must_be_escaped};
 pub use main_stream::{MainLines, MainStream, StderrUse};
 pub use state::{LogView, StreamState};
 pub use stream::{Consumer, Stream};
