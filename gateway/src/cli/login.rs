@@ -8,13 +8,16 @@ use snowgate_link::endpoint::Endpoint;
 
 use super::control::{ask_now, no_gateway, print_json, print_text};
 use super::log_in_talk::log_in;
-use super::person::{AtTerminal, Person, is_at_terminal};
+use super::person::{AtTerminal, Cancelled, Person, is_at_terminal};
 use super::serve::endpoint;
 use super::{Cli, LoginArgs, exit, start_gateway};
 use crate::link::{Command, LogInAsked, LogInView, Need, Passcode, Password, Reply};
 
 /// The argument that stands for a passcode which is typed.
 pub(super) const TYPED: &str = "-";
+
+/// What holds of a log-in that was ended at a question.
+const NOT_LOGGED_IN: &str = "not logged in";
 
 /// Bytes that are read as a passcode or a password from a pipe.
 const SECRET_BYTES_MAX: u64 = 2048;
@@ -78,7 +81,8 @@ pub(super) fn login(cli: &Cli, args: &LoginArgs) -> Result<ExitCode> {
     let person: Option<&mut dyn Person> = if may_type { Some(&mut person) } else { None };
     // They may not be listening; stdout is for the outcome.
     let mut tell = |what: &str| drop(writeln!(stderr(), "snowgate: {what}"));
-    match log_in(&mut asks, &first, person, &mut tell)? {
+    let done = log_in(&mut asks, &first, person, &mut tell);
+    match done.map_err(|error| Cancelled::after(error, NOT_LOGGED_IN))? {
         Some(view) => report(view, args),
         None => no_gateway(&endpoint, args.output.json),
     }
@@ -124,7 +128,8 @@ fn password() -> Result<Password> {
 /// Reads a line from a person, without showing it, or from a pipe.
 fn read_secret(question: &str) -> Result<String> {
     if stdin().is_terminal() {
-        return AtTerminal.ask_hidden(question);
+        let typed = AtTerminal.ask_hidden(question);
+        return typed.map_err(|error| Cancelled::after(error, NOT_LOGGED_IN));
     }
     let mut line = String::new();
     let read = stdin().lock().take(SECRET_BYTES_MAX).read_line(&mut line);

@@ -4,16 +4,28 @@ use std::io::{BufRead, ErrorKind, IsTerminal, Read, Write, stderr, stdin};
 
 use anyhow::Result;
 
+use crate::streams::escaped_lines;
+
 /// Bytes of an answer, at most.
 const ANSWER_BYTES_MAX: u64 = 4096;
 
 /// Wrong answers to one question, at most: what answers wrongly so often is no person.
 const ATTEMPTS_MAX: usize = 10;
 
-/// The person has gone, or has pressed Ctrl-C or Ctrl-D.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cancelled; nothing was written")]
-pub(super) struct Cancelled;
+/// The person has gone, or has pressed Ctrl-C or Ctrl-D, or does not want it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error("cancelled{}{}", if state.is_empty() { "" } else { "; " }, state)]
+pub(super) struct Cancelled {
+    /// What was done before, and what was not: only the command knows.
+    state: &'static str,
+}
+
+impl Cancelled {
+    /// `error`, and if it is this one that has not said so yet, with what was done and what was not.
+    pub(super) fn after(error: anyhow::Error, state: &'static str) -> anyhow::Error {
+        if error.downcast_ref() == Some(&Self::default()) { Self { state }.into() } else { error }
+    }
+}
 
 /// Who is asked.
 pub(super) trait Person {
@@ -37,21 +49,21 @@ pub(super) struct AtTerminal;
 
 impl Person for AtTerminal {
     fn tell(&mut self, text: &str) -> Result<()> {
-        Ok(writeln!(stderr(), "{text}")?)
+        Ok(writeln!(stderr(), "{}", escaped_lines(text))?)
     }
 
     fn ask(&mut self, question: &str) -> Result<String> {
-        write!(stderr(), "{question} ").and_then(|()| stderr().flush())?;
+        write!(stderr(), "{} ", escaped_lines(question)).and_then(|()| stderr().flush())?;
         let mut line = String::new();
         if stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut line)? == 0 {
-            return Err(Cancelled.into());
+            return Err(Cancelled::default().into());
         }
         Ok(line.trim().to_owned())
     }
 
     fn ask_hidden(&mut self, question: &str) -> Result<String> {
         crate::os::read_hidden_line(&format!("{question} ")).map_err(|error| match error.kind() {
-            ErrorKind::Interrupted | ErrorKind::UnexpectedEof => Cancelled.into(),
+            ErrorKind::Interrupted | ErrorKind::UnexpectedEof => Cancelled::default().into(),
             _ => error.into(),
         })
     }
@@ -73,7 +85,7 @@ pub(super) fn ask<T>(
             Err(hint) => person.tell(&format!("  {hint}"))?,
         }
     }
-    Err(Cancelled.into())
+    Err(Cancelled::default().into())
 }
 
 /// Asks a question that is answered with yes or no.
@@ -133,14 +145,14 @@ pub(super) mod script {
         }
 
         fn ask(&mut self, question: &str) -> Result<String> {
-            let answer = self.answers.pop_front().ok_or(Cancelled)?;
+            let answer = self.answers.pop_front().ok_or(Cancelled::default())?;
             self.said.push_str(&format!("{question} {answer}\n"));
             Ok(answer.to_owned())
         }
 
         fn ask_hidden(&mut self, question: &str) -> Result<String> {
             self.said.push_str(&format!("{question}\n"));
-            Ok(self.answers.pop_front().ok_or(Cancelled)?.to_owned())
+            Ok(self.answers.pop_front().ok_or(Cancelled::default())?.to_owned())
         }
     }
 }
@@ -157,6 +169,15 @@ mod tests {
         assert!(person.said.contains("answer y or n"), "{}", person.said);
         let mut person = Scripted::new(&["9", "two"]);
         assert_eq!(ask_which(&mut person, "Which?", &[("one", "1"), ("two", "2")]).unwrap(), 1);
+    }
+
+    #[test]
+    fn what_was_done_before_it_was_cancelled_is_said_by_who_knows_it_first() {
+        let error = Cancelled::after(Cancelled::default().into(), "the file is as it was");
+        let error = Cancelled::after(error, "something else");
+        assert_eq!(error.to_string(), "cancelled; the file is as it was");
+        assert_eq!(Cancelled::default().to_string(), "cancelled");
+        assert_eq!(Cancelled::after(anyhow::anyhow!("other"), "x").to_string(), "other");
     }
 
     #[test]

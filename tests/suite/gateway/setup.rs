@@ -64,7 +64,10 @@ fn without_a_terminal_the_flags_that_are_missing_are_named() {
         (&["setup", "--account", "a-b"], "--authenticator, --user"),
         (&["setup", "--account", "a b"], "organization-account"),
         (&["setup", "--folder", "/no/such/folder"], "there is no folder"),
-        (&["setup", "--backend", "sqlite", "--account", "a-b"], "belong to Snowflake"),
+        (&["setup", "--backend", "sqlite", "--account", "a-b"], "--account belongs to Snowflake"),
+        (&["setup", "--folder", "/", "--role", "r"], "--folder belongs to SQLite"),
+        (&["setup", "sql", "--timeout", "604801"], "a whole number from 1 to 604800"),
+        (&["setup", "sql", "--credits", "no"], "a whole number from 1 to 1000000"),
     ] {
         let done = home.run(arguments);
         assert_eq!(done.code, USAGE, "{done:?}");
@@ -230,4 +233,85 @@ fn the_sql_for_a_role_is_printed_and_odd_names_stay_names() {
         assert_eq!(done.code, USAGE, "{wrong:?}: {done:?}");
     }
     assert!(home.files().is_empty());
+}
+
+#[test]
+fn who_is_to_write_needs_a_profile_that_may() {
+    let (home, folder) = home();
+    for (before, words) in [
+        (
+            "[profiles.default]\nstatements = ['read', 'context']\n",
+            "`statements` of the profile \"default\" has only",
+        ),
+        ("[profiles.default]\naccess_role = 'analyst'\n", "the role \"analyst\" of the profile \"default\""),
+    ] {
+        fs::write(home.config_file(), before).expect("a config");
+        for more in ["--yes", "--dry-run"] {
+            let done = home.run(&["setup", "--folder", &folder, "--write", more]);
+            assert_eq!(done.code, CONFIG, "{done:?}");
+            assert!(
+                done.stderr.contains(words) && done.stderr.contains("nothing was written"),
+                "{words}: {done:?}"
+            );
+            assert_eq!(config(&home), before);
+        }
+    }
+    let named = home.run(&["setup", "--folder", &folder, "--write", "--yes", "--profile", "my writers"]);
+    assert_eq!(named.code, Some(0), "{named:?}");
+    assert!(config(&home).contains("[profiles.\"my writers\"]"), "{}", config(&home));
+    let explained = home.run(&["config", "explain", "--profile", "my writers"]);
+    assert_eq!(explained.code, Some(0), "{explained:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_replaced_is_no_fault_of_the_configuration() {
+    let (home, folder) = home();
+    fs::write(home.config_file(), "# mine\n").expect("a config");
+    fs::set_permissions(home.config_file(), fs::Permissions::from_mode(0o444)).expect("a mode");
+    let done = home.run(&["setup", "--folder", &folder, "--yes"]);
+    assert_eq!(done.code, Some(70), "{done:?}");
+    assert!(done.stderr.contains("read-only") && done.stderr.contains("next step"), "{done:?}");
+    assert_eq!(config(&home), "# mine\n");
+}
+
+#[test]
+fn values_that_are_there_already_in_another_form_are_written_no_second_time() {
+    let (home, folder) = home();
+    let before = format!(
+        "[backend]\nkind = 'sqlite'\n[sqlite]\nfolder = '{folder}'\nread_only = true\n\
+         [profiles.default]\nstatements = ['context', 'read']\n"
+    );
+    fs::write(home.config_file(), &before).expect("a config");
+    let done = home.run(&["setup", "--folder", &folder, "--yes", "--json"]);
+    assert_eq!((done.code, &done.json()["written"]), (Some(0), &json!(false)), "{done:?}");
+    assert_eq!(config(&home), before);
+    assert!(!home.path().join("config.toml.bak").exists());
+}
+
+#[test]
+fn what_was_written_before_a_set_up_was_ended_is_said() {
+    const CTRL_D: &str = "\u{4}";
+    let (home, folder) = home();
+    fs::create_dir(home.path().join(".cursor")).expect("a folder");
+    let start = || {
+        let mut command = asking(&home);
+        command.args(["--folder", &folder, "--profile", "default"]);
+        let mut setup = Terminal::run(&mut command);
+        setup.expect("May clients change data?");
+        setup.type_line("");
+        setup.expect("Write it?");
+        setup
+    };
+    let mut before = start();
+    before.type_line("n");
+    before.expect("cancelled; the config was not written, and no client was changed");
+    assert_eq!(before.end().0, Some(130));
+    assert!(!home.config_file().exists());
+    let mut behind = start();
+    behind.type_line("");
+    behind.expect("Put Snowgate into the configs");
+    behind.type_line(CTRL_D);
+    behind.expect("cancelled; the config is written, as said above; no client was changed");
+    assert_eq!(behind.end().0, Some(130));
+    assert!(home.config_file().exists() && !home.path().join(".cursor/mcp.json").exists());
 }

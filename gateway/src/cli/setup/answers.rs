@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::account_identifier;
+use crate::config::{PROFILE_DEFAULT, account_identifier};
 
 /// How to log in: the ways that a set-up offers. Others are set in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub(super) enum Value {
     Text(String),
     Boolean(bool),
     Texts(&'static [&'static str]),
+    /// A table that is to be there, also without a key.
+    Table,
 }
 
 /// A setting that is to be written.
@@ -94,7 +96,7 @@ pub(super) enum Value {
 pub(super) struct Setting {
     /// The tables above it: `["profiles", "default"]`.
     pub(super) tables: Vec<String>,
-    pub(super) key: &'static str,
+    pub(super) key: String,
     pub(super) value: Value,
 }
 
@@ -105,9 +107,9 @@ impl Answers {
     /// The settings, in the order in which they are written.
     pub(super) fn settings(&self) -> Vec<Setting> {
         let mut settings = Vec::new();
-        let mut set = |tables: &[&str], key, value| {
+        let mut set = |tables: &[&str], key: &str, value| {
             let tables = tables.iter().map(|&table| table.to_owned()).collect();
-            settings.push(Setting { tables, key, value });
+            settings.push(Setting { tables, key: key.to_owned(), value });
         };
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         match self.backend {
@@ -143,6 +145,9 @@ impl Answers {
         }
         if !self.may_write {
             set(&profile, "statements", Value::Texts(READING));
+        } else if self.profile != PROFILE_DEFAULT {
+            // Clients ask for it by its name.
+            set(&["profiles"], &self.profile, Value::Table);
         }
         settings
     }
@@ -255,6 +260,23 @@ mod tests {
             let answers = Answers { authenticator: Some(method.word.to_owned()), ..of_test() };
             assert_eq!(answers.secret_note(), Some(method.secret));
         }
+    }
+
+    #[test]
+    fn a_profile_that_may_write_is_there_also_if_nothing_is_set_in_it() {
+        let writing = Answers { may_write: true, database: None, ..of_test() };
+        let tables = |answers: Answers| {
+            let settings = answers.settings();
+            settings
+                .into_iter()
+                .filter(|setting| setting.value == Value::Table)
+                .map(|setting| setting.key)
+                .collect()
+        };
+        let none: Vec<String> = tables(writing.clone());
+        assert!(none.is_empty());
+        let named: Vec<String> = tables(Answers { profile: "my.profile".to_owned(), ..writing });
+        assert_eq!(named, ["my.profile"]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Settings into the text of a config file, which keeps what people wrote in it. Pure.
 
-use toml_edit::{Array, DocumentMut, Item, Table, TableLike, TomlError, value};
+use std::collections::BTreeSet;
+
+use toml_edit::{Array, DocumentMut, Item, Key, Table, TableLike, TomlError, value};
 
 use super::answers::{Setting, Value};
 
@@ -39,20 +41,37 @@ pub(super) fn edit(before: &str, settings: &[Setting]) -> Result<Edited, TomlErr
     for setting in settings {
         let Some(table) = table_at(document.as_table_mut(), &setting.tables) else { continue };
         let new = item(&setting.value);
-        let old = table.get(setting.key);
-        if old.is_some_and(|old| shown(old) == shown(&new)) {
+        let old = table.get(&setting.key);
+        if old.is_some_and(|old| has(old, &setting.value)) {
             continue;
         }
-        changes.push(Change {
-            key: format!("{}.{}", setting.tables.join("."), setting.key),
-            from: old.map(shown),
-            to: shown(&new),
-        });
-        put(table, setting.key, new);
+        let to = if setting.value == Value::Table { "{}".to_owned() } else { shown(&new) };
+        changes.push(Change { key: dotted(setting), from: old.map(shown), to });
+        put(table, &setting.key, new);
     }
     let text = document.to_string();
     let text = if has_crlf { text.replace('\n', "\r\n") } else { text };
     Ok(Edited { text: format!("{mark}{text}"), changes })
+}
+
+/// The whole key of a setting, as a TOML file has it: parts with other characters than letters, digits, `-` and `_` in quotes.
+fn dotted(setting: &Setting) -> String {
+    let parts = setting.tables.iter().chain([&setting.key]);
+    parts.map(|part| Key::new(part).display_repr().into_owned()).collect::<Vec<_>>().join(".")
+}
+
+/// Whether `item` says `value`, in whatever form it is written.
+fn has(item: &Item, value: &Value) -> bool {
+    match value {
+        Value::Text(text) => item.as_str() == Some(text),
+        Value::Boolean(truth) => item.as_bool() == Some(*truth),
+        // Their order says nothing.
+        Value::Texts(texts) => item.as_array().is_some_and(|list| {
+            let found: Option<BTreeSet<_>> = list.iter().map(toml_edit::Value::as_str).collect();
+            found == Some(texts.iter().copied().collect())
+        }),
+        Value::Table => item.is_table_like(),
+    }
 }
 
 /// The table at a path, made where it is not there. `None`: something else is there, which the check of the config says.
@@ -90,6 +109,11 @@ fn item(setting: &Value) -> Item {
         Value::Text(text) => value(text.as_str()),
         Value::Boolean(truth) => value(*truth),
         Value::Texts(texts) => value(texts.iter().copied().collect::<Array>()),
+        Value::Table => {
+            let mut table = Table::new();
+            table.decor_mut().set_prefix("\n");
+            Item::Table(table)
+        }
     }
 }
 
@@ -139,6 +163,19 @@ mod tests {
     }
 
     #[test]
+    fn equal_values_are_no_change_in_whatever_form_they_are_written() {
+        let same = "[backend]\nkind = 'snowflake'\n[snowflake]\naccount = \"\"\"org-acct\"\"\"\nuser = \"\\u0041DA\"\n\
+                    authenticator = 'externalbrowser'\nwarehouse = 'WH'\nread_only = true # yes\n\
+                    [profiles]\ndefault = { database = 'SALES', statements = [ 'context', \"read\", ] }\n";
+        let edited = edit(same, &of_test().settings()).unwrap();
+        assert_eq!((edited.text.as_str(), edited.changes), (same, Vec::new()));
+        let other = same.replace("'context', ", "");
+        assert_eq!(edit(&other, &of_test().settings()).unwrap().changes.len(), 1);
+        let other = same.replace("'WH'", "'wh'");
+        assert_eq!(edit(&other, &of_test().settings()).unwrap().changes.len(), 1);
+    }
+
+    #[test]
     fn line_ends_and_marks_stay_as_they_are() {
         let windows = format!("\u{feff}{}", FILE.replace('\n', "\r\n"));
         let edited = edit(&windows, &of_test().settings()).unwrap().text;
@@ -175,5 +212,22 @@ mod tests {
         let table: toml::Table = edit("", &answers.settings()).unwrap().text.parse().unwrap();
         assert_eq!(table["snowflake"]["user"].as_str(), Some(odd));
         assert!(table["profiles"]["my.profile"].is_table() && !table.contains_key("gateway"));
+        let changes = edit("", &answers.settings()).unwrap().changes;
+        assert_eq!(changes.last().unwrap().key, "profiles.\"my.profile\".statements");
+        let listed = format!("[{}]\n", changes.last().unwrap().key.rsplit_once('.').unwrap().0);
+        assert!(listed.parse::<toml::Table>().unwrap()["profiles"]["my.profile"].is_table());
+        for name in ["two words", "a\"b", "'", "ä", "x-1_y"] {
+            let answers = super::super::answers::Answers {
+                profile: name.to_owned(),
+                may_write: true,
+                database: None,
+                ..of_test()
+            };
+            let made = edit("", &answers.settings()).unwrap();
+            let table: toml::Table = made.text.parse().unwrap();
+            assert!(table["profiles"][name].is_table(), "{}", made.text);
+            let again = edit(&made.text, &answers.settings()).unwrap();
+            assert_eq!((again.text, again.changes), (made.text, Vec::new()));
+        }
     }
 }

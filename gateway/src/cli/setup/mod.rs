@@ -1,10 +1,11 @@
 //! `snowgate setup`: a backend, chosen by a few questions or flags, tested, and written to the config file.
 //!
-//! `answers` has what is chosen and the settings that follow, `dialogue` asks, `edit` puts the settings into the file's text,
+//! `args` has the flags, `answers` has what is chosen and the settings that follow, `dialogue` asks, `edit` puts the settings into the file's text,
 //! `probe` tests the connection, `write` replaces the file: last, and whole, so that nothing is left of a set-up that was ended
 //! before. `sql` prints SQL for a role that only reads.
 
 mod answers;
+mod args;
 mod dialogue;
 mod edit;
 mod probe;
@@ -15,117 +16,22 @@ use std::io::{Write, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
-use clap::{Args, Subcommand};
+use anyhow::Result;
 use serde_json::json;
+use sql_gate::Class;
 
-use self::answers::{Answers, Backend, account, existing_file, existing_folder};
-use self::dialogue::{Known, check_profile};
+use self::answers::Answers;
+pub(crate) use self::args::SetupArgs;
+use self::args::SetupCommand;
 use self::edit::{Change, Edited, edit};
-use super::control::{ask_now, print_json, print_text};
+use super::control::{ask_now, print_for_people, print_json, print_text};
 use super::install::{install_into, present_clients};
 use super::person::{AtTerminal, Cancelled, Person, ask_whether, is_at_terminal};
 use super::serve::endpoint;
 use super::{Cli, exit};
-use crate::config::{Config, Environment, PROFILE_DEFAULT, Paths, ProcessEnvironment, connection_names};
+use crate::config::{Config, Environment, PROFILE_DEFAULT, Paths, ProcessEnvironment};
 use crate::link::Command;
-
-/// What is set up. Without a terminal, flags say it.
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct SetupArgs {
-    #[command(subcommand)]
-    command: Option<SetupCommand>,
-
-    /// The backend; without it, the one that the other flags belong to
-    #[arg(long)]
-    backend: Option<Backend>,
-
-    /// SQLite: the folder of the database files, instead of the default one
-    #[arg(long, value_name = "PATH")]
-    folder: Option<String>,
-
-    /// Snowflake: an entry of Snowflake's own connections.toml, instead of account, user and the rest
-    #[arg(long, value_name = "NAME")]
-    connection: Option<String>,
-
-    /// Snowflake: the account in any spelling: organization-account, a locator with its region, Snowsight's address
-    #[arg(long, value_name = "ACCOUNT")]
-    account: Option<String>,
-
-    /// Snowflake: the user
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-
-    /// Snowflake: how to log in: externalbrowser, snowflake_jwt, programmatic_access_token, username_password_mfa, snowflake
-    #[arg(long, value_name = "METHOD")]
-    authenticator: Option<String>,
-
-    /// Snowflake: the file of the private key
-    #[arg(long, value_name = "PATH")]
-    private_key_file: Option<String>,
-
-    /// Snowflake: the file of the access token
-    #[arg(long, value_name = "PATH")]
-    token_file: Option<String>,
-
-    /// Snowflake: the role
-    #[arg(long, value_name = "NAME")]
-    role: Option<String>,
-
-    /// Snowflake: the warehouse
-    #[arg(long, value_name = "NAME")]
-    warehouse: Option<String>,
-
-    /// The database that clients start in
-    #[arg(long, value_name = "NAME")]
-    database: Option<String>,
-
-    /// Allow clients to change data
-    #[arg(long)]
-    write: bool,
-
-    /// The profile that holds what clients may do
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-
-    /// Do not test the connection
-    #[arg(long)]
-    no_test: bool,
-
-    /// Ask nothing, and write the config if the test succeeds
-    #[arg(long, short)]
-    yes: bool,
-
-    /// Replace settings that the config has already
-    #[arg(long)]
-    overwrite: bool,
-
-    /// Print the config that would be written, and write nothing
-    #[arg(long)]
-    dry_run: bool,
-
-    /// Print JSON, for scripts
-    #[arg(long)]
-    json: bool,
-}
-
-/// More of `setup`.
-#[derive(Debug, Subcommand)]
-enum SetupCommand {
-    /// Print the SQL for a role that only reads, a user that has no other, a warehouse and its budget
-    Sql(sql::SqlArgs),
-}
-
-impl SetupArgs {
-    /// Whether the output is for a script.
-    pub(crate) fn wants_json(&self) -> bool {
-        match &self.command {
-            Some(SetupCommand::Sql(args)) => args.json,
-            None => self.json,
-        }
-    }
-}
+use crate::streams::escaped_lines;
 
 /// The set-up cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +55,11 @@ impl SetupError {
         Self { message: message.into(), next_step: Some(next_step.into()), exit_code: exit::CONFIG }
     }
 
+    /// A fault of a file or the system.
+    fn failed(message: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self { message: message.into(), next_step: Some(next_step.into()), exit_code: exit::INTERNAL }
+    }
+
     fn refused(message: String, next_step: &str) -> Self {
         Self { message, next_step: Some(next_step.to_owned()), exit_code: exit::REFUSED }
     }
@@ -162,15 +73,32 @@ impl SetupError {
     }
 }
 
+/// What holds of a set-up that was ended at a question.
+const NOTHING_WRITTEN: &str = "the config was not written, and no client was changed";
+const ONLY_CONFIG_WRITTEN: &str = "the config is written, as said above; no client was changed";
+
 /// Sets up.
 pub(super) fn setup(cli: &Cli, args: &SetupArgs) -> Result<ExitCode> {
     if let Some(SetupCommand::Sql(args)) = &args.command {
         return sql::print(args);
     }
-    let paths = Paths::discover(&ProcessEnvironment)?.with_system_file(cli.system_config.clone());
     let mut at_terminal = AtTerminal;
     let mut person: Option<&mut dyn Person> =
         if is_at_terminal() && !args.yes && !args.json { Some(&mut at_terminal) } else { None };
+    let profile = configure(cli, args, person.as_deref_mut());
+    match (profile.map_err(|error| Cancelled::after(error, NOTHING_WRITTEN))?, person) {
+        (Some(profile), Some(person)) => offer_install(person, &profile),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Writes the config; returns the profile that clients are to have. `None`: it was only printed.
+fn configure(
+    cli: &Cli,
+    args: &SetupArgs,
+    mut person: Option<&mut (dyn Person + '_)>,
+) -> Result<Option<String>> {
+    let paths = Paths::discover(&ProcessEnvironment)?.with_system_file(cli.system_config.clone());
     let mut answers = args.answers(&paths)?;
     match person.as_deref_mut() {
         Some(person) => answers = args.ask(person, answers, &paths)?,
@@ -183,30 +111,18 @@ pub(super) fn setup(cli: &Cli, args: &SetupArgs) -> Result<ExitCode> {
         SetupError::config(message, "run `snowgate config check`, which says where")
     })?;
     let config = load(&paths, &edited)?;
+    check_writing(&answers, &config)?;
     if args.dry_run {
-        return args.show_dry_run(&paths, &edited);
+        args.show_dry_run(&paths, &edited)?;
+        return Ok(None);
     }
     args.check_overwriting(person.as_deref_mut(), &edited)?;
-    let mut tell = |what: &str| drop(writeln!(stderr(), "snowgate: {what}"));
-    let mut target = None;
-    if !args.no_test {
-        tell("testing the connection ...");
-        match probe::test(&config, answers.database.as_deref(), person.as_deref_mut(), &mut tell) {
-            Ok(found) => {
-                tell(&format!("the connection works ({found})"));
-                target = Some(found);
-            }
-            Err(error) => go_on_in_spite_of(error, person.as_deref_mut())?,
-        }
-    }
-    if let Some(person) = person.as_deref_mut() {
-        person.tell(&format!(
-            "\n{} is to have:\n\n{}",
-            paths.config_file.display(),
-            shown(&edited.changes)
-        ))?;
+    let target = args.test(&config, &answers, person.as_deref_mut())?;
+    if let Some(person) = person.filter(|_| !edited.changes.is_empty()) {
+        let file = paths.config_file.display();
+        person.tell(&format!("\n{file} is to have:\n\n{}", shown(&edited.changes)))?;
         if !ask_whether(person, "Write it?", true)? {
-            return Err(Cancelled.into());
+            return Err(Cancelled::default().into());
         }
     }
     let copy = if edited.changes.is_empty() {
@@ -218,10 +134,7 @@ pub(super) fn setup(cli: &Cli, args: &SetupArgs) -> Result<ExitCode> {
     let done =
         Done { paths: &paths, changes: &edited.changes, copy, target, steps, note: answers.secret_note() };
     done.print(args.json)?;
-    match person {
-        Some(person) => offer_install(person, &answers.profile),
-        None => Ok(ExitCode::SUCCESS),
-    }
+    Ok(Some(answers.profile))
 }
 
 /// Asks whether the clients of this machine are to have Snowgate, too.
@@ -232,7 +145,8 @@ fn offer_install(person: &mut dyn Person, profile: &str) -> Result<ExitCode> {
     }
     let titles: Vec<_> = clients.iter().map(|client| client.facts().title).collect();
     let question = format!("Put Snowgate into the configs of these clients: {}?", titles.join(", "));
-    if !ask_whether(person, &question, true)? {
+    let answer = ask_whether(person, &question, true);
+    if !answer.map_err(|error| Cancelled::after(error, ONLY_CONFIG_WRITTEN))? {
         return Ok(ExitCode::SUCCESS);
     }
     install_into(clients, (profile != PROFILE_DEFAULT).then_some(profile))
@@ -249,85 +163,53 @@ fn load(paths: &Paths, edited: &Edited) -> Result<Config> {
     }
 }
 
+/// Whether clients with the profile can change data if they are to: what is in the config already may keep them from it.
+fn check_writing(answers: &Answers, config: &Config) -> Result<(), SetupError> {
+    let Some(profile) = config.profile(&answers.profile).ok().filter(|_| answers.may_write) else {
+        return Ok(());
+    };
+    let name = &answers.profile;
+    let role = profile.access_role.as_ref().and_then(|name| Some((name, config.roles.get(name)?)));
+    let is_read_only = match &config.snowflake {
+        Some(account) => account.read_only,
+        None => config.sqlite.read_only,
+    };
+    let (why, step) = match (profile.statements, role) {
+        (Some(classes), _) if !classes.contains(Class::Write) => (
+            format!("`statements` of the profile {name:?} has only: {classes}"),
+            "add \"write\" to its `statements`",
+        ),
+        (_, Some((role, found))) if !found.permissions.classes().contains(Class::Write) => (
+            format!("the role {role:?} of the profile {name:?} (`access_role`) does not permit it"),
+            "give the profile another role",
+        ),
+        _ if is_read_only => (
+            "`read_only` stays true, because the system's config file or a variable says so".to_owned(),
+            "see `snowgate config show`, which names the place",
+        ),
+        _ => return Ok(()),
+    };
+    let message = format!("clients are to change data, and could not: {why}; nothing was written");
+    Err(SetupError::config(
+        message,
+        format!("{step}, name another profile with `--profile`, or leave `--write` away"),
+    ))
+}
+
 /// A test that failed ends the set-up, unless the person wants it all the same.
 fn go_on_in_spite_of(error: anyhow::Error, person: Option<&mut (dyn Person + '_)>) -> Result<()> {
     let Some(person) = person.filter(|_| !error.is::<Cancelled>()) else { return Err(error) };
     let why = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     let next_step = super::serve::next_step(&error).map(|step| format!("\n  next step: {step}"));
     person.tell(&format!("snowgate: {why}{}", next_step.unwrap_or_default()))?;
-    if ask_whether(person, "Write the config all the same?", false)? { Ok(()) } else { Err(Cancelled.into()) }
+    if ask_whether(person, "Write the config all the same?", false)? {
+        Ok(())
+    } else {
+        Err(Cancelled::default().into())
+    }
 }
 
 impl SetupArgs {
-    /// What the flags say.
-    fn answers(&self, paths: &Paths) -> Result<Answers> {
-        let home = paths.home_dir.as_deref();
-        let file = |text: &Option<String>, flag: &'static str| {
-            text.as_deref().map(|text| existing_file(text, home)).transpose().map_err(wrong(flag))
-        };
-        let folder = self.folder.as_deref().map(|text| existing_folder(text, home)).transpose();
-        let profile = self.profile.as_deref().unwrap_or(PROFILE_DEFAULT);
-        let of_snowflake = self.account.is_some() || self.connection.is_some();
-        let guess = if self.folder.is_some() && !of_snowflake { Backend::Sqlite } else { Backend::Snowflake };
-        let backend = self.backend.unwrap_or(guess);
-        if backend == Backend::Sqlite && of_snowflake {
-            bail!(SetupError::usage(
-                "--account and --connection belong to Snowflake, and the backend is SQLite"
-            ));
-        }
-        Ok(Answers {
-            backend,
-            folder: folder.map_err(wrong("--folder"))?,
-            connection: self.connection.clone(),
-            account: self.account.as_deref().map(account).transpose().map_err(wrong("--account"))?,
-            user: self.user.clone(),
-            authenticator: self.authenticator.clone(),
-            private_key_file: file(&self.private_key_file, "--private-key-file")?,
-            token_file: file(&self.token_file, "--token-file")?,
-            role: self.role.clone(),
-            warehouse: self.warehouse.clone(),
-            database: self.database.clone(),
-            may_write: self.write,
-            profile: check_profile(profile).map_err(wrong("--profile"))?,
-        })
-    }
-
-    fn ask(&self, person: &mut dyn Person, answers: Answers, paths: &Paths) -> Result<Answers> {
-        let connections = connection_names(&ProcessEnvironment, paths);
-        let known = Known {
-            connections: &connections,
-            home: paths.home_dir.as_deref(),
-            sqlite_folder: &paths.data_dir.join("databases"),
-            has_backend: self.backend.is_some()
-                || self.account.is_some()
-                || self.folder.is_some()
-                || self.connection.is_some(),
-            has_write: self.write,
-            has_profile: self.profile.is_some(),
-        };
-        dialogue::complete(person, answers, &known)
-    }
-
-    /// Without a person, flags say everything.
-    fn check_complete(&self, answers: &Answers) -> Result<()> {
-        let nothing = self.backend.is_none() && self.folder.is_none() && answers.missing_flags().len() > 2;
-        let missing = answers.missing_flags();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let message = if nothing {
-            "there is no terminal to ask questions at, so flags must say what is to be set up: --backend sqlite, or --account, \
-             --user and --authenticator (or --connection) of Snowflake"
-                .to_owned()
-        } else {
-            format!(
-                "there is no terminal to ask questions at, and these flags are missing: {}",
-                missing.join(", ")
-            )
-        };
-        Err(SetupError::usage(message).into())
-    }
-
     /// What the config has already is replaced only if that is wanted.
     fn check_overwriting(&self, person: Option<&mut (dyn Person + '_)>, edited: &Edited) -> Result<()> {
         let replaced: Vec<String> = edited
@@ -349,7 +231,28 @@ impl SetupArgs {
         person.tell(&format!(
             "The config has other values for some settings, which would be replaced:\n  {list}"
         ))?;
-        if ask_whether(person, "Replace them?", false)? { Ok(()) } else { Err(Cancelled.into()) }
+        if ask_whether(person, "Replace them?", false)? { Ok(()) } else { Err(Cancelled::default().into()) }
+    }
+
+    /// Tests the connection, unless that is not wanted; returns what it leads to.
+    fn test(
+        &self,
+        config: &Config,
+        answers: &Answers,
+        mut person: Option<&mut (dyn Person + '_)>,
+    ) -> Result<Option<String>> {
+        if self.no_test {
+            return Ok(None);
+        }
+        let mut tell = |what: &str| drop(writeln!(stderr(), "snowgate: {}", escaped_lines(what)));
+        tell("testing the connection ...");
+        match probe::test(config, answers.database.as_deref(), person.as_deref_mut(), &mut tell) {
+            Ok(found) => {
+                tell(&format!("the connection works ({found})"));
+                Ok(Some(found))
+            }
+            Err(error) => go_on_in_spite_of(error, person).map(|()| None),
+        }
     }
 
     fn show_dry_run(&self, paths: &Paths, edited: &Edited) -> Result<ExitCode> {
@@ -361,11 +264,6 @@ impl SetupArgs {
         }
         print_text(&edited.text)
     }
-}
-
-/// The error of a flag that cannot be right.
-fn wrong(flag: &'static str) -> impl Fn(String) -> SetupError {
-    move |why| SetupError::usage(format!("{flag}: {why}"))
 }
 
 /// The settings that change, as the file has them.
@@ -434,6 +332,6 @@ impl Done<'_> {
         }
         text.push_str(&format!("next: {}\n", self.steps.join("; ")));
         text.push_str("`snowgate setup sql` prints the SQL for a role that only reads.\n");
-        print_text(&text)
+        print_for_people(&text)
     }
 }

@@ -1,11 +1,12 @@
 //! `snowgate setup sql`: the SQL that an administrator runs for a role that only reads.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 
 use super::SetupError;
@@ -36,12 +37,12 @@ pub(crate) struct SqlArgs {
     #[arg(long)]
     agent: bool,
 
-    /// Credits that the warehouse may use in a day
-    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Credits that the warehouse may use in a day: 1 to 1000000
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = |text: &str| number(text, CREDITS))]
     credits: u32,
 
-    /// Seconds that a statement may run
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Seconds that a statement may run: 1 to 604800
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = |text: &str| number(text, TIMEOUT_S))]
     timeout: u32,
 
     /// An address or range that the user may log in from (203.0.113.0/24); can be given several times
@@ -57,18 +58,36 @@ pub(crate) struct SqlArgs {
     pub(crate) json: bool,
 }
 
+/// Credits of a day; nobody means more.
+const CREDITS: RangeInclusive<u32> = 1..=1_000_000;
+
+/// What Snowflake takes for STATEMENT_TIMEOUT_IN_SECONDS: a week at most. 0 means a week there, which is not what it looks like.
+const TIMEOUT_S: RangeInclusive<u32> = 1..=604_800;
+
+/// A whole number in `range`.
+fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("it must be a whole number from {} to {}", range.start(), range.end()))
+}
+
 /// Bytes of a public key's file, at most; one of RSA with 16384 bits has 2,800.
 const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 fn read_key(file: &Path) -> Result<String> {
     let wrong = |why: &str| SetupError::usage(format!("--public-key-file: {} {why}", file.display()));
-    let failed = || format!("cannot read {}", file.display());
-    if !std::fs::metadata(file).with_context(failed)?.is_file() {
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => wrong("is not there"),
+        _ => SetupError::failed(
+            format!("cannot read {}: {error}", file.display()),
+            "make sure that you may read it, then run the command again",
+        ),
+    };
+    if !std::fs::metadata(file).map_err(failed)?.is_file() {
         return Err(wrong("is no file").into());
     }
     let mut bytes = Vec::new();
-    let opened = File::open(file).with_context(failed)?;
-    opened.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).with_context(failed)?;
+    let opened = File::open(file).map_err(failed)?;
+    opened.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > KEY_FILE_BYTES_MAX {
         return Err(wrong("is larger than a public key").into());
     }
@@ -116,4 +135,25 @@ pub(super) fn print(args: &SqlArgs) -> Result<ExitCode> {
         return print_json(&serde_json::json!({"sql": text}));
     }
     print_text(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_out_of_range_is_refused_with_the_range() {
+        for text in ["0", "-1", "604801", "99999999999999999999", "x", "", "1.5"] {
+            assert!(number(text, TIMEOUT_S).unwrap_err().contains("from 1 to 604800"), "{text}");
+        }
+        assert_eq!((number("1", TIMEOUT_S), number("604800", TIMEOUT_S)), (Ok(1), Ok(604_800)));
+    }
+
+    #[test]
+    fn a_key_file_that_is_not_there_is_wrong_usage() {
+        let error = read_key(Path::new("/nonexistent/rsa_key.pub")).unwrap_err();
+        let found = error.downcast_ref::<SetupError>().unwrap();
+        assert_eq!(found.exit_code(), crate::cli::exit::USAGE);
+        assert!(error.to_string().contains("/nonexistent/rsa_key.pub is not there"), "{error}");
+    }
 }

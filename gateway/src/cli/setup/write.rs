@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 
 use super::SetupError;
 use crate::clients::{ClientError, Target, Written};
@@ -15,11 +15,13 @@ const COPIES_MAX: usize = 100;
 /// Replaces `file` by `text`, whole or not at all; returns where the file before is. `before` is what it is replaced in the
 /// knowledge of. Links stay, and so do mode and owner; a new file is its user's alone.
 pub(super) fn replace(file: &Path, before: Option<&str>, text: &str) -> Result<Option<PathBuf>> {
-    let changed =
-        || format!("{} has changed meanwhile, and was left alone; run the set-up again", file.display());
+    let changed = || {
+        let message = format!("{} has changed meanwhile, and was left alone", file.display());
+        SetupError::failed(message, "run the set-up again")
+    };
     let target = Target::read(file).map_err(refused)?;
     if target.before.as_deref() != before {
-        bail!(changed());
+        return Err(changed().into());
     }
     let copy = before.map(|before| keep_copy(&target.file, before)).transpose()?;
     let written = target.write(text);
@@ -29,7 +31,7 @@ pub(super) fn replace(file: &Path, before: Option<&str>, text: &str) -> Result<O
     }
     match written.map_err(refused)? {
         Written::Done => Ok(copy),
-        Written::Changed => bail!(changed()),
+        Written::Changed => Err(changed().into()),
     }
 }
 
@@ -40,8 +42,10 @@ pub(super) fn read_if_there(file: &Path) -> Result<Option<String>> {
 
 /// A file that cannot be read or replaced safely.
 fn refused(error: ClientError) -> SetupError {
-    let step = "make it a file that you can read and write, or name another one with SNOWGATE_CONFIG; then run the set-up again";
-    SetupError::config(format!("{:#}", anyhow::Error::new(error)), step)
+    const STEP: &str = "make it a file of your own that you can read and write, or name another one with SNOWGATE_CONFIG; then run \
+                        the set-up again";
+    let step = if matches!(error, ClientError::Io { .. }) { error.next_step() } else { STEP.to_owned() };
+    SetupError::failed(format!("{:#}", anyhow::Error::new(error)), step)
 }
 
 /// Keeps `before` beside `file`, under the first name that is free.
@@ -53,10 +57,17 @@ fn keep_copy(file: &Path, before: &str) -> Result<PathBuf> {
         match write_new(&copy, before) {
             Ok(()) => return Ok(copy),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot write {}", copy.display())),
+            Err(error) => {
+                let message =
+                    format!("cannot write {}, the copy of the config before: {error}", copy.display());
+                let step = "make room in its folder, and make sure that you may write there; then run the set-up again";
+                return Err(SetupError::failed(message, step).into());
+            }
         }
     }
-    bail!("there are {COPIES_MAX} copies beside {} already; remove some", file.display())
+    let message =
+        format!("there are {COPIES_MAX} copies of {} beside it already; nothing was written", file.display());
+    Err(SetupError::failed(message, "remove those that you do not need, then run the set-up again").into())
 }
 
 /// Writes a file that is not there, for its user alone (`os::make_files_private` has set the mask).
@@ -125,6 +136,12 @@ mod tests {
         set(0o444);
         let refused = replace(&link, Some("2"), "3").unwrap_err();
         assert!(refused.to_string().contains("read-only"), "{refused:#}");
+        let code = refused.downcast_ref::<SetupError>().map(SetupError::exit_code);
+        assert_eq!(
+            code,
+            Some(crate::cli::exit::INTERNAL),
+            "a fault of a file, and none of the configuration"
+        );
         assert_eq!(fs::read_to_string(&real).unwrap(), "2");
         assert_eq!(names(real.parent().unwrap()), ["real.toml"]);
     }
