@@ -148,11 +148,13 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<SetupError>() {
         return error.exit_code();
     }
+    if let Some(error) = error.downcast_ref::<MigrateError>() {
+        return error.exit_code();
+    }
     if error.is::<Cancelled>() {
         return exit::CANCELLED;
     }
     if error.is::<NoTarget>()
-        || error.is::<MigrateError>()
         || error.is::<FileExists>()
         || error.is::<NoPage>()
         || error.is::<NoService>()

@@ -68,3 +68,18 @@ fn a_file_that_cannot_be_read_is_said() {
         assert_eq!((json.code, json.json()["error"]["kind"].as_str()), (Some(64), Some("usage")), "{json:?}");
     }
 }
+
+#[test]
+fn what_cannot_be_read_or_written_is_a_fault_of_the_file_and_no_wrong_usage() {
+    let home = Home::bare();
+    let file = env_file(&home);
+    let folder = home.path().join("closed");
+    fs::create_dir(&folder).expect("a folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).expect("a mode");
+    let output = folder.join("new.toml").display().to_string();
+    let done = home.run(&["migrate-env", &file, "--output", &output]);
+    // Root may write there.
+    assert!(done.code == Some(70) && done.stderr.contains("next step") || done.code == Some(0), "{done:?}");
+    let missing = home.path().join("none/new.toml").display().to_string();
+    assert_eq!(home.run(&["migrate-env", &file, "--output", &missing]).code, Some(64));
+}

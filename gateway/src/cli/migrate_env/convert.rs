@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::config::account_identifier;
+use crate::streams::must_be_escaped;
 
 /// The form of a value, and how ours is made of it.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,8 @@ pub(super) enum Form {
     Origins,
     /// A port, on this machine alone.
     LoopbackPort,
+    /// A proxy's address, with a scheme or without.
+    Proxy,
 }
 
 /// What a value becomes.
@@ -77,7 +80,17 @@ pub(super) fn convert(form: Form, text: &str, folder: &Path) -> Converted {
             Ok(port) if port > 0 => value(quoted(&format!("127.0.0.1:{port}"))),
             _ => Converted::Refused("it is no port".to_owned()),
         },
+        Form::Proxy => proxy(text),
     }
+}
+
+/// Not repeated where it may have a password.
+fn proxy(text: &str) -> Converted {
+    if text.contains('@') {
+        let why = "it has a user or a password, which is a secret: keep it in this variable where the gateway starts";
+        return Converted::Refused(why.to_owned());
+    }
+    value(quoted(&if text.contains("://") { text.to_owned() } else { format!("http://{text}") }))
 }
 
 fn value(literal: String) -> Converted {
@@ -91,7 +104,7 @@ pub(super) fn quoted(text: &str) -> String {
         match char {
             '"' => literal.push_str("\\\""),
             '\\' => literal.push_str("\\\\"),
-            char if char.is_control() => literal.push_str(&format!("\\u{:04X}", u32::from(char))),
+            char if must_be_escaped(char) => literal.push_str(&format!("\\U{:08X}", u32::from(char))),
             char => literal.push(char),
         }
     }
@@ -293,6 +306,8 @@ mod tests {
             (Form::Commands, "nonsense", "refused: it names no command that is known"),
             (Form::LoopbackPort, "8000", "\"127.0.0.1:8000\""),
             (Form::LoopbackPort, "99999", "refused: it is no port"),
+            (Form::Proxy, "proxy.example:3128", "\"http://proxy.example:3128\""),
+            (Form::Proxy, "http://proxy.example:3128", "\"http://proxy.example:3128\""),
             (
                 Form::Origins,
                 "https://a.example, https://b.example",
@@ -303,6 +318,8 @@ mod tests {
             assert_eq!(literal(form, text), expected, "{form:?} {text:?}");
         }
         assert!(literal(Form::Origins, "*").starts_with("refused"));
+        let refused = literal(Form::Proxy, "http://me:c4n4ry@proxy:3128");
+        assert!(refused.starts_with("refused: it has a user") && !refused.contains("c4n4ry"), "{refused}");
     }
 
     #[test]
@@ -332,9 +349,17 @@ mod tests {
 
     #[test]
     fn a_text_stays_one_value_on_one_line() {
-        for text in ["a\"b", "a\\b", "a\nb = 1", "a\u{7f}\u{0}\u{85}\u{2028}", "]\n[gateway]", "é"] {
+        for text in [
+            "a\"b",
+            "a\\b",
+            "a\nb = 1",
+            "a\u{7f}\u{0}\u{85}\u{2028}",
+            "]\n[gateway]",
+            "é",
+            "\u{202e}\u{2066}\u{61c}\u{e0041}",
+        ] {
             let literal = quoted(text);
-            assert!(!literal.contains('\n'), "{literal}");
+            assert!(!literal.contains(must_be_escaped), "{literal}");
             let table: toml::Table = format!("a = {literal}").parse().unwrap();
             assert_eq!(table["a"].as_str(), Some(text));
         }

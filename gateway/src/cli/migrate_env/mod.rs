@@ -10,7 +10,7 @@ mod plan;
 mod table;
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write, stderr};
+use std::io::{self, ErrorKind, Read, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -21,8 +21,10 @@ use snowgate_link::os;
 
 use self::env_file::EnvFile;
 use self::plan::{Outcome, Plan, plan};
-use super::control::{print_json, print_text};
+use super::control::{print_for_people, print_json, print_text};
+use super::exit;
 use crate::config::{Paths, ProcessEnvironment};
+use crate::streams::escaped_lines;
 
 /// Bytes of a `.env` file, at most.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -53,11 +55,25 @@ pub(crate) struct MigrateEnvArgs {
 pub(super) struct MigrateError {
     message: String,
     next_step: &'static str,
+    exit_code: u8,
 }
 
 impl MigrateError {
+    fn usage(message: String, next_step: &'static str) -> Self {
+        Self { message, next_step, exit_code: exit::USAGE }
+    }
+
+    /// A fault of a file or the system.
+    fn failed(message: String, next_step: &'static str) -> Self {
+        Self { message, next_step, exit_code: exit::INTERNAL }
+    }
+
     pub(super) fn next_step(&self) -> String {
         self.next_step.to_owned()
+    }
+
+    pub(super) fn exit_code(&self) -> u8 {
+        self.exit_code
     }
 }
 
@@ -85,44 +101,60 @@ pub(super) fn migrate_env(args: &MigrateEnvArgs) -> Result<ExitCode> {
     }
     let report = report(&made, args.output.as_deref());
     if args.output.is_some() {
-        return print_text(&report);
+        return print_for_people(&report);
     }
     // The config alone on stdout: it may go into a file.
-    stderr().write_all(report.as_bytes())?;
+    stderr().write_all(escaped_lines(&report).as_bytes())?;
     print_text(&made.config)
 }
 
 fn read(file: &Path) -> Result<String> {
-    let wrong = |why: String| MigrateError {
-        message: format!("{} cannot be read: {why}", file.display()),
-        next_step: "name the .env file of the other server",
+    let wrong = |why: &str| {
+        let message = format!("{} cannot be read: {why}", file.display());
+        MigrateError::usage(message, "name the .env file of the other server")
     };
-    let is_file = std::fs::metadata(file).map_err(|error| wrong(error.to_string()))?.is_file();
-    if !is_file {
-        return Err(wrong("it is no file".to_owned()).into());
+    let failed = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => wrong(&error.to_string()),
+        _ => {
+            let message = format!("{} cannot be read: {error}", file.display());
+            MigrateError::failed(message, "make sure that you may read the file, then run the command again")
+        }
+    };
+    if !std::fs::metadata(file).map_err(failed)?.is_file() {
+        return Err(wrong("it is no file").into());
     }
     let mut bytes = Vec::new();
-    let opened = File::open(file).map_err(|error| wrong(error.to_string()))?;
-    opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| wrong(error.to_string()))?;
+    let opened = File::open(file).map_err(failed)?;
+    opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(wrong(format!("it is larger than {FILE_BYTES_MAX} bytes")).into());
+        return Err(wrong(&format!("it is larger than {FILE_BYTES_MAX} bytes")).into());
     }
-    Ok(String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()))?)
+    Ok(String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?)
 }
 
-/// Writes a file that did not exist, for its user alone.
-fn write_new(file: &Path, text: &str) -> Result<()> {
+/// Writes a file that did not exist, for its user alone: whole, or not at all.
+fn write_new(file: &Path, text: &str) -> Result<(), MigrateError> {
     os::make_files_private();
-    let created = File::options().write(true).create_new(true).open(file);
-    let mut created = created.map_err(|error| MigrateError {
-        message: format!("{} is not written: {error}", file.display()),
-        next_step: if error.kind() == ErrorKind::AlreadyExists {
-            "name a file that does not exist; a file is never overwritten"
-        } else {
-            "name a file in a folder that you may write"
-        },
-    })?;
-    Ok(created.write_all(text.as_bytes())?)
+    let message = |error: &io::Error| format!("{} is not written: {error}", file.display());
+    let mut created = match File::options().write(true).create_new(true).open(file) {
+        Ok(created) => created,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let step = "name a file that does not exist; a file is never overwritten";
+            return Err(MigrateError::usage(message(&error), step));
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err(MigrateError::usage(message(&error), "name a file in a folder that is there"));
+        }
+        Err(error) => {
+            let step = "make room in its folder and make sure that you may write there, or name a file in another one";
+            return Err(MigrateError::failed(message(&error), step));
+        }
+    };
+    created.write_all(text.as_bytes()).and_then(|()| created.sync_all()).map_err(|error| {
+        // Of no use, and in the way of the next attempt.
+        let _ = std::fs::remove_file(file);
+        MigrateError::failed(message(&error), "make room on its disk, or name a file on another one")
+    })
 }
 
 fn report(made: &Plan, output: Option<&Path>) -> String {

@@ -370,11 +370,35 @@ pub(super) const OTHERS: &[Row] = &[
         Worked,
         Nothing("shims serve clients that speak stdio; [http] serves the others"),
     ),
+    row("HTTPS_PROXY", Worked, Setting("snowflake.proxy", Form::Proxy)),
+    row(
+        "HTTP_PROXY",
+        Worked,
+        Nothing(
+            "Snowflake is reached by TLS, for which HTTPS_PROXY and ALL_PROXY count, or `proxy` under [snowflake]",
+        ),
+    ),
+    row(
+        "ALL_PROXY",
+        Worked,
+        Nothing(
+            "counts where HTTPS_PROXY is not set: keep it where the gateway starts, or set `proxy` under [snowflake]",
+        ),
+    ),
+    row(
+        "NO_PROXY",
+        Worked,
+        Nothing(
+            "is read from the environment as it is, also for `proxy` under [snowflake]: keep it where the gateway starts",
+        ),
+    ),
 ];
 
-/// The row of `name`.
+/// The row of `name`. Those of proxies are read in lower case, too.
 pub(super) fn find(name: &str) -> Option<&'static Row> {
-    ROWS.iter().chain(OTHERS).find(|row| row.name == name)
+    let is_it =
+        |row: &&Row| row.name == name || row.name.ends_with("_PROXY") && row.name.eq_ignore_ascii_case(name);
+    ROWS.iter().chain(OTHERS).find(is_it)
 }
 
 /// Switches that turn off what another variable sets: `(switch, set by)`. Where the switch is off, that is not taken.
