@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 use snowgate_link::endpoint::Endpoint;
 
-use super::control::{print_json, print_text};
+use super::control::{print_for_people, print_json};
 use super::serve::{endpoint, next_step};
 use super::{Cli, exit};
 use crate::config::{Paths, ProcessEnvironment};
@@ -33,7 +33,8 @@ pub(crate) struct DoctorArgs {
     #[arg(long, requires = "login")]
     pub(super) retry_password: bool,
 
-    /// Mend what is safe to mend: modes of our files, sockets of gateways that have ended
+    /// Mend what is safe to mend: modes of our files, sockets of gateways that have ended, and, in your own clients' config
+    /// files, the path of the shim where Snowgate's entry leads to none that works
     #[arg(long)]
     pub(super) fix: bool,
 
@@ -96,7 +97,7 @@ fn show(diagnosis: &Diagnosis, fixed: &[Fixed], args: &DoctorArgs) -> Result<Exi
         shown["fixed"] = json!(fixed);
         print_json(&shown)?;
     } else {
-        print_text(&text(diagnosis, fixed, args))?;
+        print_for_people(&text(diagnosis, fixed, args))?;
     }
     Ok(if diagnosis.healthy { ExitCode::from(exit::OK) } else { ExitCode::from(exit::PROBLEMS) })
 }

@@ -1,4 +1,5 @@
-//! What `--fix` does: each step looks again before it acts, and follows no link.
+//! What `--fix` does: each step looks again before it acts. Modes and sockets are changed of what is no link; a client's config
+//! is changed as `install` does it, with a backup, and behind its links.
 
 use std::fs;
 use std::io;
