@@ -199,3 +199,22 @@ impl ClientError {
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_files_name_the_file_the_cause_and_what_to_do() {
+        let path = PathBuf::from("/x/mcp.json");
+        let source = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let owner = ClientError::Owner { path: path.clone(), user: 7, group: 8, source: source() };
+        assert!(owner.to_string().starts_with("/x/mcp.json belongs to user 7 and group 8"), "{owner}");
+        assert!(owner.next_step().contains("owner (user 7)") && !owner.is_usage(), "{}", owner.next_step());
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let full = ClientError::Io { what: "write to", path: "/x".into(), source: full };
+        assert!(full.next_step().starts_with("make room on the disk of /x"), "{}", full.next_step());
+        let memory = ClientError::Memory { path, folder: "/state/clients".into(), source: source() };
+        assert!(memory.next_step().contains("/state/clients"), "{}", memory.next_step());
+    }
+}

@@ -6,6 +6,7 @@ mod audit_kills;
 mod breaker;
 mod bundle;
 mod cannot_start;
+mod client_options;
 mod client_settings;
 mod clients;
 mod commands;

@@ -1,8 +1,8 @@
 //! `snowgate setup`: a backend, chosen by a few questions or flags, tested, and written to the config file.
 //!
-//! `args` has the flags, `answers` has what is chosen and the settings that follow, `dialogue` asks, `edit` puts the settings into the file's text,
-//! `probe` tests the connection, `write` replaces the file: last, and whole, so that nothing is left of a set-up that was ended
-//! before. `sql` prints SQL for a role that only reads.
+//! `args` has the flags, `answers` what is chosen and the settings that follow, `dialogue` asks, `edit` puts the settings into the
+//! file's text, `probe` tests the connection, `write` replaces the file: last, and whole, so that nothing is written of a set-up
+//! that was ended before. `sql` prints SQL for a role that only reads.
 
 mod answers;
 mod args;

@@ -1,0 +1,109 @@
+//! `snowgate install` and `uninstall` with options that name programs, projects or all, and what they print.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use serde_json::json;
+use snowgate_tests::write_script;
+
+use crate::clients::{User, place};
+
+#[test]
+fn a_shim_that_no_client_could_launch_is_refused_and_a_relative_one_made_whole() {
+    let user = User::new();
+    let shim = user.path("project/bin/snowgate-shim");
+    fs::create_dir(user.path("project/bin")).expect("making a folder");
+    for (named, why) in [
+        ("bin/snowgate-shim", "is not there"),
+        ("bin", "is not called snowgate-shim"),
+        ("/bin/sh", "is not called snowgate-shim"),
+    ] {
+        let ended = user.run(&format!("install cursor --shim {named}"));
+        assert_eq!(ended.code, 64, "{named}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(why) && ended.stderr.contains("next step"),
+            "{named}: {}",
+            ended.stderr
+        );
+    }
+    assert!(!user.path(place("cursor")).exists());
+    write_script("#!/bin/sh\n", &shim);
+    user.change("install cursor --shim bin/snowgate-shim");
+    let text = fs::read_to_string(user.path(place("cursor"))).expect("the file");
+    assert!(text.contains(&shim.display().to_string()), "{text}");
+}
+
+#[test]
+fn print_is_json_for_scripts_and_names_the_clients_if_there_are_several() {
+    let user = User::new();
+    let configs = user.run("install --print codex cursor --json").json()["configs"].clone();
+    assert_eq!((&configs[0]["client"], &configs[1]["client"]), (&json!("cursor"), &json!("codex")));
+    let codex = configs[1]["config"].as_str().expect("a text");
+    assert!(codex.starts_with("[mcp_servers.snowgate]\n"), "{codex}");
+    let shown = user.run("install --print codex cursor").stdout;
+    assert!(shown.starts_with("cursor:\n{") && shown.contains(&format!("codex:\n{codex}")), "{shown}");
+    assert_eq!(user.run("install --print codex").stdout, codex);
+}
+
+#[test]
+fn a_projects_new_file_is_as_the_umask_leaves_it_and_the_users_own_is_private() {
+    let user = User::new();
+    let install = |line: &str| {
+        let shell = format!("umask 022; exec \"$0\" {line}");
+        let gateway = user.command();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &shell]).arg(gateway.get_program()).current_dir(user.path("project"));
+        for (name, value) in gateway.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let output = command.output().expect("running snowgate");
+        assert!(output.status.success(), "{output:?}");
+    };
+    let mode = |file: &str| fs::metadata(user.path(file)).expect("the file").permissions().mode() & 0o777;
+    install("install vscode --scope project");
+    assert_eq!((mode("project/.vscode/mcp.json"), mode("project/.vscode")), (0o644, 0o755));
+    install("install cursor");
+    assert_eq!((mode(".cursor/mcp.json"), mode(".cursor")), (0o600, 0o700));
+}
+
+#[test]
+fn uninstall_of_all_says_of_each_client_what_became_of_it_also_if_that_is_nothing() {
+    let user = User::new();
+    let nothing = user.run("uninstall --all");
+    assert_eq!(nothing.code, 0, "{}", nothing.stderr);
+    assert!(nothing.stdout.contains("nothing was changed"), "{}", nothing.stdout);
+    assert_eq!(user.run("uninstall --all --json").json()["changes"], json!([]));
+    user.write(place("cursor"), "{");
+    user.write(place("zed"), "{}\n");
+    user.change("install codex");
+    let ended = user.run("uninstall --all");
+    assert_eq!(ended.code, 70, "{}", ended.stderr);
+    assert!(ended.stderr.contains("cursor: ") && ended.stderr.contains("line 1"), "{}", ended.stderr);
+    for said in ["codex: removed `snowgate` from ", "it is removed, too", "zed: there is no `snowgate` in "] {
+        assert!(ended.stdout.contains(said), "{said}: {}", ended.stdout);
+    }
+    // The client's own folder is not needed for that.
+    user.change("install vscode --scope project");
+    assert_eq!(user.change("uninstall --all --scope project")["action"], "removed");
+}
+
+#[test]
+fn names_in_a_file_cannot_steer_the_terminal() {
+    let user = User::new();
+    let rival = "snowflake\u{202e}\u{2066}\u{61c}\u{9b}31m\nfake: line";
+    let config = json!({"mcpServers": {rival: {"command": "x"}, "odd\u{200f}": {"command": "/x\u{202e}/snowgate-shim"}}});
+    user.write(place("cursor"), config.to_string());
+    for line in ["install cursor --dry-run", "clients", "install cursor", "uninstall cursor"] {
+        let ended = user.run(line);
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(
+            !said.contains(|char: char| "\u{202e}\u{2066}\u{61c}\u{9b}\u{200f}".contains(char)),
+            "{line}: {said:?}"
+        );
+        assert!(!said.contains("\nfake"), "{line}: {said}");
+    }
+}
