@@ -48,7 +48,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use snowgate_link::os;
 
 /// Exit codes: those of sysexits.h, and one of Snowgate's own.
 pub(crate) mod exit {
@@ -344,7 +343,7 @@ pub(crate) enum ConfigCommand {
 /// Parses the arguments, runs the command and returns the process's exit code.
 pub fn run() -> ExitCode {
     // What a gateway writes down is its user's alone, whatever the mask of whoever starts it.
-    os::make_files_private();
+    crate::os::make_files_private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return errors::usage(&error),

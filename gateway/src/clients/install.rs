@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use snowgate_link::os::umask_of_caller;
 
 use super::diff::diff;
 use super::edit::EditError;
@@ -16,6 +15,7 @@ use super::memory::{Memory, Record};
 use super::places::Places;
 use super::plan::{Plan, is_entry_ours, keys, notes, notes_of_removal, plan_install, plan_uninstall};
 use super::target::{Target, Written, behind_links};
+use crate::os::umask_of_caller;
 
 /// How often a file that another program has just changed is read again.
 const ATTEMPTS_MAX: usize = 5;

@@ -117,7 +117,7 @@ impl Target {
         new.write_all(text.as_bytes()).map_err(fail)?;
         match before {
             Some(before) => {
-                copy_mode_and_owner(&new, before).map_err(|source| self.not_given(before, source))?
+                copy_mode_and_owner(&new, before).map_err(|source| self.not_given(before, source))?;
             }
             None => set_mode(beside, self.new_mode).map_err(fail)?,
         }

@@ -14,6 +14,7 @@ mod programs;
 mod signals;
 #[cfg(unix)]
 mod terminal;
+mod umask;
 mod usage;
 
 pub use activation::{ACTIVATION_VARIABLES, LAUNCHD_SOCKET, activated_sockets, garbled_activation};
@@ -34,4 +35,5 @@ pub use programs::{RunError, Said, run_bounded};
 pub use signals::{Signal, block_signals, unblock_signals_in, wait_for_signal, wake};
 #[cfg(unix)]
 pub use terminal::read_hidden_line;
+pub use umask::{make_files_private, umask_of_caller};
 pub use usage::{Usage, usage};

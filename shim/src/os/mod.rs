@@ -14,7 +14,6 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 pub use marks::{holder_of_mark, mark};
@@ -102,20 +101,11 @@ pub fn open_private(path: &Path, truncate: bool) -> io::Result<File> {
     Ok(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
-/// What the process's mask was before [`make_files_private`], once and for all.
-static MASK_BEFORE: OnceLock<u32> = OnceLock::new();
-
-/// Makes every folder and file that this process creates, and those it starts, private to the user.
-pub fn make_files_private() {
+/// Makes every folder and file that this process creates, and those it starts, private to the user. Returns the mask that
+/// the process had before.
+pub fn make_files_private() -> u32 {
     use rustix::fs::Mode;
-    let before = rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    // Called again, it finds its own mask.
-    MASK_BEFORE.get_or_init(|| before.as_raw_mode());
-}
-
-/// The mask of whoever started this process, for the few files that are not its user's alone; private if nobody has asked.
-pub fn umask_of_caller() -> u32 {
-    MASK_BEFORE.get().copied().unwrap_or(0o077)
+    rustix::process::umask(Mode::RWXG | Mode::RWXO).as_raw_mode()
 }
 
 /// Starts a session without the caller's terminal, so that signals to the client's group do not reach this

@@ -17,7 +17,6 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
-use snowgate_link::os;
 
 use self::env_file::EnvFile;
 use self::plan::{Outcome, Plan, plan};
@@ -134,7 +133,7 @@ fn read(file: &Path) -> Result<String> {
 
 /// Writes a file that did not exist, for its user alone: whole, or not at all.
 fn write_new(file: &Path, text: &str) -> Result<(), MigrateError> {
-    os::make_files_private();
+    crate::os::make_files_private();
     let message = |error: &io::Error| format!("{} is not written: {error}", file.display());
     let mut created = match File::options().write(true).create_new(true).open(file) {
         Ok(created) => created,
