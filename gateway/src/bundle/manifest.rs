@@ -1,6 +1,8 @@
 //! `manifest.json` of a bundle, version 0.4: what the client runs, with which arguments and variables, and what it asks its
 //! user first. Source: github.com/anthropics/mcpb, `MANIFEST.md` and `schemas/`.
 
+use std::path::PathBuf;
+
 use serde_json::{Map, Value, json};
 
 /// The manifest's path in the bundle.
@@ -92,6 +94,12 @@ pub enum BundleError {
     /// No client knows this system.
     #[error("there are no bundles for {0}")]
     System(String),
+    /// Whoever has the bundle would have them.
+    #[error("the config file has a secret (`{0}`), and whoever has the bundle would have it")]
+    Secret(&'static str),
+    /// It is not written over.
+    #[error("{} is there, and is no bundle", .0.display())]
+    OtherFile(PathBuf),
 }
 
 impl BundleError {
@@ -102,6 +110,8 @@ impl BundleError {
                 "give it another one with --name: lower-case letters, digits and hyphens, at most {NAME_BYTES_MAX}"
             ),
             Self::System(_) => "make the bundle on Linux, macOS or Windows".to_owned(),
+            Self::Secret(key) => format!("pack a copy of the file without `{key}`"),
+            Self::OtherFile(_) => "name another file with --output, or remove that one".to_owned(),
         }
     }
 }

@@ -13,13 +13,16 @@ use snowgate_link::BUILD;
 use super::control::{print_json, print_text};
 use super::{Cli, OutputArgs};
 use crate::bundle::{
-    CONFIG_FILE, Entry, Facts, GATEWAY_FILE, MANIFEST_FILE, Question, SHIM_FILE, manifest, pack,
+    BundleError, CONFIG_FILE, Entry, Facts, GATEWAY_FILE, MANIFEST_FILE, Question, SHIM_FILE, manifest, pack,
 };
 use crate::config::{BackendKind, Config, Paths, ProcessEnvironment, ProfileConfig};
 use crate::mcp::all_tools;
 
 /// The largest program or config file that is packed, in bytes.
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// How an archive begins whose first entry is the manifest: the signature of a zip file's first entry.
+const ARCHIVE_BEGIN: &[u8; 4] = b"PK\x03\x04";
 
 /// What is written where.
 #[derive(Clone, Debug, Args)]
@@ -36,7 +39,7 @@ pub(crate) struct BundleArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Pack this config file, too, for machines that have none. It has no secrets in it
+    /// Pack this config file, too, for machines that have none; one with secrets is refused
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -77,8 +80,16 @@ pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
         questions: &questions,
         tools: &tools,
     })?;
+    if args.config.is_some()
+        && let Some(secret) = config.secrets_of_file().first()
+    {
+        return Err(BundleError::Secret(secret).into());
+    }
     let packed = pack(&entries(&manifest, args.config.as_deref())?).context("cannot pack the bundle")?;
     let output = args.output.clone().unwrap_or_else(|| format!("{name}.mcpb").into());
+    if !may_replace(&output)? {
+        return Err(BundleError::OtherFile(output).into());
+    }
     replace(&output, &packed).with_context(|| format!("cannot write {}", output.display()))?;
     if args.output_form.json {
         return print_json(&json!({
@@ -93,6 +104,20 @@ pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
         std::env::consts::OS,
         std::env::consts::ARCH,
     ))
+}
+
+/// Whether a bundle may be written there: nothing is, or a bundle.
+fn may_replace(path: &Path) -> Result<bool> {
+    let unreadable = || format!("cannot look at {}", path.display());
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error).with_context(unreadable),
+        Ok(metadata) if !metadata.is_file() => return Ok(false),
+        Ok(_) => {}
+    }
+    let mut begin = [0; ARCHIVE_BEGIN.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut begin));
+    Ok(read.is_ok() && begin == *ARCHIVE_BEGIN)
 }
 
 /// Writes the file whole or not at all: a full disk leaves the one that was there.

@@ -79,8 +79,13 @@ pub(super) fn check_origins(origins: &[String]) -> Result<Vec<String>, InvalidVa
         }
         let hint = "write scheme, host and port of the page, without a path: \"https://app.example.com\" or \"http://localhost:3000\"";
         canonical_origin(origin)
-            .ok_or_else(|| InvalidValue::with_hint(format!("{origin:?} is no origin"), hint))
+            .ok_or_else(|| InvalidValue::with_hint(format!("{:?} is no origin", without_user(origin)), hint))
     })
+}
+
+/// An address without a user's name and password, which are not shown.
+fn without_user(address: &str) -> &str {
+    address.rsplit_once('@').map_or(address, |(_, host)| host)
 }
 
 fn check(

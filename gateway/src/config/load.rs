@@ -9,12 +9,13 @@ use super::connections::{self, ConnectionConfig};
 use super::document::Source;
 use super::error::{ConfigError, ConfigErrors, UnknownProfile, UnknownRole, Warning};
 use super::http::HttpConfig;
+use super::kind::Value;
 use super::observing::ObservingConfig;
 use super::roles::{self, RoleConfig};
 use super::sections::{
     BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
 };
-use super::settings::{Layer, Origin, Settings};
+use super::settings::{Layer, Origin, Setting, Settings};
 use super::{
     Environment, Paths, backend_kind, checks, document, file, http_checks, inspect, overrides,
     profile_checks, snowflake, suggest,
@@ -231,6 +232,15 @@ impl Config {
             origins: settings,
             warnings,
         }
+    }
+
+    /// The keys of secrets that the user's own file has.
+    pub fn secrets_of_file(&self) -> Vec<&'static str> {
+        let is_one = |setting: &Setting| {
+            matches!(setting.value, Value::Hidden(_)) && matches!(setting.origin, Origin::File { .. })
+        };
+        let all = self.origins.scalars();
+        all.filter_map(|(path, setting)| is_one(setting).then_some(path)).collect()
     }
 
     /// The profiles in the order in which they are tried.

@@ -98,7 +98,7 @@ checks! {
     FolderUnwritable, Disk, "folder_unwritable", "A folder cannot be written to, or cannot be made.";
     DiskReadOnly, Disk, "disk_read_only", "A file system is mounted read-only.";
     DiskFull, Disk, "disk_full", "A disk is full, or nearly.";
-    FolderOpen, Disk, "folder_open", "Other users can read a folder or a file with secrets.";
+    FolderOpen, Disk, "folder_open", "Other users can read a folder or a file with secrets, or write to the config's folder.";
     NetworkDisk, Disk, "network_disk", "Files that need locks are on a network disk.";
     EndpointPath, Endpoint, "endpoint_path", "The socket's path cannot be used: too long, or not absolute.";
     RunFolder, Endpoint, "run_folder", "The socket's folder cannot be trusted or made: mode, owner, a link or a file in its place.";

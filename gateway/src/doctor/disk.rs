@@ -16,6 +16,10 @@ const FREE_BYTES_LOW: u64 = 256 << 20;
 /// Bits that let others in.
 const OTHERS: u32 = 0o077;
 
+/// Bits that let others put files in and take them out, and the one that keeps them from what is not theirs.
+const WRITTEN_BY_OTHERS: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
 /// A folder, as it is found.
 #[derive(Clone, Debug)]
 pub(super) struct FolderFacts {
@@ -65,6 +69,27 @@ pub(super) fn gather(paths: &Paths) -> Vec<FolderFacts> {
         FolderFacts::of("log", &paths.log_dir, true, variable),
         FolderFacts::of("data", &paths.data_dir, false, variable),
     ]
+}
+
+/// The folder of the config file. Who can write to it can take the file away, and with it every rule.
+pub(super) fn gather_config(paths: &Paths) -> Option<FolderFacts> {
+    let folder = paths.config_file.parent()?;
+    Some(FolderFacts::of("config", folder, false, paths.home_variable))
+}
+
+/// What is wrong with it, if it is there.
+pub(super) fn examine_config(folder: &FolderFacts) -> Option<Finding> {
+    let entry = folder.entry.filter(|entry| entry.kind == EntryKind::Directory)?;
+    let is_open = entry.mode & WRITTEN_BY_OTHERS != 0 && entry.mode & STICKY == 0;
+    if !is_open || entry.uid != folder.us {
+        return None;
+    }
+    let (shown, mode) = (folder.path.display(), entry.mode & 0o777);
+    let finding =
+        Finding::critical(Check::FolderOpen, format!("every user can write to the config folder {shown}"))
+            .because(format!("its mode is {mode:o}: others can put another config, or none, in its place"))
+            .mended_by(format!("chmod go-w {shown}"));
+    Some(finding.fixed_by(Fix::SetMode { path: folder.path.clone(), mode: mode & !0o022 }))
 }
 
 /// What is wrong with them.
@@ -252,6 +277,20 @@ mod tests {
         let open = entry(EntryKind::Directory, 7, 0o755);
         assert_eq!(found(|f| f.entry = open), [(Warning, Check::FolderOpen)]);
         assert_eq!(found(|f| (f.entry, f.is_private) = (open, false)), []);
+    }
+
+    #[test]
+    fn a_config_folder_that_every_user_can_write_to_is_named_and_closed() {
+        let found = |mode, us| {
+            let entry = Some(Entry { kind: EntryKind::Directory, uid: 7, mode });
+            examine_config(&FolderFacts { name: "config", entry, us, ..folder() })
+        };
+        for (mode, us) in [(0o755, 7), (0o775, 7), (0o1777, 7), (0o777, 8)] {
+            assert!(found(mode, us).is_none(), "{mode:o} {us}");
+        }
+        let open = found(0o777, 7).unwrap();
+        assert_eq!((open.severity, open.check), (Severity::Critical, Check::FolderOpen));
+        assert_eq!(open.fix, Some(Fix::SetMode { path: "/".into(), mode: 0o755 }));
     }
 
     #[test]

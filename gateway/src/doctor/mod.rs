@@ -59,7 +59,8 @@ const RUNTIME_END_TIMEOUT: Duration = Duration::from_millis(100);
 pub fn examine(situation: &Situation<'_>) -> Diagnosis {
     let paths = &situation.paths;
     let mut areas = vec![
-        disk::examine(&disk::gather(paths)),
+        disk::examine(&disk::gather(paths))
+            .with(disk::gather_config(paths).as_ref().and_then(disk::examine_config)),
         endpoint::examine(&endpoint::gather(situation)),
         programs::examine(&programs::gather(situation)),
         config::examine(situation),

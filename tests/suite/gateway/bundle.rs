@@ -115,6 +115,32 @@ fn two_bundles_of_the_same_are_the_same() {
 }
 
 #[test]
+fn no_other_file_is_written_over_and_no_secret_is_packed() {
+    let home = Home::new();
+    let at = |name: &str| home.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (config, link, bundle) = (at("shared.toml"), at("link.mcpb"), at("made.mcpb"));
+    fs::write(&config, ANALYST).expect("a file");
+    std::os::unix::fs::symlink(&config, &link).expect("a link");
+    for output in [&config, &link, &at("state")] {
+        let refused = home.run(&["bundle", "--config", &config, "-o", output, "--json"]);
+        assert_eq!(refused.code, Some(64), "{refused:?}");
+        assert!(
+            refused.stdout.contains("is no bundle") && refused.stdout.contains("--output"),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(fs::read_to_string(&config).expect("the file"), ANALYST);
+    for _ in 0..2 {
+        home.run(&["bundle", "--config", &config, "-o", &bundle, "--json"]).json();
+    }
+    let webhook = format!("[alerts]\nwebhook = 'https://hooks.example.com/s3cr3t'\n{ANALYST}");
+    fs::write(&config, webhook).expect("a file");
+    let refused = home.run(&["bundle", "--config", &config, "-o", &bundle, "--json"]);
+    assert_eq!(refused.code, Some(64), "{refused:?}");
+    assert!(refused.stdout.contains("alerts.webhook") && !refused.stdout.contains("s3cr3t"), "{refused:?}");
+}
+
+#[test]
 fn what_cannot_be_packed_is_said_with_a_next_step() {
     let home = Home::new();
     home.configure(ANALYST);

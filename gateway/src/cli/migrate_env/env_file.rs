@@ -37,7 +37,7 @@ impl EnvFile {
     pub(super) fn parse(text: &str) -> Self {
         let mut file = Self::default();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut reader = Reader { rest: text, line: 1 };
+        let mut reader = Reader { rest: text, line: 1, endless_key: None };
         while !reader.rest.is_empty() {
             let line = reader.line;
             match reader.assignment() {
@@ -48,6 +48,10 @@ impl EnvFile {
                 }
                 Ok(None) => {}
                 Err(why) => file.bad_lines.push(BadLine { line, why }),
+            }
+            if let Some(line) = reader.endless_key.take() {
+                let why = "a key begins here and has no `-----END`; lines below that may be parts of it are not read";
+                file.bad_lines.push(BadLine { line, why });
             }
         }
         file
@@ -66,6 +70,8 @@ impl EnvFile {
 struct Reader<'a> {
     rest: &'a str,
     line: usize,
+    /// The line of a key that has begun and has no end, until it is said.
+    endless_key: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -121,14 +127,23 @@ impl<'a> Reader<'a> {
     }
 
     /// Skips the line; if a key begins on it (`-----BEGIN`), also the lines up to the one on which it ends: none of them is a
-    /// variable, also if it looks like one (`...AB==`). A key without an end takes the rest of the file.
+    /// variable, also if it looks like one (`...AB==`). Where a key has no end, the lines that could be of it.
     fn skip_block(&mut self) {
         const BEGIN: &str = "-----BEGIN";
         const END: &str = "-----END";
         let end = self.rest.find(['\n', '\r']).unwrap_or(self.rest.len());
         let Some(begin) = self.rest[..end].find(BEGIN) else { return self.skip_line() };
         let key = begin + BEGIN.len();
-        let length = self.rest[key..].find(END).map_or(self.rest.len(), |at| key + at);
+        let found = self.rest[key..].find(END).map(|at| key + at);
+        // That of another key is not its end.
+        let Some(length) = found.filter(|length| !self.rest[key..*length].contains(BEGIN)) else {
+            self.endless_key = Some(self.line);
+            self.skip_line();
+            while !self.rest.is_empty() && is_of_key(self.rest.lines().next().unwrap_or_default()) {
+                self.skip_line();
+            }
+            return;
+        };
         self.line += self.rest[..length].matches('\n').count();
         self.rest = &self.rest[length..];
         self.skip_line();
@@ -171,6 +186,12 @@ fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
         }
     }
     None
+}
+
+/// Whether a line may be one of a key: Base64, or nothing.
+fn is_of_key(line: &str) -> bool {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    line.trim().bytes().all(is_base64)
 }
 
 /// A value without the comment behind it, which begins with a blank and `#`.
@@ -257,8 +278,18 @@ mod tests {
             assert!(matches!(names.as_slice(), ["K", "B"] | ["B"]), "{text:?}: {names:?}");
             assert_eq!(file.assignments.last().unwrap().line, text.matches('\n').count() + 1, "{text:?}");
         }
-        let endless = EnvFile::parse("K=-----BEGIN PRIVATE KEY-----\nAB==\n");
-        assert_eq!(endless.assignments.len(), 1);
+        let endless = EnvFile::parse(
+            "K=-----BEGIN PRIVATE KEY-----\nAB==\n\nABC+/=\nSNOWFLAKE_ROLE=R\nX=-----BEGIN\nSNOWFLAKE_USER=U\nY=-----BEGIN-----\nAB=\n-----END-----\nZ=1",
+        );
+        let found: Vec<_> =
+            endless.assignments.iter().map(|found| (found.name.as_str(), found.line)).collect();
+        assert_eq!(
+            found,
+            [("K", 1), ("SNOWFLAKE_ROLE", 5), ("X", 6), ("SNOWFLAKE_USER", 7), ("Y", 8), ("Z", 11)]
+        );
+        let said: Vec<_> = endless.bad_lines.iter().map(|bad| bad.line).collect();
+        assert_eq!(said, [1, 6]);
+        assert!(endless.bad_lines[0].why.contains("no `-----END`"));
     }
 
     #[test]

@@ -70,6 +70,21 @@ fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
     number.ok_or_else(|| format!("it must be a whole number from {} to {}", range.start(), range.end()))
 }
 
+/// Roles that every account has. A grant to one of them would be one to everybody, or give an agent what it may do.
+const SYSTEM_ROLES: &[&str] =
+    &["ACCOUNTADMIN", "GLOBALORGADMIN", "ORGADMIN", "PUBLIC", "SECURITYADMIN", "SYSADMIN", "USERADMIN"];
+
+/// That the role is one of its own.
+fn check_role(role: &str) -> Result<(), SetupError> {
+    let name = role.trim_matches('"');
+    if SYSTEM_ROLES.iter().any(|system| name.eq_ignore_ascii_case(system)) {
+        let message =
+            format!("--role: {role} is a role of Snowflake's own; name one that the SQL is to make");
+        return Err(SetupError::usage(message));
+    }
+    Ok(())
+}
+
 /// Bytes of a public key's file, at most; one of RSA with 16384 bits has 2,800.
 const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -103,7 +118,9 @@ pub(super) fn print(args: &SqlArgs) -> Result<ExitCode> {
     {
         check_name(name).map_err(|why| SetupError::usage(format!("{flag}: {why}")))?;
     }
-    for address in &args.from {
+    check_role(&args.role)?;
+    let addresses: Vec<String> = args.from.iter().map(|address| address.trim().to_owned()).collect();
+    for address in &addresses {
         if !parse_range(address).is_some_and(|range| range.addr().is_ipv4()) {
             let message = format!("--from: {address:?} is no IPv4 address or range");
             return Err(SetupError::usage(message).into());
@@ -123,7 +140,7 @@ pub(super) fn print(args: &SqlArgs) -> Result<ExitCode> {
         is_agent: args.agent,
         credits_per_day: args.credits,
         statement_timeout_s: args.timeout,
-        addresses: if args.from.is_empty() { usual.addresses } else { args.from.clone() },
+        addresses: if addresses.is_empty() { usual.addresses } else { addresses },
         public_key: public_key.transpose()?,
     };
     let mut text = sql.statements();
@@ -147,6 +164,14 @@ mod tests {
             assert!(number(text, TIMEOUT_S).unwrap_err().contains("from 1 to 604800"), "{text}");
         }
         assert_eq!((number("1", TIMEOUT_S), number("604800", TIMEOUT_S)), (Ok(1), Ok(604_800)));
+    }
+
+    #[test]
+    fn a_role_that_every_account_has_is_none_for_an_agent() {
+        for role in ["PUBLIC", "AccountAdmin", "\"SYSADMIN\""] {
+            assert!(check_role(role).unwrap_err().to_string().contains("of Snowflake's own"), "{role}");
+        }
+        check_role("AGENT_READER").unwrap();
     }
 
     #[test]
