@@ -147,7 +147,8 @@ pub(super) fn present_clients() -> Result<Vec<Client>> {
     Ok(ALL.iter().copied().filter(|client| places.is_present(*client) && has_files(client)).collect())
 }
 
-/// Puts the entry into the configs of `clients`, with this profile, and says what became of each.
+/// Puts the entry into the configs of `clients`, with this profile, and says what became of each: the end of a set-up, whose
+/// config is written.
 pub(super) fn install_into(clients: Vec<Client>, profile: Option<&str>) -> Result<ExitCode> {
     let which = WhichArgs {
         clients,
@@ -158,7 +159,8 @@ pub(super) fn install_into(clients: Vec<Client>, profile: Option<&str>) -> Resul
         force: false,
     };
     let places = places()?;
-    let shim = shim_of_this_program(&places)?;
+    let shim = shim_of_this_program(&places)
+        .context("no client was changed; the config is written, as said above")?;
     if let Some(warning) = &shim.warning {
         writeln!(stderr(), "warning: {warning}")?;
     }

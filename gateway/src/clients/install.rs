@@ -298,7 +298,7 @@ fn same_file(client: Client, file: &Path, first: &Path) -> Change {
 fn new_mode(scope: Scope) -> u32 {
     match scope {
         Scope::User => 0o600,
-        Scope::Project => 0o600 | 0o644 & !umask_of_caller(),
+        Scope::Project => 0o600 | (0o644 & !umask_of_caller()),
     }
 }
 

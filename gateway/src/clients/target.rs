@@ -96,7 +96,7 @@ impl Target {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 made => made.map_err(fail)?,
             }
-            set_mode(&folder, self.new_mode | 0o100 | (self.new_mode & 0o444) >> 2).map_err(fail)?;
+            set_mode(&folder, self.new_mode | ((self.new_mode & 0o444) >> 2)).map_err(fail)?;
         }
         Ok(())
     }

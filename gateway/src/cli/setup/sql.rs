@@ -38,11 +38,11 @@ pub(crate) struct SqlArgs {
     agent: bool,
 
     /// Credits that the warehouse may use in a day: 1 to 1000000
-    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = |text: &str| number(text, CREDITS))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = |text: &str| number(text, &CREDITS))]
     credits: u32,
 
     /// Seconds that a statement may run: 1 to 604800
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = |text: &str| number(text, TIMEOUT_S))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = |text: &str| number(text, &TIMEOUT_S))]
     timeout: u32,
 
     /// An address or range that the user may log in from (203.0.113.0/24); can be given several times
@@ -65,7 +65,7 @@ const CREDITS: RangeInclusive<u32> = 1..=1_000_000;
 const TIMEOUT_S: RangeInclusive<u32> = 1..=604_800;
 
 /// A whole number in `range`.
-fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
+fn number(text: &str, range: &RangeInclusive<u32>) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("it must be a whole number from {} to {}", range.start(), range.end()))
 }
@@ -161,9 +161,9 @@ mod tests {
     #[test]
     fn a_number_out_of_range_is_refused_with_the_range() {
         for text in ["0", "-1", "604801", "99999999999999999999", "x", "", "1.5"] {
-            assert!(number(text, TIMEOUT_S).unwrap_err().contains("from 1 to 604800"), "{text}");
+            assert!(number(text, &TIMEOUT_S).unwrap_err().contains("from 1 to 604800"), "{text}");
         }
-        assert_eq!((number("1", TIMEOUT_S), number("604800", TIMEOUT_S)), (Ok(1), Ok(604_800)));
+        assert_eq!((number("1", &TIMEOUT_S), number("604800", &TIMEOUT_S)), (Ok(1), Ok(604_800)));
     }
 
     #[test]
