@@ -121,7 +121,9 @@ fn no_other_file_is_written_over_and_no_secret_is_packed() {
     let (config, link, bundle) = (at("shared.toml"), at("link.mcpb"), at("made.mcpb"));
     fs::write(&config, ANALYST).expect("a file");
     std::os::unix::fs::symlink(&config, &link).expect("a link");
-    for output in [&config, &link, &at("state")] {
+    let folder = at("folder");
+    fs::create_dir(&folder).expect("a folder");
+    for output in [&config, &link, &folder] {
         let refused = home.run(&["bundle", "--config", &config, "-o", output, "--json"]);
         assert_eq!(refused.code, Some(64), "{refused:?}");
         assert!(
