@@ -18,7 +18,7 @@ use super::sections::{
 use super::settings::{Layer, Origin, Setting, Settings};
 use super::{
     Environment, Paths, backend_kind, checks, document, file, http_checks, inspect, overrides,
-    profile_checks, snowflake, suggest,
+    profile_checks, profile_names, snowflake, suggest,
 };
 use crate::backend::snowflake::SnowflakeSettings;
 
@@ -196,6 +196,7 @@ impl Config {
         warnings.extend(checks::folders(&settings, &paths.config_file));
         warnings.extend(inspect::warnings(env, paths, &settings));
         warnings.extend(profile_checks::warnings(&settings, &paths.config_file));
+        warnings.extend(profile_names::warnings(&settings, &paths.config_file));
         warnings.extend(roles::warnings(&settings, &paths.config_file));
         let merged = Merged {
             settings,
@@ -232,6 +233,12 @@ impl Config {
             origins: settings,
             warnings,
         }
+    }
+
+    /// The variables of `env` that decide a value.
+    pub fn deciding_variables(&self, env: &dyn Environment) -> Vec<String> {
+        let names = [env.names(), env.names_with("SNOWFLAKE_")].concat();
+        names.into_iter().filter(|name| self.origins.is_decided_by(name)).collect()
     }
 
     /// The keys of secrets that the user's own file has.

@@ -41,6 +41,7 @@ mod paths;
 mod permission;
 mod profile_checks;
 mod profile_keys;
+mod profile_names;
 mod profiles;
 mod protection;
 mod reference;

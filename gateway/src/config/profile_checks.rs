@@ -73,7 +73,7 @@ fn connection_error(
 }
 
 /// How the connection of `profile` writes names.
-fn dialect(settings: &Settings, profile: &ProfileSettings) -> Dialect {
+pub(super) fn dialect(settings: &Settings, profile: &ProfileSettings) -> Dialect {
     let wanted = match profile.get("connection").map(|setting| &setting.value) {
         Some(Value::Text(wanted)) => wanted.as_str(),
         _ => settings.text(&BACKEND_KIND),

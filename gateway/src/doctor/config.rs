@@ -3,7 +3,7 @@
 use super::check::{Area, Check};
 use super::finding::{Examined, Finding};
 use super::situation::Situation;
-use crate::config::{Config, ConfigError, Environment, OPEN_SECRET, Place, Warning};
+use crate::config::{ConfigError, OPEN_SECRET, Place, Warning};
 
 /// Variables of which is said that they override the file, at most.
 const NAMED_MAX: usize = 8;
@@ -37,7 +37,7 @@ pub(super) fn examine(situation: &Situation<'_>) -> Examined {
                     )
                     .mended_by("snowgate config check")
             });
-            let overrides = overrides(&overriding(config, situation.env));
+            let overrides = overrides(&config.deciding_variables(situation.env));
             Examined::new(Area::Config, said).with_details(details).with(warnings).with(overrides)
         }
     }
@@ -54,13 +54,6 @@ fn of_error(error: &ConfigError) -> Finding {
     };
     let hint = error.hint.clone().unwrap_or_else(|| "correct it".to_owned());
     finding.mended_by(format!("{hint}; then snowgate config check"))
-}
-
-/// The variables that decide a value, by the names of the keys.
-fn overriding(config: &Config, env: &dyn Environment) -> Vec<String> {
-    let names = [env.names(), env.names_with("SNOWFLAKE_")].concat();
-    let decides = |name: &String| config.origins.is_decided_by(name);
-    names.into_iter().filter(decides).collect()
 }
 
 fn overrides(names: &[String]) -> Option<Finding> {

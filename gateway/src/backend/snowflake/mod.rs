@@ -41,6 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use check_up::{AccountCheckUp, LogInFault, LogInKind, LoggedInCheckUp, check_up, log_in_once};
+pub use names::stored as stored_name;
 pub use reader_sql::{ReaderSql, check_name, public_key_of};
 #[cfg(test)]
 pub(crate) use samples::samples;

@@ -10,7 +10,7 @@
 /// `name` as the account stores it. In double quotes it stands for itself; one that SQL lets stand without
 /// quotes is stored in upper case; anything else could only have been made with quotes, and stands for
 /// itself.
-pub(super) fn stored(name: &str) -> String {
+pub fn stored(name: &str) -> String {
     let inner = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match inner {
         Some(inner) if name.len() >= 2 => inner.replace("\"\"", "\""),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{PROFILE_DEFAULT, account_identifier};
+use crate::config::{Environment, PROFILE_DEFAULT, account_identifier};
 
 /// How to log in: the ways that a set-up offers. Others are set in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) const METHODS: &[Method] = &[
         word: "snowflake_jwt",
         title: "a key pair: a private key in a file",
         secret: "the key stays in its file; if it is encrypted, its passphrase is read from SNOWFLAKE_PRIVATE_KEY_PASSPHRASE where \
-                 the gateway starts",
+                 the gateway starts, or, for all clients, from `private_key_passphrase` in Snowflake's connections.toml",
     },
     Method {
         word: "programmatic_access_token",
@@ -150,6 +150,12 @@ impl Answers {
             set(&["profiles"], &self.profile, Value::Table);
         }
         settings
+    }
+
+    /// Whether it logs in with a password that neither the environment nor a connection of Snowflake's own files has.
+    pub(super) fn lacks_password(&self, env: &dyn Environment) -> bool {
+        let asks = matches!(self.authenticator.as_deref(), Some("snowflake" | "username_password_mfa"));
+        asks && self.connection.is_none() && env.get("SNOWFLAKE_PASSWORD").is_none()
     }
 
     /// Where the secret of the log-in comes from.

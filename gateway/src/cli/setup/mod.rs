@@ -29,7 +29,7 @@ use super::install::{install_into, present_clients};
 use super::person::{AtTerminal, Cancelled, Person, ask_whether, is_at_terminal};
 use super::serve::endpoint;
 use super::{Cli, exit};
-use crate::config::{Config, Environment, PROFILE_DEFAULT, Paths, ProcessEnvironment};
+use crate::config::{Config, PROFILE_DEFAULT, Paths, ProcessEnvironment};
 use crate::link::Command;
 use crate::streams::escaped_lines;
 
@@ -131,8 +131,15 @@ fn configure(
         write::replace(&paths.config_file, before.as_deref(), &edited.text)?
     };
     let steps = next_steps(cli, &answers);
-    let done =
-        Done { paths: &paths, changes: &edited.changes, copy, target, steps, note: answers.secret_note() };
+    let done = Done {
+        paths: &paths,
+        changes: &edited.changes,
+        copy,
+        target,
+        steps,
+        note: answers.secret_note(),
+        variables: config.deciding_variables(&ProcessEnvironment),
+    };
     done.print(args.json)?;
     Ok(Some(answers.profile))
 }
@@ -244,6 +251,12 @@ impl SetupArgs {
         if self.no_test {
             return Ok(None);
         }
+        if person.is_none() && answers.lacks_password(&ProcessEnvironment) {
+            let message =
+                "the connection cannot be tested: there is no password, and no terminal to ask for it";
+            let step = "set SNOWFLAKE_PASSWORD, run this in a terminal, or leave the test out with --no-test";
+            return Err(SetupError::config(message, step).into());
+        }
         let mut tell = |what: &str| drop(writeln!(stderr(), "snowgate: {}", escaped_lines(what)));
         tell("testing the connection ...");
         match probe::test(config, answers.database.as_deref(), person.as_deref_mut(), &mut tell) {
@@ -288,9 +301,7 @@ fn next_steps(cli: &Cli, answers: &Answers) -> Vec<String> {
     if is_running.is_some() {
         steps.push("snowgate restart".to_owned());
     }
-    let has_password = ProcessEnvironment.get("SNOWFLAKE_PASSWORD").is_some();
-    let asks = matches!(answers.authenticator.as_deref(), Some("snowflake" | "username_password_mfa"));
-    if asks && !has_password {
+    if answers.lacks_password(&ProcessEnvironment) {
         steps.push("snowgate login".to_owned());
     }
     steps.push("snowgate install --all".to_owned());
@@ -305,6 +316,8 @@ struct Done<'a> {
     target: Option<String>,
     steps: Vec<String>,
     note: Option<&'static str>,
+    /// Variables of this terminal that decide what the file does not say.
+    variables: Vec<String>,
 }
 
 impl Done<'_> {
@@ -319,6 +332,7 @@ impl Done<'_> {
                 "tested": self.target.is_some(),
                 "target": self.target,
                 "secrets": self.note,
+                "variables": self.variables,
                 "next_steps": self.steps,
             }));
         }
@@ -329,6 +343,13 @@ impl Done<'_> {
         };
         if let Some(note) = self.note {
             text.push_str(&format!("secrets: {note}\n"));
+        }
+        if !self.variables.is_empty() {
+            text.push_str(&format!(
+                "variables of this terminal decide more than the file says, and clients may not have them: {}; \
+                 `snowgate config show` says what, to be put into the file\n",
+                self.variables.join(", ")
+            ));
         }
         text.push_str(&format!("next: {}\n", self.steps.join("; ")));
         text.push_str("`snowgate setup sql` prints the SQL for a role that only reads.\n");

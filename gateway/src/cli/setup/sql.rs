@@ -1,7 +1,7 @@
 //! `snowgate setup sql`: the SQL that an administrator runs for a role that only reads.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::{ErrorKind, Read as _, Write as _, stderr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -64,6 +64,11 @@ const CREDITS: RangeInclusive<u32> = 1..=1_000_000;
 /// What Snowflake takes for STATEMENT_TIMEOUT_IN_SECONDS: a week at most. 0 means a week there, which is not what it looks like.
 const TIMEOUT_S: RangeInclusive<u32> = 1..=604_800;
 
+/// An argument that cannot be used.
+fn wrong_usage(message: impl Into<String>) -> SetupError {
+    SetupError { next_step: Some("run `snowgate setup sql --help`".to_owned()), ..SetupError::usage(message) }
+}
+
 /// A whole number in `range`.
 fn number(text: &str, range: &RangeInclusive<u32>) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
@@ -80,7 +85,7 @@ fn check_role(role: &str) -> Result<(), SetupError> {
     if SYSTEM_ROLES.iter().any(|system| name.eq_ignore_ascii_case(system)) {
         let message =
             format!("--role: {role} is a role of Snowflake's own; name one that the SQL is to make");
-        return Err(SetupError::usage(message));
+        return Err(wrong_usage(message));
     }
     Ok(())
 }
@@ -89,7 +94,7 @@ fn check_role(role: &str) -> Result<(), SetupError> {
 const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 fn read_key(file: &Path) -> Result<String> {
-    let wrong = |why: &str| SetupError::usage(format!("--public-key-file: {} {why}", file.display()));
+    let wrong = |why: &str| wrong_usage(format!("--public-key-file: {} {why}", file.display()));
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => wrong("is not there"),
         _ => SetupError::failed(
@@ -116,20 +121,20 @@ pub(super) fn print(args: &SqlArgs) -> Result<ExitCode> {
         .into_iter()
         .chain(args.database.iter().map(|name| ("--database", name)))
     {
-        check_name(name).map_err(|why| SetupError::usage(format!("{flag}: {why}")))?;
+        check_name(name).map_err(|why| wrong_usage(format!("{flag}: {why}")))?;
     }
     check_role(&args.role)?;
     let addresses: Vec<String> = args.from.iter().map(|address| address.trim().to_owned()).collect();
     for address in &addresses {
         if !parse_range(address).is_some_and(|range| range.addr().is_ipv4()) {
             let message = format!("--from: {address:?} is no IPv4 address or range");
-            return Err(SetupError::usage(message).into());
+            return Err(wrong_usage(message).into());
         }
     }
     let public_key = args.public_key_file.as_ref().map(|file| {
         let text = read_key(file)?;
         Ok::<_, anyhow::Error>(
-            public_key_of(&text).map_err(|why| SetupError::usage(format!("--public-key-file: {why}")))?,
+            public_key_of(&text).map_err(|why| wrong_usage(format!("--public-key-file: {why}")))?,
         )
     });
     let sql = ReaderSql {
@@ -148,10 +153,24 @@ pub(super) fn print(args: &SqlArgs) -> Result<ExitCode> {
         text.push_str("\n-- The scope of its sessions.\n");
         text.push_str(&sql.session_policy());
     }
+    let left = left_to_replace(args);
     if args.json {
-        return print_json(&serde_json::json!({"sql": text}));
+        return print_json(&serde_json::json!({"sql": text, "replace": left}));
+    }
+    for what in left {
+        text.insert_str(0, &format!("-- REPLACE {what}\n"));
+        // Where the SQL goes into a file, too.
+        let _ = writeln!(stderr(), "snowgate: replace {what}");
     }
     print_text(&text)
+}
+
+/// What of the SQL stands only for what was not given.
+fn left_to_replace(args: &SqlArgs) -> Vec<&'static str> {
+    let address = "the addresses: 203.0.113.0/24 is an example, from which nobody can log in (--from)";
+    let key = "the public key, which is an example (--public-key-file)";
+    let left = [(args.public_key_file.is_none(), key), (args.from.is_empty(), address)];
+    left.into_iter().filter_map(|(is_left, what)| is_left.then_some(what)).collect()
 }
 
 #[cfg(test)]

@@ -163,3 +163,41 @@ fn the_next_step_names_the_variables_of_the_client() {
          variables: SNOWFLAKE_ACCOUNT=... SNOWFLAKE_PASSWORD=... SNOWGATE_LOG=... snowgate config check"
     );
 }
+
+#[test]
+fn a_profile_that_begins_where_it_may_not_be_is_a_warning() {
+    let warnings = |lines: &str| Home::with_file(&format!("[profiles.p]\n{lines}")).warnings();
+    for fine in [
+        "database = 'SHOP'",
+        "database = 'SHOP'\nallowed_databases = ['shop']",
+        "database = 'SHOP'\nallowed_databases = ['S*']",
+        "database = 'SHOP'\nallowed_tables = ['SHOP.ORDERS']",
+    ] {
+        assert_eq!(warnings(fine), Vec::<String>::new(), "{fine}");
+    }
+    assert_eq!(
+        warnings("database = 'SHOP'\nallowed_databases = ['SALES']"),
+        [
+            "config.toml:2:12: profiles.p.database: sessions begin in SHOP, which this profile may not use: `allowed_databases` does \
+          not have it"
+        ]
+    );
+    let denied = warnings("database = 'SHOP'\ndenied_databases = ['SH*']");
+    assert!(denied[0].ends_with("`denied_databases` has SH*"), "{denied:?}");
+}
+
+#[test]
+fn a_table_s_pattern_with_a_database_for_a_schema_is_a_warning_on_snowflake() {
+    let home = |lines: &str, account: &str| {
+        Home::with_file(&format!("{account}[profiles.p]\n{lines}")).with_other_file("key.p8", 0o600)
+    };
+    let lines = "database = 'SALES'\ndenied_tables = ['SALES.CUSTOMERS', 'PUBLIC.X', 'SALES.HR.Y', 'Z']";
+    let warnings = home(lines, ACCOUNT).warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("profiles.p.denied_tables")
+            && warnings[0].contains("write \"SALES.*.CUSTOMERS\""),
+        "{warnings:?}"
+    );
+    assert_eq!(home(lines, "").warnings(), Vec::<String>::new(), "SQLite has one schema");
+}
