@@ -20,7 +20,7 @@ use tokio::task::spawn_blocking;
 use crate::config::{Config, ProcessEnvironment, SettingsDifference, SystemFile, settings_among};
 use crate::os::environment_of;
 use crate::session::ClientSet;
-use crate::shared::Shared;
+use crate::shared::{Live, Shared};
 use crate::state::ShimProcess;
 
 /// What a client's settings come to.
@@ -60,20 +60,30 @@ pub(super) async fn settle(shared: &Shared, hello: &ClientHello, shim: Option<Sh
         return Settled::default();
     }
     let says_nothing = client.is_empty();
-    let secrets = client.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str()))).collect();
-    let serves = shared.live().config.gateway.serves_client_settings;
-    if serves && let Some(set) = shared.client_sets.find(&secrets) {
-        return Settled { set: Some(set), difference: None };
-    }
-    let system_file = shared.paths.system_file.clone();
-    let look = spawn_blocking(move || look(&gateway, &client, system_file.as_ref(), serves));
-    // A panic in there is in the log.
-    match look.await.unwrap_or_default() {
-        Look::Same => Settled::default(),
-        // Limits of the gateway's environment hold for who has none of its own.
-        Look::Other(_, difference) if says_nothing && !difference.is_decisive => Settled::default(),
-        Look::Refused(difference) => Settled::refusing(difference),
-        Look::Other(config, difference) => serve(shared, secrets, *config, difference),
+    let secrets: BTreeMap<_, _> =
+        client.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str()))).collect();
+    let (gateway, client) = (Arc::new(gateway), Arc::new(client));
+    // Again only where the config was read again meanwhile.
+    loop {
+        let live = shared.live();
+        let serves = live.config.gateway.serves_client_settings;
+        if serves && let Some(set) = shared.client_sets.find(&secrets) {
+            return Settled { set: Some(set), difference: None };
+        }
+        let system_file = shared.paths.system_file.clone();
+        let (gateway, client) = (Arc::clone(&gateway), Arc::clone(&client));
+        let look = spawn_blocking(move || look(&gateway, &client, system_file.as_ref(), serves));
+        // A panic in there is in the log.
+        let settled = match look.await.unwrap_or_default() {
+            Look::Same => Some(Settled::default()),
+            // Limits of the gateway's environment hold for who has none of its own.
+            Look::Other(_, difference) if says_nothing && !difference.is_decisive => Some(Settled::default()),
+            Look::Refused(difference) => Some(Settled::refusing(difference)),
+            Look::Other(config, difference) => serve(shared, &live, secrets.clone(), *config, difference),
+        };
+        if let Some(settled) = settled {
+            return settled;
+        }
     }
 }
 
@@ -109,22 +119,23 @@ fn look(
     }
 }
 
+/// `None`: the config was read again meanwhile.
 fn serve(
     shared: &Shared,
+    live: &Arc<Live>,
     variables: BTreeMap<String, Secret>,
     config: Config,
     difference: SettingsDifference,
-) -> Settled {
+) -> Option<Settled> {
     let of_process = difference.of_process();
-    let live = shared.live();
     if config.all_connections() == live.config.all_connections()
         && config.profiles == live.config.profiles
         && config.limits == live.config.limits
     {
-        return Settled { set: None, difference: Some(difference) };
+        return Some(Settled { set: None, difference: Some(difference) });
     }
-    match shared.client_sets.make(shared, variables, config, difference.names.clone()) {
-        Ok(set) => Settled { set: Some(set), difference: of_process },
+    match shared.client_sets.make(shared, live, variables, config, difference.names.clone()) {
+        Ok(set) => set.map(|set| Settled { set: Some(set), difference: of_process }),
         Err(full) => {
             let problem = format!(
                 "{} connections for clients with settings of their own are open already ({}), as many as `backends_max` \
@@ -132,7 +143,7 @@ fn serve(
                 full.limit,
                 full.held.join(", ")
             );
-            Settled::refusing(SettingsDifference::unserved(difference.names, problem))
+            Some(Settled::refusing(SettingsDifference::unserved(difference.names, problem)))
         }
     }
 }

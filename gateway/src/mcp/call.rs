@@ -211,6 +211,9 @@ impl Call<'_> {
         if let Some(settings) = self.session.refusing_settings() {
             return Err(own_settings::refusal(settings, &self.shared.paths.config_file));
         }
+        if let Some(why) = self.session.set.as_ref().and_then(|set| set.outdated()) {
+            return Err(own_settings::outdated(&why));
+        }
         if let Some(ProfileProblem { message, next_step, .. }) = self.session.profile.problem() {
             let error = BackendError::new(ErrorKind::Refused, format!("not run: {message}"));
             return Err(match next_step {

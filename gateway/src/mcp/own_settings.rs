@@ -40,6 +40,16 @@ pub(super) fn refusal(settings: &SettingsDifference, file: &Path) -> BackendErro
     BackendError::new(ErrorKind::Refused, message).with_next_step(next_step).with_rule(Rule::ClientSettings)
 }
 
+/// The answer where the config was read again, and what it is now cannot be applied on this client's connections.
+pub(super) fn outdated(why: &str) -> BackendError {
+    let message = format!(
+        "not run: this client has settings of its own, and by the config as it is now {why}. So the rules of the config \
+         cannot be applied to its connection"
+    );
+    let next_step = "restart this client, which connects it by the config as it is now, or run `snowgate restart`";
+    BackendError::new(ErrorKind::Refused, message).with_next_step(next_step).with_rule(Rule::ClientSettings)
+}
+
 /// What the first result says where they decide nothing of that kind.
 pub(super) fn notice(settings: &SettingsDifference, file: &Path) -> String {
     let listed = settings.listed();

@@ -283,8 +283,10 @@ fn settings_problem(shared: &Shared) -> Option<String> {
     let refused: Vec<String> = sessions.iter().filter_map(refused).collect();
     let shown = refused.iter().take(CLIENTS_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
     let count = refused.len();
-    (count > 0)
-        .then(|| format!("calls of {count} are refused: their settings are not this gateway's ({shown})"))
+    let refused = (count > 0)
+        .then(|| format!("calls of {count} are refused: their settings are not this gateway's ({shown})"));
+    let problems: Vec<String> = refused.into_iter().chain(shared.client_sets.outdated()).collect();
+    (!problems.is_empty()).then(|| problems.join("; "))
 }
 
 fn limit_problem(descriptors: &Descriptors) -> Option<String> {

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use snowflake_wire::Secret;
 use tokio::time::Instant;
 
-use super::{Shared, open_backend};
+use super::{Live, Shared, open_backend};
 use crate::config::{Config, ConnectionConfig};
 use crate::session::ClientSet;
 
@@ -82,10 +82,11 @@ struct Brought {
 }
 
 impl ClientSets {
-    /// The set of a client with these `variables`, if there is one already.
+    /// The set of a client with these `variables`, if there is one already that the files have not left behind.
     pub fn find(&self, variables: &BTreeMap<String, Secret>) -> Option<Arc<ClientSet>> {
         let mut state = self.lock();
-        let set = state.sets.iter().find(|(known, _)| known == variables)?.1.clone();
+        let fits = |(known, set): &&(_, Arc<ClientSet>)| known == variables && set.outdated().is_none();
+        let set = state.sets.iter().rev().find(fits)?.1.clone();
         let now = Instant::now();
         let mut is_there = true;
         for name in set.connections.values().filter(|name| name.contains('@')) {
@@ -95,17 +96,20 @@ impl ClientSets {
         is_there.then_some(set)
     }
 
-    /// The set of a client with these `variables`, which come to `config`; `names`: those that differ from the gateway's.
+    /// The set of a client with these `variables`, which come to `config`; `names`: those that differ from the gateway's;
+    /// `live`: what held before the files were read for it. `None`: they have been read again since, and `config` may be what
+    /// was before.
     ///
     /// # Errors
     /// It would take more connections than `backends_max`.
     pub fn make(
         &self,
         shared: &Shared,
+        live: &Arc<Live>,
         variables: BTreeMap<String, Secret>,
         config: Config,
         names: Vec<String>,
-    ) -> Result<Arc<ClientSet>, TooManyBackends> {
+    ) -> Result<Option<Arc<ClientSet>>, TooManyBackends> {
         let mut connections = BTreeMap::new();
         let of_gateway = shared.config.all_connections();
         let used = config.used_connections();
@@ -124,13 +128,18 @@ impl ClientSets {
         }
         let set = Arc::new(ClientSet::new(names, config, connections));
         let mut state = self.lock();
-        state.sets.retain(|(known, _)| *known != variables);
+        // A reload replaces what holds before it looks at the sets, which waits for this lock: it sees this one, or is seen.
+        if !Arc::ptr_eq(live, &shared.live()) {
+            return Ok(None);
+        }
+        // One that sessions have stays in reach of a reload.
+        state.sets.retain(|(known, set)| *known != variables || Arc::strong_count(set) > 1);
         if state.sets.len() >= SETS_MAX {
             // Those that are left are as many as sessions at most.
             state.drop_unused();
         }
         state.sets.push((variables, Arc::clone(&set)));
-        Ok(set)
+        Ok(Some(set))
     }
 
     /// The name of `connection` in the registry, which is the set's `name`; defined if it is new. `own`: what the set has
@@ -198,12 +207,27 @@ impl ClientSets {
             // What does not go with them any more was right when it was read; what protects comes from the files.
             match read(&variables) {
                 Some(own) => {
-                    let is_same_place = set.configured().0.profiles_wait(&own).is_none();
-                    set.apply(&own, takes_profiles && is_same_place);
+                    let wait = set.configured().0.profiles_wait(&own);
+                    set.apply(&own, takes_profiles, wait);
                 }
-                None => set.apply(now, takes_profiles),
+                None => set.apply(now, takes_profiles, None),
             }
         }
+    }
+
+    /// What sessions have of sets that the files have left behind: the variables, and why.
+    pub fn outdated(&self) -> Vec<String> {
+        let said = |set: &Arc<ClientSet>| {
+            let why = set.outdated().filter(|_| Arc::strong_count(set) > 1)?;
+            Some(format!(
+                "calls of clients with settings of their own ({}) are refused until they connect anew, because by the config as \
+                 it is now {why}",
+                set.names.join(", ")
+            ))
+        };
+        let mut said: Vec<String> = self.lock().sets.iter().filter_map(|(_, set)| said(set)).collect();
+        said.dedup();
+        said
     }
 
     /// Closes the connections that no session has used for `idle`.
@@ -298,13 +322,18 @@ mod tests {
         let sets = &gateway.shared.client_sets;
         let variables = BTreeMap::from([("FOLDER".to_owned(), Secret::new("dev"))]);
         let names = vec!["FOLDER".to_owned()];
-        let set = sets.make(&gateway.shared, variables.clone(), config("dev", None), names.clone()).unwrap();
+        let make = |config| {
+            let live = gateway.shared.live();
+            sets.make(&gateway.shared, &live, variables.clone(), config, names.clone()).unwrap().unwrap()
+        };
+        let set = make(config("dev", None));
         for own in [Some(config("dev", Some("lite"))), None] {
             sets.reload(&config("prod", Some("lite")), true, |_| own.clone());
             let (now, profiles) = set.configured();
             assert!(profiles.find(&now, "lite").is_err());
             let on: Vec<_> = now.profiles.values().filter_map(|profile| profile.connection.clone()).collect();
             assert_eq!(on, Vec::<String>::new());
+            assert!(set.outdated().is_some_and(|why| why.contains("lite")), "it is not passed over in silence");
         }
         // The gateway's own profiles wait: then these do, too.
         let mut wider = config("dev", None);
@@ -312,10 +341,40 @@ mod tests {
         sets.reload(&wider, false, |_| Some(wider.clone()));
         assert!(!set.configured().0.profiles.contains_key("wide"));
         sets.reload(&wider, true, |_| Some(wider.clone()));
-        assert!(set.configured().0.profiles.contains_key("wide"));
+        assert!(set.configured().0.profiles.contains_key("wide") && set.outdated().is_none());
         // A set that is made with such a profile has it, on the client's own connection.
-        let made = sets.make(&gateway.shared, variables, config("dev", Some("lite")), names).unwrap();
+        let made = make(config("dev", Some("lite")));
         let (now, profiles) = made.configured();
         assert!(profiles.find(&now, "lite").unwrap().connection.starts_with("other@"));
+    }
+
+    #[tokio::test]
+    async fn a_set_whose_connection_is_another_by_the_files_refuses_and_is_joined_by_nobody() {
+        let home = tempfile::tempdir().unwrap();
+        let config = |folder| config_in(home.path(), folder, Some("lite"));
+        let gateway = TestGateway::with(|own| *own = config("prod")).await;
+        let sets = &gateway.shared.client_sets;
+        let variables = BTreeMap::from([("FOLDER".to_owned(), Secret::new("dev"))]);
+        let make = |live: &Arc<Live>| {
+            sets.make(&gateway.shared, live, variables.clone(), config("dev"), vec!["FOLDER".to_owned()]).unwrap()
+        };
+        let set = make(&gateway.shared.live()).unwrap();
+        let mut narrow = config("moved");
+        narrow.profiles.get_mut("lite").unwrap().rows_max = Some(1);
+        sets.reload(&narrow, true, |_| Some(narrow.clone()));
+        assert!(set.outdated().is_some() && sets.find(&variables).is_none());
+        let said = sets.outdated();
+        assert!(said.len() == 1 && said[0].contains("FOLDER") && said[0].contains("connection other"), "{said:?}");
+        // Files that were read before the last reload make no set.
+        let before = Arc::new(Live::new(config("prod"), Vec::new()));
+        assert!(make(&before).is_none());
+        let newer = make(&gateway.shared.live()).unwrap();
+        assert!(Arc::ptr_eq(&sets.find(&variables).unwrap(), &newer));
+        // The one of before is still in reach: a reload by which its connection is what it was takes it in again.
+        let mut narrow = config("dev");
+        narrow.profiles.get_mut("lite").unwrap().rows_max = Some(1);
+        sets.reload(&narrow, true, |_| Some(narrow.clone()));
+        assert!(set.outdated().is_none() && sets.outdated().is_empty());
+        assert_eq!(set.configured().0.profiles["lite"].rows_max, Some(1));
     }
 }

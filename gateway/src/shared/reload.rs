@@ -93,7 +93,7 @@ impl Shared {
         let Changes { live, restart, profiles_wait } = Changes::between(&self.config, &before.config, &new);
         let takes_profiles = profiles_wait.is_none();
         let now = Arc::new(Live::new(before.config.with_live_of(&new, takes_profiles), restart.clone()));
-        let view = ReloadView {
+        let mut view = ReloadView {
             applied: live,
             needs_restart: restart,
             profiles_wait,
@@ -113,6 +113,9 @@ impl Shared {
         let mut sessions = self.renew_profiles();
         self.reload_client_sets(new, takes_profiles).await;
         sessions += self.renew_profiles();
+        let outdated = self.client_sets.outdated();
+        outdated.iter().for_each(|outdated| tracing::warn!("{outdated}"));
+        view.warnings.extend(outdated);
         self.begin_refused_sessions().await;
         tracing::info!(
             applied = ?keys(&view.applied),

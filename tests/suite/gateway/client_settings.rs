@@ -327,3 +327,49 @@ fn many_names_are_counted_and_wrong_values_are_told_as_that() {
     }
     assert!(!text.contains("perhaps"), "{text}");
 }
+
+fn in_own(client: &mut Client, sql: &str) -> Value {
+    client.call("execute_query", &json!({"query": sql, "database": "OWN"}))
+}
+
+#[test]
+fn a_reload_that_cannot_be_applied_to_a_client_with_its_own_settings_refuses_it_and_names_it() {
+    let home = Home::new();
+    let folder = folder_with(&home, "own", "OWN");
+    let variables = [("SNOWGATE_SQLITE_FOLDER", folder.as_str())];
+    let config = |read_only: bool, more: &str| {
+        home.configure(&format!(
+            "read_only = {read_only}\n[profiles.p]\nmatch = {{ client = '*' }}\n{more}"
+        ));
+    };
+    config(true, "");
+    let mut first = start(&home, &[]);
+    runs(&mut first);
+    config(false, "");
+    let mut own = start(&home, &variables);
+    let made = in_own(&mut own, "create table s (a)");
+    assert_eq!(made["result"]["isError"], false, "{made}");
+    config(true, "denied_tables = ['*.s']\nstatements = ['read']\n");
+    let reloaded = home.run(&["reload", "--json"]);
+    assert_eq!(reloaded.code, Some(0), "{reloaded:?}");
+    assert!(reloaded.json()["warnings"].to_string().contains("SNOWGATE_SQLITE_FOLDER"), "{reloaded:?}");
+    for sql in ["select * from s", "insert into s values (1)", "select 1"] {
+        let refused = in_own(&mut own, sql);
+        assert_eq!(refused["result"]["isError"], true, "{refused}");
+        assert!(tool_text(&refused).contains("by the config as it is now"), "{refused}");
+    }
+    let status = home.status().expect("a gateway");
+    assert!(status["settings_problem"].to_string().contains("SNOWGATE_SQLITE_FOLDER"), "{status}");
+    assert!(home.run(&["doctor"]).stdout.contains("SNOWGATE_SQLITE_FOLDER"));
+    runs(&mut first);
+    // Who comes with the same variables now gets the narrow profile, and so does who connects again.
+    let mut newer = start(&home, &variables);
+    runs(&mut newer);
+    assert_eq!(home.run(&["restart"]).code, Some(0));
+    for client in [&mut newer, &mut own] {
+        runs(client);
+        for sql in ["select * from s", "insert into s values (1)"] {
+            assert_eq!(in_own(client, sql)["result"]["isError"], true);
+        }
+    }
+}

@@ -49,6 +49,10 @@ fn own() -> Vec<Sample> {
             own_settings::refusal(&settings, Path::new("config.toml")),
         ),
         sample(
+            "the config was read again, and the client's own settings lead to another connection by it",
+            own_settings::outdated("the connection sqlite, which profiles use, has changed"),
+        ),
+        sample(
             "state, from a client that nothing tells apart",
             unkept_state("the statement makes state on its connection"),
         ),
