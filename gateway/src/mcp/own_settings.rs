@@ -46,7 +46,8 @@ pub(super) fn outdated(why: &str) -> BackendError {
         "not run: this client has settings of its own, and by the config as it is now {why}. So the rules of the config \
          cannot be applied to its connection"
     );
-    let next_step = "restart this client, which connects it by the config as it is now, or run `snowgate restart`";
+    let next_step =
+        "restart this client, which connects it by the config as it is now, or run `snowgate restart`";
     BackendError::new(ErrorKind::Refused, message).with_next_step(next_step).with_rule(Rule::ClientSettings)
 }
 

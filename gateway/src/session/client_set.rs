@@ -24,7 +24,12 @@ impl ClientSet {
     /// What `config` comes to on `connections`.
     pub fn new(names: Vec<String>, config: Config, connections: BTreeMap<String, String>) -> Self {
         let profiles = Arc::new(Profiles::on(&config, &connections));
-        Self { names, connections, live: RwLock::new((Arc::new(config), profiles)), outdated: Mutex::default() }
+        Self {
+            names,
+            connections,
+            live: RwLock::new((Arc::new(config), profiles)),
+            outdated: Mutex::default(),
+        }
     }
 
     /// The configuration that files and these variables make, and its profiles, on the connections of the set.

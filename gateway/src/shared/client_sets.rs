@@ -333,7 +333,10 @@ mod tests {
             assert!(profiles.find(&now, "lite").is_err());
             let on: Vec<_> = now.profiles.values().filter_map(|profile| profile.connection.clone()).collect();
             assert_eq!(on, Vec::<String>::new());
-            assert!(set.outdated().is_some_and(|why| why.contains("lite")), "it is not passed over in silence");
+            assert!(
+                set.outdated().is_some_and(|why| why.contains("lite")),
+                "it is not passed over in silence"
+            );
         }
         // The gateway's own profiles wait: then these do, too.
         let mut wider = config("dev", None);
@@ -356,7 +359,8 @@ mod tests {
         let sets = &gateway.shared.client_sets;
         let variables = BTreeMap::from([("FOLDER".to_owned(), Secret::new("dev"))]);
         let make = |live: &Arc<Live>| {
-            sets.make(&gateway.shared, live, variables.clone(), config("dev"), vec!["FOLDER".to_owned()]).unwrap()
+            sets.make(&gateway.shared, live, variables.clone(), config("dev"), vec!["FOLDER".to_owned()])
+                .unwrap()
         };
         let set = make(&gateway.shared.live()).unwrap();
         let mut narrow = config("moved");
@@ -364,7 +368,10 @@ mod tests {
         sets.reload(&narrow, true, |_| Some(narrow.clone()));
         assert!(set.outdated().is_some() && sets.find(&variables).is_none());
         let said = sets.outdated();
-        assert!(said.len() == 1 && said[0].contains("FOLDER") && said[0].contains("connection other"), "{said:?}");
+        assert!(
+            said.len() == 1 && said[0].contains("FOLDER") && said[0].contains("connection other"),
+            "{said:?}"
+        );
         // Files that were read before the last reload make no set.
         let before = Arc::new(Live::new(config("prod"), Vec::new()));
         assert!(make(&before).is_none());

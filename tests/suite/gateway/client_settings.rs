@@ -338,9 +338,7 @@ fn a_reload_that_cannot_be_applied_to_a_client_with_its_own_settings_refuses_it_
     let folder = folder_with(&home, "own", "OWN");
     let variables = [("SNOWGATE_SQLITE_FOLDER", folder.as_str())];
     let config = |read_only: bool, more: &str| {
-        home.configure(&format!(
-            "read_only = {read_only}\n[profiles.p]\nmatch = {{ client = '*' }}\n{more}"
-        ));
+        home.configure(&format!("read_only = {read_only}\n[profiles.p]\nmatch = {{ client = '*' }}\n{more}"));
     };
     config(true, "");
     let mut first = start(&home, &[]);
