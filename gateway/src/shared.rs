@@ -239,6 +239,22 @@ impl Shared {
         }
     }
 
+    /// The session's profile is another one than `before`, and does not permit what it holds to be gone on with: that is
+    /// rolled back. After a reload, and after each call that began before one.
+    pub fn revoke_held(&self, session: &Session, before: &Profile) {
+        let is_outdated = session.set.as_ref().is_some_and(|set| set.outdated().is_some());
+        if !is_outdated && session.profile.problem().is_none() && !session.profile.takes_from(before) {
+            return;
+        }
+        for (_, pool) in self.multiplexer.opened() {
+            let Some(held) = pool.revoke(&session.key.id) else { continue };
+            if held.transaction {
+                session.lose_transaction();
+            }
+            session.note_held(None);
+        }
+    }
+
     /// A session has ended: nothing of its state stays on a connection.
     pub fn release(&self, session: &Session) {
         // A newer connection of the same session goes on with what is there.

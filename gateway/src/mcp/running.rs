@@ -96,6 +96,8 @@ impl Call<'_> {
         if let Some(estimate) = cost.and_then(|cost| cost.estimate()) {
             self.record.seen().estimate = Some(estimate);
         }
+        // It may have made or kept state by a profile that a reload has narrowed meanwhile.
+        self.shared.revoke_held(self.session, &self.profile);
         let held = pool.held_by(&self.session.key.id);
         // One that went with a statement that failed or was stopped, or that was begun and is not there.
         let is_begun = change == Some(StateChange::Begin) && done.is_ok();

@@ -155,6 +155,8 @@ pub(super) enum Loss {
     Unstopped,
     /// A request on it ended before its statement.
     Abandoned,
+    /// A reload has taken from the session's profile what it was made with.
+    Revoked,
 }
 
 impl Loss {
@@ -168,6 +170,9 @@ impl Loss {
             Self::Unstopped => "a statement on its connection did not stop, so that was closed".to_owned(),
             Self::Abandoned => {
                 "a request on its connection ended before its statement, so that was closed".to_owned()
+            }
+            Self::Revoked => {
+                "a reload of the config has taken from its profile what is needed to go on".to_owned()
             }
         };
         let rolled_back = if held.transaction { "; what was not committed is rolled back" } else { "" };

@@ -10,6 +10,7 @@
 //! | runs on it | | broken, does not stop, request gone: closed; held state is lost, and the session told |
 //! | parked | none for `pin_idle` | reset; held state is lost, and the session told |
 //! | parked, strict, no state | none for `lease_idle` | closed |
+//! | parked | a reload takes from the profile what goes on with it | reset; held state is lost, and the session told |
 //! | parked | the session ends | reset, and back to all; strict: closed |
 
 use std::pin::Pin;
@@ -380,6 +381,26 @@ impl Desk {
         if let Some(own) = parked {
             self.retire_own(own);
         }
+    }
+
+    /// Rolls back and removes what the session holds, and has its next request told; what that was. Where a request has the
+    /// connection, nothing: its call asks again when it has ended.
+    pub(super) fn revoke(self: &Arc<Self>, session: &str) -> Option<Held> {
+        let mut board = self.board();
+        let state = board.sessions.get_mut(session)?;
+        let own = match std::mem::take(&mut state.own) {
+            Own::Parked(own) if !own.held.is_empty() => own,
+            other => {
+                state.own = other;
+                return None;
+            }
+        };
+        state.lose(&own.held, Loss::Revoked, &own.terms.profile);
+        drop(board);
+        let held = own.held.clone();
+        tracing::warn!(session, %held, "what a session held is rolled back: its profile does not permit it any more");
+        self.retire_own(own);
+        Some(held)
     }
 
     /// Takes the connections that their sessions have not used for as long as they may, or all.

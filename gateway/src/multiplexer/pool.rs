@@ -212,6 +212,12 @@ impl Pool {
         self.desk.release(session);
     }
 
+    /// A reload has taken from the session's profile what it needs to go on with what it holds: that is rolled back and
+    /// removed, and the session's next request is told. Returns at once what it was; nothing where a request has it.
+    pub fn revoke(&self, session: &str) -> Option<Held> {
+        self.desk.revoke(session)
+    }
+
     /// Runs `request` on a connection.
     ///
     /// # Errors

@@ -44,6 +44,10 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("a session's own connection broke", Loss::Broken.error(&held, "default")),
         sample("a statement on it did not stop", Loss::Unstopped.error(&held, "default")),
         sample("a request on it ended early", Loss::Abandoned.error(&held, "default")),
+        sample(
+            "a reload has narrowed the profile of a session with state",
+            Loss::Revoked.error(&held, "default"),
+        ),
         sample("state, where `isolation` is `relaxed`", no_state("default")),
         sample("a connection of its own, where there is only one", no_own(1, &config.pool)),
         sample("all connections for sessions with state are taken", all_pinned(9, 9, SECONDS, SECONDS)),

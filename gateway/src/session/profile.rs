@@ -59,6 +59,9 @@ pub struct Profile {
     pub validator: Option<ValidatorConfig>,
 }
 
+/// The tool without which no transaction can be ended.
+const STATEMENTS_TOOL: &str = "execute_query";
+
 /// A role that bounds a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundingRole {
@@ -112,6 +115,14 @@ impl Profile {
     /// Whether its sessions are offered the tool of this name.
     pub fn offers(&self, tool: &str) -> bool {
         self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool))
+    }
+
+    /// Whether it lacks what `before` had and a session needs to go on with what its connection holds, or to end that: a class
+    /// of statements, the tool for statements, a connection of its own.
+    pub fn takes_from(&self, before: &Self) -> bool {
+        before.statements.intersection(self.statements) != before.statements
+            || (before.offers(STATEMENTS_TOOL) && !self.offers(STATEMENTS_TOOL))
+            || (self.isolation == IsolationLevel::Relaxed && before.isolation != IsolationLevel::Relaxed)
     }
 
     /// Whether it allows statements that may change something.

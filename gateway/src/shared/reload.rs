@@ -116,6 +116,9 @@ impl Shared {
         let outdated = self.client_sets.outdated();
         outdated.iter().for_each(|outdated| tracing::warn!("{outdated}"));
         view.warnings.extend(outdated);
+        for session in self.sessions.all().iter().filter(|session| session.set.is_some()) {
+            self.revoke_held(session, &session.profile);
+        }
         self.begin_refused_sessions().await;
         tracing::info!(
             applied = ?keys(&view.applied),
@@ -194,7 +197,9 @@ impl Shared {
                 problem: Some(ProfileProblem::gone(name)),
             },
         };
+        let before = Arc::clone(&fixed.profile);
         session.profile.replace(chosen);
+        self.revoke_held(session, &before);
         true
     }
 }

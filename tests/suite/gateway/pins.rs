@@ -140,3 +140,48 @@ fn what_was_meant_for_a_lost_transaction_never_runs_outside() {
         }
     }
 }
+
+#[test]
+fn a_transaction_that_a_reload_takes_from_its_session_is_rolled_back_and_leaves_no_lock() {
+    let of_other = "[profiles.w]\nrows_max = 5\n";
+    let home = home(&format!("[profiles.p]\nmatch = {{ client = '*' }}\n{of_other}"));
+    for (narrow, is_gone) in
+        [("[profiles.p]\nmatch = { client = '*' }\nstatements = ['read']\n", false), ("", true)]
+    {
+        home.configure(&format!("read_only = false\n[profiles.p]\nmatch = {{ client = '*' }}\n{of_other}"));
+        assert_eq!(home.run(&["reload"]).code, Some(0));
+        let mut holder = ready(&home);
+        must(&mut holder, "begin");
+        must(&mut holder, "insert into t values (1)");
+        home.configure(&format!("read_only = false\n{narrow}{of_other}"));
+        assert_eq!(home.run(&["reload"]).code, Some(0));
+        let mut other = home.launch().arg("--profile").arg("w").start();
+        other.initialize();
+        other.call("set_context", &json!({"database": "ONE"}));
+        must(&mut other, "delete from t");
+        if is_gone {
+            assert!(text(&mut holder, "rollback").contains("not in the configuration"));
+            continue;
+        }
+        let told = text(&mut holder, "select count(*) as n from t");
+        assert!(told.contains("a reload of the config"), "{told}");
+        assert_eq!(rows(&mut holder), "0");
+        let refused = run(&mut holder, "commit");
+        assert_eq!(refused["result"]["isError"], true, "{refused}");
+        must(&mut other, "insert into t values (2)");
+        assert!(text(&mut holder, "insert into t values (3)").contains("statements"));
+    }
+}
+
+#[test]
+fn after_a_reload_that_narrows_its_profile_rollback_is_answered() {
+    let home = home("[profiles.p]\nmatch = { client = '*' }\n");
+    let mut holder = ready(&home);
+    must(&mut holder, "begin");
+    home.configure("read_only = false\n[profiles.p]\nmatch = { client = '*' }\nstatements = ['read']\n");
+    assert_eq!(home.run(&["reload"]).code, Some(0));
+    assert!(text(&mut holder, "rollback").contains("nothing of it is left"));
+    let told = text(&mut holder, "select 1 as n");
+    assert!(told.contains("a reload of the config"), "why is told once: {told}");
+    assert_eq!(text(&mut holder, "select 1 as n"), "n\n1\n(1 row)");
+}

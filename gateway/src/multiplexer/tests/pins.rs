@@ -202,6 +202,32 @@ async fn a_pin_that_is_idle_is_rolled_back_and_the_session_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_session_may_not_go_on_with_is_rolled_back_at_once_and_told() {
+    let fake = fake();
+    let pool = pool(&fake, 3);
+    assert!(pool.revoke("a").is_none() && run_of(&pool, "a", "begin").await.is_ok());
+    assert!(pool.revoke("b").is_none());
+    assert!(pool.revoke("a").is_some_and(|held| held.transaction));
+    settle().await;
+    assert_eq!(fake.events().last(), Some(&Event::Reset(1)));
+    assert_all_given_back(&pool);
+    let error = run_of(&pool, "a", "insert 1").await.unwrap_err();
+    assert!(
+        error.kind == ErrorKind::StateLost && error.message.contains("a reload of the config"),
+        "{error}"
+    );
+    assert!(run_of(&pool, "a", "select 1").await.is_ok(), "it is said once");
+    // One that a request has stays until that has ended.
+    assert!(run_of(&pool, "a", "begin").await.is_ok());
+    let slow = spawn_of(&pool, "a", "slow");
+    settle().await;
+    assert!(pool.revoke("a").is_none() && slow.await.unwrap().is_ok());
+    assert!(pool.revoke("a").is_some());
+    settle().await;
+    assert_all_given_back(&pool);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_cannot_be_reset_is_closed() {
     for answer in [ConnectScript::fails(ErrorKind::Unavailable), ConnectScript::succeeds().after(seconds(60))]
     {
