@@ -319,8 +319,12 @@ fn is_cause(cause: &Finding, of: &Finding) -> bool {
     }
     let is_connection = |finding: &Finding| finding.check.area() == Area::Connection;
     if is_connection(cause) && is_connection(of) && cause.subject == of.subject {
+        // A key or token decides whether a log-in works, and nothing on the way there.
+        let is_of_log_in =
+            [Check::LogIn, Check::Context, Check::AgentWall, Check::Backend].contains(&of.check);
+        let is_credential = [Check::PrivateKey, Check::TokenFile].contains(&cause.check);
         // Two database files that are damaged are two problems.
-        return of.check > Check::SqliteLocked;
+        return of.check > Check::SqliteLocked && (is_of_log_in || !is_credential);
     }
     CAUSES.iter().any(|(causes, followers)| causes.contains(&cause.check) && followers.contains(&of.check))
 }
@@ -382,6 +386,19 @@ mod tests {
             .about("a")
             .with([Finding::critical(Check::SqliteFile, "x"), Finding::critical(Check::SqliteLocked, "y")]);
         assert!(Diagnosis::of(vec![files]).findings.iter().all(|finding| finding.follows_from.is_none()));
+    }
+
+    #[test]
+    fn from_an_unusable_key_only_the_log_in_follows() {
+        let connection = Examined::new(Area::Connection, "").about("a").with([
+            Finding::critical(Check::PrivateKey, "x"),
+            Finding::critical(Check::Reach, "y"),
+            Finding::critical(Check::LogIn, "z"),
+        ]);
+        let cause_of =
+            |of| checks(&Diagnosis::of(vec![connection.clone()])).into_iter().find(|(check, _)| *check == of);
+        assert_eq!(cause_of(Check::Reach), Some((Check::Reach, None)));
+        assert_eq!(cause_of(Check::LogIn), Some((Check::LogIn, Some(Check::PrivateKey))));
     }
 
     #[test]
