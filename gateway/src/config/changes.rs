@@ -96,7 +96,7 @@ impl Changes {
                 if is_now(path) { (&of_before, &mut live) } else { (&of_start, &mut restart) };
             let (from, to) = (known.get(path), of_new.get(path));
             if from != to {
-                let shown = |value: Option<&Value>| value.map(Value::to_toml);
+                let shown = |value: Option<&Value>| value.map(Value::to_shown);
                 list.push(Change { key: path.clone(), from: shown(from), to: shown(to) });
             }
         }

@@ -7,6 +7,7 @@ use super::backend_kind::BACKENDS;
 use super::error::{Place, Warning};
 use super::keys::{self, BACKEND_KIND, DATABASES, KEYS, PROFILES};
 use super::kind::Value;
+use super::secret_file::is_public;
 use super::settings::{Layer, Setting, Settings};
 use super::snowflake::{self, ACCOUNT_VARIABLE};
 use super::unexpanded::Unexpanded;
@@ -114,7 +115,7 @@ impl Inspector<'_> {
                 self.warn(place(), Some(key), message);
             }
             Ok(metadata) if is_secret => {
-                if let Some(mode) = mode_for_others(&metadata) {
+                if let Some(mode) = mode_for_others(&metadata).filter(|_| !is_public(path)) {
                     let shown = path.display();
                     let message = format!("{shown} {OPEN_SECRET} (mode {mode:o}); run: chmod 0600 {shown}");
                     self.warn(place(), Some(key), message);

@@ -193,7 +193,7 @@ keys! { SERVING:
     /// The certificate for TLS and those of its issuers, a PEM file. It is read again when it changes.
     HTTP_TLS_CERTIFICATE = http.tls_certificate: Kind::Path, default Fallback::Unset, narrows Fixed;
     /// The certificate's private key, a PEM file.
-    HTTP_TLS_KEY = http.tls_key: Kind::Path, default Fallback::Unset, narrows Fixed;
+    HTTP_TLS_KEY = http.tls_key: Kind::SecretFile, default Fallback::Unset, narrows Fixed;
     /// Who is let in. `keys`: who has an API key (`snowgate keys create`). `none`: every client that can connect; only on a loopback address
     /// or a Unix socket.
     HTTP_AUTH = http.auth: Kind::choice(&["keys", "none"]), default Fallback::Text("keys"), narrows Fixed;
@@ -244,13 +244,13 @@ keys! { SERVING:
     /// Whether the password ends with the passcode of a second factor. It is good for one log-in.
     PASSCODE_IN_PASSWORD = snowflake.passcode_in_password: Kind::Boolean, default Fallback::Boolean(false);
     /// The private key, a PEM or DER file (PKCS#8, PKCS#1; plain or encrypted).
-    PRIVATE_KEY_FILE = snowflake.private_key_file: Kind::Path, default Fallback::Unset, narrows Fixed;
+    PRIVATE_KEY_FILE = snowflake.private_key_file: Kind::SecretFile, default Fallback::Unset, narrows Fixed;
     /// A file that contains the token. It is read at every log-in, so a renewed token is picked up.
-    TOKEN_FILE_PATH = snowflake.token_file_path: Kind::Path, default Fallback::Unset, narrows Fixed;
+    TOKEN_FILE_PATH = snowflake.token_file_path: Kind::SecretFile, default Fallback::Unset, narrows Fixed;
     /// A program that prints the token, and its arguments. It runs at every log-in, without a shell, for 10
     /// seconds at most; it may print 64 KiB. Used by `oauth`, `programmatic_access_token` and
     /// `workload_identity`, instead of `token_file_path`.
-    TOKEN_COMMAND = snowflake.token_command: Kind::Command, default Fallback::Unset, narrows Fixed;
+    TOKEN_COMMAND = snowflake.token_command: Kind::SecretCommand, default Fallback::Unset, narrows Fixed;
     /// Whose identity `workload_identity` shows. Snowgate does not ask the metadata services of clouds: the token
     /// comes from `token_file_path`, `token_command` or `SNOWFLAKE_TOKEN`.
     WORKLOAD_IDENTITY_PROVIDER = snowflake.workload_identity_provider:

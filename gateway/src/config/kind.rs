@@ -9,6 +9,7 @@ use super::error::InvalidValue;
 use super::http_names;
 use super::matches::MatchTable;
 use super::resolver::Resolver;
+use super::secret_file;
 use super::suggest;
 use super::webhook::Webhook;
 
@@ -48,8 +49,12 @@ pub(super) enum Kind {
     },
     /// A program and its arguments.
     Command,
+    /// A program that prints a secret, and its arguments, which often have one in them.
+    SecretCommand,
     /// A file or folder.
     Path,
+    /// A file with a secret. What is refused is not shown: it may be the secret itself.
+    SecretFile,
     /// A name in the backend: 1 to [`NAME_CHARS_MAX`] characters, none of them a control character.
     Name,
     /// The URL of a service, which is a secret.
@@ -86,6 +91,8 @@ pub(super) enum Value {
     Text(String),
     /// A program and its arguments.
     Command(Vec<String>),
+    /// The same, whose arguments are not shown.
+    SecretCommand(Vec<String>),
     /// An absolute path.
     Path(PathBuf),
     /// A secret.
@@ -97,13 +104,23 @@ pub(super) enum Value {
 }
 
 impl Value {
+    /// The value as people are shown it: of a command that prints a secret only the program.
+    pub(super) fn to_shown(&self) -> String {
+        match self {
+            Self::SecretCommand(words) => toml::Value::from(shown_words(words)).to_string(),
+            other => other.to_toml(),
+        }
+    }
+
     /// The value as it is written in the file.
     pub(super) fn to_toml(&self) -> String {
         match self {
             Self::Integer(number) => number.to_string(),
             Self::Boolean(truth) => truth.to_string(),
             Self::Text(text) => toml::Value::from(text.as_str()).to_string(),
-            Self::Command(words) | Self::Texts(words) => toml::Value::from(words.clone()).to_string(),
+            Self::Command(words) | Self::SecretCommand(words) | Self::Texts(words) => {
+                toml::Value::from(words.clone()).to_string()
+            }
             Self::Matches(tables) => {
                 let tables: Vec<_> = tables.iter().map(inline_table).collect();
                 format!("[{}]", tables.join(", "))
@@ -112,6 +129,12 @@ impl Value {
             Self::Path(path) => toml::Value::from(path.to_string_lossy().as_ref()).to_string(),
         }
     }
+}
+
+/// The program of a command, and something in the place of its arguments, if it has some.
+pub(super) fn shown_words(words: &[String]) -> Vec<String> {
+    let hidden = (words.len() > 1).then(|| HIDDEN.to_owned());
+    words.iter().take(1).cloned().chain(hidden).collect()
 }
 
 /// `{ client = "x" }`
@@ -150,8 +173,10 @@ impl RawValue {
             },
             Kind::Choice { .. } | Kind::Word { .. } => Some(Self::Text(word.to_owned())),
             // As the file has it, which is JSON, too: ["program", "argument"].
-            Kind::Command | Kind::Texts(_) => serde_json::from_str(word).ok().map(Self::Texts),
-            Kind::Path | Kind::Name | Kind::Webhook | Kind::Matches => None,
+            Kind::Command | Kind::SecretCommand | Kind::Texts(_) => {
+                serde_json::from_str(word).ok().map(Self::Texts)
+            }
+            Kind::Path | Kind::SecretFile | Kind::Name | Kind::Webhook | Kind::Matches => None,
         };
         read.unwrap_or_else(|| Self::Text(text.to_owned()))
     }
@@ -206,8 +231,10 @@ impl Kind {
                 let accepted: Vec<_> = accepted.iter().map(|word| format!("{word:?}")).collect();
                 format!("one of {}", accepted.join(", "))
             }
-            Self::Command => "a list of texts like [\"program\", \"argument\"]".to_owned(),
-            Self::Path => "a path".to_owned(),
+            Self::Command | Self::SecretCommand => {
+                "a list of texts like [\"program\", \"argument\"]".to_owned()
+            }
+            Self::Path | Self::SecretFile => "a path".to_owned(),
             Self::Name => format!("a name of 1 to {NAME_CHARS_MAX} characters"),
             Self::Webhook => "a URL that begins with https:// or http://".to_owned(),
             Self::Texts(TextList::Words(accepted)) => {
@@ -240,7 +267,14 @@ impl Kind {
             (Self::Word { read, .. }, RawValue::Text(word)) => {
                 read(&word).map(|word| Value::Text(word.to_owned()))
             }
-            (Self::Command, RawValue::Texts(words)) => check_command(words),
+            (Self::Command, RawValue::Texts(words)) => check_command(words).map(Value::Command),
+            (Self::SecretCommand, RawValue::Texts(words)) => check_command(words).map(Value::SecretCommand),
+            (Self::SecretFile, RawValue::Text(text)) => secret_file::check(&text, resolver).map(Value::Path),
+            (Self::SecretFile, _) => Err(secret_file::not_text()),
+            // A command in one text may have secrets in it, as its arguments may.
+            (Self::Command | Self::SecretCommand, RawValue::Text(_)) => {
+                Err(self.refuse(&RawValue::Other("a text")))
+            }
             (Self::Path, RawValue::Text(text)) => resolver.resolve(&text).map(Value::Path),
             (Self::Name, RawValue::Text(name)) => check_name(name),
             // What is refused is not said: it may be nearly the right one.
@@ -280,7 +314,7 @@ fn choose(kind: Kind, accepted: &[&str], word: String) -> Result<Value, InvalidV
 }
 
 /// No shell reads it, and it runs in the gateway's folder: a program is found by its whole path or its name.
-fn check_command(words: Vec<String>) -> Result<Value, InvalidValue> {
+fn check_command(words: Vec<String>) -> Result<Vec<String>, InvalidValue> {
     let program = words.first().map(String::as_str).unwrap_or_default();
     if program.is_empty() {
         return Err(InvalidValue::with_hint("the program is empty", "write [\"program\", \"argument\"]"));
@@ -298,7 +332,7 @@ fn check_command(words: Vec<String>) -> Result<Value, InvalidValue> {
             "a command has {COMMAND_WORDS_MAX} words and {COMMAND_BYTES_MAX} bytes at most, and no NUL"
         )));
     }
-    Ok(Value::Command(words))
+    Ok(words)
 }
 
 fn check_name(name: String) -> Result<Value, InvalidValue> {

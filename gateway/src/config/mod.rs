@@ -48,6 +48,7 @@ mod reference;
 mod repair;
 mod resolver;
 mod roles;
+mod secret_file;
 mod sections;
 mod settings;
 mod show;
@@ -83,6 +84,7 @@ pub use permission::{Permission, Permissions};
 pub use profile_keys::TOOLS;
 pub use reference::reference;
 pub use roles::RoleConfig;
+pub(crate) use secret_file::{IS_SECRET, KEY_BEGIN, is_never_a_path, is_public, seems_to_be_a_secret};
 pub use sections::{
     BackendKind, GatewayConfig, IsolationLevel, LEASE_IDLE, LimitsConfig, NameLists, PIN_IDLE, PoolConfig,
     ProfileConfig, ProfileMatch, SessionConfig, SqliteConfig, ValidatorConfig,

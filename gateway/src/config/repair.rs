@@ -57,7 +57,8 @@ fn may_be_shown(line: &str) -> bool {
     }
     let name = key_and_value(line).map(|(key, _)| key).unwrap_or_default();
     // A proxy's address may hold a password.
-    known_key(name).is_some() && !line.contains('@')
+    let is_secret = |key: &Key| matches!(key.kind, Kind::SecretFile | Kind::SecretCommand | Kind::Webhook);
+    known_key(name).is_some_and(|key| !is_secret(key)) && !line.contains('@')
 }
 
 fn known_key(name: &str) -> Option<&'static Key> {
@@ -80,7 +81,7 @@ fn with_right_value(line: &str) -> String {
             value = inner.values().next()?.get_ref();
         }
         let (value, resolver) = (written(value), Resolver { base: None, home: None });
-        let is_path = matches!(key.kind, Kind::Path);
+        let is_path = matches!(key.kind, Kind::Path | Kind::SecretFile);
         if is_path || key.kind.check(value.clone(), &resolver).is_ok() {
             return None;
         }
@@ -227,6 +228,11 @@ mod tests {
 
     #[test]
     fn a_value_that_may_be_a_secret_is_not_repeated() {
+        for line in ["private_key_file = hidden", "token_file_path = “hidden”", "token_command = [hidden]"]
+        {
+            let hint = hint(line).unwrap_or_default();
+            assert!(!hint.contains("hidden"), "{line}: {hint}");
+        }
         for line in ["password = “hidden”", "token = hidden", "proxy = “http://u:hidden@p:1”", "hidden"]
         {
             let hint = hint(line).unwrap_or_default();

@@ -185,7 +185,7 @@ impl Refused {
 
     fn reason(&self, paths: &Paths) -> String {
         let Self { value, why, .. } = self;
-        let value = value.to_toml();
+        let value = value.to_shown();
         match &self.by {
             Origin::Default => {
                 let (section, key) = self.path.split_once('.').unwrap_or_default();
@@ -398,7 +398,7 @@ impl Settings {
     /// The words of a command that is set.
     pub(super) fn command_if_set(&self, key: &Key) -> Option<Vec<String>> {
         match &self.find(key)?.value {
-            Value::Command(words) => Some(words.clone()),
+            Value::Command(words) | Value::SecretCommand(words) => Some(words.clone()),
             other => unreachable!("{} is a command by its kind, not {other:?}", key.path),
         }
     }

@@ -9,14 +9,15 @@ use serde_json::{Map, json};
 use super::Config;
 use super::connections::{self, NamedConnection};
 use super::keys::{CONNECTIONS, DATABASES, KEYS, PROFILES, ROLES, SECTIONS, SESSION_PARAMETERS};
-use super::kind::{HIDDEN, Value};
+use super::kind::{HIDDEN, Value, shown_words};
 use super::matches::MatchTable;
 use super::profile_keys::PROFILE_KEYS;
 use super::roles;
 use super::settings::{Layer, Origin, ProfileSettings, Refused, Setting};
 
 impl Config {
-    /// Every effective value as TOML that [`Config::load`] reads back, each with its origin in a comment.
+    /// Every effective value as TOML that [`Config::load`] reads back, each with its origin in a comment; a comment in the place
+    /// of what may be a secret.
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
         // Writing to a string cannot fail.
@@ -111,7 +112,7 @@ impl Config {
         let refused = self.origins.refused.iter().filter(|refused| refused.path == path);
         refused.into_iter().try_for_each(|Refused { value, origin, why, by, .. }| {
             let by = if *by == Origin::Default { "the default".to_owned() } else { by.to_string() };
-            writeln!(out, "# {} from {origin} was not taken: it would {why} {by}", value.to_toml())
+            writeln!(out, "# {} from {origin} was not taken: it would {why} {by}", value.to_shown())
         })
     }
 
@@ -195,6 +196,12 @@ fn line(out: &mut String, key: &str, setting: &Setting) -> fmt::Result {
     if let Value::Hidden(_) = setting.value {
         return writeln!(out, "# {} is set, and not shown: {}", quoted_key(key), setting.origin);
     }
+    if let Value::SecretCommand(words) = &setting.value
+        && words.len() > 1
+    {
+        let shown = setting.value.to_shown();
+        return writeln!(out, "# {} = {shown}, arguments not shown: {}", quoted_key(key), setting.origin);
+    }
     writeln!(out, "{} = {}  # {}", quoted_key(key), setting.value.to_toml(), setting.origin)
 }
 
@@ -226,6 +233,7 @@ fn json_value(value: &Value) -> serde_json::Value {
         Value::Integer(number) => json!(number),
         Value::Boolean(truth) => json!(truth),
         Value::Text(text) => json!(text),
+        Value::SecretCommand(words) => json!(shown_words(words)),
         Value::Command(words) | Value::Texts(words) => json!(words),
         Value::Matches(tables) => tables.iter().map(json_table).collect(),
         Value::Hidden(_) => json!(HIDDEN),

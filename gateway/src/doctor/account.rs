@@ -12,6 +12,7 @@ use crate::backend::Wall;
 use crate::backend::snowflake::{
     AccountCheckUp, LogInFault, LogInKind, LoggedInCheckUp, SnowflakeSettings, check_up, log_in_once,
 };
+use crate::config::is_public;
 use crate::observe::ConnectionView;
 
 /// What became of a log-in.
@@ -61,6 +62,7 @@ pub(super) async fn gather(
     let mode = |path: &PathBuf| std::fs::metadata(path).ok().map(|found| found.permissions().mode() & 0o777);
     let open_files =
         files.into_iter().filter_map(|path| Some((mode(&path)?, path))).filter(|(mode, _)| mode & 0o077 != 0);
+    let open_files = open_files.filter(|(_, path)| !(path.is_file() && is_public(path)));
     let open_files = open_files.map(|(mode, path)| (path, mode)).collect();
     let way = match &checked {
         Ok(found) => Some(walk(&found.server, found.proxy.as_ref()).await),

@@ -199,3 +199,37 @@ fn every_request_that_waits_is_told() {
     client.close_stdin();
     assert_eq!(client.rest().len(), 0, "nothing is answered twice, and a notification not at all");
 }
+
+#[test]
+fn a_key_or_token_in_the_place_of_its_path_reaches_no_client_no_log_and_no_report() {
+    let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----\n");
+    for (variable, secret) in [
+        ("SNOWFLAKE_PRIVATE_KEY_PATH", pem.as_str()),
+        (
+            "SNOWFLAKE_TOKEN_FILE_PATH",
+            "eyJhbGciOiJSUzI1NiJ9.eyJMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj",
+        ),
+    ] {
+        let home = Home::new();
+        home.configure("[backend]\nkind = 'snowflake'\n[snowflake]\naccount = 'a-b'\nuser = 'U'\n");
+        let mut client = home.launch().env(variable, secret).start();
+        let message = refusal(&mut client, &[variable, "file of mode 0600"]);
+        assert!(!message.contains("MIIE"), "{message}");
+        drop(client);
+        let found = std::process::Command::new("grep")
+            .args(["-rlF", "MIIE"])
+            .arg(home.path())
+            .output()
+            .expect("grep");
+        assert!(found.stdout.is_empty(), "{}", String::from_utf8_lossy(&found.stdout));
+    }
+    let home = Home::new();
+    home.configure(&format!(
+        "[backend]\nkind = 'snowflake'\n[snowflake]\naccount = 'a-b'\nuser = 'U'\nprivate_key_file = '{line}'\n"
+    ));
+    for command in [&["doctor"][..], &["status"], &["config", "check"], &["config", "show"], &["reload"]] {
+        let output = home.run(command);
+        assert!(!format!("{output:?}").contains("MIIE"), "{command:?}: {output:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::account_identifier;
+use crate::config::{IS_SECRET, KEY_BEGIN, account_identifier, is_never_a_path, seems_to_be_a_secret};
 use crate::streams::must_be_escaped;
 
 /// The form of a value, and how ours is made of it.
@@ -58,7 +58,7 @@ pub(super) fn convert(form: Form, text: &str, folder: &Path) -> Converted {
         return Converted::Refused("it is empty, which counts as not set".to_owned());
     }
     if text.contains(KEY_BEGIN) && !matches!(form, Form::KeyOrPath) {
-        return Converted::Refused(KEY_TEXT.to_owned());
+        return Converted::Refused(IS_SECRET.to_owned());
     }
     match form {
         Form::Text | Form::Authenticator => value(quoted(text)),
@@ -118,41 +118,13 @@ fn is_key(text: &str) -> bool {
     !is_path || text.contains(KEY_BEGIN)
 }
 
-/// How a key or certificate in PEM form begins.
-const KEY_BEGIN: &str = "-----";
-const KEY_TEXT: &str = "its value is a key or token itself, and not the path of its file; put it into a file of mode 0600, \
-                        and write that file's path";
-
-/// The longest path, and the longest name in one, on Linux.
-const PATH_BYTES_MAX: usize = 4096;
-const NAME_BYTES_MAX: usize = 255;
-
-/// Whether `text`, where no file is, looks like a key or token rather than a path.
-fn seems_to_be_a_secret(text: &str) -> bool {
-    /// Names of files and folders of letters and digits in both cases are rarely as long; keys are longer.
-    const RANDOM_CHARS_MIN: usize = 32;
-    let is_random = |part: &str| {
-        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"+=_-".contains(&byte);
-        let has = |test: fn(&u8) -> bool| part.as_bytes().iter().any(test);
-        part.len() >= RANDOM_CHARS_MIN
-            && part.bytes().all(is_usual)
-            && has(u8::is_ascii_uppercase)
-            && has(u8::is_ascii_lowercase)
-            && has(u8::is_ascii_digit)
-    };
-    // The beginnings of a JSON web token, and of an RSA key in base64.
-    ["eyJ", "MII", "LS0t"].iter().any(|begin| text.starts_with(begin))
-        || text.split(['/', '\\', '.']).any(is_random)
-        || text.split('/').any(|name| name.len() > NAME_BYTES_MAX)
-}
-
 fn path(text: &str, folder: &Path) -> Converted {
-    if text.len() > PATH_BYTES_MAX || text.chars().any(char::is_control) || text.contains(KEY_BEGIN) {
-        return Converted::Refused(KEY_TEXT.to_owned());
+    if is_never_a_path(text) {
+        return Converted::Refused(IS_SECRET.to_owned());
     }
     // An absolute path stays itself.
     if !folder.join(text).exists() && seems_to_be_a_secret(text) {
-        return Converted::Refused(KEY_TEXT.to_owned());
+        return Converted::Refused(IS_SECRET.to_owned());
     }
     if text.starts_with("~/") || Path::new(text).is_absolute() {
         return value(quoted(text));

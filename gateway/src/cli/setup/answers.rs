@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Environment, PROFILE_DEFAULT, account_identifier};
+use crate::config::{
+    Environment, IS_SECRET, PROFILE_DEFAULT, account_identifier, is_never_a_path, seems_to_be_a_secret,
+};
 
 /// How to log in: the ways that a set-up offers. Others are set in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,8 +203,9 @@ pub(super) fn account(text: &str) -> Result<String, String> {
 /// # Errors
 /// There is no such file.
 pub(super) fn existing_file(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
+    let is_secret = || seems_to_be_a_secret(text) || is_never_a_path(text);
     let found = existing(text, home, Path::is_file)?;
-    found.ok_or_else(|| format!("there is no file {text}"))
+    found.ok_or_else(|| if is_secret() { IS_SECRET.to_owned() } else { format!("there is no file {text}") })
 }
 
 /// The same of a folder.

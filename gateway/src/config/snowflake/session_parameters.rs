@@ -158,7 +158,7 @@ fn parameter(value: &Value) -> ParameterValue {
         Value::Text(text) => text.as_str().into(),
         Value::Path(path) => path.to_string_lossy().into_owned().into(),
         // No parameter is one: `check` makes none.
-        Value::Command(words) | Value::Texts(words) => words.join(" ").into(),
+        Value::Command(words) | Value::SecretCommand(words) | Value::Texts(words) => words.join(" ").into(),
         Value::Matches(_) | Value::Hidden(_) => String::new().into(),
     }
 }

@@ -346,3 +346,49 @@ fn proxies_come_from_the_usual_variables() {
         "{error}"
     );
 }
+
+const PEM_LINE: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJSEKRITiOiJ4In0.c2lnbmF0dXJl";
+
+#[test]
+fn a_key_or_token_in_the_place_of_its_path_is_refused_and_shown_nowhere() {
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{PEM_LINE}\n-----END PRIVATE KEY-----\n");
+    let account = "[backend]\nkind = 'snowflake'\n[snowflake]\naccount = 'a'\nuser = 'u'\n";
+    for secret in [&pem, PEM_LINE, JWT] {
+        for name in
+            ["SNOWFLAKE_PRIVATE_KEY_PATH", "SNOWGATE_SNOWFLAKE_PRIVATE_KEY_FILE", "SNOWFLAKE_TOKEN_FILE_PATH"]
+        {
+            let errors = Home::new(&[(name, secret)]).with_config(account).load().unwrap_err().to_string();
+            assert!(errors.contains(name) && errors.contains("file of mode 0600"), "{errors}");
+            assert!(!errors.contains(PEM_LINE) && !errors.contains("eyJ"), "{errors}");
+        }
+        for key in ["private_key_file", "token_file_path"] {
+            let connection = format!("[c]\naccount = 'a'\nuser = 'u'\n{key} = \'\'\'{secret}\'\'\'\n");
+            let of_connection = "[backend]\nkind = 'snowflake'\n[snowflake]\nconnection = 'c'\n";
+            for home in [
+                Home::new(&[]).with_config(&format!("{account}{key} = \'\'\'{secret}\'\'\'\n")),
+                // No TOML: each line of the error is about what was written.
+                Home::new(&[]).with_config(&format!("{account}{key} = {secret}\n")),
+                Home::new(&[]).with_config(&format!("{account}{key} = \"{secret}\n")),
+                Home::new(&[]).with_config(of_connection).with("connections.toml", 0o600, &connection),
+            ] {
+                let errors = home.load().unwrap_err().to_string();
+                assert!(!errors.contains(PEM_LINE) && !errors.contains("eyJ"), "{errors}");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_a_command_that_prints_a_token_only_the_program_is_shown() {
+    let text =
+        "[backend]\nkind = 'snowflake'\n[snowflake]\naccount = 'a'\nuser = 'u'\nauthenticator = 'oauth'\n";
+    let home = Home::new(&[])
+        .with_config(&format!("{text}token_command = ['curl', '-H', 'Authorization: Bearer hidden']\n"));
+    let config = home.load().unwrap();
+    let shown = format!("{} {}", config.to_toml(), config.to_json());
+    assert!(shown.contains("curl") && !shown.contains("Bearer"), "{shown}");
+    let wrong = home.with_config(&format!("{text}token_command = 'curl Bearer hidden'\n"));
+    let errors = wrong.load().unwrap_err().to_string();
+    assert!(errors.contains("token_command") && !errors.contains("Bearer"), "{errors}");
+}

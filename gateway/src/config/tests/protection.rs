@@ -106,9 +106,9 @@ fn of_what_protects_nothing_the_later_value_is_used() {
             Kind::Choice { accepted } | Kind::Word { accepted, .. } => {
                 (accepted[0].to_owned(), accepted[1].to_owned())
             }
-            Kind::Command => unreachable!("{} decides what runs", key.path),
+            Kind::Command | Kind::SecretCommand => unreachable!("{} decides what runs", key.path),
             Kind::Texts(_) | Kind::Matches => unreachable!("{} is no key of a profile", key.path),
-            Kind::Path | Kind::Name => ("/one".to_owned(), "/two".to_owned()),
+            Kind::Path | Kind::SecretFile | Kind::Name => ("/one".to_owned(), "/two".to_owned()),
             Kind::Webhook => ("https://one".to_owned(), "https://two".to_owned()),
         };
         let in_file = |value: &str| {
