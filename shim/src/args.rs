@@ -114,7 +114,8 @@ fn is_on(value: &OsStr) -> bool {
 }
 
 /// The gateway's program: as named; or next to this program, as it was launched and then, if that was a link,
-/// where the link leads (an installation keeps its programs together); or on PATH.
+/// where the link leads (an installation keeps its programs together); or on PATH, but for folders there that are not absolute: the client may have started in
+/// another's folder.
 pub(crate) fn gateway_program(named: Option<&Path>, own: &Path) -> PathBuf {
     const NAME: &str = "snowgate";
     if let Some(named) = named {
@@ -128,8 +129,10 @@ pub(crate) fn gateway_program(named: Option<&Path>, own: &Path) -> PathBuf {
     if real.is_file() {
         return real;
     }
-    let on_path = std::env::var_os("PATH")
-        .and_then(|path| std::env::split_paths(&path).map(|dir| dir.join(NAME)).find(|path| path.is_file()));
+    let on_path = std::env::var_os("PATH").and_then(|path| {
+        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+        folders.map(|folder| folder.join(NAME)).find(|path| path.is_file())
+    });
     on_path.unwrap_or(beside)
 }
 

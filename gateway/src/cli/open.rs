@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 
 use crate::os;
 use anyhow::{Context as _, Result, bail};
@@ -82,7 +82,7 @@ fn browser() -> Option<String> {
 /// Starts it, without a shell.
 fn start(program: &str, link: &PageLink) -> Result<()> {
     let file = write(link)?;
-    let mut command = Command::new(program);
+    let mut command = os::program(program).with_context(|| format!("cannot start {program}"))?;
     command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     os::unblock_signals_in(&mut command).spawn().with_context(|| format!("cannot start {program}"))?;
     Ok(())

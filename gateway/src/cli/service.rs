@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
@@ -12,6 +12,7 @@ use super::control::{print_json, print_text};
 use super::serve::endpoint;
 use super::{Cli, exit};
 use crate::config::{Config, Paths, ProcessEnvironment, settings_among};
+use crate::os;
 use crate::process::GatewayLock;
 use crate::service::{Manager, ServiceManager, ServiceState, Site, Uninstalled, install, state, uninstall};
 
@@ -277,7 +278,8 @@ fn run_logs(site: &Site, args: LogArgs) -> Result<ExitCode> {
     if site.manager == ServiceManager::Launchd {
         return Err(NoJournal("launchd keeps no log".to_owned()).into());
     }
-    let mut command = Command::new("journalctl");
+    let cannot_run = |error: std::io::Error| NoJournal(format!("`journalctl` cannot be run: {error}"));
+    let mut command = os::program("journalctl").map_err(cannot_run)?;
     command.arg("--user").arg(format!("--user-unit={}", site.service_unit()));
     command.args(["--no-pager", "--lines", &args.lines.to_string()]);
     if args.follow {
@@ -286,10 +288,7 @@ fn run_logs(site: &Site, args: LogArgs) -> Result<ExitCode> {
     if args.output.json {
         command.args(["--output", "json"]);
     }
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .map_err(|error| NoJournal(format!("`journalctl` cannot be run: {error}")))?;
+    let status = command.stdin(Stdio::null()).status().map_err(cannot_run)?;
     if !status.success() {
         return Err(NoJournal(format!("`journalctl` failed ({status})")).into());
     }

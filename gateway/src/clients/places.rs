@@ -6,6 +6,7 @@ use directories::BaseDirs;
 
 use super::known::{Client, Scope};
 use crate::config::Environment;
+use crate::os::folders_of_path;
 
 /// How many packages of Claude Desktop from Windows' store are looked at.
 const PACKAGES_MAX: usize = 8;
@@ -65,7 +66,7 @@ pub(crate) struct Places {
     pub(crate) claude_config: Option<PathBuf>,
     /// `CODEX_HOME`.
     pub(crate) codex_home: Option<PathBuf>,
-    /// The folders of `PATH`.
+    /// The folders of `PATH` that are absolute.
     pub(crate) path: Vec<PathBuf>,
 }
 
@@ -118,7 +119,7 @@ impl Places {
             local_applications: absolute("LOCALAPPDATA").unwrap_or_else(|| home.join("AppData/Local")),
             claude_config: absolute("CLAUDE_CONFIG_DIR"),
             codex_home: absolute("CODEX_HOME"),
-            path: env.get_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
+            path: env.get_os("PATH").map(|path| folders_of_path(&path).collect()).unwrap_or_default(),
             home,
             project: Some(project),
         }
@@ -327,6 +328,12 @@ mod tests {
         assert_eq!(file(Client::ClaudeCode), "/d/.claude.json");
         assert_eq!(file(Client::OpenCode), "/x/opencode/opencode.json");
         assert_eq!(file(Client::Cursor), "/nowhere/ada/.cursor/mcp.json");
+    }
+
+    #[test]
+    fn the_current_folder_is_none_of_path() {
+        let places = places(Platform::Linux, &[("PATH", ".::bin:/usr/bin:../x:")]);
+        assert_eq!(places.path, [Path::new("/usr/bin")]);
     }
 
     #[test]

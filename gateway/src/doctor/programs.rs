@@ -11,7 +11,7 @@ use snowgate_link::BUILD;
 use super::check::{Area, Check};
 use super::finding::{Examined, Finding, Fix};
 use super::situation::Situation;
-use crate::os::{RunError, run_bounded};
+use crate::os::{RunError, folders_of_path, run_bounded};
 use crate::streams::escaped;
 
 /// The names of the two.
@@ -67,8 +67,8 @@ pub(super) fn gather(situation: &Situation<'_>) -> ProgramFacts {
 
 /// The first `snowgate` on the path.
 fn on_path(situation: &Situation<'_>) -> Option<PathBuf> {
-    let path = situation.env.get("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(GATEWAY)).find(|file| file.is_file())
+    let path = situation.env.get_os("PATH")?;
+    folders_of_path(&path).map(|folder| folder.join(GATEWAY)).find(|file| file.is_file())
 }
 
 fn is_same(one: &Path, other: Option<&Path>) -> bool {

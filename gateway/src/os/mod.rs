@@ -31,7 +31,7 @@ pub use notify::{
 };
 pub use processes::{processes_named, running_programs};
 #[cfg(unix)]
-pub use programs::{RunError, Said, run_bounded};
+pub use programs::{RunError, Said, folders_of_path, program, run_bounded};
 pub use signals::{Signal, block_signals, unblock_signals_in, wait_for_signal, wake};
 #[cfg(unix)]
 pub use terminal::read_hidden_line;

@@ -1,8 +1,10 @@
 //! Other programs that are run for what they say.
 
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,37 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Bytes that are read at once.
 const CHUNK_BYTES: usize = 4096;
+
+/// Where programs are looked for if `PATH` is not set, as the system does it.
+const PATH_DEFAULT: &str = "/bin:/usr/bin";
+
+/// The folders of a `PATH`. One that is not absolute, or empty, is left out: it would be looked for in the current folder, where
+/// another's files may be.
+pub fn folders_of_path(path: &OsStr) -> impl Iterator<Item = PathBuf> {
+    std::env::split_paths(path).filter(|folder| folder.is_absolute())
+}
+
+/// A command for the program `name`, which is looked for in [`folders_of_path`]. A name with a folder in it is that file.
+///
+/// # Errors
+/// No folder has it.
+pub fn program(name: impl AsRef<OsStr>) -> io::Result<Command> {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| PATH_DEFAULT.into());
+    find_program(Path::new(name.as_ref()), &path).map(Command::new)
+}
+
+fn find_program(name: &Path, path: &OsStr) -> io::Result<PathBuf> {
+    if name.components().count() > 1 {
+        return Ok(name.to_owned());
+    }
+    let is_program =
+        |file: &PathBuf| file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok();
+    let found = folders_of_path(path).map(|folder| folder.join(name)).find(is_program);
+    found.ok_or_else(|| {
+        let why = format!("no folder of PATH with an absolute path has the program {}", name.display());
+        io::Error::new(ErrorKind::NotFound, why)
+    })
+}
 
 /// A program that has ended.
 #[derive(Debug)]
@@ -142,6 +175,26 @@ mod tests {
         assert_eq!((said.out.as_str(), said.err.as_str(), said.status.code()), ("fine\n", "odd\n", Some(3)));
         let much = shell("head -c 300000 /dev/zero; echo x >&2", LONG).unwrap();
         assert_eq!((much.out.len(), much.err.as_str()), (64, "x\n"));
+    }
+
+    #[test]
+    fn a_program_is_not_looked_for_in_the_current_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tool");
+        std::fs::write(&file, "").unwrap();
+        let absolute = folder.path().to_str().unwrap();
+        let current = std::env::current_dir().unwrap();
+        let up = "../".repeat(current.components().count()) + absolute.trim_start_matches('/');
+        let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+        let find = |path: &str| find_program(Path::new("tool"), OsStr::new(path));
+        assert!(find(absolute).is_err(), "it is not executable");
+        std::fs::set_permissions(&file, mode(0o755)).unwrap();
+        assert!(std::path::Path::new(&up).join("tool").is_file());
+        for path in [up.as_str(), ".", "", "::", "/nowhere"] {
+            assert_eq!(find(path).unwrap_err().kind(), ErrorKind::NotFound, "{path}");
+        }
+        assert_eq!(find(&format!(":.:{up}:{absolute}")).unwrap(), file);
+        assert_eq!(find_program(Path::new("./tool"), OsStr::new("")).unwrap(), Path::new("./tool"));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,6 +9,7 @@ use snowgate_link::os;
 
 use super::manager::run_bounded;
 use super::{Manager, ServiceManager, Site};
+use crate::os::program;
 
 /// How long the manager may take to say how a service is.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -118,7 +118,7 @@ fn of_systemd(site: &Site, manager: &Manager, found: &mut ServiceState) -> Resul
     let (socket, service) = (site.socket_unit(), site.service_unit());
     let said = manager.units(&["show", PROPERTIES, &socket, &service], LOOK_TIMEOUT)?;
     read_shown(&said, &socket, &service, found);
-    let mut look = Command::new("loginctl");
+    let Ok(mut look) = program("loginctl") else { return Ok(()) };
     look.args(["show-user", &os::euid().to_string(), "--property=Linger", "--value"]);
     found.lingers = run_bounded(&mut look, LOOK_TIMEOUT).ok().and_then(|said| match said.trim() {
         "yes" => Some(true),

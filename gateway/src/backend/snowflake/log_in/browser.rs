@@ -1,6 +1,7 @@
 //! The browser's part in a log-in: it is sent to an address, and brings a token back to a port of this
 //! machine.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, Stdio};
@@ -155,11 +156,11 @@ fn token_in(url: &Url) -> Option<Secret> {
 
 /// Starts `program` outside of this process's own service: there a browser is not bound by what the unit forbids, which it
 /// needs for its own sandbox, and does not end with the gateway. `None`: systemd has not started this process.
-fn outside(program: &str) -> Option<Command> {
+fn outside(program: &OsStr) -> Option<Command> {
     let own = std::process::id().to_string();
     std::env::var("SYSTEMD_EXEC_PID").ok().filter(|executed| *executed == own)?;
     std::env::var_os("XDG_RUNTIME_DIR")?;
-    let mut command = Command::new("systemd-run");
+    let mut command = os::program("systemd-run").ok()?;
     // As long as it takes, so that its exit code is known.
     command.args(["--user", "--quiet", "--collect", "--wait"]);
     for name in ["DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"] {
@@ -167,7 +168,7 @@ fn outside(program: &str) -> Option<Command> {
             command.arg(format!("--setenv={name}"));
         }
     }
-    command.args(["--", program]);
+    command.arg("--").arg(program);
     Some(command)
 }
 
@@ -184,7 +185,8 @@ pub(super) fn open(address: &Url) -> bool {
         _ if cfg!(target_os = "macos") => "open".to_owned(),
         _ => "xdg-open".to_owned(),
     };
-    let mut command = outside(&program).unwrap_or_else(|| Command::new(program));
+    let Ok(command) = os::program(program) else { return false };
+    let mut command = outside(command.get_program()).unwrap_or(command);
     // There may be secrets among them, which a browser must not get.
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SNOWFLAKE_"))
