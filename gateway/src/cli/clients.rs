@@ -35,7 +35,7 @@ fn write(text: &mut String, clients: &[ClientState]) -> std::fmt::Result {
         let mut lines = Vec::new();
         for file in &state.files {
             file_lines(file, &mut lines);
-            if file.entries.iter().any(|entry| !entry.standing.is_fine()) {
+            if file.entries.iter().any(|entry| entry.standing.is_mended_by_install()) {
                 let scope = if file.scope == Scope::Project { " --scope project" } else { "" };
                 advice.push(format!("`snowgate install {id}{scope}` corrects the entry of {}", state.title));
             }

@@ -34,7 +34,7 @@ pub(crate) struct DoctorArgs {
     pub(super) retry_password: bool,
 
     /// Mend what is safe to mend: modes of our files, sockets of gateways that have ended, and, in your own clients' config
-    /// files, the path of the shim where Snowgate's entry leads to none that works
+    /// files, the path of the shim where Snowgate's entry names one that is gone or older (with a backup, which is named)
     #[arg(long)]
     pub(super) fix: bool,
 
@@ -115,7 +115,11 @@ fn fixed_text(step: &Fixed, is_dry: bool) -> String {
     match &step.error {
         Some(error) => format!("not done     {}\n{INDENT}why: {error}\n", step.what),
         None if is_dry => format!("would        {}\n", step.what),
-        None => format!("done         {}\n", step.what),
+        None => {
+            let backup = step.backup.as_ref();
+            let backup = backup.map(|path| format!("{INDENT}backup: {}\n", path.display()));
+            format!("done         {}\n{}", step.what, backup.unwrap_or_default())
+        }
     }
 }
 
@@ -210,8 +214,10 @@ mod tests {
 
     #[test]
     fn what_was_mended_is_said_and_what_would_be() {
-        let step = Fixed { what: "set a mode".to_owned(), done: true, error: None };
+        let step = Fixed { what: "set a mode".to_owned(), done: true, error: None, backup: None };
         assert_eq!(fixed_text(&step, false), "done         set a mode\n");
+        let rewritten = Fixed { backup: Some("/state/1-mcp.json".into()), ..step.clone() };
+        assert!(fixed_text(&rewritten, false).ends_with("\n             backup: /state/1-mcp.json\n"));
         assert_eq!(fixed_text(&step, true), "would        set a mode\n");
         let failed = Fixed { error: Some("x".to_owned()), ..step };
         assert!(fixed_text(&failed, false).contains("why: x"));

@@ -28,5 +28,5 @@ pub(crate) use places::Places;
 #[cfg(test)]
 pub(crate) use places::Platform;
 pub(crate) use shim::{BadShim, NoShim, Shim, named_shim, own_shim};
-pub(crate) use survey::{ClientState, EntryState, FileState, Standing, survey};
+pub(crate) use survey::{ClientState, EntryState, FileState, Standing, command_in, survey};
 pub(crate) use target::{Target, Written};

@@ -1,7 +1,9 @@
 //! Which clients there are, and what their configs say of Snowgate.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -78,8 +80,16 @@ pub(crate) enum Standing {
     Current,
     /// A copy somewhere else, of this version.
     Copy,
-    /// A copy of another version.
+    /// A copy of an older version, or of one that cannot be compared.
     OtherVersion {
+        /// What it says that it is.
+        version: String,
+        /// Whether it is surely an older shim itself, and no script that launches one.
+        #[serde(skip)]
+        is_older_program: bool,
+    },
+    /// A copy of a newer version.
+    NewerVersion {
         /// What it says that it is.
         version: String,
     },
@@ -102,6 +112,16 @@ impl Standing {
     pub(crate) fn is_fine(&self) -> bool {
         matches!(self, Self::Current | Self::Copy | Self::Unknown { .. })
     }
+
+    /// Whether `install` with this version makes it better. It would put an older shim in the place of a newer one.
+    pub(crate) fn is_mended_by_install(&self) -> bool {
+        !self.is_fine() && !matches!(self, Self::NewerVersion { .. })
+    }
+
+    /// Whether this shim can take its place without a question: nothing of the user's own is lost by it.
+    pub(crate) fn is_safe_to_replace(&self) -> bool {
+        matches!(self, Self::Missing | Self::OtherVersion { is_older_program: true, .. })
+    }
 }
 
 impl fmt::Display for Standing {
@@ -109,7 +129,13 @@ impl fmt::Display for Standing {
         match self {
             Self::Current => f.write_str("current"),
             Self::Copy => f.write_str("current, in another folder"),
-            Self::OtherVersion { version } => write!(f, "outdated: version {version}, this is {BUILD}"),
+            Self::OtherVersion { version, .. } => write!(f, "outdated: version {version}, this is {BUILD}"),
+            Self::NewerVersion { version } => {
+                write!(
+                    f,
+                    "newer than this one: version {version}, this is {BUILD}; run that version's snowgate"
+                )
+            }
             Self::Unknown { why } => write!(f, "not checked: {why}"),
             Self::Missing => f.write_str("broken: the shim is gone"),
             Self::Broken { why } => write!(f, "broken: {why}"),
@@ -182,6 +208,14 @@ fn file_state(client: Client, scope: Scope, path: PathBuf, shims: &mut Shims<'_>
     state
 }
 
+/// The program that the entry `name` in `file` launches now; `None`: there is no such entry, or it cannot be read.
+pub(crate) fn command_in(client: Client, file: &Path, name: &str) -> Option<String> {
+    let target = Target::read(file).ok()?;
+    let keys: Vec<_> = keys(client, target.text()).into_iter().chain([name]).collect();
+    let entry = client.language().get(target.text(), &keys).ok()??;
+    command_of(&entry).map(str::to_owned)
+}
+
 fn entry_state(name: &str, entry: &Value, scope: Scope, shims: &mut Shims<'_>) -> EntryState {
     let command = command_of(entry).unwrap_or_default().to_owned();
     EntryState {
@@ -228,7 +262,13 @@ fn standing(scope: Scope, command: &str, own: Option<&Path>, path: &[PathBuf]) -
     } else {
         return Standing::Broken { why: "its path is not absolute".to_owned() };
     };
-    let Ok(real) = shim.canonicalize() else { return Standing::Missing };
+    let real = match shim.canonicalize() {
+        Ok(real) => real,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Standing::Missing;
+        }
+        Err(error) => return Standing::Broken { why: format!("it cannot be looked at: {error}") },
+    };
     if own.is_some_and(|own| is_same_file(own, &real)) {
         return Standing::Current;
     }
@@ -242,9 +282,42 @@ fn standing(scope: Scope, command: &str, own: Option<&Path>, path: &[PathBuf]) -
     }
     match version_of(&real) {
         Ok(version) if version == BUILD => Standing::Copy,
-        Ok(version) => Standing::OtherVersion { version },
+        Ok(version) => match compare(&version, BUILD) {
+            Some(Ordering::Greater) => Standing::NewerVersion { version },
+            order => {
+                let is_older_program = order == Some(Ordering::Less) && is_native(&real);
+                Standing::OtherVersion { version, is_older_program }
+            }
+        },
         Err(why) => Standing::Broken { why },
     }
+}
+
+/// How two versions compare; `None`: that cannot be said. Of two with the same numbers, one with `-` is the older one.
+fn compare(one: &str, other: &str) -> Option<Ordering> {
+    type Parts = ((u64, u64, u64), Option<String>);
+    fn parts(version: &str) -> Option<Parts> {
+        let version = version.split('+').next()?;
+        let (numbers, early) = version.split_once('-').map_or((version, None), |(a, b)| (a, Some(b)));
+        let mut numbers = numbers.split('.').map(|number| number.parse().ok());
+        let found = (numbers.next()??, numbers.next()??, numbers.next()??);
+        numbers.next().is_none().then(|| (found, early.map(str::to_owned)))
+    }
+    let (one, other) = (parts(one)?, parts(other)?);
+    match (one.0.cmp(&other.0), one.1, other.1) {
+        (Ordering::Equal, Some(_), None) => Some(Ordering::Less),
+        (Ordering::Equal, None, Some(_)) => Some(Ordering::Greater),
+        (Ordering::Equal, one, other) if one != other => None,
+        (order, ..) => Some(order),
+    }
+}
+
+/// Whether a file is a program by itself, as a shim is, and no script around one.
+fn is_native(path: &Path) -> bool {
+    const MAGIC: [[u8; 4]; 3] = [*b"\x7fELF", [0xcf, 0xfa, 0xed, 0xfe], [0xca, 0xfe, 0xba, 0xbe]];
+    let mut head = [0; 4];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && MAGIC.contains(&head)
 }
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
@@ -323,16 +396,52 @@ mod tests {
         let says = |text: &str| format!("echo 'snowgate-shim {text} (link protocol 1..2)'");
         let copy = program(root.path(), "copy", &says(BUILD));
         let old = program(root.path(), "old", &says("0.0.1"));
+        let newer = program(root.path(), "newer", &says("9.9.9"));
         let silent = program(root.path(), "silent", "exit 1");
         let fixed = program(root.path(), "fixed", "");
         std::fs::set_permissions(&fixed, std::fs::Permissions::from_mode(0o644)).unwrap();
         let judge = |shim: &Path| standing(Scope::User, shim.to_str().unwrap(), Some(&own), &[]);
         assert_eq!(judge(&own), Standing::Current);
         assert_eq!(judge(&copy), Standing::Copy);
-        assert_eq!(judge(&old), Standing::OtherVersion { version: "0.0.1".into() });
+        let outdated = Standing::OtherVersion { version: "0.0.1".into(), is_older_program: false };
+        assert_eq!(judge(&old), outdated, "a script may be its user's own");
+        let found = judge(&newer);
+        assert_eq!(found, Standing::NewerVersion { version: "9.9.9".into() });
+        assert!(!found.is_mended_by_install() && found.to_string().starts_with("newer than this one"));
         assert_eq!(judge(&root.path().join("gone/snowgate-shim")), Standing::Missing);
         for broken in [silent.as_path(), fixed.as_path(), Path::new("snowgate-shim")] {
             assert!(matches!(judge(broken), Standing::Broken { .. }), "{}", broken.display());
+        }
+    }
+
+    #[test]
+    fn only_what_is_gone_or_an_older_shim_itself_is_replaced_without_a_question() {
+        let other = |is_older_program| Standing::OtherVersion { version: "0.0.1".into(), is_older_program };
+        assert!(Standing::Missing.is_safe_to_replace() && other(true).is_safe_to_replace());
+        let newer = Standing::NewerVersion { version: "9.9.9".into() };
+        for kept in [other(false), newer, Standing::Broken { why: "x".into() }] {
+            assert!(!kept.is_safe_to_replace(), "{kept}");
+        }
+        let root = tempfile::tempdir().unwrap();
+        let script = program(root.path(), "script", "exec ssh box snowgate-shim");
+        assert!(!is_native(&script) && is_native(&std::env::current_exe().unwrap()));
+        assert!(!is_native(root.path()) && !is_native(&root.path().join("gone")));
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        for (one, other, expected) in [
+            ("0.1.0", "0.1.0", Some(Ordering::Equal)),
+            ("0.10.0", "0.9.9", Some(Ordering::Greater)),
+            ("0.0.1", "0.1.0", Some(Ordering::Less)),
+            ("0.1.0-rc.1", "0.1.0", Some(Ordering::Less)),
+            ("0.1.0+build", "0.1.0", Some(Ordering::Equal)),
+            ("0.1.0-a", "0.1.0-b", None),
+            ("odd", "0.1.0", None),
+            ("1.2", "0.1.0", None),
+            ("1.2.3.4", "0.1.0", None),
+        ] {
+            assert_eq!(compare(one, other), expected, "{one} {other}");
         }
     }
 

@@ -70,7 +70,9 @@ fn of_entry(
         escaped(&entry.command)
     );
     let finding = match &entry.standing {
-        Standing::OtherVersion { .. } => Finding::warning(Check::ClientStale, what),
+        Standing::OtherVersion { .. } | Standing::NewerVersion { .. } => {
+            Finding::warning(Check::ClientStale, what)
+        }
         _ => Finding::critical(Check::ClientStale, what),
     };
     let (id, project) = (client.client.facts().id, file.scope == Scope::Project);
@@ -81,15 +83,24 @@ fn of_entry(
         format!(" --name {}", escaped(&entry.name))
     };
     let step = format!("snowgate install {id}{more}{name}, then start the client anew");
+    let step = match &entry.standing {
+        Standing::NewerVersion { version } => {
+            format!("run the `snowgate` of version {}, or put that version here", escaped(version))
+        }
+        standing if standing.is_safe_to_replace() => step,
+        // It may be a script of the user's own, which is not for others to replace.
+        _ => format!("correct that program if it is your own; otherwise {step}"),
+    };
     let finding = finding.because(escaped(&entry.standing.to_string())).mended_by(step);
-    if project {
-        // Others have that file, too: it is changed by hand, or by a command that names it.
+    // A project's file is others', too: it is changed by hand, or by a command that names it.
+    if project || !entry.standing.is_safe_to_replace() {
         return Some(finding);
     }
     let fix = |shim: &Path| Fix::Reconnect {
         client: id,
         file: file.path.clone(),
         name: entry.name.clone(),
+        command: entry.command.clone(),
         shim: shim.to_owned(),
     };
     Some(Finding { fix: shim.map(fix), ..finding })
@@ -144,9 +155,12 @@ mod tests {
         assert_eq!(found(Standing::Unknown { why: "x".into() }, None), []);
         assert_eq!(found(Standing::Missing, None), [(Severity::Critical, Check::ClientStale, true)]);
         let broken = Standing::Broken { why: "x".into() };
-        assert_eq!(found(broken, None), [(Severity::Critical, Check::ClientStale, true)]);
-        let old = Standing::OtherVersion { version: "0.0.1".into() };
-        assert_eq!(found(old, None), [(Severity::Warning, Check::ClientStale, true)]);
+        assert_eq!(found(broken, None), [(Severity::Critical, Check::ClientStale, false)]);
+        let old = |is_older_program| Standing::OtherVersion { version: "0.0.1".into(), is_older_program };
+        assert_eq!(found(old(true), None), [(Severity::Warning, Check::ClientStale, true)]);
+        assert_eq!(found(old(false), None), [(Severity::Warning, Check::ClientStale, false)]);
+        let newer = Standing::NewerVersion { version: "9.9.9".into() };
+        assert_eq!(found(newer, None), [(Severity::Warning, Check::ClientStale, false)]);
         let unreadable = Some(("x".to_owned(), "y".to_owned()));
         assert_eq!(
             found(Standing::Current, unreadable),

@@ -30,7 +30,9 @@ pub enum Fix {
         file: PathBuf,
         /// The entry's name.
         name: String,
-        /// The shim.
+        /// The shim that it names, which is gone or older.
+        command: String,
+        /// The one that it is to name.
         shim: PathBuf,
     },
 }

@@ -4,14 +4,14 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os::{EntryKind, euid, look};
 
 use super::finding::{Diagnosis, Fix};
-use crate::clients::{ALL, Desk, Entry, Options, Places, Scope, path_text};
+use crate::clients::{ALL, Desk, Entry, Options, Places, Scope, command_in, path_text};
 use crate::config::{Paths, ProcessEnvironment};
 use crate::process::GatewayLock;
 
@@ -24,6 +24,8 @@ pub struct Fixed {
     pub done: bool,
     /// Why it was not.
     pub error: Option<String>,
+    /// Where the file as it was before is kept, if one was rewritten.
+    pub backup: Option<PathBuf>,
 }
 
 /// The steps for what was found, none twice.
@@ -40,37 +42,52 @@ pub fn steps(diagnosis: &Diagnosis) -> Vec<Fix> {
 /// Takes the steps; on a dry run only says them.
 pub fn apply(steps: &[Fix], endpoint: &Endpoint, is_dry: bool) -> Vec<Fixed> {
     let step = |fix: &Fix| {
-        let done = if is_dry { Ok(()) } else { take(fix, endpoint) };
-        let (is_done, error) = (done.is_ok() && !is_dry, done.err().map(|error| error.to_string()));
-        Fixed { what: fix.said(), done: is_done, error }
+        let done = if is_dry { Ok(None) } else { take(fix, endpoint) };
+        let is_done = done.is_ok() && !is_dry;
+        let (backup, error) = match done {
+            Ok(backup) => (backup, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Fixed { what: fix.said(), done: is_done, error, backup }
     };
     steps.iter().map(step).collect()
 }
 
-fn take(fix: &Fix, endpoint: &Endpoint) -> io::Result<()> {
+/// Takes a step; returns where a file that it has rewritten is kept.
+fn take(fix: &Fix, endpoint: &Endpoint) -> io::Result<Option<PathBuf>> {
     match fix {
-        Fix::SetMode { path, mode } => set_mode(path, *mode),
+        Fix::SetMode { path, mode } => set_mode(path, *mode).map(|()| None),
         Fix::MakeExecutable(path) => {
             let mode = own(path)? & 0o777;
             // For those who may read it.
-            set_mode(path, mode | (mode & 0o444) >> 2)
+            set_mode(path, mode | (mode & 0o444) >> 2).map(|()| None)
         }
-        Fix::RemoveSocket(path) => remove_socket(path, endpoint),
-        Fix::Reconnect { client, file, name, shim } => {
+        Fix::RemoveSocket(path) => remove_socket(path, endpoint).map(|()| None),
+        Fix::Reconnect { client, file, name, command, shim } => {
             let places = Places::discover(&ProcessEnvironment).ok_or(io::ErrorKind::NotFound)?;
             let state = Paths::discover(&ProcessEnvironment).map_err(io::Error::other)?.state_dir;
             let options = Options { scope: Scope::User, name: name.clone(), force: false, dry_run: false };
-            reconnect(&Desk::new(places, &state), client, file, &options, shim)
+            reconnect(&Desk::new(places, &state), client, file, &options, (command, shim))
         }
     }
 }
 
-/// As `snowgate install` does; arguments and variables of the entry stay as they are.
-fn reconnect(desk: &Desk, client: &str, file: &Path, options: &Options, shim: &Path) -> io::Result<()> {
+/// As `snowgate install` does, if the entry still names `before`; arguments and variables of the entry stay as they are.
+fn reconnect(
+    desk: &Desk,
+    client: &str,
+    file: &Path,
+    options: &Options,
+    (before, shim): (&str, &Path),
+) -> io::Result<Option<PathBuf>> {
     let known = ALL.iter().find(|known| known.facts().id == client).ok_or(io::ErrorKind::NotFound)?;
     let entry = Entry { command: path_text(shim).map_err(io::Error::other)?, args: None, home: None };
+    if command_in(*known, file, &options.name).as_deref() != Some(before) {
+        return Err(io::Error::other("the entry has changed meanwhile"));
+    }
     let done = desk.install_in(*known, file, &entry, options);
-    done.map(drop).map_err(|error| io::Error::other(format!("{:#}", anyhow::Error::new(error))))
+    done.map(|change| change.backup)
+        .map_err(|error| io::Error::other(format!("{:#}", anyhow::Error::new(error))))
 }
 
 /// The mode of a file or folder that is this user's, and no link.
@@ -143,9 +160,13 @@ mod tests {
         let options =
             Options { scope: Scope::User, name: "snowgate".to_owned(), force: false, dry_run: false };
         let client = ALL.iter().find(|known| known.facts().id == "cursor").unwrap().facts().id;
-        reconnect(&desk, client, &file, &options, Path::new("/new/snowgate-shim")).unwrap();
+        let (old, new) = ("/old/snowgate-shim", Path::new("/new/snowgate-shim"));
+        assert!(reconnect(&desk, client, &file, &options, ("/other/snowgate-shim", new)).is_err());
+        assert_eq!(fs::read_to_string(&file).unwrap(), text, "it is not the entry that was looked at");
+        let backup = reconnect(&desk, client, &file, &options, (old, new)).unwrap().unwrap();
+        assert_eq!(fs::read_to_string(backup).unwrap(), text);
         assert_eq!(fs::read_to_string(&file).unwrap(), text.replace("/old/", "/new/"));
-        assert!(reconnect(&desk, "nothing", &file, &options, Path::new("/x/snowgate-shim")).is_err());
+        assert!(reconnect(&desk, "nothing", &file, &options, (old, new)).is_err());
     }
 
     #[test]
