@@ -369,6 +369,31 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_link_to_nothing_or_a_home_that_is_a_link_nothing_is_left() {
+        let root = tempfile::tempdir().unwrap();
+        let real = root.path().join("real");
+        fs::create_dir(&real).unwrap();
+        symlink("real", root.path().join("home")).unwrap();
+        fs::create_dir(real.join(".cursor")).unwrap();
+        symlink("../dotfiles/mcp.json", real.join(".cursor/mcp.json")).unwrap();
+        symlink(root.path().join("home/stow"), real.join(".gemini")).unwrap();
+        let env = BTreeMap::<String, String>::new();
+        let home = root.path().join("home");
+        let places = Places::of(Platform::Linux, &env, home.clone(), home);
+        let desk = Desk::new(places, &root.path().join("state"));
+        let clients = [Client::Cursor, Client::GeminiCli, Client::Codex];
+        changes(desk.install(&clients, &entry(), &options("snowgate")));
+        assert!(real.join("dotfiles/mcp.json").is_file() && real.join("stow/settings.json").is_file());
+        for change in changes(desk.uninstall(&clients, &options("snowgate"))) {
+            assert_eq!(change.action, Action::Removed, "{}", change.file.display());
+        }
+        let mut left: Vec<_> = fs::read_dir(&real).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".cursor", ".gemini"]);
+        assert!(real.join(".cursor/mcp.json").is_symlink());
+    }
+
+    #[test]
     fn what_goes_with_an_entry_and_what_stays_of_ours_is_said() {
         let root = tempfile::tempdir().unwrap();
         let desk = desk(root.path());

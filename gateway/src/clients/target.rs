@@ -1,5 +1,6 @@
 //! One config file of a client: read whole, replaced whole.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,8 +11,8 @@ use crate::os::{copy_mode_and_owner, sync_folder};
 /// Larger files are no configs. Claude Code's own file, which also has its history, is the largest that there is.
 pub(crate) const FILE_BYTES_MAX: u64 = 8 << 20;
 
-/// How many links are followed to a file that is not there.
-const LINKS_MAX: usize = 8;
+/// How many links are followed to a file that is not there, as many as Linux follows.
+const LINKS_MAX: usize = 40;
 
 /// A file as it was read.
 #[derive(Debug)]
@@ -210,22 +211,37 @@ fn read_text(file: &Path) -> Result<String, ClientError> {
     String::from_utf8(bytes).map_err(|_| ClientError::NotText { path: file.to_owned() })
 }
 
-/// Where a link leads, also one to a file that is not there yet.
+/// Where a path leads, behind the links of each of its parts, whether they are there or not: it is the same before the file is made
+/// and afterwards. A path with more than [`LINKS_MAX`] links stays as it is.
 pub(crate) fn behind_links(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
     }
-    let mut file = path.to_owned();
-    for _ in 0..LINKS_MAX {
-        let Ok(to) = fs::read_link(&file) else { break };
-        file = file.parent().map_or_else(|| to.clone(), |folder| folder.join(&to));
+    let Ok(path) = std::path::absolute(path) else { return path.to_owned() };
+    let parts = |path: &Path| -> Vec<OsString> {
+        path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let (mut real, mut left, mut links) = (PathBuf::new(), parts(&path), 0);
+    while let Some(part) = left.pop() {
+        // No part of it is a link, so the folder above is the one that is meant.
+        if part == "." {
+            continue;
+        }
+        if part == ".." {
+            real.pop();
+            continue;
+        }
+        let next = real.join(&part);
+        match fs::read_link(&next) {
+            Ok(_) if links == LINKS_MAX => return path,
+            Ok(to) => {
+                links += 1;
+                left.extend(parts(&to));
+            }
+            Err(_) => real = next,
+        }
     }
-    // Its folder may be a link, too, or lie in one.
-    let there = file.ancestors().skip(1).find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
-    match there.and_then(|(folder, real)| Some(real.join(file.strip_prefix(folder).ok()?))) {
-        Some(real) => real,
-        None => file,
-    }
+    real
 }
 
 #[cfg(test)]
@@ -257,6 +273,32 @@ mod tests {
         symlink("deep/real", &link).unwrap();
         assert_eq!(written(&link, "new").unwrap(), Written::Done);
         assert_eq!(fs::read_to_string(&real).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_file_has_one_path_before_it_is_made_and_afterwards() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("data/homes/ada")).unwrap();
+        symlink("data/homes", root.join("homes")).unwrap();
+        symlink(root.join("homes/ada"), root.join("home")).unwrap();
+        // Links to what is not there: of a file, of a folder, over another link, and through `..`.
+        symlink("../dotfiles/cursor/./mcp.json", root.join("home/file")).unwrap();
+        symlink(root.join("home/stow"), root.join("home/folder")).unwrap();
+        symlink("folder/../elsewhere/x", root.join("home/chain")).unwrap();
+        for name in ["plain/x", "file", "folder/x", "chain", "missing/../y", "./z"] {
+            let path = root.join("home").join(name);
+            let before = behind_links(&path);
+            assert!(before.starts_with(root.join("data/homes")), "{name}: {}", before.display());
+            fs::create_dir_all(before.parent().unwrap()).unwrap();
+            fs::write(&before, "").unwrap();
+            assert_eq!(behind_links(&path), before, "{name}");
+            if name != "missing/../y" {
+                assert_eq!(path.canonicalize().unwrap(), before, "{name}");
+            }
+        }
+        symlink("loop", root.join("loop")).unwrap();
+        assert_eq!(behind_links(&root.join("loop")), root.join("loop"));
     }
 
     #[test]
