@@ -1,5 +1,6 @@
 //! `snowgate install` and `uninstall`: Snowgate's entry in clients' configs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
@@ -14,8 +15,8 @@ use super::control::{print_for_people, print_json, print_text};
 use super::errors::{ErrorView, exit_code};
 use super::{Cli, OutputArgs, exit, serve};
 use crate::clients::{
-    ALL, Action, Change, Client, Desk, Entry, NAME_DEFAULT, Options, Places, Results, Scope, Shim,
-    check_name, named_shim, own_shim, path_text, snippet,
+    ALL, Action, Change, Client, Desk, Entry, HOME_VARIABLE, NAME_DEFAULT, Options, PROFILE, Places, Results,
+    SESSION, Scope, Shim, check_name, named_shim, own_shim, path_text, snippet,
 };
 use crate::config::{Config, Environment, Paths, PathsError, ProcessEnvironment};
 use crate::os::running_programs;
@@ -27,11 +28,11 @@ pub(crate) struct InstallArgs {
     #[command(flatten)]
     pub(super) which: WhichArgs,
 
-    /// The profile that the client gets, instead of the first one that matches it
+    /// The profile that the client gets, instead of the first one that matches it; '' takes out what the entry has
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
-    /// The name under which the client's context is kept
+    /// The name under which the client's context is kept; '' takes out what the entry has
     #[arg(long, value_name = "NAME")]
     session: Option<String>,
 
@@ -101,10 +102,6 @@ impl NoClient {
 pub(super) fn install(cli: &Cli, args: &InstallArgs) -> Result<ExitCode> {
     let places = places()?;
     let paths = Paths::discover(&ProcessEnvironment)?.with_system_file(cli.system_config.clone());
-    if let Some(profile) = &args.profile {
-        let config = Config::load(&paths, &ProcessEnvironment);
-        config.context("cannot look the profile up: the configuration has errors")?.profile(profile)?;
-    }
     let shim = match &args.shim {
         Some(path) => named_shim(path, !args.print)?,
         None => shim_of_this_program(&places)?,
@@ -116,6 +113,11 @@ pub(super) fn install(cli: &Cli, args: &InstallArgs) -> Result<ExitCode> {
     if clients.is_empty() {
         return Err(NoClient.into());
     }
+    if let Some(profile) = args.profile.as_ref().filter(|profile| !profile.is_empty()) {
+        for variables in environments(args, &desk, &clients) {
+            check_profile(cli, profile, variables)?;
+        }
+    }
     if args.print {
         return print_snippets(&clients, &args.which.name, &entry, args.output);
     }
@@ -123,6 +125,50 @@ pub(super) fn install(cli: &Cli, args: &InstallArgs) -> Result<ExitCode> {
         writeln!(stderr(), "warning: {warning}")?;
     }
     report(desk.install(&clients, &entry, &options(&args.which)), &args.which, args.output)
+}
+
+/// The variables that choose the config of each entry, as it will be: those that it sets, and the home of this command, if there
+/// is one. Each once.
+fn environments(args: &InstallArgs, desk: &Desk, clients: &[Client]) -> BTreeSet<BTreeMap<String, String>> {
+    let home = ProcessEnvironment.get(HOME_VARIABLE);
+    let (scope, name) = (args.which.scope, &args.which.name);
+    let files = clients
+        .iter()
+        .flat_map(|client| desk.places.files(*client, scope).into_iter().map(move |file| (*client, file)));
+    let of_file = |(client, file): (Client, PathBuf)| {
+        let mut variables = desk.variables(client, &file, name);
+        variables.extend(home.clone().map(|home| (HOME_VARIABLE.to_owned(), home)));
+        variables
+    };
+    let found: BTreeSet<_> = files.filter(|_| !args.print).map(of_file).collect();
+    if found.is_empty() { BTreeSet::from([BTreeMap::new()]) } else { found }
+}
+
+/// Refuses a profile that the config does not have which `variables` lead to.
+fn check_profile(cli: &Cli, profile: &str, variables: BTreeMap<String, String>) -> Result<()> {
+    let named = [HOME_VARIABLE, "SNOWGATE_CONFIG"].map(|name| variables.get(name));
+    // Only the client knows what these are.
+    if named.iter().flatten().any(|path| path.contains(['$', '%'])) {
+        return Ok(());
+    }
+    let home = variables.get(HOME_VARIABLE).cloned();
+    let is_other = home.is_some() && home != ProcessEnvironment.get(HOME_VARIABLE);
+    let of_process = std::env::vars_os();
+    let of_process =
+        of_process.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let env: BTreeMap<String, String> = of_process.chain(variables).collect();
+    let look_up = || -> Result<()> {
+        let paths = Paths::discover(&env)?.with_system_file(cli.system_config.clone());
+        let config = Config::load(&paths, &env);
+        config.context("cannot look the profile up: the configuration has errors")?.profile(profile)?;
+        Ok(())
+    };
+    let found = look_up();
+    if is_other {
+        let home = home.unwrap_or_default();
+        return found.with_context(|| format!("the entry leads to the home {home}"));
+    }
+    found
 }
 
 /// The entry as each client has it; of several, with their names.
@@ -164,9 +210,9 @@ pub(super) fn install_into(clients: Vec<Client>, profile: Option<&str>) -> Resul
     if let Some(warning) = &shim.warning {
         writeln!(stderr(), "warning: {warning}")?;
     }
-    let args = profile.map(|profile| vec!["--profile".to_owned(), profile.to_owned()]);
+    let flags = profile.map(|profile| (PROFILE, profile.to_owned())).into_iter().collect();
     let command = path_text(&shim.path).map_err(anyhow::Error::msg)?;
-    let entry = Entry { command, args, home: ProcessEnvironment.get("SNOWGATE_HOME") };
+    let entry = Entry { command, flags, home: ProcessEnvironment.get(HOME_VARIABLE) };
     let desk = Desk::new(places, &Paths::discover(&ProcessEnvironment)?.state_dir);
     let results = desk.install(&which.clients, &entry, &options(&which));
     report(results, &which, OutputArgs { json: false })
@@ -201,13 +247,11 @@ pub(super) fn shim_of_this_program(places: &Places) -> Result<Shim> {
 }
 
 fn entry(args: &InstallArgs, shim: &Path) -> Result<Entry> {
-    let flags = [("--profile", &args.profile), ("--session", &args.session)];
-    let flags = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
-    let words: Vec<String> = flags.flatten().collect();
+    let flags = [(PROFILE, &args.profile), (SESSION, &args.session)];
     Ok(Entry {
         command: path_text(shim).map_err(anyhow::Error::msg)?,
-        args: (!words.is_empty()).then_some(words),
-        home: ProcessEnvironment.get("SNOWGATE_HOME"),
+        flags: flags.into_iter().filter_map(|(flag, value)| Some((flag, value.clone()?))).collect(),
+        home: ProcessEnvironment.get(HOME_VARIABLE),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Puts Snowgate's entry into clients' configs, and takes it out again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,13 +8,15 @@ use serde::Serialize;
 
 use super::diff::diff;
 use super::edit::EditError;
-use super::entry::Entry;
+use super::entry::{Entry, is_ours, variables_of};
 use super::error::ClientError;
 use super::known::{Client, Scope};
 use super::lock::ClientLock;
 use super::memory::{Memory, Record};
 use super::places::Places;
-use super::plan::{Plan, is_entry_ours, keys, notes, notes_of_removal, plan_install, plan_uninstall};
+use super::plan::{
+    Plan, entry_in, is_entry_ours, keys, notes, notes_of_removal, plan_install, plan_uninstall,
+};
 use super::target::{Target, Written, behind_links};
 use crate::os::umask_of_caller;
 
@@ -99,6 +102,13 @@ impl Desk {
         self.each_file(clients, options, |client, file| self.uninstall_from(client, file, options))
     }
 
+    /// The variables that the entry of this name in `file` sets, if it is ours: they choose the gateway, and its config.
+    pub(crate) fn variables(&self, client: Client, file: &Path, name: &str) -> BTreeMap<String, String> {
+        let target = Target::read(file);
+        let entry = target.ok().and_then(|target| entry_in(client, target.text(), name));
+        entry.filter(is_ours).as_ref().map(variables_of).unwrap_or_default()
+    }
+
     /// Has each file changed once, also one that has several paths (links), or several clients.
     fn each_file(
         &self,
@@ -156,7 +166,8 @@ impl Desk {
         for _ in 0..ATTEMPTS_MAX {
             let target = Target::read(file)?.with_new_mode(new_mode(options.scope));
             let plan = plan_install(client, file, target.text(), entry, options)?;
-            let notes = notes(client, target.text(), &plan.text);
+            let of_file = notes(client, target.text(), &plan.text);
+            let notes = plan.notes.iter().cloned().chain(of_file).collect();
             let change = change(client, file, &target, &plan, options, notes);
             if plan.action == Action::Unchanged || options.dry_run {
                 return Ok(change);
@@ -315,7 +326,6 @@ pub(crate) fn snippet(client: Client, name: &str, entry: &Entry) -> Result<Strin
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -329,7 +339,7 @@ mod tests {
     }
 
     fn entry() -> Entry {
-        Entry { command: "/opt/snowgate-shim".into(), args: None, home: None }
+        Entry { command: "/opt/snowgate-shim".into(), flags: Vec::new(), home: None }
     }
 
     fn options(name: &str) -> Options {

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::edit::{EditError, Language, Made};
-use super::entry::{Entry, command_of, is_ours, seems_to_be_a_rival};
+use super::entry::{
+    Entry, HOME_VARIABLE, command_of, differences, is_ours, seems_to_be_a_rival, variables_of,
+};
 use super::error::ClientError;
 use super::install::{Action, Options};
 use super::known::{Client, Facts};
@@ -19,6 +21,8 @@ pub(super) struct Plan {
     pub(super) text: String,
     /// What was made around the entry.
     pub(super) made: Made,
+    /// What has changed in the entry, and what its user should know of it.
+    pub(super) notes: Vec<String>,
 }
 
 /// The keys that lead to the entries in this text. opencode's next version has them one level deeper.
@@ -38,8 +42,13 @@ pub(super) fn keys(client: Client, text: &str) -> Vec<&'static str> {
 
 /// Whether the entry of this name launches a shim.
 pub(super) fn is_entry_ours(client: Client, text: &str, name: &str) -> bool {
+    entry_in(client, text, name).as_ref().is_some_and(is_ours)
+}
+
+/// The entry of this name, if the text can be read and has it.
+pub(super) fn entry_in(client: Client, text: &str, name: &str) -> Option<Value> {
     let keys: Vec<_> = keys(client, text).into_iter().chain([name]).collect();
-    matches!(client.language().get(text, &keys), Ok(Some(entry)) if is_ours(&entry))
+    client.language().get(text, &keys).ok()?
 }
 
 /// What putting `entry` into `text` comes to.
@@ -58,7 +67,8 @@ pub(super) fn plan_install(
     let keys = keys(client, text);
     let keys: Vec<_> = keys.iter().copied().chain([options.name.as_str()]).collect();
     let existing = language.get(text, &keys).map_err(edit)?;
-    let mut plan = Plan { action: Action::Added, text: text.to_owned(), made: Made::default() };
+    let (made, notes) = (Made::default(), Vec::new());
+    let mut plan = Plan { action: Action::Added, text: text.to_owned(), made, notes };
     match &existing {
         Some(existing) if is_ours(existing) => {
             for (below, value) in entry.changes(shape, existing) {
@@ -76,7 +86,21 @@ pub(super) fn plan_install(
         None => (plan.text, plan.made) = language.set(text, &keys, &entry.value(shape)).map_err(edit)?,
     }
     check_rest(language, file, (text, &plan.text), &keys)?;
+    if let (Some(before), Ok(Some(after))) = (&existing, language.get(&plan.text, &keys)) {
+        plan.notes = differences(before, &after);
+        plan.notes.extend(note_of_home(client, entry, &after));
+    }
     Ok(plan)
+}
+
+/// The entry leads to another home than the usual one, which this command was not told of.
+fn note_of_home(client: Client, entry: &Entry, after: &Value) -> Option<String> {
+    let home = variables_of(after).remove(HOME_VARIABLE).filter(|_| entry.home.is_none())?;
+    let id = client.facts().id;
+    Some(format!(
+        "the entry keeps {HOME_VARIABLE}={home}: its client has the gateway and the config of that home, and not those of \
+         this command; for these, `snowgate uninstall {id}` first"
+    ))
 }
 
 /// What taking the entry out of `text` comes to. `original` is what the file was, if it was kept.
@@ -96,7 +120,8 @@ pub(super) fn plan_uninstall(
     let keys = keys(client, text);
     let keys: Vec<_> = keys.iter().copied().chain([options.name.as_str()]).collect();
     let Some(existing) = language.get(text, &keys).map_err(edit)? else {
-        return Ok(Plan { action: Action::Absent, text: text.to_owned(), made: Made::default() });
+        let (text, made) = (text.to_owned(), Made::default());
+        return Ok(Plan { action: Action::Absent, text, made, notes: Vec::new() });
     };
     if !is_ours(&existing) && !options.force {
         return Err(foreign(file, &options.name, &existing));
@@ -117,7 +142,8 @@ pub(super) fn plan_uninstall(
             after
         }
     };
-    Ok(Plan { action: Action::Removed, text: text_after, made: Made::default() })
+    let (made, notes) = (Made::default(), Vec::new());
+    Ok(Plan { action: Action::Removed, text: text_after, made, notes })
 }
 
 fn foreign(file: &Path, name: &str, existing: &Value) -> ClientError {

@@ -12,11 +12,11 @@ use serde::Serialize;
 use serde_json::Value;
 use snowgate_link::BUILD;
 
-use super::entry::{args_of, command_of, flag_of, is_ours};
+use super::entry::{PROFILE, command_of, flag_of, is_ours};
 use super::error::ClientError;
 use super::known::{ALL, Client, Scope};
 use super::places::Places;
-use super::plan::{keys, rivals};
+use super::plan::{entry_in, keys, rivals};
 use super::target::{Target, behind_links};
 use crate::os::{RunError, run_bounded, running_programs};
 
@@ -211,16 +211,14 @@ fn file_state(client: Client, scope: Scope, path: PathBuf, shims: &mut Shims<'_>
 /// The program that the entry `name` in `file` launches now; `None`: there is no such entry, or it cannot be read.
 pub(crate) fn command_in(client: Client, file: &Path, name: &str) -> Option<String> {
     let target = Target::read(file).ok()?;
-    let keys: Vec<_> = keys(client, target.text()).into_iter().chain([name]).collect();
-    let entry = client.language().get(target.text(), &keys).ok()??;
-    command_of(&entry).map(str::to_owned)
+    command_of(&entry_in(client, target.text(), name)?).map(str::to_owned)
 }
 
 fn entry_state(name: &str, entry: &Value, scope: Scope, shims: &mut Shims<'_>) -> EntryState {
     let command = command_of(entry).unwrap_or_default().to_owned();
     EntryState {
         name: name.to_owned(),
-        profile: flag_of(&args_of(entry), "--profile"),
+        profile: flag_of(entry, PROFILE),
         standing: shims.standing(scope, &command),
         command,
     }

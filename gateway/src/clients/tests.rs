@@ -30,9 +30,9 @@ fn corpus() -> Vec<(Client, String, String)> {
     corpus
 }
 
-fn entry(args: Option<&[&str]>) -> Entry {
-    let args = args.map(|args| args.iter().map(|arg| (*arg).to_owned()).collect());
-    Entry { command: "/opt/bin/snowgate-shim".into(), args, home: None }
+fn entry(flags: &[(&'static str, &str)]) -> Entry {
+    let flags = flags.iter().map(|(flag, value)| (*flag, (*value).to_owned())).collect();
+    Entry { command: "/opt/bin/snowgate-shim".into(), flags, home: None }
 }
 
 fn options() -> Options {
@@ -81,7 +81,7 @@ fn every_file_of_the_corpus_survives_install_and_uninstall() {
         let file = fixture.file(client, &text);
         let read = || fs::read_to_string(&file).unwrap();
         let install =
-            |name: &str| fixture.install(client, &entry(None), &Options { name: name.into(), ..options() });
+            |name: &str| fixture.install(client, &entry(&[]), &Options { name: name.into(), ..options() });
         let uninstall = |name: &str| fixture.uninstall(client, &Options { name: name.into(), ..options() });
         assert_eq!(install("snowgate").unwrap(), Action::Added, "{name}");
         let installed = read();
@@ -109,7 +109,7 @@ fn without_any_record_the_text_alone_tells_what_was_there_unless_it_was_empty() 
             continue;
         }
         let keys: Vec<_> = path.into_iter().chain(["snowgate"]).collect();
-        let (set, _) = language.set(&text, &keys, &entry(None).value(client.facts().shape)).unwrap();
+        let (set, _) = language.set(&text, &keys, &entry(&[]).value(client.facts().shape)).unwrap();
         assert_eq!(language.remove(&set, &keys, &Made::default()).unwrap(), text, "{name}:\n{set}");
     }
 }
@@ -118,7 +118,7 @@ fn without_any_record_the_text_alone_tells_what_was_there_unless_it_was_empty() 
 fn what_other_programs_change_meanwhile_stays() {
     let fixture = Fixture::new();
     let file = fixture.file(Client::Cursor, "{}\n");
-    fixture.install(Client::Cursor, &entry(None), &options()).unwrap();
+    fixture.install(Client::Cursor, &entry(&[]), &options()).unwrap();
     let text = fs::read_to_string(&file).unwrap();
     let other =
         text.replacen("\n    \"snowgate\"", "\n    \"other\": {\"command\": \"x\"},\n    \"snowgate\"", 1);
@@ -146,9 +146,9 @@ fn what_is_added_between_two_entries_of_ours_stays_whichever_goes_first() {
                     fs::write(&file, text).unwrap();
                 }
             };
-            fixture.install(Client::Cursor, &entry(None), &named("a")).unwrap();
+            fixture.install(Client::Cursor, &entry(&[]), &named("a")).unwrap();
             add(0);
-            fixture.install(Client::Cursor, &entry(None), &named("b")).unwrap();
+            fixture.install(Client::Cursor, &entry(&[]), &named("b")).unwrap();
             add(1);
             fixture.uninstall(Client::Cursor, &named(first)).unwrap();
             add(2);
@@ -165,7 +165,7 @@ fn a_project_whose_folder_is_gone_is_an_error_and_not_the_home_folder() {
     fixture.desk.places.project = None;
     let options = Options { scope: Scope::Project, ..options() };
     for client in ALL {
-        let refused = fixture.install(*client, &entry(None), &options).unwrap_err();
+        let refused = fixture.install(*client, &entry(&[]), &options).unwrap_err();
         assert!(matches!(refused, ClientError::NoFolder), "{client:?}");
         assert!(matches!(fixture.uninstall(*client, &options).unwrap_err(), ClientError::NoFolder));
     }
@@ -175,7 +175,7 @@ fn a_project_whose_folder_is_gone_is_an_error_and_not_the_home_folder() {
 fn a_file_that_was_not_there_goes_again_with_its_folders() {
     for client in ALL {
         let fixture = Fixture::new();
-        assert_eq!(fixture.install(*client, &entry(None), &options()).unwrap(), Action::Added, "{client:?}");
+        assert_eq!(fixture.install(*client, &entry(&[]), &options()).unwrap(), Action::Added, "{client:?}");
         let file = fixture.desk.places.files(*client, Scope::User).remove(0);
         assert!(file.is_file(), "{client:?}");
         fixture.uninstall(*client, &options()).unwrap();
@@ -187,7 +187,7 @@ fn a_file_that_was_not_there_goes_again_with_its_folders() {
 #[test]
 fn a_file_that_was_not_there_stays_when_something_else_is_in_it() {
     let fixture = Fixture::new();
-    fixture.install(Client::Codex, &entry(None), &options()).unwrap();
+    fixture.install(Client::Codex, &entry(&[]), &options()).unwrap();
     let file = fixture.desk.places.files(Client::Codex, Scope::User).remove(0);
     let text = format!("model = \"o3\"\n{}", fs::read_to_string(&file).unwrap());
     fs::write(&file, text).unwrap();
@@ -201,10 +201,10 @@ fn an_entry_of_ours_is_updated_in_place_and_keeps_what_its_user_added() {
                   \"args\": [\"--profile\", \"a\"],\n      \"alwaysAllow\": [\"list_tables\"],\n      \"timeout\": 300\n    }\n  }\n}\n";
     let fixture = Fixture::new();
     let file = fixture.file(Client::RooCode, before);
-    assert_eq!(fixture.install(Client::RooCode, &entry(None), &options()).unwrap(), Action::Updated);
+    assert_eq!(fixture.install(Client::RooCode, &entry(&[]), &options()).unwrap(), Action::Updated);
     let expected = before.replace("/old/", "/opt/bin/");
     assert_eq!(fs::read_to_string(&file).unwrap(), expected);
-    fixture.install(Client::RooCode, &entry(Some(&["--session", "s"])), &options()).unwrap();
+    fixture.install(Client::RooCode, &entry(&[("--session", "s")]), &options()).unwrap();
     let expected = expected.replace("\"--profile\", \"a\"", "\"--session\", \"s\"");
     assert_eq!(fs::read_to_string(&file).unwrap(), expected);
     // It was there before Snowgate's record began: it is taken out all the same.
@@ -227,7 +227,7 @@ fn an_entry_in_toml_is_updated_in_place_in_each_form() {
     ] {
         let fixture = Fixture::new();
         let file = fixture.file(Client::Codex, before);
-        let entry = Entry { home: Some("/h".into()), ..entry(Some(&["--profile", "p"])) };
+        let entry = Entry { home: Some("/h".into()), ..entry(&[("--profile", "p")]) };
         assert_eq!(fixture.install(Client::Codex, &entry, &options()).unwrap(), Action::Updated);
         assert_eq!(fs::read_to_string(&file).unwrap(), expected);
         assert_eq!(fixture.install(Client::Codex, &entry, &options()).unwrap(), Action::Unchanged);
@@ -259,13 +259,13 @@ fn another_programs_entry_is_left_alone_unless_forced_and_comes_back() {
     ] {
         let fixture = Fixture::new();
         let file = fixture.file(client, text);
-        let refused = fixture.install(client, &entry(None), &options());
+        let refused = fixture.install(client, &entry(&[]), &options());
         assert!(matches!(refused, Err(ClientError::Foreign { .. })), "{refused:?}");
         let refused = fixture.uninstall(client, &options());
         assert!(matches!(refused, Err(ClientError::Foreign { .. })), "{refused:?}");
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
         let forced = Options { force: true, ..options() };
-        assert_eq!(fixture.install(client, &entry(None), &forced).unwrap(), Action::Updated);
+        assert_eq!(fixture.install(client, &entry(&[]), &forced).unwrap(), Action::Updated);
         assert!(fs::read_to_string(&file).unwrap().contains("/opt/bin/snowgate-shim"));
         fixture.uninstall(client, &options()).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
@@ -296,7 +296,7 @@ fn what_cannot_be_read_as_a_config_is_refused_with_its_place() {
     ] {
         let fixture = Fixture::new();
         let file = fixture.file(client, text);
-        let Err(ClientError::Edit { source, .. }) = fixture.install(client, &entry(None), &options()) else {
+        let Err(ClientError::Edit { source, .. }) = fixture.install(client, &entry(&[]), &options()) else {
             panic!("{text} was not refused");
         };
         assert!(source.to_string().contains(expected), "{text}: {source}");
@@ -328,7 +328,7 @@ fn a_dry_run_changes_nothing_and_shows_the_change() {
     let fixture = Fixture::new();
     let file = fixture.file(Client::ClaudeCode, "{\n  \"theme\": \"dark\"\n}\n");
     let options = Options { dry_run: true, ..options() };
-    let change = fixture.desk.install(&[Client::ClaudeCode], &entry(None), &options).remove(0).1.unwrap();
+    let change = fixture.desk.install(&[Client::ClaudeCode], &entry(&[]), &options).remove(0).1.unwrap();
     let diff = change.diff.unwrap();
     assert!(diff.contains("+      \"command\": \"/opt/bin/snowgate-shim\","), "{diff}");
     assert_eq!(fs::read_to_string(file).unwrap(), "{\n  \"theme\": \"dark\"\n}\n");
@@ -339,7 +339,7 @@ fn a_dry_run_changes_nothing_and_shows_the_change() {
 fn other_servers_for_the_warehouse_and_comments_that_a_client_does_not_read_are_noted() {
     let fixture = Fixture::new();
     fixture.file(Client::Cursor, "{\"mcpServers\": {\"db\": {\"command\": \"mcp-snowflake\"}}} // mine\n");
-    let change = fixture.desk.install(&[Client::Cursor], &entry(None), &options()).remove(0).1.unwrap();
+    let change = fixture.desk.install(&[Client::Cursor], &entry(&[]), &options()).remove(0).1.unwrap();
     assert!(change.notes[0].contains("comments"), "{:?}", change.notes);
     assert!(change.notes[1].contains("db"), "{:?}", change.notes);
 }
@@ -348,14 +348,14 @@ fn other_servers_for_the_warehouse_and_comments_that_a_client_does_not_read_are_
 fn a_client_without_files_of_a_project_says_so() {
     let fixture = Fixture::new();
     let options = Options { scope: Scope::Project, ..options() };
-    let refused = fixture.install(Client::ClaudeDesktop, &entry(None), &options);
+    let refused = fixture.install(Client::ClaudeDesktop, &entry(&[]), &options);
     assert!(matches!(refused, Err(ClientError::NoProject { .. })), "{refused:?}");
 }
 
 #[test]
 fn the_examples_are_what_the_program_prints() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/clients");
-    let entry = Entry { command: "/path/to/snowgate-shim".into(), args: None, home: None };
+    let entry = Entry { command: "/path/to/snowgate-shim".into(), flags: Vec::new(), home: None };
     for client in ALL {
         let id = client.facts().id;
         let end = if client.facts().shape == Shape::Toml { "toml" } else { "json" };

@@ -81,7 +81,7 @@ fn reconnect(
     (before, shim): (&str, &Path),
 ) -> io::Result<Option<PathBuf>> {
     let known = ALL.iter().find(|known| known.facts().id == client).ok_or(io::ErrorKind::NotFound)?;
-    let entry = Entry { command: path_text(shim).map_err(io::Error::other)?, args: None, home: None };
+    let entry = Entry { command: path_text(shim).map_err(io::Error::other)?, flags: Vec::new(), home: None };
     if command_in(*known, file, &options.name).as_deref() != Some(before) {
         return Err(io::Error::other("the entry has changed meanwhile"));
     }
