@@ -107,3 +107,63 @@ fn names_in_a_file_cannot_steer_the_terminal() {
         assert!(!said.contains("\nfake"), "{line}: {said}");
     }
 }
+
+#[test]
+fn what_is_not_named_stays_in_an_entry_and_what_has_changed_is_said() {
+    let user = User::new();
+    user.home.configure("[profiles.reader]\ndatabase = 'TWO'\n");
+    let args = || {
+        let text = fs::read_to_string(user.path(place("cursor"))).expect("the file");
+        let config: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        config["mcpServers"]["snowgate"]["args"].clone()
+    };
+    user.change("install cursor --profile reader");
+    let said = user.run("install cursor --session x").stdout;
+    assert_eq!(args(), json!(["--profile", "reader", "--session", "x"]));
+    assert!(said.contains("session: x, was none") && !said.contains("profile"), "{said}");
+    let said = user.run("install cursor --profile=").stdout;
+    assert_eq!(args(), json!(["--session", "x"]));
+    assert!(said.contains("profile: none, was reader"), "{said}");
+    assert_eq!(user.change("install cursor --profile=")["action"], "unchanged");
+}
+
+#[test]
+fn the_home_that_an_entry_leads_to_is_named_and_its_config_has_to_have_the_profile() {
+    let user = User::new();
+    user.home.configure("[profiles.there]\ndatabase = 'TWO'\n");
+    user.change("install cursor");
+    let without_home = |line: &str| {
+        let mut command = user.command();
+        command.env_remove("SNOWGATE_HOME").args(line.split(' '));
+        let output = command.output().expect("running snowgate");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let home = user.home.path().display().to_string();
+    let (code, said, error) = without_home("install cursor --profile there");
+    assert_eq!(code, Some(0), "{error}");
+    assert!(said.contains(&format!("the entry keeps SNOWGATE_HOME={home}")), "{said}");
+    let (code, _, error) = without_home("install cursor --profile elsewhere");
+    assert_eq!(code, Some(78), "{error}");
+    assert!(error.contains(&format!("the entry leads to the home {home}")), "{error}");
+    // An entry that is made has the usual home.
+    assert_eq!(without_home("install codex --profile there").0, Some(78));
+}
+
+#[test]
+fn a_program_of_the_current_folder_is_not_run() {
+    let user = User::new();
+    let ran = user.path("ran");
+    let script = format!("#!/bin/sh\ntouch '{}'\necho 'snowgate-shim 0.0.1'\n", ran.display());
+    for name in ["snowgate-shim", "snowgate", "systemctl", "loginctl"] {
+        write_script(&script, &user.path(&format!("project/{name}")));
+    }
+    user.write(place("cursor"), "{\"mcpServers\": {\"snowgate\": {\"command\": \"snowgate-shim\"}}}");
+    for path in [".", "", ":/nowhere", "../project:/nowhere"] {
+        for line in ["clients", "doctor", "service status"] {
+            let output = user.command().env("PATH", path).args(line.split(' ')).output();
+            output.expect("running snowgate");
+            assert!(!ran.exists(), "{line} with PATH={path:?}");
+        }
+    }
+}
