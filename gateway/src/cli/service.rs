@@ -14,7 +14,9 @@ use super::{Cli, exit};
 use crate::config::{Config, Paths, ProcessEnvironment, settings_among};
 use crate::os;
 use crate::process::GatewayLock;
-use crate::service::{Manager, ServiceManager, ServiceState, Site, Uninstalled, install, state, uninstall};
+use crate::service::{
+    Manager, ServiceManager, ServiceState, Site, Uninstalled, check, install, state, uninstall,
+};
 
 /// The commands about the service.
 #[derive(Clone, Debug, Subcommand)]
@@ -135,6 +137,7 @@ pub(super) fn site(cli: &Cli) -> Result<Site> {
 }
 
 fn dry_run(site: &Site, json: bool) -> Result<ExitCode> {
+    check(site)?;
     let files = site.files();
     if json {
         let view = |(path, text)| json!({"path": path, "text": text});

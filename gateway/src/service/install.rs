@@ -1,12 +1,12 @@
 //! Installing and removing a service.
 
-use std::io::{self, Read as _, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use snowgate_link::os;
 
-use super::{Manager, ManagerError, ServiceManager, Site};
+use super::{Manager, ManagerError, ServiceManager, Site, files};
 
 /// How long the manager may take for what is done at once.
 const QUICK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,6 +27,22 @@ pub enum InstallError {
         /// The system's answer.
         source: io::Error,
     },
+    /// Its user has said that it is not to be started.
+    #[error("{} is masked (`systemctl --user mask`), so nothing was installed", units.join(" "))]
+    Masked {
+        /// The units.
+        units: Vec<String>,
+    },
+    /// A path cannot be written into the files.
+    #[error(
+        "{what} has a control character, a line feed for example, which the files of a service cannot hold: {value:?}"
+    )]
+    Unfit {
+        /// The variable, or whose path it is.
+        what: &'static str,
+        /// The path.
+        value: String,
+    },
     /// The manager did not do what it was asked.
     #[error(transparent)]
     Manager(#[from] ManagerError),
@@ -39,6 +55,19 @@ impl InstallError {
             Self::File { path, .. } => {
                 format!("check the permissions of {}", path.parent().unwrap_or(path).display())
             }
+            Self::Masked { units } => {
+                format!(
+                    "if it is to run: systemctl --user unmask {}; then snowgate service install",
+                    units.join(" ")
+                )
+            }
+            Self::Unfit { what, .. } if what.contains(' ') => {
+                "move Snowgate's programs to a folder without such a character, then run the command again"
+                    .to_owned()
+            }
+            Self::Unfit { what, .. } => format!(
+                "rename that folder, set {what} to its new path or leave it unset, then run the command again"
+            ),
             Self::Manager(error) => error.next_step(),
         }
     }
@@ -71,16 +100,18 @@ const OURS: &[u8] = b"# Written by `snowgate service install`";
 const OURS_LAUNCHD: &[u8] = b"Written by `snowgate service install`";
 
 /// Bytes of a file in which that is looked for.
-const HEAD_BYTES: u64 = 512;
+const HEAD_BYTES: usize = 512;
 
-/// Whether `path` is a file that we have written, or is none at all.
+/// Whether `path` is a file that we have written. A link that leads to none, or something that is no file, is not.
 fn is_ours(path: &Path) -> bool {
-    let mut head = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
-    match read {
-        Ok(_) => head.starts_with(OURS) || head.windows(OURS_LAUNCHD.len()).any(|part| part == OURS_LAUNCHD),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-    }
+    let Ok(text) = files::read(path) else { return false };
+    let head = &text[..text.len().min(HEAD_BYTES)];
+    head.starts_with(OURS) || head.windows(OURS_LAUNCHD.len()).any(|part| part == OURS_LAUNCHD)
+}
+
+/// Whether something is at `path`, also a link that leads nowhere.
+fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
 }
 
 /// Moves a file of the user's own out of the way; returns where it is now.
@@ -105,17 +136,18 @@ const KEPT_MAX: usize = 100;
 /// # Errors
 /// A file cannot be written, or the manager refuses. What was done until then stays: a second attempt goes on from there.
 pub fn install(site: &Site, manager: &Manager, starts_early: bool) -> Result<Installed, InstallError> {
+    check(site)?;
     // Before anything is written: where there is no manager, no file is of use.
     if site.manager == ServiceManager::Systemd {
         manager.units(&["show", "--property=Version"], QUICK_TIMEOUT)?;
     }
     let mut done = Installed::default();
     for (path, text) in site.files() {
-        let says = |path: &Path| std::fs::read(path).ok().as_deref() == Some(text.as_bytes());
+        let says = |path: &Path| files::read(path).ok().as_deref() == Some(text.as_bytes());
         // One that a package has brought is not copied: an upgrade of it could not change the copy.
-        let is_packaged = !path.exists() && site.packaged_file(&path).is_some_and(|path| says(&path));
+        let is_packaged = !is_there(&path) && site.packaged_file(&path).is_some_and(|path| says(&path));
         if !is_packaged && !says(&path) {
-            if !is_ours(&path) {
+            if is_there(&path) && !is_ours(&path) {
                 let failed = |source| InstallError::File { what: "move away", path: path.clone(), source };
                 done.kept.push(keep(&path).map_err(failed)?);
             }
@@ -140,6 +172,19 @@ pub fn install(site: &Site, manager: &Manager, starts_early: bool) -> Result<Ins
         }
     }
     Ok(done)
+}
+
+/// Looks whether the service can be installed at all; changes nothing.
+///
+/// # Errors
+/// Its user has masked it, or its files cannot be written.
+pub fn check(site: &Site) -> Result<(), InstallError> {
+    let units = site.masked_units();
+    if site.manager == ServiceManager::Systemd && !units.is_empty() {
+        return Err(InstallError::Masked { units });
+    }
+    let unfit = site.texts().into_iter().find(|(_, text)| text.chars().any(char::is_control));
+    unfit.map_or(Ok(()), |(what, value)| Err(InstallError::Unfit { what, value }))
 }
 
 fn start_units(
@@ -171,7 +216,7 @@ fn start_units(
 /// The manager refuses, or a file cannot be removed.
 pub fn uninstall(site: &Site, manager: &Manager) -> Result<Uninstalled, InstallError> {
     let (socket, service) = (site.socket_unit(), site.service_unit());
-    let all = site.files().into_iter().map(|(path, _)| path).filter(|path| path.exists());
+    let all = site.files().into_iter().map(|(path, _)| path).filter(|path| is_there(path));
     let (removed, left): (Vec<PathBuf>, Vec<PathBuf>) = all.partition(|path| is_ours(path));
     let disabled = site.is_enabled();
     if removed.is_empty() && !disabled {
@@ -230,4 +275,67 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         let _ = std::fs::remove_file(&temporary);
     }
     moved
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn site(folder: &Path) -> Site {
+        Site { folder: folder.to_owned(), ..Site::packaged(ServiceManager::Systemd) }
+    }
+
+    #[test]
+    fn a_unit_that_its_user_has_masked_stays_masked() {
+        let folder = tempfile::tempdir().unwrap();
+        let unit = folder.path().join("snowgate.service");
+        symlink("/dev/null", &unit).unwrap();
+        let refused = install(&site(folder.path()), &Manager::of_this_user(), false).unwrap_err();
+        assert!(refused.to_string().starts_with("snowgate.service is masked"), "{refused}");
+        assert!(refused.next_step().contains("unmask snowgate.service"), "{}", refused.next_step());
+        assert_eq!(std::fs::read_link(unit).unwrap(), Path::new("/dev/null"));
+    }
+
+    #[test]
+    fn a_path_that_would_add_lines_is_refused_and_its_variable_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for manager in [ServiceManager::Systemd, ServiceManager::Launchd] {
+            let site = || Site { folder: folder.path().to_owned(), ..Site::packaged(manager) };
+            assert!(check(&site()).is_ok());
+            for letter in ['\n', '\r', '\t', '\u{1b}', '\u{7f}', '\u{85}'] {
+                let path = format!("/srv/a{letter}ExecStartPre=/bin/evil");
+                for name in ["SNOWGATE_HOME", "SNOWGATE_CONFIG"] {
+                    let variables = vec![("SNOWGATE_HOME", "/srv/b".to_owned()), (name, path.clone())];
+                    let variables =
+                        variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+                    let refused = check(&Site { variables, ..site() }).unwrap_err();
+                    assert!(refused.to_string().starts_with(name), "{refused}");
+                    assert!(!refused.to_string().contains(letter), "{refused}");
+                    assert!(refused.next_step().contains(name), "{}", refused.next_step());
+                }
+                let refused = check(&Site { program: path.clone(), ..site() }).unwrap_err();
+                assert!(refused.next_step().contains("programs"), "{}", refused.next_step());
+                let refused = check(&Site { socket: path.clone(), ..site() }).unwrap_err();
+                assert!(refused.to_string().starts_with("XDG_RUNTIME_DIR"), "{refused}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_to_nothing_and_what_is_no_file_are_the_users_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snowgate.service");
+        symlink("../dotfiles/snowgate.service", &path).unwrap();
+        assert!(is_there(&path) && !is_ours(&path));
+        let kept = keep(&path).unwrap();
+        assert_eq!(std::fs::read_link(kept).unwrap(), Path::new("../dotfiles/snowgate.service"));
+        assert!(!is_there(&path));
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(!is_ours(&path));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, OURS).unwrap();
+        assert!(is_ours(&path));
+    }
 }

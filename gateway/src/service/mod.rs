@@ -1,6 +1,6 @@
 //! The gateway as a service of the user's own service manager: systemd's units, or launchd's agent.
 //!
-//! [`Site`] says what is to be where, `units` and `agent` are its files as text (both pure), `manager` runs the manager's
+//! [`Site`] says what is to be where, `units` and `agent` are its files as text (both pure), `files` reads them, `manager` runs the manager's
 //! own program, `state` looks at what is there, `install` changes it. [`delegate`] is what a gateway that a shim has started
 //! does where a service is installed: it has the manager start that, instead of serving itself.
 //!
@@ -9,6 +9,7 @@
 
 mod agent;
 mod delegate;
+mod files;
 mod install;
 mod manager;
 mod site;
@@ -17,7 +18,7 @@ mod units;
 
 pub use agent::agent_text;
 pub use delegate::{Delegation, delegate, other_program};
-pub use install::{InstallError, Installed, Uninstalled, install, uninstall};
+pub use install::{InstallError, Installed, Uninstalled, check, install, uninstall};
 pub use manager::{Manager, ManagerError};
 pub use site::{ServiceManager, Site};
 pub use state::{ServiceFile, ServiceState, state};

@@ -168,19 +168,32 @@ impl Site {
         Some(folder.join(path.file_name()?))
     }
 
-    /// Whether its user has masked it (`systemctl mask`).
-    pub fn is_masked(&self) -> bool {
-        let is_masked = |unit: String| {
+    /// Its units that its user has masked (`systemctl mask`).
+    pub fn masked_units(&self) -> Vec<String> {
+        let is_masked = |unit: &String| {
             std::fs::read_link(self.folder.join(unit)).is_ok_and(|target| target == Path::new("/dev/null"))
         };
-        is_masked(self.socket_unit()) || is_masked(self.service_unit())
+        [self.socket_unit(), self.service_unit()].into_iter().filter(is_masked).collect()
+    }
+
+    /// What is written into its files from outside, each with the variable that it comes from, or with whose it is.
+    pub fn texts(&self) -> Vec<(&'static str, String)> {
+        let of_name = |name: &str| PLACE_VARIABLES.into_iter().find(|known| *known == name);
+        let variables =
+            self.variables.iter().filter_map(|(name, value)| Some((of_name(name)?, value.clone())));
+        let others = [
+            ("the path of this program", self.program.clone()),
+            ("XDG_RUNTIME_DIR", self.socket.clone()),
+            ("HOME", self.log_dir.display().to_string()),
+        ];
+        variables.chain(others).collect()
     }
 
     /// Whether it is enabled: whether the manager has the socket from the user's log-in on.
     pub fn is_enabled(&self) -> bool {
         match self.manager {
             // A unit that is masked is not started by anything.
-            ServiceManager::Systemd if self.is_masked() => false,
+            ServiceManager::Systemd if !self.masked_units().is_empty() => false,
             ServiceManager::Systemd => self.enabling_folders.iter().any(|folder| {
                 let link = folder.join("sockets.target.wants").join(self.socket_unit());
                 std::fs::symlink_metadata(link).is_ok()
@@ -266,6 +279,7 @@ mod tests {
         std::os::unix::fs::symlink("/nowhere", wants.join(site.socket_unit())).unwrap();
         assert!(site.is_enabled());
         std::os::unix::fs::symlink("/dev/null", site.folder.join(site.service_unit())).unwrap();
-        assert!(site.is_masked() && !site.is_enabled());
+        assert!(!site.is_enabled());
+        assert_eq!(site.masked_units(), [site.service_unit()]);
     }
 }

@@ -8,14 +8,11 @@ use serde::Serialize;
 use snowgate_link::os;
 
 use super::manager::run_bounded;
-use super::{Manager, ServiceManager, Site};
+use super::{Manager, ServiceManager, Site, files};
 use crate::os::program;
 
 /// How long the manager may take to say how a service is.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Bytes of a unit's file that are read, at most.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// How often the manager may have to start it again without that being a fault.
 const RESTARTS_MAX: u32 = 3;
@@ -79,8 +76,8 @@ impl ServiceState {
 /// The service of `site` as it is now. Bounded; asks the manager only where the service is installed.
 pub fn state(site: &Site, manager: &Manager) -> ServiceState {
     let read = |(path, text): (PathBuf, String)| {
-        let found = read_bounded(&path)?;
-        Some(ServiceFile { is_current: found == text, path })
+        let found = files::read(&path).ok()?;
+        Some(ServiceFile { is_current: found == text.as_bytes(), path })
     };
     let files: Vec<ServiceFile> = site.files().into_iter().filter_map(read).collect();
     let mut found = ServiceState {
@@ -102,13 +99,6 @@ pub fn state(site: &Site, manager: &Manager) -> ServiceState {
         }
     }
     found
-}
-
-fn read_bounded(path: &std::path::Path) -> Option<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    std::fs::File::open(path).ok()?.take(FILE_BYTES_MAX).read_to_string(&mut text).ok()?;
-    Some(text)
 }
 
 const PROPERTIES: &str =
