@@ -158,7 +158,7 @@ impl Places {
         match scope {
             Scope::User => self.user_locations(client),
             Scope::Project => {
-                self.project_file(client).map(|file| Location::new(file, [])).into_iter().collect()
+                self.project_files(client).into_iter().map(|file| Location::new(file, [])).collect()
             }
         }
     }
@@ -201,14 +201,18 @@ impl Places {
                 vec![Location::in_own_folder(folder.join("settings.json"))]
             }
             Client::OpenCode => {
-                vec![Location::in_own_folder(either_json(&self.config_home.join("opencode")))]
+                let folder = self.config_home.join("opencode");
+                let [plain, with_comments] = opencode_files(&folder);
+                // If the one with comments is there, the client would not make the other.
+                let evidence = (!with_comments.exists()).then_some(folder);
+                vec![Location::new(plain, evidence), Location::new(with_comments, [])]
             }
             Client::Cortex => vec![Location::in_own_folder(self.home.join(".snowflake/cortex/mcp.json"))],
         }
     }
 
-    fn project_file(&self, client: Client) -> Option<PathBuf> {
-        let project = self.project.as_deref()?;
+    fn project_files(&self, client: Client) -> Vec<PathBuf> {
+        let Some(project) = self.project.as_deref() else { return Vec::new() };
         let file = match client {
             Client::ClaudeCode => ".mcp.json",
             Client::RooCode => ".roo/mcp.json",
@@ -217,10 +221,10 @@ impl Places {
             Client::Codex => ".codex/config.toml",
             Client::GeminiCli => ".gemini/settings.json",
             Client::Zed => ".zed/settings.json",
-            Client::OpenCode => return Some(either_json(project)),
-            Client::ClaudeDesktop | Client::Cline | Client::Windsurf | Client::Cortex => return None,
+            Client::OpenCode => return opencode_files(project).into(),
+            Client::ClaudeDesktop | Client::Cline | Client::Windsurf | Client::Cortex => return Vec::new(),
         };
-        Some(project.join(file))
+        vec![project.join(file)]
     }
 
     /// Beside the usual folder that of a package from Windows' store, which sees its own instead.
@@ -256,10 +260,9 @@ impl Places {
     }
 }
 
-/// The file that opencode has in `folder`, with comments or without.
-fn either_json(folder: &Path) -> PathBuf {
-    let with_comments = folder.join("opencode.jsonc");
-    if with_comments.exists() { with_comments } else { folder.join("opencode.json") }
+/// The files that opencode reads in `folder`, each if it is there: without comments and with them.
+fn opencode_files(folder: &Path) -> [PathBuf; 2] {
+    ["opencode.json", "opencode.jsonc"].map(|name| folder.join(name))
 }
 
 #[cfg(test)]
@@ -380,12 +383,20 @@ mod tests {
     }
 
     #[test]
-    fn opencode_keeps_its_file_with_comments() {
+    fn opencode_has_its_file_with_comments_or_without_or_both() {
         let home = tempfile::tempdir().unwrap();
         let env = BTreeMap::<String, String>::new();
         let places = Places::of(Platform::Linux, &env, home.path().into(), home.path().into());
-        std::fs::write(home.path().join("opencode.jsonc"), "{}").unwrap();
-        let files = places.files(Client::OpenCode, Scope::Project);
-        assert_eq!(files, [home.path().join("opencode.jsonc")]);
+        let of_user = home.path().join(".config/opencode");
+        std::fs::create_dir_all(&of_user).unwrap();
+        for (scope, folder) in [(Scope::User, of_user.as_path()), (Scope::Project, home.path())] {
+            let [plain, with_comments] = opencode_files(folder);
+            let files = || places.files(Client::OpenCode, scope);
+            assert_eq!(files(), [plain.as_path()]);
+            std::fs::write(&with_comments, "{}").unwrap();
+            assert_eq!(files(), [with_comments.as_path()]);
+            std::fs::write(&plain, "{}").unwrap();
+            assert_eq!(files(), [plain, with_comments]);
+        }
     }
 }
