@@ -205,7 +205,7 @@ fn an_entry_of_ours_is_updated_in_place_and_keeps_what_its_user_added() {
     let expected = before.replace("/old/", "/opt/bin/");
     assert_eq!(fs::read_to_string(&file).unwrap(), expected);
     fixture.install(Client::RooCode, &entry(&[("--session", "s")]), &options()).unwrap();
-    let expected = expected.replace("\"--profile\", \"a\"", "\"--session\", \"s\"");
+    let expected = expected.replace("\"--profile\", \"a\"", "\"--profile\", \"a\", \"--session\", \"s\"");
     assert_eq!(fs::read_to_string(&file).unwrap(), expected);
     // It was there before Snowgate's record began: it is taken out all the same.
     fixture.uninstall(Client::RooCode, &options()).unwrap();
