@@ -114,8 +114,8 @@ fn is_on(value: &OsStr) -> bool {
 }
 
 /// The gateway's program: as named; or next to this program, as it was launched and then, if that was a link,
-/// where the link leads (an installation keeps its programs together); or on PATH, but for folders there that are not absolute: the client may have started in
-/// another's folder.
+/// where the link leads (an installation keeps its programs together); or on PATH, but for folders there that are
+/// not absolute: the client may have started in another's folder.
 pub(crate) fn gateway_program(named: Option<&Path>, own: &Path) -> PathBuf {
     const NAME: &str = "snowgate";
     if let Some(named) = named {
