@@ -58,7 +58,7 @@ pub(crate) struct SqlArgs {
     pub(crate) json: bool,
 }
 
-/// Credits of a day; nobody means more.
+/// Credits of a day.
 const CREDITS: RangeInclusive<u32> = 1..=1_000_000;
 
 /// What Snowflake takes for STATEMENT_TIMEOUT_IN_SECONDS: a week at most. 0 means a week there, which is not what it looks like.
@@ -167,7 +167,7 @@ pub(super) fn print(args: &SqlArgs) -> Result<ExitCode> {
 
 /// What of the SQL stands only for what was not given.
 fn left_to_replace(args: &SqlArgs) -> Vec<&'static str> {
-    let address = "the addresses: 203.0.113.0/24 is an example, from which nobody can log in (--from)";
+    let address = "the addresses: 203.0.113.0/24 is an example that lets no log-in through (--from)";
     let key = "the public key, which is an example (--public-key-file)";
     let left = [(args.public_key_file.is_none(), key), (args.from.is_empty(), address)];
     left.into_iter().filter_map(|(is_left, what)| is_left.then_some(what)).collect()
