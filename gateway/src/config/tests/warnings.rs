@@ -199,5 +199,6 @@ fn a_table_s_pattern_with_a_database_for_a_schema_is_a_warning_on_snowflake() {
             && warnings[0].contains("write \"SALES.*.CUSTOMERS\""),
         "{warnings:?}"
     );
-    assert_eq!(home(lines, "").warnings(), Vec::<String>::new(), "SQLite has one schema");
+    let of_sqlite = "database = 'SALES'\ndenied_tables = ['SALES.CUSTOMERS', 'Z']";
+    assert_eq!(home(of_sqlite, "").warnings(), Vec::<String>::new(), "SQLite has one schema");
 }
