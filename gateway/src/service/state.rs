@@ -61,7 +61,7 @@ pub struct ServiceState {
 
 impl ServiceState {
     /// Whether it ends again and again: it is between two starts after a failure, or was started again more than
-    /// [`RESTARTS_MAX`] times.
+    /// `RESTARTS_MAX` times.
     pub fn is_failing(&self) -> bool {
         let is_between = self.active.as_deref() == Some("activating") && self.result.is_some();
         is_between || self.restarts.is_some_and(|restarts| restarts > RESTARTS_MAX)

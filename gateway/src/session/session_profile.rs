@@ -98,7 +98,7 @@ impl SessionProfile {
         let _ = self.fixed.set(chosen);
     }
 
-    /// Puts `chosen`, the profile of the same name as it is now, in its place. After [`REPLACED_MAX`] of them the session is
+    /// Puts `chosen`, the profile of the same name as it is now, in its place. After `REPLACED_MAX` of them the session is
     /// refused: its next one begins without any.
     pub fn replace(&self, mut chosen: ChosenProfile) {
         let (mut last, mut count) = (&self.later, 1);
