@@ -5,6 +5,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use snowgate_tests::{
@@ -168,37 +171,55 @@ fn clients_that_wait_for_a_gateway_that_cannot_start_are_told_why() {
     client.rest();
 }
 
-/// What a gateway has told its service manager since the last look, a message each.
+/// What a gateway has told its service manager since the last look, a message each. All is read as it comes: the gateway waits
+/// where its manager does not read.
 struct Told {
-    socket: UnixDatagram,
+    messages: Receiver<String>,
     path: PathBuf,
+    /// The reader goes on while this is there.
+    _reads: Arc<()>,
 }
+
+/// How long the reader waits before it looks whether it is still wanted.
+const READ_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl Told {
     fn of(home: &Home) -> Self {
         let path = home.path().join("notify");
         let socket = UnixDatagram::bind(&path).expect("a socket");
-        socket.set_read_timeout(Some(patience())).expect("a time-out");
-        Self { socket, path }
+        socket.set_read_timeout(Some(READ_TIMEOUT)).expect("a time-out");
+        let (told, messages) = channel();
+        let reads = Arc::new(());
+        let wanted = Arc::downgrade(&reads);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while wanted.strong_count() > 0 {
+                // Nothing yet.
+                let Ok(read) = socket.recv(&mut bytes) else { continue };
+                if told.send(String::from_utf8_lossy(&bytes[..read]).into_owned()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { messages, path, _reads: reads }
     }
 
     /// Forgets what has been told until now.
     fn forget(&self) {
-        self.socket.set_nonblocking(true).expect("a socket");
-        while self.socket.recv(&mut [0; 4096]).is_ok() {}
-        self.socket.set_nonblocking(false).expect("a socket");
+        while self.messages.try_recv().is_ok() {}
     }
 
-    /// How many messages have the line `line` until one has `last`.
+    /// How many messages have the line `line` until one has `last`, and that one.
     #[track_caller]
-    fn count_until(&self, line: &str, last: &str) -> usize {
-        let (mut bytes, mut count) = ([0; 4096], 0);
+    fn count_until(&self, line: &str, last: &str) -> (usize, String) {
+        let mut count = 0;
         loop {
-            let read = self.socket.recv(&mut bytes).unwrap_or_else(|error| panic!("no {last}: {error}"));
-            let message = String::from_utf8_lossy(&bytes[..read]).into_owned();
-            count += usize::from(message.lines().any(|said| said == line));
-            if message.lines().any(|said| said == last) {
-                return count;
+            let message =
+                self.messages.recv_timeout(patience()).unwrap_or_else(|error| panic!("no {last}: {error}"));
+            let has = |wanted: &str| message.lines().any(|said| said == wanted);
+            count += usize::from(has(line));
+            if has(last) {
+                return (count, message);
             }
         }
     }
@@ -206,14 +227,7 @@ impl Told {
     /// The next message that has the line `line`.
     #[track_caller]
     fn wait_for(&self, line: &str) -> String {
-        let mut bytes = [0; 4096];
-        loop {
-            let read = self.socket.recv(&mut bytes).unwrap_or_else(|error| panic!("no {line}: {error}"));
-            let message = String::from_utf8_lossy(&bytes[..read]).into_owned();
-            if message.lines().any(|said| said == line) {
-                return message;
-            }
-        }
+        self.count_until(line, line).1
     }
 }
 
@@ -252,14 +266,13 @@ fn a_drain_that_takes_longer_than_the_watchdog_s_time_is_no_reason_to_be_killed(
         "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) as n from n";
     client.send_query(endless);
     home.sessions_until("it runs", |sessions| sessions.iter().any(|session| session["state"] == "running"));
+    told.forget();
     std::thread::scope(|scope| {
         scope.spawn(|| home.run(&["restart"]));
-        home.log_until("shutting down", 1);
-        told.forget();
-        let alive = told.count_until("WATCHDOG=1", "RELOADING=1");
-        // One each 200 ms; the last is from just before the next program.
+        let (alive, _) = told.count_until("WATCHDOG=1", "RELOADING=1");
+        // One each 200 ms of the drain; the last is from just before the next program.
         assert!(alive >= 4, "{alive}");
-        assert_eq!(told.count_until("WATCHDOG=1", "READY=1").min(1), 1);
+        assert!(told.count_until("WATCHDOG=1", "READY=1").0 >= 1);
     });
     client.signal(Signal::KILL);
     home.stop();
