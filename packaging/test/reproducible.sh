@@ -6,10 +6,11 @@ source=$(cd "$(dirname "$0")/../.." && pwd)
 unset CARGO_TARGET_DIR SNOWGATE_BIN_DIR SNOWGATE_PACKAGES_DIR SOURCE_DATE_EPOCH
 work=${1:-$(mktemp -d)}
 mkdir -p "$work/further/down"
+commit=$(git -C "$source" rev-parse HEAD)
 one=$work/one two=$work/further/down/two
 for clone in "$one" "$two"; do
     [ -e "$clone" ] || git clone --quiet --no-local "$source" "$clone"
-    (cd "$clone" && git fetch --quiet origin && git checkout --quiet --detach "$(git -C "$source" rev-parse HEAD)" &&
+    (cd "$clone" && git fetch --quiet origin && git checkout --quiet --detach "$commit" &&
         rm -rf target/packages && packaging/build.sh deb tar mcpb homebrew)
 done
 diff "$one/target/packages/SHA256SUMS" "$two/target/packages/SHA256SUMS"
