@@ -16,6 +16,6 @@ pub use http::{HttpConnection, HttpGateway, HttpResponse, free_port};
 pub use harness::{
     Binaries, Client, Full, Home, Launch, Output, Process, Random, Received, Signal, SmallDisk, Terminal,
     binaries, clients, copy_program, descriptors, error_text, eventually, eventually_within, is_answer_to,
-    kill, patience, peak_kb, request_line, reset_peak, resident_kb, send_signal, stateless, stateless_as,
-    tool_text, until, write_script,
+    kill, open_terminal, patience, peak_kb, request_line, reset_peak, resident_kb, send_signal, stateless,
+    stateless_as, tool_text, until, write_script,
 };

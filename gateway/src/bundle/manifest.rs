@@ -94,8 +94,8 @@ pub enum BundleError {
     /// No client knows this system.
     #[error("there are no bundles for {0}")]
     System(String),
-    /// Whoever has the bundle would have them.
-    #[error("the config file has a secret (`{0}`), and whoever has the bundle would have it")]
+    /// It would be in every copy of the bundle.
+    #[error("the config file has a secret (`{0}`), which would be in every copy of the bundle")]
     Secret(&'static str),
     /// It is not written over.
     #[error("{} is there, and is no bundle", .0.display())]

@@ -230,7 +230,7 @@ fn describe(denial: &Denial, uri: &Uri) -> HttpError {
             format!("the API key's role `{role}` is not in the configuration any more"),
         )
         .or_do(format!(
-            "add [roles.{role}] again and run `snowgate restart`, or make a key with another role"
+            "add [roles.{role}] again and run `snowgate reload`, or make a key with another role"
         )),
         Denial::TooMany { retry_ms, .. } => {
             let seconds = retry_ms.div_ceil(1_000).max(1);

@@ -69,7 +69,7 @@ impl Refusal {
         let (section, key) = self.setting.0.rsplit_once('.').unwrap_or(("limits", &self.setting.0));
         format!(
             "try again in {seconds} s{about}; `snowgate quota` shows what is used. To allow more, change `{key}` under [{section}] in \
-             {config} and run `snowgate restart`"
+             {config} and run `snowgate reload`"
         )
     }
 }

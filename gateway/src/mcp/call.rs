@@ -417,7 +417,7 @@ pub(super) fn not_offered(tool: ToolName, tools: &[String], profile: &str) -> Ba
     let (tool, offered) = (tool.as_str(), tools.join(", "));
     let message = format!("the tool {tool} is not offered: `tools` of the profile `{profile}` has {offered}");
     let next_step = format!(
-        "use one of those tools, or add it to `tools` under [profiles.{profile}] and run `snowgate restart`"
+        "use one of those tools, or add it to `tools` under [profiles.{profile}] and run `snowgate reload`"
     );
     BackendError::new(ErrorKind::Refused, message).with_next_step(next_step).with_rule(Rule::Tools)
 }

@@ -37,7 +37,7 @@ impl NoSeat {
         let (section, key) = self.setting.rsplit_once('.').unwrap_or(("limits", &self.setting));
         format!(
             "close one of them, or try again when one is idle; to allow more, change `{key}` under [{section}] and run \
-             `snowgate restart`"
+             `snowgate reload`"
         )
     }
 }

@@ -20,8 +20,10 @@ use crate::session::{ChosenProfile, Profile, ProfileProblem, Session};
 /// How long a session may be opened with what was read before: longer than a hello may take.
 const LATE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How long a connection may take to say whether the context of a profile is there.
+/// How long a connection may take to say whether the context of a profile is there, and how long that may take for all sessions
+/// that are refused for it: below the time that a command waits for its answer.
 const CONTEXT_TIMEOUT: Duration = Duration::from_secs(5);
+const CONTEXTS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a reload has done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +121,8 @@ impl Shared {
         for session in self.sessions.all().iter().filter(|session| session.set.is_some()) {
             self.revoke_held(session, &session.profile);
         }
-        self.begin_refused_sessions().await;
+        // However many there are: those that were not asked for in time are refused as before, and the next reload looks again.
+        let _ = timeout(CONTEXTS_TIMEOUT, self.begin_refused_sessions()).await;
         tracing::info!(
             applied = ?keys(&view.applied),
             needs_restart = ?keys(&view.needs_restart),

@@ -25,4 +25,4 @@ pub use messages::{error_text, is_answer_to, request_line, stateless, stateless_
 pub use output::Output;
 pub use process::{Process, Signal, descriptors, kill, peak_kb, reset_peak, resident_kb, send_signal};
 pub use random::Random;
-pub use terminal::Terminal;
+pub use terminal::{Terminal, open_terminal};

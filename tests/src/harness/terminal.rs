@@ -23,6 +23,21 @@ pub struct Terminal {
     before: Termios,
 }
 
+/// A new terminal: where keys are typed and output is read, and the side of a program.
+///
+/// # Panics
+/// The system has none.
+#[track_caller]
+pub fn open_terminal() -> (File, File) {
+    let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&keys).expect("its other side");
+    unlockpt(&keys).expect("its other side");
+    let name = ptsname(&keys, Vec::new()).expect("its name");
+    let name = name.to_str().expect("a path").to_owned();
+    let side = OpenOptions::new().read(true).write(true).open(name).expect("its other side");
+    (File::from(keys), side)
+}
+
 impl Terminal {
     /// Runs `command` on a terminal. Its stdout goes there, too.
     ///
@@ -30,15 +45,9 @@ impl Terminal {
     /// The system has no terminal for it, or it does not start.
     #[track_caller]
     pub fn run(command: &mut Command) -> Self {
-        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&keys).expect("its other side");
-        unlockpt(&keys).expect("its other side");
-        let name = ptsname(&keys, Vec::new()).expect("its name");
-        let name = name.to_str().expect("a path").to_owned();
-        let side = OpenOptions::new().read(true).write(true).open(name).expect("its other side");
+        let (keys, side) = open_terminal();
         let before = tcgetattr(&side).expect("its modes");
         let shown = Arc::new(Mutex::new(String::new()));
-        let keys = File::from(keys);
         let (mut output, text) = (keys.try_clone().expect("a copy"), Arc::clone(&shown));
         thread::spawn(move || {
             let mut bytes = [0; 4096];

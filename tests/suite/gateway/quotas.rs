@@ -93,7 +93,7 @@ fn exhaust(client: &mut Client, lets_in: usize) -> String {
 
 #[track_caller]
 fn says_all(text: &str, used: &str, setting: &str, whose: &str) {
-    for part in [used, setting, whose, "Next step: try again in ", "`snowgate quota`", "`snowgate restart`"] {
+    for part in [used, setting, whose, "Next step: try again in ", "`snowgate quota`", "`snowgate reload`"] {
         assert!(text.contains(part), "no {part:?} in {text:?}");
     }
 }

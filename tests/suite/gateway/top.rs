@@ -1,16 +1,15 @@
 //! `snowgate top` on a terminal, as its user sees it: keys in, a screen out, and the terminal as it was afterwards.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 use serde_json::json;
-use snowgate_tests::{Home, patience, tool_text, until};
+use snowgate_tests::{Home, open_terminal, patience, tool_text, until};
 
 const HOUR_LONG: &str =
     "with recursive n(i) as (select 4711 union all select i + 1 from n) select count(*) from n where i < 0";
@@ -83,15 +82,9 @@ struct Terminal {
 
 impl Terminal {
     fn open(home: &Home, arguments: &[&str]) -> Self {
-        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&keys).expect("its other side");
-        unlockpt(&keys).expect("its other side");
-        let name = ptsname(&keys, Vec::new()).expect("its name");
-        let name = name.to_str().expect("a path").to_owned();
-        let side = OpenOptions::new().read(true).write(true).open(name).expect("its other side");
+        let (keys, side) = open_terminal();
         let before = tcgetattr(&side).expect("its modes");
         let screen = Arc::new(Mutex::new(Screen::new()));
-        let keys = File::from(keys);
         let (mut output, shown) = (keys.try_clone().expect("a copy"), Arc::clone(&screen));
         thread::spawn(move || {
             let (mut bytes, mut pending) = ([0; 4096], Vec::new());

@@ -125,7 +125,7 @@ fn page() -> String {
     text.push_str("| when | message | next step |\n|---|---|---|\n");
     for (when, error) in without_gateway() {
         let next_step = error.next_step().unwrap_or_default();
-        // Whoever runs the tests.
+        // The user of the tests.
         let message = error.to_string().replace(&format!("not as user {}", os::euid()), "not as user 1000");
         text.push_str(&format!("| {when} | {} | {} |\n", cell(&message), cell(&next_step)));
     }

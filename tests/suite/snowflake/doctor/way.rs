@@ -14,7 +14,7 @@ use warehouse::{Endpoint, Fault, Gate, Strike};
 
 use super::*;
 
-/// A server that has one answer for whoever connects. Dropping it stops it.
+/// A server that has one answer for every client. Dropping it stops it.
 struct Server {
     address: SocketAddr,
     stopping: Arc<AtomicBool>,

@@ -17,7 +17,7 @@ pub(super) fn waiting_for_user(notice: Option<String>) -> BackendError {
         .with_next_step("ask the user to do that, then call the tool again; nothing was run")
 }
 
-/// A log-in whose password nobody has typed yet.
+/// A log-in whose password was not typed yet.
 pub(super) fn no_password() -> BackendError {
     let message =
         "the password is not known: the configuration has none, and none was typed since the gateway started";

@@ -81,9 +81,9 @@ pub(super) struct LoginManager {
     /// Whether the last log-in that asked the user returned no token for further connections. Written by that
     /// log-in.
     one_connection_only: AtomicBool,
-    /// A code that somebody has typed just now, until a log-in takes it.
+    /// A code that was typed just now, until a log-in takes it.
     fresh_passcode: FreshPasscode,
-    /// The password that somebody has typed, where the configuration has none.
+    /// The password that was typed, where the configuration has none.
     typed_password: TypedPassword,
 }
 
