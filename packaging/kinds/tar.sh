@@ -8,6 +8,7 @@ cp README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "$work/$name/"
 cp -r examples "$work/$name/examples"
 python3 packaging/sbom.py > "$work/$name/sbom.cdx.json"
 cp "$work/$name/sbom.cdx.json" "$packages/snowgate-$version.cdx.json"
+made "$packages/snowgate-$version.cdx.json"
 (cd "$work/$name" && find . -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs -d '\n' sha256sum > "$work/sums" &&
     mv "$work/sums" SHA256SUMS)
 pack_tar "$work" "$name" "$packages/$name.tar.gz"

@@ -96,7 +96,7 @@ pub enum BundleError {
     System(String),
     /// It would be in every copy of the bundle.
     #[error("the config file has a secret (`{0}`), which would be in every copy of the bundle")]
-    Secret(&'static str),
+    Secret(String),
     /// It is not written over.
     #[error("{} is there, and is no bundle", .0.display())]
     OtherFile(PathBuf),

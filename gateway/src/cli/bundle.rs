@@ -21,8 +21,9 @@ use crate::mcp::all_tools;
 /// The largest program or config file that is packed, in bytes.
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
-/// How an archive begins whose first entry is the manifest: the signature of a zip file's first entry.
-const ARCHIVE_BEGIN: &[u8; 4] = b"PK\x03\x04";
+/// How a zip file begins: the signature of its first entry, whose name follows 26 bytes behind it. Source: APPNOTE.TXT, 4.3.7.
+const ZIP_BEGIN: &[u8; 4] = b"PK\x03\x04";
+const ZIP_NAME_AT: usize = 30;
 
 /// What is written where.
 #[derive(Clone, Debug, Args)]
@@ -81,7 +82,7 @@ pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
         tools: &tools,
     })?;
     if args.config.is_some()
-        && let Some(secret) = config.secrets_of_file().first()
+        && let Some(secret) = config.secrets_of_file().pop()
     {
         return Err(BundleError::Secret(secret).into());
     }
@@ -115,9 +116,9 @@ fn may_replace(path: &Path) -> Result<bool> {
         Ok(metadata) if !metadata.is_file() => return Ok(false),
         Ok(_) => {}
     }
-    let mut begin = [0; ARCHIVE_BEGIN.len()];
+    let mut begin = [0; ZIP_NAME_AT + MANIFEST_FILE.len()];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut begin));
-    Ok(read.is_ok() && begin == *ARCHIVE_BEGIN)
+    Ok(read.is_ok() && begin.starts_with(ZIP_BEGIN) && begin.ends_with(MANIFEST_FILE.as_bytes()))
 }
 
 /// Writes the file whole or not at all: a full disk leaves the one that was there.

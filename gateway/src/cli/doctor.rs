@@ -51,6 +51,11 @@ impl DoctorArgs {
     fn options(&self) -> Options {
         Options { logs_in: self.login, sends_refused_password: self.retry_password }
     }
+
+    /// Those of a second look: no password that was refused is sent twice in one run.
+    fn options_again(&self) -> Options {
+        Options { sends_refused_password: false, ..self.options() }
+    }
 }
 
 /// Looks, and mends what it may.
@@ -59,20 +64,15 @@ pub(super) fn doctor(cli: &Cli, args: &DoctorArgs) -> Result<ExitCode> {
         Ok(found) => found,
         Err(diagnosis) => return show(&diagnosis, &[], args),
     };
-    let look = || {
-        doctor::examine(&Situation::look(
-            paths.clone(),
-            endpoint.clone(),
-            &ProcessEnvironment,
-            args.options(),
-        ))
+    let look = |options| {
+        doctor::examine(&Situation::look(paths.clone(), endpoint.clone(), &ProcessEnvironment, options))
     };
-    let mut diagnosis = look();
+    let mut diagnosis = look(args.options());
     let mut fixed = Vec::new();
     if args.fix {
         fixed = doctor::apply(&doctor::steps(&diagnosis), &endpoint, args.dry_run);
         if fixed.iter().any(|step| step.done) {
-            diagnosis = look();
+            diagnosis = look(args.options_again());
         }
     }
     show(&diagnosis, &fixed, args)

@@ -24,7 +24,6 @@ const LIVE: &[&str] = &[
     "gateway.client_settings",
     "gateway.backends_max",
     "gateway.log_level",
-    "allocator.max_wait_ms",
     "limits.*",
     "queries.slow_ms",
     "alerts.*",
@@ -169,7 +168,6 @@ impl Config {
         config.gateway.serves_client_settings = new.gateway.serves_client_settings;
         config.gateway.backends_max = new.gateway.backends_max;
         config.gateway.log_level = new.gateway.log_level;
-        config.pool.allocator.max_wait = new.pool.allocator.max_wait;
         let results = (self.limits.usage.all_result_bytes, self.limits.usage.result_bytes);
         config.limits = new.limits.clone();
         (config.limits.usage.all_result_bytes, config.limits.usage.result_bytes) = results;
@@ -264,6 +262,7 @@ mod tests {
     fn every_key_applies_at_once_or_with_a_restart_and_every_pattern_is_of_use() {
         let live: Vec<&str> = KEYS.iter().map(|key| key.path).filter(|path| is_live(path)).collect();
         for section in [
+            "allocator",
             "http",
             "backend",
             "sqlite",

@@ -241,13 +241,22 @@ impl Config {
         names.into_iter().filter(|name| self.origins.is_decided_by(name)).collect()
     }
 
-    /// The keys of secrets that the user's own file has.
-    pub fn secrets_of_file(&self) -> Vec<&'static str> {
-        let is_one = |setting: &Setting| {
-            matches!(setting.value, Value::Hidden(_)) && matches!(setting.origin, Origin::File { .. })
+    /// The keys of what is a secret, or may be one (arguments of `token_command`), in the user's own file.
+    pub fn secrets_of_file(&self) -> Vec<String> {
+        let may_be_one = |setting: &Setting| match &setting.value {
+            Value::Hidden(_) => true,
+            Value::SecretCommand(words) => words.len() > 1,
+            _ => false,
         };
-        let all = self.origins.scalars();
-        all.filter_map(|(path, setting)| is_one(setting).then_some(path)).collect()
+        let is_one = |setting: &Setting| may_be_one(setting) && matches!(setting.origin, Origin::File { .. });
+        let of = |table: &str, settings: &Settings| -> Vec<String> {
+            let found = settings.scalars().filter(|(_, setting)| is_one(setting));
+            found.map(|(path, _)| format!("{table}{path}")).collect()
+        };
+        let named = self.origins.connections.iter();
+        let named =
+            named.flat_map(|(name, connection)| of(&format!("connections.{name}: "), &connection.settings));
+        of("", &self.origins).into_iter().chain(named).collect()
     }
 
     /// The profiles in the order in which they are tried.

@@ -92,6 +92,7 @@ pub use sections::{
 pub use settings::{Origin, Settings};
 pub use snowflake::{Meaning, account_identifier, connection_names, meaning_of};
 pub use webhook::Webhook;
+pub(crate) use words::authenticator_word;
 
 /// Whether the variable `name` of Snowflake's tools holds a secret.
 pub(crate) fn is_secret_variable(name: &str) -> bool {

@@ -64,6 +64,11 @@ const UNSUPPORTED: &[(&[&str], &str)] = &[
     ),
 ];
 
+/// The one spelling of an authenticator's name, if it is one that is supported.
+pub(crate) fn authenticator_word(written: &str) -> Option<&'static str> {
+    authenticator(written).ok()
+}
+
 /// The authenticator that `written` means.
 pub(super) fn authenticator(written: &str) -> Result<&'static str, InvalidValue> {
     let trimmed = written.trim();

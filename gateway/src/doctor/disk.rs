@@ -137,7 +137,7 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
                 Check::FolderForeign,
                 format!("the {name} folder {shown} belongs to another user"),
             )
-            .because(format!("its owner is user {}, and you are user {}", entry.uid, folder.us))
+            .because(format!("the owner of {shown} is user {}, and you are user {}", entry.uid, folder.us))
             .mended_by(format!("run as its owner, or as root: chown -R {} {shown}", folder.us)),
         );
     }
@@ -182,7 +182,7 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
                 Check::FolderOpen,
                 format!("other users can look into the {name} folder {shown}"),
             )
-            .because(format!("its mode is {mode:o}"))
+            .because(format!("the mode of {shown} is {mode:o}"))
             .mended_by(format!("chmod 700 {shown}"))
             .fixed_by(Fix::SetMode { path: path.clone(), mode: 0o700 }),
         );
@@ -301,5 +301,12 @@ mod tests {
         }
         let diagnosis = super::super::finding::Diagnosis::of(vec![examine(&folders)]);
         assert_eq!(diagnosis.findings.len(), 1);
+        for (folder, path) in folders.iter_mut().zip(["/", "/usr"]) {
+            folder.may_write = true;
+            folder.path = path.into();
+            folder.entry = Some(Entry { kind: EntryKind::Directory, uid: 7, mode: 0o755 });
+        }
+        let diagnosis = super::super::finding::Diagnosis::of(vec![examine(&folders)]);
+        assert_eq!(diagnosis.findings.len(), 2, "each has a mode of its own");
     }
 }

@@ -108,7 +108,10 @@ fn configured(situation: &Situation<'_>, config: &Config) -> Vec<Examined> {
         keys::examine(state, config.http.as_ref(), &keys::gather(state)),
     ];
     if let Some(http) = &config.http {
-        areas.push(http::examine(http, &http::gather(http, situation.status().is_some())));
+        areas.push(http::examine(
+            http,
+            &http::gather(http, situation.status().is_some() || situation.lock_holder.is_some()),
+        ));
     }
     let (mut accounts, mut others) = (Vec::new(), Vec::new());
     for (name, connection) in used(config) {
@@ -187,9 +190,12 @@ fn examine_accounts(
     let mut examined = Vec::new();
     if options.logs_in {
         let mut refused = RefusedPasswords::read(&situation.paths.state_dir);
+        if options.sends_refused_password {
+            // Those of before. What is refused now counts: connections may have one user.
+            refused = refused.without_earlier();
+        }
         for (name, settings) in accounts {
-            let was_refused = refused.has(&settings) && !options.sends_refused_password;
-            let permission = Permission { logs_in: true, was_refused };
+            let permission = Permission { logs_in: true, was_refused: refused.has(&settings) };
             let (walls, (running, wall)) = (walls(config, &name), of_running(&name));
             let facts = runtime.block_on(account::gather(&settings, &walls, permission, running, wall));
             note(&mut refused, &settings, &facts);

@@ -48,6 +48,11 @@ impl RefusedPasswords {
         Self { path, lines }
     }
 
+    /// The same file, without what it has.
+    pub(super) fn without_earlier(self) -> Self {
+        Self { lines: Vec::new(), ..self }
+    }
+
     /// Whether a password of this user was refused.
     pub(super) fn has(&self, settings: &SnowflakeSettings) -> bool {
         let who = who(settings);

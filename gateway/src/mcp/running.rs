@@ -149,7 +149,7 @@ impl Call<'_> {
 
     /// Memory for the result of `request`, at its largest.
     async fn reserve(&self, request: &Request) -> Result<Reservation, BackendError> {
-        let max_wait = self.shared.live().config.pool.allocator.max_wait;
+        let max_wait = self.shared.config.pool.allocator.max_wait;
         tokio::select! {
             biased;
             reservation = self.session.results.reserve(request.caps.bytes_max) => Ok(reservation),

@@ -69,7 +69,7 @@ fn a_bundle_works_where_it_is_unpacked_and_has_its_profile() {
     let program = fs::read_link(format!("/proc/{}/exe", home.gateway_pid())).expect("the gateway's program");
     assert_eq!(program, fs::canonicalize(bundle.path().join("server/snowgate")).expect("a path"));
     let own = home.client();
-    assert_eq!(home.sessions().len(), 2, "a shim of another folder shares the gateway");
+    home.sessions_until("a shim of another folder shares the gateway", |sessions| sessions.len() == 2);
     drop(own);
     client.leave();
 }
@@ -123,7 +123,10 @@ fn no_other_file_is_written_over_and_no_secret_is_packed() {
     std::os::unix::fs::symlink(&config, &link).expect("a link");
     let folder = at("folder");
     fs::create_dir(&folder).expect("a folder");
-    for output in [&config, &link, &folder] {
+    let other = at("other.zip");
+    fs::write(&other, [&b"PK\x03\x04"[..], &[0; 22], b"\x0c\0\0\0precious.txt and more"].concat())
+        .expect("a file");
+    for output in [&config, &link, &folder, &other] {
         let refused = home.run(&["bundle", "--config", &config, "-o", output, "--json"]);
         assert_eq!(refused.code, Some(64), "{refused:?}");
         assert!(
@@ -135,11 +138,18 @@ fn no_other_file_is_written_over_and_no_secret_is_packed() {
     for _ in 0..2 {
         home.run(&["bundle", "--config", &config, "-o", &bundle, "--json"]).json();
     }
-    let webhook = format!("[alerts]\nwebhook = 'https://hooks.example.com/s3cr3t'\n{ANALYST}");
-    fs::write(&config, webhook).expect("a file");
-    let refused = home.run(&["bundle", "--config", &config, "-o", &bundle, "--json"]);
-    assert_eq!(refused.code, Some(64), "{refused:?}");
-    assert!(refused.stdout.contains("alerts.webhook") && !refused.stdout.contains("s3cr3t"), "{refused:?}");
+    let command = "token_command = ['curl', '-H', 'Authorization: s3cr3t']";
+    let account = format!("account = 'org-a'\nauthenticator = 'oauth'\n{command}");
+    for (lines, key) in [
+        ("[alerts]\nwebhook = 'https://hooks.example.com/s3cr3t'".to_owned(), "alerts.webhook"),
+        (format!("[snowflake]\n{account}"), "token_command"),
+        (format!("[connections.other]\nkind = 'snowflake'\n{account}"), "token_command"),
+    ] {
+        fs::write(&config, format!("{lines}\n{ANALYST}")).expect("a file");
+        let refused = home.run(&["bundle", "--config", &config, "-o", &bundle, "--json"]);
+        assert_eq!(refused.code, Some(64), "{lines}: {refused:?}");
+        assert!(refused.stdout.contains(key) && !refused.stdout.contains("s3cr3t"), "{refused:?}");
+    }
 }
 
 #[test]

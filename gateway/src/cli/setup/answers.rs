@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{
-    Environment, IS_SECRET, PROFILE_DEFAULT, account_identifier, is_never_a_path, seems_to_be_a_secret,
-};
+use crate::config::{IS_SECRET, PROFILE_DEFAULT, account_identifier, is_never_a_path, seems_to_be_a_secret};
 
 /// How to log in: the ways that a set-up offers. Others are set in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,12 +152,6 @@ impl Answers {
         settings
     }
 
-    /// Whether it logs in with a password that neither the environment nor a connection of Snowflake's own files has.
-    pub(super) fn lacks_password(&self, env: &dyn Environment) -> bool {
-        let asks = matches!(self.authenticator.as_deref(), Some("snowflake" | "username_password_mfa"));
-        asks && self.connection.is_none() && env.get("SNOWFLAKE_PASSWORD").is_none()
-    }
-
     /// Where the secret of the log-in comes from.
     pub(super) fn secret_note(&self) -> Option<&'static str> {
         let word = self.authenticator.as_deref();
@@ -264,8 +256,7 @@ mod tests {
     #[test]
     fn each_method_is_one_of_the_configuration() {
         for method in METHODS {
-            let text = format!("[snowflake]\nauthenticator = \"{}\"\n", method.word);
-            assert!(text.contains(method.word) && !method.secret.is_empty());
+            assert_eq!(crate::config::authenticator_word(method.word), Some(method.word));
             let answers = Answers { authenticator: Some(method.word.to_owned()), ..of_test() };
             assert_eq!(answers.secret_note(), Some(method.secret));
         }

@@ -7,7 +7,7 @@ use super::answers::{Answers, Backend, account, existing_file, existing_folder};
 use super::dialogue::{Known, check_profile, complete};
 use super::{SetupError, sql};
 use crate::cli::person::Person;
-use crate::config::{PROFILE_DEFAULT, Paths, ProcessEnvironment, connection_names};
+use crate::config::{PROFILE_DEFAULT, Paths, ProcessEnvironment, authenticator_word, connection_names};
 
 /// What is set up. Without a terminal, flags say it.
 #[derive(Debug, Args)]
@@ -125,7 +125,11 @@ impl SetupArgs {
             connection: self.connection.clone(),
             account: self.account.as_deref().map(account).transpose().map_err(wrong("--account"))?,
             user: self.user.clone(),
-            authenticator: self.authenticator.clone(),
+            // One that is not known is an error of the config, which says which there are.
+            authenticator: self
+                .authenticator
+                .as_deref()
+                .map(|word| authenticator_word(word).unwrap_or(word).to_owned()),
             private_key_file: file(&self.private_key_file, "--private-key-file")?,
             token_file: file(&self.token_file, "--token-file")?,
             role: self.role.clone(),

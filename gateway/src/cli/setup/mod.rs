@@ -130,7 +130,7 @@ fn configure(
     } else {
         write::replace(&paths.config_file, before.as_deref(), &edited.text)?
     };
-    let steps = next_steps(cli, &answers);
+    let steps = next_steps(cli, &answers, &config);
     let done = Done {
         paths: &paths,
         changes: &edited.changes,
@@ -251,7 +251,7 @@ impl SetupArgs {
         if self.no_test {
             return Ok(None);
         }
-        if person.is_none() && answers.lacks_password(&ProcessEnvironment) {
+        if person.is_none() && lacks_password(config) {
             let message =
                 "the connection cannot be tested: there is no password, and no terminal to ask for it";
             let step = "set SNOWFLAKE_PASSWORD, run this in a terminal, or leave the test out with --no-test";
@@ -294,18 +294,27 @@ fn shown(changes: &[Change]) -> String {
 }
 
 /// What is left to do, each a command.
-fn next_steps(cli: &Cli, answers: &Answers) -> Vec<String> {
+fn next_steps(cli: &Cli, answers: &Answers, config: &Config) -> Vec<String> {
     let mut steps = Vec::new();
     let is_running =
         endpoint(cli).ok().and_then(|endpoint| ask_now(&endpoint, &Command::Status).ok()).flatten();
     if is_running.is_some() {
         steps.push("snowgate restart".to_owned());
     }
-    if answers.lacks_password(&ProcessEnvironment) {
+    if lacks_password(config) {
         steps.push("snowgate login".to_owned());
     }
-    steps.push("snowgate install --all".to_owned());
+    let profile = match answers.profile.as_str() {
+        PROFILE_DEFAULT => String::new(),
+        profile => format!(" --profile '{}'", profile.replace('\'', "'\\''")),
+    };
+    steps.push(format!("snowgate install --all{profile}"));
     steps
+}
+
+/// Whether a log-in needs a password, and neither the environment nor one of Snowflake's own files has it.
+fn lacks_password(config: &Config) -> bool {
+    config.snowflake.as_ref().is_some_and(|account| account.authenticator.lacks_password())
 }
 
 /// How it went.

@@ -105,10 +105,16 @@ fn a_wrong_password_is_sent_once() {
     let again = found(&["--login"], "wrong-password");
     assert!(again.0.to_string().contains("--retry-password"), "{:#}", again.0);
     assert_eq!(log_ins(&warehouse), 1);
+    // It is sent again once, also where a fix has it look again.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(home.path().join("state"), open).expect("an open folder");
+    let again = found(&["--login", "--retry-password", "--fix"], "wrong-password");
+    assert_eq!(again.0["fixed"][0]["done"], true, "{:#}", again.0);
+    assert_eq!(log_ins(&warehouse), 2);
     // It was corrected.
     is_healthy(&found(&["--login", "--retry-password"], user::PASSWORD));
     is_healthy(&found(&["--login"], user::PASSWORD));
-    assert_eq!(log_ins(&warehouse), 3);
+    assert_eq!(log_ins(&warehouse), 4);
 }
 
 #[test]
