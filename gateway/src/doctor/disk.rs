@@ -137,7 +137,7 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
                 Check::FolderForeign,
                 format!("the {name} folder {shown} belongs to another user"),
             )
-            .because(format!("the owner of {shown} is user {}, and you are user {}", entry.uid, folder.us))
+            .because(format!("{shown}: its owner is user {}, and you are user {}", entry.uid, folder.us))
             .mended_by(format!("run as its owner, or as root: chown -R {} {shown}", folder.us)),
         );
     }
@@ -182,7 +182,7 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
                 Check::FolderOpen,
                 format!("other users can look into the {name} folder {shown}"),
             )
-            .because(format!("the mode of {shown} is {mode:o}"))
+            .because(format!("{shown}: its mode is {mode:o}"))
             .mended_by(format!("chmod 700 {shown}"))
             .fixed_by(Fix::SetMode { path: path.clone(), mode: 0o700 }),
         );

@@ -192,7 +192,7 @@ fn examine_accounts(
         let mut refused = RefusedPasswords::read(&situation.paths.state_dir);
         if options.sends_refused_password {
             // Those of before. What is refused now counts: connections may have one user.
-            refused = refused.without_earlier();
+            refused = refused.overriding_earlier();
         }
         for (name, settings) in accounts {
             let permission = Permission { logs_in: true, was_refused: refused.has(&settings) };

@@ -24,6 +24,8 @@ pub(super) struct RefusedPasswords {
     path: PathBuf,
     /// Account and user, and when, in seconds since 1970.
     lines: Vec<(String, i64)>,
+    /// Those that do not count in this run, and are kept for the next one.
+    overridden: Vec<(String, i64)>,
 }
 
 fn who(settings: &SnowflakeSettings) -> String {
@@ -45,12 +47,12 @@ impl RefusedPasswords {
         let now = now_s();
         let counts = |(_, at): &(String, i64)| (now - COUNTS_FOR_S..=now).contains(at);
         let lines = text.lines().filter_map(line).filter(counts).collect();
-        Self { path, lines }
+        Self { path, lines, overridden: Vec::new() }
     }
 
-    /// The same file, without what it has.
-    pub(super) fn without_earlier(self) -> Self {
-        Self { lines: Vec::new(), ..self }
+    /// What was refused until now does not count: it is sent again, once.
+    pub(super) fn overriding_earlier(self) -> Self {
+        Self { overridden: self.lines, lines: Vec::new(), ..self }
     }
 
     /// Whether a password of this user was refused.
@@ -68,16 +70,20 @@ impl RefusedPasswords {
     /// One was taken.
     pub(super) fn forget(&mut self, settings: &SnowflakeSettings) {
         let who = who(settings);
-        if self.has(settings) {
-            self.lines.retain(|(known, _)| *known != who);
+        let all = self.lines.len() + self.overridden.len();
+        for lines in [&mut self.lines, &mut self.overridden] {
+            lines.retain(|(known, _)| *known != who);
+        }
+        if self.lines.len() + self.overridden.len() < all {
             self.write();
         }
     }
 
     /// Where that cannot be written, the next run does not know.
     fn write(&self) {
-        let skip = self.lines.len().saturating_sub(LINES_MAX);
-        let text: String = self.lines.iter().skip(skip).map(|(who, at)| format!("{at} {who}\n")).collect();
+        let lines = self.overridden.iter().chain(&self.lines);
+        let skip = lines.clone().count().saturating_sub(LINES_MAX);
+        let text: String = lines.skip(skip).map(|(who, at)| format!("{at} {who}\n")).collect();
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let _ = fs::create_dir_all(folder)
             .and_then(|()| os::open_private(&self.path, true))
