@@ -9,7 +9,7 @@ use serde_json::json;
 use super::OutputArgs;
 use super::control::{print_for_people, print_json};
 use super::install::{places, shim_of_this_program};
-use crate::clients::{ClientState, FileState, Scope, survey};
+use crate::clients::{ClientState, FileState, Scope, install_command, survey};
 use crate::streams::escaped;
 
 /// Lists the clients.
@@ -35,9 +35,9 @@ fn write(text: &mut String, clients: &[ClientState]) -> std::fmt::Result {
         let mut lines = Vec::new();
         for file in &state.files {
             file_lines(file, &mut lines);
-            if file.entries.iter().any(|entry| entry.standing.is_mended_by_install()) {
-                let scope = if file.scope == Scope::Project { " --scope project" } else { "" };
-                advice.push(format!("`snowgate install {id}{scope}` corrects the entry of {}", state.title));
+            for entry in file.entries.iter().filter(|entry| entry.standing.is_mended_by_install()) {
+                let command = install_command(state.client, file.scope, &entry.name);
+                advice.push(format!("`{command}` corrects the entry of {}", state.title));
             }
         }
         if !has_entry(state) {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::known::Shape;
+use super::known::{Client, Scope, Shape};
+use crate::streams::escaped;
 
 /// The name of the entry unless the user wants another one.
 pub(crate) const NAME_DEFAULT: &str = "snowgate";
@@ -47,6 +48,14 @@ pub(crate) fn check_name(name: &str) -> Result<String, String> {
         return Err(format!("a name has 1 to {NAME_CHARS_MAX} letters, digits, `-` and `_`"));
     }
     Ok(name.to_owned())
+}
+
+/// The command that puts a client's entry called `name` right. A name that `install` would not take is shown so that it cannot
+/// steer a terminal.
+pub(crate) fn install_command(client: Client, scope: Scope, name: &str) -> String {
+    let scope = if scope == Scope::Project { " --scope project" } else { "" };
+    let name = if name == NAME_DEFAULT { String::new() } else { format!(" --name {}", escaped(name)) };
+    format!("snowgate install {}{scope}{name}", client.facts().id)
 }
 
 impl Entry {

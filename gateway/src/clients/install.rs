@@ -172,6 +172,8 @@ impl Desk {
             if plan.action == Action::Unchanged || options.dry_run {
                 return Ok(change);
             }
+            // Before anything is kept of it: one that is refused again and again would push older backups out.
+            target.check_writable()?;
             let backup = self.back_up(&target)?;
             // Before the file: a record of what did not happen is found out, a change without its record is not.
             self.remember(&target, client, &plan, &options.name)?;
@@ -212,6 +214,7 @@ impl Desk {
             if plan.action == Action::Absent || options.dry_run {
                 return Ok(change);
             }
+            target.check_writable()?;
             let backup = self.back_up(&target)?;
             let written = if is_ours { target.delete()? } else { target.write(&plan.text)? };
             if written == Written::Changed {
@@ -376,6 +379,30 @@ mod tests {
             assert_eq!(serde_json::to_value(changes[1].action).unwrap(), "same_file");
         }
         assert!(home.join(".cursor/mcp.json").is_symlink());
+    }
+
+    #[test]
+    fn a_file_that_may_not_be_changed_costs_no_backup() {
+        let root = tempfile::tempdir().unwrap();
+        let desk = desk(root.path());
+        let file = root.path().join("home/.cursor/mcp.json");
+        fs::create_dir(file.parent().unwrap()).unwrap();
+        changes(desk.install(&[Client::Cursor], &entry(), &options("snowgate")));
+        fs::hard_link(&file, root.path().join("also")).unwrap();
+        let kept = || {
+            let record = desk.memory.record(&file).unwrap();
+            (record.is_current(&fs::read_to_string(&file).unwrap()), record.entries.len())
+        };
+        let before = kept();
+        for _ in 0..7 {
+            let results = desk.install(&[Client::Cursor], &entry(), &options("other"));
+            assert!(matches!(results[0].1, Err(ClientError::HardLinked { .. })));
+        }
+        assert_eq!((before, kept()), ((true, 1), (true, 1)));
+        let backups = fs::read_dir(root.path().join("state/clients")).into_iter().flatten();
+        let files = backups.flatten().flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten());
+        let names: Vec<_> = files.flatten().map(|file| file.file_name().into_string().unwrap()).collect();
+        assert!(!names.iter().any(|name| name.ends_with("-mcp.json")), "{names:?}");
     }
 
     #[test]

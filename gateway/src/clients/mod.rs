@@ -20,7 +20,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use entry::{Entry, HOME_VARIABLE, NAME_DEFAULT, PROFILE, SESSION, check_name, path_text};
+pub(crate) use entry::{
+    Entry, HOME_VARIABLE, NAME_DEFAULT, PROFILE, SESSION, check_name, install_command, path_text,
+};
 pub(crate) use error::ClientError;
 pub(crate) use install::{Action, Change, Desk, Options, Results, snippet};
 pub(crate) use known::{ALL, Client, Scope};

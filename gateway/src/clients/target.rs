@@ -145,7 +145,10 @@ impl Target {
     }
 
     /// The file's metadata, if it is there.
-    fn check_writable(&self) -> Result<Option<Metadata>, ClientError> {
+    ///
+    /// # Errors
+    /// It may not be written, or has several names.
+    pub(crate) fn check_writable(&self) -> Result<Option<Metadata>, ClientError> {
         let read_only = || ClientError::ReadOnly { path: self.file.clone() };
         match fs::metadata(&self.file) {
             Err(error) if is_absent(&error) => Ok(None),

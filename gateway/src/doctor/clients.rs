@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use super::check::{Area, Check};
 use super::finding::{Examined, Finding, Fix};
 use super::situation::Situation;
-use crate::clients::{ClientState, EntryState, FileState, Places, Scope, Standing, own_shim, survey};
+use crate::clients::{
+    ClientState, EntryState, FileState, Places, Scope, Standing, install_command, own_shim, survey,
+};
 use crate::streams::escaped;
 
 /// What is known of the clients.
@@ -76,13 +78,8 @@ fn of_entry(
         _ => Finding::critical(Check::ClientStale, what),
     };
     let (id, project) = (client.client.facts().id, file.scope == Scope::Project);
-    let more = if project { " --scope project" } else { "" };
-    let name = if entry.name == crate::clients::NAME_DEFAULT {
-        String::new()
-    } else {
-        format!(" --name {}", escaped(&entry.name))
-    };
-    let step = format!("snowgate install {id}{more}{name}, then start the client anew");
+    let step =
+        format!("{}, then start the client anew", install_command(client.client, file.scope, &entry.name));
     let step = match &entry.standing {
         Standing::NewerVersion { version } => {
             format!("run the `snowgate` of version {}, or put that version here", escaped(version))
