@@ -79,8 +79,9 @@ impl HttpGateway {
     #[track_caller]
     fn wait(&self) {
         until("the gateway listens for HTTP", || {
-            let status = self.home.status();
-            status.is_some_and(|status| status["http"]["address"] == self.address.to_string())
+            // One that starts on a slow disk may not answer in time yet.
+            let status = self.home.run(&["status", "--json"]);
+            status.code == Some(0) && status.json()["http"]["address"] == self.address.to_string()
         });
     }
 

@@ -223,7 +223,8 @@ keys! { SERVING:
     SAMPLE_DATA = sqlite.sample_data: Kind::Boolean, default Fallback::Boolean(true);
     /// Whether statements that write are refused.
     READ_ONLY = sqlite.read_only: Kind::Boolean, default Fallback::Boolean(true), narrows True;
-    /// Milliseconds that a statement waits for another process's lock on a file.
+    /// Milliseconds that a statement waits for the lock of another process, or of an open transaction, on a file. Statements
+    /// of other clients that write to it are waited for in turn, for as long as they get on.
     BUSY_TIMEOUT = sqlite.busy_timeout_ms: Kind::integer(0, 600_000), default Fallback::Integer(5_000);
 
     /// The connection in Snowflake's `connections.toml` that supplies every value not set elsewhere. If

@@ -25,6 +25,14 @@ pub(super) fn from_sqlite(error: &Error) -> BackendError {
     }
 }
 
+/// The error for a file that others keep locked.
+pub(super) fn locked() -> BackendError {
+    from_sqlite(&Error::SqliteFailure(
+        ffi::Error::new(ffi::SQLITE_BUSY),
+        Some("database is locked".to_owned()),
+    ))
+}
+
 /// The refusal of a text with more than one statement.
 pub(super) fn several_statements() -> BackendError {
     BackendError::new(ErrorKind::Refused, "only one statement per call: the text contains more than one")

@@ -12,7 +12,7 @@ use crate::backend::Cancel;
 #[derive(Default)]
 pub(super) struct Interrupt {
     state: Mutex<State>,
-    /// Signalled by a cancel: wakes a thread that waits for a lock.
+    /// Signalled by a cancel and by `wake`: wakes a thread that waits for a lock.
     cancel: Condvar,
     /// Written under `state`'s lock, read without it by the progress handler. Cleared by the next request.
     cancelled: AtomicBool,
@@ -52,9 +52,22 @@ impl Interrupt {
 
     /// Waits for `time`, or less if a cancel comes; returns whether the request is cancelled.
     pub(super) fn wait(&self, time: Duration) -> bool {
-        let waited = self.cancel.wait_timeout_while(self.state(), time, |_| !self.is_cancelled());
+        self.wait_unless(time, || false)
+    }
+
+    /// As [`Self::wait`], or less if `is_over` when [`Self::wake`] is called.
+    pub(super) fn wait_unless(&self, time: Duration, is_over: impl Fn() -> bool) -> bool {
+        let waits = |_: &mut State| !self.is_cancelled() && !is_over();
+        let waited = self.cancel.wait_timeout_while(self.state(), time, waits);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
         self.is_cancelled()
+    }
+
+    /// Has a thread that waits look again.
+    pub(super) fn wake(&self) {
+        // With the lock: a thread that has looked and does not wait yet would miss it.
+        let _state = self.state();
+        self.cancel.notify_all();
     }
 
     /// Sets or clears the time limit for counting rows that are not returned.

@@ -40,6 +40,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod turns;
 mod unqualified;
 mod value;
 mod worker;
@@ -64,6 +65,7 @@ use self::folder::Folder;
 use self::guard::Guard;
 use self::interrupt::Interrupt;
 use self::open::Opener;
+use self::turns::WriteTurns;
 use self::worker::Worker;
 use super::{
     Backend, BackendError, BackendStatus, BoxFuture, Connection, Context, ErrorKind, Health, HealthReports,
@@ -86,6 +88,8 @@ struct Files {
     checkups: Checkups,
     /// Connections with a transaction open: one of them may hold a lock that another waits for.
     open_transactions: AtomicUsize,
+    /// Whose turn it is to write.
+    turns: WriteTurns,
     /// Hears whether they can be used.
     health: HealthReports,
 }
@@ -141,6 +145,7 @@ impl SqliteBackend {
             folder,
             checkups: Checkups::new(settings.read_only),
             open_transactions: AtomicUsize::new(0),
+            turns: WriteTurns::default(),
             health: HealthReports::default(),
         };
         files.checkups.check_all(&files.folder.list(), START_LOOK_MAX);

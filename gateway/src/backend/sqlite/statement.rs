@@ -1,21 +1,23 @@
 //! Running one statement of a client: compile, wrap in a transaction, step, collect.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Error, Statement};
+use rusqlite::{Connection, Error, Statement, TransactionState};
 
 use super::budget;
 use super::compile::{Compiled, Compiler};
 use super::cost;
 use super::diagnosis::is_hot_journal;
-use super::failure::{breaks_connection, cancelled, from_sqlite, several_statements};
+use super::failure::{breaks_connection, cancelled, from_sqlite, locked, several_statements};
 use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
 use super::names::quoted;
 use super::rules::Denial;
 use super::state::Traces;
 use super::tokens::Tokens;
+use super::turns::{NoTurn, Turn, WriteTurns};
 use super::{oversize, value};
 use crate::backend::journal::wait_unless;
 use crate::backend::{
@@ -30,7 +32,10 @@ const COUNT_TIME_MAX: Duration = Duration::from_millis(200);
 pub(super) struct Runner<'a> {
     pub(super) connection: &'a Connection,
     pub(super) guard: &'a Guard,
-    pub(super) interrupt: &'a Interrupt,
+    pub(super) interrupt: &'a Arc<Interrupt>,
+    /// Whose turn it is to write, and how long a turn is waited for.
+    pub(super) turns: &'a WriteTurns,
+    pub(super) busy_timeout: Duration,
     /// The name of the context's database.
     pub(super) main: &'a str,
     /// Whether other databases than the context's are open.
@@ -100,11 +105,16 @@ impl Runner<'_> {
             self.check_control(!compiled.statement.readonly(), transaction)?;
             self.ask_gate(sql)?;
             self.check_cost(sql, &compiled.statement)?;
+            let mut turn = self.take_turn(&compiled.statement)?;
             self.ask_journal(&compiled.statement, transaction)?;
             begins = self.begins();
             self.prefer_wal(&compiled.statement, transaction);
             self.note_traces(&compiled.statement, was_open);
-            self.run_in(compiled, transaction, caps)
+            let result = self.run_in(compiled, transaction, caps);
+            if result.as_ref().is_err_and(|failure| failure.error.kind == ErrorKind::Busy) {
+                turn.was_in_vain();
+            }
+            result
         });
         self.guard.enter(Phase::Internal);
         self.interrupt.count_until(None);
@@ -221,6 +231,24 @@ impl Runner<'_> {
             let sql = format!("SELECT 1 FROM {}.sqlite_schema LIMIT 1", quoted(&name));
             let _ = self.connection.query_row(&sql, [], |_| Ok(()));
         }
+    }
+
+    /// Waits until no other statement of this process that came before writes to the files of this one. A transaction that
+    /// has a file's lock waits for nobody.
+    fn take_turn(&self, statement: &Statement<'_>) -> Result<Turn<'_>, Failure> {
+        let mut files = if self.writes(statement) { self.guard.written() } else { Vec::new() };
+        if self.begins() && !statement.readonly() {
+            files.push(self.main.to_lowercase());
+        }
+        files.retain(|name| {
+            let state = self.connection.transaction_state(Some(name.as_str()));
+            !state.is_ok_and(|state| state == TransactionState::Write)
+        });
+        let taken = self.turns.take(files, self.interrupt, self.busy_timeout);
+        taken.map_err(|none| match none {
+            NoTurn::Cancelled => cancelled().into(),
+            NoTurn::Stuck => locked().into(),
+        })
     }
 
     /// Asks whether a write may run; one that is rolled back does not count as a write.

@@ -397,6 +397,8 @@ impl Worker {
             connection: open.connection(),
             guard: &self.opener.guard,
             interrupt: &self.opener.interrupt,
+            turns: &self.files.turns,
+            busy_timeout: self.opener.busy_timeout,
             main: &main.name,
             has_others: open.has_attached() || open.main() != main,
             read_only: self.opener.read_only,
