@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use super::serve::next_step;
+use super::advice::next_step;
 use super::{ConfigCommand, OutputArgs, exit, explain};
 use crate::backend::snowflake::key_problem;
 use crate::config::{Config, ConfigErrors, ConnectionConfig, Paths, ProcessEnvironment, reference};

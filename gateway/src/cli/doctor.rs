@@ -8,8 +8,9 @@ use clap::Args;
 use serde_json::json;
 use snowgate_link::endpoint::Endpoint;
 
+use super::advice::next_step;
 use super::control::{print_for_people, print_json};
-use super::serve::{endpoint, next_step};
+use super::serve::endpoint;
 use super::{Cli, exit};
 use crate::config::{Paths, ProcessEnvironment};
 use crate::doctor::{self, AreaState, AreaView, Diagnosis, Finding, Fixed, Options, Situation};

@@ -6,24 +6,9 @@ use std::process::ExitCode;
 use serde::Serialize;
 use snowgate_link::endpoint::Endpoint;
 
-use super::breaker::NoConnection;
-use super::control::{InvalidConfig, print_json};
-use super::install::NoClient;
-use super::kill::NoTarget;
-use super::login::NotLoggedIn;
-use super::migrate_env::MigrateError;
-use super::open::NoPage;
-use super::person::Cancelled;
-use super::quota::UnknownClient;
-use super::report::FileExists;
-use super::service::NoService;
-use super::setup::SetupError;
-use super::{exit, serve};
-use crate::bundle::BundleError;
-use crate::clients::{BadShim, ClientError};
-use crate::config::{ConfigErrors, PathsError, UnknownProfile, UnknownRole};
-use crate::isolation::NoProfile;
-use crate::keys::KeyError;
+use super::advice::{exit_code, next_step};
+use super::control::print_json;
+use super::exit;
 use crate::streams::escaped_lines;
 
 /// An error for a script. Its fields are part of the interface: they are never renamed nor removed.
@@ -67,7 +52,7 @@ impl ErrorView {
             },
             message: error.to_string(),
             causes: error.chain().skip(1).map(ToString::to_string).collect(),
-            next_step: serve::next_step(error),
+            next_step: next_step(error),
             exit_code,
         }
     }
@@ -111,7 +96,7 @@ pub(super) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
         let cause = cause.to_string().replace('\n', "\n    ");
         text.push_str(&format!("  because: {cause}\n"));
     }
-    if let Some(next_step) = serve::next_step(error) {
+    if let Some(next_step) = next_step(error) {
         text.push_str(&format!("  next step: {next_step}\n"));
     }
     let _ = stderr().write_all(escaped_lines(&text).as_bytes());
@@ -123,46 +108,4 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
     };
     error.chain().any(io)
-}
-
-pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
-    let is_config = error.chain().any(|cause| {
-        cause.is::<ConfigErrors>()
-            || cause.is::<PathsError>()
-            || cause.is::<UnknownProfile>()
-            || cause.is::<NoProfile>()
-            || cause.is::<InvalidConfig>()
-    });
-    if let Some(error) = error.downcast_ref::<KeyError>() {
-        return if error.is_usage() { exit::USAGE } else { exit::INTERNAL };
-    }
-    if error.is::<NoClient>()
-        || error.is::<BadShim>()
-        || error.downcast_ref::<ClientError>().is_some_and(ClientError::is_usage)
-    {
-        return exit::USAGE;
-    }
-    if error.is::<UnknownRole>() || error.is::<BundleError>() {
-        return exit::USAGE;
-    }
-    if let Some(error) = error.downcast_ref::<SetupError>() {
-        return error.exit_code();
-    }
-    if let Some(error) = error.downcast_ref::<MigrateError>() {
-        return error.exit_code();
-    }
-    if error.is::<Cancelled>() {
-        return exit::CANCELLED;
-    }
-    if error.is::<NoTarget>()
-        || error.is::<FileExists>()
-        || error.is::<NoPage>()
-        || error.is::<NoService>()
-        || error.is::<UnknownClient>()
-    {
-        return exit::USAGE;
-    }
-    let not_logged_in = error.downcast_ref::<NotLoggedIn>().map(NotLoggedIn::exit_code);
-    let no_connection = error.is::<NoConnection>().then_some(exit::USAGE);
-    if is_config { exit::CONFIG } else { not_logged_in.or(no_connection).unwrap_or(exit::INTERNAL) }
 }

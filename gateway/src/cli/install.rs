@@ -11,9 +11,10 @@ use clap::Args;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::advice::{exit_code, next_step};
 use super::control::{print_for_people, print_json, print_text};
-use super::errors::{ErrorView, exit_code};
-use super::{Cli, OutputArgs, exit, serve};
+use super::errors::ErrorView;
+use super::{Cli, OutputArgs, exit};
 use crate::clients::{
     ALL, Action, Change, Client, Desk, Entry, HOME_VARIABLE, NAME_DEFAULT, Options, PROFILE, Places, Results,
     SESSION, Scope, Shim, check_name, named_shim, own_shim, path_text, snippet,
@@ -301,7 +302,7 @@ fn as_json(client: Client, result: &Result<Change>) -> Value {
 
 fn write_error(client: Client, error: &anyhow::Error) -> Result<()> {
     let mut text = format!("{}: {error:#}\n", client.facts().id);
-    if let Some(next_step) = serve::next_step(error) {
+    if let Some(next_step) = next_step(error) {
         writeln!(text, "  next step: {next_step}")?;
     }
     Ok(stderr().write_all(escaped_lines(&text).as_bytes())?)

@@ -3,6 +3,7 @@
 //! Results go to stdout, everything else to stderr. Errors are printed in one place (`errors`): what failed,
 //! why and what to do, without a backtrace; with `--json`, they are results too.
 
+mod advice;
 mod alerts;
 mod allocator_text;
 mod audit;

@@ -1,6 +1,6 @@
 //! `snowgate serve`: the gateway's process.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,25 +8,10 @@ use anyhow::Result;
 use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::start::Readiness;
 
-use super::bundle::NoProgram;
-use super::control::NoAnswer;
-use super::install::NoClient;
-use super::login::NotLoggedIn;
-use super::migrate_env::MigrateError;
-use super::report::FileExists;
-use super::service::{NoJournal, NoService, NotForService};
-use super::setup::SetupError;
-use super::start_gateway::NotStarted;
+use super::advice::next_step;
 use super::{Cli, ServeArgs, exit};
-use crate::backend::BackendError;
-use crate::bundle::BundleError;
-use crate::clients::{BadShim, ClientError, NoShim};
 use crate::config::{Environment, ProcessEnvironment};
-use crate::http::HttpStartError;
-use crate::keys::{KeyError, KeyFileError};
-use crate::process::{self, BindError, Events, Options, Outcome};
-use crate::service::InstallError;
-use crate::shared::TooFewDescriptors;
+use crate::process::{self, Events, Options, Outcome};
 
 /// Runs the gateway until it is told to shut down.
 pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
@@ -61,100 +46,6 @@ pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
 pub(super) fn endpoint(cli: &Cli) -> Result<Endpoint, EndpointError> {
     let home = ProcessEnvironment.get("SNOWGATE_HOME").map(PathBuf::from);
     Endpoint::resolve(cli.socket().as_deref(), home.as_deref())
-}
-
-/// What the user can do about `error`, where the part that failed knows.
-pub(super) fn next_step(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| {
-        if cause.is::<NoService>() {
-            return Some(NoService::next_step());
-        }
-        if cause.is::<NoJournal>() {
-            return Some(NoJournal::next_step());
-        }
-        if cause.is::<NotForService>() {
-            return Some(NotForService::next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<InstallError>() {
-            return Some(error.next_step());
-        }
-        if cause.is::<NoAnswer>() {
-            return Some(NoAnswer::next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<ClientError>() {
-            return Some(error.next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<NoShim>() {
-            return Some(error.next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<BadShim>() {
-            return Some(error.next_step());
-        }
-        if cause.is::<NoClient>() {
-            return Some(NoClient::next_step());
-        }
-        if cause.is::<FileExists>() {
-            return Some(FileExists::next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<KeyError>() {
-            return error.next_step();
-        }
-        if let Some(error) = cause.downcast_ref::<KeyFileError>() {
-            return Some(error.next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<BundleError>() {
-            return Some(error.next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<NoProgram>() {
-            return Some(error.next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<NotLoggedIn>() {
-            return error.next_step();
-        }
-        if cause.is::<NotStarted>() {
-            return Some(NotStarted::next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<SetupError>() {
-            return error.next_step();
-        }
-        if let Some(error) = cause.downcast_ref::<MigrateError>() {
-            return Some(error.next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<BackendError>() {
-            return error.next_step.clone();
-        }
-        if let Some(error) = cause.downcast_ref::<BindError>() {
-            return match error {
-                BindError::Endpoint(error) => Some(error.next_step()),
-                BindError::Foreign(error) => error.next_step(),
-                BindError::Io { path, source, .. } if source.kind() == ErrorKind::PermissionDenied => {
-                    Some(format!(
-                        "check the permissions of {}, and whether a sandbox denies sockets there (Claude Code: \
-                         `sandbox.network.allowUnixSockets`, Codex: `network_access`)",
-                        path.parent().unwrap_or(path).display()
-                    ))
-                }
-                BindError::NotOurSocket { .. } => Some(
-                    "correct `ListenStream` of its socket unit, or have it written anew: `snowgate service install`"
-                        .to_owned(),
-                ),
-                BindError::Taken(_) | BindError::Io { .. } => None,
-            };
-        }
-        if let Some(error) = cause.downcast_ref::<snowgate_link::start::StartError>() {
-            return error.next_step();
-        }
-        if let Some(error) = cause.downcast_ref::<HttpStartError>() {
-            return Some(error.next_step());
-        }
-        if let Some(error) = cause.downcast_ref::<TooFewDescriptors>() {
-            return Some(error.next_step());
-        }
-        if let Some(errors) = cause.downcast_ref::<crate::config::ConfigErrors>() {
-            return Some(errors.next_step());
-        }
-        cause.downcast_ref::<EndpointError>().map(EndpointError::next_step)
-    })
 }
 
 /// What started this gateway: a shim, which waits for one line on stdout, or a person.

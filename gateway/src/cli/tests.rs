@@ -106,6 +106,6 @@ fn every_command_parses() {
 #[test]
 fn a_wrong_configuration_has_its_own_exit_code() {
     let error = Err::<(), _>(PathsError::NoHome).context("starting").unwrap_err();
-    assert_eq!(errors::exit_code(&error), exit::CONFIG);
-    assert_eq!(errors::exit_code(&anyhow::anyhow!("fault")), exit::INTERNAL);
+    assert_eq!(advice::exit_code(&error), exit::CONFIG);
+    assert_eq!(advice::exit_code(&anyhow::anyhow!("fault")), exit::INTERNAL);
 }

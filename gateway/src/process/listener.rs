@@ -66,6 +66,26 @@ pub enum BindError {
     },
 }
 
+impl BindError {
+    /// What the user can do about it, where that is known.
+    pub fn next_step(&self) -> Option<String> {
+        match self {
+            Self::Endpoint(error) => Some(error.next_step()),
+            Self::Foreign(error) => error.next_step(),
+            Self::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(format!(
+                "check the permissions of {}, and whether a sandbox denies sockets there (Claude Code: \
+                 `sandbox.network.allowUnixSockets`, Codex: `network_access`)",
+                path.parent().unwrap_or(path).display()
+            )),
+            Self::NotOurSocket { .. } => Some(
+                "correct `ListenStream` of its socket unit, or have it written anew: `snowgate service install`"
+                    .to_owned(),
+            ),
+            Self::Taken(_) | Self::Io { .. } => None,
+        }
+    }
+}
+
 /// The right to be this endpoint's gateway, for as long as this value lives.
 pub struct GatewayLock {
     endpoint: Endpoint,

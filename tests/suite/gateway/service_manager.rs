@@ -442,7 +442,7 @@ fn what_a_service_does_not_have_of_the_shell_is_said_and_does_not_count() {
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(done.json()["variables_left_out"], json!(["SNOWGATE_BACKEND"]), "{done:?}");
     let refused = user.run(&["--system-config", "/x", "service", "install"]);
-    assert_eq!(refused.code, Some(70), "{refused:?}");
+    assert_eq!(refused.code, Some(64), "{refused:?}");
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn check_writing(answers: &Answers, config: &Config) -> Result<(), SetupError> {
 fn go_on_in_spite_of(error: anyhow::Error, person: Option<&mut (dyn Person + '_)>) -> Result<()> {
     let Some(person) = person.filter(|_| !error.is::<Cancelled>()) else { return Err(error) };
     let why = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    let next_step = super::serve::next_step(&error).map(|step| format!("\n  next step: {step}"));
+    let next_step = super::advice::next_step(&error).map(|step| format!("\n  next step: {step}"));
     person.tell(&format!("snowgate: {why}{}", next_step.unwrap_or_default()))?;
     if ask_whether(person, "Write the config all the same?", false)? {
         Ok(())
