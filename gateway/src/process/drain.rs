@@ -3,7 +3,7 @@
 //! In this order, each step with a bound of its own:
 //!
 //! 1. Every connection is told to drain. What ends within `drain_timeout_ms` is answered; the rest is told to
-//!    stop.
+//!    stop, and after two seconds more, shims that are still connected are left: they ask the next gateway.
 //! 2. The statements that are in the journal get [`GOODBYE_TIMEOUT`] to write down how they ended. The next
 //!    gateway runs again what is known to have changed nothing.
 //! 3. What the state file was asked is written, or refused, within two seconds and a half.
@@ -40,6 +40,7 @@ pub(super) async fn drain(shared: &Shared, connections: &[&TaskTracker]) {
     if tokio::time::timeout(bound, all_end).await.is_err() {
         let connections: usize = connections.iter().map(|connections| connections.len()).sum();
         tracing::warn!(connections, "some connections did not end in time");
+        shared.shutdown.abandon.cancel();
     }
     match shared.writes.wait_for_all(GOODBYE_TIMEOUT).await {
         0 => {}
@@ -91,10 +92,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_does_not_end_holds_up_a_shutdown_for_a_bounded_time() {
         let (gateway, connections) = (gateway().await, TaskTracker::new());
-        connections.spawn(std::future::pending::<()>());
+        let abandon = gateway.shared.shutdown.abandon.clone();
+        connections.spawn(async move { abandon.run_until_cancelled(std::future::pending::<()>()).await });
         let begun = Instant::now();
         drain(&gateway.shared, &[&connections]).await;
         assert_eq!(begun.elapsed(), DRAIN_TIMEOUT + GOODBYE_TIMEOUT);
+        connections.wait().await;
+        assert_eq!(begun.elapsed(), DRAIN_TIMEOUT + GOODBYE_TIMEOUT, "it is left");
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,6 +10,9 @@ pub struct Shutdown {
     /// Fires when the gateway is to shut down: signals, `stop`, `restart`, idleness, a newer build, a removed
     /// socket.
     pub drain: CancellationToken,
+    /// Fires after `drain`: shims' connections that have not ended in time are dropped, so that what they still ask is
+    /// not answered by a gateway that closes, but by the next one.
+    pub abandon: CancellationToken,
     /// Set before `drain` fires if the program that is on disk then is to take this one's place.
     restart: AtomicBool,
     /// Set by what ends the gateway for good, which a restart does not undo.
