@@ -110,11 +110,6 @@ impl Load {
         self.answered[at].load(Ordering::Relaxed)
     }
 
-    /// How many calls of all were answered.
-    pub(crate) fn answered_in_all(&self) -> usize {
-        (0..self.answered.len()).map(|at| self.answered(at)).sum()
-    }
-
     /// How many answers were errors.
     pub(crate) fn failed(&self) -> usize {
         self.failed.load(Ordering::Relaxed)

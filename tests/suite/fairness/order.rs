@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use snowgate_tests::{Client, Home, tool_text, until};
 
-use crate::load::{Load, Work, query};
 use crate::scans::Scan;
 use crate::strategy::{Strategy, has_allocator};
 use crate::weights;
@@ -12,9 +11,6 @@ const CONNECTIONS: usize = 2;
 
 /// Rows of a scan that takes some milliseconds.
 const ROWS: u64 = 20_000;
-
-/// Answers that shares are counted over.
-const ANSWERS: usize = 90;
 
 fn home_with(profiles: &str) -> Home {
     let home = Home::new();
@@ -87,28 +83,44 @@ fn who_asks_for_little_passes_the_queue_of_who_asks_for_much() {
     assert_eq!(hog.unclaimed().len(), 0, "a cancelled request has no answer");
 }
 
+/// Has each of `crowd` (name, windows, statements of each window) send all its statements while others hold the slots, and
+/// frees these; the clients of the first `count` that are answered after that. So nothing depends on how fast clients are.
+fn first_answered(home: &Home, crowd: &[(&str, usize, usize)], count: usize) -> Vec<String> {
+    let (mut hog, held) = hog(home, 0);
+    let mut clients: Vec<(Client, Vec<Value>)> = Vec::new();
+    for (name, windows, statements) in crowd {
+        for _ in 0..*windows {
+            let mut client = named(home, name);
+            let ids = (0..*statements).map(|_| client.send_query(&Scan::of(ROWS).sql())).collect();
+            clients.push((client, ids));
+        }
+    }
+    until_waiting(home, clients.iter().map(|(_, ids)| ids.len() as u64).sum());
+    held.iter().for_each(|id| cancel(&mut hog, id));
+    for (client, ids) in &mut clients {
+        for id in ids {
+            assert!(tool_text(&client.answer(id)).contains("(1 row)"));
+        }
+    }
+    home.stop();
+    let lines = home.log_lines("request");
+    let answered = lines.iter().filter(|line| line["tool"] == "execute_query" && line["outcome"] == "ok");
+    answered.take(count).map(|line| line["client"].as_str().expect("a name").to_owned()).collect()
+}
+
+fn count_of(answered: &[String], name: &str) -> usize {
+    answered.iter().filter(|client| *client == name).count()
+}
+
 #[test]
 fn ten_windows_of_one_client_are_one_client() {
     let _alone = crate::alone();
     let home = home_with("");
-    let load = Load::start(
-        &home,
-        vec![
-            Work::backlog("many", (10, 4), |_| query(&Scan::of(ROWS).sql())),
-            Work::backlog("single", (1, 8), |_| query(&Scan::of(ROWS).sql())),
-        ],
-    );
-    // On a busy machine the first has all connections until the other is there.
-    until("both have a backlog", || (0..2).all(|at| load.answered(at) >= 10));
-    let (before, begun) = ([0, 1].map(|at| load.answered(at)), load.answered_in_all());
-    until("there are answers enough", || load.answered_in_all() >= begun + ANSWERS);
-    let [many, single] = [0, 1].map(|at| load.answered(at) - before[at]);
-    let failed = load.failed();
-    load.stop();
-    assert_eq!(failed, 0);
+    let answered = first_answered(&home, &[("many", 10, 4), ("single", 1, 20)], 24);
     if Strategy::default().is_fair() {
-        // Half of all would be fair, a sixth is what order of arrival gives.
-        assert!(single * 3 > many + single, "one window: {single}, ten windows: {many}");
+        // Half of all would be fair, a third is what order of arrival gives at the end of all.
+        let single = count_of(&answered, "single");
+        assert!(single * 3 > answered.len(), "one window: {single} of {answered:?}");
     }
 }
 
@@ -119,16 +131,8 @@ fn a_greater_weight_is_a_greater_share() {
         return println!("not tested: these binaries have no weights");
     }
     let home = home_with(&weights::profiles());
-    let work = |(name, _)| Work::backlog(name, (1, 12), |_| query(&Scan::of(ROWS).sql()));
-    let load = Load::start(&home, weights::CLIENTS.map(work).into());
-    // On a busy machine the first has all connections until the others are there.
-    until("all have a backlog", || (0..3).all(|at| load.answered(at) >= 5));
-    let before = [0, 1, 2].map(|at| load.answered(at));
-    let begun = load.answered_in_all();
-    until("there are answers enough", || load.answered_in_all() >= begun + ANSWERS);
-    let [light, middle, heavy] = [0, 1, 2].map(|at| load.answered(at) - before[at]);
-    let failed = load.failed();
-    load.stop();
-    assert_eq!(failed, 0);
+    let crowd = weights::CLIENTS.map(|(name, _)| (name, 1, 16));
+    let answered = first_answered(&home, &crowd, 28);
+    let [light, middle, heavy] = weights::CLIENTS.map(|(name, _)| count_of(&answered, name));
     assert!(light < middle && middle < heavy, "weights 1:2:4, answers {light}:{middle}:{heavy}");
 }

@@ -100,7 +100,7 @@ impl World {
         }
         let toml = format!(
             "read_only = false\n[pool]\nconnections_min = 1\nconnections_max = {}\nwait_timeout_ms = 60000\n\
-             [limits]\nstatement_timeout_ms = 2000\n",
+             [limits]\nstatement_timeout_ms = 5000\n",
             plan.connections
         );
         Self {
