@@ -1,15 +1,14 @@
 //! Signed heads: who has one, and the public key, knows that the trail up to it is as it was.
 
-use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::path::Path;
 
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde_json::Value;
-use snowgate_link::os;
 
 use super::chain::{Link, hex, unhex};
+use crate::os;
 
 /// The `event` of a signed head.
 pub(super) const HEAD: &str = "head";
@@ -116,23 +115,15 @@ pub fn kept(state: &Path) -> io::Result<Option<String>> {
 }
 
 fn read_short(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    match os::read_whole(path, FILE_BYTES_MAX) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        bytes => bytes.map(Some),
+    }
 }
 
 /// Writes a file that only its owner can read, whole or not at all.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = os::open_private(&new, true)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(new, path)
+    os::replace_file(path, bytes, os::PRIVATE)
 }
 
 #[cfg(test)]

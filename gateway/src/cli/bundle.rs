@@ -1,11 +1,11 @@
 //! `snowgate bundle`: both programs and a profile in one file that a client installs.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 use snowgate_link::BUILD;
@@ -17,6 +17,7 @@ use crate::bundle::{
 };
 use crate::config::{BackendKind, Config, Paths, ProcessEnvironment, ProfileConfig};
 use crate::mcp::all_tools;
+use crate::os::{READABLE, read_whole, replace_file};
 
 /// The largest program or config file that is packed, in bytes.
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
@@ -91,7 +92,7 @@ pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
     if !may_replace(&output)? {
         return Err(BundleError::OtherFile(output).into());
     }
-    replace(&output, &packed).with_context(|| format!("cannot write {}", output.display()))?;
+    replace_file(&output, &packed, READABLE).with_context(|| format!("cannot write {}", output.display()))?;
     if args.output_form.json {
         return print_json(&json!({
             "file": output, "name": name, "profile": args.profile, "version": BUILD, "bytes": packed.len(),
@@ -119,23 +120,6 @@ fn may_replace(path: &Path) -> Result<bool> {
     let mut begin = [0; ZIP_NAME_AT + MANIFEST_FILE.len()];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut begin));
     Ok(read.is_ok() && begin.starts_with(ZIP_BEGIN) && begin.ends_with(MANIFEST_FILE.as_bytes()))
-}
-
-/// Writes the file whole or not at all: a full disk leaves the one that was there.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let new = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&new)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&new, path));
-    if written.is_err() {
-        // What is half written is of no use; that it cannot be removed adds nothing.
-        let _ = fs::remove_file(&new);
-    }
-    written
 }
 
 /// What the user of a client has to say where the config does not.
@@ -188,15 +172,7 @@ fn entries(manifest: &serde_json::Value, config: Option<&Path>) -> Result<Vec<En
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let unreadable = || format!("cannot read {}", path.display());
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .with_context(unreadable)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        bail!("{} has more than {} MiB", path.display(), FILE_BYTES_MAX >> 20);
-    }
-    Ok(bytes)
+    read_whole(path, FILE_BYTES_MAX).with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::edit::Made;
 use super::error::ClientError;
+use crate::os::{PRIVATE, replace_file};
 
 /// How many earlier versions of a file are kept.
 const BACKUPS_MAX: usize = 5;
@@ -213,10 +214,7 @@ impl Memory {
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, bytes)?;
-    fs::File::open(&new)?.sync_all()?;
-    fs::rename(&new, path)
+    replace_file(path, bytes, PRIVATE)
 }
 
 fn digest(text: &str) -> String {

@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::error::ClientError;
-use crate::os::{copy_mode_and_owner, sync_folder};
+use crate::os::{PRIVATE, copy_mode_and_owner, read_whole, replace_file_if, set_mode};
 
 /// Larger files are no configs. Claude Code's own file, which also has its history, is the largest that there is.
 pub(crate) const FILE_BYTES_MAX: u64 = 8 << 20;
@@ -25,9 +25,6 @@ pub(crate) struct Target {
     new_mode: u32,
 }
 
-/// The mode of a new file that is its user's alone.
-const PRIVATE: u32 = 0o600;
-
 /// How a write went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
@@ -35,6 +32,24 @@ pub(crate) enum Written {
     Done,
     /// Another program has changed it since it was read; nothing was written.
     Changed,
+}
+
+/// Why a file is not replaced.
+enum Unwritten {
+    Client(ClientError),
+    Io(io::Error),
+}
+
+impl From<ClientError> for Unwritten {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl From<io::Error> for Unwritten {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 impl Target {
@@ -78,15 +93,22 @@ impl Target {
     /// It is read-only, or the system refuses.
     pub(crate) fn write(&self, text: &str) -> Result<Written, ClientError> {
         let before = self.check_writable()?;
-        let folder = self.file.parent().unwrap_or(Path::new("."));
         self.make_folders()?;
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let beside = folder.join(format!(".{name}.snowgate-{}", std::process::id()));
-        let written = self.write_beside(&beside, text, before.as_ref());
-        if !matches!(written, Ok(Written::Done)) {
-            let _ = fs::remove_file(&beside);
+        let finish = |new: &File| match &before {
+            Some(before) => {
+                Ok(copy_mode_and_owner(new, before).map_err(|source| self.not_given(before, source))?)
+            }
+            None => Ok(set_mode(new, self.new_mode)?),
+        };
+        let written = replace_file_if(&self.file, text.as_bytes(), finish, || Ok(self.is_as_it_was()?));
+        match written {
+            Ok(true) => Ok(Written::Done),
+            Ok(false) => Ok(Written::Changed),
+            Err(Unwritten::Client(error)) => Err(error),
+            Err(Unwritten::Io(source)) => {
+                Err(failed("write to", self.file.parent().unwrap_or(&self.file), source))
+            }
         }
-        written
     }
 
     fn make_folders(&self) -> Result<(), ClientError> {
@@ -97,38 +119,9 @@ impl Target {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 made => made.map_err(fail)?,
             }
-            set_mode(&folder, self.new_mode | ((self.new_mode & 0o444) >> 2)).map_err(fail)?;
+            set_folder_mode(&folder, self.new_mode | ((self.new_mode & 0o444) >> 2)).map_err(fail)?;
         }
         Ok(())
-    }
-
-    fn write_beside(
-        &self,
-        beside: &Path,
-        text: &str,
-        before: Option<&Metadata>,
-    ) -> Result<Written, ClientError> {
-        let fail = |source| failed("write to", beside.parent().unwrap_or(beside), source);
-        // Left by an earlier process of this number that was killed.
-        let _ = fs::remove_file(beside);
-        // Its user's alone, until it has the mode of the file before.
-        let mut options = OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut new = options.write(true).create_new(true).open(beside).map_err(fail)?;
-        new.write_all(text.as_bytes()).map_err(fail)?;
-        match before {
-            Some(before) => {
-                copy_mode_and_owner(&new, before).map_err(|source| self.not_given(before, source))?;
-            }
-            None => set_mode(beside, self.new_mode).map_err(fail)?,
-        }
-        new.sync_all().map_err(fail)?;
-        if !self.is_as_it_was()? {
-            return Ok(Written::Changed);
-        }
-        fs::rename(beside, &self.file).map_err(fail)?;
-        sync_folder(beside.parent().unwrap_or(beside));
-        Ok(Written::Done)
     }
 
     /// Removes the file.
@@ -191,8 +184,8 @@ fn names_of(metadata: &Metadata) -> u64 {
 }
 
 /// Whatever the mask of this process.
-fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+fn set_folder_mode(folder: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 fn failed(what: &'static str, path: &Path, source: io::Error) -> ClientError {
@@ -206,11 +199,11 @@ fn is_absent(error: &io::Error) -> bool {
 
 fn read_text(file: &Path) -> Result<String, ClientError> {
     let fail = |source| failed("read", file, source);
-    let mut bytes = Vec::new();
-    File::open(file).map_err(fail)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(ClientError::TooLarge { path: file.to_owned(), bytes_max: FILE_BYTES_MAX });
-    }
+    let bytes = read_whole(file, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => ClientError::TooLarge { path: file.to_owned(), bytes_max: FILE_BYTES_MAX },
+        ErrorKind::InvalidInput => ClientError::NoFile { path: file.to_owned() },
+        _ => fail(error),
+    })?;
     String::from_utf8(bytes).map_err(|_| ClientError::NotText { path: file.to_owned() })
 }
 

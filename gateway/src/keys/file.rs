@@ -4,7 +4,7 @@
 //! in it are digests of 256 random bits, and who may do what.
 
 use std::fs::{File, Metadata, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use snowgate_link::os;
 
 use super::record::KeyFile;
+use crate::os::{PRIVATE, replace_file};
 
 /// The file and its lock, in the state folder.
 const FILE: &str = "keys.json";
@@ -180,21 +181,9 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Writes `bytes` beside `file`, and puts that in its place.
+/// Puts `bytes` in the place of `file`.
 pub(super) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = file.with_extension("json.new");
-    let written = (|| {
-        let mut open = os::open_private(&beside, true)?;
-        open.write_all(bytes)?;
-        open.sync_all()?;
-        std::fs::rename(&beside, file)?;
-        // So that a revoked key is not there again after a power cut.
-        file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    })();
-    if written.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    written
+    replace_file(file, bytes, PRIVATE)
 }
 
 /// Whether the file's owner and mode let it be used; what should be mended if so.

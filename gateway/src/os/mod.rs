@@ -24,7 +24,10 @@ pub use descriptors::{
 };
 pub use disk::{Disk, disk_of, may_write};
 pub use environment::environment_of;
-pub use files::{copy_mode_and_owner, sync_folder};
+pub use files::{
+    PRIVATE, READABLE, copy_mode_and_owner, create_file, read_whole, replace_file, replace_file_if, set_mode,
+    sync_folder,
+};
 pub use listeners::is_reached_at;
 pub use notify::{
     tell_alive, tell_ready, tell_reloading, tell_starting, tell_status, tell_stopping, watchdog_timeout,

@@ -1,12 +1,13 @@
 //! Installing and removing a service.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use snowgate_link::os;
 
 use super::{Manager, ManagerError, ServiceManager, Site, files};
+use crate::os::{READABLE, replace_file};
 
 /// How long the manager may take for what is done at once.
 const QUICK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -262,19 +263,8 @@ fn remove_links(site: &Site) {
 
 /// Writes `text` so that the file has all of it or is as it was.
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(folder)?;
-    let temporary = path.with_extension(format!("{}.new", std::process::id()));
-    let written = std::fs::File::create(&temporary).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    let moved = written.and_then(|()| std::fs::rename(&temporary, path));
-    if moved.is_err() {
-        // It may not be there.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    moved
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+    replace_file(path, text.as_bytes(), READABLE)
 }
 
 #[cfg(test)]

@@ -9,8 +9,7 @@ mod page;
 mod plan;
 mod table;
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write, stderr};
+use std::io::{self, ErrorKind, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,6 +22,7 @@ use self::plan::{Outcome, Plan, plan};
 use super::control::{print_for_people, print_json, print_text};
 use super::exit;
 use crate::config::{Paths, ProcessEnvironment};
+use crate::os::{create_file, read_whole};
 use crate::streams::escaped_lines;
 
 /// Bytes of a `.env` file, at most.
@@ -113,46 +113,35 @@ fn read(file: &Path) -> Result<String> {
         MigrateError::usage(message, "name the .env file of the other server")
     };
     let failed = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => wrong(&error.to_string()),
+        ErrorKind::NotFound
+        | ErrorKind::NotADirectory
+        | ErrorKind::InvalidInput
+        | ErrorKind::FileTooLarge => wrong(&error.to_string()),
         _ => {
             let message = format!("{} cannot be read: {error}", file.display());
             MigrateError::failed(message, "make sure that you may read the file, then run the command again")
         }
     };
-    if !std::fs::metadata(file).map_err(failed)?.is_file() {
-        return Err(wrong("it is no file").into());
-    }
-    let mut bytes = Vec::new();
-    let opened = File::open(file).map_err(failed)?;
-    opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(wrong(&format!("it is larger than {FILE_BYTES_MAX} bytes")).into());
-    }
+    let bytes = read_whole(file, FILE_BYTES_MAX).map_err(failed)?;
     Ok(String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?)
 }
 
 /// Writes a file that did not exist, for its user alone: whole, or not at all.
 fn write_new(file: &Path, text: &str) -> Result<(), MigrateError> {
-    crate::os::make_files_private();
-    let message = |error: &io::Error| format!("{} is not written: {error}", file.display());
-    let mut created = match File::options().write(true).create_new(true).open(file) {
-        Ok(created) => created,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let step = "name a file that does not exist; a file is never overwritten";
-            return Err(MigrateError::usage(message(&error), step));
+    create_file(file, text.as_bytes()).map_err(|error| {
+        let message = format!("{} is not written: {error}", file.display());
+        match error.kind() {
+            ErrorKind::AlreadyExists => {
+                MigrateError::usage(message, "name a file that does not exist; a file is never overwritten")
+            }
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                MigrateError::usage(message, "name a file in a folder that is there")
+            }
+            _ => MigrateError::failed(
+                message,
+                "make room on its disk and make sure that you may write in its folder, or name a file in another one",
+            ),
         }
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Err(MigrateError::usage(message(&error), "name a file in a folder that is there"));
-        }
-        Err(error) => {
-            let step = "make room in its folder and make sure that you may write there, or name a file in another one";
-            return Err(MigrateError::failed(message(&error), step));
-        }
-    };
-    created.write_all(text.as_bytes()).and_then(|()| created.sync_all()).map_err(|error| {
-        // Of no use, and in the way of the next attempt.
-        let _ = std::fs::remove_file(file);
-        MigrateError::failed(message(&error), "make room on its disk, or name a file on another one")
     })
 }
 

@@ -1,7 +1,6 @@
 //! `snowgate setup sql`: the SQL that an administrator runs for a role that only reads.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _, Write as _, stderr};
+use std::io::{ErrorKind, Write as _, stderr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +12,7 @@ use super::SetupError;
 use crate::backend::snowflake::{ReaderSql, check_name, public_key_of};
 use crate::cli::control::{print_json, print_text};
 use crate::config::parse_range;
+use crate::os::read_whole;
 
 /// Names of what the SQL makes.
 #[derive(Debug, Args)]
@@ -97,20 +97,14 @@ fn read_key(file: &Path) -> Result<String> {
     let wrong = |why: &str| wrong_usage(format!("--public-key-file: {} {why}", file.display()));
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => wrong("is not there"),
+        ErrorKind::InvalidInput => wrong("is no file"),
+        ErrorKind::FileTooLarge => wrong("is larger than a public key"),
         _ => SetupError::failed(
             format!("cannot read {}: {error}", file.display()),
             "make sure that you may read it, then run the command again",
         ),
     };
-    if !std::fs::metadata(file).map_err(failed)?.is_file() {
-        return Err(wrong("is no file").into());
-    }
-    let mut bytes = Vec::new();
-    let opened = File::open(file).map_err(failed)?;
-    opened.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > KEY_FILE_BYTES_MAX {
-        return Err(wrong("is larger than a public key").into());
-    }
+    let bytes = read_whole(file, KEY_FILE_BYTES_MAX).map_err(failed)?;
     Ok(String::from_utf8(bytes).map_err(|_| wrong("is no text: convert the key to PEM"))?)
 }
 

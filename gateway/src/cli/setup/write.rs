@@ -1,13 +1,13 @@
 //! Replaces the config file, with a copy of the one before.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::SetupError;
 use crate::clients::{ClientError, Target, Written};
+use crate::os::create_file;
 
 /// Copies that are kept beside a file, at most.
 const COPIES_MAX: usize = 100;
@@ -27,7 +27,7 @@ pub(super) fn replace(file: &Path, before: Option<&str>, text: &str) -> Result<O
     let written = target.write(text);
     if let (Some(copy), Err(_) | Ok(Written::Changed)) = (&copy, &written) {
         // A copy of what is still there.
-        let _ = fs::remove_file(copy);
+        let _ = std::fs::remove_file(copy);
     }
     match written.map_err(refused)? {
         Written::Done => Ok(copy),
@@ -54,7 +54,7 @@ fn keep_copy(file: &Path, before: &str) -> Result<PathBuf> {
         let mut name = file.as_os_str().to_owned();
         name.push(if number == 1 { ".bak".to_owned() } else { format!(".bak{number}") });
         let copy = PathBuf::from(name);
-        match write_new(&copy, before) {
+        match create_file(&copy, before.as_bytes()) {
             Ok(()) => return Ok(copy),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => {
@@ -70,19 +70,10 @@ fn keep_copy(file: &Path, before: &str) -> Result<PathBuf> {
     Err(SetupError::failed(message, "remove those that you do not need, then run the set-up again").into())
 }
 
-/// Writes a file that is not there, for its user alone (`os::make_files_private` has set the mask).
-fn write_new(file: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut new: File = options.write(true).create_new(true).open(file)?;
-    new.write_all(text.as_bytes())?;
-    new.sync_all()
-}
-
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;

@@ -5,7 +5,7 @@
 
 mod validity;
 
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +16,7 @@ use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::TlsFiles;
+use crate::os::read_whole;
 pub use validity::issuer_of;
 use validity::{Validity, date};
 
@@ -234,17 +235,11 @@ fn content(setting: &'static str, path: &Path, what: impl Into<String>) -> TlsEr
 }
 
 fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    let failed = |source| TlsError::Read { setting, path: path.to_owned(), source };
-    // A pipe would be waited for.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(content(setting, path, "is no file"));
-    }
-    let (mut bytes, file) = (Vec::new(), std::fs::File::open(path).map_err(failed)?);
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(content(setting, path, format!("has more than {FILE_BYTES_MAX} bytes")));
-    }
-    Ok(bytes)
+    read_whole(path, FILE_BYTES_MAX).map_err(|source| match source.kind() {
+        ErrorKind::InvalidInput => content(setting, path, "is no file"),
+        ErrorKind::FileTooLarge => content(setting, path, format!("has more than {FILE_BYTES_MAX} bytes")),
+        _ => TlsError::Read { setting, path: path.to_owned(), source },
+    })
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

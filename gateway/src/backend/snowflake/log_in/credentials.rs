@@ -1,6 +1,6 @@
 //! The credentials that need no user's help. Files are read again for each log-in.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -9,6 +9,7 @@ use super::refusals::Stamp;
 use super::token_command;
 use crate::backend::snowflake::settings::{Authenticator, Key, Token};
 use crate::backend::{BackendError, ErrorKind};
+use crate::os::read_whole;
 use snowflake_wire::{Credentials, KeyPair, SecondFactor, Secret};
 
 /// The longest key or token file, in bytes.
@@ -115,31 +116,17 @@ fn stamped(text: Secret) -> Text {
 }
 
 fn read_key_file(file: &Path) -> Result<Text, BackendError> {
-    let content = read_bounded(file).map_err(|error| unreadable("private_key_file", &error))?;
+    let content = read_whole(file, FILE_BYTES_MAX).map_err(|error| unreadable("private_key_file", &error))?;
     let stamp = Some(Sha256::digest(&content).into());
     Ok(Text { text: KeyPair::text_of(content), stamp })
 }
 
 fn read_file(file: &Path, key: &str) -> Result<Text, BackendError> {
-    let text = read_bounded(file).and_then(|content| {
+    let text = read_whole(file, FILE_BYTES_MAX).and_then(|content| {
         String::from_utf8(content)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
     });
     text.map(Secret::new).map(stamped).map_err(|error| unreadable(key, &error))
-}
-
-fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
-    // Looked at before it is opened: opening a pipe would wait for its writer.
-    if !std::fs::metadata(file)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
-    }
-    let mut content = Vec::new();
-    std::fs::File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > FILE_BYTES_MAX {
-        let message = format!("it is larger than {FILE_BYTES_MAX} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
-    Ok(content)
 }
 
 pub(super) fn unreadable(key: &str, why: &dyn std::fmt::Display) -> BackendError {

@@ -4,8 +4,8 @@
 //! and renamed, with mode 0600.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use snowgate_link::os;
 
 use snowflake_wire::Secret;
+
+use crate::os::{PRIVATE, replace_file};
 
 /// The longest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -152,17 +154,7 @@ fn is_accessible_to_others(_: &std::fs::Metadata) -> bool {
 }
 
 fn write(file: &Path, tokens: &BTreeMap<String, String>) -> io::Result<()> {
-    let beside = file.with_extension("new");
-    // May be left over from a gateway that was killed.
-    let _ = std::fs::remove_file(&beside);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut to = options.open(&beside)?;
-    to.write_all(&serde_json::to_vec(tokens)?)?;
-    to.sync_all()?;
-    std::fs::rename(&beside, file)
+    replace_file(file, &serde_json::to_vec(tokens)?, PRIVATE)
 }
 
 #[cfg(test)]

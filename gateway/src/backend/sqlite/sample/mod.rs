@@ -16,6 +16,7 @@ use rusqlite::{Connection, Error};
 use super::databases::SAMPLE_DATABASE;
 use super::folder::{self, Folder, SAMPLE_FILE};
 use crate::backend::{BackendError, ErrorKind};
+use crate::os;
 
 /// Its comment in the list of databases.
 pub(super) const SAMPLE_COMMENT: &str = "sample data: TPC-H at scale factor 0.01";
@@ -50,7 +51,8 @@ fn create(folder: &Path) -> io::Result<()> {
     write(&unfinished).map_err(io::Error::other)?;
     File::options().write(true).open(&unfinished)?.sync_all()?;
     std::fs::rename(&unfinished, &place)?;
-    sync_folder(folder)
+    os::sync_folder(folder);
+    Ok(())
 }
 
 fn remove(file: &Path) -> io::Result<()> {
@@ -73,15 +75,4 @@ fn write(path: &Path) -> Result<(), Error> {
     connection.execute_batch(include_str!("finish.sql"))?;
     connection.execute_batch("COMMIT")?;
     connection.close().map_err(|(_, error)| error)
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Other systems cannot sync a folder.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
