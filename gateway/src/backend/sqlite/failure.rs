@@ -33,6 +33,11 @@ pub(super) fn locked() -> BackendError {
     ))
 }
 
+/// Whether that is what happened: not a refusal of memory, which passes, too.
+pub(super) fn is_locked(error: &BackendError) -> bool {
+    error.code.as_deref().is_some_and(|code| code.starts_with("SQLITE_BUSY"))
+}
+
 /// The refusal of a text with more than one statement.
 pub(super) fn several_statements() -> BackendError {
     BackendError::new(ErrorKind::Refused, "only one statement per call: the text contains more than one")

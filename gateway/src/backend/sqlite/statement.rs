@@ -9,8 +9,9 @@ use rusqlite::{Connection, Error, Statement, TransactionState};
 use super::budget;
 use super::compile::{Compiled, Compiler};
 use super::cost;
+use super::databases::fold;
 use super::diagnosis::is_hot_journal;
-use super::failure::{breaks_connection, cancelled, from_sqlite, locked, several_statements};
+use super::failure::{breaks_connection, cancelled, from_sqlite, is_locked, locked, several_statements};
 use super::guard::{Guard, Phase};
 use super::interrupt::Interrupt;
 use super::names::quoted;
@@ -97,7 +98,7 @@ impl Runner<'_> {
         transaction: Transaction,
         caps: Caps,
     ) -> Result<Completion, Failure> {
-        let (was_open, mut begins) = (!self.connection.is_autocommit(), false);
+        let (was_open, mut begins, mut turn) = (!self.connection.is_autocommit(), false, None);
         self.guard.collect(self.gate.is_asked());
         self.guard.note_names(if self.gate.is_asked() { 0 } else { self.gate.names_max() });
         let result = self.set_query_only().and_then(|()| self.prepare(sql)).and_then(|mut compiled| {
@@ -105,20 +106,22 @@ impl Runner<'_> {
             self.check_control(!compiled.statement.readonly(), transaction)?;
             self.ask_gate(sql)?;
             self.check_cost(sql, &compiled.statement)?;
-            let mut turn = self.take_turn(&compiled.statement)?;
+            turn = Some(self.take_turn(&compiled.statement, transaction)?);
             self.ask_journal(&compiled.statement, transaction)?;
             begins = self.begins();
             self.prefer_wal(&compiled.statement, transaction);
             self.note_traces(&compiled.statement, was_open);
-            let result = self.run_in(compiled, transaction, caps);
-            if result.as_ref().is_err_and(|failure| failure.error.kind == ErrorKind::Busy) {
-                turn.was_in_vain();
-            }
-            result
+            self.run_in(compiled, transaction, caps)
         });
         self.guard.enter(Phase::Internal);
         self.interrupt.count_until(None);
-        self.settle(was_open, begins, result)
+        let result = self.settle(was_open, begins, result);
+        if let Some(turn) = &mut turn
+            && result.as_ref().is_err_and(|failure| is_locked(&failure.error))
+        {
+            turn.was_in_vain();
+        }
+        result
     }
 
     /// Whether the statement costs no more than it may. Asked before the journal is: nothing of it has begun.
@@ -222,33 +225,49 @@ impl Runner<'_> {
     /// Has SQLite notice what others have changed in the schemas of the open files. It does by itself where a
     /// name is not found, but not for a column that ALTER names.
     fn reload_schemas(&self) {
-        self.guard.enter(Phase::Internal);
-        let names = self.connection.prepare("SELECT name FROM pragma_database_list").and_then(|mut list| {
-            list.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()
-        });
-        for name in names.unwrap_or_default() {
+        for (name, _) in self.open_files().unwrap_or_default() {
             // It fails for a file that is locked: then so does the statement, which says why.
             let sql = format!("SELECT 1 FROM {}.sqlite_schema LIMIT 1", quoted(&name));
             let _ = self.connection.query_row(&sql, [], |_| Ok(()));
         }
     }
 
-    /// Waits until no other statement of this process that came before writes to the files of this one. A transaction that
-    /// has a file's lock waits for nobody.
-    fn take_turn(&self, statement: &Statement<'_>) -> Result<Turn<'_>, Failure> {
-        let mut files = if self.writes(statement) { self.guard.written() } else { Vec::new() };
-        if self.begins() && !statement.readonly() {
-            files.push(self.main.to_lowercase());
-        }
-        files.retain(|name| {
-            let state = self.connection.transaction_state(Some(name.as_str()));
-            !state.is_ok_and(|state| state == TransactionState::Write)
-        });
+    /// Waits until no other statement of this process that came before writes to the files of this one.
+    fn take_turn(&self, statement: &Statement<'_>, transaction: Transaction) -> Result<Turn<'_>, Failure> {
+        let files = self.files_to_lock(statement, transaction);
         let taken = self.turns.take(files, self.interrupt, self.busy_timeout);
         taken.map_err(|none| match none {
             NoTurn::Cancelled => cancelled().into(),
             NoTurn::Stuck => locked().into(),
         })
+    }
+
+    /// The files whose locks for writing the statement waits for. None of those that its session's transaction has read or
+    /// written: SQLite does not wait for them either, and others may wait for the transaction's end.
+    fn files_to_lock(&self, statement: &Statement<'_>, transaction: Transaction) -> Vec<String> {
+        let begins = self.begins() && !statement.readonly();
+        if !begins && !self.writes(statement) {
+            return Vec::new();
+        }
+        let written = self.guard.written();
+        // BEGIN IMMEDIATE locks all that is open. What ANALYZE and REINDEX write is not said.
+        let all = begins || transaction != Transaction::None || written.is_empty();
+        let is_locked = |name: &str| {
+            let state = self.connection.transaction_state(Some(name));
+            name != "temp"
+                && (all || written.contains(&fold(name)))
+                && state.is_ok_and(|state| state == TransactionState::None)
+        };
+        // Without the list, it looks for the lock as any other process does.
+        let open = self.open_files().unwrap_or_default();
+        open.into_iter().filter(|(name, _)| is_locked(name)).map(|(_, file)| file).collect()
+    }
+
+    /// The names of the open databases, and their files as SQLite has found them.
+    fn open_files(&self) -> Result<Vec<(String, String)>, Error> {
+        self.guard.enter(Phase::Internal);
+        let mut list = self.connection.prepare("SELECT name, file FROM pragma_database_list")?;
+        list.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
 
     /// Asks whether a write may run; one that is rolled back does not count as a write.

@@ -120,6 +120,18 @@ impl WriteTurns {
         }
     }
 
+    /// How many wait, at all files.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.lines().values().map(|line| line.waiting.len()).sum()
+    }
+
+    /// How many files have a writer.
+    #[cfg(test)]
+    pub(super) fn lines_in_use(&self) -> usize {
+        self.lines().len()
+    }
+
     fn lines(&self) -> MutexGuard<'_, HashMap<String, Line>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -173,9 +185,9 @@ mod tests {
         vec![file.to_owned()]
     }
 
-    /// Returns when `count` wait at `file`.
-    fn until_waiting(turns: &WriteTurns, file: &str, count: usize) {
-        while turns.lines().get(file).map_or(0, |line| line.waiting.len()) != count {
+    /// Returns when `count` wait.
+    fn until_waiting(turns: &WriteTurns, count: usize) {
+        while turns.waiting() != count {
             thread::yield_now();
         }
     }
@@ -193,7 +205,7 @@ mod tests {
                     sender.send(number).unwrap();
                     drop(turn);
                 });
-                until_waiting(&turns, "a", number + 1);
+                until_waiting(&turns, number + 1);
                 thread
             })
             .collect();
@@ -211,26 +223,51 @@ mod tests {
         let stopped = interrupt();
         let (theirs, their_interrupt) = (Arc::clone(&turns), Arc::clone(&stopped));
         let waits = thread::spawn(move || theirs.take(one("a"), &their_interrupt, LONG).err());
-        until_waiting(&turns, "a", 1);
+        until_waiting(&turns, 1);
         stopped.cancel();
         assert_eq!(waits.join().unwrap(), Some(NoTurn::Cancelled));
-        until_waiting(&turns, "a", 0);
+        until_waiting(&turns, 0);
         drop(first);
         assert!(turns.lines().is_empty());
     }
 
     #[test]
-    fn a_line_that_does_not_move_is_left_and_one_that_moves_is_waited_out() {
+    fn a_line_that_does_not_move_is_left() {
         const PATIENCE: Duration = Duration::from_millis(30);
         let turns = Arc::new(WriteTurns::default());
         let mut first = turns.take(one("a"), &interrupt(), LONG).map_err(drop).unwrap();
         assert_eq!(turns.take(one("a"), &interrupt(), PATIENCE).err(), Some(NoTurn::Stuck));
         let theirs = Arc::clone(&turns);
         let waits = thread::spawn(move || theirs.take(one("a"), &interrupt(), LONG).map(drop));
-        until_waiting(&turns, "a", 1);
+        until_waiting(&turns, 1);
         first.was_in_vain();
         drop(first);
         waits.join().unwrap().unwrap();
+    }
+
+    /// Each of a line of eight needs more than half of what each has patience for.
+    #[test]
+    fn a_line_that_moves_is_waited_out() {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        let turns = Arc::new(WriteTurns::default());
+        let first = turns.take(one("a"), &interrupt(), LONG).map_err(drop).unwrap();
+        let threads: Vec<_> = (0..4)
+            .map(|number| {
+                let theirs = Arc::clone(&turns);
+                let thread = thread::spawn(move || {
+                    let turn = theirs.take(one("a"), &interrupt(), PATIENCE).map_err(drop)?;
+                    thread::sleep(PATIENCE * 6 / 10);
+                    drop(turn);
+                    Ok::<_, ()>(())
+                });
+                until_waiting(&turns, number + 1);
+                thread
+            })
+            .collect();
+        drop(first);
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
     }
 
     #[test]

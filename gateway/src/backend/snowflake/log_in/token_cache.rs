@@ -15,7 +15,7 @@ use snowgate_link::os;
 
 use snowflake_wire::Secret;
 
-use crate::os::{PRIVATE, replace_file};
+use crate::os::replace_locked;
 
 /// The longest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -154,7 +154,7 @@ fn is_accessible_to_others(_: &std::fs::Metadata) -> bool {
 }
 
 fn write(file: &Path, tokens: &BTreeMap<String, String>) -> io::Result<()> {
-    replace_file(file, &serde_json::to_vec(tokens)?, PRIVATE)
+    replace_locked(file, &serde_json::to_vec(tokens)?)
 }
 
 #[cfg(test)]

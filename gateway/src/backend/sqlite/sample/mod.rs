@@ -51,8 +51,7 @@ fn create(folder: &Path) -> io::Result<()> {
     write(&unfinished).map_err(io::Error::other)?;
     File::options().write(true).open(&unfinished)?.sync_all()?;
     std::fs::rename(&unfinished, &place)?;
-    os::sync_folder(folder);
-    Ok(())
+    os::sync_folder(folder)
 }
 
 fn remove(file: &Path) -> io::Result<()> {

@@ -421,6 +421,25 @@ async fn a_lock_in_a_transaction_is_an_error_that_leaves_it_open() {
 }
 
 #[tokio::test]
+async fn a_transaction_waits_for_no_turn() {
+    let mut fixture = Fixture::shop().writable();
+    fixture.settings.busy_timeout = Duration::from_secs(600);
+    let backend = fixture.open();
+    let (mut one, mut two) = (Owner(client(&backend, "shop").await), client(&backend, "shop").await);
+    one.all(&["BEGIN IMMEDIATE"]).await;
+    let waits = tokio::spawn(async move {
+        two.sql("INSERT INTO items(name) VALUES ('two')").await.unwrap();
+        two
+    });
+    while backend.files.turns.lines_in_use() != 1 {
+        tokio::task::yield_now().await;
+    }
+    one.all(&["INSERT INTO items(name) VALUES ('one')", "COMMIT"]).await;
+    let mut two = waits.await.unwrap();
+    assert_eq!(two.text("SELECT group_concat(name) FROM items WHERE id > 3").await, "one,two");
+}
+
+#[tokio::test]
 async fn a_file_that_is_replaced_takes_what_is_held_with_it() {
     let fixture = Fixture::shop();
     let mut owner = owner(&fixture, "shop").await;

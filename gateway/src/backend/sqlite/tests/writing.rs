@@ -208,6 +208,48 @@ async fn concurrent_writers_wait_for_each_other() {
     assert_eq!(one.text(COUNT).await, "43");
 }
 
+/// Starts `sql`, and returns when `waiting` wait for their turn.
+async fn queued(backend: &SqliteBackend, sql: String, waiting: usize) -> tokio::task::JoinHandle<Client> {
+    let mut client = client(backend, "shop").await;
+    let running = tokio::spawn(async move {
+        client.sql(&sql).await.unwrap();
+        client
+    });
+    while backend.files.turns.waiting() != waiting {
+        tokio::task::yield_now().await;
+    }
+    running
+}
+
+#[tokio::test]
+async fn writers_of_a_file_write_in_the_order_of_their_arrival() {
+    let fixture = Fixture::shop().writable();
+    let backend = fixture.open();
+    let other = rusqlite::Connection::open(fixture.path("shop.db")).unwrap();
+    other.execute_batch("PRAGMA journal_mode = wal; BEGIN IMMEDIATE").unwrap();
+    // The first waits for the other program's lock. Names of the file differ, and so does what they do.
+    let mut first = client(&backend, "shop").await;
+    let running = tokio::spawn(async move { first.sql("INSERT INTO items(name) VALUES ('w0')").await });
+    let mut writers = Vec::new();
+    while backend.files.turns.lines_in_use() != 1 {
+        tokio::task::yield_now().await;
+    }
+    for number in 1..6 {
+        let table = ["items", "shop.items", "SHOP.items"][number % 3];
+        let sql = format!("INSERT INTO {table}(name) VALUES ('w{number}')");
+        writers.push(queued(&backend, sql, number).await);
+    }
+    let mut reader = client(&backend, "shop").await;
+    assert_eq!(reader.text(COUNT).await, "3", "who reads waits for nobody");
+    other.execute_batch("ROLLBACK").unwrap();
+    running.await.unwrap().unwrap();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let names = "SELECT group_concat(name, ' ' ORDER BY id) FROM items WHERE name LIKE 'w_'";
+    assert_eq!(reader.text(names).await, "w0 w1 w2 w3 w4 w5");
+}
+
 #[tokio::test]
 async fn alter_finds_the_columns_that_another_connection_has_made() {
     let fixture = Fixture::shop().writable();
