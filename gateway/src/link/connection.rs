@@ -1,12 +1,13 @@
 //! One connection: who is it, what does it want, and until when.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 
 use interprocess::local_socket::PeerCreds;
 use interprocess::local_socket::tokio::Stream;
 use interprocess::local_socket::traits::StreamCommon;
-use rmcp::service::serve_directly;
+use rmcp::service::{QuitReason, serve_directly};
 use snowgate_link::credit::Window;
 use snowgate_link::frame::Decoder;
 use snowgate_link::hello::{
@@ -14,6 +15,7 @@ use snowgate_link::hello::{
 };
 use snowgate_link::{BUILD, GatewayLink, os};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinError;
 use tracing::{Instrument, Span};
 
 use super::channel::Channel;
@@ -24,7 +26,7 @@ use super::inner::InnerClient;
 use super::stream::LinkStream;
 use super::transport::LinkTransport;
 use crate::mcp::Mcp;
-use crate::session::SessionGuard;
+use crate::session::{Session, SessionGuard};
 use crate::state::ShimProcess;
 
 /// A session that is open, and what its first bytes said.
@@ -209,9 +211,7 @@ pub(super) async fn run_session<S: LinkStream>(
     let channel = Channel::new(Arc::clone(session), Arc::clone(&stream), link, heavy);
     // Before anything runs: the next gateway must know which journal to look into.
     channel.give_state();
-    let transport = LinkTransport::new(Arc::clone(mcp), stream, decoder, channel, Arc::clone(session));
-    let service = mcp.service(Arc::clone(session));
-    let ended = serve_directly(service, transport, None).waiting().await;
+    let ended = converse(mcp, stream, decoder, channel, session).await;
     // Also where the transport never came to its end.
     session.results.close();
     shared.release(session);
@@ -222,4 +222,25 @@ pub(super) async fn run_session<S: LinkStream>(
         }
         tracing::info!("session closed");
     });
+}
+
+/// Has `rmcp` answer what comes over `stream`, until that ends; after a shutdown that is over, nothing more is answered.
+pub(super) async fn converse<S: LinkStream>(
+    mcp: &Arc<Mcp>,
+    stream: Arc<S>,
+    decoder: Decoder,
+    channel: Arc<Channel<S>>,
+    session: &Arc<Session>,
+) -> Result<QuitReason, JoinError> {
+    let abandoned = Arc::clone(&channel);
+    let transport = LinkTransport::new(Arc::clone(mcp), stream, decoder, channel, Arc::clone(session));
+    let mut waiting = pin!(serve_directly(mcp.service(Arc::clone(session)), transport, None).waiting());
+    tokio::select! {
+        ended = &mut waiting => ended,
+        () = mcp.shared.shutdown.abandon.cancelled() => {
+            abandoned.seal();
+            session.gone.cancel();
+            waiting.await
+        }
+    }
 }

@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{future, io};
 
-use rmcp::service::serve_directly;
 use serde_json::{Value, json};
 use snowgate_link::GatewayLink;
 use snowgate_link::credit::Window;
@@ -19,8 +18,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::channel::Channel;
+use super::connection::converse;
 use super::stream::LinkStream;
-use super::transport::LinkTransport;
 use crate::backend::fake::{Event, Script};
 use crate::config::Config;
 use crate::mcp::Mcp;
@@ -98,11 +97,8 @@ impl Shim {
         let link = GatewayLink::new(Window::default(), Window::default());
         let channel =
             Channel::new(Arc::clone(&session), Arc::clone(&other_end), link, gateway.shared.heavy.clone());
-        let transport =
-            LinkTransport::new(Arc::clone(&mcp), other_end, Decoder::new(), channel, Arc::clone(&session));
-        let service = mcp.service(session);
         let serving = tokio::spawn(async move {
-            serve_directly(service, transport, None).waiting().await.unwrap();
+            converse(&mcp, other_end, Decoder::new(), channel, &session).await.unwrap();
         });
         Self { gateway, guard, stream, decoder: Decoder::new(), sent: 0, serving }
     }
@@ -261,6 +257,18 @@ async fn a_shutdown_has_a_bound() {
     assert!(shim.rest().await.iter().all(|received| received.kind != Kind::Line));
     assert_eq!(begun.elapsed().as_secs(), 3);
     shim.until(&Event::Detached(1)).await;
+}
+
+/// On a machine so busy that the connection did not hear of the shutdown in time.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_abandoned_is_answered_nothing() {
+    let mut shim = Shim::new().await;
+    shim.gateway.fake.script("endless", Script::endless());
+    shim.query(1, "endless").await;
+    shim.until(&ran("endless")).await;
+    shim.gateway.shared.shutdown.abandon.cancel();
+    assert!(shim.rest().await.iter().all(|received| received.kind != Kind::Line));
+    shim.serving.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,13 +92,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_does_not_end_holds_up_a_shutdown_for_a_bounded_time() {
         let (gateway, connections) = (gateway().await, TaskTracker::new());
-        let abandon = gateway.shared.shutdown.abandon.clone();
-        connections.spawn(async move { abandon.run_until_cancelled(std::future::pending::<()>()).await });
+        connections.spawn(std::future::pending::<()>());
         let begun = Instant::now();
         drain(&gateway.shared, &[&connections]).await;
         assert_eq!(begun.elapsed(), DRAIN_TIMEOUT + GOODBYE_TIMEOUT);
-        connections.wait().await;
-        assert_eq!(begun.elapsed(), DRAIN_TIMEOUT + GOODBYE_TIMEOUT, "it is left");
+        assert!(gateway.shared.shutdown.abandon.is_cancelled());
     }
 
     #[tokio::test(start_paused = true)]

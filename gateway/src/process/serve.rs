@@ -87,9 +87,7 @@ async fn accept(mcp: &Arc<Mcp>, listener: &Listener, connections: &TaskTracker) 
             Ok(stream) => {
                 accepted += 1;
                 let span = tracing::error_span!(target: SPANS, "connection", connection = accepted);
-                let serve = serve_connection(Arc::clone(mcp), Arc::clone(&hellos), stream, span);
-                let abandon = mcp.shared.shutdown.abandon.clone();
-                connections.spawn(async move { abandon.run_until_cancelled(serve).await });
+                connections.spawn(serve_connection(Arc::clone(mcp), Arc::clone(&hellos), stream, span));
             }
             Err(error) => {
                 tracing::error!(%error, "cannot accept a connection");

@@ -10,8 +10,8 @@ pub struct Shutdown {
     /// Fires when the gateway is to shut down: signals, `stop`, `restart`, idleness, a newer build, a removed
     /// socket.
     pub drain: CancellationToken,
-    /// Fires after `drain`: shims' connections that have not ended in time are dropped, so that what they still ask is
-    /// not answered by a gateway that closes, but by the next one.
+    /// Fires after `drain`: sessions whose connections have not ended in time are answered nothing more, so that what they
+    /// still ask is the next gateway's to answer, and not refused by one that closes.
     pub abandon: CancellationToken,
     /// Set before `drain` fires if the program that is on disk then is to take this one's place.
     restart: AtomicBool,
