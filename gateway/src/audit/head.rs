@@ -123,7 +123,7 @@ fn read_short(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// Writes a file that only its owner can read, whole or not at all.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    os::replace_file(path, bytes, os::PRIVATE)
+    os::replace_locked(path, bytes)
 }
 
 #[cfg(test)]

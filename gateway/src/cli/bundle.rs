@@ -17,7 +17,7 @@ use crate::bundle::{
 };
 use crate::config::{BackendKind, Config, Paths, ProcessEnvironment, ProfileConfig};
 use crate::mcp::all_tools;
-use crate::os::{READABLE, read_whole, replace_file};
+use crate::os::{read_whole, replace_file, umask_of_caller};
 
 /// The largest program or config file that is packed, in bytes.
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
@@ -92,7 +92,8 @@ pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
     if !may_replace(&output)? {
         return Err(BundleError::OtherFile(output).into());
     }
-    replace_file(&output, &packed, READABLE).with_context(|| format!("cannot write {}", output.display()))?;
+    replace_file(&output, &packed, 0o666 & !umask_of_caller())
+        .with_context(|| format!("cannot write {}", output.display()))?;
     if args.output_form.json {
         return print_json(&json!({
             "file": output, "name": name, "profile": args.profile, "version": BUILD, "bytes": packed.len(),

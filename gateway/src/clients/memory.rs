@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::edit::Made;
 use super::error::ClientError;
-use crate::os::{PRIVATE, replace_file};
+use crate::os::replace_locked;
 
 /// How many earlier versions of a file are kept.
 const BACKUPS_MAX: usize = 5;
@@ -214,7 +214,7 @@ impl Memory {
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_file(path, bytes, PRIVATE)
+    replace_locked(path, bytes)
 }
 
 fn digest(text: &str) -> String {

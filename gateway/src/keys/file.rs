@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use snowgate_link::os;
 
 use super::record::KeyFile;
-use crate::os::{PRIVATE, replace_file};
+use crate::os::replace_locked;
 
 /// The file and its lock, in the state folder.
 const FILE: &str = "keys.json";
@@ -183,7 +183,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 
 /// Puts `bytes` in the place of `file`.
 pub(super) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_file(file, bytes, PRIVATE)
+    replace_locked(file, bytes)
 }
 
 /// Whether the file's owner and mode let it be used; what should be mended if so.

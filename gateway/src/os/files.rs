@@ -17,11 +17,15 @@ pub const READABLE: u32 = 0o644;
 /// # Errors
 /// The system's; `InvalidInput` for what is no regular file; `FileTooLarge` for more bytes.
 pub fn read_whole(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let is_regular = |found: Metadata| match found.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file")),
+    };
+    // A socket cannot be opened, and who writes into a pipe would notice.
+    is_regular(std::fs::metadata(path)?)?;
     let without_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = OpenOptions::new().read(true).custom_flags(without_waiting).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
-    }
+    is_regular(file.metadata()?)?;
     let mut bytes = Vec::new();
     file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {
@@ -35,41 +39,74 @@ pub fn read_whole(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
 /// after a power cut. A link in its place is replaced, not followed.
 ///
 /// # Errors
-/// The system's; then nothing has changed.
+/// The system's. Nothing has changed then, unless it is the folder that cannot be written to disk.
 pub fn replace_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     replace_file_if(path, bytes, |file| set_mode(file, mode), || Ok(true)).map(drop)
+}
+
+/// As [`replace_file`], for a file that only its user may read and of which the caller has the lock: what a killed process has
+/// left of it is gone with the next.
+///
+/// # Errors
+/// See there.
+pub fn replace_locked(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = beside(path, "new")?;
+    put(path, &beside, |file| write(file, bytes), || Ok(true)).map(drop)?;
+    sync_folder(folder_of(path))
+}
+
+/// As [`replace_file`], for what is written anew all the time: it is not waited for until it is on disk.
+///
+/// # Errors
+/// See there.
+pub fn replace_often(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let finish = |mut file: &File| file.write_all(bytes).and_then(|()| set_mode(file, mode));
+    put(path, &beside_of_process(path)?, finish, || Ok(true)).map(drop)
 }
 
 /// As [`replace_file`]: `finish` gives the new file its mode before it is in place, and `may_replace` is asked at last. Returns
 /// what it said.
 ///
 /// # Errors
-/// The system's, and those of the two; then nothing has changed.
+/// See there, and those of the two.
 pub fn replace_file_if<E: From<io::Error>>(
     path: &Path,
     bytes: &[u8],
     finish: impl FnOnce(&File) -> Result<(), E>,
     may_replace: impl FnOnce() -> Result<bool, E>,
 ) -> Result<bool, E> {
-    let beside = beside(path)?;
-    // Left by a process of this number that was killed; or put there by another user, whose link is not followed.
-    let _ = std::fs::remove_file(&beside);
-    let replaced = (|| {
-        let mut file = create(&beside)?;
+    let fill = |mut file: &File| {
         file.write_all(bytes)?;
-        finish(&file)?;
-        file.sync_all()?;
+        finish(file)?;
+        Ok(file.sync_all()?)
+    };
+    let replaced = put(path, &beside_of_process(path)?, fill, may_replace)?;
+    if replaced {
+        sync_folder(folder_of(path))?;
+    }
+    Ok(replaced)
+}
+
+/// Makes `beside`, and moves it to `path` if it may be.
+fn put<E: From<io::Error>>(
+    path: &Path,
+    beside: &Path,
+    fill: impl FnOnce(&File) -> Result<(), E>,
+    may_replace: impl FnOnce() -> Result<bool, E>,
+) -> Result<bool, E> {
+    // Left by a process that was killed; or put there by another user, whose link is not followed.
+    let _ = std::fs::remove_file(beside);
+    let replaced = (|| {
+        fill(&create(beside)?)?;
         let may = may_replace()?;
         if may {
-            std::fs::rename(&beside, path)?;
+            std::fs::rename(beside, path)?;
         }
         Ok(may)
     })();
     if !matches!(replaced, Ok(true)) {
         // It is of no use; that it cannot be removed adds nothing.
-        let _ = std::fs::remove_file(&beside);
-    } else if let Some(folder) = path.parent() {
-        sync_folder(folder);
+        let _ = std::fs::remove_file(beside);
     }
     replaced
 }
@@ -79,8 +116,7 @@ pub fn replace_file_if<E: From<io::Error>>(
 /// # Errors
 /// The system's; `AlreadyExists` where something is, also a link.
 pub fn create_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = create(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let written = write(&create(path)?, bytes);
     if written.is_err() {
         // Of no use, and in the way of the next attempt.
         let _ = std::fs::remove_file(path);
@@ -109,23 +145,47 @@ pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))
 }
 
-/// Waits until the names in `folder` are on disk; file systems that cannot say so count as done.
-pub fn sync_folder(folder: &Path) {
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
+/// Waits until the names in `folder` are on disk. Done where the file system has no such promise, and where the folder may be
+/// written to and not read.
+///
+/// # Errors
+/// The system's.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if has_no_promise(error.kind()) => Ok(()),
+        synced => synced,
     }
+}
+
+fn has_no_promise(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(kind, InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)
 }
 
+fn write(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 /// A name in the same folder, hidden, and of this process.
-fn beside(path: &Path) -> io::Result<PathBuf> {
+fn beside_of_process(path: &Path) -> io::Result<PathBuf> {
+    beside(path, &format!("{}.new", std::process::id()))
+}
+
+fn beside(path: &Path, end: &str) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(name);
-    hidden.push(format!(".{}.new", std::process::id()));
+    hidden.push(".");
+    hidden.push(end);
     Ok(path.with_file_name(hidden))
 }
 
@@ -144,7 +204,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        for odd in [path.as_path(), folder.path(), Path::new("/dev/null")] {
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for odd in [path.as_path(), folder.path(), Path::new("/dev/null"), &socket] {
             assert_eq!(
                 read_whole(odd, 9).unwrap_err().kind(),
                 io::ErrorKind::InvalidInput,
@@ -164,7 +226,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file.json");
         // Of a killed process, and of another user.
-        symlink(folder.path().join("elsewhere"), beside(&path).unwrap()).unwrap();
+        symlink(folder.path().join("elsewhere"), beside_of_process(&path).unwrap()).unwrap();
         for (text, mode) in [("a", PRIVATE), ("b", READABLE)] {
             replace_file(&path, text.as_bytes(), mode).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);

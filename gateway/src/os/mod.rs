@@ -25,8 +25,8 @@ pub use descriptors::{
 pub use disk::{Disk, disk_of, may_write};
 pub use environment::environment_of;
 pub use files::{
-    PRIVATE, READABLE, copy_mode_and_owner, create_file, read_whole, replace_file, replace_file_if, set_mode,
-    sync_folder,
+    PRIVATE, READABLE, copy_mode_and_owner, create_file, read_whole, replace_file, replace_file_if,
+    replace_locked, replace_often, set_mode, sync_folder,
 };
 pub use listeners::is_reached_at;
 pub use notify::{

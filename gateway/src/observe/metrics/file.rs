@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use super::encode::{Format, metrics_text};
-use crate::os::{READABLE, replace_file};
+use crate::os::{READABLE, replace_often};
 use crate::shared::Shared;
 
 /// The file of `metrics.file`.
@@ -26,7 +26,7 @@ impl MetricsFile {
         let written = metrics_text(shared, Format::Prometheus)
             .map_err(std::io::Error::other)
             // The node exporter is another user. The file has names of clients, and no text of theirs.
-            .and_then(|text| replace_file(&self.path, text.as_bytes(), READABLE));
+            .and_then(|text| replace_often(&self.path, text.as_bytes(), READABLE));
         let problem = written.err().map(|error| {
             format!(
                 "the metrics cannot be written to {} (metrics.file): {error}; they are tried again every {} s",
