@@ -81,7 +81,11 @@ impl HttpGateway {
         until("the gateway listens for HTTP", || {
             // One that starts on a slow disk may not answer in time yet.
             let status = self.home.run(&["status", "--json"]);
-            status.code == Some(0) && status.json()["http"]["address"] == self.address.to_string()
+            match status.code {
+                Some(0) => status.json()["http"]["address"] == self.address.to_string(),
+                Some(3 | 70) => false,
+                _ => panic!("snowgate status: {status:?}"),
+            }
         });
     }
 

@@ -42,7 +42,7 @@ impl HeadKey {
         }
         let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
             .map_err(|_| io::Error::other("the system gives no random numbers"))?;
-        write_whole(&state.join(KEY_FILE), made.as_ref())?;
+        os::replace_locked(&state.join(KEY_FILE), made.as_ref())?;
         Self::of(made.as_ref())
     }
 
@@ -105,7 +105,7 @@ pub(super) fn check(line: &[u8], key: Option<&str>) -> Result<String, &'static s
 
 /// Keeps `line`, the newest head, beside the folder of the trail.
 pub(super) fn keep(state: &Path, line: &str) -> io::Result<()> {
-    write_whole(&state.join(HEAD_FILE), format!("{line}\n").as_bytes())
+    os::replace_locked(&state.join(HEAD_FILE), format!("{line}\n").as_bytes())
 }
 
 /// The head that was kept last.
@@ -119,11 +119,6 @@ fn read_short(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         bytes => bytes.map(Some),
     }
-}
-
-/// Writes a file that only its owner can read, whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    os::replace_locked(path, bytes)
 }
 
 #[cfg(test)]

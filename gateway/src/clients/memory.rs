@@ -147,7 +147,7 @@ impl Memory {
         if !record.has_original {
             let _ = fs::remove_file(folder.join(ORIGINAL));
         }
-        write_whole(&folder.join(RECORD), &serde_json::to_vec_pretty(record)?)?;
+        replace_locked(&folder.join(RECORD), &serde_json::to_vec_pretty(record)?)?;
         self.make_room();
         Ok(())
     }
@@ -159,7 +159,7 @@ impl Memory {
     pub(crate) fn store_original(&self, file: &Path, text: &str) -> io::Result<()> {
         let folder = self.folder_of(file);
         fs::create_dir_all(&folder)?;
-        write_whole(&folder.join(ORIGINAL), text.as_bytes())
+        replace_locked(&folder.join(ORIGINAL), text.as_bytes())
     }
 
     /// What a file was before the first entry of ours.
@@ -181,7 +181,7 @@ impl Memory {
                 fs::rename(backup(number), backup(number + 1))?;
             }
         }
-        write_whole(&backup(1), text.as_bytes())?;
+        replace_locked(&backup(1), text.as_bytes())?;
         Ok(backup(1))
     }
 
@@ -211,10 +211,6 @@ impl Memory {
             let _ = fs::remove_dir_all(folder);
         }
     }
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_locked(path, bytes)
 }
 
 fn digest(text: &str) -> String {

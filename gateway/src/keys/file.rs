@@ -148,7 +148,7 @@ impl KeyPlace {
         let _lock = self.lock()?;
         let (mut keys, _) = self.read()?;
         let result = change(&mut keys)?;
-        replace(&self.file(), keys.to_text().as_bytes()).map_err(|source| KeyFileError::Io {
+        replace_locked(&self.file(), keys.to_text().as_bytes()).map_err(|source| KeyFileError::Io {
             what: "write",
             path: self.file(),
             source,
@@ -179,11 +179,6 @@ impl KeyPlace {
 fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// Puts `bytes` in the place of `file`.
-pub(super) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_locked(file, bytes)
 }
 
 /// Whether the file's owner and mode let it be used; what should be mended if so.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::file::replace;
+use crate::os::replace_locked;
 
 /// The file, in the state folder.
 const FILE: &str = "keys-used.json";
@@ -43,7 +43,7 @@ impl Usage {
     }
 
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
-        replace(&Self::file(folder), &serde_json::to_vec(self)?)
+        replace_locked(&Self::file(folder), &serde_json::to_vec(self)?)
     }
 
     pub(super) fn note(&mut self, now_ms: u64, id: &str, address: Option<IpAddr>) {

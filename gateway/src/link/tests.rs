@@ -122,6 +122,13 @@ impl Shim {
         self.call(id, "execute_query", &arguments).await
     }
 
+    /// Sends a statement without an end, and returns when it runs.
+    async fn run_endless(&mut self) {
+        self.gateway.fake.script("endless", Script::endless());
+        self.query(1, "endless").await;
+        self.until(&ran("endless")).await;
+    }
+
     async fn call(&mut self, id: u64, tool: &str, arguments: &Value) -> u64 {
         let params = json!({"name": tool, "arguments": arguments});
         self.send(json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})).await
@@ -249,9 +256,7 @@ async fn a_shutdown_lets_what_runs_finish_and_leaves_the_rest_to_the_next_gatewa
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_has_a_bound() {
     let mut shim = Shim::with(|config| config.gateway.drain_timeout = Duration::from_secs(3), 1 << 20).await;
-    shim.gateway.fake.script("endless", Script::endless());
-    shim.query(1, "endless").await;
-    shim.until(&ran("endless")).await;
+    shim.run_endless().await;
     let begun = Instant::now();
     shim.gateway.shared.shutdown.stop();
     assert!(shim.rest().await.iter().all(|received| received.kind != Kind::Line));
@@ -263,9 +268,7 @@ async fn a_shutdown_has_a_bound() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_abandoned_is_answered_nothing() {
     let mut shim = Shim::new().await;
-    shim.gateway.fake.script("endless", Script::endless());
-    shim.query(1, "endless").await;
-    shim.until(&ran("endless")).await;
+    shim.run_endless().await;
     shim.gateway.shared.shutdown.abandon.cancel();
     assert!(shim.rest().await.iter().all(|received| received.kind != Kind::Line));
     shim.serving.await.unwrap();
@@ -274,9 +277,7 @@ async fn a_session_that_is_abandoned_is_answered_nothing() {
 #[tokio::test(start_paused = true)]
 async fn after_a_goodbye_a_request_gets_a_moment_and_is_then_stopped() {
     let mut shim = Shim::new().await;
-    shim.gateway.fake.script("endless", Script::endless());
-    shim.query(1, "endless").await;
-    shim.until(&ran("endless")).await;
+    shim.run_endless().await;
     let begun = Instant::now();
     shim.send_control(Kind::Bye).await;
     shim.rest().await;
@@ -310,9 +311,7 @@ async fn a_client_that_does_not_read_starts_no_more_requests_than_its_answers_ma
 #[tokio::test(start_paused = true)]
 async fn a_broken_protocol_ends_the_connection_and_stops_what_runs() {
     let mut shim = Shim::new().await;
-    shim.gateway.fake.script("endless", Script::endless());
-    shim.query(1, "endless").await;
-    shim.until(&ran("endless")).await;
+    shim.run_endless().await;
     // A number that does not grow.
     shim.sent = 0;
     shim.query(2, "select 1").await;

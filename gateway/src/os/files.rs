@@ -227,8 +227,18 @@ mod tests {
         let path = folder.path().join("file.json");
         // Of a killed process, and of another user.
         symlink(folder.path().join("elsewhere"), beside_of_process(&path).unwrap()).unwrap();
-        for (text, mode) in [("a", PRIVATE), ("b", READABLE)] {
-            replace_file(&path, text.as_bytes(), mode).unwrap();
+        symlink(folder.path().join("elsewhere"), beside(&path, "new").unwrap()).unwrap();
+        type Replace = fn(&Path, &[u8], u32) -> io::Result<()>;
+        let locked: Replace = |path, bytes, _| replace_locked(path, bytes);
+        let cases: [(&str, Replace, u32); 5] = [
+            ("1", locked, PRIVATE),
+            ("2", replace_often, READABLE),
+            ("3", replace_often, PRIVATE),
+            ("4", replace_file, PRIVATE),
+            ("b", replace_file, READABLE),
+        ];
+        for (text, replace, mode) in cases {
+            replace(&path, text.as_bytes(), mode).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
             assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, mode);
         }
@@ -240,6 +250,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("taken")).unwrap();
         replace_file(&folder.path().join("taken"), b"d", PRIVATE).unwrap_err();
         assert_eq!(names(folder.path()).len(), 2);
+        replace_often(&folder.path().join("missing").join("x.prom"), b"e", READABLE).unwrap_err();
     }
 
     #[test]

@@ -252,7 +252,7 @@ impl Runner<'_> {
         let written = self.guard.written();
         // BEGIN IMMEDIATE locks all that is open. What ANALYZE and REINDEX write is not said.
         let all = begins || transaction != Transaction::None || written.is_empty();
-        let is_locked = |name: &str| {
+        let will_lock = |name: &str| {
             let state = self.connection.transaction_state(Some(name));
             name != "temp"
                 && (all || written.contains(&fold(name)))
@@ -260,7 +260,7 @@ impl Runner<'_> {
         };
         // Without the list, it looks for the lock as any other process does.
         let open = self.open_files().unwrap_or_default();
-        open.into_iter().filter(|(name, _)| is_locked(name)).map(|(_, file)| file).collect()
+        open.into_iter().filter(|(name, _)| will_lock(name)).map(|(_, file)| file).collect()
     }
 
     /// The names of the open databases, and their files as SQLite has found them.

@@ -17,7 +17,7 @@ pub(super) struct WriteTurns {
     lines: Mutex<HashMap<String, Line>>,
 }
 
-/// Whoever is in `lines` has a writer.
+/// Those who wait for a file that has a writer.
 struct Line {
     waiting: VecDeque<Arc<Ticket>>,
     /// When a writer last got what it waited for.
@@ -34,7 +34,7 @@ struct Ticket {
 pub(super) struct Turn<'a> {
     turns: &'a WriteTurns,
     files: Vec<String>,
-    /// Whether the file was locked by others all the while, which is no reason for those who wait to hope.
+    /// Whether the file was locked by others all the while, so that those who wait have no reason to go on.
     is_vain: bool,
 }
 
@@ -59,7 +59,7 @@ impl WriteTurns {
         interrupt: &Arc<Interrupt>,
         patience: Duration,
     ) -> Result<Turn<'_>, NoTurn> {
-        // In the order of their names: nobody waits for a file of someone who waits for theirs.
+        // In the order of their names: so no two wait for a file of each other.
         files.sort_unstable();
         files.dedup();
         let mut turn = Turn { turns: self, files: Vec::with_capacity(files.len()), is_vain: false };
@@ -75,26 +75,27 @@ impl WriteTurns {
 
     fn take_one(&self, file: &str, interrupt: &Arc<Interrupt>, patience: Duration) -> Result<(), NoTurn> {
         let Some(ticket) = self.join(file, interrupt) else { return Ok(()) };
+        let is_due = || ticket.is_due.load(Ordering::Acquire);
         let mut since = Instant::now();
         loop {
             let left = patience.saturating_sub(since.elapsed());
-            let is_cancelled = interrupt.wait_unless(left, || ticket.is_due.load(Ordering::Acquire));
+            let is_cancelled = interrupt.wait_unless(left, is_due);
             let mut lines = self.lines();
-            if is_cancelled || ticket.is_due.load(Ordering::Acquire) {
-                break;
+            if is_cancelled {
+                leave(&mut lines, file, &ticket);
+                return Err(NoTurn::Cancelled);
             }
-            let Some(line) = lines.get_mut(file) else { break };
-            if line.moved <= since {
-                line.waiting.retain(|other| !Arc::ptr_eq(other, &ticket));
-                return Err(NoTurn::Stuck);
+            if is_due() {
+                return Ok(());
             }
-            since = line.moved;
+            match lines.get(file).map(|line| line.moved).filter(|moved| *moved > since) {
+                Some(moved) => since = moved,
+                None => {
+                    leave(&mut lines, file, &ticket);
+                    return Err(NoTurn::Stuck);
+                }
+            }
         }
-        if !interrupt.is_cancelled() {
-            return Ok(());
-        }
-        self.leave(file, &ticket);
-        Err(NoTurn::Cancelled)
     }
 
     /// The ticket of one who has to wait.
@@ -108,16 +109,6 @@ impl WriteTurns {
         let ticket = Arc::new(Ticket { is_due: AtomicBool::new(false), interrupt: Arc::clone(interrupt) });
         line.waiting.push_back(Arc::clone(&ticket));
         Some(ticket)
-    }
-
-    /// Gives up a place in the line, or the turn that has come meanwhile.
-    fn leave(&self, file: &str, ticket: &Arc<Ticket>) {
-        let mut lines = self.lines();
-        if ticket.is_due.load(Ordering::Acquire) {
-            pass_on(&mut lines, file, false);
-        } else if let Some(line) = lines.get_mut(file) {
-            line.waiting.retain(|other| !Arc::ptr_eq(other, ticket));
-        }
     }
 
     /// How many wait, at all files.
@@ -137,6 +128,16 @@ impl WriteTurns {
     }
 }
 
+/// Gives up a place in the line, or the turn that has come meanwhile.
+fn leave(lines: &mut HashMap<String, Line>, file: &str, ticket: &Arc<Ticket>) {
+    if ticket.is_due.load(Ordering::Acquire) {
+        pass_on(lines, file, false);
+    } else if let Some(line) = lines.get_mut(file) {
+        line.waiting.retain(|other| !Arc::ptr_eq(other, ticket));
+    }
+}
+
+/// Ends a turn: the next one's has come.
 fn pass_on(lines: &mut HashMap<String, Line>, file: &str, has_moved: bool) {
     let Some(line) = lines.get_mut(file) else { return };
     if has_moved {
@@ -213,7 +214,7 @@ mod tests {
         drop(first);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(order.try_iter().collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
-        assert!(turns.lines().is_empty(), "nothing is left of a file that nobody writes to");
+        assert!(turns.lines().is_empty(), "nothing is left of a file without a writer");
     }
 
     #[test]

@@ -240,7 +240,7 @@ async fn writers_of_a_file_write_in_the_order_of_their_arrival() {
         writers.push(queued(&backend, sql, number).await);
     }
     let mut reader = client(&backend, "shop").await;
-    assert_eq!(reader.text(COUNT).await, "3", "who reads waits for nobody");
+    assert_eq!(reader.text(COUNT).await, "3", "a reader does not wait");
     other.execute_batch("ROLLBACK").unwrap();
     running.await.unwrap().unwrap();
     for writer in writers {
