@@ -32,7 +32,7 @@ pub use listeners::is_reached_at;
 pub use notify::{
     tell_alive, tell_ready, tell_reloading, tell_starting, tell_status, tell_stopping, watchdog_timeout,
 };
-pub use processes::{processes_named, running_programs};
+pub use processes::{Found, processes_named, processes_with, running_programs};
 #[cfg(unix)]
 pub use programs::{RunError, Said, folders_of_path, program, run_bounded};
 pub use signals::{Signal, block_signals, unblock_signals_in, wait_for_signal, wake};

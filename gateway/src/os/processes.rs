@@ -66,6 +66,45 @@ pub fn processes_named(_name: &str) -> Vec<u32> {
     Vec::new()
 }
 
+/// Processes by one variable of their environment ([`processes_with`]).
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Those that have it, by process id.
+    pub pids: Vec<u32>,
+    /// Whether a program of ours is being started whose environment cannot be read yet: it may have it, too.
+    pub is_one_starting: bool,
+}
+
+/// The processes whose environment holds exactly `variable` (as `NAME=value`); `None` where the system does not
+/// tell. Processes that start and end meanwhile may be missed: look again.
+///
+/// Source: proc_pid_environ(5), proc_pid_exe(5). Between `execve` closing descriptors and the end of it, Linux gives a
+/// process the new program but neither arguments nor environment.
+pub fn processes_with(variable: &[u8]) -> Option<Found> {
+    let mut found = Found::default();
+    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // One that cannot be read is another user's, or has ended.
+        let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
+        if environment.split(|&byte| byte == 0).any(|part| part == variable) {
+            found.pids.push(pid);
+        } else if environment.is_empty() && is_starting(&entry.path()) {
+            found.is_one_starting = true;
+        }
+    }
+    Some(found)
+}
+
+/// Whether the process of `folder`, whose environment is empty, is a program of ours that is being started, and
+/// not one that has ended, a thread of the kernel, or one that was started without variables.
+fn is_starting(folder: &Path) -> bool {
+    let Ok(program) = std::fs::read_link(folder.join("exe")) else { return false };
+    let is_ours = program.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snowgate"));
+    let is_empty = |name: &str| std::fs::read(folder.join(name)).is_ok_and(|text| text.is_empty());
+    // With arguments it may have its environment since the last look: that is for the next one to find.
+    is_ours && (is_empty("cmdline") || !is_empty("environ"))
+}
+
 fn file_name(word: &[u8]) -> Option<String> {
     let word = String::from_utf8_lossy(word);
     Some(Path::new(word.as_ref()).file_name()?.to_string_lossy().into_owned())
@@ -80,5 +119,41 @@ mod tests {
         let own = std::env::current_exe().unwrap();
         let name = own.file_name().unwrap().to_string_lossy().into_owned();
         assert!(running_programs().unwrap().contains(&name));
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_variable_alone() {
+        let variable = format!("SNOWGATE_PROCESSES_TEST={}", std::process::id());
+        let (name, value) = variable.split_once('=').unwrap();
+        let spawn =
+            |name: &str| std::process::Command::new("sleep").arg("60").env(name, value).spawn().unwrap();
+        let (mut child, mut other) = (spawn(name), spawn("SNOWGATE_PROCESSES_OTHER"));
+        // `spawn` returns when the child's descriptors are closed, which is before it has its environment.
+        let found = std::iter::repeat_with(|| processes_with(variable.as_bytes()).unwrap().pids);
+        let found = found.take(10_000).find(|found| !found.is_empty());
+        for child in [&mut child, &mut other] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(found, Some(vec![child.id()]));
+        assert_eq!(processes_with(variable.as_bytes()).unwrap().pids, Vec::<u32>::new());
+    }
+
+    #[test]
+    fn a_program_of_ours_without_arguments_or_environment_is_being_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let process = |program: &str, cmdline: &str, environ: &str| {
+            let folder = tempfile::tempdir_in(&folder).unwrap();
+            std::os::unix::fs::symlink(program, folder.path().join("exe")).unwrap();
+            std::fs::write(folder.path().join("cmdline"), cmdline).unwrap();
+            std::fs::write(folder.path().join("environ"), environ).unwrap();
+            is_starting(folder.path())
+        };
+        assert!(process("/opt/snowgate-shim", "", ""));
+        assert!(process("/opt/snowgate (deleted)", "", ""));
+        assert!(process("/opt/snowgate", "snowgate\0serve\0", "HOME=/\0"), "it has both by now");
+        assert!(!process("/opt/snowgate", "snowgate\0serve\0", ""), "it was started without variables");
+        assert!(!process("/usr/bin/python3", "", ""), "another program");
+        assert!(!is_starting(folder.path()), "it has ended");
     }
 }

@@ -5,21 +5,28 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os;
 
 use super::home::{LOCK, PREFIX};
+use crate::os::{Found, processes_with};
 use crate::process::lock_owner;
 use crate::state::ShimProcess;
 
-/// How long the demo's processes may take to end by themselves, and then altogether.
+/// How long the demo's processes may take to end by themselves, and then altogether: a killed one ends when the
+/// disk has done what it asked for.
 const TERM_TIMEOUT: Duration = Duration::from_millis(500);
-const SWEEP_TIMEOUT: Duration = Duration::from_secs(10);
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// That many looks in a row must find no process before the home is removed. One look may miss a process: the list
+/// is read in the order of process ids, and a parent may start it below the place that was reached and end above.
+/// A shim starts a gateway in two such steps.
+const QUIET_LOOKS: u32 = 3;
 
 /// Ends every process of the demo in `home` and removes it.
 ///
@@ -31,24 +38,34 @@ pub(super) fn sweep(home: &Path) -> Result<()> {
         name.is_some_and(|name| name.starts_with(PREFIX)) && home.parent() == Some(&std::env::temp_dir());
     ensure!(is_demo_s, "{} is no demo's folder", home.display());
     let began = Instant::now();
+    let mut quiet_looks = 0;
     loop {
-        let processes = processes_in(home);
-        if processes.is_empty() {
+        let found = processes_in(home);
+        let is_over = began.elapsed() >= SWEEP_TIMEOUT;
+        if !found.pids.is_empty() {
+            ensure!(
+                !is_over,
+                "the demo's processes {:?} did not end; its files are still in {}",
+                found.pids,
+                home.display()
+            );
+            quiet_looks = 0;
+        } else if found.is_one_starting && !is_over {
+            quiet_looks = 0;
+        } else {
+            quiet_looks += 1;
+        }
+        if quiet_looks >= QUIET_LOOKS {
             match std::fs::remove_dir_all(home) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
                 // Something was written meanwhile.
-                Err(_) if began.elapsed() < SWEEP_TIMEOUT => {}
+                Err(_) if !is_over => {}
                 Err(error) => return Err(error).with_context(|| format!("cannot remove {}", home.display())),
             }
-        } else if began.elapsed() >= SWEEP_TIMEOUT {
-            bail!(
-                "the demo's processes {processes:?} did not end; its files are still in {}",
-                home.display()
-            );
         }
         let signal = if began.elapsed() < TERM_TIMEOUT { Signal::TERM } else { Signal::KILL };
-        for pid in processes.into_iter().filter_map(Pid::from_raw) {
+        for pid in found.pids.into_iter().filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
             // It may have ended by now.
             let _ = kill_process(pid, signal);
         }
@@ -58,21 +75,15 @@ pub(super) fn sweep(home: &Path) -> Result<()> {
 
 /// The processes that run in `home`: those that have it as their `SNOWGATE_HOME`. Where the system does not
 /// tell, the gateway.
-fn processes_in(home: &Path) -> Vec<i32> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return gateway_of(home).into_iter().collect() };
+fn processes_in(home: &Path) -> Found {
     let variable = [b"SNOWGATE_HOME=", home.as_os_str().as_encoded_bytes()].concat();
-    let runs_there = |folder: &Path| {
-        let environment = std::fs::read(folder.join("environ")).unwrap_or_default();
-        environment.split(|&byte| byte == 0).any(|part| part == variable)
-    };
-    let folders = entries.flatten().map(|entry| entry.path());
-    let pid = |folder: &Path| folder.file_name()?.to_str()?.parse().ok();
-    folders.filter_map(|folder| pid(&folder).filter(|_| runs_there(&folder))).collect()
+    processes_with(&variable)
+        .unwrap_or_else(|| Found { pids: gateway_of(home).into_iter().collect(), is_one_starting: false })
 }
 
-fn gateway_of(home: &Path) -> Option<i32> {
+fn gateway_of(home: &Path) -> Option<u32> {
     let endpoint = Endpoint::resolve(None, Some(home)).ok()?;
-    i32::try_from(lock_owner(&endpoint)?.pid).ok()
+    Some(lock_owner(&endpoint)?.pid)
 }
 
 /// Removes what demos have left that were killed together with their guards.
