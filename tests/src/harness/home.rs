@@ -1,5 +1,6 @@
 //! A `SNOWGATE_HOME` of its own for each test, and the gateway in it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ use crate::harness::output::Output;
 use crate::harness::process::{Process, Signal, kill, send_signal};
 use warehouse::support::{eventually, last_within, patience, until};
 use warehouse::{Warehouse, secrets};
+
+/// That many looks in a row must find no process of a home that is over: one in the middle of its start is not seen.
+const QUIET_LOOKS: u32 = 3;
 
 /// A temporary `SNOWGATE_HOME`. Dropping it stops its gateway and fails the test if a process stays behind.
 #[derive(Debug)]
@@ -377,11 +381,21 @@ impl Home {
 
     /// Ends whatever still runs here; gives what should not have.
     fn clear(&self) -> Vec<Process> {
-        for gateway in self.gateways() {
-            // As `snowgate stop` does, but without a wait: the test is over.
-            send_signal(gateway.pid, Signal::TERM);
-        }
-        let left = last_within(patience(), || self.processes(), Vec::is_empty);
+        let mut told = HashSet::new();
+        let mut quiet_looks = 0;
+        let look = || {
+            let processes = self.processes();
+            // As `snowgate stop` does, but without a wait: the test is over. A shim that has ended may have started one
+            // that is seen only now.
+            for gateway in processes.iter().filter(|process| process.is_gateway()) {
+                if told.insert(gateway.pid) {
+                    send_signal(gateway.pid, Signal::TERM);
+                }
+            }
+            quiet_looks = if processes.is_empty() { quiet_looks + 1 } else { 0 };
+            (processes, quiet_looks)
+        };
+        let (left, _) = last_within(patience(), look, |(_, quiet_looks)| *quiet_looks >= QUIET_LOOKS);
         left.iter().for_each(|process| kill(process.pid));
         left
     }
