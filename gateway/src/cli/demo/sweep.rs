@@ -42,19 +42,14 @@ pub(super) fn sweep(home: &Path) -> Result<()> {
     loop {
         let found = processes_in(home);
         let is_over = began.elapsed() >= SWEEP_TIMEOUT;
-        if !found.pids.is_empty() {
-            ensure!(
-                !is_over,
-                "the demo's processes {:?} did not end; its files are still in {}",
-                found.pids,
-                home.display()
-            );
-            quiet_looks = 0;
-        } else if found.is_one_starting && !is_over {
-            quiet_looks = 0;
-        } else {
-            quiet_looks += 1;
-        }
+        ensure!(
+            found.pids.is_empty() || !is_over,
+            "the demo's processes {:?} did not end; its files are still in {}",
+            found.pids,
+            home.display()
+        );
+        let is_quiet = found.pids.is_empty() && (is_over || !found.is_one_starting);
+        quiet_looks = if is_quiet { quiet_looks + 1 } else { 0 };
         if quiet_looks >= QUIET_LOOKS {
             match std::fs::remove_dir_all(home) {
                 Ok(()) => return Ok(()),
