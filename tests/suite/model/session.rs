@@ -159,10 +159,9 @@ impl<'a> Worker<'a> {
         let outcome = outcome(&answer);
         if let Outcome::Lost(_) = outcome {
             self.world.lost.fetch_add(1, Ordering::Relaxed);
-            if self.model.transaction.is_some() {
-                // Until its client ends it, nothing runs that changes something. Where there is none any more, this fails.
-                self.client.call("execute_query", &json!({"query": "rollback"}));
-            }
+            // Until its client ends a lost transaction, nothing runs that changes something. It may be one whose COMMIT had no
+            // known outcome, which the model has ended. Where there is none any more, this fails.
+            self.client.call("execute_query", &json!({"query": "rollback"}));
             self.model.lost();
         }
         if outcome == Outcome::Busy {
