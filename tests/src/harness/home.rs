@@ -379,6 +379,16 @@ impl Home {
         found
     }
 
+    /// As [`files`](Self::files), once a gateway has written what it writes a moment after its first session: the head of the audit trail.
+    ///
+    /// # Panics
+    /// It does not within [`patience`].
+    #[track_caller]
+    pub fn settled_files(&self) -> Vec<PathBuf> {
+        let is_settled = |files: &Vec<PathBuf>| files.iter().any(|file| file.ends_with("state/audit.head"));
+        eventually("the head of the audit trail is written", || Some(self.files()).filter(is_settled))
+    }
+
     /// Ends whatever still runs here; gives what should not have.
     fn clear(&self) -> Vec<Process> {
         let mut told = HashSet::new();

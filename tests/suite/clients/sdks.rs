@@ -136,6 +136,7 @@ fn a_throw_away_sibling_leaves_nothing() {
     let mut stays = home.client();
     initialize(&mut stays);
     exchange(&mut stays, Era::Handshake);
+    home.settled_files();
     let before = Trace::of(&home);
     for _ in 0..SIBLINGS {
         for life in [Life::Silent, Life::Unanswered, Life::Answered] {

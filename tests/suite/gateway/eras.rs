@@ -156,6 +156,7 @@ fn a_sibling_that_discovers_and_is_killed_leaves_nothing() {
         let sessions: Vec<Value> = home.sessions().iter().map(|session| session["pid"].clone()).collect();
         (sessions, home.processes(), home.files())
     };
+    home.settled_files();
     let before = trace();
     for waits_for_the_answer in [true, false, true, false] {
         let mut sibling = home.client();

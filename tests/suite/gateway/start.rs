@@ -83,7 +83,7 @@ fn a_second_gateway_leaves_at_once_and_touches_nothing() {
     let home = Home::new();
     let mut client = home.client();
     client.initialize();
-    let (pid, files) = (home.gateway_pid(), home.files());
+    let (pid, files) = (home.gateway_pid(), home.settled_files());
     let second = home.run(&["serve"]);
     assert_eq!(second.code, Some(0), "{second:?}");
     assert_eq!(home.log_lines("another gateway is already running").len(), 1);
