@@ -1,6 +1,9 @@
 //! Other processes of this user.
 
+use std::ffi::OsStr;
 use std::path::Path;
+
+use super::environment_of;
 
 /// How many processes are looked at.
 const PROCESSES_MAX: usize = 4096;
@@ -75,18 +78,17 @@ pub struct Found {
     pub is_one_starting: bool,
 }
 
-/// The processes whose environment holds exactly `variable` (as `NAME=value`); `None` where the system does not
-/// tell. Processes that start and end meanwhile may be missed: look again.
+/// The processes that were started with this value of the variable `name`; `None` where the system does not tell. Processes that start and end meanwhile may be missed: look again.
 ///
 /// Source: proc_pid_environ(5), proc_pid_exe(5). Between `execve` closing descriptors and the end of it, Linux gives a
 /// process the new program but neither arguments nor environment.
-pub fn processes_with(variable: &[u8]) -> Option<Found> {
+pub fn processes_with(name: &str, value: &OsStr) -> Option<Found> {
     let mut found = Found::default();
     for entry in std::fs::read_dir("/proc").ok()?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         // One that cannot be read is another user's, or has ended.
-        let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
-        if environment.split(|&byte| byte == 0).any(|part| part == variable) {
+        let Some(environment) = environment_of(pid) else { continue };
+        if environment.iter().any(|(its_name, its_value)| its_name == name && its_value == value) {
             found.pids.push(pid);
         } else if environment.is_empty() && is_starting(&entry.path()) {
             found.is_one_starting = true;
@@ -123,20 +125,20 @@ mod tests {
 
     #[test]
     fn a_process_is_found_by_its_variable_alone() {
-        let variable = format!("SNOWGATE_PROCESSES_TEST={}", std::process::id());
-        let (name, value) = variable.split_once('=').unwrap();
+        let (name, value) = ("SNOWGATE_PROCESSES_TEST", std::process::id().to_string());
+        let find = || processes_with(name, value.as_ref()).unwrap().pids;
         let spawn =
-            |name: &str| std::process::Command::new("sleep").arg("60").env(name, value).spawn().unwrap();
+            |name: &str| std::process::Command::new("sleep").arg("60").env(name, &value).spawn().unwrap();
         let (mut child, mut other) = (spawn(name), spawn("SNOWGATE_PROCESSES_OTHER"));
         // `spawn` returns when the child's descriptors are closed, which is before it has its environment.
-        let found = std::iter::repeat_with(|| processes_with(variable.as_bytes()).unwrap().pids);
+        let found = std::iter::repeat_with(find);
         let found = found.take(10_000).find(|found| !found.is_empty());
         for child in [&mut child, &mut other] {
             child.kill().unwrap();
             child.wait().unwrap();
         }
         assert_eq!(found, Some(vec![child.id()]));
-        assert_eq!(processes_with(variable.as_bytes()).unwrap().pids, Vec::<u32>::new());
+        assert_eq!(find(), Vec::<u32>::new());
     }
 
     #[test]

@@ -19,6 +19,11 @@ impl Caller {
         }
     }
 
+    /// Whether the last call was sent again, so that it may have run before.
+    pub(super) fn was_sent_again(&self) -> bool {
+        matches!(self, Self::Http(caller) if caller.was_sent_again)
+    }
+
     /// Sends a statement and does not want its answer.
     pub(super) fn give_up(&mut self, sql: &str) {
         match self {
@@ -38,11 +43,13 @@ pub(super) struct HttpCaller {
     connection: Option<HttpConnection>,
     /// Calls so far: each has a key of its own.
     calls: u64,
+    /// Whether the last one was sent more than once.
+    was_sent_again: bool,
 }
 
 impl HttpCaller {
     pub(super) fn new(gateway: &HttpGateway, name: String) -> Self {
-        Self { address: gateway.address(), name, connection: None, calls: 0 }
+        Self { address: gateway.address(), name, connection: None, calls: 0, was_sent_again: false }
     }
 
     /// Its next call comes on another connection.
@@ -52,7 +59,8 @@ impl HttpCaller {
 
     fn call(&mut self, tool: &str, arguments: &Value) -> Value {
         self.calls += 1;
-        for _ in 0..SENT_MAX {
+        for sent_before in 0..SENT_MAX {
+            self.was_sent_again = sent_before > 0;
             if let Some(answer) = self.try_call(tool, arguments) {
                 return answer;
             }

@@ -285,7 +285,11 @@ impl<'a> Worker<'a> {
         match self.query("rollback") {
             Outcome::Text(_) | Outcome::Unknown => self.model.rolled_back(),
             // Its answer was lost with a gateway, and it ran again. Had it left anything, the counts would tell.
-            Outcome::Failed(text) if text.contains("no transaction is active") => self.model.rolled_back(),
+            Outcome::Failed(text)
+                if self.client.was_sent_again() && text.contains("no transaction is active") =>
+            {
+                self.model.rolled_back();
+            }
             Outcome::Busy | Outcome::Lost(_) => {}
             other => self.differs("the transaction is rolled back", &other),
         }

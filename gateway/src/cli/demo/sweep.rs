@@ -15,10 +15,9 @@ use crate::os::{Found, processes_with};
 use crate::process::lock_owner;
 use crate::state::ShimProcess;
 
-/// How long the demo's processes may take to end by themselves, and then altogether: a killed one ends when the
-/// disk has done what it asked for.
+/// How long the demo's processes may take to end by themselves, and then altogether.
 const TERM_TIMEOUT: Duration = Duration::from_millis(500);
-const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -71,8 +70,7 @@ pub(super) fn sweep(home: &Path) -> Result<()> {
 /// The processes that run in `home`: those that have it as their `SNOWGATE_HOME`. Where the system does not
 /// tell, the gateway.
 fn processes_in(home: &Path) -> Found {
-    let variable = [b"SNOWGATE_HOME=", home.as_os_str().as_encoded_bytes()].concat();
-    processes_with(&variable)
+    processes_with("SNOWGATE_HOME", home.as_os_str())
         .unwrap_or_else(|| Found { pids: gateway_of(home).into_iter().collect(), is_one_starting: false })
 }
 
