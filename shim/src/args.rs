@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use snowgate_link::BUILD;
 use snowgate_link::hello::PROTO;
+use snowgate_link::os::GATEWAY_PROGRAM as NAME;
 
 /// Exit code for wrong usage, from `sysexits.h`.
 pub(crate) const EX_USAGE: u8 = 64;
@@ -117,7 +118,6 @@ fn is_on(value: &OsStr) -> bool {
 /// where the link leads (an installation keeps its programs together); or on PATH, but for folders there that are
 /// not absolute: the client may have started in another's folder.
 pub(crate) fn gateway_program(named: Option<&Path>, own: &Path) -> PathBuf {
-    const NAME: &str = "snowgate";
     if let Some(named) = named {
         return std::path::absolute(named).unwrap_or_else(|_| named.to_owned());
     }
@@ -173,6 +173,7 @@ mod tests {
         assert!(options(&["stray"], &[]).unwrap_err().contains("stray"));
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_link_finds_the_gateway_beside_it_and_else_where_it_leads() {
         let dir = tempfile::tempdir().unwrap();

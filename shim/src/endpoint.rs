@@ -8,11 +8,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::os::{self, Entry, EntryKind};
-
-/// The longest socket path, in bytes: `sun_path` holds 104 on macOS and 108 on Linux, and the gateway binds
-/// under a slightly longer temporary name first.
-pub const SOCKET_PATH_BYTES_MAX: usize = 100;
+pub use crate::os::SOCKET_PATH_BYTES_MAX;
+use crate::os::{self, Entry, EntryKind, User};
 
 /// Bits that let others into a directory.
 const OTHERS: u32 = 0o077;
@@ -40,7 +37,7 @@ pub struct Endpoint {
 pub enum EndpointError {
     /// No directory could be derived.
     #[error("user {0} has no home directory for the gateway's socket")]
-    NoHome(u32),
+    NoHome(User),
     /// The gateway, which runs in `/`, would look for it elsewhere.
     #[error("SNOWGATE_HOME is not an absolute path: {}", .0.display())]
     RelativeHome(PathBuf),
@@ -51,17 +48,17 @@ pub enum EndpointError {
     #[error("{path} is {kind}, not a directory", path = .0.display(), kind = .1)]
     NotDirectory(PathBuf, &'static str),
     /// Another user owns an entry.
-    #[error("{} belongs to user {uid}, not to user {ours}", path.display())]
+    #[error("{} belongs to user {owner}, not to user {ours}", path.display())]
     Foreign {
         /// The entry.
         path: PathBuf,
         /// Its owner.
-        uid: u32,
+        owner: User,
         /// This process's user.
-        ours: u32,
+        ours: User,
     },
     /// Other users have access.
-    #[error("{} has mode {mode:o}: other users can {}", path.display(), if mode & 0o022 != 0 { "write to it" } else { "read it" })]
+    #[error("{} has {}: other users can {}", path.display(), os::describe_access(*mode), if mode & OTHERS_WRITE != 0 { "write to it" } else { "read it" })]
     Open {
         /// The directory.
         path: PathBuf,
@@ -70,8 +67,8 @@ pub enum EndpointError {
         /// Whether the user named it: then it is not ours.
         named: bool,
     },
-    /// The entry at the socket's path is not a socket.
-    #[error("{path} is {kind}, not a socket", path = .0.display(), kind = .1)]
+    /// What is at the socket's path is not a socket.
+    #[error("{path} is {kind}, not {SOCKET}", path = .0.display(), kind = .1, SOCKET = os::SOCKET)]
     NotSocket(PathBuf, &'static str),
     /// A system call on the path failed.
     #[error("cannot {what} {}", path.display())]
@@ -92,10 +89,10 @@ impl EndpointError {
             Self::NoHome(_) => "set HOME or SNOWGATE_SOCKET".into(),
             Self::TooLong(_) => "set SNOWGATE_SOCKET (or --socket) to a shorter path".into(),
             Self::Open { path, named: false, .. } => {
-                format!("chmod 700 {}, or set SNOWGATE_SOCKET to another path", path.display())
+                format!("{}, or set SNOWGATE_SOCKET to {}", os::make_private_command(path), os::NAMED_SOCKET)
             }
             // Whatever it is, it is not ours: nothing that changes or removes it is to be suggested.
-            Self::NotSocket(..) => "set SNOWGATE_SOCKET (or --socket) to another path".into(),
+            Self::NotSocket(..) => format!("set SNOWGATE_SOCKET (or --socket) to {}", os::NAMED_SOCKET),
             Self::NotDirectory(..) | Self::Foreign { .. } | Self::Open { .. } => {
                 "set SNOWGATE_SOCKET (or --socket) to a path in a folder that only you can write to".into()
             }
@@ -114,15 +111,20 @@ impl Endpoint {
     /// `SNOWGATE_HOME`.
     ///
     /// # Errors
-    /// The user has no home directory, `home` is relative, or the path is too long for a socket.
+    /// The user has no home directory, `home` is relative, or the path is too long for a socket, or no name of one.
     pub fn resolve(socket: Option<&Path>, home: Option<&Path>) -> Result<Self, EndpointError> {
         if let Some(home) = home.filter(|home| home.is_relative()) {
             return Err(EndpointError::RelativeHome(home.to_owned()));
         }
         let endpoint = match (socket, home) {
-            (Some(socket), _) => Self::named(&absolute(socket)),
-            (None, Some(home)) => Self::in_dir(home.join("run")),
-            (None, None) => Self::in_dir(user_dir(os::euid())?),
+            (Some(socket), _) => match os::named_place(socket, home) {
+                Some((socket, locks)) => Self::named(socket, &locks),
+                None => return Err(EndpointError::NotSocket(socket.to_owned(), "another name")),
+            },
+            (None, Some(home)) => Self::in_dir(home.join("run"), true),
+            (None, None) => {
+                Self::in_dir(os::run_dir().ok_or_else(|| EndpointError::NoHome(os::user()))?, false)
+            }
         };
         if endpoint.socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
             return Err(EndpointError::TooLong(endpoint.socket));
@@ -130,9 +132,9 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    fn in_dir(dir: PathBuf) -> Self {
+    fn in_dir(dir: PathBuf, is_home: bool) -> Self {
         Self {
-            socket: dir.join("gateway.sock"),
+            socket: os::socket_in(&dir, is_home),
             gateway_lock: dir.join("gateway.lock"),
             start_lock: dir.join("start.lock"),
             stderr: dir.join("gateway.stderr"),
@@ -141,18 +143,18 @@ impl Endpoint {
         }
     }
 
-    fn named(socket: &Path) -> Self {
+    fn named(socket: PathBuf, locks: &Path) -> Self {
         let beside = |suffix: &str| {
-            let mut name = socket.file_name().unwrap_or_default().to_owned();
+            let mut name = locks.file_name().unwrap_or_default().to_owned();
             name.push(suffix);
-            socket.with_file_name(name)
+            locks.with_file_name(name)
         };
         Self {
-            socket: socket.to_owned(),
+            socket,
             gateway_lock: beside(".lock"),
             start_lock: beside(".start.lock"),
             stderr: beside(".stderr"),
-            dir: socket.parent().unwrap_or(Path::new("/")).to_owned(),
+            dir: locks.parent().unwrap_or(Path::new("/")).to_owned(),
             named: true,
         }
     }
@@ -182,16 +184,16 @@ impl Endpoint {
         let entry = os::look(&self.dir)
             .and_then(|entry| entry.ok_or_else(|| io::ErrorKind::NotFound.into()))
             .map_err(|source| io_error("check", source))?;
-        self.check_dir(entry, os::euid())
+        self.check_dir(entry, os::user())
     }
 
-    fn check_dir(&self, entry: Entry, ours: u32) -> Result<(), EndpointError> {
+    fn check_dir(&self, entry: Entry, ours: User) -> Result<(), EndpointError> {
         let path = self.dir.clone();
         if entry.kind != EntryKind::Directory {
             return Err(EndpointError::NotDirectory(path, describe(entry.kind)));
         }
-        if entry.uid != ours {
-            return Err(EndpointError::Foreign { path, uid: entry.uid, ours });
+        if entry.owner != ours {
+            return Err(EndpointError::Foreign { path, owner: entry.owner, ours });
         }
         let forbidden = if self.named { OTHERS_WRITE } else { OTHERS };
         if entry.mode & forbidden != 0 {
@@ -208,31 +210,15 @@ impl Endpoint {
         let path = self.socket.clone();
         let entry = os::look(&path).map_err(|source| EndpointError::Io { what: "check", path, source })?;
         let Some(entry) = entry else { return Ok(false) };
-        let (path, ours) = (self.socket.clone(), os::euid());
+        let (path, ours) = (self.socket.clone(), os::user());
         if entry.kind != EntryKind::Socket {
             return Err(EndpointError::NotSocket(path, describe(entry.kind)));
         }
-        if entry.uid != ours {
-            return Err(EndpointError::Foreign { path, uid: entry.uid, ours });
+        if entry.owner != ours {
+            return Err(EndpointError::Foreign { path, owner: entry.owner, ours });
         }
         Ok(true)
     }
-}
-
-/// The run directory of a user.
-#[cfg(not(target_os = "macos"))]
-fn user_dir(euid: u32) -> Result<PathBuf, EndpointError> {
-    let runtime = PathBuf::from(format!("/run/user/{euid}"));
-    let ours =
-        matches!(os::look(&runtime), Ok(Some(Entry { kind: EntryKind::Directory, uid, .. })) if uid == euid);
-    Ok(if ours { runtime.join("snowgate") } else { PathBuf::from(format!("/tmp/snowgate-{euid}")) })
-}
-
-/// The run directory of a user.
-#[cfg(target_os = "macos")]
-fn user_dir(euid: u32) -> Result<PathBuf, EndpointError> {
-    let home = std::env::home_dir().ok_or(EndpointError::NoHome(euid))?;
-    Ok(home.join("Library/Application Support/snowgate/run"))
 }
 
 fn describe(kind: EntryKind) -> &'static str {
@@ -245,12 +231,8 @@ fn describe(kind: EntryKind) -> &'static str {
     }
 }
 
-/// `path` from the root: the gateway runs in `/`.
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
@@ -292,10 +274,10 @@ mod tests {
     #[test]
     fn a_directory_of_another_user_is_refused() {
         let (_home, endpoint) = home();
-        let entry = Entry { kind: EntryKind::Directory, uid: 4242, mode: 0o700 };
+        let entry = Entry { kind: EntryKind::Directory, owner: User(4242), mode: 0o700 };
         assert!(matches!(
-            endpoint.check_dir(entry, 1000),
-            Err(EndpointError::Foreign { uid: 4242, ours: 1000, .. })
+            endpoint.check_dir(entry, User(1000)),
+            Err(EndpointError::Foreign { owner: User(4242), ours: User(1000), .. })
         ));
     }
 
@@ -324,7 +306,7 @@ mod tests {
             inside("file").socket_exists().unwrap_err(),
             inside("file/socket").prepare_dir().unwrap_err(),
             named("/dev/null").socket_exists().unwrap_err(),
-            EndpointError::Foreign { path: "/etc".into(), uid: 0, ours: 1000 },
+            EndpointError::Foreign { path: "/etc".into(), owner: User(0), ours: User(1000) },
         ];
         for error in errors {
             let next_step = error.next_step();

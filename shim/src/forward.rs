@@ -5,21 +5,19 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::frame::{Decoder, Kind};
 use snowgate_link::hello::{ClientHello, Origin, Role};
 use snowgate_link::lines::{Line, LineSplitter};
+use snowgate_link::os::{self, ExitRequests, GATEWAY_VARIABLES, Stream};
 use snowgate_link::settings::{ClientSettings, is_per_client};
 use snowgate_link::start::{Connected, Launcher, Past, StartError, connect_or_start};
-use snowgate_link::{GivenUp, Inbound, LINE_BYTES_MAX, ProtocolError, os};
+use snowgate_link::{GivenUp, Inbound, LINE_BYTES_MAX, ProtocolError};
 
 use crate::args::{LAUNCH, Options, gateway_program};
 use crate::report::{Failure, oversize_line, say};
@@ -37,10 +35,6 @@ const READ_BYTES: usize = 32 * 1024;
 /// Connections lost in a row, without one answer, before requests are given up: one of the requests may be
 /// the cause.
 const LOSSES_MAX: u32 = 5;
-
-/// For glibc: memory of large results is returned to the system, instead of staying with one of many arenas.
-/// (Measured: 10 MB instead of 470 MB after a client with 60 unread answers of 7 MB had died.)
-const MALLOC: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
 
 /// A shim: what its threads share, and how it was launched.
 struct Shim {
@@ -106,8 +100,8 @@ pub(crate) fn run(options: Options) -> ExitCode {
     hello.profile.clone_from(&options.profile);
     hello.session_name.clone_from(&options.session);
     hello.origin = origin();
-    let stdout = match io::stdout().as_fd().try_clone_to_owned() {
-        Ok(stdout) => Mutex::new(File::from(stdout)),
+    let stdout = match os::stdout() {
+        Ok(stdout) => Mutex::new(stdout),
         Err(error) => {
             say(&format!("cannot use stdout: {error}"));
             return ExitCode::from(EX_IOERR);
@@ -115,13 +109,12 @@ pub(crate) fn run(options: Options) -> ExitCode {
     };
     let own = os::own_program().unwrap_or_else(|| PathBuf::from("snowgate-shim"));
     let shim = Arc::new(Shim { shared: Shared::new(hello), options, own, stdout });
-    let signals = signals();
+    let requests = ExitRequests::listen();
     let (stdin_shim, signal_shim) = (Arc::clone(&shim), Arc::clone(&shim));
     std::thread::spawn(move || stdin_shim.read_client());
-    if let Ok(mut signals) = signals {
+    if let Ok(mut requests) = requests {
         std::thread::spawn(move || {
-            // A byte is a signal; anything else means that none can come any more.
-            if signals.read_exact(&mut [0]).is_ok() {
+            if requests.wait() {
                 signal_shim.shared.exit();
             }
         });
@@ -129,20 +122,10 @@ pub(crate) fn run(options: Options) -> ExitCode {
     shim.serve()
 }
 
-/// Receives a byte for every signal that asks the shim to exit.
-fn signals() -> io::Result<UnixStream> {
-    let (read, write) = UnixStream::pair()?;
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
-    }
-    Ok(read)
-}
-
 fn origin() -> Origin {
-    let parent = rustix::process::getppid().and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok());
     Origin {
         pid: std::process::id(),
-        parent_exe: parent.and_then(os::executable_of).map(|path| path.to_string_lossy().into_owned()),
+        parent_exe: os::parent().and_then(os::executable_of).map(|path| path.to_string_lossy().into_owned()),
         cwd: std::env::current_dir().ok().map(|path| path.to_string_lossy().into_owned()),
     }
 }
@@ -291,7 +274,7 @@ impl Shim {
         let mut splitter = LineSplitter::new(LINE_BYTES_MAX);
         let mut bytes = vec![0; READ_BYTES];
         loop {
-            match io::stdin().lock().read(&mut bytes) {
+            match os::read_stdin(&mut bytes) {
                 Ok(0) => break,
                 Ok(read) => splitter.push(&bytes[..read], |line| self.take_line(&line)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -323,7 +306,7 @@ impl Shim {
         }
         while !state.link.accepts_line() {
             state = self.shared.wait(state, HANGUP_CHECK);
-            if os::has_hung_up(io::stdin()) {
+            if os::has_client_gone() {
                 drop(state);
                 self.shared.exit();
             }
@@ -334,7 +317,7 @@ impl Shim {
 }
 
 /// Reads what the gateway has sent; 0 at the end of the connection.
-fn read_some(mut stream: &UnixStream, bytes: &mut [u8]) -> usize {
+fn read_some(mut stream: &Stream, bytes: &mut [u8]) -> usize {
     loop {
         match stream.read(bytes) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -379,27 +362,9 @@ fn is_inherited(name: &str) -> bool {
         || name.starts_with("XAUTH")
         || name.ends_with("_PROXY")
         || name.ends_with("_proxy");
-    let is_named = matches!(
-        name,
-        "HOME"
-            | "USER"
-            | "LOGNAME"
-            | "SHELL"
-            | "PATH"
-            | "LANG"
-            | "TZ"
-            | "TMPDIR"
-            | "RUST_BACKTRACE"
-            | "SSL_CERT_FILE"
-            | "SSL_CERT_DIR"
-            | "BROWSER"
-            | "DISPLAY"
-            | "WAYLAND_DISPLAY"
-            | "DBUS_SESSION_BUS_ADDRESS"
-    );
     // Where the programs of a coverage build (`just coverage`) write their counters.
     let is_counted = cfg!(coverage) && name == "LLVM_PROFILE_FILE";
-    (is_of_family || is_named || is_counted) && !is_per_client(name)
+    (is_of_family || os::is_variable_of_system(name) || is_counted) && !is_per_client(name)
 }
 
 fn launcher(options: &Options, own: &Path) -> Launcher {
@@ -408,7 +373,7 @@ fn launcher(options: &Options, own: &Path) -> Launcher {
         let text = name.to_str()?;
         is_inherited(text).then_some((name, value))
     });
-    let malloc = MALLOC.map(|(name, value)| (name.into(), value.into()));
-    let environment = malloc.into_iter().chain(environment).collect();
+    let own_variables = GATEWAY_VARIABLES.map(|(name, value)| (name.into(), value.into()));
+    let environment = own_variables.into_iter().chain(environment).collect();
     Launcher { intermediate: (own.to_owned(), vec![LAUNCH.into()]), gateway, environment }
 }

@@ -7,28 +7,20 @@
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::process::ExitStatusExt;
 use std::process::{ChildStdout, Command, ExitCode, Stdio};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use snowgate_link::os;
 use snowgate_link::start::{INSTALL_GATEWAY, Readiness};
 
 /// How many times a gateway is started that is killed each time before it is ready.
 const STARTS_MAX: u32 = 5;
 
-/// Signals that a user or the system sends, as against the gateway's own faults.
-const TERMINATION_SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGKILL, SIGTERM];
-
 /// What to do about a gateway that exits.
 const RUN_SERVE: &str = "run `snowgate serve` to see why";
 
 /// Starts `program`, its arguments behind it; `says_pid`: whether the shim asked for the gateway's process.
 pub(crate) fn run(program: &[OsString], says_pid: bool) -> ExitCode {
-    os::close_inherited();
-    os::reset_signals();
-    // Fails only for a process group leader, which a freshly spawned child never is.
-    let _ = os::start_session();
+    os::leave_client();
     let line = start(program, says_pid).unwrap_or_else(|NotReady { message, next_step, .. }| {
         Readiness::Died { message, next_step: next_step.to_owned() }.to_line()
     });
@@ -67,10 +59,10 @@ fn start_once(program: &[OsString], says_pid: bool) -> Result<Vec<u8>, NotReady>
     let (name, arguments) = program
         .split_first()
         .ok_or_else(|| NotReady::new("no gateway program given".to_owned(), INSTALL_GATEWAY))?;
-    let mut gateway =
-        Command::new(name).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(
-            |error| NotReady::new(format!("cannot run {}: {error}", name.display()), INSTALL_GATEWAY),
-        )?;
+    let mut command = Command::new(name);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut gateway = os::spawn_gateway(&mut command)
+        .map_err(|error| NotReady::new(format!("cannot run {}: {error}", name.display()), INSTALL_GATEWAY))?;
     if says_pid {
         // A shim that has gone meanwhile is noticed below.
         let _ = std::io::stdout().write_all(&Readiness::Started { pid: gateway.id() }.to_line());
@@ -82,8 +74,7 @@ fn start_once(program: &[OsString], says_pid: bool) -> Result<Vec<u8>, NotReady>
     if line.trim_ascii().is_empty() {
         let status = gateway.wait().map_err(|error| NotReady::new(error.to_string(), RUN_SERVE))?;
         let message = format!("{} exited before it was ready ({status})", name.display());
-        let was_killed = status.signal().is_some_and(|signal| TERMINATION_SIGNALS.contains(&signal));
-        return Err(NotReady { was_killed, ..NotReady::new(message, RUN_SERVE) });
+        return Err(NotReady { was_killed: os::was_killed(status), ..NotReady::new(message, RUN_SERVE) });
     }
     Ok(line)
 }

@@ -1,5 +1,8 @@
 //! `snowgate-shim`: what an MCP client launches. Forwards its lines to the gateway and the gateway's to it.
 
+// No console window, and no process of the system's for one, however a client starts it.
+#![cfg_attr(windows, windows_subsystem = "windows")]
+
 mod args;
 mod forward;
 mod launch;
@@ -12,6 +15,7 @@ use std::process::ExitCode;
 use snowgate_link::os;
 
 fn main() -> ExitCode {
+    os::attach_terminal();
     // Folders and files that this process and its gateway make are private, whatever the client's mask says.
     os::make_files_private();
     match args::parse() {

@@ -4,16 +4,16 @@
 //! gateway, and taken before `state`: so frames are sent in the order of their numbers, and a gateway that
 //! reads slowly does not block the other threads. Neither is held while writing to the client.
 
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use snowgate_link::ShimLink;
 use snowgate_link::credit::Window;
 use snowgate_link::frame::{Frame, Kind};
 use snowgate_link::hello::ClientHello;
-use snowgate_link::{ShimLink, os};
+use snowgate_link::os::{self, Stream};
 
 use crate::report::say;
 
@@ -41,7 +41,7 @@ pub(crate) struct State {
     /// Numbers, retained lines, credit.
     pub(crate) link: ShimLink,
     /// The connection to write to; set and cleared by the main thread.
-    pub(crate) stream: Option<Arc<UnixStream>>,
+    pub(crate) stream: Option<Arc<Stream>>,
     /// The hello for the next connection; the main thread adds the session.
     pub(crate) hello: ClientHello,
     /// Whether the gateway has sent everything.
@@ -127,7 +127,7 @@ impl Shared {
     }
 
     /// Writes to the gateway. One that is gone is noticed by the main thread, which reads from it.
-    fn write_gateway(&self, mut stream: &UnixStream, mut bytes: &[u8]) {
+    fn write_gateway(&self, mut stream: &Stream, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             match stream.write(bytes) {
                 Ok(written) => bytes = &bytes[written..],
@@ -135,7 +135,7 @@ impl Shared {
                 // The send time-out: the gateway does not read. Without a client there is no reason to wait
                 // for it.
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    if self.is_exiting.load(Ordering::Relaxed) || os::has_hung_up(io::stdin()) {
+                    if self.is_exiting.load(Ordering::Relaxed) || os::has_client_gone() {
                         std::process::exit(0);
                     }
                 }

@@ -1,20 +1,19 @@
 //! One attempt: connect to the socket and exchange hellos.
 
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 use super::patience::Patience;
 use super::{StartError, io_error};
 use crate::endpoint::Endpoint;
 use crate::hello::{ClientHello, HELLO_BYTES_MAX, ServerHello, Welcome};
-use crate::os;
+use crate::os::{self, Stream};
 
 /// A connection after its hellos.
 #[derive(Debug)]
 pub struct Connected {
-    /// The stream; reading and writing through `&UnixStream` from two threads is fine.
-    pub stream: UnixStream,
+    /// The stream; reading and writing through `&Stream` from two threads is fine.
+    pub stream: Stream,
     /// The gateway's half of the hello.
     pub welcome: Welcome,
     /// Bytes that came after the hello: the first frames.
@@ -69,9 +68,9 @@ pub(super) fn attempt(
         }
         Err(error) => return classify(&error).ok_or_else(|| io_error("connect to", &endpoint.socket, error)),
     };
-    let uid = os::peer_uid(&stream);
-    if uid != Some(os::euid()) {
-        return Err(StartError::ForeignPeer { socket: endpoint.socket.clone(), uid });
+    let user = os::peer_user(&stream);
+    if user != Some(os::user()) {
+        return Err(StartError::ForeignPeer { socket: endpoint.socket.clone(), user });
     }
     match exchange_hellos(&stream, hello, patience) {
         Ok((ServerHello::Welcome(welcome), rest)) => {
@@ -97,7 +96,7 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 fn exchange_hellos(
-    mut stream: &UnixStream,
+    mut stream: &Stream,
     hello: &ClientHello,
     patience: &mut Patience,
 ) -> io::Result<(ServerHello, Vec<u8>)> {
@@ -134,6 +133,7 @@ fn exchange_hellos(
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::io::{BufRead, BufReader};
     use std::time::Duration;

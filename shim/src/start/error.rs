@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::endpoint::EndpointError;
 use crate::hello::Refusal;
-use crate::os;
+use crate::os::{self, User};
 
 /// What to do about a gateway program that cannot be run.
 pub const INSTALL_GATEWAY: &str =
@@ -24,12 +24,12 @@ pub enum StartError {
     #[error("the gateway refused the connection: {}", .0.message)]
     Refused(Refusal),
     /// The listener runs as another user.
-    #[error("the process listening on {} runs as {}, not as user {}", socket.display(), user(*uid), os::euid())]
+    #[error("the process listening on {} runs as {}, not as user {}", socket.display(), name_of(user.as_ref()), os::user())]
     ForeignPeer {
         /// The socket.
         socket: PathBuf,
         /// The listener's user, if the system reports it.
-        uid: Option<u32>,
+        user: Option<User>,
     },
     /// The listening process does not speak the protocol.
     #[error("the process listening on {} is not a Snowgate gateway: {why}", socket.display())]
@@ -93,12 +93,13 @@ impl StartError {
             Self::Absent(_) => Some("start a client, or run `snowgate serve`".into()),
             Self::Refused(refusal) => refusal.next_step.clone(),
             Self::ForeignPeer { .. } | Self::NotGateway { .. } => {
-                Some("set SNOWGATE_SOCKET (or --socket) to another path".into())
+                Some(format!("set SNOWGATE_SOCKET (or --socket) to {}", os::NAMED_SOCKET))
             }
             Self::Launch { .. } => Some(INSTALL_GATEWAY.into()),
             Self::Failed { next_step, .. } => next_step.clone(),
             Self::NotReady { pid, .. } => Some(format!(
-                "see the log and `snowgate config check`; one that hangs ends with `kill {pid}`"
+                "see the log and `snowgate config check`; one that hangs ends with `{}`",
+                os::kill_command(*pid)
             )),
             Self::Deadline { .. } => Some("check `snowgate status` and the log".into()),
             Self::Io { path, source, .. } => {
@@ -114,6 +115,6 @@ impl StartError {
     }
 }
 
-fn user(uid: Option<u32>) -> String {
-    uid.map_or_else(|| "an unknown user".to_owned(), |uid| format!("user {uid}"))
+fn name_of(user: Option<&User>) -> String {
+    user.map_or_else(|| "an unknown user".to_owned(), |user| format!("user {user}"))
 }

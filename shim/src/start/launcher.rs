@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
@@ -55,8 +54,8 @@ impl Launcher {
             command.arg("--socket").arg(&endpoint.socket);
         }
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
-        let mut intermediate = command.spawn().map_err(launch_error)?;
+        command.current_dir(os::root_dir()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+        let mut intermediate = os::spawn_intermediate(&mut command).map_err(launch_error)?;
         let Some(pipe) = intermediate.stdout.take() else { return Ok(Launched::Started) };
         let mut gateway = 0;
         match read_line(pipe, deadline, &mut gateway) {
@@ -135,6 +134,6 @@ fn read_tail(path: &Path) -> io::Result<String> {
     let file = std::fs::File::open(path)?;
     let mut bytes = [0; TAIL_BYTES];
     let from = file.metadata()?.len().saturating_sub(TAIL_BYTES as u64);
-    let read = file.read_at(&mut bytes, from)?;
+    let read = os::read_at(&file, &mut bytes, from)?;
     Ok(String::from_utf8_lossy(&bytes[..read]).into_owned())
 }

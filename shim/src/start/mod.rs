@@ -87,7 +87,7 @@ impl Search<'_> {
                 continue;
             }
             let launcher = launcher.ok_or_else(|| StartError::Absent(self.endpoint.socket.clone()))?;
-            match lock.try_lock() {
+            match os::try_lock(&lock) {
                 Ok(()) => os::mark(&lock),
                 Err(TryLockError::WouldBlock) => {
                     self.wait("another shim to start the gateway")?;

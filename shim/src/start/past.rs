@@ -4,10 +4,9 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
 use super::{StartError, look, open_lock};
 use crate::endpoint::Endpoint;
+use crate::os;
 
 /// How long requests get the error at once: at first, and at most. Each further failure doubles it.
 const COOL_DOWN: Duration = Duration::from_secs(5);
@@ -73,10 +72,10 @@ impl Past {
 
     /// Ends the gateway that this shim has started in vain, before it starts another: they would add up.
     pub(super) fn end_launched(&mut self) {
-        if let Some(Failure { blocker: Blocker::Launched { mut intermediate, .. }, .. }) = self.failure.take()
+        if let Some(Failure { blocker: Blocker::Launched { mut intermediate, gateway }, .. }) =
+            self.failure.take()
         {
-            // It leads a process group of its own, with all that the gateway has started.
-            let _ = kill_process_group(Pid::from_child(&intermediate), Signal::KILL);
+            os::kill_launched(&mut intermediate, gateway);
             let _ = intermediate.wait();
         }
     }

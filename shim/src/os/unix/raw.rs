@@ -12,6 +12,8 @@ unsafe extern "C" {
     fn syscall(number: std::ffi::c_long, ...) -> std::ffi::c_long;
     #[cfg(not(target_os = "linux"))]
     fn getpeereid(fd: c_int, uid: *mut u32, gid: *mut u32) -> c_int;
+    #[cfg(target_os = "macos")]
+    fn proc_pidpath(pid: c_int, buffer: *mut u8, size: u32) -> c_int;
 }
 
 /// Room for the set of any system; all zero, it is empty.
@@ -31,7 +33,7 @@ const SIGPIPE: c_int = 13;
 
 /// Closes every descriptor above the standard streams. Call before this process has opened any: they were
 /// leaked by those who started it, and would stay open, their locks held, for as long as a gateway lives.
-pub fn close_inherited() {
+pub(super) fn close_inherited() {
     #[cfg(target_os = "linux")]
     {
         /// The same on every architecture that Rust's std supports.
@@ -52,7 +54,7 @@ pub fn close_inherited() {
 
 /// Gives every signal its default action and blocks none: what a client ignores (`nohup`, SIGCHLD) or blocks
 /// is passed on to the programs that this process starts.
-pub fn reset_signals() {
+pub(super) fn reset_signals() {
     // SAFETY: an empty set, which is only read; the old one is not asked for.
     unsafe { sigprocmask(SET_MASK, &[0; 16], ptr::null_mut()) };
     for number in (1..=SIGNALS_MAX).filter(|number| *number != SIGPIPE) {
@@ -62,10 +64,29 @@ pub fn reset_signals() {
     }
 }
 
-/// See [`super::peer_uid`].
+/// See `macos::peer_user`.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn peer_uid(stream: &impl std::os::fd::AsRawFd) -> Option<u32> {
+pub(crate) fn peer_uid(stream: &impl std::os::fd::AsRawFd) -> Option<u32> {
     let (mut uid, mut gid) = (0, 0);
     // SAFETY: an open descriptor, and two numbers to write to.
     (unsafe { getpeereid(stream.as_raw_fd(), &raw mut uid, &raw mut gid) } == 0).then_some(uid)
+}
+
+/// See `macos::executable_of`. Source: `proc_pidpath(3)` of libproc, which is part of libSystem.
+#[cfg(target_os = "macos")]
+pub(crate) fn executable_of(pid: u32) -> Option<std::path::PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    /// PROC_PIDPATHINFO_MAXSIZE.
+    const PATH_BYTES_MAX: u32 = 4096;
+    let mut path = vec![0; PATH_BYTES_MAX as usize];
+    // SAFETY: room for as many bytes as are said.
+    let length = unsafe { proc_pidpath(c_int::try_from(pid).ok()?, path.as_mut_ptr(), PATH_BYTES_MAX) };
+    path.truncate(usize::try_from(length).ok().filter(|&length| length > 0)?);
+    Some(std::ffi::OsString::from_vec(path).into())
+}
+
+/// No call for it is known here.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) fn executable_of(_pid: u32) -> Option<std::path::PathBuf> {
+    None
 }

@@ -1,0 +1,121 @@
+//! Linux, macOS and other Unix systems. `raw` has the calls that neither std nor rustix has, `marks` locks that can be
+//! looked at, `place` where a gateway listens, `start` what keeps a gateway clear of its client's leftovers.
+
+mod marks;
+mod place;
+pub(super) mod raw;
+mod start;
+mod stdio;
+
+use std::fs::{File, Metadata, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+/// The connection to a gateway; a reference reads and writes.
+pub use std::os::unix::net::UnixStream as Stream;
+use std::path::Path;
+
+pub use marks::{holder_of_mark, mark};
+pub use place::{NAMED_SOCKET, SOCKET, SOCKET_PATH_BYTES_MAX, named_place, socket_in};
+pub use start::*;
+pub use stdio::*;
+
+#[cfg(target_os = "linux")]
+pub use super::linux::*;
+#[cfg(not(target_os = "linux"))]
+pub use super::macos::*;
+use super::{Entry, EntryKind};
+
+/// A user of the system; it is shown as its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User(pub u32);
+
+impl std::fmt::Display for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The effective user of this process.
+pub fn user() -> User {
+    User(rustix::process::geteuid().as_raw())
+}
+
+impl From<&Metadata> for Entry {
+    fn from(metadata: &Metadata) -> Self {
+        let kind = match metadata.file_type() {
+            kind if kind.is_dir() => EntryKind::Directory,
+            kind if kind.is_socket() => EntryKind::Socket,
+            kind if kind.is_symlink() => EntryKind::Link,
+            kind if kind.is_file() => EntryKind::File,
+            _ => EntryKind::Other,
+        };
+        Self { kind, owner: User(metadata.uid()), mode: metadata.mode() & 0o7777 }
+    }
+}
+
+pub(super) fn entry(path: &Path) -> io::Result<Entry> {
+    Ok(Entry::from(&std::fs::symlink_metadata(path)?))
+}
+
+/// Creates a directory that only its owner can use; an existing one is left unchanged.
+///
+/// # Errors
+/// The system's.
+pub fn make_private_dir(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+/// Opens or creates a file that only its owner can read, without following a link.
+///
+/// # Errors
+/// The system's.
+pub fn open_private(path: &Path, truncate: bool) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let mut flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    if truncate {
+        flags |= OFlags::TRUNC;
+    }
+    Ok(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// How to say that others have access to an entry of this mode.
+pub fn describe_access(mode: u32) -> String {
+    format!("mode {mode:o}")
+}
+
+/// What makes the directory at `path` the user's alone.
+pub fn make_private_command(path: &Path) -> String {
+    format!("chmod 700 {}", path.display())
+}
+
+/// What ends process `pid` at once.
+pub fn kill_command(pid: u32) -> String {
+    format!("kill {pid}")
+}
+
+/// Makes every folder and file that this process creates, and those it starts, private to the user. Returns the mask that
+/// the process had before.
+pub fn make_files_private() -> u32 {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO).as_raw_mode()
+}
+
+/// Takes the lock of `file`, which goes with the file or the process.
+///
+/// # Errors
+/// Another has it, or the system's.
+pub fn try_lock(file: &File) -> Result<(), TryLockError> {
+    file.try_lock()
+}
+
+/// Reads from `file` at `offset`.
+///
+/// # Errors
+/// The system's.
+pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.read_at(bytes, offset)
+}

@@ -1,0 +1,25 @@
+//! Where a gateway listens: a socket in the file system.
+
+use std::path::{Path, PathBuf};
+
+/// The longest socket path, in bytes: `sun_path` holds 104 on macOS and 108 on Linux with the NUL behind it, and the gateway
+/// binds under a slightly longer temporary name first.
+pub const SOCKET_PATH_BYTES_MAX: usize = 100;
+
+/// What a gateway listens on.
+pub const SOCKET: &str = "a socket";
+
+/// What `--socket` is to be set to.
+pub const NAMED_SOCKET: &str = "another path";
+
+/// The socket of the run directory `dir`.
+pub fn socket_in(dir: &Path, _is_home: bool) -> PathBuf {
+    dir.join("gateway.sock")
+}
+
+/// A socket that the user has named, from the root (the gateway runs in `/`), and what the names of its locks begin with.
+#[allow(clippy::unnecessary_wraps, reason = "not every name is one on every system")]
+pub fn named_place(socket: &Path, _home: Option<&Path>) -> Option<(PathBuf, PathBuf)> {
+    let socket = std::path::absolute(socket).unwrap_or_else(|_| socket.to_owned());
+    Some((socket.clone(), socket))
+}

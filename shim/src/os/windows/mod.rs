@@ -1,0 +1,57 @@
+//! Windows. `user` and `access` have security identifiers and access lists, `pipe` the connection to a gateway, `place` where
+//! it listens, `locks` locks of files, `start` what keeps a gateway clear of its client, `requests` how this process hears that
+//! it is to end.
+#![allow(unsafe_code)]
+
+mod access;
+mod locks;
+mod pipe;
+mod place;
+mod requests;
+mod start;
+mod stdio;
+mod user;
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::windows::ffi::OsStrExt;
+use std::os::windows::fs::FileExt;
+
+pub use access::{Descriptor, private_file, private_folder, private_pipe};
+pub use access::{describe_access, entry, make_private_command, make_private_dir, open_private};
+pub use locks::{holder_of_mark, mark, try_lock};
+pub use pipe::{Stream, connect, peer_user, user_of_process};
+pub use place::{NAMED_SOCKET, SOCKET, SOCKET_PATH_BYTES_MAX, named_place, run_dir, socket_in};
+pub use requests::ExitRequests;
+pub use start::*;
+pub use stdio::*;
+pub use user::{User, user};
+
+/// `text` as the system takes it, with a NUL behind it.
+pub fn wide(text: &OsStr) -> Vec<u16> {
+    text.encode_wide().chain([0]).collect()
+}
+
+/// What ends process `pid` at once.
+pub fn kill_command(pid: u32) -> String {
+    format!("taskkill /F /PID {pid}")
+}
+
+/// Files are made private one by one here, and folders by what they inherit: there is no mask.
+pub fn make_files_private() -> u32 {
+    0
+}
+
+/// Reads from `file` at `offset`.
+///
+/// # Errors
+/// The system's.
+pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.seek_read(bytes, offset)
+}
+
+/// The system's error, if a call says with 0 that it has failed.
+fn check(done: i32) -> io::Result<()> {
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -1,0 +1,326 @@
+//! The connection to a gateway: a named pipe that is read and written at the same time.
+//!
+//! A handle without FILE_FLAG_OVERLAPPED does one thing after the other: a write would wait for the end of a read that waits for
+//! the gateway. Source: "Synchronous and Overlapped Input and Output" of the Windows documentation.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::path::Path;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use windows_sys::Win32::Foundation::{
+    ERROR_BROKEN_PIPE, ERROR_FILE_NOT_FOUND, ERROR_IO_PENDING, ERROR_NO_DATA, ERROR_OPERATION_ABORTED,
+    ERROR_PIPE_BUSY, ERROR_PIPE_NOT_CONNECTED, ERROR_SEM_TIMEOUT, HANDLE, WAIT_OBJECT_0,
+};
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_FLAG_OVERLAPPED, ReadFile, SECURITY_IDENTIFICATION, WriteFile,
+};
+use windows_sys::Win32::System::IO::{CancelIoEx, GetOverlappedResult, OVERLAPPED};
+use windows_sys::Win32::System::Pipes::{GetNamedPipeServerProcessId, WaitNamedPipeW};
+use windows_sys::Win32::System::Threading::{
+    CreateEventW, INFINITE, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION, WaitForSingleObject,
+};
+
+use super::user::user_of;
+use super::{User, check, wide};
+
+/// A connection; a reference reads and writes, from two threads at the same time.
+#[derive(Debug)]
+pub struct Stream {
+    pipe: File,
+    reading: Direction,
+    writing: Direction,
+}
+
+/// One direction of a connection.
+#[derive(Debug)]
+struct Direction {
+    /// Set by the system when something is done. The lock: one thing is done at a time.
+    done: Mutex<OwnedHandle>,
+    /// How long one may take, in milliseconds.
+    timeout_ms: AtomicU32,
+}
+
+impl Direction {
+    fn new() -> io::Result<Self> {
+        // SAFETY: no attributes and no name; reset by hand, which ReadFile and WriteFile do.
+        let event = unsafe { CreateEventW(ptr::null(), 1, 0, ptr::null()) };
+        if event.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: it was just made, and nothing else knows it.
+        let event = unsafe { OwnedHandle::from_raw_handle(event) };
+        Ok(Self { done: Mutex::new(event), timeout_ms: AtomicU32::new(INFINITE) })
+    }
+
+    fn set_timeout(&self, timeout: Option<Duration>) {
+        self.timeout_ms.store(timeout.map_or(INFINITE, milliseconds), Ordering::Relaxed);
+    }
+
+    /// Begins something with `begin` and waits for its end; how many bytes it was about.
+    fn run(&self, pipe: &File, begin: impl FnOnce(HANDLE, *mut OVERLAPPED) -> i32) -> io::Result<usize> {
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = pipe.as_raw_handle();
+        let mut state = OVERLAPPED { hEvent: done.as_raw_handle(), ..OVERLAPPED::default() };
+        let place = &raw mut state;
+        if let Err(error) = check(begin(handle, place))
+            && error.raw_os_error() != Some(ERROR_IO_PENDING.cast_signed())
+        {
+            return Err(error);
+        }
+        let timeout_ms = self.timeout_ms.load(Ordering::Relaxed);
+        // SAFETY: an event that lives as long as the lock is held.
+        let is_late = unsafe { WaitForSingleObject(done.as_raw_handle(), timeout_ms) } != WAIT_OBJECT_0;
+        if is_late {
+            // SAFETY: what was begun above; it may be done by now, which is not an error.
+            unsafe { CancelIoEx(handle, place) };
+        }
+        let mut bytes = 0;
+        // SAFETY: what was begun above. It waits for its end: until then the system uses the caller's bytes and `state`.
+        match check(unsafe { GetOverlappedResult(handle, place, &raw mut bytes, 1) }) {
+            Err(error) if is_late && is_one_of(&error, &[ERROR_OPERATION_ABORTED]) => {
+                Err(ErrorKind::TimedOut.into())
+            }
+            Err(error) => Err(error),
+            Ok(()) => Ok(bytes as usize),
+        }
+    }
+}
+
+impl Stream {
+    fn new(pipe: File) -> io::Result<Self> {
+        Ok(Self { pipe, reading: Direction::new()?, writing: Direction::new()? })
+    }
+
+    /// How long a read may take; `None`: for ever.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.reading.set_timeout(timeout);
+        Ok(())
+    }
+
+    /// How long a write may take; `None`: for ever.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.writing.set_timeout(timeout);
+        Ok(())
+    }
+}
+
+impl Read for &Stream {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let (room, length) = (bytes.as_mut_ptr(), u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        let read = self.reading.run(&self.pipe, |pipe, state| {
+            // SAFETY: `room` has `length` bytes, and is the caller's until `run` returns, which is at its end.
+            unsafe { ReadFile(pipe, room, length, ptr::null_mut(), state) }
+        });
+        match read {
+            // The other end is closed, and all that it has written is read.
+            Err(error) if is_closed(&error) => Ok(0),
+            other => other,
+        }
+    }
+}
+
+impl Write for &Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let written = self.writing.run(&self.pipe, |pipe, state| {
+            // SAFETY: `bytes` has `length` bytes, and is the caller's until `run` returns, which is at its end.
+            unsafe { WriteFile(pipe, bytes.as_ptr(), length, ptr::null_mut(), state) }
+        });
+        match written {
+            Err(error) if is_closed(&error) => Err(ErrorKind::BrokenPipe.into()),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(bytes)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn is_one_of(error: &io::Error, codes: &[u32]) -> bool {
+    error.raw_os_error().is_some_and(|code| codes.contains(&code.cast_unsigned()))
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    is_one_of(error, &[ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED])
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(INFINITE - 1).clamp(1, INFINITE - 1)
+}
+
+/// Connects to the pipe at `path`; while all of its instances are taken (its process may be busy or frozen), it waits for
+/// one. What listens there may learn who this user is, and not act as him.
+///
+/// # Errors
+/// The system's; `TimedOut` if there was no instance for as long as `timeout`.
+pub fn connect(path: &Path, timeout: Duration) -> io::Result<Stream> {
+    let deadline = Instant::now() + timeout;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).share_mode(0);
+    options.custom_flags(FILE_FLAG_OVERLAPPED).security_qos_flags(SECURITY_IDENTIFICATION);
+    let name = wide(path.as_os_str());
+    loop {
+        match options.open(path) {
+            Err(error) if is_one_of(&error, &[ERROR_PIPE_BUSY]) => {}
+            Err(error) => return Err(error),
+            Ok(pipe) => return Stream::new(pipe),
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        // Another may be quicker than this one, and then it is busy again.
+        // SAFETY: a name that ends with NUL.
+        match check(unsafe { WaitNamedPipeW(name.as_ptr(), milliseconds(left)) }) {
+            Err(error) if is_one_of(&error, &[ERROR_SEM_TIMEOUT]) => return Err(ErrorKind::TimedOut.into()),
+            // Gone meanwhile: the next look says so.
+            Err(error) if !is_one_of(&error, &[ERROR_FILE_NOT_FOUND]) => return Err(error),
+            _ => {}
+        }
+    }
+}
+
+/// The user of the process at the other end, if the system reports it.
+pub fn peer_user(stream: &Stream) -> Option<User> {
+    let mut pid = 0;
+    // SAFETY: a pipe that is open, and room for a number.
+    check(unsafe { GetNamedPipeServerProcessId(stream.pipe.as_raw_handle(), &raw mut pid) }).ok()?;
+    user_of_process(pid)
+}
+
+/// The user of process `pid`, if the system reports it.
+pub fn user_of_process(pid: u32) -> Option<User> {
+    // SAFETY: numbers only.
+    let process = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, pid) };
+    if process.is_null() {
+        return None;
+    }
+    // SAFETY: it was just opened, and nothing else knows it.
+    let process = unsafe { OwnedHandle::from_raw_handle(process) };
+    user_of(process.as_raw_handle()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
+    use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_FIRST_PIPE_INSTANCE, PIPE_ACCESS_DUPLEX};
+    use windows_sys::Win32::System::Pipes::{ConnectNamedPipe, CreateNamedPipeW, PIPE_REJECT_REMOTE_CLIENTS};
+
+    use super::super::{private_pipe, user};
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A pipe with one instance, and its name.
+    fn listen(name: &str) -> (Stream, std::path::PathBuf) {
+        let path = std::path::PathBuf::from(format!(r"\\.\pipe\snowgate-test-{}-{name}", std::process::id()));
+        let (text, descriptor) = (wide(path.as_os_str()), private_pipe().unwrap());
+        let attributes = descriptor.attributes();
+        let mode = PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_OVERLAPPED;
+        // SAFETY: a name that ends with NUL, and attributes that outlive the call.
+        let pipe = unsafe {
+            CreateNamedPipeW(
+                text.as_ptr(),
+                mode,
+                PIPE_REJECT_REMOTE_CLIENTS,
+                1,
+                4096,
+                4096,
+                0,
+                &raw const attributes,
+            )
+        };
+        assert_ne!(pipe, INVALID_HANDLE_VALUE, "{}", io::Error::last_os_error());
+        // SAFETY: it was just made.
+        (Stream::new(unsafe { File::from_raw_handle(pipe) }).unwrap(), path)
+    }
+
+    fn accept(server: &Stream) {
+        let accepted = server.reading.run(&server.pipe, |pipe, state| {
+            // SAFETY: a pipe that is open, and a state that `run` keeps.
+            unsafe { ConnectNamedPipe(pipe, state) }
+        });
+        let is_there = |error: &io::Error| error.raw_os_error() == Some(535);
+        assert!(accepted.as_ref().is_err_and(is_there) || accepted.is_ok(), "{accepted:?}");
+    }
+
+    #[test]
+    fn it_is_read_and_written_at_the_same_time_and_says_who_is_there() {
+        let (server, path) = listen("both");
+        let client = connect(&path, LONG).unwrap();
+        accept(&server);
+        assert_eq!(peer_user(&client), Some(user()));
+        std::thread::scope(|scope| {
+            let reading = scope.spawn(|| {
+                let mut bytes = [0; 16];
+                let read = (&client).read(&mut bytes).unwrap();
+                bytes[..read].to_vec()
+            });
+            (&client).write_all(b"question").unwrap();
+            let mut bytes = [0; 8];
+            (&server).read_exact(&mut bytes).unwrap();
+            (&server).write_all(b"answer").unwrap();
+            assert_eq!((&bytes, reading.join().unwrap().as_slice()), (b"question", &b"answer"[..]));
+        });
+        (&server).write_all(b"last words").unwrap();
+        drop(server);
+        let mut rest = Vec::new();
+        (&client).read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, b"last words");
+        assert_eq!((&client).write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn what_takes_too_long_is_given_up_and_may_be_tried_again() {
+        let (server, path) = listen("late");
+        let client = connect(&path, LONG).unwrap();
+        accept(&server);
+        let soon = Some(Duration::from_millis(20));
+        client.set_read_timeout(soon).unwrap();
+        let mut bytes = [0; 4];
+        assert_eq!((&client).read(&mut bytes).unwrap_err().kind(), ErrorKind::TimedOut);
+        client.set_write_timeout(soon).unwrap();
+        let full = std::iter::repeat_with(|| (&client).write(&[0; 65_536])).find_map(Result::err).unwrap();
+        assert_eq!(full.kind(), ErrorKind::TimedOut);
+        (&server).write_all(b"late").unwrap();
+        assert_eq!((&client).read(&mut bytes).unwrap(), 4);
+    }
+
+    #[test]
+    fn none_and_one_that_is_busy_are_told_apart() {
+        let missing = Path::new(r"\\.\pipe\snowgate-test-none");
+        assert_eq!(connect(missing, LONG).unwrap_err().kind(), ErrorKind::NotFound);
+        let (_server, path) = listen("busy");
+        let _first = connect(&path, LONG).unwrap();
+        assert_eq!(connect(&path, Duration::from_millis(20)).unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+}
