@@ -58,7 +58,7 @@ pub enum EndpointError {
         ours: User,
     },
     /// Other users have access.
-    #[error("{} has {}: other users can {}", path.display(), os::describe_access(*mode), if mode & OTHERS_WRITE != 0 { "write to it" } else { "read it" })]
+    #[error("{} has mode {mode:o}: other users can {}", path.display(), if mode & OTHERS_WRITE != 0 { "write to it" } else { "read it" })]
     Open {
         /// The directory.
         path: PathBuf,
@@ -68,7 +68,7 @@ pub enum EndpointError {
         named: bool,
     },
     /// What is at the socket's path is not a socket.
-    #[error("{path} is {kind}, not {SOCKET}", path = .0.display(), kind = .1, SOCKET = os::SOCKET)]
+    #[error("{path} is {kind}, not a socket", path = .0.display(), kind = .1)]
     NotSocket(PathBuf, &'static str),
     /// A system call on the path failed.
     #[error("cannot {what} {}", path.display())]
@@ -88,11 +88,9 @@ impl EndpointError {
         match self {
             Self::NoHome(_) => "set HOME or SNOWGATE_SOCKET".into(),
             Self::TooLong(_) => "set SNOWGATE_SOCKET (or --socket) to a shorter path".into(),
-            Self::Open { path, named: false, .. } => {
-                format!("{}, or set SNOWGATE_SOCKET to {}", os::make_private_command(path), os::NAMED_SOCKET)
-            }
+            Self::Open { path, named: false, .. } => os::make_private_step(path),
             // Whatever it is, it is not ours: nothing that changes or removes it is to be suggested.
-            Self::NotSocket(..) => format!("set SNOWGATE_SOCKET (or --socket) to {}", os::NAMED_SOCKET),
+            Self::NotSocket(..) => os::OTHER_SOCKET.into(),
             Self::NotDirectory(..) | Self::Foreign { .. } | Self::Open { .. } => {
                 "set SNOWGATE_SOCKET (or --socket) to a path in a folder that only you can write to".into()
             }
@@ -119,7 +117,7 @@ impl Endpoint {
         let endpoint = match (socket, home) {
             (Some(socket), _) => match os::named_place(socket, home) {
                 Some((socket, locks)) => Self::named(socket, &locks),
-                None => return Err(EndpointError::NotSocket(socket.to_owned(), "another name")),
+                None => return Err(EndpointError::NotSocket(socket.to_owned(), "a file name")),
             },
             (None, Some(home)) => Self::in_dir(home.join("run"), true),
             (None, None) => {

@@ -38,7 +38,7 @@ pub fn executable_of(pid: u32) -> Option<PathBuf> {
 #[allow(clippy::unnecessary_wraps, reason = "other systems may not know one")]
 pub fn run_dir() -> Option<PathBuf> {
     let user = super::user();
-    let runtime = PathBuf::from(format!("/run/user/{user}"));
+    let runtime = PathBuf::from(format!("/run/user/{}", user.0));
     let ours = matches!(look(&runtime), Ok(Some(entry)) if entry.kind == EntryKind::Directory && entry.owner == user);
-    Some(if ours { runtime.join("snowgate") } else { PathBuf::from(format!("/tmp/snowgate-{user}")) })
+    Some(if ours { runtime.join("snowgate") } else { PathBuf::from(format!("/tmp/snowgate-{}", user.0)) })
 }

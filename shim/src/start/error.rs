@@ -92,14 +92,12 @@ impl StartError {
             Self::Endpoint(error) => Some(error.next_step()),
             Self::Absent(_) => Some("start a client, or run `snowgate serve`".into()),
             Self::Refused(refusal) => refusal.next_step.clone(),
-            Self::ForeignPeer { .. } | Self::NotGateway { .. } => {
-                Some(format!("set SNOWGATE_SOCKET (or --socket) to {}", os::NAMED_SOCKET))
-            }
+            Self::ForeignPeer { .. } | Self::NotGateway { .. } => Some(os::OTHER_SOCKET.into()),
             Self::Launch { .. } => Some(INSTALL_GATEWAY.into()),
             Self::Failed { next_step, .. } => next_step.clone(),
             Self::NotReady { pid, .. } => Some(format!(
-                "see the log and `snowgate config check`; one that hangs ends with `{}`",
-                os::kill_command(*pid)
+                "see the log and `snowgate config check`; one that hangs ends with `{} {pid}`",
+                os::KILL
             )),
             Self::Deadline { .. } => Some("check `snowgate status` and the log".into()),
             Self::Io { path, source, .. } => {

@@ -15,7 +15,7 @@ pub use std::os::unix::net::UnixStream as Stream;
 use std::path::Path;
 
 pub use marks::{holder_of_mark, mark};
-pub use place::{NAMED_SOCKET, SOCKET, SOCKET_PATH_BYTES_MAX, named_place, socket_in};
+pub use place::{OTHER_SOCKET, SOCKET_PATH_BYTES_MAX, named_place, socket_in};
 pub use start::*;
 pub use stdio::*;
 
@@ -82,20 +82,13 @@ pub fn open_private(path: &Path, truncate: bool) -> io::Result<File> {
     Ok(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
-/// How to say that others have access to an entry of this mode.
-pub fn describe_access(mode: u32) -> String {
-    format!("mode {mode:o}")
+/// What to do about the directory at `path` that is not this user's alone.
+pub fn make_private_step(path: &Path) -> String {
+    format!("chmod 700 {}, or set SNOWGATE_SOCKET to another path", path.display())
 }
 
-/// What makes the directory at `path` the user's alone.
-pub fn make_private_command(path: &Path) -> String {
-    format!("chmod 700 {}", path.display())
-}
-
-/// What ends process `pid` at once.
-pub fn kill_command(pid: u32) -> String {
-    format!("kill {pid}")
-}
+/// What ends the process whose number stands behind it.
+pub const KILL: &str = "kill";
 
 /// Makes every folder and file that this process creates, and those it starts, private to the user. Returns the mask that
 /// the process had before.

@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 /// binds under a slightly longer temporary name first.
 pub const SOCKET_PATH_BYTES_MAX: usize = 100;
 
-/// What a gateway listens on.
-pub const SOCKET: &str = "a socket";
-
-/// What `--socket` is to be set to.
-pub const NAMED_SOCKET: &str = "another path";
+/// What to do about a socket that cannot be used.
+pub const OTHER_SOCKET: &str = "set SNOWGATE_SOCKET (or --socket) to another path";
 
 /// The socket of the run directory `dir`.
 pub fn socket_in(dir: &Path, _is_home: bool) -> PathBuf {
@@ -20,6 +17,6 @@ pub fn socket_in(dir: &Path, _is_home: bool) -> PathBuf {
 /// A socket that the user has named, from the root (the gateway runs in `/`), and what the names of its locks begin with.
 #[allow(clippy::unnecessary_wraps, reason = "not every name is one on every system")]
 pub fn named_place(socket: &Path, _home: Option<&Path>) -> Option<(PathBuf, PathBuf)> {
-    let socket = std::path::absolute(socket).unwrap_or_else(|_| socket.to_owned());
+    let socket = std::path::absolute(socket).ok()?;
     Some((socket.clone(), socket))
 }

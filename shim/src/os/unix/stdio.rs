@@ -19,11 +19,13 @@ pub fn stdout() -> io::Result<File> {
 ///
 /// # Errors
 /// The system's.
+#[inline]
 pub fn read_stdin(bytes: &mut [u8]) -> io::Result<usize> {
-    io::stdin().lock().read(bytes)
+    io::stdin().read(bytes)
 }
 
 /// Whether the client has closed its end of stdin; `false` if the system does not report it.
+#[inline]
 pub fn has_client_gone() -> bool {
     has_hung_up(io::stdin())
 }

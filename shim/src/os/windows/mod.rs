@@ -19,10 +19,10 @@ use std::os::windows::ffi::OsStrExt;
 use std::os::windows::fs::FileExt;
 
 pub use access::{Descriptor, private_file, private_folder, private_pipe};
-pub use access::{describe_access, entry, make_private_command, make_private_dir, open_private};
+pub use access::{entry, make_private_dir, make_private_step, open_private};
 pub use locks::{holder_of_mark, mark, try_lock};
 pub use pipe::{Stream, connect, peer_user, user_of_process};
-pub use place::{NAMED_SOCKET, SOCKET, SOCKET_PATH_BYTES_MAX, named_place, run_dir, socket_in};
+pub use place::{OTHER_SOCKET, SOCKET_PATH_BYTES_MAX, named_place, run_dir, socket_in};
 pub use requests::ExitRequests;
 pub use start::*;
 pub use stdio::*;
@@ -33,10 +33,8 @@ pub fn wide(text: &OsStr) -> Vec<u16> {
     text.encode_wide().chain([0]).collect()
 }
 
-/// What ends process `pid` at once.
-pub fn kill_command(pid: u32) -> String {
-    format!("taskkill /F /PID {pid}")
-}
+/// What ends the process whose number stands behind it, at once.
+pub const KILL: &str = "taskkill /F /PID";
 
 /// Files are made private one by one here, and folders by what they inherit: there is no mask.
 pub fn make_files_private() -> u32 {

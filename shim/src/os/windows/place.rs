@@ -9,11 +9,9 @@ use super::user;
 /// The longest name of a pipe, with what stands before it (CreateNamedPipeW).
 pub const SOCKET_PATH_BYTES_MAX: usize = 256;
 
-/// What a gateway listens on.
-pub const SOCKET: &str = r"a pipe (\\.\pipe\NAME)";
-
-/// What `--socket` is to be set to.
-pub const NAMED_SOCKET: &str = r"the name of a pipe, `\\.\pipe\NAME`";
+/// What to do about a pipe that cannot be used.
+pub const OTHER_SOCKET: &str =
+    r"set SNOWGATE_SOCKET (or --socket) to the name of another pipe, `\\.\pipe\NAME`";
 
 /// What the name of every pipe of this machine begins with.
 const PIPES: &str = r"\\.\pipe\";
