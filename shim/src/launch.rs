@@ -61,7 +61,7 @@ fn start_once(program: &[OsString], says_pid: bool) -> Result<Vec<u8>, NotReady>
         .ok_or_else(|| NotReady::new("no gateway program given".to_owned(), INSTALL_GATEWAY))?;
     let mut command = Command::new(name);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut gateway = os::spawn_gateway(&mut command)
+    let mut gateway = os::spawn_apart(&mut command)
         .map_err(|error| NotReady::new(format!("cannot run {}: {error}", name.display()), INSTALL_GATEWAY))?;
     if says_pid {
         // A shim that has gone meanwhile is noticed below.

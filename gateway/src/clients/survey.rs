@@ -330,7 +330,7 @@ fn others_may_write(path: &Path) -> bool {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     const GROUP_AND_OTHERS_WRITE: u32 = 0o022;
     const STICKY: u32 = 0o1000;
-    let own = snowgate_link::os::euid();
+    let own = snowgate_link::os::user().number();
     path.starts_with("/proc")
         || path.ancestors().any(|part| {
             std::fs::metadata(part).map_or(true, |found| {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use snowgate_link::os::{Entry, EntryKind, euid, look};
+use snowgate_link::os::{Entry, EntryKind, User, look, user};
 
 use super::check::{Area, Check};
 use super::finding::{Examined, Finding, Fix};
@@ -36,7 +36,7 @@ pub(super) struct FolderFacts {
     is_private: bool,
     /// The variable that moves it.
     variable: &'static str,
-    us: u32,
+    us: User,
 }
 
 impl FolderFacts {
@@ -56,7 +56,7 @@ impl FolderFacts {
             existing,
             is_private,
             variable,
-            us: euid(),
+            us: user(),
         }
     }
 }
@@ -79,9 +79,9 @@ pub(super) fn gather_config(paths: &Paths) -> Option<FolderFacts> {
 
 /// What is wrong with it, if it is there.
 pub(super) fn examine_config(folder: &FolderFacts) -> Option<Finding> {
-    let entry = folder.entry.filter(|entry| entry.kind == EntryKind::Directory)?;
+    let entry = folder.entry.as_ref().filter(|entry| entry.kind == EntryKind::Directory)?;
     let is_open = entry.mode & WRITTEN_BY_OTHERS != 0 && entry.mode & STICKY == 0;
-    if !is_open || entry.uid != folder.us {
+    if !is_open || entry.owner != folder.us {
         return None;
     }
     let (shown, mode) = (folder.path.display(), entry.mode & 0o777);
@@ -114,7 +114,7 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
     let FolderFacts { name, path, existing, .. } = folder;
     let (shown, at) = (path.display(), existing.display());
     let move_it = format!("or set {} to a folder that you can write to", folder.variable);
-    if let Some(entry) = folder.entry.filter(|entry| entry.kind != EntryKind::Directory) {
+    if let Some(entry) = folder.entry.as_ref().filter(|entry| entry.kind != EntryKind::Directory) {
         let what = format!("the {name} folder {shown} is no folder, but {}", kind_of(entry.kind));
         return vec![
             Finding::critical(Check::FolderKind, what)
@@ -131,13 +131,13 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
         ];
     }
     let mut found = Vec::new();
-    if let Some(entry) = folder.entry.filter(|entry| entry.uid != folder.us) {
+    if let Some(entry) = folder.entry.as_ref().filter(|entry| entry.owner != folder.us) {
         found.push(
             Finding::critical(
                 Check::FolderForeign,
                 format!("the {name} folder {shown} belongs to another user"),
             )
-            .because(format!("{shown}: its owner is user {}, and you are user {}", entry.uid, folder.us))
+            .because(format!("{shown}: its owner is user {}, and you are user {}", entry.owner, folder.us))
             .mended_by(format!("run as its owner, or as root: chown -R {} {shown}", folder.us)),
         );
     }
@@ -173,8 +173,8 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
             .mended_by(format!("set {} to a folder on a disk of this machine", folder.variable)),
         );
     }
-    if let Some(entry) = folder.entry.filter(|entry| folder.is_private && entry.mode & OTHERS != 0)
-        && entry.uid == folder.us
+    if let Some(entry) = folder.entry.as_ref().filter(|entry| folder.is_private && entry.mode & OTHERS != 0)
+        && entry.owner == folder.us
     {
         let mode = entry.mode & 0o777;
         found.push(
@@ -233,7 +233,7 @@ mod tests {
     use crate::observe::Severity;
 
     fn folder() -> FolderFacts {
-        let entry = Entry { kind: EntryKind::Directory, uid: 7, mode: 0o700 };
+        let entry = Entry { kind: EntryKind::Directory, owner: User(7), mode: 0o700 };
         let disk = Disk { free_bytes: 1 << 40, free_files: None, is_read_only: false, network: None };
         FolderFacts {
             name: "state",
@@ -244,7 +244,7 @@ mod tests {
             disk: Some(disk),
             is_private: true,
             variable: "HOME",
-            us: 7,
+            us: User(7),
         }
     }
 
@@ -262,12 +262,12 @@ mod tests {
             change(&mut disk);
             folder.disk = Some(disk);
         };
-        let entry = |kind, uid, mode| Some(Entry { kind, uid, mode });
+        let entry = |kind, uid, mode| Some(Entry { kind, owner: User(uid), mode });
         assert_eq!(found(|_| {}), []);
         assert_eq!(found(|f| f.entry = None), []);
         assert_eq!(found(|f| f.entry = entry(EntryKind::File, 7, 0o600)), [(Critical, Check::FolderKind)]);
         assert_eq!(found(|f| f.existing = "/proc/self/status".into()), [(Critical, Check::FolderKind)]);
-        assert_eq!(found(|f| f.us = 8), [(Critical, Check::FolderForeign)]);
+        assert_eq!(found(|f| f.us = User(8)), [(Critical, Check::FolderForeign)]);
         assert_eq!(found(|f| set(f, &|disk| disk.is_read_only = true)), [(Critical, Check::DiskReadOnly)]);
         assert_eq!(found(|f| f.may_write = false), [(Critical, Check::FolderUnwritable)]);
         assert_eq!(found(|f| set(f, &|disk| disk.free_bytes = 4096)), [(Critical, Check::DiskFull)]);
@@ -282,8 +282,8 @@ mod tests {
     #[test]
     fn a_config_folder_that_every_user_can_write_to_is_named_and_closed() {
         let found = |mode, us| {
-            let entry = Some(Entry { kind: EntryKind::Directory, uid: 7, mode });
-            examine_config(&FolderFacts { name: "config", entry, us, ..folder() })
+            let entry = Some(Entry { kind: EntryKind::Directory, owner: User(7), mode });
+            examine_config(&FolderFacts { name: "config", entry, us: User(us), ..folder() })
         };
         for (mode, us) in [(0o755, 7), (0o775, 7), (0o1777, 7), (0o777, 8)] {
             assert!(found(mode, us).is_none(), "{mode:o} {us}");
@@ -304,7 +304,7 @@ mod tests {
         for (folder, path) in folders.iter_mut().zip(["/", "/usr"]) {
             folder.may_write = true;
             folder.path = path.into();
-            folder.entry = Some(Entry { kind: EntryKind::Directory, uid: 7, mode: 0o755 });
+            folder.entry = Some(Entry { kind: EntryKind::Directory, owner: User(7), mode: 0o755 });
         }
         let diagnosis = super::super::finding::Diagnosis::of(vec![examine(&folders)]);
         assert_eq!(diagnosis.findings.len(), 2, "each has a mode of its own");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use snowgate_link::endpoint::Endpoint;
-use snowgate_link::os::{EntryKind, euid, look};
+use snowgate_link::os::{EntryKind, look, user};
 
 use super::finding::{Diagnosis, Fix};
 use crate::clients::{ALL, Desk, Entry, Options, Places, Scope, command_in, path_text};
@@ -94,7 +94,7 @@ fn reconnect(
 fn own(path: &Path) -> io::Result<u32> {
     let entry = look(path)?.ok_or(io::ErrorKind::NotFound)?;
     match entry.kind {
-        EntryKind::Directory | EntryKind::File if entry.uid == euid() => Ok(entry.mode),
+        EntryKind::Directory | EntryKind::File if entry.owner == user() => Ok(entry.mode),
         EntryKind::Link => Err(io::Error::other("it is a link: change what it leads to by hand")),
         _ => Err(io::Error::other("it is not yours")),
     }
@@ -109,7 +109,7 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 fn remove_socket(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
     let lock = GatewayLock::take(endpoint).map_err(|error| io::Error::other(error.to_string()))?;
     match look(path)? {
-        Some(entry) if entry.kind == EntryKind::Socket && entry.uid == euid() => fs::remove_file(path)?,
+        Some(entry) if entry.kind == EntryKind::Socket && entry.owner == user() => fs::remove_file(path)?,
         Some(_) => return Err(io::Error::other("it is no socket of yours")),
         None => {}
     }

@@ -190,7 +190,7 @@ fn check_access(file: &Path, metadata: &Metadata) -> Result<Option<String>, Stri
     if !metadata.is_file() {
         return Err("it is no regular file".to_owned());
     }
-    if owner != os::euid() && owner != 0 {
+    if owner != os::user().number() && owner != 0 {
         return Err(format!("it is owned by the user id {owner}, not by you or root"));
     }
     if mode & OTHERS_WRITE != 0 {

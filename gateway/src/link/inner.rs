@@ -65,7 +65,7 @@ pub async fn open_inner(
     client: InnerClient,
     tasks: &TaskTracker,
 ) -> Result<InnerLink, Refusal> {
-    let peer = Peer { uid: os::euid(), shim: None, inner: client.clone() };
+    let peer = Peer { uid: os::user().number(), shim: None, inner: client.clone() };
     let (guard, resume) = open_session(mcp, hello, peer).await?;
     let (stream, inner) = duplex(STREAM_BYTES);
     let facts: Arc<Mutex<HashMap<u64, LineFacts>>> = Arc::default();

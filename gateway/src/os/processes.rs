@@ -47,7 +47,7 @@ pub fn running_programs() -> Option<Vec<String>> {
 pub fn processes_named(name: &str) -> Vec<u32> {
     use std::os::unix::fs::MetadataExt as _;
 
-    let ours = snowgate_link::os::euid();
+    let ours = snowgate_link::os::user().number();
     let is_ours = |entry: &std::fs::DirEntry| entry.metadata().is_ok_and(|metadata| metadata.uid() == ours);
     let is_named = |entry: &std::fs::DirEntry| {
         std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|found| found.trim_end() == name)

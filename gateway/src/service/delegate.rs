@@ -47,7 +47,7 @@ pub fn delegate(site: &Site, manager: &Manager, endpoint: &Endpoint) -> Delegati
         ServiceManager::Systemd => manager.units(&[verb, &socket, &service], left()),
         // It has the socket at all times; what is asked for twice is one.
         ServiceManager::Launchd => {
-            manager.run(&["kickstart", &format!("gui/{}/{service}", os::euid())], left())
+            manager.run(&["kickstart", &format!("gui/{}/{service}", os::user())], left())
         }
     };
     // systemd believes that its socket is there, also where the file was removed or is another one: then it is made anew.

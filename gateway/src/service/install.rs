@@ -163,7 +163,7 @@ pub fn install(site: &Site, manager: &Manager, starts_early: bool) -> Result<Ins
     match site.manager {
         ServiceManager::Systemd => start_units(site, manager, starts_early, !done.written.is_empty())?,
         ServiceManager::Launchd => {
-            let domain = format!("gui/{}", os::euid());
+            let domain = format!("gui/{}", os::user());
             // One that is loaded already is loaded anew.
             let _ = manager.run(&["bootout", &format!("{domain}/{}", site.service_unit())], START_TIMEOUT);
             for (path, _) in site.files() {
@@ -229,7 +229,7 @@ pub fn uninstall(site: &Site, manager: &Manager) -> Result<Uninstalled, InstallE
             .units(&["disable", &socket, &service], QUICK_TIMEOUT)
             .and_then(|_| manager.units(&["stop", &socket, &service], START_TIMEOUT)),
         ServiceManager::Launchd => {
-            manager.run(&["bootout", &format!("gui/{}/{service}", os::euid())], START_TIMEOUT)
+            manager.run(&["bootout", &format!("gui/{}/{service}", os::user())], START_TIMEOUT)
         }
     };
     match stopped {

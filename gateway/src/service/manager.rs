@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use snowgate_link::os::euid;
+use snowgate_link::os::user;
 
 use crate::os::{self, RunError, unblock_signals_in};
 
@@ -68,7 +68,7 @@ impl Manager {
     pub fn of_this_user() -> Self {
         let program = if cfg!(target_os = "macos") { "launchctl" } else { "systemctl" };
         let has_folder = std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| !folder.is_empty());
-        let derived = PathBuf::from(format!("/run/user/{}", euid()));
+        let derived = PathBuf::from(format!("/run/user/{}", user()));
         let runtime_dir = (!has_folder && derived.is_dir()).then_some(derived);
         Self { program: program.into(), runtime_dir }
     }

@@ -213,7 +213,7 @@ fn name_of_home(home: &Path) -> String {
 }
 
 fn is_in_runtime_folder(endpoint: &Endpoint) -> bool {
-    endpoint.socket == Path::new(&format!("/run/user/{}/snowgate/gateway.sock", os::euid()))
+    endpoint.socket == Path::new(&format!("/run/user/{}/snowgate/gateway.sock", os::user()))
 }
 
 /// A path as the manager's files name it: `%` begins a specifier of systemd.

@@ -109,7 +109,7 @@ fn of_systemd(site: &Site, manager: &Manager, found: &mut ServiceState) -> Resul
     let said = manager.units(&["show", PROPERTIES, &socket, &service], LOOK_TIMEOUT)?;
     read_shown(&said, &socket, &service, found);
     let Ok(mut look) = program("loginctl") else { return Ok(()) };
-    look.args(["show-user", &os::euid().to_string(), "--property=Linger", "--value"]);
+    look.args(["show-user", &os::user().to_string(), "--property=Linger", "--value"]);
     found.lingers = run_bounded(&mut look, LOOK_TIMEOUT).ok().and_then(|said| match said.trim() {
         "yes" => Some(true),
         "no" => Some(false),
@@ -137,7 +137,7 @@ fn read_shown(said: &str, socket: &str, service: &str, found: &mut ServiceState)
 }
 
 fn of_launchd(site: &Site, manager: &Manager, found: &mut ServiceState) -> Result<(), super::ManagerError> {
-    let target = format!("gui/{}/{}", os::euid(), site.service_unit());
+    let target = format!("gui/{}/{}", os::user(), site.service_unit());
     let said = manager.run(&["print", &target], LOOK_TIMEOUT)?;
     let value = |name: &str| {
         said.lines()

@@ -55,7 +55,7 @@ impl Launcher {
         }
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(os::root_dir()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
-        let mut intermediate = os::spawn_intermediate(&mut command).map_err(launch_error)?;
+        let mut intermediate = os::spawn_apart(&mut command).map_err(launch_error)?;
         let Some(pipe) = intermediate.stdout.take() else { return Ok(Launched::Started) };
         let mut gateway = 0;
         match read_line(pipe, deadline, &mut gateway) {

@@ -140,7 +140,8 @@ fn start_guard(home: &Path) -> Result<Child> {
     let mut command = Command::new(own);
     command.args(["demo", "--guard"]).arg(home).env_remove("SNOWGATE_HOME");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut guard = unblock_signals_in(&mut command).spawn().context("cannot start the demo's guard")?;
+    let mut guard =
+        os::spawn_apart(unblock_signals_in(&mut command)).context("cannot start the demo's guard")?;
     let mut ready = [0];
     let read = guard.stdout.take().map(|mut pipe| pipe.read_exact(&mut ready));
     ensure!(matches!(read, Some(Ok(()))), "the demo's guard ended at once");
@@ -149,8 +150,7 @@ fn start_guard(home: &Path) -> Result<Child> {
 
 /// Waits until the demo is gone whose home this is, and removes it.
 pub(super) fn guard(home: &Path) -> Result<ExitCode> {
-    // Fails for a process group leader only, which a freshly spawned child never is.
-    let _ = os::start_session();
+    os::start_session();
     stdout().write_all(b"\n").and_then(|()| stdout().flush()).context("cannot write to stdout")?;
     let mut nothing = Vec::new();
     stdin().read_to_end(&mut nothing).context("cannot wait for the demo's end")?;

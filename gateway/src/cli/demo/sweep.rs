@@ -93,7 +93,7 @@ fn homes() -> io::Result<Vec<PathBuf>> {
     let is_demo_s = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| name.starts_with(PREFIX))
-            && path.symlink_metadata().is_ok_and(|found| found.is_dir() && found.uid() == os::euid())
+            && path.symlink_metadata().is_ok_and(|found| found.is_dir() && found.uid() == os::user().number())
     };
     Ok(entries.map(|entry| entry.path()).filter(|path| is_demo_s(path)).collect())
 }

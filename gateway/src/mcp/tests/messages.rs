@@ -98,7 +98,7 @@ fn without_gateway() -> Vec<(&'static str, StartError)> {
     let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
     vec![
         ("no gateway runs, and the shim may start none", StartError::Absent(socket())),
-        ("another user's process listens there", StartError::ForeignPeer { socket: socket(), uid: Some(1001) }),
+        ("another user's process listens there", StartError::ForeignPeer { socket: socket(), user: Some(os::User(1001)) }),
         ("another program listens there", StartError::NotGateway { socket: socket(), why: "it sent no hello".to_owned() }),
         ("the gateway's program cannot be run", StartError::Launch { program: "/usr/bin/snowgate".into(), source: denied() }),
         (
@@ -126,7 +126,7 @@ fn page() -> String {
     for (when, error) in without_gateway() {
         let next_step = error.next_step().unwrap_or_default();
         // The user of the tests.
-        let message = error.to_string().replace(&format!("not as user {}", os::euid()), "not as user 1000");
+        let message = error.to_string().replace(&format!("not as user {}", os::user()), "not as user 1000");
         text.push_str(&format!("| {when} | {} | {} |\n", cell(&message), cell(&next_step)));
     }
     for (title, samples) in sections() {

@@ -35,6 +35,13 @@ impl std::fmt::Display for User {
     }
 }
 
+impl User {
+    /// The user's number.
+    pub fn number(&self) -> u32 {
+        self.0
+    }
+}
+
 /// The effective user of this process.
 pub fn user() -> User {
     User(rustix::process::geteuid().as_raw())

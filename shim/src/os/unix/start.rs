@@ -50,11 +50,11 @@ pub fn is_variable_of_system(name: &str) -> bool {
     )
 }
 
-/// Starts the intermediate.
+/// Starts a program that is to outlive this one; here it does what is needed itself.
 ///
 /// # Errors
 /// The system's.
-pub fn spawn_intermediate(command: &mut Command) -> io::Result<Child> {
+pub fn spawn_apart(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
@@ -62,16 +62,13 @@ pub fn spawn_intermediate(command: &mut Command) -> io::Result<Child> {
 pub fn leave_client() {
     raw::close_inherited();
     raw::reset_signals();
-    // Fails only for a process group leader, which a freshly spawned child never is.
-    let _ = rustix::process::setsid();
+    start_session();
 }
 
-/// Starts the gateway as a child of the intermediate.
-///
-/// # Errors
-/// The system's.
-pub fn spawn_gateway(command: &mut Command) -> io::Result<Child> {
-    command.spawn()
+/// Starts a session without the caller's terminal, so that signals to the client's group do not reach this process. Fails for a
+/// process group leader only, which a freshly spawned child never is.
+pub fn start_session() {
+    let _ = rustix::process::setsid();
 }
 
 /// Whether somebody has ended a process that ended like this, as against a failure of its own.

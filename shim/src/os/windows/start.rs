@@ -81,11 +81,12 @@ pub fn is_variable_of_system(name: &str) -> bool {
     is_named || is_of_family
 }
 
-/// Starts the intermediate. A client's job may end with it all that runs in it: out of it, unless it keeps its processes.
+/// Starts a program that is to outlive this one and its console. A client's job may end with it all that runs in it: out of it,
+/// unless it keeps its processes.
 ///
 /// # Errors
 /// The system's.
-pub fn spawn_intermediate(command: &mut Command) -> io::Result<Child> {
+pub fn spawn_apart(command: &mut Command) -> io::Result<Child> {
     keep_handles();
     match command.creation_flags(APART | CREATE_BREAKAWAY_FROM_JOB).spawn() {
         Err(error) if error.raw_os_error() == Some(ERROR_ACCESS_DENIED.cast_signed()) => {
@@ -95,16 +96,11 @@ pub fn spawn_intermediate(command: &mut Command) -> io::Result<Child> {
     }
 }
 
-/// Starts the gateway, in the same way.
-///
-/// # Errors
-/// The system's.
-pub fn spawn_gateway(command: &mut Command) -> io::Result<Child> {
-    spawn_intermediate(command)
-}
-
 /// The intermediate was started clear of the client.
 pub fn leave_client() {}
+
+/// One that was started apart has no console whose events could reach it.
+pub fn start_session() {}
 
 /// Lets no program that this process starts inherit a handle that is open now: those that a client has leaked would stay open
 /// for as long as a gateway lives, among them the other ends of its pipes. What std passes on it opens itself.

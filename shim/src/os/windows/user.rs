@@ -25,6 +25,13 @@ impl std::fmt::Display for User {
     }
 }
 
+impl User {
+    /// The last part of the identifier, which tells the users of one machine or domain apart.
+    pub fn number(&self) -> u32 {
+        self.0.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+    }
+}
+
 /// The user of this process.
 pub fn user() -> User {
     static OWN: OnceLock<User> = OnceLock::new();

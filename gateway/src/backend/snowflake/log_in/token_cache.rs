@@ -145,7 +145,7 @@ fn read_existing(file: &Path) -> io::Result<BTreeMap<String, String>> {
 #[cfg(unix)]
 fn is_accessible_to_others(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
-    metadata.mode() & 0o077 != 0 || metadata.uid() != os::euid()
+    metadata.mode() & 0o077 != 0 || metadata.uid() != os::user().number()
 }
 
 #[cfg(not(unix))]
