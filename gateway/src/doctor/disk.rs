@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(found(|f| set(f, &|disk| disk.free_bytes = 100 << 20)), [(Warning, Check::DiskFull)]);
         assert_eq!(found(|f| set(f, &|disk| disk.network = Some("NFS"))), [(Warning, Check::NetworkDisk)]);
         let open = entry(EntryKind::Directory, 7, 0o755);
-        assert_eq!(found(|f| f.entry = open), [(Warning, Check::FolderOpen)]);
+        assert_eq!(found(|f| f.entry = open.clone()), [(Warning, Check::FolderOpen)]);
         assert_eq!(found(|f| (f.entry, f.is_private) = (open, false)), []);
     }
 
