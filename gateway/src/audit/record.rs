@@ -2,22 +2,19 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::time::text_of;
 use crate::backend::{Context, Rule};
+use crate::os::user_name;
 use crate::telemetry::{Asker, Outcome, RequestEvent};
-
-/// Where the system's users are.
-const PASSWD: &str = "/etc/passwd";
 
 /// Users whose names are remembered, at most.
 const USERS_MAX: usize = 1_000;
 
-/// The names of the system's users, as far as they are in [`PASSWD`].
+/// The names of the system's users, as far as it tells them.
 #[derive(Debug, Default)]
 pub(super) struct Users(HashMap<u32, Option<String>>);
 
@@ -26,17 +23,8 @@ impl Users {
         if self.0.len() >= USERS_MAX {
             self.0.clear();
         }
-        self.0.entry(uid).or_insert_with(|| look_up(Path::new(PASSWD), uid)).as_deref()
+        self.0.entry(uid).or_insert_with(|| user_name(uid)).as_deref()
     }
-}
-
-fn look_up(passwd: &Path, uid: u32) -> Option<String> {
-    let text = std::fs::read_to_string(passwd).ok()?;
-    text.lines().find_map(|line| {
-        let mut parts = line.split(':');
-        let (name, _, id) = (parts.next()?, parts.next()?, parts.next()?);
-        (id.parse() == Ok(uid)).then(|| name.to_owned())
-    })
 }
 
 /// What an outcome is called in the trail.

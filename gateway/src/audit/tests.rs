@@ -250,14 +250,11 @@ fn one_who_has_the_folder_and_not_the_key_cannot_write_it_anew() {
     assert!(report.fault.unwrap().what.contains("another key"));
 }
 
-#[cfg(unix)]
 #[test]
 fn folder_and_files_are_private() {
-    use std::os::unix::fs::PermissionsExt;
-
     let home = Home::new();
     home.write(SMALL, 1).sign().unwrap();
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let mode = |path: &Path| crate::os::FileAccess::at(path).unwrap().mode;
     assert_eq!(mode(&home.folder()), 0o700);
     assert_eq!(mode(&path_of(&home.folder(), 1)), 0o600);
     for file in ["audit.key", "audit.head"] {

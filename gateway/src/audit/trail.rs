@@ -1,8 +1,7 @@
 //! The trail as it is written: one line behind the other, in files that begin with the head of the one before.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +13,7 @@ use super::files::{LINE_BYTES_MAX, numbers, path_of};
 use super::head::{self, HeadKey};
 use super::time::text_of;
 use crate::config::Retention;
+use crate::os::{FileStamp, make_folder_private};
 
 /// Bytes at the end of a file that are read to find its last record: behind it is what was being written when a gateway was
 /// killed, a batch at most.
@@ -70,8 +70,7 @@ impl Trail {
         retention: Retention,
         known: Option<Known>,
     ) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        make_folder_private(folder)?;
         let key = HeadKey::open_or_make(state)?;
         let found = numbers(folder)?;
         let begun = known.map_or(1, |known| known.number + 1);
@@ -172,8 +171,8 @@ impl Trail {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let is_in_place = fs::symlink_metadata(path_of(&self.folder, self.number))
-            .and_then(|at| Ok(at.ino() == self.file.metadata()?.ino()));
+        let is_in_place = FileStamp::of_entry(&path_of(&self.folder, self.number))
+            .and_then(|at| Ok(at.id == FileStamp::of(&self.file)?.id));
         let written = match is_in_place {
             Ok(true) => self.file.write_all(&self.buffer),
             Ok(false) => Err(io::Error::other("another file is in its place")),

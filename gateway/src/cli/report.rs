@@ -1,8 +1,6 @@
 //! `snowgate report`: packs what a bug report needs, without secrets and statements.
 
-use std::fs::OpenOptions;
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,6 +14,7 @@ use super::doctor::places;
 use crate::config::ProcessEnvironment;
 use crate::doctor::{self, Options, Part, Situation};
 use crate::keys::now_ms;
+use crate::os::create_private;
 use crate::streams::Timestamp;
 
 /// What is packed, and where to.
@@ -66,7 +65,7 @@ pub(super) fn report(cli: &Cli, args: &ReportArgs) -> Result<ExitCode> {
 }
 
 fn write(parts: &[Part], at_ms: u64, output: &Path) -> Result<()> {
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
+    let made = create_private(output);
     let file = match made {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(FileExists(output.to_owned()).into());

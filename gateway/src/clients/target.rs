@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::error::ClientError;
-use crate::os::{PRIVATE, copy_mode_and_owner, read_whole, replace_file_if, set_mode};
+use crate::os::{PRIVATE, copy_access, read_whole, replace_file_if, set_mode};
 
 /// Larger files are no configs. Claude Code's own file, which also has its history, is the largest that there is.
 pub(crate) const FILE_BYTES_MAX: u64 = 8 << 20;
@@ -96,7 +96,7 @@ impl Target {
         self.make_folders()?;
         let finish = |new: &File| match &before {
             Some(before) => {
-                Ok(copy_mode_and_owner(new, before).map_err(|source| self.not_given(before, source))?)
+                Ok(copy_access(new, &self.file).map_err(|source| self.not_given(before, source))?)
             }
             None => Ok(set_mode(new, self.new_mode)?),
         };

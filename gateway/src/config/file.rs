@@ -8,6 +8,7 @@ use super::Paths;
 use super::error::{ConfigError, Place};
 use super::lines::Lines;
 use super::paths::SystemFile;
+use crate::os::{self, ADMINISTRATOR, FileAccess};
 
 /// The largest config file, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -28,7 +29,7 @@ pub(super) fn read_system(file: &SystemFile) -> Result<Option<String>, ConfigErr
     read_checked(&file.path, file.is_named, if file.is_named { check_owner } else { check_root })
 }
 
-type Check = fn(&Path, &Metadata) -> Result<(), ConfigError>;
+type Check = fn(&Path, &FileAccess) -> Result<(), ConfigError>;
 
 fn read_checked(path: &Path, must_exist: bool, check: Check) -> Result<Option<String>, ConfigError> {
     let metadata = match std::fs::metadata(path) {
@@ -38,7 +39,7 @@ fn read_checked(path: &Path, must_exist: bool, check: Check) -> Result<Option<St
     };
     check_type(path, &metadata)?;
     let file = File::open(path).map_err(|error| read_error(path, &error))?;
-    check(path, &file.metadata().map_err(|error| read_error(path, &error))?)?;
+    check(path, &FileAccess::of(&file).map_err(|error| read_error(path, &error))?)?;
     decode(path, read_bounded(path, file)?).map(Some)
 }
 
@@ -64,75 +65,43 @@ fn check_type(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
 }
 
 /// The config decides which files the gateway serves, so only its user or root may write it.
-#[cfg(unix)]
-fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
-    use std::os::unix::fs::MetadataExt;
-
-    const WRITABLE_BY_OTHERS: u32 = 0o002;
-    let user = rustix::process::geteuid().as_raw();
-    let owner = metadata.uid();
-    if owner != user && owner != 0 {
-        let message = format!("is owned by user id {owner}, not by you (user id {user}) or root");
+fn check_owner(path: &Path, access: &FileAccess) -> Result<(), ConfigError> {
+    if !access.is_own && !access.is_administrators {
+        let message =
+            format!("is owned by {}, not by you ({}) or {ADMINISTRATOR}", access.owner, os::own_user());
         return Err(file_error(path, &message, Some("copy it to a file that you own".to_owned())));
     }
-    if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
-        let hint = format!("run: chmod o-w {}", path.display());
+    if access.is_writable_by_all() {
+        let hint = os::command_to_forbid_writing(path);
         return Err(file_error(path, "is world-writable", Some(hint)));
     }
     Ok(())
 }
 
 /// The system's file holds for every user, so only root may write it.
-#[cfg(unix)]
-fn check_root(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
-    use std::os::unix::fs::MetadataExt;
-
-    const WRITABLE_BY_GROUP_OR_OTHERS: u32 = 0o022;
-    let owner = metadata.uid();
-    if owner != 0 {
-        let message = format!("is owned by user id {owner}, not by root, but holds for every user");
-        return Err(file_error(path, &message, Some(format!("run as root: chown root {}", path.display()))));
+fn check_root(path: &Path, access: &FileAccess) -> Result<(), ConfigError> {
+    if !access.is_administrators {
+        let message =
+            format!("is owned by {}, not by {ADMINISTRATOR}, but holds for every user", access.owner);
+        return Err(file_error(path, &message, Some(os::command_to_give_to_administrators(path))));
     }
-    if metadata.mode() & WRITABLE_BY_GROUP_OR_OTHERS != 0 {
-        let hint = format!("run as root: chmod go-w {}", path.display());
+    if access.is_writable_by_others() {
         return Err(file_error(
             path,
-            "is writable by others than root, but holds for every user",
-            Some(hint),
+            &format!("is writable by others than {ADMINISTRATOR}, but holds for every user"),
+            Some(os::command_to_protect_from_users(path)),
         ));
     }
     Ok(())
 }
 
-#[cfg(not(unix))]
-fn check_root(_: &Path, _: &Metadata) -> Result<(), ConfigError> {
-    Ok(())
-}
-
 /// Other users must not be able to read passwords.
-#[cfg(unix)]
-fn check_private(path: &Path, metadata: &Metadata) -> Result<(), ConfigError> {
-    use std::os::unix::fs::MetadataExt;
-
-    const OTHERS: u32 = 0o077;
-    check_owner(path, metadata)?;
-    if metadata.mode() & OTHERS != 0 {
-        let message = format!(
-            "is readable by other users (mode {:o}) and may contain secrets",
-            metadata.mode() & 0o777
-        );
-        return Err(file_error(path, &message, Some(format!("run: chmod 0600 {}", path.display()))));
+fn check_private(path: &Path, access: &FileAccess) -> Result<(), ConfigError> {
+    check_owner(path, access)?;
+    if access.is_open_to_others() {
+        let message = format!("is readable by other users ({}) and may contain secrets", access.others);
+        return Err(file_error(path, &message, Some(os::command_to_forbid_others(path))));
     }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_private(_: &Path, _: &Metadata) -> Result<(), ConfigError> {
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_owner(_: &Path, _: &Metadata) -> Result<(), ConfigError> {
     Ok(())
 }
 
@@ -239,15 +208,14 @@ mod tests {
         assert!(read(&paths).unwrap_err().message.starts_with("is a folder"));
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_world_writable_file_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::below(home.path());
         std::fs::write(&paths.config_file, "").unwrap();
-        std::fs::set_permissions(&paths.config_file, std::fs::Permissions::from_mode(0o666)).unwrap();
-        assert!(read(&paths).unwrap_err().hint.is_some_and(|hint| hint.contains("chmod o-w")));
+        os::set_mode_at(&paths.config_file, 0o666).unwrap();
+        let error = read(&paths).unwrap_err();
+        assert_eq!(error.message, "is world-writable");
+        assert_eq!(error.hint, Some(os::command_to_forbid_writing(&paths.config_file)));
     }
 }

@@ -6,6 +6,7 @@ use super::error::ConfigError;
 use super::http::{HttpListen, listen};
 use super::keys::{self, Key};
 use super::settings::Settings;
+use crate::os;
 
 /// Bytes of a socket's path: the system takes 104 to 108.
 const SOCKET_BYTES_MAX: usize = 100;
@@ -44,6 +45,11 @@ impl Checks<'_> {
         let text = self.settings.text(&keys::HTTP_LISTEN).trim();
         match listen(self.settings) {
             HttpListen::Tcp(_) => None,
+            HttpListen::Unix(path) if path.is_absolute() && !os::HAS_PATH_LISTENERS => Some(self.error(
+                &keys::HTTP_LISTEN,
+                format!("expected ADDRESS:PORT, got {text:?}: this system's sockets have no path"),
+                "write \"127.0.0.1:8473\"",
+            )),
             HttpListen::Unix(path) if path.is_absolute() => {
                 let bytes = path.as_os_str().len();
                 (bytes > SOCKET_BYTES_MAX).then(|| {

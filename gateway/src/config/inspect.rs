@@ -12,6 +12,7 @@ use super::settings::{Layer, Setting, Settings};
 use super::snowflake::{self, ACCOUNT_VARIABLE};
 use super::unexpanded::Unexpanded;
 use super::{Environment, Paths, suggest};
+use crate::os;
 
 /// What is said of a file with a secret that others can read.
 pub(crate) const OPEN_SECRET: &str = "holds a secret and is open to other users";
@@ -115,9 +116,11 @@ impl Inspector<'_> {
                 self.warn(place(), Some(key), message);
             }
             Ok(metadata) if is_secret => {
-                if let Some(mode) = mode_for_others(&metadata).filter(|_| !is_public(path)) {
-                    let shown = path.display();
-                    let message = format!("{shown} {OPEN_SECRET} (mode {mode:o}); run: chmod 0600 {shown}");
+                let access = os::FileAccess::at(path).ok().filter(|access| access.is_open_to_others());
+                if let Some(access) = access.filter(|_| metadata.is_file() && !is_public(path)) {
+                    let (shown, others) = (path.display(), access.others);
+                    let command = os::command_to_forbid_others(path);
+                    let message = format!("{shown} {OPEN_SECRET} ({others}); {command}");
                     self.warn(place(), Some(key), message);
                 }
             }
@@ -140,18 +143,4 @@ impl Inspector<'_> {
         let message = format!("no profile `{name}` in the configuration; {hint}");
         self.warn(Place::Variable(PROFILE_VARIABLE.to_owned()), None, message);
     }
-}
-
-/// The bits of the file's mode, if others than its owner have access.
-#[cfg(unix)]
-fn mode_for_others(metadata: &std::fs::Metadata) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-
-    let mode = metadata.mode() & 0o777;
-    (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
-}
-
-#[cfg(not(unix))]
-fn mode_for_others(_: &std::fs::Metadata) -> Option<u32> {
-    None
 }

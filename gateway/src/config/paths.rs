@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::environment::Environment;
 use super::error::InvalidValue;
 use super::resolver::Resolver;
+use crate::os;
 
 const HOME_VARIABLE: &str = "SNOWGATE_HOME";
 const CONFIG_VARIABLE: &str = "SNOWGATE_CONFIG";
@@ -48,13 +49,6 @@ pub struct SystemFile {
     /// need not be root's.
     pub is_named: bool,
 }
-
-/// The system's config file.
-#[cfg(not(target_os = "macos"))]
-const SYSTEM_FILE: &str = "/etc/snowgate/config.toml";
-/// The system's config file.
-#[cfg(target_os = "macos")]
-const SYSTEM_FILE: &str = "/Library/Application Support/snowgate/config.toml";
 
 /// The locations cannot be determined.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -107,12 +101,11 @@ impl Paths {
             (None, None) => return Err(PathsError::NoHome),
         };
         paths.home_dir = home_dir.filter(|home| home.is_absolute());
-        if !paths.home_dir.as_ref().is_none_or(|home| paths.data_dir.starts_with(home))
-            && paths.home_variable == "HOME"
-        {
-            paths.home_variable = "XDG_DATA_HOME";
+        if paths.home_variable != HOME_VARIABLE {
+            paths.home_variable = os::home_variable(paths.home_dir.as_deref(), &paths.data_dir);
         }
-        paths.system_file = cfg!(unix).then(|| SystemFile { path: SYSTEM_FILE.into(), is_named: false });
+        paths.system_file = os::system_config_folder()
+            .map(|folder| SystemFile { path: folder.join(CONFIG_FILE), is_named: false });
         Ok(match named {
             Some(file) if file != paths.config_file => {
                 let usual_file = Some(paths.config_file.clone());

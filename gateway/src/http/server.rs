@@ -1,6 +1,5 @@
 //! The front as the process runs it: it listens, accepts connections, looks after its certificate, and ends.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,7 +20,7 @@ use super::tls::{self, Look, Tls};
 use super::watch::Timeouts;
 use crate::config::HttpConfig;
 use crate::mcp::Mcp;
-use crate::os::is_out_of_descriptors;
+use crate::os::{PassedSocket, is_out_of_descriptors};
 use crate::shared::Shared;
 
 /// How often a front that cannot begin tries again: its port may come free, its certificate be put right.
@@ -75,7 +74,7 @@ impl HttpServer {
     ///
     /// # Errors
     /// It cannot.
-    pub async fn open(&self, shared: &Shared, inherited: Option<OwnedFd>) -> Result<(), HttpStartError> {
+    pub async fn open(&self, shared: &Shared, inherited: Option<PassedSocket>) -> Result<(), HttpStartError> {
         let files = self.config.tls.clone();
         let loaded = spawn_blocking(move || files.as_ref().map(Tls::load).transpose()).await;
         let opened = match loaded {
@@ -131,7 +130,7 @@ impl HttpServer {
     }
 
     /// Listens no more; the socket is what is returned if `is_restart`, for the gateway that takes this one's place.
-    pub fn close(self, is_restart: bool) -> Option<OwnedFd> {
+    pub fn close(self, is_restart: bool) -> Option<PassedSocket> {
         let listener = self.opened.into_inner()?.listener;
         if !is_restart {
             listener.close();

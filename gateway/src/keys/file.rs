@@ -3,7 +3,7 @@
 //! Only its user may write it, because who writes it makes keys; one that others can read is used, and said: what is
 //! in it are digests of 256 random bits, and who may do what.
 
-use std::fs::{File, Metadata, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use snowgate_link::os;
 
 use super::record::KeyFile;
-use crate::os::replace_locked;
+use crate::os::{
+    ADMINISTRATOR, FileAccess, FileStamp, command_to_forbid_others, make_private_folders, replace_locked,
+};
 
 /// The file and its lock, in the state folder.
 const FILE: &str = "keys.json";
@@ -67,27 +69,6 @@ impl KeyFileError {
     }
 }
 
-/// Which version of the file is there: another one if it was replaced or written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    modified: Option<std::time::SystemTime>,
-    bytes: u64,
-    place: (u64, u64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt as _;
-        Self {
-            modified: metadata.modified().ok(),
-            bytes: metadata.len(),
-            place: (metadata.dev(), metadata.ino()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
 /// Where the keys are.
 #[derive(Clone, Debug)]
 pub(super) struct KeyPlace {
@@ -104,8 +85,8 @@ impl KeyPlace {
     }
 
     /// Which version is there; `None`: none, or it cannot be looked at. One system call.
-    pub(super) fn stamp(&self) -> Option<Stamp> {
-        std::fs::metadata(self.file()).ok().map(|metadata| Stamp::of(&metadata))
+    pub(super) fn stamp(&self) -> Option<FileStamp> {
+        FileStamp::at(&self.file()).ok()
     }
 
     /// The keys, and what should be mended though they are used. Without a file there are none.
@@ -122,7 +103,11 @@ impl KeyPlace {
             Err(error) => return Err(io_error(error)),
         };
         let metadata = open.metadata().map_err(io_error)?;
-        let warning = check_access(&file, &metadata).map_err(unusable)?;
+        if !metadata.is_file() {
+            return Err(unusable("it is no regular file".to_owned()));
+        }
+        let access = FileAccess::of(&open).map_err(io_error)?;
+        let warning = check_access(&file, &access).map_err(unusable)?;
         if metadata.len() > FILE_BYTES_MAX {
             return Err(unusable(format!("it has more than {FILE_BYTES_MAX} bytes")));
         }
@@ -159,7 +144,7 @@ impl KeyPlace {
     fn lock(&self) -> Result<File, KeyFileError> {
         let path = self.folder.join(LOCK);
         let failed = |source| KeyFileError::Io { what: "lock", path: self.folder.join(LOCK), source };
-        make_folder(&self.folder).map_err(failed)?;
+        make_private_folders(&self.folder).map_err(failed)?;
         let lock = os::open_private(&path, false).map_err(failed)?;
         let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
@@ -175,34 +160,20 @@ impl KeyPlace {
     }
 }
 
-/// Makes the state folder where no gateway has yet.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
 /// Whether the file's owner and mode let it be used; what should be mended if so.
-fn check_access(file: &Path, metadata: &Metadata) -> Result<Option<String>, String> {
-    use std::os::unix::fs::MetadataExt as _;
-    const OTHERS_WRITE: u32 = 0o022;
-    const OTHERS: u32 = 0o077;
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
-    if !metadata.is_file() {
-        return Err("it is no regular file".to_owned());
+fn check_access(file: &Path, access: &FileAccess) -> Result<Option<String>, String> {
+    let (others, command) = (&access.others, command_to_forbid_others(file));
+    if !access.is_own && !access.is_administrators {
+        return Err(format!("it is owned by {}, not by you or {ADMINISTRATOR}", access.owner));
     }
-    if owner != os::user().number() && owner != 0 {
-        return Err(format!("it is owned by the user id {owner}, not by you or root"));
-    }
-    if mode & OTHERS_WRITE != 0 {
+    if access.is_writable_by_others() {
         return Err(format!(
-            "other users can write it (mode {mode:03o}), so they could have made keys; look through it, then run: chmod 600 {}",
-            file.display()
+            "other users can write it ({others}), so they could have made keys; look through it, then {command}"
         ));
     }
-    Ok((mode & OTHERS != 0).then(|| {
+    Ok(access.is_open_to_others().then(|| {
         format!(
-            "{} can be read by other users (mode {mode:03o}): it has no key, but says which there are; run: chmod 600 {}",
-            file.display(),
+            "{} can be read by other users ({others}): it has no key, but says which there are; {command}",
             file.display()
         )
     }))
@@ -210,8 +181,6 @@ fn check_access(file: &Path, metadata: &Metadata) -> Result<Option<String>, Stri
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     fn place() -> (tempfile::TempDir, KeyPlace) {
@@ -233,8 +202,7 @@ mod tests {
         let (_folder, place) = place();
         assert_eq!((place.stamp(), place.read().unwrap().0), (None, KeyFile::default()));
         rename(&place, "a");
-        let mode = std::fs::metadata(place.file()).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(FileAccess::at(&place.file()).unwrap().mode, 0o600);
         let first = place.stamp();
         rename(&place, "b");
         assert!(first.is_some() && place.stamp() != first);
@@ -246,12 +214,14 @@ mod tests {
         let (_folder, place) = place();
         rename(&place, "a");
         let set = |mode| {
-            std::fs::set_permissions(place.file(), std::fs::Permissions::from_mode(mode)).unwrap();
+            crate::os::set_mode_at(&place.file(), mode).unwrap();
+            FileAccess::at(&place.file()).unwrap().others
         };
-        set(0o644);
-        assert!(place.read().unwrap().1.unwrap().contains("mode 644"));
-        set(0o660);
-        assert!(place.read().unwrap_err().to_string().contains("other users can write it (mode 660)"));
+        let others = set(0o644);
+        assert!(place.read().unwrap().1.unwrap().contains(&format!("read by other users ({others})")));
+        let others = set(0o660);
+        let error = place.read().unwrap_err().to_string();
+        assert!(error.contains(&format!("other users can write it ({others})")), "{error}");
     }
 
     #[test]

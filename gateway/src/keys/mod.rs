@@ -48,7 +48,7 @@ pub use usage::LastUse;
 pub use view::{KeyView, KeysView};
 
 use address::Site;
-use file::{KeyPlace, Stamp};
+use file::KeyPlace;
 use lockout::Lockouts;
 use rates::Rates;
 use secret::KeyDigest;
@@ -58,6 +58,7 @@ use tokio_util::sync::CancellationToken;
 use usage::Usage;
 
 use crate::config::RoleConfig;
+use crate::os::FileStamp;
 
 /// A key that is good for a request.
 #[derive(Clone, Debug)]
@@ -128,7 +129,7 @@ pub struct ApiKeys {
 #[derive(Debug, Default)]
 struct Loaded {
     /// What was read; `None`: it is to be read again, whatever is there.
-    stamp: Option<Option<Stamp>>,
+    stamp: Option<Option<FileStamp>>,
     table: Arc<Table>,
     /// What the file had when it was read well the last time; `None`: it never was.
     seen: Option<Fingerprints>,
@@ -270,7 +271,7 @@ impl ApiKeys {
         loaded.table()
     }
 
-    fn load(&self, loaded: &mut Loaded, stamp: Option<Stamp>) {
+    fn load(&self, loaded: &mut Loaded, stamp: Option<FileStamp>) {
         loaded.stamp = Some(stamp);
         match self.place.read() {
             Ok((file, warning)) => {

@@ -1,13 +1,12 @@
 //! Reading files whole, up to a bound, and replacing them whole.
 
-use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use super::system::{create_private, open_regular, rename_over, set_mode, sync_folder};
 
-/// The mode of a file that only its user may read.
+/// The mode of a file that only its user may read. On Windows a mode is made a list of who may do what.
 pub const PRIVATE: u32 = 0o600;
 /// The mode of a file that every user may read.
 pub const READABLE: u32 = 0o644;
@@ -17,15 +16,7 @@ pub const READABLE: u32 = 0o644;
 /// # Errors
 /// The system's; `InvalidInput` for what is no regular file; `FileTooLarge` for more bytes.
 pub fn read_whole(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let is_regular = |found: Metadata| match found.is_file() {
-        true => Ok(()),
-        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file")),
-    };
-    // A socket cannot be opened, and who writes into a pipe would notice.
-    is_regular(std::fs::metadata(path)?)?;
-    let without_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = OpenOptions::new().read(true).custom_flags(without_waiting).open(path)?;
-    is_regular(file.metadata()?)?;
+    let file = open_regular(path)?;
     let mut bytes = Vec::new();
     file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {
@@ -51,7 +42,7 @@ pub fn replace_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// See there.
 pub fn replace_locked(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = beside(path, "new")?;
-    put(path, &beside, |file| write(file, bytes), || Ok(true)).map(drop)?;
+    put(path, &beside, true, |file| write(file, bytes), || Ok(true)).map(drop)?;
     sync_folder(folder_of(path))
 }
 
@@ -61,7 +52,7 @@ pub fn replace_locked(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// See there.
 pub fn replace_often(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let finish = |mut file: &File| file.write_all(bytes).and_then(|()| set_mode(file, mode));
-    put(path, &beside_of_process(path)?, finish, || Ok(true)).map(drop)
+    put(path, &beside_of_process(path)?, false, finish, || Ok(true)).map(drop)
 }
 
 /// As [`replace_file`]: `finish` gives the new file its mode before it is in place, and `may_replace` is asked at last. Returns
@@ -80,7 +71,7 @@ pub fn replace_file_if<E: From<io::Error>>(
         finish(file)?;
         Ok(file.sync_all()?)
     };
-    let replaced = put(path, &beside_of_process(path)?, fill, may_replace)?;
+    let replaced = put(path, &beside_of_process(path)?, true, fill, may_replace)?;
     if replaced {
         sync_folder(folder_of(path))?;
     }
@@ -91,16 +82,17 @@ pub fn replace_file_if<E: From<io::Error>>(
 fn put<E: From<io::Error>>(
     path: &Path,
     beside: &Path,
+    is_durable: bool,
     fill: impl FnOnce(&File) -> Result<(), E>,
     may_replace: impl FnOnce() -> Result<bool, E>,
 ) -> Result<bool, E> {
     // Left by a process that was killed; or put there by another user, whose link is not followed.
     let _ = std::fs::remove_file(beside);
     let replaced = (|| {
-        fill(&create(beside)?)?;
+        fill(&create_private(beside)?)?;
         let may = may_replace()?;
         if may {
-            std::fs::rename(beside, path)?;
+            rename_over(beside, path, is_durable)?;
         }
         Ok(may)
     })();
@@ -116,7 +108,7 @@ fn put<E: From<io::Error>>(
 /// # Errors
 /// The system's; `AlreadyExists` where something is, also a link.
 pub fn create_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let written = write(&create(path)?, bytes);
+    let written = write(&create_private(path)?, bytes);
     if written.is_err() {
         // Of no use, and in the way of the next attempt.
         let _ = std::fs::remove_file(path);
@@ -124,50 +116,8 @@ pub fn create_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Gives `file` the mode and the owner that `like` has. The owner only if it is another one: only root may do that.
-///
-/// # Errors
-/// The system's.
-pub fn copy_mode_and_owner(file: &File, like: &Metadata) -> io::Result<()> {
-    let now = file.metadata()?;
-    if (now.uid(), now.gid()) != (like.uid(), like.gid()) {
-        let owner = (now.uid() != like.uid()).then_some(like.uid());
-        fchown(file, owner, Some(like.gid()))?;
-    }
-    file.set_permissions(like.permissions())
-}
-
-/// Gives `file` this mode, whatever the process's mask is.
-///
-/// # Errors
-/// The system's.
-pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    file.set_permissions(Permissions::from_mode(mode))
-}
-
-/// Waits until the names in `folder` are on disk. Done where the file system has no such promise, and where the folder may be
-/// written to and not read.
-///
-/// # Errors
-/// The system's.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
-        Err(error) if has_no_promise(error.kind()) => Ok(()),
-        synced => synced,
-    }
-}
-
-fn has_no_promise(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
-    matches!(kind, InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
-}
-
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)
 }
 
 fn write(mut file: &File, bytes: &[u8]) -> io::Result<()> {
@@ -192,7 +142,7 @@ fn beside(path: &Path, end: &str) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use crate::os::FileAccess;
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder).unwrap().flatten();
@@ -202,18 +152,7 @@ mod tests {
     #[test]
     fn only_a_regular_file_is_read_and_no_more_than_a_bound() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pipe");
-        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let socket = folder.path().join("socket");
-        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        for odd in [path.as_path(), folder.path(), Path::new("/dev/null"), &socket] {
-            assert_eq!(
-                read_whole(odd, 9).unwrap_err().kind(),
-                io::ErrorKind::InvalidInput,
-                "{}",
-                odd.display()
-            );
-        }
+        assert_eq!(read_whole(folder.path(), 9).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         let file = folder.path().join("file");
         std::fs::write(&file, "0123456789").unwrap();
         assert_eq!(read_whole(&file, 10).unwrap(), b"0123456789");
@@ -225,9 +164,9 @@ mod tests {
     fn a_file_is_replaced_whole_with_its_mode_and_nothing_is_left_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file.json");
-        // Of a killed process, and of another user.
-        symlink(folder.path().join("elsewhere"), beside_of_process(&path).unwrap()).unwrap();
-        symlink(folder.path().join("elsewhere"), beside(&path, "new").unwrap()).unwrap();
+        // Of a killed process.
+        std::fs::write(beside_of_process(&path).unwrap(), "half").unwrap();
+        std::fs::write(beside(&path, "new").unwrap(), "half").unwrap();
         type Replace = fn(&Path, &[u8], u32) -> io::Result<()>;
         let locked: Replace = |path, bytes, _| replace_locked(path, bytes);
         let cases: [(&str, Replace, u32); 5] = [
@@ -240,7 +179,7 @@ mod tests {
         for (text, replace, mode) in cases {
             replace(&path, text.as_bytes(), mode).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-            assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, mode);
+            assert_eq!(FileAccess::at(&path).unwrap().mode, mode);
         }
         let refused = replace_file_if(&path, b"c", |_| Ok(()), || Ok::<_, io::Error>(false));
         assert!(!refused.unwrap());
@@ -254,15 +193,24 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_being_read_is_replaced_and_its_reader_goes_on_with_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.json");
+        replace_locked(&path, b"one").unwrap();
+        let mut reader = File::open(&path).unwrap();
+        replace_locked(&path, b"two").unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), std::fs::read_to_string(&path).unwrap().as_str()), ("one", "two"));
+    }
+
+    #[test]
     fn a_new_file_is_its_users_alone_and_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new");
         create_file(&path, b"a").unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, PRIVATE);
+        assert_eq!(FileAccess::at(&path).unwrap().mode, PRIVATE);
         assert_eq!(create_file(&path, b"b").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        let link = folder.path().join("link");
-        symlink(folder.path().join("nowhere"), &link).unwrap();
-        assert_eq!(create_file(&link, b"b").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a");
     }
 }

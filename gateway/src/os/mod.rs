@@ -1,42 +1,69 @@
-//! System calls about the process itself: signals, descriptors, what its service manager gives it and is told; other processes,
-//! disks, and permissions of files. Below every folder.
+//! What differs between operating systems, in one place: signals, descriptors, what a service manager gives this process and is
+//! told; other processes, disks, and who may use a file. Below every folder.
+//!
+//! The files here are the same everywhere. `unix` and `windows` have the same functions, and `linux` and `macos` those that each
+//! Unix does in its own way; which of them are used is decided here and nowhere else.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix as system;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as kernel;
+
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as kernel;
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as system;
+
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+compile_error!("Snowgate runs on Linux, macOS and Windows");
 
 mod activation;
-mod descriptors;
 mod disk;
-mod environment;
+mod file_access;
+mod file_stamp;
 mod files;
-mod listeners;
-mod notify;
+mod path_listen_error;
 mod processes;
-#[cfg(unix)]
 mod programs;
 mod signals;
-#[cfg(unix)]
 mod terminal;
 mod umask;
 mod usage;
 
-pub use activation::{ACTIVATION_VARIABLES, LAUNCHD_SOCKET, activated_sockets, garbled_activation};
-pub use descriptors::{
-    RAISE_LIMIT, descriptor_limit, is_out_of_descriptors, open_descriptors, raise_descriptor_limit,
-    test_out_of_descriptors,
-};
-pub use disk::{Disk, disk_of, may_write};
-pub use environment::environment_of;
+pub use activation::{ACTIVATION_VARIABLES, LAUNCHD_SOCKET};
+pub use disk::Disk;
+pub use file_access::FileAccess;
+pub use file_stamp::{FileId, FileStamp};
 pub use files::{
-    PRIVATE, READABLE, copy_mode_and_owner, create_file, read_whole, replace_file, replace_file_if,
-    replace_locked, replace_often, set_mode, sync_folder,
+    PRIVATE, READABLE, create_file, read_whole, replace_file, replace_file_if, replace_locked, replace_often,
 };
-pub use listeners::is_reached_at;
-pub use notify::{
-    tell_alive, tell_ready, tell_reloading, tell_starting, tell_status, tell_stopping, watchdog_timeout,
+pub use path_listen_error::PathListenError;
+pub use processes::Found;
+pub use programs::{Browser, RunError, Said, folders_of_path, program, run_bounded};
+pub use signals::Signal;
+pub use system::{
+    ADMINISTRATOR, HAS_PATH_LISTENERS, PassedSocket, PathConnection, PathListener, ProcessGroup, RAISE_LIMIT,
+    activated_sockets, append_private, block_signals, command_to_forbid_others, command_to_forbid_writing,
+    command_to_give_to_administrators, command_to_protect_from_users, control_groups, copy_access,
+    create_private, descriptor_limit, disk_of, empty_stderr, environment_of, garbled_activation,
+    home_variable, is_out_of_descriptors, is_reached_at, is_reader_gone_within, is_refused_link,
+    make_folder_private, make_private_folders, may_write, open_descriptors, open_in_browser, open_nothing,
+    open_sealed, own_user, process_start, processes_named, processes_with, raise_descriptor_limit,
+    running_programs, seal, set_mode, set_mode_at, snowflake_folder, sqlite_uri_path, stderr_identity,
+    sync_folder, system_config_folder, tell_alive, tell_ready, tell_reloading, tell_starting, tell_status,
+    tell_stopping, test_out_of_descriptors, unblock_signals_in, user_name, wait_for_signal, wake,
+    watchdog_timeout, write_ready_to_stderr,
 };
-pub use processes::{Found, processes_named, processes_with, running_programs};
-#[cfg(unix)]
-pub use programs::{RunError, Said, folders_of_path, program, run_bounded};
-pub use signals::{Signal, block_signals, unblock_signals_in, wait_for_signal, wake};
-#[cfg(unix)]
 pub use terminal::read_hidden_line;
 pub use umask::{make_files_private, umask_of_caller};
 pub use usage::{Usage, usage};

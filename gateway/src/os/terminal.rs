@@ -1,10 +1,8 @@
 //! A line that is typed without being shown.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::AsFd;
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use super::system::HiddenKeys;
 
 /// Bytes of such a line, at most.
 const LINE_BYTES_MAX: usize = 4096;
@@ -15,44 +13,17 @@ const CONTROL_D: u8 = 4;
 const CONTROL_U: u8 = 21;
 const BACKSPACE: [u8; 2] = [8, 127];
 
-/// The terminal's modes, which are set back when it is dropped.
-struct Modes<F: AsFd> {
-    terminal: F,
-    before: Termios,
-}
-
-impl<F: AsFd> Modes<F> {
-    /// Keys come one by one and are not shown. Signals are keys, too: one that ended the process would leave the terminal
-    /// as it is now.
-    fn hide(terminal: F) -> io::Result<Self> {
-        let before = tcgetattr(&terminal)?;
-        let mut hidden = before.clone();
-        hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
-        tcsetattr(&terminal, OptionalActions::Flush, &hidden)?;
-        Ok(Self { terminal, before })
-    }
-}
-
-impl<F: AsFd> Drop for Modes<F> {
-    fn drop(&mut self) {
-        // There is nothing else to be done about it.
-        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
-    }
-}
-
 /// Reads a line from the terminal at stdin without showing it, after `prompt` on stderr.
 ///
 /// # Errors
 /// Stdin is no terminal; [`ErrorKind::Interrupted`]: the user has pressed Ctrl-C; [`ErrorKind::UnexpectedEof`]: Ctrl-D, or the
 /// terminal is gone; the line is too long, or not UTF-8.
 pub fn read_hidden_line(prompt: &str) -> io::Result<String> {
-    let stdin = io::stdin();
-    let terminal = stdin.as_fd().try_clone_to_owned()?;
-    let modes = Modes::hide(File::from(terminal))?;
+    let mut keys = HiddenKeys::of_stdin()?;
     write!(io::stderr(), "{prompt}")?;
     io::stderr().flush()?;
-    let line = read_keys(&mut &modes.terminal);
-    drop(modes);
+    let line = read_keys(&mut keys);
+    drop(keys);
     writeln!(io::stderr())?;
     line
 }

@@ -132,7 +132,7 @@ impl Descriptors {
     pub fn is_short(&self) -> bool {
         let mut reserve = self.lock();
         while reserve.len() < RESERVE {
-            match File::open("/dev/null") {
+            match os::open_nothing() {
                 Ok(file) => reserve.push(file),
                 Err(error) => return os::is_out_of_descriptors(&error),
             }

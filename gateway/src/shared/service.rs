@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::os;
 use crate::streams::StderrUse;
 
 /// The name of the unit in `packaging/`, where the system does not tell the name of ours.
@@ -22,17 +23,16 @@ pub struct Service {
 impl Service {
     /// That of this process.
     pub fn of_this_process() -> Option<Self> {
-        let cgroups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let cgroups = os::control_groups();
         Self::systemd(std::process::id(), |name| std::env::var(name).ok(), &cgroups)
     }
 
     /// What stderr of this process is for. It is a journal if it is the very stream that `JOURNAL_STREAM` names
     /// (`systemd.exec(5)`): the variable is inherited by what writes elsewhere.
     pub fn stderr_use() -> StderrUse {
-        let own = rustix::fs::fstat(std::io::stderr()).map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
         let journal = std::env::var("JOURNAL_STREAM").ok();
-        match own {
-            Ok(own) if journal.as_ref() == Some(&own) => StderrUse::Journal,
+        match os::stderr_identity() {
+            Some(own) if journal.as_ref() == Some(&own) => StderrUse::Journal,
             _ if Self::of_this_process().is_some() => StderrUse::Service,
             _ => StderrUse::Fallback,
         }

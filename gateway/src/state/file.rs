@@ -1,7 +1,6 @@
 //! The state file itself: created, opened, changed, found to be unusable, set aside.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use uuid::Uuid;
 
 use super::results::Results;
 use super::{audit, front, now_ms, remembered, usage};
+use crate::os::{FileId, FileStamp, is_refused_link, make_private_folders};
 
 /// The layout that this build reads and writes; any other is set aside.
 pub(super) const LAYOUT: i32 = 1;
@@ -99,7 +99,7 @@ pub(super) struct OpenFile {
     results: Results,
     /// Drawn when the file was made.
     pub(super) id: String,
-    inode: u64,
+    file: FileId,
 }
 
 /// Why a state file is not open.
@@ -156,11 +156,11 @@ impl OpenFile {
             tracing::warn!(%error, "cannot add indexes to the state file");
         }
         let id = connection.query_row("SELECT value FROM meta WHERE key = 'id'", [], |row| row.get(0))?;
-        let inode = inode(path).map_err(|error| Unopened::Later(error.to_string()))?;
+        let file = file_at(path).map_err(|error| Unopened::Later(error.to_string()))?;
         let results = Results::of(&connection)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection.busy_timeout(Duration::ZERO)?;
-        Ok(Self { connection, results, id, inode })
+        Ok(Self { connection, results, id, file })
     }
 
     /// Has `run` done; a change is committed only if `is_wanted` says so afterwards, else `None` is returned
@@ -197,19 +197,19 @@ impl OpenFile {
 
     /// Whether it is still the file at `path`.
     pub(super) fn is_in_place(&self, path: &Path) -> bool {
-        inode(path).is_ok_and(|inode| inode == self.inode)
+        file_at(path).is_ok_and(|file| file == self.file)
     }
 }
 
-fn inode(path: &Path) -> io::Result<u64> {
-    Ok(std::fs::symlink_metadata(path)?.ino())
+fn file_at(path: &Path) -> io::Result<FileId> {
+    Ok(FileStamp::of_entry(path)?.id)
 }
 
 /// Makes the folder and an empty file that only the owner can read.
 fn prepare(path: &Path) -> Result<(), Unopened> {
     let later = |error: io::Error| Unopened::Later(error.to_string());
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(later)?;
+        make_private_folders(folder).map_err(later)?;
     }
     match os::open_private(path, false) {
         Ok(file) if file.metadata().map_err(later)?.is_file() => Ok(()),
@@ -225,8 +225,7 @@ fn prepare(path: &Path) -> Result<(), Unopened> {
 /// Whether the file, not the system's lack of anything, is why it cannot be opened.
 fn is_of_file(error: &io::Error) -> bool {
     use io::ErrorKind::{IsADirectory, PermissionDenied};
-    const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
-    matches!(error.kind(), IsADirectory | PermissionDenied) || error.raw_os_error() == Some(ELOOP)
+    matches!(error.kind(), IsADirectory | PermissionDenied) || is_refused_link(error)
 }
 
 fn make(connection: &mut Connection) -> Result<(), Unopened> {

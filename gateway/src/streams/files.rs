@@ -4,7 +4,7 @@
 //! family for a while (the one that ends, and the one that has taken its place): both append whole lines, both look at the file's
 //! size and whether it is still there, and the one that finds it full goes on in the newest one.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::StreamName;
 use super::clock::{date, today};
 use super::tail::{AppendError, Tail};
 use crate::config::Retention;
+use crate::os::{FileStamp, append_private, make_folder_private};
 
 const SUFFIX: &str = ".log";
 
@@ -105,7 +106,7 @@ pub(super) struct RollingFile {
 impl RollingFile {
     /// Creates `folder` (0700) if it is missing, and opens today's file (0600) at its end.
     pub(super) fn open(folder: &Path, prefix: &'static str, retention: Retention) -> io::Result<Self> {
-        make_private_folder(folder)?;
+        make_folder_private(folder)?;
         let name = newest_of(&date(today()), folder, prefix)?;
         let (file, bytes) = open_private(&folder.join(name.with(prefix)))?;
         let all = prune(folder, prefix, retention.files_max, retention.age_max);
@@ -152,9 +153,8 @@ impl RollingFile {
 
     /// Looks whether the file is still the one of its name, and how long it is: another gateway may write it, too.
     fn refresh(&mut self) {
-        let is_same = |metadata: &Metadata| same_file(metadata, self.tail.file());
-        match fs::metadata(self.path()) {
-            Ok(metadata) if is_same(&metadata) => self.bytes = metadata.len(),
+        match FileStamp::at(&self.path()) {
+            Ok(found) if found.id.is_of(self.tail.file()) => self.bytes = found.bytes,
             _ => {
                 // Where that does not work, either, the error of the next write says why.
                 if let Ok(again) = Self::open(&self.folder, self.prefix, self.retention) {
@@ -202,39 +202,8 @@ fn newest_of(date: &str, folder: &Path, prefix: &str) -> io::Result<FileName> {
     Ok(newest.unwrap_or_else(|| FileName { date: date.to_owned(), number: 0 }))
 }
 
-#[cfg(unix)]
-pub(super) fn same_file(metadata: &Metadata, file: &File) -> bool {
-    use std::os::unix::fs::MetadataExt;
-
-    let of = |metadata: &Metadata| (metadata.dev(), metadata.ino());
-    file.metadata().is_ok_and(|own| of(&own) == of(metadata))
-}
-
-#[cfg(not(unix))]
-pub(super) fn same_file(_: &Metadata, _: &File) -> bool {
-    true
-}
-
-#[cfg(unix)]
-fn make_private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-
-    const FOLDER_MODE: u32 = 0o700;
-    fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
-    fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER_MODE))
-}
-
-#[cfg(not(unix))]
-fn make_private_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
-}
-
 fn open_private(path: &Path) -> io::Result<(File, u64)> {
-    let mut options = File::options();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = append_private(path)?;
     let length = file.metadata()?.len();
     let bytes = whole_bytes(&mut file, length).unwrap_or(length);
     if bytes < length {
@@ -393,15 +362,12 @@ mod tests {
         assert_eq!(next.with(MAIN), "gateway.9999-01-01.log");
     }
 
-    #[cfg(unix)]
     #[test]
     fn folder_and_file_are_private() {
-        use std::os::unix::fs::PermissionsExt;
-
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("a").join("logs");
         let file = open(&folder, 10);
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode = |path: &Path| crate::os::FileAccess::at(path).unwrap().mode;
         assert_eq!(mode(&folder), 0o700);
         assert_eq!(mode(&file.path()), 0o600);
     }

@@ -9,7 +9,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::files::{FileName, list, same_file};
+use super::files::{FileName, list};
+use crate::os::FileStamp;
 
 /// Files that are kept open, from the newest; older ones do not grow any more.
 const FILES_OPEN_MAX: usize = 16;
@@ -145,8 +146,8 @@ impl Follower {
 
 /// The file of this name, if that is another one by now.
 fn replaced(path: &Path, file: &File) -> Option<File> {
-    let now = std::fs::metadata(path).ok()?;
-    if same_file(&now, file) { None } else { File::open(path).ok() }
+    let now = FileStamp::at(path).ok()?;
+    if now.id.is_of(file) { None } else { File::open(path).ok() }
 }
 
 impl Growing {

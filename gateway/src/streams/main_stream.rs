@@ -1,12 +1,10 @@
 //! The lines of the process: to the stream `main`, warnings and errors to `error` as well, and to stderr where the files of `main`
 //! cannot be opened. A gateway whose state folder is read-only serves all the same.
 
-use std::io::{self, Stderr, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, SeekFrom, fstat, ftruncate, seek};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -16,6 +14,7 @@ use super::state::StreamState;
 use super::stream::{Consumer, Stream};
 use super::stream_file::StreamFile;
 use crate::config::{LogFormat, LogsConfig};
+use crate::os::{empty_stderr, write_ready_to_stderr};
 
 /// What stderr is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +53,6 @@ impl MainStream {
         let writer = Writer {
             main,
             error,
-            stderr: io::stderr(),
             stderr_use: stderr,
             file_bytes_max: config.retention.file_bytes_max,
             lines: Vec::new(),
@@ -123,7 +121,6 @@ impl Write for EventWriter<'_> {
 struct Writer {
     main: StreamFile,
     error: StreamFile,
-    stderr: Stderr,
     stderr_use: StderrUse,
     file_bytes_max: u64,
     lines: Vec<u8>,
@@ -181,46 +178,19 @@ impl Consumer<EventLines> for Writer {
         if self.main.is_open() || self.stderr_use != StderrUse::Fallback {
             self.main.write(&self.lines);
         } else {
-            begin_anew(&self.stderr, self.file_bytes_max);
+            empty_stderr(self.file_bytes_max);
             // What stderr does not take is lost: there is nothing else to tell.
-            write_ready(&mut self.stderr, &self.lines);
+            write_ready_to_stderr(&self.lines);
         }
         if !self.error_lines.is_empty() {
             self.error.write(&self.error_lines);
         }
         // What it does not take is in the files.
-        write_ready(&mut self.stderr, &self.stderr_lines);
+        write_ready_to_stderr(&self.stderr_lines);
     }
 
     fn tidy(&mut self) -> bool {
         let (main, error) = (self.main.tidy(), self.error.tidy());
         main || error
-    }
-}
-
-/// Bytes that a pipe which is ready takes at once, by `pipe(7)`.
-const PIPE_BYTES: usize = 4096;
-
-/// Writes as much of `lines` as the other end takes now. One that does not read (the pipe of a service that nothing follows) would
-/// otherwise hold up the files.
-fn write_ready(stderr: &mut Stderr, lines: &[u8]) {
-    for piece in lines.chunks(PIPE_BYTES) {
-        let is_ready = {
-            let mut waiting = [PollFd::new(stderr, PollFlags::OUT)];
-            poll(&mut waiting, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
-        };
-        if !is_ready || stderr.write_all(piece).is_err() {
-            return;
-        }
-    }
-}
-
-/// Empties stderr where that is a file (as it is where a shim has started the gateway) of so many bytes.
-fn begin_anew(stderr: &Stderr, bytes_max: u64) {
-    let Ok(stat) = fstat(stderr) else { return };
-    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    if is_file && u64::try_from(stat.st_size).unwrap_or(0) >= bytes_max {
-        // What cannot be emptied grows.
-        let _ = ftruncate(stderr, 0).and_then(|()| seek(stderr, SeekFrom::Start(0)));
     }
 }

@@ -2,19 +2,17 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::oneshot;
 
 use super::protocol::{self, Verdict};
 use super::{NoVerdict, ValidatorView, lock};
-use crate::os;
+use crate::os::{self, ProcessGroup};
 
 /// The pause before the first start after a failure; it doubles with each further one.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -37,7 +35,7 @@ type Answer = oneshot::Sender<Result<Verdict, String>>;
 /// The child that runs now.
 #[derive(Debug)]
 struct Running {
-    child: Child,
+    child: ProcessGroup,
     /// Which start it is: a reader of an earlier child ends nothing of a later one.
     number: u64,
 }
@@ -86,7 +84,7 @@ impl Control {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ValidatorView {
             command: self.command.clone(),
-            pid: lock(&self.running).as_ref().map(|running| running.child.id()),
+            pid: lock(&self.running).as_ref().map(|running| running.child.leader.id()),
             asked: count(&self.asked),
             denied: count(&self.denied),
             failed: count(&self.failed),
@@ -141,12 +139,12 @@ impl Control {
             running.take()
         };
         let Some(Running { mut child, .. }) = ended else { return };
-        // The group: also what it has started.
-        if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = child.kill();
-        let why = match child.wait() {
+        // Also what it has started.
+        child.kill();
+        let _ = child.leader.kill();
+        let waited = child.leader.wait();
+        child.let_go();
+        let why = match waited {
             Ok(status) if !status.success() && why == ENDED => format!("{why} ({status})"),
             _ => why.to_owned(),
         };
@@ -183,7 +181,7 @@ impl Control {
         });
         let mut child = spawned?;
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let (input, output) = (child.leader.stdin.take(), child.leader.stdout.take());
         *lock(&self.running) = Some(Running { child, number });
         let (Some(input), Some(output)) = (input, output) else {
             self.end_number(number, "it has no input or output");
@@ -198,7 +196,7 @@ impl Control {
         Ok(input)
     }
 
-    fn spawn(&self) -> std::io::Result<Child> {
+    fn spawn(&self) -> std::io::Result<ProcessGroup> {
         let Some((program, arguments)) = self.command.split_first() else {
             return Err(std::io::ErrorKind::NotFound.into());
         };
@@ -210,8 +208,7 @@ impl Control {
             command.env_remove(name);
         }
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        command.process_group(0);
-        os::unblock_signals_in(&mut command).spawn()
+        ProcessGroup::spawn(os::unblock_signals_in(&mut command))
     }
 
     /// Reads the answers of the child `number` until it ends.

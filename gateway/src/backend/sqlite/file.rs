@@ -1,43 +1,28 @@
 //! The identity and state of database files.
 
-use std::fs::Metadata;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::os::{self, FileStamp};
+
 /// Identifies the file at a path: a file that was replaced under an open connection must be opened again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId {
-    inode: Option<(u64, u64)>,
-    created: Option<SystemTime>,
+    /// A missing file has none, and is another than any file.
+    file: Option<(os::FileId, Option<SystemTime>)>,
 }
 
 impl FileId {
-    /// The file at `path` now; a missing file has an id too, different from that of any file.
+    /// The file at `path` now.
     pub(super) fn of(path: &Path) -> Self {
-        let metadata = std::fs::metadata(path).ok();
-        Self {
-            inode: metadata.as_ref().and_then(inode),
-            created: metadata.and_then(|found| found.created().ok()),
-        }
+        Self { file: FileStamp::at(path).ok().map(|found| (found.id, found.created)) }
     }
 
     /// Whether `path` still leads to this file.
     pub(super) fn is_current(self, path: &Path) -> bool {
         self == Self::of(path)
     }
-}
-
-#[cfg(unix)]
-#[allow(clippy::unnecessary_wraps, reason = "other systems have no inode")]
-fn inode(metadata: &Metadata) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    Some((metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn inode(_: &Metadata) -> Option<(u64, u64)> {
-    None
 }
 
 /// A path as SQL text. Callers' paths are UTF-8 (see [`super::folder`]) and absolute, so never taken for a
@@ -82,8 +67,7 @@ fn is_in_wal_mode(path: &Path) -> bool {
 }
 
 fn escaped(path: &str) -> String {
-    let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    if cfg!(windows) { format!("/{}", escaped.replace('\\', "/")) } else { escaped }
+    os::sqlite_uri_path(path.replace('%', "%25").replace('?', "%3f").replace('#', "%23"))
 }
 
 #[cfg(test)]

@@ -173,11 +173,7 @@ pub(super) fn create(path: &Path, home_variable: &str) -> Result<(), BackendErro
     if path.is_dir() {
         return Ok(());
     }
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|cause| {
+    os::make_private_folders(path).map_err(|cause| {
         BackendError::new(
             ErrorKind::Unavailable,
             format!("cannot create the folder {}: {cause}", path.display()),

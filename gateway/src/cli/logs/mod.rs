@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::filter::Filter;
 use self::show::Look;
 use super::exit;
 use crate::config::{Config, Paths, ProcessEnvironment};
+use crate::os::is_reader_gone_within;
 use crate::shared::moments::parse_since;
 use crate::streams::{Follower, Reader, StreamName};
 
@@ -142,7 +142,7 @@ fn follow(follower: &mut Follower, printer: &mut Printer) -> io::Result<()> {
     let mut came_at = Instant::now();
     loop {
         let pause = if came_at.elapsed() < IDLE_AFTER { LOOK_PAUSE } else { IDLE_LOOK_PAUSE };
-        if is_closed_within(pause) {
+        if is_reader_gone_within(pause) {
             return Ok(());
         }
         if follower.look(printer)? {
@@ -167,15 +167,6 @@ fn nothing_there(folder: &Path, args: &LogsArgs, off: Option<&str>) -> String {
 fn say(message: &str) {
     // A closed stderr keeps no line from being printed.
     let _ = writeln!(io::stderr(), "snowgate logs: {message}");
-}
-
-/// Waits; returns at once, with `true`, when the reader of a pipe has closed it.
-fn is_closed_within(pause: Duration) -> bool {
-    let stdout = io::stdout();
-    let mut stdout = [PollFd::new(&stdout, PollFlags::empty())];
-    let pause = Timespec { tv_sec: 0, tv_nsec: i64::from(pause.subsec_nanos()) };
-    let polled = poll(&mut stdout, Some(&pause));
-    polled.is_ok_and(|ready| ready > 0) && stdout[0].revents().intersects(PollFlags::ERR | PollFlags::NVAL)
 }
 
 /// Prints what passes the filter.

@@ -14,6 +14,7 @@ use crate::config::error::{ConfigError, Place};
 use crate::config::resolver::Resolver;
 use crate::config::settings::{Origin, Settings};
 use crate::config::{Environment, Paths, file, keys, suggest};
+use crate::os;
 
 /// The variable that names the folder of the files.
 const HOME: &str = "SNOWFLAKE_HOME";
@@ -90,11 +91,7 @@ fn folder(env: &dyn Environment, paths: &Paths) -> Result<PathBuf, ConfigError> 
     if usual.is_dir() {
         return Ok(usual);
     }
-    Ok(if cfg!(target_os = "macos") {
-        home.join("Library/Application Support/snowflake")
-    } else {
-        env.get("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from).join("snowflake")
-    })
+    Ok(os::snowflake_folder(&home, env.get("XDG_CONFIG_HOME").map(PathBuf::from)))
 }
 
 /// The content of the files.

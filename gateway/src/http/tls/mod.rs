@@ -6,7 +6,6 @@
 mod validity;
 
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,7 +15,7 @@ use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::TlsFiles;
-use crate::os::read_whole;
+use crate::os::{FileId, FileStamp, read_whole};
 pub use validity::issuer_of;
 use validity::{Validity, date};
 
@@ -92,7 +91,7 @@ struct Pair {
 }
 
 /// What the files looked like: another look tells whether they have changed.
-type Stamp = [Option<(u64, u64, i64, i64)>; 2];
+type Stamp = [Option<(FileId, u64, Option<SystemTime>)>; 2];
 
 /// What a look at the files found.
 #[derive(Debug, PartialEq, Eq)]
@@ -190,8 +189,8 @@ fn now() -> i64 {
 
 fn stamp(files: &TlsFiles) -> Stamp {
     [&files.certificate, &files.key].map(|path| {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some((metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
+        let found = FileStamp::at(path).ok()?;
+        Some((found.id, found.bytes, found.modified))
     })
 }
 

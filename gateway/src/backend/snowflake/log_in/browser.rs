@@ -15,7 +15,7 @@ use url::{Host, Url};
 
 use snowflake_wire::Secret;
 
-use crate::os;
+use crate::os::{self, Browser};
 
 /// The longest request that is read, in bytes: the token is in its first line.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
@@ -175,15 +175,15 @@ fn outside(program: &OsStr) -> Option<Command> {
 /// Opens `address` in a browser; returns whether that seems to work. The variable `BROWSER` names another
 /// program than the system's. Blocks for as long as that takes to start one.
 pub(super) fn open(address: &Url) -> bool {
-    let has_screen = cfg!(target_os = "macos")
-        || ["DISPLAY", "WAYLAND_DISPLAY"]
-            .iter()
-            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-    let program = match std::env::var("BROWSER") {
-        Ok(program) if !program.is_empty() => program,
-        _ if !has_screen => return false,
-        _ if cfg!(target_os = "macos") => "open".to_owned(),
-        _ => "xdg-open".to_owned(),
+    let program = match Browser::find() {
+        None => return false,
+        Some(Browser::Program(program)) => program,
+        Some(Browser::System) => {
+            let opened = os::open_in_browser(address.as_str());
+            return opened
+                .inspect_err(|error| tracing::warn!(%error, "no browser could be opened"))
+                .is_ok();
+        }
     };
     let Ok(command) = os::program(program) else { return false };
     let mut command = outside(command.get_program()).unwrap_or(command);

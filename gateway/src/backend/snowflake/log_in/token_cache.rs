@@ -1,10 +1,11 @@
 //! Tokens that replace the user's part in later log-ins, in memory and in a file that only the user can read.
 //!
 //! The file has one token for each host, user and kind of log-in. It is written as a whole under another name
-//! and renamed, with mode 0600.
+//! and renamed, with mode 0600, and what the system can do beyond that without a desktop session
+//! (docs/decisions/log-ins-are-in-a-file.md).
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,9 @@ use snowgate_link::os;
 
 use snowflake_wire::Secret;
 
-use crate::os::replace_locked;
+use crate::os::{
+    FileAccess, command_to_forbid_others, make_private_folders, open_sealed, replace_locked, seal,
+};
 
 /// The longest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -98,10 +101,7 @@ impl TokenCache {
 /// `timeout` at most.
 fn lock_file(file: &Path, timeout: Duration) -> io::Result<File> {
     if let Some(folder) = file.parent() {
-        let mut builder = DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.recursive(true).create(folder)?;
+        make_private_folders(folder)?;
     }
     let path = file.with_extension("lock");
     let (lock, deadline) = (os::open_private(&path, true)?, Instant::now() + timeout);
@@ -130,31 +130,22 @@ fn read(file: &Path) -> io::Result<BTreeMap<String, String>> {
 }
 
 fn read_existing(file: &Path) -> io::Result<BTreeMap<String, String>> {
-    let metadata = std::fs::metadata(file)?;
-    if metadata.len() > FILE_BYTES_MAX || is_accessible_to_others(&metadata) {
-        let why =
-            "it is too large, or readable by other users; remove it, or make it yours alone (chmod 600)";
+    let (length, access) = (std::fs::metadata(file)?.len(), FileAccess::at(file)?);
+    if length > FILE_BYTES_MAX || access.is_open_to_others() || !access.is_own {
+        let command = command_to_forbid_others(file);
+        let why = format!("it is too large, or readable by other users; remove it, or make it yours alone ({command})");
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
     }
-    serde_json::from_str(&std::fs::read_to_string(file)?).map_err(|error| {
+    let damaged = |error: &dyn std::fmt::Display| {
         let why = format!("it is damaged ({error}); remove it, and log in once more");
         io::Error::new(io::ErrorKind::InvalidData, why)
-    })
-}
-
-#[cfg(unix)]
-fn is_accessible_to_others(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    metadata.mode() & 0o077 != 0 || metadata.uid() != os::user().number()
-}
-
-#[cfg(not(unix))]
-fn is_accessible_to_others(_: &std::fs::Metadata) -> bool {
-    false
+    };
+    let tokens = open_sealed(std::fs::read(file)?).map_err(|error| damaged(&error))?;
+    serde_json::from_slice(&tokens).map_err(|error| damaged(&error))
 }
 
 fn write(file: &Path, tokens: &BTreeMap<String, String>) -> io::Result<()> {
-    replace_locked(file, &serde_json::to_vec(tokens)?)
+    replace_locked(file, &seal(&serde_json::to_vec(tokens)?)?)
 }
 
 #[cfg(test)]
@@ -175,17 +166,14 @@ mod tests {
         assert_eq!(cache("me", "mfa").token(), Some(Secret::new("t2")));
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_file_that_others_can_read_is_ignored() {
-        use std::os::unix::fs::PermissionsExt;
-
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tokens.json");
         let cache = || TokenCache::new(Some(file.clone()), "host", "me", "id");
         cache().store(&Secret::new("t"));
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(FileAccess::at(&file).unwrap().mode, 0o600);
+        crate::os::set_mode_at(&file, 0o644).unwrap();
         assert_eq!(cache().token(), None);
     }
 

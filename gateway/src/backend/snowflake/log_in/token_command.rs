@@ -3,15 +3,12 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
 use crate::backend::{BackendError, ErrorKind};
-use crate::os;
+use crate::os::{self, ProcessGroup};
 use snowflake_wire::Secret;
 
 /// How long it may run. Less than a request waits for a log-in.
@@ -74,12 +71,10 @@ fn run_within(words: &[String], limit: Duration) -> Result<Secret, Failed> {
         command.env_remove(name);
     }
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    // A group of its own, which ends with it.
-    command.process_group(0);
-    let child = os::unblock_signals_in(&mut command).spawn().map_err(Failed::NotStarted)?;
-    let mut running = Running { child, has_ended: false };
+    // If it has not ended when this is dropped, it is killed with all that it has started.
+    let mut running = ProcessGroup::spawn(os::unblock_signals_in(&mut command)).map_err(Failed::NotStarted)?;
     let deadline = Instant::now() + limit;
-    let output = read_in_thread(&mut running.child).recv_timeout(limit);
+    let output = read_in_thread(&mut running.leader).recv_timeout(limit);
     let output = match output {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => return Err(Failed::Unread(error)),
@@ -90,7 +85,7 @@ fn run_within(words: &[String], limit: Duration) -> Result<Secret, Failed> {
         return Err(Failed::TooLong);
     }
     let status = loop {
-        if let Some(status) = running.child.try_wait().map_err(Failed::Unread)? {
+        if let Some(status) = running.leader.try_wait().map_err(Failed::Unread)? {
             break status;
         }
         if Instant::now() >= deadline {
@@ -98,7 +93,7 @@ fn run_within(words: &[String], limit: Duration) -> Result<Secret, Failed> {
         }
         std::thread::sleep(END_PAUSE);
     };
-    running.has_ended = true;
+    running.let_go();
     if !status.success() {
         return Err(Failed::Ended(status));
     }
@@ -118,23 +113,6 @@ fn read_in_thread(child: &mut Child) -> Receiver<io::Result<Vec<u8>>> {
         let _ = done.send(read.map(|_| bytes));
     });
     result
-}
-
-/// A program that runs. If it has not ended when this is dropped, it is killed with all that it has started.
-struct Running {
-    child: Child,
-    /// Whether it was waited for: its number may be another process's since then.
-    has_ended: bool,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.has_ended {
-            // It cannot fail in a way that leaves something to do.
-            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
-            let _ = self.child.wait();
-        }
-    }
 }
 
 #[cfg(test)]

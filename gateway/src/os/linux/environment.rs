@@ -1,6 +1,7 @@
 //! The environment that another process was started with.
 
 use std::ffi::OsString;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt;
 
 /// An environment that is longer is not read, in bytes.
@@ -8,9 +9,7 @@ const ENVIRONMENT_BYTES_MAX: u64 = 4 << 20;
 
 /// The variables that process `pid`, which is this user's, was started with; `None` where the system does not
 /// tell. They may hold secrets: keep them no longer than they are looked at.
-#[cfg(target_os = "linux")]
 pub fn environment_of(pid: u32) -> Option<Vec<(OsString, OsString)>> {
-    use std::io::Read;
     let mut text = Vec::new();
     let file = std::fs::File::open(format!("/proc/{pid}/environ")).ok()?;
     file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut text).ok()?;
@@ -19,10 +18,4 @@ pub fn environment_of(pid: u32) -> Option<Vec<(OsString, OsString)>> {
         Some((OsString::from_vec(line[..at].to_vec()), OsString::from_vec(line[at + 1..].to_vec())))
     };
     Some(text.split(|byte| *byte == 0).filter_map(pair).collect())
-}
-
-/// See above.
-#[cfg(not(target_os = "linux"))]
-pub fn environment_of(_pid: u32) -> Option<Vec<(OsString, OsString)>> {
-    None
 }

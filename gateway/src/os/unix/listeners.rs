@@ -1,10 +1,12 @@
 //! Which socket answers at a path.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+use crate::os::kernel::is_same_owner;
 
 /// Whether those who connect at `path` come to the listening `socket`: something listens there, and, where the system tells
 /// (Linux), the process that did so first is the same. Does not block; what listens sees a connection that ends at once.
@@ -21,21 +23,6 @@ pub fn is_reached_at(socket: &OwnedFd, path: &Path) -> io::Result<bool> {
         Err(rustix::io::Errno::AGAIN) => Ok(true),
         Err(_) => Ok(false),
     }
-}
-
-#[cfg(target_os = "linux")]
-fn is_same_owner(listener: &impl AsFd, client: &impl AsFd) -> bool {
-    use rustix::net::sockopt::socket_peercred;
-    // A listening socket has the credentials of the process that called `listen`; who connects there gets the same.
-    match (socket_peercred(listener), socket_peercred(client)) {
-        (Ok(of_listener), Ok(of_client)) => of_listener == of_client,
-        _ => true,
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_same_owner(_: &impl AsFd, _: &impl AsFd) -> bool {
-    true
 }
 
 #[cfg(test)]

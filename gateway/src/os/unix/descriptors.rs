@@ -6,6 +6,8 @@ use std::io;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::os::kernel::DESCRIPTORS;
+
 /// What to do about a limit that is too low. A restart keeps the limit, so it does not help.
 pub const RAISE_LIMIT: &str = "raise the hard limit of open files (`ulimit -Hn`, /etc/security/limits.conf, or \
                                LimitNOFILE= of the systemd unit), then run `snowgate stop`";
@@ -36,7 +38,7 @@ pub fn descriptor_limit() -> Option<u64> {
 
 /// How many descriptors are open, at least: three where the system does not tell.
 pub fn open_descriptors() -> u64 {
-    let count = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let count = std::fs::read_dir(DESCRIPTORS).map_or(0, Iterator::count);
     // The one that looks is among them.
     u64::try_from(count.saturating_sub(1)).unwrap_or(0).max(3)
 }
@@ -49,5 +51,13 @@ pub fn is_out_of_descriptors(error: &io::Error) -> bool {
 
 /// Whether there are none left now, for errors that do not say.
 pub fn test_out_of_descriptors() -> bool {
-    File::open("/dev/null").is_err_and(|error| is_out_of_descriptors(&error))
+    open_nothing().is_err_and(|error| is_out_of_descriptors(&error))
+}
+
+/// A file in which nothing is, for its descriptor.
+///
+/// # Errors
+/// The system's.
+pub fn open_nothing() -> io::Result<File> {
+    File::open("/dev/null")
 }

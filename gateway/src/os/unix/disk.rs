@@ -1,0 +1,28 @@
+//! The disk behind a path: space, whether it can be written, and whether it is on this machine.
+
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+
+use crate::os::Disk;
+use crate::os::kernel::network_of;
+
+/// The disk behind `path`, which exists.
+///
+/// # Errors
+/// The system's.
+pub fn disk_of(path: &Path) -> io::Result<Disk> {
+    let found = statvfs(path)?;
+    Ok(Disk {
+        free_bytes: found.f_bavail.saturating_mul(found.f_frsize),
+        free_files: (found.f_files > 0).then_some(found.f_favail),
+        is_read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
+        network: network_of(path),
+    })
+}
+
+/// Whether this user may write to the folder or file at `path`.
+pub fn may_write(path: &Path) -> bool {
+    access(path, Access::WRITE_OK).is_ok()
+}
