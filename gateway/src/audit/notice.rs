@@ -31,7 +31,7 @@ impl Notice {
 
     /// The gateway has begun to serve.
     pub fn gateway_started() -> Self {
-        let uid = snowgate_link::os::euid();
+        let uid = snowgate_link::os::user().number();
         let facts = json!({"version": snowgate_link::BUILD, "pid": std::process::id(), "uid": uid});
         Self::new("admin_action", "gateway_started", facts)
     }

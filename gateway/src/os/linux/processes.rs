@@ -37,7 +37,7 @@ pub fn running_programs() -> Option<Vec<String>> {
 
 /// Processes of this user whose program is called `name`, by process id; none where the system does not tell.
 pub fn processes_named(name: &str) -> Vec<u32> {
-    let ours = snowgate_link::os::euid();
+    let ours = snowgate_link::os::user().number();
     let is_ours = |entry: &std::fs::DirEntry| entry.metadata().is_ok_and(|metadata| metadata.uid() == ours);
     let is_named = |entry: &std::fs::DirEntry| {
         std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|found| found.trim_end() == name)
