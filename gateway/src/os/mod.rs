@@ -59,10 +59,10 @@ pub use system::{
     home_variable, is_out_of_descriptors, is_reached_at, is_reader_gone_within, is_refused_link,
     make_folder_private, make_private_folders, may_write, open_descriptors, open_in_browser, open_nothing,
     open_sealed, own_user, process_start, processes_named, processes_with, raise_descriptor_limit,
-    running_programs, seal, set_mode, set_mode_at, snowflake_folder, sqlite_uri_path, stderr_identity,
-    sync_folder, system_config_folder, tell_alive, tell_ready, tell_reloading, tell_starting, tell_status,
-    tell_stopping, test_out_of_descriptors, unblock_signals_in, user_name, wait_for_signal, wake,
-    watchdog_timeout, write_ready_to_stderr,
+    running_programs, seal, set_length, set_mode, set_mode_at, snowflake_folder, sqlite_uri_path,
+    stderr_identity, sync_folder, system_config_folder, tell_alive, tell_ready, tell_reloading,
+    tell_starting, tell_status, tell_stopping, test_out_of_descriptors, unblock_signals_in, user_name,
+    wait_for_signal, wake, watchdog_timeout, write_ready_to_stderr,
 };
 pub use terminal::read_hidden_line;
 pub use umask::{make_files_private, umask_of_caller};
