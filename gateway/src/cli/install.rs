@@ -341,8 +341,11 @@ fn write_change(text: &mut String, change: &Change, which: &WhichArgs, running: 
         writeln!(text, "  backup: {}", backup.display())?;
     }
     if matches!(change.action, Action::Added | Action::Updated | Action::Removed) && !which.dry_run {
-        let runs = running.iter().any(|program| facts.programs.contains(&program.as_str()));
-        let when = if runs { "it is running; to apply the change" } else { "to apply the change" };
+        let when = if facts.is_among(running) {
+            "it is running; to apply the change"
+        } else {
+            "to apply the change"
+        };
         // What shows the server is of no use once it is gone.
         let how = facts.reload.split(';').next().filter(|_| change.action == Action::Removed);
         writeln!(text, "  {when}: {}", how.unwrap_or(facts.reload))?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::known::{Client, Scope, Shape};
+use crate::os::System;
 use crate::streams::escaped;
 
 /// The name of the entry unless the user wants another one.
@@ -213,7 +214,8 @@ pub(crate) fn differences(before: &Value, after: &Value) -> Vec<String> {
 pub(crate) fn is_ours(entry: &Value) -> bool {
     let Some(command) = command_of(entry) else { return false };
     let name = command.rsplit(['/', '\\']).next().unwrap_or(command);
-    name.strip_suffix(".exe").unwrap_or(name) == "snowgate-shim"
+    // Names of Windows are the same in any case.
+    name == System::Linux.shim_program() || name.eq_ignore_ascii_case(System::Windows.shim_program())
 }
 
 /// Whether an entry seems to be another server for such a warehouse as ours.
@@ -270,7 +272,9 @@ mod tests {
             (json!("/usr/bin/snowgate-shim"), true),
             (json!("C:\\Snowgate\\snowgate-shim.exe"), true),
             (json!(["snowgate-shim", "--profile", "p"]), true),
+            (json!("c:/snowgate/Snowgate-Shim.EXE"), true),
             (json!("/usr/bin/snowgate-shim-old"), false),
+            (json!("/usr/bin/Snowgate-Shim"), false),
             (json!("npx"), false),
             (json!(7), false),
         ] {

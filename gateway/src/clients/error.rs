@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::edit::EditError;
+use crate::os::System;
 
 /// A client's config file that stays as it is.
 #[derive(Debug, Error)]
@@ -22,16 +23,14 @@ pub(crate) enum ClientError {
     },
     /// A new file in its place cannot have its owner and mode.
     #[error(
-        "{} belongs to user {user} and group {group}, which a new file in its place cannot be given, so it was left as it is",
+        "{} belongs to {owner}, which a new file in its place cannot be given, so it was left as it is",
         path.display()
     )]
     Owner {
         /// The file.
         path: PathBuf,
-        /// Its owner's number.
-        user: u32,
-        /// Its group's number.
-        group: u32,
+        /// Its owner.
+        owner: String,
         /// Why not.
         source: io::Error,
     },
@@ -146,8 +145,8 @@ impl ClientError {
             Self::Io { path, source, .. } | Self::Memory { folder: path, source, .. } if is_full(source) => {
                 format!("make room on the disk of {}, then run the command again", path.display())
             }
-            Self::Owner { user, .. } => format!(
-                "run the command as its owner (user {user}), or add the entry by hand: `snowgate install --print CLIENT` prints it"
+            Self::Owner { owner, .. } => format!(
+                "run the command as its owner ({owner}), or add the entry by hand: `snowgate install --print CLIENT` prints it"
             ),
             Self::Locked { lock, holder, .. } => {
                 let which = holder.map_or_else(
@@ -161,9 +160,9 @@ impl ClientError {
             }
             Self::NoFile { path } => format!("move {} away, then run the command again", path.display()),
             Self::ReadOnly { path } => format!(
-                "if it is yours to change: `chmod u+w '{}'`, then run the command again; if another program writes it \
+                "if it is yours to change: `{}`, then run the command again; if another program writes it \
                  (Nix, a dotfiles manager), add the entry there: `snowgate install --print CLIENT` prints it",
-                path.display()
+                System::OWN.command_to_write(path)
             ),
             Self::HardLinked { .. } => {
                 "add the entry by hand, or replace the other name with a symbolic link; \
@@ -208,9 +207,14 @@ mod tests {
     fn faults_of_files_name_the_file_the_cause_and_what_to_do() {
         let path = PathBuf::from("/x/mcp.json");
         let source = || io::Error::from(io::ErrorKind::PermissionDenied);
-        let owner = ClientError::Owner { path: path.clone(), user: 7, group: 8, source: source() };
-        assert!(owner.to_string().starts_with("/x/mcp.json belongs to user 7 and group 8"), "{owner}");
-        assert!(owner.next_step().contains("owner (user 7)") && !owner.is_usage(), "{}", owner.next_step());
+        let owner =
+            ClientError::Owner { path: path.clone(), owner: "user id 7".to_owned(), source: source() };
+        assert!(owner.to_string().starts_with("/x/mcp.json belongs to user id 7"), "{owner}");
+        assert!(
+            owner.next_step().contains("owner (user id 7)") && !owner.is_usage(),
+            "{}",
+            owner.next_step()
+        );
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let full = ClientError::Io { what: "write to", path: "/x".into(), source: full };
         assert!(full.next_step().starts_with("make room on the disk of /x"), "{}", full.next_step());

@@ -332,13 +332,13 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::clients::places::Platform;
+    use crate::os::System;
 
     fn desk(root: &Path) -> Desk {
         let home = root.join("home");
         fs::create_dir(&home).unwrap();
         let env = BTreeMap::<String, String>::new();
-        Desk::new(Places::of(Platform::Linux, &env, home.clone(), home), &root.join("state"))
+        Desk::new(Places::of(System::Linux, &env, home.clone(), home), &root.join("state"))
     }
 
     fn entry() -> Entry {
@@ -416,7 +416,7 @@ mod tests {
         symlink(root.path().join("home/stow"), real.join(".gemini")).unwrap();
         let env = BTreeMap::<String, String>::new();
         let home = root.path().join("home");
-        let places = Places::of(Platform::Linux, &env, home.clone(), home);
+        let places = Places::of(System::Linux, &env, home.clone(), home);
         let desk = Desk::new(places, &root.path().join("state"));
         let clients = [Client::Cursor, Client::GeminiCli, Client::Codex];
         changes(desk.install(&clients, &entry(), &options("snowgate")));

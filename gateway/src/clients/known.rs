@@ -98,6 +98,21 @@ pub(crate) const ALL: &[Client] = &[
     Client::Cortex,
 ];
 
+impl Facts {
+    /// Whether one of its programs is among those that run, by their file names.
+    pub(crate) fn is_among(&self, running: &[String]) -> bool {
+        let is_it = |name: &String| {
+            let of_windows = |end: &usize| name[*end..].eq_ignore_ascii_case(".exe");
+            let end = name.len().checked_sub(".exe".len()).filter(|end| name.is_char_boundary(*end));
+            match end.filter(of_windows) {
+                Some(end) => self.programs.iter().any(|known| known.eq_ignore_ascii_case(&name[..end])),
+                None => self.programs.contains(&name.as_str()),
+            }
+        };
+        running.iter().any(is_it)
+    }
+}
+
 impl Client {
     /// What is known of it.
     pub(crate) fn facts(self) -> &'static Facts {
@@ -229,6 +244,21 @@ const FACTS: &[Facts] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_runs_is_known_by_its_name_and_on_windows_by_that_in_any_case() {
+        let facts = Client::Zed.facts();
+        for (name, expected) in [
+            ("zed", true),
+            ("Zed.exe", true),
+            ("ZED.EXE", true),
+            ("ZED", false),
+            ("zed.sh", false),
+            ("é", false),
+        ] {
+            assert_eq!(facts.is_among(&[name.to_owned()]), expected, "{name}");
+        }
+    }
 
     #[test]
     fn each_client_has_its_own_facts_under_the_name_of_the_command_line() {

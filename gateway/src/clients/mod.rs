@@ -27,8 +27,6 @@ pub(crate) use error::ClientError;
 pub(crate) use install::{Action, Change, Desk, Options, Results, snippet};
 pub(crate) use known::{ALL, Client, Scope};
 pub(crate) use places::Places;
-#[cfg(test)]
-pub(crate) use places::Platform;
 pub(crate) use shim::{BadShim, NoShim, Shim, named_shim, own_shim};
 pub(crate) use survey::{ClientState, EntryState, FileState, Standing, command_in, survey};
 pub(crate) use target::{Target, Written};

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// The shim's file name.
-pub(crate) const SHIM: &str = if cfg!(windows) { "snowgate-shim.exe" } else { "snowgate-shim" };
+use crate::os::{SHIM_PROGRAM as SHIM, System, is_executable, real_path};
 
 /// A shim, and what speaks against its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +53,9 @@ impl BadShim {
 /// Clients could not launch it, or its entry would not be known for ours.
 pub(crate) fn named_shim(named: &Path, is_here: bool) -> Result<Shim, BadShim> {
     let refused = |path: &Path, why: &str| BadShim { path: path.to_owned(), why: why.to_owned() };
+    if !is_here && let Some(path) = of_another_system(named) {
+        return Ok(Shim { path, warning: None });
+    }
     let path = std::path::absolute(named).map_err(|error| refused(named, &format!("is no path: {error}")))?;
     if path.file_name().is_none_or(|name| name != SHIM) {
         let why = format!("is not called {SHIM}, which is how an entry is known for Snowgate's");
@@ -67,12 +69,20 @@ pub(crate) fn named_shim(named: &Path, is_here: bool) -> Result<Shim, BadShim> {
         Err(error) => format!("cannot be looked at: {error}"),
         Ok(found) if found.is_dir() => "is a folder".to_owned(),
         Ok(found) if !found.is_file() => "is no file".to_owned(),
-        Ok(_) if rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_err() => {
-            "is not executable".to_owned()
-        }
+        Ok(_) if !is_executable(&path) => "is not executable".to_owned(),
         Ok(_) => return Ok(Shim { path, warning: None }),
     };
     Err(refused(&path, &why))
+}
+
+/// `named` as it is, where it is the whole path of a shim on another system than this one.
+fn of_another_system(named: &Path) -> Option<PathBuf> {
+    let text = named.to_str()?;
+    let is_one = |system: &System| {
+        let name = text.rsplit(if *system == System::Windows { &['\\', '/'][..] } else { &['/'] }).next();
+        system.is_absolute(named) && name == Some(system.shim_program())
+    };
+    [System::Linux, System::Windows].iter().any(is_one).then(|| named.to_owned())
 }
 
 /// The shim beside the program that was launched as `launched` and is the file `program`. Where it was reached over a link
@@ -81,10 +91,10 @@ pub(crate) fn named_shim(named: &Path, is_here: bool) -> Result<Shim, BadShim> {
 /// # Errors
 /// There is none.
 pub(crate) fn own_shim(launched: Option<&Path>, program: &Path, path: &[PathBuf]) -> Result<Shim, NoShim> {
-    let program = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    let program = real_path(program).unwrap_or_else(|_| program.to_owned());
     let real = program.with_file_name(SHIM);
-    let real = real.canonicalize().unwrap_or(real);
-    let is_it = |candidate: &Path| candidate.canonicalize().is_ok_and(|it| it == real) && candidate.is_file();
+    let real = real_path(&real).unwrap_or(real);
+    let is_it = |candidate: &Path| real_path(candidate).is_ok_and(|it| it == real) && candidate.is_file();
     let by_name = launched.filter(|launched| launched.components().count() > 1);
     let by_name = by_name.and_then(|launched| std::path::absolute(launched).ok());
     let beside = by_name.map(|launched| launched.with_file_name(SHIM)).filter(|shim| *shim != real);
@@ -165,6 +175,12 @@ mod tests {
         assert!(why(&folder(root.path(), "b/snowgate-shim")).ends_with("is a folder"));
         assert!(why(&shim.with_file_name("shim")).contains("is not called snowgate-shim"));
         assert!(why(Path::new("")).contains("--shim"));
+        for of_another in
+            ["C:\\Snowgate\\snowgate-shim.exe", "//server/x/snowgate-shim.exe", "/opt/snowgate-shim"]
+        {
+            assert_eq!(named_shim(Path::new(of_another), false).unwrap().path, Path::new(of_another));
+        }
+        assert!(named_shim(Path::new("C:\\Snowgate\\snowgate-shim"), false).is_err());
         let relative = named_shim(Path::new("there/snowgate-shim"), false).unwrap().path;
         assert_eq!(relative, std::env::current_dir().unwrap().join("there/snowgate-shim"));
     }

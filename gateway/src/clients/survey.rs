@@ -18,7 +18,9 @@ use super::known::{ALL, Client, Scope};
 use super::places::Places;
 use super::plan::{entry_in, keys, rivals};
 use super::target::{Target, behind_links};
-use crate::os::{RunError, run_bounded, running_programs};
+use crate::os::{
+    FileStamp, RunError, is_of_a_process, others_may_write, real_path, run_bounded, running_programs,
+};
 
 /// How long a shim may take to say its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(3);
@@ -150,7 +152,7 @@ pub(crate) fn survey(places: &Places, own_shim: Option<&Path>) -> Vec<ClientStat
     let mut shims = Shims { own: own_shim, path: &places.path, known: BTreeMap::new() };
     let state = |client: &Client| {
         let facts = client.facts();
-        let runs = |running: &Vec<String>| running.iter().any(|name| facts.programs.contains(&name.as_str()));
+        let runs = |running: &Vec<String>| facts.is_among(running);
         ClientState {
             client: *client,
             title: facts.title,
@@ -251,7 +253,10 @@ fn standing(scope: Scope, command: &str, own: Option<&Path>, path: &[PathBuf]) -
         named.to_owned()
     } else if !command.contains(['/', '\\']) {
         // The client's PATH may be another one.
-        match path.iter().map(|folder| folder.join(command)).find(|file| file.is_file()) {
+        // Windows' programs are found without their ends.
+        let names = [command.to_owned(), format!("{command}{}", std::env::consts::EXE_SUFFIX)];
+        let files = path.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
+        match files.into_iter().find(|file| file.is_file()) {
             Some(found) => found,
             None => return Standing::Broken { why: "no folder of PATH has it".to_owned() },
         }
@@ -260,7 +265,7 @@ fn standing(scope: Scope, command: &str, own: Option<&Path>, path: &[PathBuf]) -
     } else {
         return Standing::Broken { why: "its path is not absolute".to_owned() };
     };
-    let real = match shim.canonicalize() {
+    let real = match real_path(&shim) {
         Ok(real) => real,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Standing::Missing;
@@ -275,7 +280,7 @@ fn standing(scope: Scope, command: &str, own: Option<&Path>, path: &[PathBuf]) -
             "another copy; a program that a project's file names is not run to ask for its version",
         );
     }
-    if shim.starts_with("/proc") || others_may_write(&real) {
+    if is_of_a_process(&shim) || others_may_write(&real) {
         return unknown("another copy, not run to ask for its version, because other users can replace it");
     }
     match version_of(&real) {
@@ -312,33 +317,16 @@ fn compare(one: &str, other: &str) -> Option<Ordering> {
 
 /// Whether a file is a program by itself, as a shim is, and no script around one.
 fn is_native(path: &Path) -> bool {
-    const MAGIC: [[u8; 4]; 3] = [*b"\x7fELF", [0xcf, 0xfa, 0xed, 0xfe], [0xca, 0xfe, 0xba, 0xbe]];
+    // Of Linux, of macOS for one processor and for several, of Windows.
+    const MAGIC: [&[u8]; 4] = [b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ"];
     let mut head = [0; 4];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && MAGIC.contains(&head)
+    read.is_ok() && MAGIC.iter().any(|magic| head.starts_with(magic))
 }
 
+/// Whether two paths are one file, also by two names of it.
 fn is_same_file(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let id = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino()));
-    matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
-}
-
-/// Whether another user than this one and root can change what is at `path`, which has no links in it. In a folder like `/tmp`
-/// each user can only replace what is their own.
-fn others_may_write(path: &Path) -> bool {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-    const GROUP_AND_OTHERS_WRITE: u32 = 0o022;
-    const STICKY: u32 = 0o1000;
-    let own = snowgate_link::os::user().number();
-    path.starts_with("/proc")
-        || path.ancestors().any(|part| {
-            std::fs::metadata(part).map_or(true, |found| {
-                let mode = found.permissions().mode();
-                let is_open = mode & GROUP_AND_OTHERS_WRITE != 0 && !(found.is_dir() && mode & STICKY != 0);
-                is_open || ![0, own].contains(&found.uid())
-            })
-        })
+    matches!((FileStamp::at(one), FileStamp::at(other)), (Ok(one), Ok(other)) if one.id == other.id)
 }
 
 /// The version that a shim says it is.
@@ -361,7 +349,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::clients::places::Platform;
+    use crate::os::System;
 
     fn program(folder: &Path, name: &str, script: &str) -> PathBuf {
         let folder = folder.join(name);
@@ -376,7 +364,7 @@ mod tests {
     fn a_file_that_is_the_users_and_the_projects_is_listed_once() {
         let home = tempfile::tempdir().unwrap();
         let env = BTreeMap::<String, String>::new();
-        let places = Places::of(Platform::Linux, &env, home.path().into(), home.path().into());
+        let places = Places::of(System::Linux, &env, home.path().into(), home.path().into());
         assert_eq!(files(&places, Client::Codex).len(), 1);
         assert_eq!(files(&places, Client::ClaudeCode).len(), 2);
         let (real, link) =

@@ -6,7 +6,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::error::ClientError;
-use crate::os::{PRIVATE, copy_access, read_whole, replace_file_if, set_mode};
+use crate::os::{
+    FileAccess, FileStamp, PRIVATE, copy_access, read_whole, real_path, replace_file_if, set_folder_mode,
+    set_mode,
+};
 
 /// Larger files are no configs. Claude Code's own file, which also has its history, is the largest that there is.
 pub(crate) const FILE_BYTES_MAX: u64 = 8 << 20;
@@ -95,9 +98,7 @@ impl Target {
         let before = self.check_writable()?;
         self.make_folders()?;
         let finish = |new: &File| match &before {
-            Some(before) => {
-                Ok(copy_access(new, &self.file).map_err(|source| self.not_given(before, source))?)
-            }
+            Some(_) => Ok(copy_access(new, &self.file).map_err(|source| self.not_given(source))?),
             None => Ok(set_mode(new, self.new_mode)?),
         };
         let written = replace_file_if(&self.file, text.as_bytes(), finish, || Ok(self.is_as_it_was()?));
@@ -149,7 +150,7 @@ impl Target {
             // Replacing it would be possible, and is not meant to be.
             Ok(metadata) if metadata.permissions().readonly() => Err(read_only()),
             // Of the names that one file has, only one would get the new text.
-            Ok(metadata) if names_of(&metadata) > 1 => {
+            Ok(_) if FileStamp::at(&self.file).is_ok_and(|found| found.names > 1) => {
                 Err(ClientError::HardLinked { path: self.file.clone() })
             }
             Ok(metadata) => match OpenOptions::new().write(true).open(&self.file) {
@@ -168,24 +169,15 @@ impl Target {
     }
 
     /// The new file cannot be made like the one before.
-    fn not_given(&self, before: &Metadata, source: io::Error) -> ClientError {
-        use std::os::unix::fs::MetadataExt as _;
-        ClientError::Owner { path: self.file.clone(), user: before.uid(), group: before.gid(), source }
+    fn not_given(&self, source: io::Error) -> ClientError {
+        let owner =
+            FileAccess::at(&self.file).map_or_else(|_| "another user".to_owned(), |found| found.owner);
+        ClientError::Owner { path: self.file.clone(), owner, source }
     }
 
     fn is_as_it_was(&self) -> Result<bool, ClientError> {
         Ok(Self::read(&self.file)?.before == self.before)
     }
-}
-
-/// How many names (hard links) a file has.
-fn names_of(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::nlink(metadata)
-}
-
-/// Whatever the mask of this process.
-fn set_folder_mode(folder: &Path, mode: u32) -> io::Result<()> {
-    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 fn failed(what: &'static str, path: &Path, source: io::Error) -> ClientError {
@@ -210,7 +202,7 @@ fn read_text(file: &Path) -> Result<String, ClientError> {
 /// Where a path leads, behind the links of each of its parts, whether they are there or not: it is the same before the file is made
 /// and afterwards. A path with more than [`LINKS_MAX`] links stays as it is.
 pub(crate) fn behind_links(path: &Path) -> PathBuf {
-    if let Ok(real) = path.canonicalize() {
+    if let Ok(real) = real_path(path) {
         return real;
     }
     let Ok(path) = std::path::absolute(path) else { return path.to_owned() };

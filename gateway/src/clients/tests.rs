@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use super::edit::{EditError, Language, Made};
 use super::install::{Action, Desk, Options, snippet};
 use super::known::{ALL, Client, Scope, Shape};
-use super::places::{Places, Platform};
+use super::places::Places;
 use super::{ClientError, Entry};
+use crate::os::System;
 
 /// The texts of the black-box test: each with its client, by its name.
 fn corpus() -> Vec<(Client, String, String)> {
@@ -51,7 +52,7 @@ impl Fixture {
         let home = root.path().join("home");
         fs::create_dir(&home).unwrap();
         let env = BTreeMap::<String, String>::new();
-        let places = Places::of(Platform::Linux, &env, home.clone(), home);
+        let places = Places::of(System::Linux, &env, home.clone(), home);
         let desk = Desk::new(places, &root.path().join("state"));
         Self { root, desk }
     }
@@ -476,5 +477,29 @@ proptest! {
                 let _ = language.remove(&set, &path, &made);
             }
         }
+    }
+}
+
+#[test]
+fn a_path_of_windows_is_read_back_as_it_is_in_every_language() {
+    let command = r"C:\Users\Ada Löwe\AppData\Local\new\tools\snowgate-shim.exe";
+    for client in ALL {
+        let entry = Entry { command: command.into(), flags: Vec::new(), home: Some(r"D:\up\x".into()) };
+        let text = snippet(*client, "snowgate", &entry).unwrap();
+        let keys: Vec<_> = client.facts().path.iter().copied().chain(["snowgate"]).collect();
+        let read = client.language().get(&text, &keys).unwrap().unwrap();
+        assert_eq!(super::entry::command_of(&read), Some(command), "{text}");
+        assert_eq!(super::entry::variables_of(&read)["SNOWGATE_HOME"], r"D:\up\x", "{text}");
+        // A file of Windows' editors ends its lines in its own way, which stays.
+        let fixture = Fixture::new();
+        let before =
+            if client.language() == Language::Toml { "a = 1\r\n" } else { "{\r\n  \"a\": 1\r\n}\r\n" };
+        let file = fixture.file(*client, before);
+        fixture.install(*client, &entry, &options()).unwrap();
+        let after = fs::read_to_string(&file).unwrap();
+        assert!(super::plan::is_entry_ours(*client, &after, "snowgate"), "{after}");
+        assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{after:?}");
+        fixture.uninstall(*client, &options()).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), before);
     }
 }

@@ -49,3 +49,8 @@ pub(super) fn activated_sockets() -> io::Result<Vec<RawFd>> {
 pub(super) fn settings_folder(home: &Path, config_home: Option<PathBuf>) -> PathBuf {
     config_home.unwrap_or_else(|| home.join(".config"))
 }
+
+/// Only macOS marks what was downloaded so that it cannot be run.
+pub fn quarantine_of(_path: &Path) -> Option<String> {
+    None
+}

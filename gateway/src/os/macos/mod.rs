@@ -57,3 +57,12 @@ unsafe fn zeroed<T>() -> T {
 fn size_of_i32<T>() -> i32 {
     i32::try_from(size_of::<T>()).unwrap_or(0)
 }
+
+/// What macOS has marked the file at `path` with, if somebody has downloaded it and has not yet said that it may be run.
+pub fn quarantine_of(path: &Path) -> Option<String> {
+    const NAME: &str = "com.apple.quarantine";
+    const BYTES_MAX: usize = 1024;
+    let mut value = [0; BYTES_MAX];
+    let bytes = rustix::fs::getxattr(path, NAME, &mut value[..]).ok()?;
+    Some(String::from_utf8_lossy(&value[..bytes]).into_owned())
+}

@@ -12,10 +12,12 @@ mod notify;
 mod path_listener;
 mod places;
 mod programs;
+mod release;
 mod secrets;
 mod signals;
 mod standard_streams;
 mod terminal;
+mod trust;
 mod users;
 
 pub use activation::{PassedSocket, activated_sockets, garbled_activation};
@@ -40,14 +42,16 @@ pub use notify::{
 pub use path_listener::{HAS_PATH_LISTENERS, PathConnection, PathListener};
 pub use places::{home_variable, snowflake_folder, sqlite_uri_path, system_config_folder};
 pub use programs::{ProcessGroup, open_in_browser};
+pub use release::release;
 pub use secrets::{open_sealed, seal};
 pub use signals::{block_signals, unblock_signals_in, wait_for_signal, wake};
 pub use standard_streams::{empty_stderr, is_reader_gone_within, stderr_identity, write_ready_to_stderr};
+pub use trust::{is_executable, is_of_a_process, is_program, others_may_write, real_path, set_folder_mode};
 pub use users::own_user;
 
 pub use super::kernel::{
-    control_groups, environment_of, process_start, processes_named, processes_with, running_programs,
-    user_name,
+    control_groups, environment_of, process_start, processes_named, processes_with, quarantine_of,
+    running_programs, user_name,
 };
 
 pub(super) use super::kernel::{cpu, memory_bytes};

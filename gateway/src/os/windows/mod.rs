@@ -19,6 +19,7 @@ mod path_listener;
 mod places;
 mod processes;
 mod programs;
+mod release;
 mod secrets;
 mod security;
 mod session_end;
@@ -26,6 +27,7 @@ mod signals;
 mod snapshot;
 mod standard_streams;
 mod terminal;
+mod trust;
 mod usage;
 mod users;
 mod wide;
@@ -58,9 +60,13 @@ pub use processes::{
     control_groups, environment_of, process_start, processes_named, processes_with, running_programs,
 };
 pub use programs::{open_in_browser, unblock_signals_in};
+pub use release::release;
 pub use secrets::{open_sealed, seal};
 pub use signals::{block_signals, wait_for_signal, wake};
 pub use standard_streams::{empty_stderr, is_reader_gone_within, stderr_identity, write_ready_to_stderr};
+pub use trust::{
+    is_executable, is_of_a_process, is_program, others_may_write, quarantine_of, real_path, set_folder_mode,
+};
 pub use users::{own_user, user_name};
 
 pub(super) use file_access::{access_at, access_of};
