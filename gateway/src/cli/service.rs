@@ -2,20 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::process::{ExitCode, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use snowgate_link::endpoint::Endpoint;
+use snowgate_link::os as link_os;
 
 use super::control::{print_json, print_text};
 use super::serve::endpoint;
 use super::{Cli, exit};
+use crate::clients::HOME_VARIABLE;
 use crate::config::{Config, Paths, ProcessEnvironment, settings_among};
 use crate::os;
 use crate::process::GatewayLock;
 use crate::service::{
-    Manager, ServiceManager, ServiceState, Site, Uninstalled, check, install, state, uninstall,
+    Manager, PLACE_VARIABLES, RUN_KEY, ServiceManager, ServiceState, Site, Uninstalled, check, install,
+    state, uninstall,
 };
 
 /// The commands about the service.
@@ -29,6 +34,9 @@ pub(crate) enum ServiceCommand {
     Status(ServiceArgs),
     /// Show what the manager has kept of its log (`journalctl`)
     Logs(LogArgs),
+    /// Start the gateway as the service does: what the Task Scheduler runs
+    #[command(hide = true)]
+    Start(StartArgs),
 }
 
 /// What `install` does.
@@ -65,6 +73,26 @@ pub(crate) struct LogArgs {
     output: ServiceArgs,
 }
 
+/// With what the gateway of a service is started.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StartArgs {
+    /// A variable that decides which files it uses
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    set: Vec<(String, String)>,
+
+    /// Take the place of a gateway that is already running
+    #[arg(long)]
+    replace: bool,
+}
+
+/// What `--set` says.
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if PLACE_VARIABLES.contains(&name) => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("one of {}, with its value behind `=`", PLACE_VARIABLES.join(", "))),
+    }
+}
+
 impl ServiceCommand {
     /// Whether the output is for a script.
     pub(crate) fn wants_json(&self) -> bool {
@@ -72,6 +100,7 @@ impl ServiceCommand {
             Self::Install(args) => args.output.json,
             Self::Logs(args) => args.output.json,
             Self::Uninstall(args) | Self::Status(args) => args.json,
+            Self::Start(_) => false,
         }
     }
 }
@@ -114,17 +143,21 @@ impl NotForService {
 
 /// Runs one of the commands.
 pub(super) fn run(cli: &Cli, command: &ServiceCommand) -> Result<ExitCode> {
+    if let ServiceCommand::Start(args) = command {
+        return run_start(args);
+    }
     let site = site(cli)?;
     let manager = Manager::of_this_user();
     if cli.system_config.is_some() && matches!(command, ServiceCommand::Install(_)) {
         return Err(NotForService.into());
     }
     match command {
-        ServiceCommand::Install(args) if args.dry_run => dry_run(&site, args.output.json),
+        ServiceCommand::Install(args) if args.dry_run => dry_run(cli, &site, args.output.json),
         ServiceCommand::Install(args) => run_install(cli, &site, &manager, args.output.json),
         ServiceCommand::Uninstall(args) => run_uninstall(cli, &site, &manager, args.json),
         ServiceCommand::Status(args) => run_status(&state(&site, &manager), args.json),
         ServiceCommand::Logs(args) => run_logs(&site, *args),
+        ServiceCommand::Start(args) => run_start(args),
     }
 }
 
@@ -136,9 +169,13 @@ pub(super) fn site(cli: &Cli) -> Result<Site> {
     site.ok_or_else(|| NoService.into())
 }
 
-fn dry_run(site: &Site, json: bool) -> Result<ExitCode> {
+fn dry_run(cli: &Cli, site: &Site, json: bool) -> Result<ExitCode> {
     check(site)?;
-    let files = site.files();
+    let paths = Paths::discover(&ProcessEnvironment)?.with_system_file(cli.system_config.clone());
+    let (kept, _) = service_environment(std::env::vars_os(), site);
+    // One that cannot be read is an error of `install`, not of a look at its files.
+    let starts_early = Config::load(&paths, &kept).is_ok_and(|config| config.http.is_some());
+    let files = site.files(starts_early);
     if json {
         let view = |(path, text)| json!({"path": path, "text": text});
         return print_json(&json!({"files": files.into_iter().map(view).collect::<Vec<_>>()}));
@@ -158,6 +195,7 @@ fn run_install(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Result<
         return print_json(&json!({
             "written": done.written,
             "kept": done.kept,
+            "fallback": done.fallback,
             "variables_left_out": left_out,
             "service": state,
         }));
@@ -165,8 +203,15 @@ fn run_install(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Result<
     let kept = done.kept.iter().map(|path| format!("kept your own file as {}\n", path.display()));
     let mut text: String = kept.collect();
     text.extend(done.written.iter().map(|path| format!("wrote {}\n", path.display())));
-    let running = state.pid.map_or_else(|| "has the socket".to_owned(), |pid| format!("runs (pid {pid})"));
+    let has = match site.manager {
+        ServiceManager::Systemd | ServiceManager::Launchd => "has the socket",
+        ServiceManager::TaskScheduler => "starts the gateway at each log-in, and has started it now",
+    };
+    let running = state.pid.map_or_else(|| has.to_owned(), |pid| format!("runs (pid {pid})"));
     text.push_str(&format!("{} {running}; `snowgate service status` shows how it is\n", site.service_unit()));
+    if let Some(why) = &done.fallback {
+        text.push_str(&format!("The Task Scheduler refused ({why}), so the registry starts it: {RUN_KEY}\n"));
+    }
     if !left_out.is_empty() {
         text.push_str(&format!(
             "It does not have these variables of your shell: {}; what it is to use goes into {}\n",
@@ -199,7 +244,8 @@ fn run_uninstall(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Resul
     let done = uninstall(site, manager)?;
     let endpoint = endpoint(cli)?;
     // systemd leaves the socket's file, on which nothing listens: only who has the lock may touch it.
-    if let Ok(_lock) = GatewayLock::take(&endpoint)
+    if site.manager == ServiceManager::Systemd
+        && let Ok(_lock) = GatewayLock::take(&endpoint)
         && endpoint.socket_exists().is_ok_and(|exists| exists)
     {
         std::fs::remove_file(&endpoint.socket).context("cannot remove the service's socket")?;
@@ -208,7 +254,11 @@ fn run_uninstall(cli: &Cli, site: &Site, manager: &Manager, json: bool) -> Resul
         let Uninstalled { removed, left, disabled } = &done;
         return print_json(&json!({"removed": removed, "left": left, "disabled": disabled}));
     }
-    print_text(&uninstalled_text(&site.service_unit(), &done))
+    let mut text = uninstalled_text(&site.service_unit(), &done);
+    if site.manager == ServiceManager::TaskScheduler && !done.removed.is_empty() {
+        text.push_str("A gateway that runs goes on until it is idle: snowgate stop ends it now.\n");
+    }
+    print_text(&text)
 }
 
 fn uninstalled_text(unit: &str, done: &Uninstalled) -> String {
@@ -276,10 +326,29 @@ fn status_text(state: &ServiceState) -> String {
     text
 }
 
+/// Starts the gateway, clear of this process, with no settings of the environment but those that are named. It writes its readiness
+/// line to this process's stdout.
+fn run_start(args: &StartArgs) -> Result<ExitCode> {
+    let home = args.set.iter().find(|(name, _)| name == HOME_VARIABLE).map(|(_, home)| Path::new(home));
+    let endpoint = Endpoint::resolve(None, home)?;
+    endpoint.prepare_dir()?;
+    let stderr = link_os::open_private(&endpoint.stderr, true)
+        .with_context(|| format!("cannot write to {}", endpoint.stderr.display()))?;
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let mut command = Command::new(&program);
+    command.args(["serve", "--ready-stdout"]).args(args.replace.then_some("--replace"));
+    for name in settings_among(std::env::vars_os()).into_keys() {
+        command.env_remove(name);
+    }
+    command.envs(args.set.iter().cloned()).stdin(Stdio::null()).stderr(stderr);
+    link_os::spawn_apart(&mut command).with_context(|| format!("cannot run {}", program.display()))?;
+    Ok(ExitCode::from(exit::OK))
+}
+
 /// Becomes `journalctl`, or says where the log is otherwise.
 fn run_logs(site: &Site, args: LogArgs) -> Result<ExitCode> {
-    if site.manager == ServiceManager::Launchd {
-        return Err(NoJournal("launchd keeps no log".to_owned()).into());
+    if site.manager != ServiceManager::Systemd {
+        return Err(NoJournal(format!("{} keeps no log", site.manager.name())).into());
     }
     let cannot_run = |error: std::io::Error| NoJournal(format!("`journalctl` cannot be run: {error}"));
     let mut command = os::program("journalctl").map_err(cannot_run)?;

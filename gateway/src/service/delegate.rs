@@ -37,7 +37,8 @@ pub enum Delegation {
 
 /// Has the manager start the service of `site`, if it is enabled. Blocks.
 pub fn delegate(site: &Site, manager: &Manager, endpoint: &Endpoint) -> Delegation {
-    if !site.is_enabled() {
+    // A task starts a gateway just as a shim does, and keeps no socket: there is nothing to wait for.
+    if site.manager == ServiceManager::TaskScheduler || !site.is_enabled() {
         return Delegation::NotInstalled;
     }
     let began = Instant::now();
@@ -49,6 +50,7 @@ pub fn delegate(site: &Site, manager: &Manager, endpoint: &Endpoint) -> Delegati
         ServiceManager::Launchd => {
             manager.run(&["kickstart", &format!("gui/{}/{service}", os::user())], left())
         }
+        ServiceManager::TaskScheduler => Ok(String::new()),
     };
     // systemd believes that its socket is there, also where the file was removed or is another one: then it is made anew.
     if endpoint.socket_exists().unwrap_or(true) {

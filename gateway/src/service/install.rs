@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use snowgate_link::os;
 
-use super::{Manager, ManagerError, ServiceManager, Site, files};
+use super::task::encoded;
+use super::{Manager, ManagerError, ServiceManager, Site, files, scheduler};
 use crate::os::{READABLE, replace_file};
 
 /// How long the manager may take for what is done at once.
@@ -81,6 +82,8 @@ pub struct Installed {
     pub written: Vec<PathBuf>,
     /// Files of the user's own that were in their places, and what they are called now.
     pub kept: Vec<PathBuf>,
+    /// Why the manager has not got it, where something else starts it.
+    pub fallback: Option<String>,
 }
 
 /// What was undone.
@@ -95,19 +98,19 @@ pub struct Uninstalled {
 }
 
 /// How every file that we have written begins.
-const OURS: &[u8] = b"# Written by `snowgate service install`";
+const OURS: &str = "# Written by `snowgate service install`";
 
-/// The same, of launchd's.
-const OURS_LAUNCHD: &[u8] = b"Written by `snowgate service install`";
+/// The same, of launchd's and of a task.
+const OURS_XML: &str = "Written by `snowgate service install`";
 
 /// Bytes of a file in which that is looked for.
 const HEAD_BYTES: usize = 512;
 
 /// Whether `path` is a file that we have written. A link that leads to none, or something that is no file, is not.
 fn is_ours(path: &Path) -> bool {
-    let Ok(text) = files::read(path) else { return false };
-    let head = &text[..text.len().min(HEAD_BYTES)];
-    head.starts_with(OURS) || head.windows(OURS_LAUNCHD.len()).any(|part| part == OURS_LAUNCHD)
+    let Some(text) = files::read(path).ok().and_then(|bytes| files::text_of(&bytes)) else { return false };
+    let head = &text[..text.floor_char_boundary(HEAD_BYTES)];
+    head.starts_with(OURS) || head.contains(OURS_XML)
 }
 
 /// Whether something is at `path`, also a link that leads nowhere.
@@ -143,8 +146,9 @@ pub fn install(site: &Site, manager: &Manager, starts_early: bool) -> Result<Ins
         manager.units(&["show", "--property=Version"], QUICK_TIMEOUT)?;
     }
     let mut done = Installed::default();
-    for (path, text) in site.files() {
-        let says = |path: &Path| files::read(path).ok().as_deref() == Some(text.as_bytes());
+    for (path, text) in site.files(starts_early) {
+        let bytes = bytes_of(site.manager, text);
+        let says = |path: &Path| files::read(path).ok().as_deref() == Some(&bytes);
         // One that a package has brought is not copied: an upgrade of it could not change the copy.
         let is_packaged = !is_there(&path) && site.packaged_file(&path).is_some_and(|path| says(&path));
         if !is_packaged && !says(&path) {
@@ -152,7 +156,7 @@ pub fn install(site: &Site, manager: &Manager, starts_early: bool) -> Result<Ins
                 let failed = |source| InstallError::File { what: "move away", path: path.clone(), source };
                 done.kept.push(keep(&path).map_err(failed)?);
             }
-            write(&path, &text).map_err(|source| InstallError::File {
+            write(&path, &bytes).map_err(|source| InstallError::File {
                 what: "write",
                 path: path.clone(),
                 source,
@@ -166,10 +170,17 @@ pub fn install(site: &Site, manager: &Manager, starts_early: bool) -> Result<Ins
             let domain = format!("gui/{}", os::user());
             // One that is loaded already is loaded anew.
             let _ = manager.run(&["bootout", &format!("{domain}/{}", site.service_unit())], START_TIMEOUT);
-            for (path, _) in site.files() {
+            for (path, _) in site.files(starts_early) {
                 let path = path.to_string_lossy().into_owned();
                 manager.run(&["bootstrap", &domain, &path], START_TIMEOUT)?;
             }
+        }
+        ServiceManager::TaskScheduler => {
+            for (path, _) in site.files(starts_early) {
+                let refused = scheduler::register(site, manager, &path.to_string_lossy())?;
+                done.fallback = done.fallback.or_else(|| refused.map(|why| why.to_string()));
+            }
+            scheduler::start(site)?;
         }
     }
     Ok(done)
@@ -217,7 +228,7 @@ fn start_units(
 /// The manager refuses, or a file cannot be removed.
 pub fn uninstall(site: &Site, manager: &Manager) -> Result<Uninstalled, InstallError> {
     let (socket, service) = (site.socket_unit(), site.service_unit());
-    let all = site.files().into_iter().map(|(path, _)| path).filter(|path| is_there(path));
+    let all = site.files(false).into_iter().map(|(path, _)| path).filter(|path| is_there(path));
     let (removed, left): (Vec<PathBuf>, Vec<PathBuf>) = all.partition(|path| is_ours(path));
     let disabled = site.is_enabled();
     if removed.is_empty() && !disabled {
@@ -231,6 +242,7 @@ pub fn uninstall(site: &Site, manager: &Manager) -> Result<Uninstalled, InstallE
         ServiceManager::Launchd => {
             manager.run(&["bootout", &format!("gui/{}/{service}", os::user())], START_TIMEOUT)
         }
+        ServiceManager::TaskScheduler => scheduler::unregister(site, manager).map(|()| String::new()),
     };
     match stopped {
         Ok(_) => {}
@@ -261,13 +273,22 @@ fn remove_links(site: &Site) {
     }
 }
 
-/// Writes `text` so that the file has all of it or is as it was.
-fn write(path: &Path, text: &str) -> io::Result<()> {
+/// A file's text as its manager reads it.
+pub(super) fn bytes_of(manager: ServiceManager, text: String) -> Vec<u8> {
+    match manager {
+        ServiceManager::TaskScheduler => encoded(&text),
+        ServiceManager::Systemd | ServiceManager::Launchd => text.into_bytes(),
+    }
+}
+
+/// Writes `bytes` so that the file has all of them or is as it was.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
-    replace_file(path, text.as_bytes(), READABLE)
+    replace_file(path, bytes, READABLE)
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::symlink;
 
@@ -291,7 +312,7 @@ mod tests {
     #[test]
     fn a_path_that_would_add_lines_is_refused_and_its_variable_named() {
         let folder = tempfile::tempdir().unwrap();
-        for manager in [ServiceManager::Systemd, ServiceManager::Launchd] {
+        for manager in [ServiceManager::Systemd, ServiceManager::Launchd, ServiceManager::TaskScheduler] {
             let site = || Site { folder: folder.path().to_owned(), ..Site::packaged(manager) };
             assert!(check(&site()).is_ok());
             for letter in ['\n', '\r', '\t', '\u{1b}', '\u{7f}', '\u{85}'] {

@@ -1,4 +1,4 @@
-//! Running the service manager's own program, `systemctl` or `launchctl`, with a bound.
+//! Running the service manager's own program, `systemctl`, `launchctl` or `schtasks`, with a bound.
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use snowgate_link::os::user;
 
+use super::ServiceManager;
 use crate::os::{self, RunError, unblock_signals_in};
 
 /// Bytes of its output that are kept, at most.
@@ -49,8 +50,19 @@ impl ManagerError {
                               log-in: `loginctl enable-linger`. In a container there is none and none is needed: the \
                               first client starts a gateway"
                 .to_owned(),
-            Self::Slow { .. } => "try again; `systemctl --user status` shows what the manager does".to_owned(),
-            Self::Refused { .. } => "see `snowgate service logs` and `snowgate config check`".to_owned(),
+            Self::Slow { .. } => match ServiceManager::of_this_system() {
+                ServiceManager::Systemd => {
+                    "try again; `systemctl --user status` shows what the manager does".to_owned()
+                }
+                ServiceManager::Launchd => "try again; `launchctl list` shows what the manager does".to_owned(),
+                ServiceManager::TaskScheduler => "try again; `schtasks /Query` shows what it has".to_owned(),
+            },
+            Self::Refused { .. } => match ServiceManager::of_this_system() {
+                ServiceManager::Systemd => "see `snowgate service logs` and `snowgate config check`".to_owned(),
+                ServiceManager::Launchd | ServiceManager::TaskScheduler => {
+                    "see `snowgate logs` and `snowgate config check`".to_owned()
+                }
+            },
         }
     }
 }
@@ -66,7 +78,11 @@ pub struct Manager {
 impl Manager {
     /// That of this user, on this system.
     pub fn of_this_user() -> Self {
-        let program = if cfg!(target_os = "macos") { "launchctl" } else { "systemctl" };
+        let program = match ServiceManager::of_this_system() {
+            ServiceManager::Systemd => "systemctl",
+            ServiceManager::Launchd => "launchctl",
+            ServiceManager::TaskScheduler => "schtasks",
+        };
         let has_folder = std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| !folder.is_empty());
         let derived = PathBuf::from(format!("/run/user/{}", user()));
         let runtime_dir = (!has_folder && derived.is_dir()).then_some(derived);
@@ -132,6 +148,7 @@ fn shown(command: &Command) -> String {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -6,8 +6,9 @@ use sha2::{Digest as _, Sha256};
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os;
 
-use super::{agent_text, service_text, socket_text};
+use super::{agent_text, service_text, socket_text, task_text};
 use crate::config::{Environment, Paths};
+use crate::os::{SHIM_PROGRAM, System};
 
 /// What the unit of a user's own gateway is called.
 const NAME: &str = "snowgate";
@@ -16,7 +17,7 @@ const NAME: &str = "snowgate";
 const SYSTEM_FOLDERS: [&str; 2] = ["/etc/systemd/user", "/usr/lib/systemd/user"];
 
 /// The variables that decide which files a gateway uses, and that a service manager need not have.
-const PLACE_VARIABLES: [&str; 6] = [
+pub const PLACE_VARIABLES: [&str; 6] = [
     "SNOWGATE_HOME",
     "SNOWGATE_CONFIG",
     "XDG_CONFIG_HOME",
@@ -32,6 +33,8 @@ pub enum ServiceManager {
     Systemd,
     /// macOS.
     Launchd,
+    /// Windows.
+    TaskScheduler,
 }
 
 impl ServiceManager {
@@ -40,12 +43,26 @@ impl ServiceManager {
         match self {
             Self::Systemd => "systemd",
             Self::Launchd => "launchd",
+            Self::TaskScheduler => "Task Scheduler",
+        }
+    }
+
+    /// The variables that decide which files a gateway uses on its system.
+    fn place_variables(self) -> &'static [&'static str] {
+        match self {
+            Self::Systemd | Self::Launchd => &PLACE_VARIABLES,
+            // Those of XDG are unknown there.
+            Self::TaskScheduler => &PLACE_VARIABLES[..2],
         }
     }
 
     /// That of this system.
     pub fn of_this_system() -> Self {
-        if cfg!(target_os = "macos") { Self::Launchd } else { Self::Systemd }
+        match System::OWN {
+            System::Linux => Self::Systemd,
+            System::MacOs => Self::Launchd,
+            System::Windows => Self::TaskScheduler,
+        }
     }
 }
 
@@ -58,6 +75,10 @@ pub struct Site {
     pub name: String,
     /// The gateway's program, as its files name it: `%h` is the user's home folder in those of systemd.
     pub program: String,
+    /// The shim beside it: what a task runs.
+    pub shim: String,
+    /// Whose it is: a task is for one user.
+    pub user: String,
     /// Where its files are written.
     pub folder: PathBuf,
     /// The folders in which it may be enabled, `folder` first.
@@ -79,18 +100,30 @@ impl Site {
         endpoint: &Endpoint,
         program: &Path,
     ) -> Option<Self> {
+        Self::of(ServiceManager::of_this_system(), env, paths, endpoint, program)
+    }
+
+    /// The same, of a service manager that may be another system's.
+    fn of(
+        manager: ServiceManager,
+        env: &dyn Environment,
+        paths: &Paths,
+        endpoint: &Endpoint,
+        program: &Path,
+    ) -> Option<Self> {
         if endpoint.is_named() {
             return None;
         }
-        let manager = ServiceManager::of_this_system();
-        let user_home = env.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute())?;
+        let user_home = || env.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
         let home = env.get("SNOWGATE_HOME").map(PathBuf::from);
         let folder = match manager {
-            ServiceManager::Launchd => user_home.join("Library/LaunchAgents"),
+            ServiceManager::Launchd => user_home()?.join("Library/LaunchAgents"),
             ServiceManager::Systemd => {
                 let config = env.get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-                config.unwrap_or_else(|| user_home.join(".config")).join("systemd/user")
+                config.or_else(|| Some(user_home()?.join(".config")))?.join("systemd/user")
             }
+            // The Task Scheduler has a copy, which only it can read.
+            ServiceManager::TaskScheduler => paths.state_dir.join("service"),
         };
         let mut enabling_folders = vec![folder.clone()];
         // Units of packages are for gateways without a home of their own.
@@ -102,6 +135,8 @@ impl Site {
             manager,
             name: home.as_deref().map_or_else(|| NAME.to_owned(), name_of_home),
             program: specified(manager, program),
+            shim: specified(manager, &program.with_file_name(SHIM_PROGRAM)),
+            user: os::user().to_string(),
             folder,
             enabling_folders,
             socket: match (manager, &home) {
@@ -110,7 +145,7 @@ impl Site {
                 }
                 _ => specified(manager, &endpoint.socket),
             },
-            variables: PLACE_VARIABLES.iter().filter_map(|name| set(name)).collect(),
+            variables: manager.place_variables().iter().filter_map(|name| set(name)).collect(),
             log_dir: paths.log_dir.clone(),
         })
     }
@@ -123,11 +158,20 @@ impl Site {
                 "/usr/local/bin/snowgate",
                 "/Users/USER/Library/Application Support/snowgate/run/gateway.sock",
             ),
+            ServiceManager::TaskScheduler => {
+                ("C:\\Program Files\\Snowgate\\snowgate.exe", "\\\\.\\pipe\\snowgate-S-1-5-21-1-2-3-1001")
+            }
+        };
+        let shim = match manager {
+            ServiceManager::TaskScheduler => "C:\\Program Files\\Snowgate\\snowgate-shim.exe",
+            ServiceManager::Systemd | ServiceManager::Launchd => "/usr/bin/snowgate-shim",
         };
         Self {
             manager,
             name: NAME.to_owned(),
             program: program.to_owned(),
+            shim: shim.to_owned(),
+            user: "S-1-5-21-1-2-3-1001".to_owned(),
             folder: PathBuf::new(),
             enabling_folders: Vec::new(),
             socket: socket.to_owned(),
@@ -141,16 +185,17 @@ impl Site {
         format!("{}.socket", self.name)
     }
 
-    /// Its service unit; what launchd calls it.
+    /// Its service unit; what launchd calls it; the task, whose name all users of a machine share.
     pub fn service_unit(&self) -> String {
         match self.manager {
             ServiceManager::Systemd => format!("{}.service", self.name),
             ServiceManager::Launchd => format!("io.github.{}", self.name),
+            ServiceManager::TaskScheduler => format!("{}-{}", self.name, self.user),
         }
     }
 
-    /// Its files, as this version writes them.
-    pub fn files(&self) -> Vec<(PathBuf, String)> {
+    /// Its files, as this version writes them. `starts_early`: the gateway itself is kept running, too, for clients over HTTP.
+    pub fn files(&self, starts_early: bool) -> Vec<(PathBuf, String)> {
         match self.manager {
             ServiceManager::Systemd => vec![
                 (self.folder.join(self.socket_unit()), socket_text(self)),
@@ -158,6 +203,9 @@ impl Site {
             ],
             ServiceManager::Launchd => {
                 vec![(self.folder.join(format!("{}.plist", self.service_unit())), agent_text(self))]
+            }
+            ServiceManager::TaskScheduler => {
+                vec![(self.folder.join(format!("{}.xml", self.name)), task_text(self, starts_early))]
             }
         }
     }
@@ -198,7 +246,9 @@ impl Site {
                 let link = folder.join("sockets.target.wants").join(self.socket_unit());
                 std::fs::symlink_metadata(link).is_ok()
             }),
-            ServiceManager::Launchd => self.files().iter().all(|(path, _)| path.exists()),
+            ServiceManager::Launchd | ServiceManager::TaskScheduler => {
+                self.files(false).iter().all(|(path, _)| path.exists())
+            }
         }
     }
 }
@@ -221,12 +271,12 @@ fn specified(manager: ServiceManager, path: &Path) -> String {
     let path = path.display().to_string();
     match manager {
         ServiceManager::Systemd => path.replace('%', "%%"),
-        ServiceManager::Launchd => path,
+        ServiceManager::Launchd | ServiceManager::TaskScheduler => path,
     }
 }
 
 #[cfg(test)]
-#[cfg(not(target_os = "macos"))]
+#[cfg(unix)]
 mod tests {
     use std::collections::BTreeMap;
 
@@ -240,14 +290,14 @@ mod tests {
         let socket = env.get("SNOWGATE_SOCKET").map(PathBuf::from);
         let endpoint = Endpoint::resolve(socket.as_deref(), home.as_deref()).unwrap();
         let paths = Paths::below(Path::new("/home/ada/.snowgate"));
-        Site::discover(&env, &paths, &endpoint, Path::new("/home/ada/bin/snow%gate"))
+        Site::of(ServiceManager::Systemd, &env, &paths, &endpoint, Path::new("/home/ada/bin/snow%gate"))
     }
 
     #[test]
     fn a_gateway_with_a_home_of_its_own_has_units_of_its_own() {
         let usual = site(&[]).unwrap();
         assert_eq!(usual.service_unit(), "snowgate.service");
-        assert_eq!(usual.files()[0].0, Path::new("/home/ada/.config/systemd/user/snowgate.socket"));
+        assert_eq!(usual.files(false)[0].0, Path::new("/home/ada/.config/systemd/user/snowgate.socket"));
         assert_eq!(usual.program, "/home/ada/bin/snow%%gate");
         assert_eq!(usual.variables, []);
         let own = site(&[("SNOWGATE_HOME", "/srv/a"), ("XDG_CONFIG_HOME", "/c")]).unwrap();

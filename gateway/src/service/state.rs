@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 use snowgate_link::os;
 
+use super::install::bytes_of;
 use super::manager::run_bounded;
-use super::{Manager, ServiceManager, Site, files};
+use super::{Manager, ServiceManager, Site, files, scheduler};
 use crate::os::program;
 
 /// How long the manager may take to say how a service is.
@@ -29,7 +30,7 @@ pub struct ServiceFile {
 /// A service as it is now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ServiceState {
-    /// `systemd` or `launchd`.
+    /// `systemd`, `launchd` or `Task Scheduler`.
     pub manager: String,
     /// What it is called.
     pub unit: String,
@@ -77,9 +78,13 @@ impl ServiceState {
 pub fn state(site: &Site, manager: &Manager) -> ServiceState {
     let read = |(path, text): (PathBuf, String)| {
         let found = files::read(&path).ok()?;
-        Some(ServiceFile { is_current: found == text.as_bytes(), path })
+        let says = |text: String| found == bytes_of(site.manager, text);
+        // Whether it is kept running is the config's to say, which may have changed since: both are fine.
+        let is_other = |(other, text): (PathBuf, String)| other == path && says(text);
+        let is_current = says(text) || site.files(true).into_iter().any(is_other);
+        Some(ServiceFile { is_current, path })
     };
-    let files: Vec<ServiceFile> = site.files().into_iter().filter_map(read).collect();
+    let files: Vec<ServiceFile> = site.files(false).into_iter().filter_map(read).collect();
     let mut found = ServiceState {
         manager: site.manager.name().to_owned(),
         unit: site.service_unit(),
@@ -92,6 +97,7 @@ pub fn state(site: &Site, manager: &Manager) -> ServiceState {
         let asked = match site.manager {
             ServiceManager::Systemd => of_systemd(site, manager, &mut found),
             ServiceManager::Launchd => of_launchd(site, manager, &mut found),
+            ServiceManager::TaskScheduler => scheduler::look(site, manager, &mut found),
         };
         if let Err(error) = asked {
             found.manager_problem = Some(error.to_string());
