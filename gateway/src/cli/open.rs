@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
-use crate::os;
+use crate::os::{self, Browser};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
@@ -51,14 +51,14 @@ pub(super) fn open(cli: &Cli, args: &OpenArgs) -> Result<ExitCode> {
     if args.print {
         return print_text(&format!("{problem}{}\n", link.url));
     }
-    let Some(program) = browser() else {
+    let Some(browser) = Browser::find() else {
         let why = "there is no screen to open a browser on";
         return print_text(&format!(
             "{problem}{why}; this link is good for {} s and one use:\n{}\n",
             link.good_s, link.url
         ));
     };
-    match start(&program, &link) {
+    match start(&browser, &link) {
         Ok(()) => print_text(&format!("{problem}opening the page in a browser\n")),
         Err(error) => print_text(&format!(
             "{problem}no browser could be opened ({error:#}); this link is good for {} s and one use:\n{}\n",
@@ -67,20 +67,13 @@ pub(super) fn open(cli: &Cli, args: &OpenArgs) -> Result<ExitCode> {
     }
 }
 
-/// The program that opens a browser: that of the variable `BROWSER`, or the system's where there is a screen.
-fn browser() -> Option<String> {
-    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let has_screen = cfg!(target_os = "macos") || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set);
-    match std::env::var("BROWSER") {
-        Ok(program) if !program.is_empty() => Some(program),
-        _ if !has_screen => None,
-        _ if cfg!(target_os = "macos") => Some("open".to_owned()),
-        _ => Some("xdg-open".to_owned()),
-    }
-}
-
 /// Starts it, without a shell.
-fn start(program: &str, link: &PageLink) -> Result<()> {
+fn start(browser: &Browser, link: &PageLink) -> Result<()> {
+    let program = match browser {
+        Browser::Program(program) => program,
+        // Where that is a call, other users do not see what a program is started with.
+        Browser::System => return os::open_in_browser(&link.url).context("the system does not open it"),
+    };
     let file = write(link)?;
     let mut command = os::program(program).with_context(|| format!("cannot start {program}"))?;
     command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -14,7 +14,7 @@ use super::doctor::places;
 use crate::config::ProcessEnvironment;
 use crate::doctor::{self, Options, Part, Situation};
 use crate::keys::now_ms;
-use crate::os::create_private;
+use crate::os::create_file;
 use crate::streams::Timestamp;
 
 /// What is packed, and where to.
@@ -65,19 +65,11 @@ pub(super) fn report(cli: &Cli, args: &ReportArgs) -> Result<ExitCode> {
 }
 
 fn write(parts: &[Part], at_ms: u64, output: &Path) -> Result<()> {
-    let made = create_private(output);
-    let file = match made {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(FileExists(output.to_owned()).into());
-        }
-        made => made.with_context(|| format!("cannot make {}", output.display()))?,
-    };
-    let written = doctor::write(parts, at_ms / 1_000, file).and_then(|file| file.sync_all());
-    written.with_context(|| {
-        // Half an archive helps no one.
-        let _ = std::fs::remove_file(output);
-        format!("cannot write {}", output.display())
-    })
+    let archive = doctor::pack(parts, at_ms / 1_000).context("cannot pack the report")?;
+    match create_file(output, &archive) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(FileExists(output.to_owned()).into()),
+        written => written.with_context(|| format!("cannot write {}", output.display())),
+    }
 }
 
 /// `snowgate-report-20270131-120000.tar.gz`

@@ -1,7 +1,8 @@
 //! A connection to a Snowflake account: credentials, the way there, the log-in, and what the session is.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+
+use snowgate_link::os::look;
 
 use super::check::{Area, Check};
 use super::finding::{Examined, Finding, Fix};
@@ -14,6 +15,7 @@ use crate::backend::snowflake::{
 };
 use crate::config::is_public;
 use crate::observe::ConnectionView;
+use crate::os::{System, real_path};
 
 /// What became of a log-in.
 #[derive(Debug)]
@@ -59,7 +61,8 @@ pub(super) async fn gather(
 ) -> AccountFacts {
     let checked = check_up(settings);
     let files = checked.as_ref().map(|found| found.secret_files.clone()).unwrap_or_default();
-    let mode = |path: &PathBuf| std::fs::metadata(path).ok().map(|found| found.permissions().mode() & 0o777);
+    // Behind links: it is the file itself that others could read.
+    let mode = |path: &PathBuf| Some(look(&real_path(path).ok()?).ok()??.mode & 0o777);
     let open_files =
         files.into_iter().filter_map(|path| Some((mode(&path)?, path))).filter(|(mode, _)| mode & 0o077 != 0);
     let open_files = open_files.filter(|(_, path)| !(path.is_file() && is_public(path)));
@@ -177,8 +180,8 @@ fn credentials(checked: &AccountCheckUp, now_s: i64) -> Option<Finding> {
 fn open_file(path: &std::path::Path, mode: u32) -> Finding {
     let shown = path.display();
     Finding::warning(Check::SecretOpen, format!("other users can use {shown}, which holds a secret"))
-        .because(format!("its mode is {mode:o}"))
-        .mended_by(format!("chmod 600 {shown}"))
+        .because(System::OWN.said_of_access(mode))
+        .mended_by(System::OWN.command_to_close(path))
         .fixed_by(Fix::SetMode { path: path.to_owned(), mode: 0o600 })
 }
 
@@ -264,10 +267,9 @@ fn details(facts: &AccountFacts) -> Vec<String> {
         details.push(format!("{}, {by}", at(&way.server)));
         details.extend(way.status.map(|status| format!("GET / is answered with HTTP {status}")));
         details.extend(way.clock_ahead_s.map(|ahead| format!("clock: {ahead} s ahead of the server's")));
-        let revoked = if cfg!(target_os = "linux") {
-            "whether a certificate was revoked (OCSP, CRL) is not asked"
-        } else {
-            "whether a certificate was revoked is left to the system"
+        let revoked = match System::OWN {
+            System::Linux => "whether a certificate was revoked (OCSP, CRL) is not asked",
+            System::MacOs | System::Windows => "whether a certificate was revoked is left to the system",
         };
         details.extend(way.server.is_secure.then(|| format!("TLS as the system trusts; {revoked}")));
     }

@@ -4,7 +4,6 @@
 //! secret that is known here.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -20,6 +19,7 @@ use super::secrets::Scrubber;
 use super::service;
 use super::situation::Situation;
 use crate::link::{Command, Reply, ask};
+use crate::os::release;
 use crate::state::summary;
 use crate::streams::{StreamName, newest_log};
 
@@ -131,16 +131,13 @@ impl Parts {
 }
 
 fn versions() -> Value {
-    let line = |path: &str| tail(Path::new(path), 4 << 10).ok();
-    let release = line("/etc/os-release");
-    let system =
-        release.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")));
+    let release = release();
     json!({
         "snowgate": BUILD,
         "system": std::env::consts::OS,
         "processor": std::env::consts::ARCH,
-        "distribution": system.map(|name| name.trim_matches('"')),
-        "kernel": line("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()),
+        "distribution": release.name,
+        "kernel": release.kernel,
     })
 }
 
@@ -190,12 +187,12 @@ fn without_addresses_queries(text: &str) -> String {
     cleaned
 }
 
-/// Writes the archive: a folder with the parts.
+/// The archive: a folder with the parts, which are bounded.
 ///
 /// # Errors
-/// Those of `to`.
-pub fn write(parts: &[Part], at_s: u64, to: File) -> io::Result<File> {
-    let mut archive = tar::Builder::new(GzEncoder::new(to, Compression::default()));
+/// None, into memory.
+pub fn pack(parts: &[Part], at_s: u64) -> io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
     let contents: BTreeMap<&str, &str> = parts.iter().map(|part| (part.name, part.what)).collect();
     let about: String = contents.iter().map(|(name, what)| format!("{name}: {what}\n")).collect();
     let about = format!(
@@ -245,9 +242,8 @@ mod tests {
     #[test]
     fn the_archive_can_be_read_back() {
         let part = Part { name: "a.txt", what: "a text", text: "content".to_owned(), bytes: 7 };
-        let file = tempfile::NamedTempFile::new().unwrap();
-        write(&[part], 1_700_000_000, file.reopen().unwrap()).unwrap();
-        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file.reopen().unwrap()));
+        let packed = pack(&[part], 1_700_000_000).unwrap();
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed.as_slice()));
         let mut found = Vec::new();
         for entry in archive.entries().unwrap() {
             let mut entry = entry.unwrap();

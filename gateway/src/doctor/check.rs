@@ -108,6 +108,7 @@ checks! {
     ProgramMissing, Programs, "program_missing", "One of the two programs is not beside the other.";
     ProgramMode, Programs, "program_mode", "A program is not executable.";
     ProgramBroken, Programs, "program_broken", "A program cannot be run: another processor's, a missing library.";
+    ProgramQuarantined, Programs, "program_quarantined", "macOS has marked a program as downloaded, and may refuse to run it.";
     ProgramVersions, Programs, "program_versions", "The two programs, or two copies of one, have different versions.";
     ConfigError, Config, "config_error", "The configuration has an error; no gateway starts with it.";
     ConfigWarning, Config, "config_warning", "The configuration has a likely mistake.";

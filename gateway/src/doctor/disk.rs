@@ -7,7 +7,7 @@ use snowgate_link::os::{Entry, EntryKind, User, look, user};
 use super::check::{Area, Check};
 use super::finding::{Examined, Finding, Fix};
 use crate::config::Paths;
-use crate::os::{Disk, disk_of, may_write};
+use crate::os::{Disk, System, disk_of, may_write};
 
 /// Free bytes below which writes are about to fail, and below which that is near.
 const FREE_BYTES_MIN: u64 = 16 << 20;
@@ -87,8 +87,14 @@ pub(super) fn examine_config(folder: &FolderFacts) -> Option<Finding> {
     let (shown, mode) = (folder.path.display(), entry.mode & 0o777);
     let finding =
         Finding::critical(Check::FolderOpen, format!("every user can write to the config folder {shown}"))
-            .because(format!("its mode is {mode:o}: others can put another config, or none, in its place"))
-            .mended_by(format!("chmod go-w {shown}"));
+            .because(format!(
+                "{}: others can put another config, or none, in its place",
+                System::OWN.said_of_access(mode)
+            ))
+            .mended_by(match System::OWN {
+                System::Linux | System::MacOs => format!("chmod go-w {shown}"),
+                System::Windows => System::OWN.command_to_close(&folder.path),
+            });
     Some(finding.fixed_by(Fix::SetMode { path: folder.path.clone(), mode: mode & !0o022 }))
 }
 
@@ -138,7 +144,16 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
                 format!("the {name} folder {shown} belongs to another user"),
             )
             .because(format!("{shown}: its owner is user {}, and you are user {}", entry.owner, folder.us))
-            .mended_by(format!("run as its owner, or as root: chown -R {} {shown}", folder.us)),
+            .mended_by(match System::OWN {
+                System::Linux | System::MacOs => {
+                    let command = System::OWN.command_to_own(path, &folder.us.to_string());
+                    format!("run as its owner, or as root: {command}")
+                }
+                System::Windows => {
+                    let command = System::OWN.command_to_own(path, &folder.us.to_string());
+                    format!("run as its owner, or as administrator: {command}")
+                }
+            }),
         );
     }
     match folder.disk {
@@ -148,9 +163,12 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
                 format!("the {name} folder {shown} is on a read-only file system"),
             )
             .because(format!("the file system of {at} is mounted read-only"))
-            .mended_by(format!(
-                "mount it read-write (dmesg says whether a fault made it read-only), {move_it}"
-            )),
+            .mended_by(match System::OWN {
+                System::Linux => {
+                    format!("mount it read-write (dmesg says whether a fault made it read-only), {move_it}")
+                }
+                System::MacOs | System::Windows => format!("make the disk writable, {move_it}"),
+            }),
         ),
         _ if !folder.may_write => found.push(
             Finding::critical(
@@ -158,7 +176,10 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
                 format!("the {name} folder {shown} cannot be written to"),
             )
             .because(format!("you have no permission to write to {at}"))
-            .mended_by(format!("chmod u+rwx {at}, {move_it}")),
+            .mended_by(match System::OWN {
+                System::Linux | System::MacOs => format!("chmod u+rwx {at}, {move_it}"),
+                System::Windows => format!("{}, {move_it}", System::OWN.command_to_close(existing)),
+            }),
         ),
         Some(disk) => found.extend(space(folder, disk)),
         None => {}
@@ -176,14 +197,13 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
     if let Some(entry) = folder.entry.as_ref().filter(|entry| folder.is_private && entry.mode & OTHERS != 0)
         && entry.owner == folder.us
     {
-        let mode = entry.mode & 0o777;
         found.push(
             Finding::warning(
                 Check::FolderOpen,
                 format!("other users can look into the {name} folder {shown}"),
             )
-            .because(format!("{shown}: its mode is {mode:o}"))
-            .mended_by(format!("chmod 700 {shown}"))
+            .because(format!("{shown}: {}", System::OWN.said_of_access(entry.mode)))
+            .mended_by(System::OWN.command_to_close(path))
             .fixed_by(Fix::SetMode { path: path.clone(), mode: 0o700 }),
         );
     }
@@ -193,7 +213,12 @@ fn findings_of(folder: &FolderFacts) -> Vec<Finding> {
 fn space(folder: &FolderFacts, disk: Disk) -> Option<Finding> {
     let at = folder.existing.display();
     let what = format!("the disk of the {} folder {} ", folder.name, folder.path.display());
-    let step = format!("free some space (df -h {at}; du -xh {at} | sort -h | tail)");
+    let step = match System::OWN {
+        System::Linux | System::MacOs => {
+            format!("free some space (df -h {at}; du -xh {at} | sort -h | tail)")
+        }
+        System::Windows => "free some space (Settings, System, Storage shows what takes it)".to_owned(),
+    };
     if disk.free_files == Some(0) {
         let cause = format!("no more files can be made on the disk of {at} (df -i)");
         return Some(Finding::critical(Check::DiskFull, what + "is full").because(cause).mended_by(step));
@@ -266,7 +291,7 @@ mod tests {
         assert_eq!(found(|_| {}), []);
         assert_eq!(found(|f| f.entry = None), []);
         assert_eq!(found(|f| f.entry = entry(EntryKind::File, 7, 0o600)), [(Critical, Check::FolderKind)]);
-        assert_eq!(found(|f| f.existing = "/proc/self/status".into()), [(Critical, Check::FolderKind)]);
+        assert_eq!(found(|f| f.existing = std::env::current_exe().unwrap()), [(Critical, Check::FolderKind)]);
         assert_eq!(found(|f| f.us = User(8)), [(Critical, Check::FolderForeign)]);
         assert_eq!(found(|f| set(f, &|disk| disk.is_read_only = true)), [(Critical, Check::DiskReadOnly)]);
         assert_eq!(found(|f| f.may_write = false), [(Critical, Check::FolderUnwritable)]);

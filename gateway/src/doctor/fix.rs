@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -13,6 +12,7 @@ use snowgate_link::os::{EntryKind, look, user};
 use super::finding::{Diagnosis, Fix};
 use crate::clients::{ALL, Desk, Entry, Options, Places, Scope, command_in, path_text};
 use crate::config::{Paths, ProcessEnvironment};
+use crate::os::set_mode_at;
 use crate::process::GatewayLock;
 
 /// What became of one step.
@@ -102,7 +102,7 @@ fn own(path: &Path) -> io::Result<u32> {
 
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     own(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    set_mode_at(path, mode)
 }
 
 /// Only who holds the gateway's lock may touch sockets.
@@ -118,7 +118,10 @@ fn remove_socket(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn endpoint(folder: &Path) -> Endpoint {
@@ -154,8 +157,7 @@ mod tests {
         let text = "{ \"mcpServers\": { \"snowgate\": { \"command\": \"/old/snowgate-shim\", \"args\": [\"--profile\", \"p\"] } } } // mine\n";
         fs::write(&file, text).unwrap();
         let env = std::collections::BTreeMap::<String, String>::new();
-        let places =
-            Places::of(crate::clients::Platform::Linux, &env, home.path().into(), home.path().into());
+        let places = Places::of(crate::os::System::Linux, &env, home.path().into(), home.path().into());
         let desk = Desk::new(places, &home.path().join("state"));
         let options =
             Options { scope: Scope::User, name: "snowgate".to_owned(), force: false, dry_run: false };

@@ -167,7 +167,7 @@ mod tests {
     async fn another_version_and_a_program_that_is_gone_are_named() {
         let gateway = TestGateway::new().await;
         let mut status = snapshot(&gateway.shared);
-        status.program = "/proc/self/exe".to_owned();
+        status.program = std::env::current_exe().unwrap().display().to_string();
         assert_eq!(outdated(&status), None);
         status.version = "0.0.1".to_owned();
         assert_eq!(outdated(&status).unwrap().next_step.as_deref(), Some("snowgate restart"));

@@ -6,6 +6,7 @@ use super::check::{Area, Check};
 use super::finding::{Examined, Finding, Fix};
 use crate::config::{HttpAuth, HttpConfig};
 use crate::keys::{KeyDesk, KeyFileError, KeyView};
+use crate::os::System;
 
 /// What is known of the keys: the keys, and what should be mended.
 pub(super) type KeyFacts = Result<(Vec<KeyView>, Option<String>), KeyFileError>;
@@ -30,7 +31,7 @@ pub(super) fn examine(state: &Path, http: Option<&HttpConfig>, facts: &KeyFacts)
             let open = warning.as_ref().map(|warning| {
                 Finding::warning(Check::KeysUnusable, warning.clone())
                     .because("others can see which keys there are")
-                    .mended_by(format!("chmod 600 {}", file.display()))
+                    .mended_by(System::OWN.command_to_close(&file))
                     .fixed_by(Fix::SetMode { path: file.clone(), mode: 0o600 })
             });
             Examined::new(Area::Keys, said).with(lacking).with(open)

@@ -35,7 +35,7 @@ mod way;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-pub use bundle::{Part, part_of, parts, write};
+pub use bundle::{Part, pack, part_of, parts};
 pub use check::{Area, Check, reference};
 pub use finding::{AreaState, AreaView, Diagnosis, Examined, Finding, Fix};
 pub use fix::{Fixed, apply, steps};

@@ -1,7 +1,6 @@
 //! The two programs: this one, the shim beside it, and the copy that a shell finds.
 
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -11,12 +10,11 @@ use snowgate_link::BUILD;
 use super::check::{Area, Check};
 use super::finding::{Examined, Finding, Fix};
 use super::situation::Situation;
-use crate::os::{RunError, folders_of_path, run_bounded};
+use crate::os::{
+    GATEWAY_PROGRAM as GATEWAY, RunError, SHIM_PROGRAM as SHIM, folders_of_path, is_program, quarantine_of,
+    real_path, run_bounded,
+};
 use crate::streams::escaped;
-
-/// The names of the two.
-const GATEWAY: &str = "snowgate";
-const SHIM: &str = "snowgate-shim";
 
 /// How long a program may take to say its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(3);
@@ -49,6 +47,8 @@ pub(super) struct ProgramFacts {
     shim: Option<(PathBuf, Program)>,
     /// The program that a shell finds, if it is another than this one.
     on_path: Option<(PathBuf, Program)>,
+    /// The programs that macOS has marked as downloaded, and with what.
+    quarantined: Vec<(PathBuf, String)>,
 }
 
 /// Looks. Each program has [`VERSION_TIMEOUT`] to say its version.
@@ -62,7 +62,9 @@ pub(super) fn gather(situation: &Situation<'_>) -> ProgramFacts {
         let found = program_at(&path, own.as_deref());
         (path, found)
     });
-    ProgramFacts { own, shim, on_path }
+    let programs = own.iter().chain(shim.iter().map(|(path, _)| path));
+    let quarantined = programs.filter_map(|path| Some((path.clone(), quarantine_of(path)?))).collect();
+    ProgramFacts { own, shim, on_path, quarantined }
 }
 
 /// The first `snowgate` on the path.
@@ -72,7 +74,7 @@ fn on_path(situation: &Situation<'_>) -> Option<PathBuf> {
 }
 
 fn is_same(one: &Path, other: Option<&Path>) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let real = |path: &Path| real_path(path).unwrap_or_else(|_| path.to_owned());
     other.is_some_and(|other| real(one) == real(other))
 }
 
@@ -82,7 +84,7 @@ pub(super) fn program_at(path: &Path, own: Option<&Path>) -> Program {
     if !metadata.is_file() {
         return Program::Missing;
     }
-    if metadata.permissions().mode() & 0o111 == 0 {
+    if !is_program(&metadata) {
         return Program::NotExecutable;
     }
     if let (Some(head), Some(own)) = (head_of(path), own.and_then(head_of))
@@ -106,12 +108,16 @@ fn head_of(path: &Path) -> Option<[u8; HEAD_BYTES]> {
 fn is_other_machine(head: &[u8; HEAD_BYTES], own: &[u8; HEAD_BYTES]) -> bool {
     const ELF: &[u8] = b"\x7fELF";
     const MACH_O: &[u8] = b"\xcf\xfa\xed\xfe";
+    const MZ: &[u8] = b"MZ";
     if head.starts_with(b"#!") {
         return false;
     }
     if own.starts_with(ELF) {
         // Class, byte order; machine.
         return !head.starts_with(ELF) || head[4..6] != own[4..6] || head[18..] != own[18..];
+    }
+    if own.starts_with(MZ) {
+        return !head.starts_with(MZ);
     }
     // One for several processors begins otherwise.
     own.starts_with(MACH_O) && head.starts_with(MACH_O) && head[4..8] != own[4..8]
@@ -198,6 +204,12 @@ pub(super) fn examine(facts: &ProgramFacts) -> Examined {
                 .mended_by("remove the copy that is not wanted, or put its folder behind the other in PATH")
         }));
     }
+    findings.extend(facts.quarantined.iter().map(|(path, mark)| {
+        let shown = path.display();
+        Finding::warning(Check::ProgramQuarantined, format!("macOS may refuse to run {shown}"))
+            .because(format!("it is marked as downloaded (com.apple.quarantine: {})", escaped(mark)))
+            .mended_by(format!("xattr -d com.apple.quarantine '{shown}'"))
+    }));
     let details = [
         Some(format!("gateway: {own}")),
         facts.shim.as_ref().map(|(path, _)| format!("shim: {}", path.display())),
@@ -217,6 +229,7 @@ mod tests {
             own: Some("/a/snowgate".into()),
             shim: Some(("/a/snowgate-shim".into(), shim)),
             on_path: on_path.map(|program| ("/b/snowgate".into(), program)),
+            quarantined: Vec::new(),
         };
         let found = Diagnosis::of(vec![examine(&facts)]).findings;
         found.iter().map(|finding| (finding.check, finding.fix.is_some())).collect()
@@ -235,6 +248,20 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_is_marked_as_downloaded_is_named_with_what_takes_the_mark_away() {
+        let facts = ProgramFacts {
+            own: Some("/a/snowgate".into()),
+            shim: None,
+            on_path: None,
+            quarantined: vec![("/a b/snowgate-shim".into(), "0081;65a1b2c3;Safari;6F1C".to_owned())],
+        };
+        let found = Diagnosis::of(vec![examine(&facts)]).findings;
+        assert_eq!(found[0].check, Check::ProgramQuarantined);
+        let step = "xattr -d com.apple.quarantine '/a b/snowgate-shim'";
+        assert_eq!(found[0].next_step.as_deref(), Some(step));
+    }
+
+    #[test]
     fn the_head_of_a_program_tells_its_processor() {
         let head = |start: &[u8], machine: u8| {
             let mut head = [0; HEAD_BYTES];
@@ -246,7 +273,9 @@ mod tests {
         assert!(!is_other_machine(&own, &own) && !is_other_machine(&head(b"#!/bin/sh", 0), &own));
         assert!(is_other_machine(&head(b"\x7fELF\x02\x01", 183), &own));
         assert!(is_other_machine(&head(b"\x7fELF\x01\x01", 62), &own));
-        assert!(is_other_machine(&head(b"MZ", 0), &own));
+        let (windows, script) = (head(b"MZ", 0), head(b"#!/bin/sh", 0));
+        assert!(is_other_machine(&windows, &own) && is_other_machine(&own, &windows));
+        assert!(!is_other_machine(&windows, &windows) && !is_other_machine(&script, &windows));
     }
 
     #[test]
