@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipWriter, result::ZipError};
 #[derive(Debug)]
 pub struct Entry {
     /// Its path there.
-    pub path: &'static str,
+    pub path: String,
     /// Its content.
     pub bytes: Vec<u8>,
     /// Whether it can be run.
@@ -29,7 +29,7 @@ pub fn pack(entries: &[Entry]) -> Result<Vec<u8>, ZipError> {
             .compression_method(CompressionMethod::Deflated)
             .unix_permissions(mode)
             .last_modified_time(zip::DateTime::default());
-        archive.start_file(entry.path, options)?;
+        archive.start_file(&*entry.path, options)?;
         archive.write_all(&entry.bytes)?;
     }
     Ok(archive.finish()?.into_inner())
@@ -43,8 +43,8 @@ mod tests {
 
     fn entries() -> Vec<Entry> {
         vec![
-            Entry { path: "manifest.json", bytes: b"{}".to_vec(), is_program: false },
-            Entry { path: "server/snowgate", bytes: vec![7; 100_000], is_program: true },
+            Entry { path: "manifest.json".into(), bytes: b"{}".to_vec(), is_program: false },
+            Entry { path: "server/snowgate".into(), bytes: vec![7; 100_000], is_program: true },
         ]
     }
 
@@ -54,7 +54,7 @@ mod tests {
         assert!(packed.len() < 2_000, "{}", packed.len());
         let mut archive = zip::ZipArchive::new(Cursor::new(packed)).unwrap();
         for entry in entries() {
-            let mut file = archive.by_name(entry.path).unwrap();
+            let mut file = archive.by_name(&entry.path).unwrap();
             let mode = file.unix_mode().unwrap() & 0o777;
             assert_eq!(mode, if entry.is_program { 0o755 } else { 0o644 });
             let mut bytes = Vec::new();

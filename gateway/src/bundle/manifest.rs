@@ -5,17 +5,47 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use crate::os::System;
+
 /// The manifest's path in the bundle.
 pub const MANIFEST_FILE: &str = "manifest.json";
-/// The shim's: what the client launches.
-pub const SHIM_FILE: &str = "server/snowgate-shim";
-/// The gateway's: where the shim looks for it first.
-pub const GATEWAY_FILE: &str = "server/snowgate";
 /// The config file's, if it has one.
 pub const CONFIG_FILE: &str = "server/config.toml";
 
 /// The longest name of a bundle, in bytes: clients make folders of it.
 const NAME_BYTES_MAX: usize = 64;
+
+/// The systems that a bundle can have programs for: as Rust and as clients call them.
+const SYSTEMS: [(&str, System, &str); 3] = [
+    ("linux", System::Linux, "linux"),
+    ("macos", System::MacOs, "darwin"),
+    ("windows", System::Windows, "win32"),
+];
+
+/// The programs of one system in a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramFiles {
+    /// The shim's path: what the client launches.
+    pub shim: String,
+    /// The gateway's: where the shim looks for it first.
+    pub gateway: String,
+    /// The system, as clients call it.
+    platform: &'static str,
+}
+
+impl ProgramFiles {
+    /// Those of `system`, as Rust calls it. `is_first`: the system that the bundle is made on, whose programs need no folder of their own.
+    ///
+    /// # Errors
+    /// No client runs on that system.
+    pub fn of(system: &str, is_first: bool) -> Result<Self, BundleError> {
+        let known = SYSTEMS.iter().find(|(name, ..)| *name == system);
+        let (name, system, platform) = known.ok_or_else(|| BundleError::System(system.to_owned()))?;
+        let folder = if is_first { "server".to_owned() } else { format!("server/{name}") };
+        let at = |program: &str| format!("{folder}/{program}");
+        Ok(Self { shim: at(system.shim_program()), gateway: at(system.gateway_program()), platform })
+    }
+}
 
 /// What a client asks its user once, when the bundle is installed. An empty answer leaves the setting as the config has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +105,8 @@ pub struct Facts<'a> {
     pub profile: &'a str,
     /// The version of both programs.
     pub version: &'a str,
-    /// The system that they are for, as Rust calls it.
-    pub system: &'a str,
+    /// The programs, of each system that it is for, the first one's first.
+    pub programs: &'a [ProgramFiles],
     /// Whether a config file is among its files.
     pub has_config: bool,
     /// What is asked.
@@ -109,7 +139,10 @@ impl BundleError {
             Self::Name(_) => format!(
                 "give it another one with --name: lower-case letters, digits and hyphens, at most {NAME_BYTES_MAX}"
             ),
-            Self::System(_) => "make the bundle on Linux, macOS or Windows".to_owned(),
+            Self::System(_) => {
+                "make the bundle on or for linux, macos or windows; others have no client that reads one"
+                    .to_owned()
+            }
             Self::Secret(key) => format!("pack a copy of the file without `{key}`"),
             Self::OtherFile(_) => "name another file with --output, or remove that one".to_owned(),
         }
@@ -128,12 +161,8 @@ pub fn manifest(facts: &Facts<'_>) -> Result<Value, BundleError> {
     if !is_name {
         return Err(BundleError::Name(facts.name.to_owned()));
     }
-    let platform = match facts.system {
-        "linux" => "linux",
-        "macos" => "darwin",
-        "windows" => "win32",
-        other => return Err(BundleError::System(other.to_owned())),
-    };
+    let platforms: Vec<_> = facts.programs.iter().map(|programs| programs.platform).collect();
+    let entry_point = facts.programs.first().map(|programs| programs.shim.as_str());
     let tools: Vec<Value> =
         facts.tools.iter().map(|(name, says)| json!({"name": name, "description": says})).collect();
     Ok(json!({
@@ -150,9 +179,9 @@ pub fn manifest(facts: &Facts<'_>) -> Result<Value, BundleError> {
         "author": {"name": "The Snowgate authors"},
         "license": "MIT OR Apache-2.0",
         "keywords": ["snowflake", "sqlite", "sql", "database"],
-        "server": {"type": "binary", "entry_point": SHIM_FILE, "mcp_config": mcp_config(facts)},
+        "server": {"type": "binary", "entry_point": entry_point, "mcp_config": mcp_config(facts)},
         "tools": tools,
-        "compatibility": {"platforms": [platform]},
+        "compatibility": {"platforms": platforms},
         "user_config": user_config(facts.questions),
     }))
 }
@@ -167,11 +196,18 @@ fn mcp_config(facts: &Facts<'_>) -> Value {
         let [name, variable, ..] = question.facts();
         variables.insert(variable.to_owned(), format!("${{user_config.{name}}}").into());
     }
-    json!({
-        "command": in_bundle(SHIM_FILE),
+    let (first, others) = facts.programs.split_at(facts.programs.len().min(1));
+    let mut config = json!({
+        "command": first.first().map(|programs| in_bundle(&programs.shim)),
         "args": ["--profile", facts.profile],
         "env": variables,
-    })
+    });
+    if !others.is_empty() {
+        let command = |programs: &ProgramFiles| json!({ "command": in_bundle(&programs.shim) });
+        let of_platform = |programs: &ProgramFiles| (programs.platform.to_owned(), command(programs));
+        config["platform_overrides"] = Value::Object(others.iter().map(of_platform).collect());
+    }
+    config
 }
 
 fn user_config(questions: &[Question]) -> Value {
@@ -190,12 +226,16 @@ fn user_config(questions: &[Question]) -> Value {
 mod tests {
     use super::*;
 
-    fn facts() -> Facts<'static> {
+    fn programs(systems: &[&str]) -> Vec<ProgramFiles> {
+        systems.iter().enumerate().map(|(at, system)| ProgramFiles::of(system, at == 0).unwrap()).collect()
+    }
+
+    fn facts(programs: &[ProgramFiles]) -> Facts<'_> {
         Facts {
             name: "snowgate-analyst",
             profile: "analyst",
             version: "0.1.0",
-            system: "linux",
+            programs,
             has_config: false,
             questions: &[Question::Account, Question::User],
             tools: &[],
@@ -204,7 +244,7 @@ mod tests {
 
     #[test]
     fn the_profile_is_among_the_arguments_and_answers_become_variables() {
-        let manifest = manifest(&facts()).unwrap();
+        let manifest = manifest(&facts(&programs(&["linux"]))).unwrap();
         let run = &manifest["server"]["mcp_config"];
         assert_eq!(run["command"], "${__dirname}/server/snowgate-shim");
         assert_eq!(run["args"], json!(["--profile", "analyst"]));
@@ -220,8 +260,25 @@ mod tests {
     }
 
     #[test]
+    fn a_bundle_for_several_systems_has_the_programs_of_each_by_their_names_there() {
+        let programs = programs(&["windows", "macos", "linux"]);
+        let manifest = manifest(&facts(&programs)).unwrap();
+        let run = &manifest["server"]["mcp_config"];
+        assert_eq!(manifest["server"]["entry_point"], "server/snowgate-shim.exe");
+        assert_eq!(run["command"], "${__dirname}/server/snowgate-shim.exe");
+        let others = json!({
+            "darwin": {"command": "${__dirname}/server/macos/snowgate-shim"},
+            "linux": {"command": "${__dirname}/server/linux/snowgate-shim"},
+        });
+        assert_eq!(run["platform_overrides"], others);
+        assert_eq!(manifest["compatibility"]["platforms"], json!(["win32", "darwin", "linux"]));
+        assert_eq!(programs[0].gateway, "server/snowgate.exe");
+    }
+
+    #[test]
     fn a_config_in_the_bundle_is_named_by_its_path_there() {
-        let manifest = manifest(&Facts { has_config: true, questions: &[], ..facts() }).unwrap();
+        let manifest =
+            manifest(&Facts { has_config: true, questions: &[], ..facts(&programs(&["linux"])) }).unwrap();
         let variables = &manifest["server"]["mcp_config"]["env"];
         assert_eq!(*variables, json!({"SNOWGATE_CONFIG": "${__dirname}/server/config.toml"}));
     }
@@ -234,23 +291,22 @@ mod tests {
             assert!(reference.contains(&format!("`{variable}`")), "{variable}");
         }
         for (system, platform) in [("macos", "darwin"), ("windows", "win32")] {
-            let manifest = manifest(&Facts { system, ..facts() }).unwrap();
+            let manifest = manifest(&facts(&programs(&[system]))).unwrap();
             assert_eq!(manifest["compatibility"]["platforms"], json!([platform]));
         }
-        let other = manifest(&Facts { system: "plan9", ..facts() });
-        assert_eq!(other, Err(BundleError::System("plan9".to_owned())));
+        assert_eq!(ProgramFiles::of("plan9", true), Err(BundleError::System("plan9".to_owned())));
     }
 
     #[test]
     fn a_name_that_cannot_be_a_folder_everywhere_is_refused() {
-        let long = "a".repeat(NAME_BYTES_MAX + 1);
+        let (long, programs) = ("a".repeat(NAME_BYTES_MAX + 1), programs(&["linux"]));
         for name in ["", "..", "a/b", "A", "a b", "-a", "é", &long] {
             assert_eq!(
-                manifest(&Facts { name, ..facts() }),
+                manifest(&Facts { name, ..facts(&programs) }),
                 Err(BundleError::Name(name.to_owned())),
                 "{name}"
             );
         }
-        assert!(manifest(&Facts { name: &long[1..], ..facts() }).is_ok());
+        assert!(manifest(&Facts { name: &long[1..], ..facts(&programs) }).is_ok());
     }
 }

@@ -13,7 +13,7 @@ use snowgate_link::BUILD;
 use super::control::{print_json, print_text};
 use super::{Cli, OutputArgs};
 use crate::bundle::{
-    BundleError, CONFIG_FILE, Entry, Facts, GATEWAY_FILE, MANIFEST_FILE, Question, SHIM_FILE, manifest, pack,
+    BundleError, CONFIG_FILE, Entry, Facts, MANIFEST_FILE, ProgramFiles, Question, manifest, pack,
 };
 use crate::config::{BackendKind, Config, Paths, ProcessEnvironment, ProfileConfig};
 use crate::mcp::all_tools;
@@ -45,8 +45,21 @@ pub(crate) struct BundleArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// Pack the programs of another system (linux, macos, windows), too, from this folder, for a bundle that works on both; repeat it for a
+    /// third
+    #[arg(long, value_name = "SYSTEM=FOLDER", value_parser = other_system)]
+    with: Vec<(String, PathBuf)>,
+
     #[command(flatten)]
     pub(super) output_form: OutputArgs,
+}
+
+/// What `--with` says.
+fn other_system(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((system, folder)) if !folder.is_empty() => Ok((system.to_owned(), folder.into())),
+        _ => Err("a system, `=`, and the folder with its programs".to_owned()),
+    }
 }
 
 /// A program is not where a bundle takes it from.
@@ -57,7 +70,7 @@ pub(super) struct NoProgram(PathBuf);
 impl NoProgram {
     /// What the user can do about it.
     pub(super) fn next_step(&self) -> String {
-        format!("put snowgate-shim and snowgate into one folder ({})", self.0.with_file_name("").display())
+        format!("put both programs into one folder ({})", self.0.with_file_name("").display())
     }
 }
 
@@ -73,11 +86,13 @@ pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
     let questions = questions(&config, profile);
     let tools = tools(profile);
     let name = args.name.clone().unwrap_or_else(|| default_name(&args.profile));
+    let programs = programs(&args.with)?;
+    let files: Vec<_> = programs.iter().map(|(files, _)| files.clone()).collect();
     let manifest = manifest(&Facts {
         name: &name,
         profile: &args.profile,
         version: BUILD,
-        system: std::env::consts::OS,
+        programs: &files,
         has_config: args.config.is_some(),
         questions: &questions,
         tools: &tools,
@@ -87,7 +102,8 @@ pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
     {
         return Err(BundleError::Secret(secret).into());
     }
-    let packed = pack(&entries(&manifest, args.config.as_deref())?).context("cannot pack the bundle")?;
+    let packed =
+        pack(&entries(&manifest, args.config.as_deref(), &programs)?).context("cannot pack the bundle")?;
     let output = args.output.clone().unwrap_or_else(|| format!("{name}.mcpb").into());
     if !may_replace(&output)? {
         return Err(BundleError::OtherFile(output).into());
@@ -99,13 +115,15 @@ pub(super) fn bundle(cli: &Cli, args: &BundleArgs) -> Result<ExitCode> {
             "file": output, "name": name, "profile": args.profile, "version": BUILD, "bytes": packed.len(),
         }));
     }
+    let own = format!("{} ({})", std::env::consts::OS, std::env::consts::ARCH);
+    let systems: Vec<_> =
+        [own].into_iter().chain(args.with.iter().map(|(system, _)| system.clone())).collect();
     print_text(&format!(
-        "{}: profile {}, version {BUILD}, {} KiB. Open it with Claude Desktop (Settings, Extensions), on {} ({}) only\n",
+        "{}: profile {}, version {BUILD}, {} KiB. Open it with Claude Desktop (Settings, Extensions), on {} only\n",
         output.display(),
         args.profile,
         packed.len() / 1024,
-        std::env::consts::OS,
-        std::env::consts::ARCH,
+        systems.join(", "),
     ))
 }
 
@@ -152,13 +170,23 @@ fn default_name(profile: &str) -> String {
     format!("snowgate-{kept}")
 }
 
-fn entries(manifest: &serde_json::Value, config: Option<&Path>) -> Result<Vec<Entry>> {
-    let gateway = std::env::current_exe().context("cannot find this program's own path")?;
-    let shim = gateway.with_file_name("snowgate-shim").with_extension(std::env::consts::EXE_EXTENSION);
-    if !shim.is_file() {
-        return Err(NoProgram(shim).into());
+/// The programs of each system, and their folder: this one's, then those of `others`.
+fn programs(others: &[(String, PathBuf)]) -> Result<Vec<(ProgramFiles, PathBuf)>> {
+    let own = std::env::current_exe().context("cannot find this program's own path")?;
+    let own = (ProgramFiles::of(std::env::consts::OS, true)?, own.with_file_name(""));
+    let mut programs = vec![own];
+    for (system, folder) in others {
+        programs.push((ProgramFiles::of(system, false)?, folder.clone()));
     }
-    let text = |path, bytes| Entry { path, bytes, is_program: false };
+    Ok(programs)
+}
+
+fn entries(
+    manifest: &serde_json::Value,
+    config: Option<&Path>,
+    programs: &[(ProgramFiles, PathBuf)],
+) -> Result<Vec<Entry>> {
+    let text = |path: &str, bytes| Entry { path: path.to_owned(), bytes, is_program: false };
     let mut entries = vec![
         text(MANIFEST_FILE, format!("{manifest:#}\n").into_bytes()),
         text("LICENSE-APACHE", include_bytes!("../../../LICENSE-APACHE").to_vec()),
@@ -167,8 +195,15 @@ fn entries(manifest: &serde_json::Value, config: Option<&Path>) -> Result<Vec<En
     if let Some(config) = config {
         entries.push(text(CONFIG_FILE, read(config)?));
     }
-    entries.push(Entry { path: GATEWAY_FILE, bytes: read(&gateway)?, is_program: true });
-    entries.push(Entry { path: SHIM_FILE, bytes: read(&shim)?, is_program: true });
+    for (files, folder) in programs {
+        for path in [&files.gateway, &files.shim] {
+            let file = folder.join(path.rsplit('/').next().unwrap_or(path));
+            if !file.is_file() {
+                return Err(NoProgram(file).into());
+            }
+            entries.push(Entry { path: path.clone(), bytes: read(&file)?, is_program: true });
+        }
+    }
     Ok(entries)
 }
 
