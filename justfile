@@ -110,6 +110,10 @@ package-deb:
 package-tar:
     packaging/build.sh tar
 
+# Make an archive for Windows of the programs in SNOWGATE_WINDOWS_BIN_DIR.
+package-zip:
+    packaging/build.sh zip
+
 # Make a bundle for Claude Desktop.
 package-mcpb:
     packaging/build.sh mcpb

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Makes packages in target/packages. Usage: packaging/build.sh KIND...
-# KIND: deb, tar, mcpb, image, homebrew, winget, or all. packages.md says what each has and needs.
+# KIND: deb, tar, zip, mcpb, image, homebrew, winget, or all. packages.md says what each has and needs.
 #
 # SNOWGATE_BIN_DIR: take the programs of this folder instead of building them
 # SNOWGATE_PACKAGES_DIR: write them here
 # SNOWGATE_RELEASE_URL: where releases are downloaded from
-# SNOWGATE_WINDOWS_ZIP: the archive that the winget manifest is for
+# SNOWGATE_WINDOWS_BIN_DIR: the folder with the programs for Windows: zip needs it, and mcpb packs them, too
+# SNOWGATE_MACOS_BIN_DIR: the same for macOS, for mcpb
+# SNOWGATE_WINDOWS_ZIP: the archive that the winget manifest is for, if zip is not made in the same run
 # SOURCE_DATE_EPOCH: the time of every file; if it is not set, that of the last commit
 set -eu
 umask 022
@@ -91,8 +93,9 @@ script=packaging/$(basename "$0")
 [ $# -gt 0 ] || usage
 for kind; do
     case $kind in
-        all) set -- deb tar mcpb image homebrew winget ;;
-        deb | tar | mcpb | image | homebrew | winget) ;;
+        # Programs for Windows are there or not; winget is for what zip has made.
+        all) set -- deb tar ${SNOWGATE_WINDOWS_BIN_DIR:+zip} mcpb image homebrew winget ;;
+        deb | tar | zip | mcpb | image | homebrew | winget) ;;
         *) usage ;;
     esac
 done

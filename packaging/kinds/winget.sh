@@ -3,7 +3,7 @@ if [ -n "${SNOWGATE_WINDOWS_ZIP:-}" ]; then
     sha256=$(sha256_of "$SNOWGATE_WINDOWS_ZIP" | tr a-f A-F)
 else
     sha256=$(printf '%064d' 0)
-    echo "build.sh: SNOWGATE_WINDOWS_ZIP is not set: the winget manifest is not to be submitted" >&2
+    echo "build.sh: neither zip was made nor is SNOWGATE_WINDOWS_ZIP set: the winget manifest is not to be submitted" >&2
 fi
 mkdir -p "$packages/winget"
 for template in packaging/winget/*.yaml; do

@@ -1,0 +1,27 @@
+# An archive for Windows: both programs, the script that installs them, completions, licences, examples, SBOM. winget installs it.
+# The programs come from SNOWGATE_WINDOWS_BIN_DIR: this machine need not be one that can build them.
+need python3 "the archive, and the list of components"
+[ -n "${SNOWGATE_WINDOWS_BIN_DIR:-}" ] || fail "SNOWGATE_WINDOWS_BIN_DIR is not set: zip needs the folder with snowgate.exe and snowgate-shim.exe"
+windows_bin=$(cd "$SNOWGATE_WINDOWS_BIN_DIR" && pwd)
+root=$work/zip
+mkdir -p "$root/completions"
+for program in snowgate.exe snowgate-shim.exe; do
+    [ -f "$windows_bin/$program" ] || fail "$windows_bin/$program is not there"
+    cp "$windows_bin/$program" "$root/"
+done
+# The program says its version as text in it, which also one that cannot be run here has.
+grep -aqF "$version" "$root/snowgate.exe" || fail "$windows_bin/snowgate.exe is not of version $version"
+case $(uname -s) in
+    MINGW* | MSYS* | CYGWIN*) said_by=$windows_bin/snowgate.exe ;;
+    *)
+        programs
+        said_by=$bin/snowgate
+        ;;
+esac
+"$said_by" completions powershell > "$root/completions/snowgate.ps1"
+cp packaging/windows/install.ps1 README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "$root/"
+cp -r examples "$root/examples"
+python3 packaging/sbom.py > "$root/sbom.cdx.json"
+SNOWGATE_WINDOWS_ZIP=$packages/snowgate-$version-x86_64-windows.zip
+python3 packaging/zip.py "$root" "$SNOWGATE_WINDOWS_ZIP"
+made "$SNOWGATE_WINDOWS_ZIP"
