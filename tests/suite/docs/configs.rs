@@ -29,8 +29,8 @@ const SECTIONS: [&str; 15] = [
 ];
 
 /// Languages of blocks, and what is done with each: see [`check`] and `commands`.
-const LANGUAGES: [&str; 11] =
-    ["sh", "console", "toml", "json", "yaml", "ini", "sql", "text", "js", "caddyfile", "nginx"];
+const LANGUAGES: [&str; 12] =
+    ["sh", "console", "powershell", "toml", "json", "yaml", "ini", "sql", "text", "js", "caddyfile", "nginx"];
 
 #[test]
 fn every_block_is_what_its_language_says() {
