@@ -3,6 +3,7 @@
 mod activation;
 mod descriptors;
 mod disk;
+mod ending;
 mod file_access;
 mod file_id;
 mod files;
@@ -13,8 +14,10 @@ mod path_listener;
 mod places;
 mod programs;
 mod secrets;
+mod shim_listener;
 mod signals;
 mod standard_streams;
+mod successor;
 mod terminal;
 mod users;
 
@@ -24,6 +27,7 @@ pub use descriptors::{
     raise_descriptor_limit, test_out_of_descriptors,
 };
 pub use disk::{disk_of, may_write};
+pub use ending::{KILL, TERMINATE, close_stdout, kill, terminate};
 pub use file_access::{
     ADMINISTRATOR, command_to_forbid_others, command_to_forbid_writing, command_to_give_to_administrators,
     command_to_protect_from_users,
@@ -40,8 +44,12 @@ pub use path_listener::{HAS_PATH_LISTENERS, PathConnection, PathListener};
 pub use places::{home_variable, snowflake_folder, sqlite_uri_path, system_config_folder};
 pub use programs::{ProcessGroup, open_in_browser};
 pub use secrets::{open_sealed, seal};
+pub use shim_listener::{LinkConnection, ShimListener, has_peer_gone, peer_of, waiting_at, why_not_at};
 pub use signals::{block_signals, unblock_signals_in, wait_for_signal, wake};
 pub use standard_streams::{empty_stderr, is_reader_gone_within, stderr_identity, write_ready_to_stderr};
+pub use successor::{
+    PassedNumber, hand_over_to, pass_lock_on, pass_socket_on, take_over_lock, take_over_socket,
+};
 pub use users::own_user;
 
 pub use super::kernel::{

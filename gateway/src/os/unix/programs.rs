@@ -8,8 +8,8 @@ use std::process::{Child, Command};
 use rustix::fs::{Access, OFlags, access, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::os::kernel::{BROWSER, has_screen};
 use crate::os::Browser;
+use crate::os::kernel::{BROWSER, has_screen};
 
 /// What has a descriptor.
 pub(in crate::os) use std::os::fd::AsFd as Handle;
