@@ -74,3 +74,40 @@ pub fn reset_peak(pid: u32) {
 pub fn descriptors(pid: u32) -> Option<usize> {
     processes::descriptors(pid)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use warehouse::support::until;
+
+    #[test]
+    #[ignore = "the process that the next test looks for"]
+    fn waits_for_the_end_of_its_stdin() {
+        std::io::stdin().read_to_end(&mut Vec::new()).expect("stdin");
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_environment_and_ends_when_it_is_killed() {
+        let variable = format!("SNOWGATE_TEST_LOOK=für {}", std::process::id());
+        let (name, value) = variable.split_once('=').expect("a variable");
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--ignored", "waits_for_the_end_of_its_stdin"])
+            .env(name, value)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        until("it is found", || !Process::with_variable(&variable).is_empty());
+        let found = Process::with_variable(&variable);
+        assert_eq!(found.iter().map(|process| process.pid).collect::<Vec<_>>(), [child.id()]);
+        assert!(found[0].command.contains("--ignored waits_for"), "{found:?}");
+        assert!(found[0].runs() && resident_kb(child.id()) > 0 && descriptors(child.id()).is_some());
+        kill(child.id());
+        child.wait().expect("its end");
+        assert!(!found[0].runs());
+        assert_eq!(Process::with_variable(&variable), []);
+    }
+}
