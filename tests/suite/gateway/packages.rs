@@ -1,6 +1,9 @@
 //! What packages are made of, as far as it is quick: manual pages, completions, and packages without programs.
 //! `packaging/test` has what needs a clean root.
 
+#[cfg(unix)]
+mod unix;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -34,24 +37,4 @@ fn the_shims_manual_page_has_each_of_its_options() {
     let words = help.split(|char: char| !(char.is_ascii_alphanumeric() || "-_".contains(char)));
     let missing: Vec<&str> = words.filter(is_named).filter(|word| !page.contains(word)).collect();
     assert!(help.contains("--profile") && missing.is_empty(), "{missing:?}");
-}
-
-#[test]
-fn packages_without_programs_are_filled_in() {
-    let home = Home::bare();
-    let mut build = Command::new(root().join("packaging/build.sh"));
-    build
-        .args(["image", "winget"])
-        .env("SNOWGATE_PACKAGES_DIR", home.path())
-        .env("SOURCE_DATE_EPOCH", "86400");
-    build.env("SNOWGATE_RELEASE_URL", "https://example.org/get");
-    let output = build.output().expect("sh");
-    assert!(output.status.success(), "{output:?}");
-    let installer = fs::read_to_string(home.path().join("winget/Snowgate.Snowgate.installer.yaml"));
-    let installer = installer.expect("the manifest");
-    assert!(installer.contains("ReleaseDate: \"1970-01-02\""), "{installer}");
-    assert!(installer.contains("InstallerUrl: https://example.org/get/v"), "{installer}");
-    assert!(!installer.contains('@'), "{installer}");
-    let sums = fs::read_to_string(home.path().join("SHA256SUMS")).expect("checksums");
-    assert!(sums.contains("  Containerfile\n"), "{sums}");
 }
