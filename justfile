@@ -30,6 +30,18 @@ quick:
 demo:
     cargo build --release && ./target/release/snowgate demo
 
+# Lint everything for Windows and macOS, from Linux: gets both compilers at first (about a minute).
+cross-check:
+    .ci/cross check
+
+# Run the tests of the Windows programs with Wine, on Linux; needs to install Wine and MinGW at first.
+windows-test *arguments:
+    tests/wine/run.sh {{ arguments }}
+
+# Check the workflows in .github, and the scripts of CI.
+actionlint:
+    .ci/actionlint
+
 # Run everything that CI runs.
 ci:
     .ci/run

@@ -176,7 +176,7 @@ impl Drop for HttpGateway {
     fn drop(&mut self) {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         if process.try_wait().ok().flatten().is_none() {
-            crate::harness::send_signal(process.id(), crate::harness::Signal::TERM);
+            crate::harness::ask_to_stop(process.id());
             // One that stays is found, and ended, by its home.
             let _ = warehouse::support::last_within(
                 patience(),

@@ -177,7 +177,7 @@ fn wait_for_another(endpoint: &Endpoint, before: &StatusView) -> Result<StatusVi
 /// Whether some gateway holds the lock.
 pub(super) fn is_locked(endpoint: &Endpoint) -> Result<bool> {
     let lock = os::open_private(&endpoint.gateway_lock, false).context("cannot open the gateway's lock")?;
-    match lock.try_lock_shared() {
+    match os::try_lock_shared(&lock) {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(error).context("cannot check the gateway's lock"),

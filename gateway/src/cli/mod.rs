@@ -273,15 +273,15 @@ pub(crate) struct ServeArgs {
 
     /// The descriptor of the lock, inherited from the gateway that ran in this process before
     #[arg(long, hide = true, value_name = "FD")]
-    pub(crate) lock_fd: Option<i32>,
+    pub(crate) lock_fd: Option<crate::os::PassedNumber>,
 
     /// The descriptor of the HTTP front's socket, inherited likewise
     #[arg(long, hide = true, value_name = "FD")]
-    pub(crate) http_fd: Option<i32>,
+    pub(crate) http_fd: Option<crate::os::PassedNumber>,
 
     /// The descriptor of the service manager's socket, inherited likewise
     #[arg(long, hide = true, value_name = "FD")]
-    pub(crate) listen_fd: Option<i32>,
+    pub(crate) listen_fd: Option<crate::os::PassedNumber>,
 }
 
 /// How `login` logs in.

@@ -11,6 +11,7 @@ use snowgate_link::start::Readiness;
 use super::advice::next_step;
 use super::{Cli, ServeArgs, exit};
 use crate::config::{Environment, ProcessEnvironment};
+use crate::os::close_stdout;
 use crate::process::{self, Events, Options, Outcome};
 
 /// Runs the gateway until it is told to shut down.
@@ -32,7 +33,10 @@ pub(super) fn run(cli: &Cli, args: &ServeArgs) -> Result<ExitCode> {
         }
         // To the manager, an end that another start follows.
         Ok(Outcome::Displaced) => Ok(ExitCode::from(exit::INTERNAL)),
-        Ok(Outcome::Restarting(successor)) => Err(process::restart(&successor)),
+        Ok(Outcome::Restarting(successor)) => {
+            process::restart(&successor)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Err(error) => {
             let next_step = next_step(&error);
             let log = starter.log.take();
@@ -90,12 +94,5 @@ impl Events for Starter {
 
     fn next_step(&self, error: &anyhow::Error) -> Option<String> {
         next_step(error)
-    }
-}
-
-/// Points stdout at nothing, so that the pipe's reader sees its end.
-fn close_stdout() {
-    if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
-        let _ = rustix::stdio::dup2_stdout(&null);
     }
 }

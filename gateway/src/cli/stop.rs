@@ -2,14 +2,13 @@
 //!
 //! The gateway is asked first, and has [`ASKED_TIMEOUT`] to finish what runs. One that does not answer (it
 //! hangs, or was stopped with SIGSTOP) or does not end gets SIGTERM, with SIGCONT so that it can act on it,
-//! and [`TERM_TIMEOUT`]; then SIGKILL.
+//! and [`TERM_TIMEOUT`], where there are signals; then it is killed.
 
-use std::io::{Write, stderr};
+use std::io::{self, Write, stderr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
 use snowgate_link::endpoint::Endpoint;
 use snowgate_link::start::StartError;
 
@@ -18,6 +17,7 @@ use super::control::{CHECK_INTERVAL, is_locked, no_gateway, print_text};
 use super::serve::endpoint;
 use crate::link::{Command, Reply, ask};
 use crate::observe::StatusView;
+use crate::os::{KILL, TERMINATE, kill, terminate};
 use crate::process::lock_owner;
 use crate::state::ShimProcess;
 
@@ -102,39 +102,37 @@ fn ask_to_stop(endpoint: &Endpoint, began: Instant) -> Result<Asked> {
 /// Ends a process that does not end when it is asked; returns how that went.
 fn end(process: ShimProcess) -> Result<String> {
     let pid = process.pid;
-    signal(process, Signal::TERM)?;
-    // One that was stopped acts on the SIGTERM only once it continues.
-    signal(process, Signal::CONT)?;
-    say(process, &format!("was sent SIGTERM and SIGCONT; waiting up to {} s", TERM_TIMEOUT.as_secs()));
-    if is_gone_within(process, TERM_TIMEOUT) {
-        return Ok(format!("stopped the gateway with SIGTERM (pid {pid})\n"));
-    }
-    signal(process, Signal::KILL)?;
+    let why = if signal(process, terminate)? {
+        say(
+            process,
+            &format!("was sent {TERMINATE} and SIGCONT; waiting up to {} s", TERM_TIMEOUT.as_secs()),
+        );
+        if is_gone_within(process, TERM_TIMEOUT) {
+            return Ok(format!("stopped the gateway with {TERMINATE} (pid {pid})\n"));
+        }
+        format!("it did not end within {} s of {TERMINATE}", TERM_TIMEOUT.as_secs())
+    } else {
+        "it did not answer".to_owned()
+    };
+    signal(process, |pid| kill(pid).map(|()| true))?;
     if is_gone_within(process, KILL_TIMEOUT) {
         return Ok(format!(
-            "killed the gateway with SIGKILL (pid {pid}): it did not end within {} s of SIGTERM.\n\
+            "killed the gateway with {KILL} (pid {pid}): {why}.\n\
              Statements that it was running may have taken effect.\n",
-            TERM_TIMEOUT.as_secs()
         ));
     }
     bail!(
-        "the gateway (pid {pid}) is there even {} s after SIGKILL: the system waits for a disk or a device",
+        "the gateway (pid {pid}) is there even {} s after {KILL}: the system waits for a disk or a device",
         KILL_TIMEOUT.as_secs()
     )
 }
 
-fn signal(process: ShimProcess, signal: Signal) -> Result<()> {
-    // Not another that has its id by now.
+/// Has `send` reach the process, and not another that has its id by now; what that says.
+fn signal(process: ShimProcess, send: impl FnOnce(u32) -> io::Result<bool>) -> Result<bool> {
     if !process.is_alive() {
-        return Ok(());
+        return Ok(true);
     }
-    let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
-    match kill_process(pid, signal) {
-        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-        Err(error) => {
-            Err(error).context(format!("cannot send a signal to the gateway (pid {})", process.pid))
-        }
-    }
+    send(process.pid).with_context(|| format!("cannot end the gateway (pid {})", process.pid))
 }
 
 fn is_gone_within(process: ShimProcess, timeout: Duration) -> bool {

@@ -116,7 +116,7 @@ impl Inspector<'_> {
                 self.warn(place(), Some(key), message);
             }
             Ok(metadata) if is_secret => {
-                let access = os::FileAccess::at(path).ok().filter(|access| access.is_open_to_others());
+                let access = os::FileAccess::at(path).ok().filter(os::FileAccess::is_open_to_others);
                 if let Some(access) = access.filter(|_| metadata.is_file() && !is_public(path)) {
                     let (shown, others) = (path.display(), access.others);
                     let command = os::command_to_forbid_others(path);

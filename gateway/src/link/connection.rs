@@ -4,9 +4,6 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
-use interprocess::local_socket::PeerCreds;
-use interprocess::local_socket::tokio::Stream;
-use interprocess::local_socket::traits::StreamCommon;
 use rmcp::service::{QuitReason, serve_directly};
 use snowgate_link::credit::Window;
 use snowgate_link::frame::Decoder;
@@ -26,6 +23,7 @@ use super::inner::InnerClient;
 use super::stream::LinkStream;
 use super::transport::LinkTransport;
 use crate::mcp::Mcp;
+use crate::os::{LinkConnection as Stream, has_peer_gone, peer_of};
 use crate::session::{Session, SessionGuard};
 use crate::state::ShimProcess;
 
@@ -116,23 +114,19 @@ async fn open_in_turn(
     peer: Peer,
     hello: &ClientHello,
 ) -> Option<Result<(SessionGuard, Resume), Refusal>> {
-    let Stream::UdSocket(socket) = stream;
-    let is_gone = || os::has_hung_up(socket);
+    let is_gone = || has_peer_gone(stream);
     hellos.in_turn(stream, hello.understands_queued, is_gone, open_session(mcp, hello, peer)).await
 }
 
 /// The peer's user if it is ours; any other, or one that the system does not tell, is refused.
 fn trusted_peer(stream: &Stream) -> Option<Peer> {
-    let credentials = stream.peer_creds().ok();
-    let uid = credentials.as_ref().and_then(PeerCreds::euid);
-    if uid != Some(os::user().number()) {
-        tracing::warn!(?uid, "refused a peer that is not this user's");
+    let found = peer_of(stream);
+    let Some(peer) = found.as_ref().filter(|peer| peer.user == os::user()) else {
+        tracing::warn!(user = ?found.map(|peer| peer.user), "refused a peer that is not this user's");
         return None;
-    }
-    let pid = credentials.as_ref().and_then(PeerCreds::pid).and_then(|pid| u32::try_from(pid).ok());
-    // A peer outside our own process namespace has no id here.
-    let shim = pid.filter(|&pid| pid != 0).and_then(ShimProcess::running);
-    Some(Peer { uid: uid?, shim, inner: InnerClient::default() })
+    };
+    let shim = peer.pid.and_then(ShimProcess::running);
+    Some(Peer { uid: peer.user.number(), shim, inner: InnerClient::default() })
 }
 
 /// Reads the hello line; returns it with the bytes behind it, or `None` if the peer said nothing at all.

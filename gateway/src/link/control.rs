@@ -4,7 +4,6 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use interprocess::local_socket::tokio::Stream;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use snowgate_link::endpoint::Endpoint;
@@ -22,6 +21,7 @@ use crate::audit::Notice;
 use crate::config::{Config, ProcessEnvironment};
 use crate::limits::QuotaView;
 use crate::observe::{Format, Overview, StatusView, metrics_text, overview, snapshot};
+use crate::os::LinkConnection as Stream;
 use crate::session::SessionView;
 use crate::shared::{KillView, ReloadView, Shared, kill};
 
@@ -294,7 +294,7 @@ fn is_hang_up(error: &std::io::Error) -> bool {
 }
 
 fn exchange(
-    mut stream: &std::os::unix::net::UnixStream,
+    mut stream: &snowgate_link::os::Stream,
     rest: &[u8],
     command: &Command,
 ) -> std::io::Result<Reply> {

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::mcp::LineFacts;
+use crate::os::LinkConnection;
 
 /// What a connection's bytes come from and go to: a reference reads and writes, so both sides share it.
 pub(super) trait LinkStream: Send + Sync + 'static {
@@ -23,7 +24,7 @@ pub(super) trait LinkStream: Send + Sync + 'static {
     }
 }
 
-impl LinkStream for interprocess::local_socket::tokio::Stream {
+impl LinkStream for LinkConnection {
     fn half(&self) -> impl AsyncRead + AsyncWrite + Unpin + Send + '_ {
         self
     }

@@ -1,25 +1,19 @@
-//! The socket and the lock that makes its owner the only gateway.
+//! The socket (or pipe) and the lock that makes its owner the only gateway.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Seek, Write};
-use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use interprocess::local_socket::tokio::Listener as SocketListener;
-use interprocess::local_socket::tokio::Stream;
-use interprocess::local_socket::traits::tokio::Listener as _;
-use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
-use interprocess::os::unix::local_socket::ListenerOptionsExt;
-use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixSocketListener;
 use snowgate_link::endpoint::{Endpoint, EndpointError};
 use snowgate_link::hello::{ClientHello, Role};
 use snowgate_link::os;
 use snowgate_link::start::{Attempt, StartError, connect};
 
-use super::inherited_fd;
+use crate::os::{
+    FileId, FileStamp, LinkConnection, ListenError, PassedNumber, PassedSocket, ShimListener, pass_lock_on,
+    take_over_lock, why_not_at,
+};
 use crate::state::ShimProcess;
 
 /// How long the lock may be held by a process that only looks whether there is a gateway, which programs of
@@ -66,6 +60,13 @@ pub enum BindError {
     },
 }
 
+impl From<ListenError> for BindError {
+    fn from(error: ListenError) -> Self {
+        let ListenError { what, path, source } = error;
+        Self::Io { what, path, source }
+    }
+}
+
 impl BindError {
     /// What the user can do about it, where that is known.
     pub fn next_step(&self) -> Option<String> {
@@ -89,8 +90,8 @@ impl BindError {
 /// The right to be this endpoint's gateway, for as long as this value lives.
 pub struct GatewayLock {
     endpoint: Endpoint,
-    /// The lock file's inode, to notice that it is no longer the one at its path.
-    inode: u64,
+    /// Which file the lock is, to notice that it is no longer the one at its path.
+    id: FileId,
     file: File,
 }
 
@@ -121,9 +122,9 @@ impl GatewayLock {
                 if !has_socket {
                     refuse_foreign_listener(endpoint)?;
                 }
-                let inode = file.metadata().map_err(|source| io_error("look at", source))?.ino();
+                let id = FileStamp::of(&file).map_err(|source| io_error("look at", source))?.id;
                 note_owner(&file);
-                Ok(Self { endpoint: endpoint.clone(), inode, file })
+                Ok(Self { endpoint: endpoint.clone(), id, file })
             }
             Err(TryLockError::WouldBlock) => Err(BindError::Taken(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(io_error("lock", source)),
@@ -142,8 +143,8 @@ impl GatewayLock {
     ///
     /// # Errors
     /// The system's.
-    pub fn pass_on(&self) -> io::Result<RawFd> {
-        inherited_fd::keep_open(&self.file)
+    pub fn pass_on(&self) -> io::Result<PassedNumber> {
+        pass_lock_on(&self.file)
     }
 
     /// Goes on with the lock that the program before this one held. Where that is not the endpoint's lock any
@@ -151,17 +152,24 @@ impl GatewayLock {
     ///
     /// # Errors
     /// As [`GatewayLock::take`].
-    pub fn take_over(endpoint: &Endpoint, number: RawFd, has_socket: bool) -> Result<Self, BindError> {
+    pub async fn take_over(
+        endpoint: &Endpoint,
+        number: PassedNumber,
+        has_socket: bool,
+    ) -> Result<Self, BindError> {
         endpoint.prepare_dir()?;
-        let held = inherited_fd::take_over(number).and_then(|file| Ok((file.metadata()?.ino(), file)));
-        match held {
-            Ok((held, file)) if inode(&endpoint.gateway_lock).is_ok_and(|inode| inode == held) => {
+        let held = take_over_lock(endpoint, number).await;
+        match held.and_then(|file| Ok((FileStamp::of(&file)?.id, file))) {
+            Ok((id, file)) => {
                 // An earlier build may not have.
                 os::mark(&file);
                 note_owner(&file);
-                Ok(Self { endpoint: endpoint.clone(), inode: held, file })
+                Ok(Self { endpoint: endpoint.clone(), id, file })
             }
-            _ => Self::take_with(endpoint, has_socket),
+            Err(error) => {
+                tracing::warn!(%error, "cannot take over the lock of the gateway before; taking it anew");
+                Self::take_with(endpoint, has_socket)
+            }
         }
     }
 }
@@ -191,7 +199,7 @@ pub fn lock_owner(endpoint: &Endpoint) -> Option<ShimProcess> {
 fn try_lock(file: &File) -> Result<(), TryLockError> {
     let since = Instant::now();
     loop {
-        match file.try_lock() {
+        match os::try_lock(file) {
             Err(TryLockError::WouldBlock) => {}
             other => return other,
         }
@@ -226,119 +234,77 @@ fn refuse_foreign_listener(endpoint: &Endpoint) -> Result<(), BindError> {
 
 /// A listening gateway: the only one that may touch the socket.
 pub struct Listener {
-    socket: SocketListener,
-    /// The inode of the socket's file.
-    inode: u64,
-    /// Whether the service manager has made it: then it is never renamed nor removed, and outlives this process.
-    is_managers: bool,
+    socket: ShimListener,
     lock: GatewayLock,
 }
 
 impl Listener {
-    /// Listens under a temporary name and moves the socket into place: every socket that is seen there
-    /// answers.
+    /// Listens at the endpoint.
     ///
     /// # Errors
     /// The endpoint cannot be trusted, or the system refuses.
     pub fn bind(lock: GatewayLock) -> Result<Self, BindError> {
-        let endpoint = &lock.endpoint;
         // Again: opening the backend took its time.
-        endpoint.socket_exists()?;
-        let temporary = endpoint.dir().join(format!("g.{}", std::process::id()));
-        let failed = |what| {
-            let path = temporary.clone();
-            move |source| BindError::Io { what, path, source }
-        };
-        // Left by a killed gateway that had our process id; the lock says that it is gone.
-        let _ = std::fs::remove_file(&temporary);
-        let name = temporary.as_path().to_fs_name::<GenericFilePath>().map_err(failed("name"))?;
-        let options = ListenerOptions::new().name(name).mode(0o600).reclaim_name(false);
-        let socket = options.create_tokio().map_err(failed("listen on"))?;
-        let inode = inode(&temporary).map_err(failed("look at"))?;
-        std::fs::rename(&temporary, &endpoint.socket).map_err(failed("move into place"))?;
-        Ok(Self { socket, inode, is_managers: false, lock })
+        lock.endpoint.socket_exists()?;
+        Ok(Self { socket: ShimListener::bind(&lock.endpoint)?, lock })
     }
 
     /// Listens on the socket that the service manager has passed.
     ///
     /// # Errors
     /// It is not this endpoint's.
-    pub fn passed(lock: GatewayLock, socket: OwnedFd) -> Result<Self, BindError> {
+    pub fn passed(lock: GatewayLock, socket: PassedSocket) -> Result<Self, BindError> {
         check_passed(&lock.endpoint, &socket)?;
-        let path = &lock.endpoint.socket;
-        let failed = |what, source| BindError::Io { what, path: path.clone(), source };
-        let inode = inode(path).map_err(|error| failed("look at", error))?;
-        let socket = UnixSocketListener::try_from(socket).map_err(|error| failed("listen on", error))?;
-        let socket = SocketListener::UdSocket(socket);
-        Ok(Self { socket, inode, is_managers: true, lock })
+        Ok(Self { socket: ShimListener::passed(&lock.endpoint, socket)?, lock })
     }
 
     /// The next connection.
     ///
     /// # Errors
     /// The system's; running out of descriptors is one that passes.
-    pub async fn accept(&self) -> io::Result<Stream> {
+    pub async fn accept(&self) -> io::Result<LinkConnection> {
         self.socket.accept().await
     }
 
     /// Whether socket and lock are still the ones at their paths: the directory may have been cleaned up, and
     /// then neither a new shim nor a second gateway would find this one.
     pub fn is_in_place(&self) -> bool {
-        let endpoint = &self.lock.endpoint;
-        let has = |path: &Path, ours: u64| inode(path).is_ok_and(|inode| inode == ours);
-        has(&endpoint.socket, self.inode) && has(&endpoint.gateway_lock, self.lock.inode)
+        let lock = FileStamp::of_entry(&self.lock.endpoint.gateway_lock);
+        self.socket.is_in_place() && lock.is_ok_and(|found| found.id == self.lock.id)
     }
 
-    /// Removes the socket and hangs up on peers that are not accepted yet: they look for the next gateway. A socket of the
-    /// service manager is left as it is: those peers wait for the next gateway, which may be the program that takes this
-    /// one's place, so it is given back, too. The lock stays taken until it is dropped.
-    pub fn close(self) -> (GatewayLock, Option<OwnedFd>) {
-        if self.is_managers {
-            let SocketListener::UdSocket(socket) = self.socket;
-            return (self.lock, OwnedFd::try_from(socket).ok());
-        }
-        let path = &self.lock.endpoint.socket;
-        if inode(path).is_ok_and(|inode| inode == self.inode)
-            && let Err(error) = std::fs::remove_file(path)
-        {
+    /// Ends what shims connect to; one of the service manager's is given back, for the gateway that takes this one's place.
+    /// The lock stays taken until it is dropped.
+    pub fn close(self) -> (GatewayLock, Option<PassedSocket>) {
+        let socket = self.socket.close().unwrap_or_else(|error| {
             tracing::warn!(%error, "cannot remove the socket");
-        }
-        (self.lock, None)
+            None
+        });
+        (self.lock, socket)
     }
 }
 
 /// Fails if `socket`, which the service manager has passed, is not this endpoint's.
-pub(super) fn check_passed(endpoint: &Endpoint, socket: &OwnedFd) -> Result<(), BindError> {
-    let not_ours = |passed: String| BindError::NotOurSocket { passed, socket: endpoint.socket.clone() };
-    // Made for the look alone; the descriptor stays its owner's.
-    let listener = socket.try_clone().map(UnixListener::from);
-    let address = listener.and_then(|listener| listener.local_addr());
-    let Ok(address) = address else { return Err(not_ours("something that is no Unix socket".to_owned())) };
-    let Some(path) = address.as_pathname() else {
-        return Err(not_ours("a socket without a path".to_owned()));
-    };
-    if !is_same_place(path, &endpoint.socket) {
-        return Err(not_ours(format!("the socket {}", path.display())));
+pub(super) fn check_passed(endpoint: &Endpoint, socket: &PassedSocket) -> Result<(), BindError> {
+    let socket_path = &endpoint.socket;
+    match why_not_at(socket, socket_path) {
+        None => Ok(()),
+        Some(passed) => Err(BindError::NotOurSocket { passed, socket: socket_path.clone() }),
     }
-    match rustix::net::sockopt::socket_acceptconn(socket.as_fd()) {
-        Ok(false) => Err(not_ours(format!("the socket {}, on which nothing can connect", path.display()))),
-        _ => Ok(()),
-    }
-}
-
-/// Whether both paths are one, however their folder is spelled (`/var/run` and `/run`).
-fn is_same_place(a: &Path, b: &Path) -> bool {
-    let folder = |path: &Path| path.parent().and_then(|folder| folder.canonicalize().ok());
-    a == b || (a.file_name() == b.file_name() && folder(a).is_some_and(|a| folder(b) == Some(a)))
-}
-
-fn inode(path: &Path) -> io::Result<u64> {
-    Ok(std::fs::symlink_metadata(path)?.ino())
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
+
     use super::*;
+
+    fn inode(path: &Path) -> io::Result<FileId> {
+        Ok(FileStamp::of_entry(path)?.id)
+    }
 
     fn endpoint(home: &tempfile::TempDir) -> Endpoint {
         Endpoint::resolve(None, Some(home.path())).unwrap()

@@ -8,7 +8,6 @@
 
 mod backends;
 mod drain;
-mod inherited_fd;
 mod listener;
 mod restart;
 mod serve;

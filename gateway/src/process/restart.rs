@@ -1,14 +1,15 @@
-//! A restart: this process becomes the program that is on disk, with its process id, arguments, environment,
-//! lock and sockets.
+//! A restart: the program that is on disk goes on, with this one's arguments, environment, lock and sockets. Where the system
+//! can, it is the same process; otherwise this one ends once the other is there.
 
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::inherited_fd;
+use anyhow::Context as _;
+
 use super::listener::GatewayLock;
-use crate::os::{ACTIVATION_VARIABLES, tell_alive, tell_reloading};
+use crate::os::{
+    ACTIVATION_VARIABLES, PassedSocket, hand_over_to, pass_socket_on, tell_alive, tell_reloading,
+};
 
 /// The flag of `serve` by which a shim that starts a gateway asks for its readiness line.
 const READY_STDOUT: &str = "--ready-stdout";
@@ -29,13 +30,16 @@ pub struct Successor {
     /// The lock: until it is dropped, no other gateway begins.
     pub lock: GatewayLock,
     /// The shims' socket, if the service manager has made it.
-    pub socket: Option<OwnedFd>,
+    pub socket: Option<PassedSocket>,
     /// The socket of the HTTP front.
-    pub http: Option<OwnedFd>,
+    pub http: Option<PassedSocket>,
 }
 
-/// Becomes the successor. Returns only if that fails.
-pub fn restart(successor: &Successor) -> anyhow::Error {
+/// Becomes the successor, or starts it and returns once it takes over.
+///
+/// # Errors
+/// It cannot be run.
+pub fn restart(successor: &Successor) -> anyhow::Result<()> {
     let Successor { program, lock, socket, http } = successor;
     let mut command = Command::new(program);
     let mut arguments = std::env::args_os().skip(1);
@@ -51,12 +55,12 @@ pub fn restart(successor: &Successor) -> anyhow::Error {
         command.arg(LOCK_FD).arg(number.to_string());
     }
     // Without it the next gateway listens anew. Programs of before it have no HTTP front, and refuse its configuration.
-    if let Some(Ok(number)) = http.as_ref().map(inherited_fd::keep_open) {
+    if let Some(Ok(number)) = http.as_ref().map(pass_socket_on) {
         command.arg(HTTP_FD).arg(number.to_string());
     }
     // Without it the next gateway makes a socket of its own in place of the manager's. Programs of before it end, and the
     // manager starts them as it did this one.
-    if let Some(Ok(number)) = socket.as_ref().map(inherited_fd::keep_open) {
+    if let Some(Ok(number)) = socket.as_ref().map(pass_socket_on) {
         command.arg(LISTEN_FD).arg(number.to_string());
     }
     // They name this process, and descriptors that are not those any more.
@@ -66,6 +70,6 @@ pub fn restart(successor: &Successor) -> anyhow::Error {
     tell_reloading("restarting");
     // The next program begins with all of the time that the manager waits to hear of it.
     tell_alive();
-    let error = command.exec();
-    anyhow::Error::new(error).context(format!("cannot run {} in place of this gateway", program.display()))
+    hand_over_to(&mut command)
+        .with_context(|| format!("cannot run {} in place of this gateway", program.display()))
 }

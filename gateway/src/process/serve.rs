@@ -1,6 +1,5 @@
 //! Serving: connections are accepted until there is a reason to shut down.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::config::log_targets::SPANS;
 use crate::http::HttpServer;
 use crate::link::{Hellos, serve_connection};
 use crate::mcp::Mcp;
-use crate::os::{is_out_of_descriptors, tell_stopping};
+use crate::os::{PassedSocket, is_out_of_descriptors, tell_stopping};
 
 /// Pause after a failed accept: what fails it (descriptors, memory) needs time to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -24,9 +23,9 @@ pub(super) struct Served {
     /// Until it is dropped, no other gateway begins.
     pub(super) lock: GatewayLock,
     /// The service manager's socket, for a gateway that takes this one's place.
-    pub(super) socket: Option<OwnedFd>,
+    pub(super) socket: Option<PassedSocket>,
     /// That of the HTTP front, for the same.
-    pub(super) http: Option<OwnedFd>,
+    pub(super) http: Option<PassedSocket>,
     /// Whether it has ended because clients could not find it any more.
     pub(super) is_displaced: bool,
 }

@@ -2,7 +2,6 @@
 //!
 //! The socket comes last: every client that can connect is served.
 
-use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::backends::registry;
-use super::inherited_fd;
 use super::listener::{BindError, GatewayLock, Listener, check_passed};
 use super::restart::Successor;
 use super::serve::{Served, serve};
@@ -31,8 +29,8 @@ use crate::mcp::Mcp;
 use crate::multiplexer::{Force, Multiplexer};
 use crate::observe;
 use crate::os::{
-    activated_sockets, descriptor_limit, garbled_activation, is_reached_at, open_descriptors,
-    raise_descriptor_limit, tell_ready, tell_status,
+    PassedNumber, PassedSocket, activated_sockets, descriptor_limit, garbled_activation, is_reached_at,
+    open_descriptors, raise_descriptor_limit, take_over_socket, tell_ready, tell_status,
 };
 use crate::service::{Delegation, Manager, Site, delegate, other_program};
 use crate::shared::{
@@ -53,11 +51,11 @@ pub struct Options {
     /// The system's config file, instead of the built-in path.
     pub system_config: Option<PathBuf>,
     /// The lock, from the gateway that ran as this process before.
-    pub lock_fd: Option<RawFd>,
+    pub lock_fd: Option<PassedNumber>,
     /// The socket of the HTTP front, from the same.
-    pub http_fd: Option<RawFd>,
+    pub http_fd: Option<PassedNumber>,
     /// The socket that the service manager has made, from the same.
-    pub listen_fd: Option<RawFd>,
+    pub listen_fd: Option<PassedNumber>,
     /// Whether a shim has started this gateway and waits for it.
     pub is_for_shim: bool,
     /// Where another gateway runs, take its place. What a service manager starts always does.
@@ -110,12 +108,12 @@ pub fn start(
 }
 
 /// The socket that the service manager has made, if it has: it passes it at the start, and a gateway at its restart.
-fn passed_socket(options: &Options) -> Result<Option<OwnedFd>> {
+fn passed_socket(options: &Options) -> Result<Option<PassedSocket>> {
     let mut sockets = activated_sockets().context(
         "cannot use what the service manager has passed; correct LISTEN_FDS, or start it without LISTEN_PID and LISTEN_FDS",
     )?;
     if let Some(number) = options.listen_fd {
-        sockets.extend(inherited_fd::take_over(number).ok().map(OwnedFd::from));
+        sockets.extend(take_over_socket(number).ok());
     }
     match sockets.len() {
         0 | 1 => Ok(sockets.pop()),
@@ -129,7 +127,7 @@ fn passed_socket(options: &Options) -> Result<Option<OwnedFd>> {
 fn start_on(
     find_endpoint: impl FnOnce() -> Result<Endpoint, EndpointError>,
     options: Options,
-    socket: Option<OwnedFd>,
+    socket: Option<PassedSocket>,
     events: &mut dyn Events,
 ) -> Result<Outcome> {
     let signals = StopSignals::listen().context("cannot listen for signals")?;
@@ -278,7 +276,7 @@ struct Start {
     process: ProcessFacts,
     options: Options,
     /// The socket that the service manager has made.
-    socket: Option<OwnedFd>,
+    socket: Option<PassedSocket>,
 }
 
 async fn run(
@@ -340,8 +338,7 @@ async fn reload_at_signals(shared: Arc<Shared>, hang_up: Arc<Notify>) {
 /// all the same, and goes on trying: no port and no certificate keeps them out. One that was started by hand ends.
 async fn open_http(shared: &Arc<Shared>, options: &Options) -> Result<Option<HttpServer>> {
     // Taken over in any case: nothing is to hold the socket open that does not serve it.
-    let inherited =
-        options.http_fd.and_then(|number| inherited_fd::take_over(number).ok()).map(OwnedFd::from);
+    let inherited = options.http_fd.and_then(|number| take_over_socket(number).ok());
     let Some(config) = &shared.config.http else { return Ok(None) };
     let server = HttpServer::new(config.clone(), shared);
     match server.open(shared, inherited).await {
@@ -370,7 +367,7 @@ async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
     let has_socket = socket.is_some();
     process.service = process.service.map(|service| service.on_socket(has_socket));
     let lock = match options.lock_fd {
-        Some(number) => GatewayLock::take_over(&endpoint, number, has_socket),
+        Some(number) => GatewayLock::take_over(&endpoint, number, has_socket).await,
         None if options.replaces || process.service.is_some() || has_socket => {
             takeover::take_lock(&endpoint, has_socket).await
         }
@@ -407,7 +404,7 @@ async fn open(start: Start) -> Result<Option<(Arc<Shared>, Listener)>> {
 /// The socket that the service manager has passed, if it is the one that clients find. Its file may have been removed, or
 /// another may be in its place; the manager does not see that, and passes it again and again. Then this gateway makes one of
 /// its own; the next one that a shim starts has the manager make its socket anew.
-fn in_place(endpoint: &Endpoint, socket: OwnedFd) -> Option<OwnedFd> {
+fn in_place(endpoint: &Endpoint, socket: PassedSocket) -> Option<PassedSocket> {
     if is_reached_at(&socket, &endpoint.socket).unwrap_or(true) {
         return Some(socket);
     }

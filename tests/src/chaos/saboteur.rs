@@ -11,7 +11,7 @@ use super::tally::Tally;
 use crate::harness::Home;
 use crate::harness::Random;
 use crate::harness::binaries;
-use crate::harness::{Signal, kill, send_signal};
+use crate::harness::{freeze, kill, thaw};
 use warehouse::support::{last_within, patience, until};
 
 /// Faults in a row that a client may see without an answer in between before the next one waits for it: its
@@ -125,7 +125,7 @@ impl<'a> Saboteur<'a> {
         gateways.iter().for_each(|gateway| kill(gateway.pid));
         until("the killed gateway is gone", || gateways.iter().all(|gateway| !gateway.runs()));
         // Not only the intermediate that is about to start one.
-        gateways.iter().any(|gateway| gateway.command.starts_with(&*binaries().gateway.to_string_lossy()))
+        gateways.iter().any(|gateway| gateway.has_become(&binaries().gateway))
     }
 
     fn kill_shims(&self, clients: [u64; 2]) {
@@ -142,9 +142,9 @@ impl<'a> Saboteur<'a> {
 
     fn freeze(&self, time: Duration) {
         let gateways = self.home.gateways();
-        gateways.iter().for_each(|gateway| send_signal(gateway.pid, Signal::STOP));
+        gateways.iter().for_each(|gateway| freeze(gateway.pid));
         sleep(time);
-        gateways.iter().for_each(|gateway| send_signal(gateway.pid, Signal::CONT));
+        gateways.iter().for_each(|gateway| thaw(gateway.pid));
     }
 
     fn on_full_disk<T: Default>(&mut self, then: impl FnOnce(&mut Self) -> T) -> T {

@@ -66,6 +66,11 @@ impl World {
                 impossible.push((kind, format!("this user may not mount: {error}")));
             }
         }
+        if cfg!(windows) {
+            for kind in [Kind::Freeze, Kind::DeleteSocket] {
+                impossible.push((kind, "Windows has neither signals nor a socket's file".to_owned()));
+            }
+        }
         if self.home.run(&["restart", "--help"]).code != Some(0) {
             impossible.push((Kind::Restart, "the program has no such command".to_owned()));
         }

@@ -2,11 +2,11 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use super::os::processes;
 use warehouse::support::tests_dir;
 
 /// A folder with both programs, which are then taken as they are.
@@ -87,37 +87,21 @@ fn run_build(folder: &Path) {
 /// Copies a program to `to`, to be run from there.
 ///
 /// Another process does the copying: a descriptor that writes to the copy, inherited by what another thread starts just
-/// then, would make the copy "busy" (ETXTBSY) for a moment.
+/// then, would make the copy "busy" (ETXTBSY) for a moment. (Not on Windows, which has no `cp`.)
 ///
 /// # Panics
 /// It cannot be copied.
 pub fn copy_program(program: &Path, to: &Path) {
-    let copied = Command::new("cp").arg(program).arg(to).status().expect("cp starts");
-    assert!(copied.success(), "copying {} to {}", program.display(), to.display());
-}
-
-/// Writes a script to `to`, to be run from there; see [`copy_program`].
-///
-/// # Panics
-/// It cannot be written.
-pub fn write_script(text: &str, to: &Path) {
-    let draft = to.with_extension("draft");
-    fs::write(&draft, text).expect("writing a script");
-    copy_program(&draft, to);
-    fs::set_permissions(to, PermissionsExt::from_mode(0o755)).expect("making it executable");
-    fs::remove_file(&draft).expect("removing the draft");
+    let copied = if cfg!(windows) {
+        fs::copy(program, to).is_ok()
+    } else {
+        Command::new("cp").arg(program).arg(to).status().expect("cp starts").success()
+    };
+    assert!(copied, "copying {} to {}", program.display(), to.display());
 }
 
 /// The cargo that runs this test program, one of several perhaps: its process id and when it started. `None`
 /// where that cannot be known, or where it is another program, which may live on while sources change.
 fn run_of_cargo() -> Option<String> {
-    let process = PathBuf::from(format!("/proc/{}", std::os::unix::process::parent_id()));
-    if !fs::read_to_string(process.join("comm")).ok()?.starts_with("cargo") {
-        return None;
-    }
-    let stat = fs::read_to_string(process.join("stat")).ok()?;
-    // The name, in parentheses, may hold spaces; the start time is the 20th field after it
-    // (proc_pid_stat(5)).
-    let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
-    Some(format!("{} {started}", process.display()))
+    processes::parent("cargo")
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::messages::{is_answer_to, request_line};
-use crate::harness::process::{Signal, send_signal};
+use crate::harness::os::{Signal, send_signal};
 use warehouse::support::{eventually, patience, until};
 
 /// A client and its shim, about to start.

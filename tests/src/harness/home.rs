@@ -11,9 +11,9 @@ use tempfile::TempDir;
 
 use crate::harness::binaries;
 use crate::harness::client::{Client, Launch};
-use crate::harness::disk::SmallDisk;
+use crate::harness::os::{SmallDisk, ask_to_stop, homes};
 use crate::harness::output::Output;
-use crate::harness::process::{Process, Signal, kill, send_signal};
+use crate::harness::process::{Process, kill};
 use warehouse::support::{eventually, last_within, patience, until};
 use warehouse::{Warehouse, secrets};
 
@@ -46,8 +46,7 @@ impl Home {
     /// # Panics
     /// The file system refuses.
     pub fn bare() -> Self {
-        // Not below $TMPDIR, which may be long: a socket's path has at most 100 bytes.
-        let folder = tempfile::Builder::new().prefix("sg").rand_bytes(6).tempdir_in("/tmp");
+        let folder = tempfile::Builder::new().prefix("sg").rand_bytes(6).tempdir_in(homes());
         Self { state_disk: None, folder: folder.expect("a temporary folder") }
     }
 
@@ -81,7 +80,7 @@ impl Home {
         self.path().join("run")
     }
 
-    /// The socket.
+    /// The socket, where there are sockets: Windows has a pipe, which is no file.
     pub fn socket(&self) -> PathBuf {
         self.run_dir().join("gateway.sock")
     }
@@ -399,7 +398,7 @@ impl Home {
             // that is seen only now.
             for gateway in processes.iter().filter(|process| process.is_gateway()) {
                 if told.insert(gateway.pid) {
-                    send_signal(gateway.pid, Signal::TERM);
+                    ask_to_stop(gateway.pid);
                 }
             }
             quiet_looks = if processes.is_empty() { quiet_looks + 1 } else { 0 };

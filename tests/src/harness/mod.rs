@@ -7,22 +7,23 @@
 mod binaries;
 mod client;
 pub mod clients;
-mod disk;
 mod home;
 mod messages;
+mod os;
 mod output;
 mod process;
 mod random;
-mod terminal;
 
 pub use warehouse::support::{eventually, eventually_within, patience, until};
 
-pub use binaries::{Binaries, binaries, copy_program, write_script};
+pub use binaries::{Binaries, binaries, copy_program};
 pub use client::{Client, Launch, Received};
-pub use disk::{Full, SmallDisk};
 pub use home::Home;
 pub use messages::{error_text, is_answer_to, request_line, stateless, stateless_as, tool_text};
+pub use os::{Full, Signal, SmallDisk, ask_to_stop, send_signal, set_mode};
+#[cfg(unix)]
+pub use os::{Terminal, open_terminal, write_script};
+pub(crate) use os::{freeze, thaw};
 pub use output::Output;
-pub use process::{Process, Signal, descriptors, kill, peak_kb, reset_peak, resident_kb, send_signal};
+pub use process::{Process, descriptors, kill, peak_kb, reset_peak, resident_kb};
 pub use random::Random;
-pub use terminal::{Terminal, open_terminal};

@@ -1,10 +1,9 @@
-//! Processes, as `/proc` shows them.
+//! Processes, as the system shows them.
 
-use std::fs;
+use std::env::consts::EXE_SUFFIX;
 use std::path::Path;
 
-pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process};
+use super::os::{STARTS_BY_FORK, Signal, processes, send_signal};
 
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,42 +17,27 @@ pub struct Process {
 impl Process {
     /// Every process whose environment holds exactly `variable` (as `NAME=value`). A process that has ended
     /// and was not waited for has no environment and is not found.
+    ///
+    /// # Panics
+    /// The system does not tell of its processes.
     pub fn with_variable(variable: &str) -> Vec<Self> {
-        let entries = fs::read_dir("/proc").expect("reading /proc");
-        let folders = entries.flatten().map(|entry| entry.path());
-        folders.filter_map(|folder| Self::read(&folder, variable.as_bytes())).collect()
-    }
-
-    fn read(folder: &Path, variable: &[u8]) -> Option<Self> {
-        let pid = folder.file_name()?.to_str()?.parse().ok()?;
-        let environment = fs::read(folder.join("environ")).ok()?;
-        if !environment.split(|&byte| byte == 0).any(|part| part == variable) {
-            return None;
-        }
-        let command = fs::read(folder.join("cmdline")).ok()?;
-        let command = String::from_utf8_lossy(&command).trim_end_matches('\0').replace('\0', " ");
-        Some(Self { pid, command })
+        processes::with_variable(variable)
     }
 
     /// Whether it runs still. One that has ended and was not waited for does not.
     pub fn runs(&self) -> bool {
-        fs::read(format!("/proc/{}/environ", self.pid)).is_ok_and(|environment| !environment.is_empty())
+        processes::runs(self.pid)
     }
 
     /// Whether it is a running gateway, not a shim's intermediate that is about to start one.
     pub fn is_gateway(&self) -> bool {
-        self.command.contains("snowgate serve")
+        self.command.contains(&format!("snowgate{EXE_SUFFIX} serve"))
     }
-}
 
-/// Sends `signal` to a process that may have ended already.
-///
-/// # Panics
-/// `pid` is none.
-pub fn send_signal(pid: u32, signal: Signal) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
-    // It may be gone, which is what most signals are for.
-    let _ = kill_process(pid, signal);
+    /// Whether it is this program already, not the copy of another that is about to become it.
+    pub fn has_become(&self, program: &Path) -> bool {
+        !STARTS_BY_FORK || self.command.starts_with(&*program.to_string_lossy())
+    }
 }
 
 /// Kills a process outright.
@@ -61,12 +45,13 @@ pub fn kill(pid: u32) {
     send_signal(pid, Signal::KILL);
 }
 
-/// The memory that a process holds, in kB: its resident set, the greatest since [`reset_peak`] or its start.
+/// The memory that a process holds, in kB: its resident set, the greatest since [`reset_peak`] or its start. (macOS and Windows:
+/// the one it has now.)
 ///
 /// # Panics
 /// There is no such process.
 pub fn peak_kb(pid: u32) -> u64 {
-    memory_kb(pid, "VmHWM:")
+    processes::peak_kb(pid)
 }
 
 /// The memory that a process holds now, in kB: its resident set.
@@ -74,13 +59,7 @@ pub fn peak_kb(pid: u32) -> u64 {
 /// # Panics
 /// There is no such process.
 pub fn resident_kb(pid: u32) -> u64 {
-    memory_kb(pid, "VmRSS:")
-}
-
-fn memory_kb(pid: u32, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
-    let held = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of this name");
-    held.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+    processes::resident_kb(pid)
 }
 
 /// Has [`peak_kb`] count from now.
@@ -88,11 +67,47 @@ fn memory_kb(pid: u32, name: &str) -> u64 {
 /// # Panics
 /// There is no such process.
 pub fn reset_peak(pid: u32) {
-    // proc_pid_clear_refs(5): "5" resets the peak to what is resident.
-    fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a running process");
+    processes::reset_peak(pid);
 }
 
-/// How many descriptors a process has open; `None` where there is no such process.
+/// How many descriptors, or handles, a process has open; `None` where there is no such process.
 pub fn descriptors(pid: u32) -> Option<usize> {
-    Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
+    processes::descriptors(pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use warehouse::support::until;
+
+    #[test]
+    #[ignore = "the process that the next test looks for"]
+    fn waits_for_the_end_of_its_stdin() {
+        std::io::stdin().read_to_end(&mut Vec::new()).expect("stdin");
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_environment_and_ends_when_it_is_killed() {
+        let variable = format!("SNOWGATE_TEST_LOOK=für {}", std::process::id());
+        let (name, value) = variable.split_once('=').expect("a variable");
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--ignored", "waits_for_the_end_of_its_stdin"])
+            .env(name, value)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        until("it is found", || !Process::with_variable(&variable).is_empty());
+        let found = Process::with_variable(&variable);
+        assert_eq!(found.iter().map(|process| process.pid).collect::<Vec<_>>(), [child.id()]);
+        assert!(found[0].command.contains("--ignored waits_for"), "{found:?}");
+        assert!(found[0].runs() && resident_kb(child.id()) > 0 && descriptors(child.id()).is_some());
+        kill(child.id());
+        child.wait().expect("its end");
+        assert!(!found[0].runs());
+        assert_eq!(Process::with_variable(&variable), []);
+    }
 }

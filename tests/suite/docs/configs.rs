@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use snowgate_tests::Home;
+use snowgate_tests::{Home, set_mode};
 
 use super::pages::{Block, Directive, files_below, pages, repository};
 
@@ -76,8 +76,7 @@ fn place() -> Home {
         .map(|name| format!("[{name}]\naccount = 'org-a'\nuser = 'U'\nauthenticator = 'externalbrowser'\n"));
     let file = snowflake.join("connections.toml");
     fs::write(&file, connections.concat()).expect("writing connections.toml");
-    fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
-        .expect("making it private");
+    set_mode(&file, 0o600);
     home
 }
 

@@ -4,6 +4,8 @@
 //! What a block's language does not say, a comment before it does: `<!-- doc: exit 3 -->`,
 //! `<!-- doc: skip because REASON -->`. [`pages::Directive`] has them all.
 
+// The commands of the documents are those of a POSIX shell.
+#![cfg(unix)]
 #![allow(clippy::disallowed_macros)]
 
 mod commands;

@@ -1,23 +1,16 @@
 //! The configuration as clients meet it: a client's environment that would open the gateway for all, the
 //! system's file, errors that come from the environment, homes that cannot be used.
 
+#[cfg(unix)]
+mod unix;
+
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::json;
-use snowgate_tests::{Client, Home, binaries, error_text, tool_text, write_script};
+use snowgate_tests::{Client, Home, error_text, tool_text};
 
 /// What a gateway with a wrong configuration exits with.
 const WRONG_CONFIG: i32 = 78;
-
-/// Makes `snowgate serve` read this system's file, which only an argument can name.
-fn with_system_file(home: &Home, toml: &str) -> (PathBuf, PathBuf) {
-    let (file, program) = (home.path().join("system.toml"), home.path().join("snowgate"));
-    fs::write(&file, toml).expect("writing the system's file");
-    let gateway = binaries().gateway.display().to_string();
-    write_script(&format!("#!/bin/sh\nexec {gateway} \"$@\" --system-config {}\n", file.display()), &program);
-    (file, program)
-}
 
 #[track_caller]
 fn is_read_only(client: &mut Client) {
@@ -62,32 +55,6 @@ fn the_default_protects_against_the_environment_too() {
     let mut first = home.launch().env("SNOWGATE_SQLITE_READ_ONLY", "0").start();
     first.initialize();
     is_read_only(&mut first);
-}
-
-#[test]
-fn a_user_s_file_cannot_widen_the_system_s_and_no_variable_moves_that() {
-    let home = Home::new();
-    let (system, program) = with_system_file(&home, "[sqlite]\nread_only = true\n[limits]\nrows_max = 2\n");
-    home.configure("read_only = false\n[limits]\nrows_max = 100\n");
-    let mut client = home
-        .launch()
-        .env("SNOWGATE_GATEWAY", &program)
-        .env("SNOWGATE_CONFIG", home.config_file())
-        .env("SNOWGATE_SYSTEM_CONFIG", "/nothing")
-        .start();
-    client.initialize();
-    is_read_only(&mut client);
-    let system = system.display().to_string();
-    let shown = home.run(&["config", "show", "--system-config", &system]);
-    assert!(shown.stdout.contains(&format!("read_only = true  # line 2 of {system}")), "{shown:?}");
-    assert!(shown.stdout.contains(&format!("rows_max = 2  # line 4 of {system}")), "{shown:?}");
-    let user = home.config_file().display().to_string();
-    for line in [3, 5] {
-        assert!(shown.stderr.contains(&format!("warning: {user}:{line}:")), "{shown:?}");
-    }
-    // It holds after a restart too.
-    assert_eq!(home.run(&["restart"]).code, Some(0));
-    is_read_only(&mut client);
 }
 
 #[test]

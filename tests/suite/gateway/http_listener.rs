@@ -1,9 +1,10 @@
 //! Where the HTTP front listens, and what becomes of that when the gateway ends, is killed or starts again.
 
+#[cfg(unix)]
+mod unix;
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream;
 
 use snowgate_tests::{Home, HttpConnection, HttpGateway, tool_text, until};
 
@@ -130,34 +131,6 @@ fn a_port_that_is_taken_does_not_keep_shims_out_and_is_used_once_it_is_free() {
     drop(taken);
     until("the port is used", || home.status().expect("a gateway")["http"]["problem"].is_null());
     assert_eq!(HttpConnection::to(address).request("GET", "/health", &[], b"").status, 200);
-}
-
-#[test]
-fn a_unix_socket_is_private_survives_a_kill_and_is_gone_after_a_stop() {
-    let home = Home::new();
-    let path = home.path().join("http.sock");
-    home.configure(&format!("[http]\nenabled = true\nlisten = '{}'\nauth = 'none'\n", path.display()));
-    let ask = || {
-        let mut stream = UnixStream::connect(&path).expect("a socket");
-        stream
-            .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            .expect("sending");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    };
-    let mut client = home.client();
-    client.initialize();
-    let mode = std::fs::metadata(&path).expect("a socket").permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    ask();
-    home.kill_gateway();
-    assert!(tool_text(&client.query("select 41 + 1")).contains("42"));
-    ask();
-    assert_eq!(home.run(&["restart"]).code, Some(0));
-    ask();
-    home.stop();
-    assert!(!path.exists());
 }
 
 #[test]

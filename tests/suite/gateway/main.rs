@@ -1,4 +1,6 @@
 //! Shim and gateway with SQLite behind them: starting, what clients may send and get, restarts and ends.
+//!
+//! What is left out on Windows, and why: `tests/wine/README.md`.
 
 mod allocator;
 mod audit;
@@ -13,15 +15,18 @@ mod commands;
 mod config;
 mod connections;
 mod cost_guard;
+#[cfg(unix)]
 mod demo;
 mod doctor;
 mod drain;
+#[cfg(unix)]
 mod endpoint;
 mod eras;
 mod files;
 mod flood;
 mod gate;
 mod greedy;
+#[cfg(unix)]
 mod hanging;
 mod http_admin;
 mod http_guards;
@@ -32,7 +37,9 @@ mod http_socket;
 mod http_tls;
 mod journal;
 mod keys;
+#[cfg(target_os = "linux")]
 mod leftovers;
+#[cfg(target_os = "linux")]
 mod limits;
 mod logs;
 mod long_query;
@@ -63,12 +70,16 @@ mod results;
 mod resume;
 mod roles;
 mod sample;
+#[cfg(target_os = "linux")]
 mod sandbox;
+#[cfg(unix)]
 mod service;
+#[cfg(unix)]
 mod service_manager;
 mod sessions;
 mod setup;
 mod start;
 mod state_file;
+#[cfg(unix)]
 mod top;
 mod validator;

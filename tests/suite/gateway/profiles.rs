@@ -1,10 +1,12 @@
 //! Profiles: which one a session gets, what it may do with it, and what stays over the death of a gateway.
 
+#[cfg(unix)]
+mod unix;
+
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, binaries, stateless, stateless_as, tool_text, write_script};
+use snowgate_tests::{Client, Home, stateless, stateless_as, tool_text};
 
 const REVISION: &str = "2025-11-25";
 
@@ -26,15 +28,6 @@ fn tools_of(client: &mut Client) -> Vec<String> {
     let answer = client.request("tools/list", &json!({}));
     let tools = answer["result"]["tools"].as_array().expect("a list of tools");
     tools.iter().map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
-}
-
-/// Makes `snowgate serve` read this system's file, which only an argument can name.
-fn with_system_file(home: &Home, toml: &str) -> PathBuf {
-    let (file, program) = (home.path().join("system.toml"), home.path().join("snowgate"));
-    fs::write(&file, toml).expect("writing the system's file");
-    let gateway = binaries().gateway.display().to_string();
-    write_script(&format!("#!/bin/sh\nexec {gateway} \"$@\" --system-config {}\n", file.display()), &program);
-    program
 }
 
 fn explained(home: &Home, arguments: &[&str]) -> Value {
@@ -213,28 +206,6 @@ fn a_profile_whose_database_is_missing_is_named_by_every_call() {
         assert!(text.contains("profile `lost`") && text.contains("THREE"), "{text}");
     }
     assert_eq!(profile_of(&mut client), "lost");
-}
-
-#[test]
-fn a_user_s_file_leads_around_no_profile_of_the_system_s() {
-    let home = Home::new();
-    let program = with_system_file(&home, "[profiles.few]\nmatch = [{ client = 'c*' }]\nrows_max = 1\n");
-    home.configure("[profiles.wide]\nmatch = [{ client = '*' }]\n[profiles.few]\nrows_max = 9\n");
-    let launch = || home.launch().env("SNOWGATE_GATEWAY", &program);
-    let mut client = launch().start();
-    client.initialize_as("claude", REVISION);
-    let known = info(&mut client);
-    assert_eq!((&known["profile"], &known["limits"]["rows_max"]), (&json!("few"), &json!(1)));
-    for asked in [launch().arg("--profile").arg("wide"), launch().env("SNOWGATE_PROFILE", "default")] {
-        let mut asked = asked.start();
-        asked.initialize_as("claude", REVISION);
-        let answer = asked.query("select 1");
-        let text = tool_text(&answer);
-        assert!(text.contains("`few` is this client's") && text.contains("--profile"), "{text}");
-    }
-    let mut other = launch().arg("--profile").arg("wide").start();
-    other.initialize_as("editor", REVISION);
-    assert_eq!(profile_of(&mut other), "wide");
 }
 
 #[test]

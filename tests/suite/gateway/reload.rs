@@ -1,7 +1,10 @@
 //! The config is read again while the gateway runs: what applies, what waits for a restart, and what is refused.
 
+#[cfg(unix)]
+mod unix;
+
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, Signal, send_signal, tool_text, until};
+use snowgate_tests::{Client, Home, tool_text};
 
 fn connected(home: &Home) -> Client {
     let mut client = home.client();
@@ -126,23 +129,6 @@ fn a_profile_on_a_new_connection_keeps_all_profiles_as_they_are() {
     assert_eq!(rows_max(&mut client), 9);
     assert_eq!(home.run(&["restart"]).code, Some(0));
     assert_eq!(rows_max(&mut client), 2);
-}
-
-#[test]
-fn sighup_reads_it_again_and_the_log_says_what_came_of_it() {
-    let home = Home::new();
-    let mut client = connected(&home);
-    home.configure("[limits]\nrows_max = 3\n[gateway]\nlog_level = \"debug\"\n");
-    send_signal(home.gateway_pid(), Signal::HUP);
-    home.log_until("the config was read again", 1);
-    assert_eq!(rows_max(&mut client), 3);
-    // Of which there is a line at that level alone.
-    connected(&home).signal(Signal::KILL);
-    until("the level has changed", || home.log().contains("\"level\":\"DEBUG\""));
-    home.configure("[limits]\nrows_max = \"many\"\n");
-    send_signal(home.gateway_pid(), Signal::HUP);
-    home.log_until("the config has errors; the one before goes on", 1);
-    assert_eq!(rows_max(&mut client), 3);
 }
 
 #[test]

@@ -33,7 +33,6 @@ fn sandboxed(home: &Home, call: i32, error: i32) -> Client {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn a_denied_socket_is_told_at_once_with_the_setting_to_change_and_starts_no_gateway() {
     let home = Home::new();
     for is_running in [false, true] {
@@ -57,7 +56,6 @@ fn a_denied_socket_is_told_at_once_with_the_setting_to_change_and_starts_no_gate
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn a_sandbox_in_which_no_gateway_can_listen_is_told_with_the_setting_to_change() {
     let home = Home::new();
     let mut client = sandboxed(&home, BIND, EPERM);

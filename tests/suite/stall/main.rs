@@ -6,6 +6,8 @@
 //! `SNOWGATE_TEST_STALL=words` runs the attacks whose names have one of these, separated by commas; an empty
 //! one all of them, which is for release binaries: without optimization, 16 MB of JSON take seconds.
 
+#![cfg(unix)]
+
 mod attacks;
 mod connections;
 mod lines;

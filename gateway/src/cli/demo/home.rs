@@ -60,7 +60,7 @@ impl DemoHome {
         std::thread::spawn(move || end_on_signal(&on_signal));
         os::make_private_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         let lock = os::open_private(&path.join(LOCK), false).context("cannot create the demo's lock")?;
-        lock.try_lock().context("cannot lock the demo's home")?;
+        os::try_lock(&lock).context("cannot lock the demo's home")?;
         let home = Self { path, endpoint, remover, _lock: lock };
         home.create_databases()?;
         Ok(home)

@@ -1,17 +1,15 @@
 //! Removing what a demo leaves: its processes and its folder.
 
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use rustix::process::{Pid, Signal, kill_process};
 use snowgate_link::endpoint::Endpoint;
-use snowgate_link::os;
+use snowgate_link::os::{self, EntryKind};
 
 use super::home::{LOCK, PREFIX};
-use crate::os::{Found, processes_with};
+use crate::os::{Found, kill, processes_with, terminate};
 use crate::process::lock_owner;
 use crate::state::ShimProcess;
 
@@ -58,10 +56,12 @@ pub(super) fn sweep(home: &Path) -> Result<()> {
                 Err(error) => return Err(error).with_context(|| format!("cannot remove {}", home.display())),
             }
         }
-        let signal = if began.elapsed() < TERM_TIMEOUT { Signal::TERM } else { Signal::KILL };
-        for pid in found.pids.into_iter().filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
-            // It may have ended by now.
-            let _ = kill_process(pid, signal);
+        for pid in found.pids {
+            let is_asked = began.elapsed() < TERM_TIMEOUT && terminate(pid).unwrap_or(false);
+            if !is_asked {
+                // It may have ended by now.
+                let _ = kill(pid);
+            }
         }
         std::thread::sleep(PAUSE);
     }
@@ -93,7 +93,9 @@ fn homes() -> io::Result<Vec<PathBuf>> {
     let is_demo_s = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| name.starts_with(PREFIX))
-            && path.symlink_metadata().is_ok_and(|found| found.is_dir() && found.uid() == os::user().number())
+            && os::look(path).is_ok_and(|found| {
+                found.is_some_and(|it| it.kind == EntryKind::Directory && it.owner == os::user())
+            })
     };
     Ok(entries.map(|entry| entry.path()).filter(|path| is_demo_s(path)).collect())
 }
@@ -102,7 +104,7 @@ fn sweep_if_dead(home: &Path) -> Result<()> {
     match std::fs::File::options().read(true).write(true).open(home.join(LOCK)) {
         Ok(lock) => {
             // Held until the end: another demo that starts now leaves it to this one.
-            if lock.try_lock().is_ok() {
+            if os::try_lock(&lock).is_ok() {
                 sweep(home)?;
             }
         }

@@ -3,6 +3,7 @@
 mod activation;
 mod descriptors;
 mod disk;
+mod ending;
 mod file_access;
 mod file_id;
 mod files;
@@ -14,8 +15,10 @@ mod places;
 mod programs;
 mod release;
 mod secrets;
+mod shim_listener;
 mod signals;
 mod standard_streams;
+mod successor;
 mod terminal;
 mod trust;
 mod users;
@@ -26,6 +29,7 @@ pub use descriptors::{
     raise_descriptor_limit, test_out_of_descriptors,
 };
 pub use disk::{disk_of, may_write};
+pub use ending::{KILL, TERMINATE, close_stdout, kill, terminate};
 pub use file_access::{
     ADMINISTRATOR, command_to_forbid_others, command_to_forbid_writing, command_to_give_to_administrators,
     command_to_protect_from_users,
@@ -44,8 +48,12 @@ pub use places::{home_variable, snowflake_folder, sqlite_uri_path, system_config
 pub use programs::{ProcessGroup, open_in_browser};
 pub use release::release;
 pub use secrets::{open_sealed, seal};
+pub use shim_listener::{LinkConnection, ShimListener, has_peer_gone, peer_of, waiting_at, why_not_at};
 pub use signals::{block_signals, unblock_signals_in, wait_for_signal, wake};
 pub use standard_streams::{empty_stderr, is_reader_gone_within, stderr_identity, write_ready_to_stderr};
+pub use successor::{
+    PassedNumber, hand_over_to, pass_lock_on, pass_socket_on, take_over_lock, take_over_socket,
+};
 pub use trust::{is_executable, is_of_a_process, is_program, others_may_write, real_path, set_folder_mode};
 pub use users::own_user;
 

@@ -112,6 +112,14 @@ pub fn try_lock(file: &File) -> Result<(), TryLockError> {
     file.try_lock()
 }
 
+/// Takes the lock of `file` together with others who only look.
+///
+/// # Errors
+/// Another has it for itself, or the system's.
+pub fn try_lock_shared(file: &File) -> Result<(), TryLockError> {
+    file.try_lock_shared()
+}
+
 /// Reads from `file` at `offset`.
 ///
 /// # Errors

@@ -34,6 +34,14 @@ pub fn try_lock(file: &File) -> Result<(), TryLockError> {
     lock(file, LOCK, LOCKFILE_EXCLUSIVE_LOCK)
 }
 
+/// Takes the lock of `file` together with others who only look.
+///
+/// # Errors
+/// Another has it for itself, or the system's.
+pub fn try_lock_shared(file: &File) -> Result<(), TryLockError> {
+    lock(file, LOCK, 0)
+}
+
 /// Marks a file whose lock this process holds, and writes into it whose it is, if it is empty or says another process.
 pub fn mark(file: &File) {
     if pid_in(file) != Some(std::process::id()) {

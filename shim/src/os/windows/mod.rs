@@ -20,7 +20,7 @@ use std::os::windows::fs::FileExt;
 
 pub use access::{Descriptor, private_file, private_folder, private_pipe};
 pub use access::{entry, make_private_dir, make_private_step, open_private};
-pub use locks::{holder_of_mark, mark, try_lock};
+pub use locks::{holder_of_mark, mark, try_lock, try_lock_shared};
 pub use pipe::{Stream, connect, peer_user, user_of_process};
 pub use place::{OTHER_SOCKET, SOCKET_PATH_BYTES_MAX, named_place, run_dir, socket_in};
 pub use requests::ExitRequests;

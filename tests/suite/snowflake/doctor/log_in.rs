@@ -1,7 +1,9 @@
 //! Credentials, the log-in, and what the session is.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+#[cfg(unix)]
+mod unix;
+
+use std::path::PathBuf;
 
 use warehouse::{Endpoint, Fault, Strike};
 
@@ -9,19 +11,15 @@ use super::*;
 
 const PASSWORD: &str = "SNOWFLAKE_PASSWORD";
 
+fn log_ins(warehouse: &Warehouse) -> usize {
+    warehouse.seen(|seen| seen.count(Endpoint::LogIn))
+}
+
 fn write_private(home: &Home, name: &str, text: &str) -> PathBuf {
     let file = home.path().join(name);
     fs::write(&file, text).expect("writing a file");
     set_mode(&file, 0o600);
     file
-}
-
-fn set_mode(file: &Path, mode: u32) {
-    fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("changing a mode");
-}
-
-fn log_ins(warehouse: &Warehouse) -> usize {
-    warehouse.seen(|seen| seen.count(Endpoint::LogIn))
 }
 
 #[test]
@@ -44,37 +42,6 @@ fn an_account_that_works_is_healthy_and_nothing_is_sent_unless_it_is_asked_for()
 }
 
 #[test]
-fn a_private_key_that_cannot_be_used() {
-    let warehouse = Warehouse::start();
-    let home = Home::bare();
-    let no_key = write_private(&home, "no_key.p8", "hello");
-    for (file, words) in [
-        (home.path().join("missing.p8"), &["missing.p8", "No such file", "`private_key_file`"][..]),
-        (no_key, &["no private key was found"]),
-        (user::encrypted_private_key(), &["no passphrase was given", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"]),
-    ] {
-        home.configure_account(
-            &warehouse,
-            &format!("private_key_file = {:?}\n", file.display().to_string()),
-            "",
-        );
-        names(&doctor(&mut command(&home), &["--login"]), "private_key", words);
-    }
-    assert_eq!(log_ins(&warehouse), 0);
-    let key = fs::read_to_string(user::private_key()).expect("a key");
-    let file = write_private(&home, "key.p8", &key);
-    set_mode(&file, 0o644);
-    home.configure_account(&warehouse, &format!("private_key_file = {:?}\n", file.display().to_string()), "");
-    let found = doctor(&mut command(&home), &[]);
-    assert!(
-        found.0["findings"].to_string().contains("\"secret_open\"") && found.1 == Some(0),
-        "{:#}",
-        found.0
-    );
-    is_healthy(&doctor(&mut command(&home), &["--fix"]));
-}
-
-#[test]
 fn a_token_file_that_is_missing_empty_or_has_an_expired_token() {
     let warehouse = Warehouse::start();
     let home = Home::bare();
@@ -90,31 +57,6 @@ fn a_token_file_that_is_missing_empty_or_has_an_expired_token() {
         home.configure_account(&warehouse, &lines, "");
         names(&doctor(&mut command(&home), &[]), "token_file", words);
     }
-}
-
-#[test]
-fn a_wrong_password_is_sent_once() {
-    let warehouse = Warehouse::start();
-    let home = home_of(&warehouse, "", "");
-    let found =
-        |arguments: &[&str], password: &str| doctor(command(&home).env(PASSWORD, password), arguments);
-    is_healthy(&found(&[], "wrong-password"));
-    let refused = found(&["--login"], "wrong-password");
-    names(&refused, "log_in", &["Incorrect username or password", "390100", "snowgate config show"]);
-    assert!(!refused.0.to_string().contains("wrong-password"));
-    let again = found(&["--login"], "wrong-password");
-    assert!(again.0.to_string().contains("--retry-password"), "{:#}", again.0);
-    assert_eq!(log_ins(&warehouse), 1);
-    // It is sent again once, also where a fix has it look again.
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(home.path().join("state"), open).expect("an open folder");
-    let again = found(&["--login", "--retry-password", "--fix"], "wrong-password");
-    assert_eq!(again.0["fixed"][0]["done"], true, "{:#}", again.0);
-    assert_eq!(log_ins(&warehouse), 2);
-    // It was corrected.
-    is_healthy(&found(&["--login", "--retry-password"], user::PASSWORD));
-    is_healthy(&found(&["--login"], user::PASSWORD));
-    assert_eq!(log_ins(&warehouse), 4);
 }
 
 #[test]
@@ -172,20 +114,4 @@ fn a_session_that_is_not_what_a_profile_requires() {
     names(&doctor(&mut command(&home), &["--login"]), "agent_wall", &["agent session: no", "SERVICE_AGENT"]);
     warehouse.change_user(user::USER, |user| user.make_agent(Some("SNOWFLAKE$DATA_READ")));
     is_healthy(&doctor(&mut command(&home), &["--login"]));
-}
-
-#[test]
-fn a_configuration_without_an_account_and_a_connections_file_that_others_can_read() {
-    let home = Home::bare();
-    fs::write(home.config_file(), "[backend]\nkind = 'snowflake'\n").expect("writing");
-    names(&doctor(&mut command(&home), &[]), "config_error", &["SNOWFLAKE_ACCOUNT"]);
-    fs::create_dir_all(home.path().join("user/.snowflake")).expect("making a folder");
-    let file = home.path().join("user/.snowflake/connections.toml");
-    fs::write(&file, "[work]\naccount = 'org-test'\nuser = 'ADA'\npassword = 'x'\n").expect("writing");
-    set_mode(&file, 0o644);
-    names(
-        &doctor(&mut command(&home), &[]),
-        "config_error",
-        &["connections.toml", "readable by other users", "chmod 0600"],
-    );
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use snowgate_tests::Home;
+use snowgate_tests::{Home, set_mode};
 use warehouse::{Warehouse, secrets as user};
 
 /// A command in `home` for which nothing else of this machine is a user's.
@@ -86,6 +86,6 @@ fn key_line() -> String {
 fn with_key(home: &Home, lines: &str) -> String {
     let file = home.path().join("rsa_key.p8");
     fs::copy(user::private_key(), &file).expect("copying the key");
-    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("changing a mode");
+    set_mode(&file, 0o600);
     lines.replace("'KEY'", &format!("{:?}", file.display().to_string()))
 }

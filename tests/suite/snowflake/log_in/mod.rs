@@ -1,6 +1,7 @@
 //! Logging in to Snowflake through shim and gateway, in front of a warehouse that is none: every way, who is
 //! asked and how often, what is refused and how that is said, and that no secret comes out.
 
+#[cfg(unix)]
 mod browser;
 mod command;
 mod connections;
@@ -8,10 +9,12 @@ mod files;
 mod keys;
 mod methods;
 mod oauth_client;
+#[cfg(unix)]
 mod oauth_page;
 mod phone;
 mod refusals;
 mod secrets;
+#[cfg(unix)]
 mod setup;
 mod shared;
 mod typed;
@@ -21,7 +24,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, eventually, tool_text};
+use snowgate_tests::{Client, Home, eventually, set_mode, tool_text};
 use warehouse::{Warehouse, secrets as user};
 
 /// Variables that a test's own environment may have, and that must not reach the gateway.
@@ -152,11 +155,6 @@ fn write_private(home: &Home, name: &str, text: &str) -> PathBuf {
     fs::write(&file, text).expect("writing a file");
     set_mode(&file, 0o600);
     file
-}
-
-fn set_mode(file: &std::path::Path, mode: u32) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("changing a mode");
 }
 
 /// A line of TOML: a key and a text.

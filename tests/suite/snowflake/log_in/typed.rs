@@ -1,6 +1,8 @@
 //! A password that the configuration does not have: it is typed, kept in memory, and gone with the gateway.
 
-use snowgate_tests::Terminal;
+#[cfg(unix)]
+mod unix;
+
 use warehouse::User;
 
 use super::*;
@@ -37,28 +39,6 @@ fn a_password_is_typed_once_for_all_clients_and_is_gone_with_the_gateway() {
         assert!(!String::from_utf8_lossy(&text).contains(user::PASSWORD), "{}", file.display());
     }
     assert!(!home.log().contains(user::PASSWORD));
-}
-
-#[test]
-fn a_login_starts_a_gateway_and_asks_without_showing_what_is_typed() {
-    let warehouse = warehouse();
-    let home = home_of(&warehouse, PASSWORD);
-    let mut login = Terminal::run(home.gateway().arg("login"));
-    login.expect("Password (kept in");
-    login.type_hidden("wrong");
-    login.expect("Password (kept in");
-    login.type_hidden(user::PASSWORD);
-    login.expect("logged in (account org-test");
-    let (code, shown) = login.end();
-    assert_eq!(code, Some(0), "{shown}");
-    assert!(!shown.contains(user::PASSWORD), "{shown}");
-    works(&mut client(&home));
-    // Ctrl-C while it is asked: the terminal is as it was.
-    home.stop();
-    let mut login = Terminal::run(home.gateway().arg("login"));
-    login.expect("Password (kept in");
-    login.type_hidden("\u{3}");
-    assert_eq!(login.end().0, Some(130));
 }
 
 #[test]

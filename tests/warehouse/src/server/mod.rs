@@ -194,6 +194,8 @@ fn listen(address: SocketAddr) -> TcpListener {
 fn socket(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseaddr(true).expect("SO_REUSEADDR");
+    // Windows has it not, and SO_REUSEADDR says the same there.
+    #[cfg(unix)]
     socket.set_reuseport(true).expect("SO_REUSEPORT");
     socket.bind(address).unwrap_or_else(|error| panic!("binding {address}: {error}"));
     socket

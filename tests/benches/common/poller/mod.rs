@@ -1,14 +1,18 @@
 //! Waiting for answers on many connections, at a price that does not grow with their number.
 
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+#[cfg_attr(target_os = "linux", path = "epoll.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "poll.rs")]
+mod events;
+
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::event::{Timespec, epoll};
+use rustix::event::Timespec;
 use rustix::io::Errno;
 
 use super::interrupt;
+use events::Events;
 
 /// Any one answer, at most.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
@@ -19,16 +23,19 @@ const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 /// Connections reported at once.
 const EVENTS: usize = 64;
 
-/// An epoll over connections, which are known by their numbers.
+/// The numbers of connections that have something to read, the first so many of them.
+type Ready = ([usize; EVENTS], usize);
+
+/// What watches connections, which are known by their numbers.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    epoll: OwnedFd,
+    events: Events,
 }
 
 impl Poller {
     /// Watches no connection yet.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC).context("making an epoll")? })
+        Ok(Self { events: Events::new().context("making a poller")? })
     }
 
     /// Watches all of `connections`.
@@ -42,24 +49,16 @@ impl Poller {
 
     /// Watches one more.
     pub(crate) fn watch(&self, number: usize, connection: &impl AsFd) -> Result<()> {
-        let data = epoll::EventData::new_u64(number as u64);
-        epoll::add(&self.epoll, connection, data, epoll::EventFlags::IN).context("watching a connection")
+        self.events.add(number, connection.as_fd()).context("watching a connection")
     }
 
     /// Waits until there is something to read; gives the connections' numbers.
     pub(crate) fn wait(&self) -> Result<impl Iterator<Item = usize> + use<>> {
         let deadline = Instant::now() + ANSWER_LIMIT;
         loop {
-            let mut events = [MaybeUninit::<epoll::Event>::uninit(); EVENTS];
-            match epoll::wait(&self.epoll, &mut events, Some(&WAIT)) {
-                Ok(([], _)) | Err(Errno::INTR) => interrupt::check()?,
-                Ok((ready, _)) => {
-                    let mut numbers = [0; EVENTS];
-                    for (number, event) in numbers.iter_mut().zip(&*ready) {
-                        *number = usize::try_from(event.data.u64()).context("a connection's number")?;
-                    }
-                    return Ok(numbers.into_iter().take(ready.len()));
-                }
+            match self.events.wait(&WAIT) {
+                Ok((_, 0)) | Err(Errno::INTR) => interrupt::check()?,
+                Ok((numbers, count)) => return Ok(numbers.into_iter().take(count)),
                 Err(error) => return Err(error).context("waiting for answers"),
             }
             if Instant::now() >= deadline {

@@ -28,7 +28,7 @@ impl SmallDisk {
     ///
     /// # Panics
     /// Never: the options hold no NUL.
-    pub(crate) fn mount(folder: PathBuf, bytes: u64) -> io::Result<Self> {
+    pub(in crate::harness) fn mount(folder: PathBuf, bytes: u64) -> io::Result<Self> {
         let options = CString::new(format!("size={bytes},mode=0700")).expect("no NUL");
         mount("tmpfs", &folder, "tmpfs", MountFlags::empty(), &*options)?;
         Ok(Self { folder })
