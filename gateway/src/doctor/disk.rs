@@ -7,7 +7,7 @@ use snowgate_link::os::{Entry, EntryKind, User, look, user};
 use super::check::{Area, Check};
 use super::finding::{Examined, Finding, Fix};
 use crate::config::Paths;
-use crate::os::{Disk, System, disk_of, may_write};
+use crate::os::{Disk, System, disk_of, may_write, real_path};
 
 /// Free bytes below which writes are about to fail, and below which that is near.
 const FREE_BYTES_MIN: u64 = 16 << 20;
@@ -42,8 +42,8 @@ pub(super) struct FolderFacts {
 impl FolderFacts {
     fn of(name: &'static str, path: &Path, is_private: bool, variable: &'static str) -> Self {
         // A link to a folder is one.
-        let entry = look(path).ok().flatten().map(|entry| match std::fs::metadata(path) {
-            Ok(target) if entry.kind == EntryKind::Link => Entry::from(&target),
+        let entry = look(path).ok().flatten().map(|entry| match entry.kind {
+            EntryKind::Link => real_path(path).and_then(|real| look(&real)).ok().flatten().unwrap_or(entry),
             _ => entry,
         });
         let existing = path.ancestors().find(|path| path.exists()).unwrap_or(path).to_owned();
