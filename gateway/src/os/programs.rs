@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::system::{DEFAULT_PATH, Handle, ProcessGroup, program_file, read_ready, read_without_waiting, system_browser};
+use super::system::{
+    DEFAULT_PATH, Handle, ProcessGroup, program_file, read_ready, read_without_waiting, system_browser,
+};
 
 /// How often it is looked whether a program has ended.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);

@@ -13,7 +13,7 @@ use super::StreamName;
 use super::clock::{date, today};
 use super::tail::{AppendError, Tail};
 use crate::config::Retention;
-use crate::os::{FileStamp, append_private, make_folder_private};
+use crate::os::{FileStamp, append_private, make_folder_private, set_length};
 
 const SUFFIX: &str = ".log";
 
@@ -207,7 +207,7 @@ fn open_private(path: &Path) -> io::Result<(File, u64)> {
     let length = file.metadata()?.len();
     let bytes = whole_bytes(&mut file, length).unwrap_or(length);
     if bytes < length {
-        file.set_len(bytes)?;
+        set_length(&file, bytes)?;
     }
     Ok((file, bytes))
 }

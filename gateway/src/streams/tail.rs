@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, Write};
 
+use crate::os::set_length;
+
 /// A file that lines are appended to.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -63,7 +65,7 @@ impl Tail {
             if self.file.metadata()?.len() != end {
                 return Ok(false);
             }
-            self.file.set_len(end - bytes as u64)?;
+            set_length(&self.file, end - bytes as u64)?;
             Ok(true)
         };
         cut().unwrap_or(false)

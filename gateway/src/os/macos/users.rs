@@ -15,9 +15,8 @@ pub fn user_name(uid: u32) -> Option<String> {
     let mut entry: libc::passwd = unsafe { zeroed() };
     let mut found = ptr::null_mut();
     // SAFETY: room for the entry, for as much text as is said, and for a pointer.
-    let error = unsafe {
-        libc::getpwuid_r(uid, &raw mut entry, text.as_mut_ptr(), text.len(), &raw mut found)
-    };
+    let error =
+        unsafe { libc::getpwuid_r(uid, &raw mut entry, text.as_mut_ptr(), text.len(), &raw mut found) };
     if error != 0 || found.is_null() {
         return None;
     }

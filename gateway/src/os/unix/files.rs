@@ -53,6 +53,14 @@ pub fn copy_access(file: &File, like: &Path) -> io::Result<()> {
     file.set_permissions(like.permissions())
 }
 
+/// Sets the length of a file that was opened by [`append_private`].
+///
+/// # Errors
+/// The system's.
+pub fn set_length(file: &File, bytes: u64) -> io::Result<()> {
+    file.set_len(bytes)
+}
+
 /// Gives `file` this mode, whatever the process's mask is.
 ///
 /// # Errors

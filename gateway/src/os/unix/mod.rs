@@ -33,7 +33,8 @@ pub use file_access::{
     command_to_protect_from_users,
 };
 pub use files::{
-    append_private, copy_access, create_private, is_refused_link, set_mode, set_mode_at, sync_folder,
+    append_private, copy_access, create_private, is_refused_link, set_length, set_mode, set_mode_at,
+    sync_folder,
 };
 pub use folders::{make_folder_private, make_private_folders};
 pub use listeners::is_reached_at;

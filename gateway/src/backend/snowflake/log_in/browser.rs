@@ -180,9 +180,7 @@ pub(super) fn open(address: &Url) -> bool {
         Some(Browser::Program(program)) => program,
         Some(Browser::System) => {
             let opened = os::open_in_browser(address.as_str());
-            return opened
-                .inspect_err(|error| tracing::warn!(%error, "no browser could be opened"))
-                .is_ok();
+            return opened.inspect_err(|error| tracing::warn!(%error, "no browser could be opened")).is_ok();
         }
     };
     let Ok(command) = os::program(program) else { return false };

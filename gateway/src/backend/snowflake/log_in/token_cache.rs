@@ -133,7 +133,9 @@ fn read_existing(file: &Path) -> io::Result<BTreeMap<String, String>> {
     let (length, access) = (std::fs::metadata(file)?.len(), FileAccess::at(file)?);
     if length > FILE_BYTES_MAX || access.is_open_to_others() || !access.is_own {
         let command = command_to_forbid_others(file);
-        let why = format!("it is too large, or readable by other users; remove it, or make it yours alone ({command})");
+        let why = format!(
+            "it is too large, or readable by other users; remove it, or make it yours alone ({command})"
+        );
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
     }
     let damaged = |error: &dyn std::fmt::Display| {

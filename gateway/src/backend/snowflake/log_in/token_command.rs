@@ -72,7 +72,8 @@ fn run_within(words: &[String], limit: Duration) -> Result<Secret, Failed> {
     }
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     // If it has not ended when this is dropped, it is killed with all that it has started.
-    let mut running = ProcessGroup::spawn(os::unblock_signals_in(&mut command)).map_err(Failed::NotStarted)?;
+    let mut running =
+        ProcessGroup::spawn(os::unblock_signals_in(&mut command)).map_err(Failed::NotStarted)?;
     let deadline = Instant::now() + limit;
     let output = read_in_thread(&mut running.leader).recv_timeout(limit);
     let output = match output {
