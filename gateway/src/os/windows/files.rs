@@ -27,7 +27,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 
 use super::security::{Descriptor, SYSTEM};
 use super::wide::wide_path;
-use super::{check, is_error};
+use super::is_error;
 use crate::os::PRIVATE;
 
 const SHARE_ALL: u32 = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
