@@ -25,9 +25,9 @@ use windows_sys::Win32::Storage::FileSystem::{
     SYNCHRONIZE, WRITE_DAC,
 };
 
+use super::is_error;
 use super::security::{Descriptor, SYSTEM};
 use super::wide::wide_path;
-use super::is_error;
 use crate::os::PRIVATE;
 
 const SHARE_ALL: u32 = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
