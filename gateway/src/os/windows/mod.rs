@@ -64,7 +64,7 @@ pub use processes::{
 pub use programs::{open_in_browser, unblock_signals_in};
 pub use secrets::{open_sealed, seal};
 pub use shim_listener::{LinkConnection, ShimListener, has_peer_gone, peer_of, waiting_at, why_not_at};
-pub use signals::{block_signals, wait_for_signal, wake};
+pub use signals::{EndSignals, block_signals, wait_for_signal, wake};
 pub use standard_streams::{empty_stderr, is_reader_gone_within, stderr_identity, write_ready_to_stderr};
 pub use successor::{
     PassedNumber, hand_over_to, pass_lock_on, pass_socket_on, take_over_lock, take_over_socket,
@@ -79,6 +79,16 @@ pub(super) use programs::{
 };
 pub(super) use terminal::HiddenKeys;
 pub(super) use usage::{cpu, memory_bytes};
+
+/// Whether the system is Wine, which the tests say of what it does not do.
+#[cfg(test)]
+pub(super) fn is_wine() -> bool {
+    use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+    let library = wide::wide("ntdll.dll");
+    // SAFETY: names that end with NUL, of a library that every process has.
+    unsafe { GetProcAddress(GetModuleHandleW(library.as_ptr()), c"wine_get_version".as_ptr().cast()) }
+        .is_some()
+}
 
 /// The system's error, if a call says with 0 that it has failed.
 fn check(done: i32) -> io::Result<()> {
