@@ -43,4 +43,4 @@ else
 fi
 echo "to upload:"
 find "$packages" -maxdepth 1 -type f | sort
-echo "to submit by hand: snowgate.rb (Homebrew)${SNOWGATE_WINDOWS_ZIP:+, winget/ (winget)}"
+echo "to submit by hand: snowgate.rb (Homebrew)${SNOWGATE_WINDOWS_ZIP:+, winget/ (winget)}${SNOWGATE_WINDOWS_BIN_DIR:+, winget/ (winget)}"

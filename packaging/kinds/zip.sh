@@ -9,6 +9,8 @@ for program in snowgate.exe snowgate-shim.exe; do
     [ -f "$windows_bin/$program" ] || fail "$windows_bin/$program is not there"
     cp "$windows_bin/$program" "$root/"
 done
+shim_bytes=$(wc -c < "$root/snowgate-shim.exe")
+[ "$shim_bytes" -le 600000 ] || fail "the shim for Windows has $shim_bytes bytes, and at most 600000 are allowed"
 # The program says its version as text in it, which also one that cannot be run here has.
 grep -aqF "$version" "$root/snowgate.exe" || fail "$windows_bin/snowgate.exe is not of version $version"
 case $(uname -s) in
