@@ -193,18 +193,6 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_being_read_is_replaced_and_its_reader_goes_on_with_the_one_before() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file.json");
-        replace_locked(&path, b"one").unwrap();
-        let mut reader = File::open(&path).unwrap();
-        replace_locked(&path, b"two").unwrap();
-        let mut text = String::new();
-        reader.read_to_string(&mut text).unwrap();
-        assert_eq!((text.as_str(), std::fs::read_to_string(&path).unwrap().as_str()), ("one", "two"));
-    }
-
-    #[test]
     fn a_new_file_is_its_users_alone_and_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new");

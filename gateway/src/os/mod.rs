@@ -56,9 +56,9 @@ pub use processes::Found;
 pub use programs::{Browser, RunError, Said, folders_of_path, program, run_bounded};
 pub use signals::Signal;
 pub use system::{
-    ADMINISTRATOR, HAS_PATH_LISTENERS, KILL, LinkConnection, PassedNumber, PassedSocket, PathConnection,
-    PathListener, ProcessGroup, RAISE_LIMIT, ShimListener, TERMINATE, activated_sockets, append_private,
-    block_signals, close_stdout, command_to_forbid_others, command_to_forbid_writing,
+    ADMINISTRATOR, EndSignals, HAS_PATH_LISTENERS, KILL, LinkConnection, PassedNumber, PassedSocket,
+    PathConnection, PathListener, ProcessGroup, RAISE_LIMIT, ShimListener, TERMINATE, activated_sockets,
+    append_private, block_signals, close_stdout, command_to_forbid_others, command_to_forbid_writing,
     command_to_give_to_administrators, command_to_protect_from_users, control_groups, copy_access,
     create_private, descriptor_limit, disk_of, empty_stderr, environment_of, garbled_activation,
     hand_over_to, has_peer_gone, home_variable, is_executable, is_of_a_process, is_out_of_descriptors,

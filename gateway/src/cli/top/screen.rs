@@ -9,12 +9,12 @@ use anyhow::{Context as _, Result};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use snowgate_link::endpoint::Endpoint;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::exit;
 use super::asker::{self, Told};
 use super::model::{Action, Model};
 use super::view::{Palette, draw};
+use crate::os::EndSignals;
 
 /// How long a key is waited for before the rest is looked at.
 const KEY_WAIT: Duration = Duration::from_millis(100);
@@ -80,19 +80,13 @@ fn show(
 fn end_by_signals() -> Result<Arc<AtomicBool>> {
     let ended = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut term, mut hangup, mut interrupt) = {
+    let mut signals = {
         let _entered = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?)
+        EndSignals::listen()?
     };
     let told = Arc::clone(&ended);
     std::thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = hangup.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        });
+        runtime.block_on(signals.next());
         told.store(true, Ordering::Relaxed);
         // Where the terminal is gone, reading keys from it may never return: the process would run on, and for ever.
         std::thread::sleep(END_PATIENCE);

@@ -1,7 +1,6 @@
 //! Accounts as users set them up: variables, our file, Snowflake's own files.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use snowflake_wire::Secret;
@@ -41,7 +40,7 @@ impl Home {
         let file = self.file(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, text).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        crate::os::set_mode_at(&file, mode).unwrap();
         self
     }
 

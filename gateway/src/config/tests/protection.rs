@@ -167,8 +167,8 @@ fn no_variable_moves_the_systems_file() {
         let env = BTreeMap::from([(name.to_owned(), "/elsewhere".to_owned())]);
         let file = Paths::discover(&env).unwrap().system_file.unwrap();
         assert!(!file.is_named && !file.path.starts_with("/elsewhere"), "{name}: {file:?}");
-        let root = if cfg!(target_os = "macos") { "/Library/Application Support" } else { "/etc" };
-        assert!(file.path.starts_with(root), "{name}: {file:?}");
+        let folder = crate::os::system_config_folder().unwrap();
+        assert!(file.path.starts_with(folder), "{name}: {file:?}");
     }
 }
 

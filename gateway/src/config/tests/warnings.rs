@@ -1,7 +1,5 @@
 //! The backend that follows from the sections, and what `config check` warns of.
 
-use std::os::unix::fs::PermissionsExt;
-
 use super::*;
 
 const ACCOUNT: &str = "[snowflake]\naccount = 'org-a'\nuser = 'u'\nprivate_key_file = 'key.p8'\n";
@@ -10,7 +8,7 @@ impl Home {
     fn with_other_file(self, name: &str, mode: u32) -> Self {
         let file = self.dir.path().join(name);
         std::fs::write(&file, "").unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        crate::os::set_mode_at(&file, mode).unwrap();
         self
     }
 

@@ -109,6 +109,7 @@ pub fn append_private(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -140,5 +141,17 @@ mod tests {
         symlink(&elsewhere, &link).unwrap();
         assert_eq!(create_file(&link, b"c").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert!(!elsewhere.exists());
+    }
+
+    #[test]
+    fn a_file_that_is_being_read_is_replaced_and_its_reader_goes_on_with_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.json");
+        replace_locked(&path, b"one").unwrap();
+        let mut reader = File::open(&path).unwrap();
+        replace_locked(&path, b"two").unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), std::fs::read_to_string(&path).unwrap().as_str()), ("one", "two"));
     }
 }

@@ -49,7 +49,7 @@ pub use programs::{ProcessGroup, open_in_browser};
 pub use release::release;
 pub use secrets::{open_sealed, seal};
 pub use shim_listener::{LinkConnection, ShimListener, has_peer_gone, peer_of, waiting_at, why_not_at};
-pub use signals::{block_signals, unblock_signals_in, wait_for_signal, wake};
+pub use signals::{EndSignals, block_signals, unblock_signals_in, wait_for_signal, wake};
 pub use standard_streams::{empty_stderr, is_reader_gone_within, stderr_identity, write_ready_to_stderr};
 pub use successor::{
     PassedNumber, hand_over_to, pass_lock_on, pass_socket_on, take_over_lock, take_over_socket,

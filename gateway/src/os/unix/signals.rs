@@ -81,6 +81,35 @@ pub fn wake<T>(thread: &JoinHandle<T>) {
     unsafe { libc::pthread_kill(thread.as_pthread_t(), libc::SIGUSR1) };
 }
 
+/// What says that a command at a terminal is to end: SIGTERM, SIGINT, and that the terminal is gone.
+#[derive(Debug)]
+pub struct EndSignals([tokio::signal::unix::Signal; 3]);
+
+impl EndSignals {
+    /// Listens from here on, in the runtime that is entered.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self([
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+            signal(SignalKind::interrupt())?,
+        ]))
+    }
+
+    /// Waits for one of them.
+    pub async fn next(&mut self) {
+        let [term, hangup, interrupt] = &mut self.0;
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = hangup.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+}
+
 /// Lets the program of `command` be ended by signals as any other: a child inherits what is blocked.
 pub fn unblock_signals_in(command: &mut Command) -> &mut Command {
     // SAFETY: between fork and exec this calls nothing but sigemptyset, sigaddset and pthread_sigmask, which

@@ -1,5 +1,4 @@
 //! Ending other processes, and this one's stdout.
-#![allow(unsafe_code)]
 
 use std::fs::OpenOptions;
 use std::io;

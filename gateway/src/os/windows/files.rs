@@ -12,9 +12,9 @@ use snowgate_link::os::user;
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE,
 };
-use windows_sys::Win32::Security::Authorization::{SE_FILE_OBJECT, SetNamedSecurityInfoW, SetSecurityInfo};
+use windows_sys::Win32::Security::Authorization::{SE_FILE_OBJECT, SetNamedSecurityInfoW};
 use windows_sys::Win32::Security::{
-    DACL_SECURITY_INFORMATION, OBJECT_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION,
+    DACL_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION, SetKernelObjectSecurity,
     UNPROTECTED_DACL_SECURITY_INFORMATION,
 };
 use windows_sys::Win32::Storage::FileSystem::{
@@ -155,8 +155,7 @@ pub(super) fn sddl(mode: u32, is_folder: bool) -> String {
 /// # Errors
 /// The system's.
 pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    let descriptor = Descriptor::parse(&sddl(mode, false))?;
-    set_list(file, &descriptor, PROTECTED_DACL_SECURITY_INFORMATION)
+    set_list(file, &Descriptor::parse(&sddl(mode, false))?)
 }
 
 /// Gives `file`, which [`create_private`] has made, the list that the file at `like` has. The owner stays: only administrators could
@@ -165,31 +164,7 @@ pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
 /// # Errors
 /// The system's.
 pub fn copy_access(file: &File, like: &Path) -> io::Result<()> {
-    let like =
-        OpenOptions::new().access_mode(READ_CONTROL).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(like)?;
-    let descriptor = Descriptor::of_file(like.as_raw_handle())?;
-    let protection = match descriptor.is_protected()? {
-        true => PROTECTED_DACL_SECURITY_INFORMATION,
-        // What it has from its folder, the new one has, too.
-        false => UNPROTECTED_DACL_SECURITY_INFORMATION,
-    };
-    set_list(file, &descriptor, protection)
-}
-
-fn set_list(file: &File, descriptor: &Descriptor, protection: OBJECT_SECURITY_INFORMATION) -> io::Result<()> {
-    // SAFETY: a handle that is open, and a list that outlives the call.
-    let error = unsafe {
-        SetSecurityInfo(
-            file.as_raw_handle(),
-            SE_FILE_OBJECT,
-            DACL_SECURITY_INFORMATION | protection,
-            ptr::null_mut(),
-            ptr::null_mut(),
-            descriptor.list()?,
-            ptr::null(),
-        )
-    };
-    if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error.cast_signed())) }
+    set_list(file, &Descriptor::of_file(open_for_list(like, READ_CONTROL)?.as_raw_handle())?)
 }
 
 /// Gives the file or folder at `path` the list of this mode; what is in a folder and has no list of its own gets it, too.
@@ -197,7 +172,39 @@ fn set_list(file: &File, descriptor: &Descriptor, protection: OBJECT_SECURITY_IN
 /// # Errors
 /// The system's.
 pub fn set_mode_at(path: &Path, mode: u32) -> io::Result<()> {
-    let descriptor = Descriptor::parse(&sddl(mode, std::fs::metadata(path)?.is_dir()))?;
+    let is_folder = std::fs::metadata(path)?.is_dir();
+    let descriptor = Descriptor::parse(&sddl(mode, is_folder))?;
+    if is_folder {
+        pass_list_down(path, &descriptor)?;
+    }
+    // Also for a folder: Wine has added to its list what the folder above gives.
+    set_list(&open_for_list(path, READ_CONTROL | WRITE_DAC)?, &descriptor)
+}
+
+/// Opens a file or folder for nothing but its list.
+fn open_for_list(path: &Path, access: u32) -> io::Result<File> {
+    OpenOptions::new().access_mode(access).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
+}
+
+/// Sets the list of `file` alone, as it is.
+fn set_list(file: &File, descriptor: &Descriptor) -> io::Result<()> {
+    let protection = match descriptor.is_protected()? {
+        true => PROTECTED_DACL_SECURITY_INFORMATION,
+        // What is of its folder stays so.
+        false => UNPROTECTED_DACL_SECURITY_INFORMATION,
+    };
+    // SAFETY: a handle that is open, and a descriptor that outlives the call.
+    check(unsafe {
+        SetKernelObjectSecurity(
+            file.as_raw_handle(),
+            DACL_SECURITY_INFORMATION | protection,
+            descriptor.as_ptr(),
+        )
+    })
+}
+
+/// Sets the list of a folder, and of what is in it.
+fn pass_list_down(path: &Path, descriptor: &Descriptor) -> io::Result<()> {
     let name = wide_path(path);
     // SAFETY: a name that ends with NUL, and a list that outlives the call.
     let error = unsafe {
@@ -232,7 +239,7 @@ mod tests {
     use std::io::{Read as _, Write as _};
 
     use super::*;
-    use crate::os::{FileAccess, read_whole, replace_file};
+    use crate::os::{FileAccess, read_whole, replace_file, replace_locked};
 
     #[test]
     fn what_is_no_regular_file_is_not_read() {
@@ -280,5 +287,21 @@ mod tests {
         replace_file(&deep.join("file"), b"deep", PRIVATE).unwrap();
         assert_eq!(read_whole(&deep.join("file"), 9).unwrap(), b"deep");
         assert_eq!(FileAccess::at(&deep.join("file")).unwrap().mode, PRIVATE);
+    }
+
+    #[test]
+    fn a_file_that_is_being_read_is_replaced_and_its_reader_goes_on_with_the_one_before() {
+        // Wine refuses to replace a file that is open.
+        if crate::os::windows::is_wine() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.json");
+        replace_locked(&path, b"one").unwrap();
+        let mut reader = File::open(&path).unwrap();
+        replace_locked(&path, b"two").unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), std::fs::read_to_string(&path).unwrap().as_str()), ("one", "two"));
     }
 }

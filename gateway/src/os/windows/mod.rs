@@ -8,6 +8,7 @@ mod activation;
 mod console_events;
 mod descriptors;
 mod disk;
+mod ending;
 mod file_access;
 mod file_id;
 mod files;
@@ -23,9 +24,11 @@ mod release;
 mod secrets;
 mod security;
 mod session_end;
+mod shim_listener;
 mod signals;
 mod snapshot;
 mod standard_streams;
+mod successor;
 mod terminal;
 mod trust;
 mod usage;
@@ -40,6 +43,7 @@ pub use descriptors::{
     raise_descriptor_limit, test_out_of_descriptors,
 };
 pub use disk::{disk_of, may_write};
+pub use ending::{KILL, TERMINATE, close_stdout, kill, terminate};
 pub use file_access::{
     ADMINISTRATOR, command_to_forbid_others, command_to_forbid_writing, command_to_give_to_administrators,
     command_to_protect_from_users,
@@ -62,8 +66,12 @@ pub use processes::{
 pub use programs::{open_in_browser, unblock_signals_in};
 pub use release::release;
 pub use secrets::{open_sealed, seal};
-pub use signals::{block_signals, wait_for_signal, wake};
+pub use shim_listener::{LinkConnection, ShimListener, has_peer_gone, peer_of, waiting_at, why_not_at};
+pub use signals::{EndSignals, block_signals, wait_for_signal, wake};
 pub use standard_streams::{empty_stderr, is_reader_gone_within, stderr_identity, write_ready_to_stderr};
+pub use successor::{
+    PassedNumber, hand_over_to, pass_lock_on, pass_socket_on, take_over_lock, take_over_socket,
+};
 pub use trust::{
     is_executable, is_of_a_process, is_program, others_may_write, quarantine_of, real_path, set_folder_mode,
 };
@@ -77,6 +85,16 @@ pub(super) use programs::{
 };
 pub(super) use terminal::HiddenKeys;
 pub(super) use usage::{cpu, memory_bytes};
+
+/// Whether the system is Wine, which the tests say of what it does not do.
+#[cfg(test)]
+pub(super) fn is_wine() -> bool {
+    use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+    let library = wide::wide("ntdll.dll");
+    // SAFETY: names that end with NUL, of a library that every process has.
+    unsafe { GetProcAddress(GetModuleHandleW(library.as_ptr()), c"wine_get_version".as_ptr().cast()) }
+        .is_some()
+}
 
 /// The system's error, if a call says with 0 that it has failed.
 fn check(done: i32) -> io::Result<()> {

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, ctrl_break, ctrl_c, ctrl_close};
+
 use super::{console_events, session_end};
 use crate::os::Signal;
 
@@ -55,6 +57,29 @@ pub fn wait_for_signal() -> io::Result<Signal> {
 /// Sends [`Signal::User`], by which a thread in [`wait_for_signal`] is woken; one is.
 pub fn wake<T>(_thread: &JoinHandle<T>) {
     note(Signal::User);
+}
+
+/// What says that a command at a console is to end: Ctrl-C, Ctrl-Break, and that the console is closed.
+#[derive(Debug)]
+pub struct EndSignals(CtrlC, CtrlBreak, CtrlClose);
+
+impl EndSignals {
+    /// Listens from here on, in the runtime that is entered.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self(ctrl_c()?, ctrl_break()?, ctrl_close()?))
+    }
+
+    /// Waits for one of them.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+            _ = self.2.recv() => {}
+        }
+    }
 }
 
 /// Notes that a signal has come.

@@ -1,7 +1,6 @@
 //! How a gateway goes on as another program. A process cannot become another one here, so it starts that, which makes an
 //! instance of the pipe and says so; then this process ends, and the lock is the other's. A shim that connects meanwhile waits at
 //! that instance for its hello, so none of them finds no gateway and starts another.
-#![allow(unsafe_code)]
 
 use std::fs::{File, TryLockError};
 use std::io;

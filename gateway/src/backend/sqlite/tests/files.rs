@@ -133,15 +133,12 @@ fn locked_files_do_not_delay_the_start() {
     drop(locks);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_missing_folder_is_created_only_for_its_owner() {
-    use std::os::unix::fs::PermissionsExt;
     let mut fixture = Fixture::new();
     fixture.settings.folder = fixture.path("deep/er");
     fixture.open();
-    let mode = std::fs::metadata(fixture.path("deep/er")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    assert_eq!(crate::os::FileAccess::at(&fixture.path("deep/er")).unwrap().mode, 0o700);
 }
 
 #[tokio::test]
