@@ -57,13 +57,13 @@ pub(super) const FAMILIES: &[Family] = &[
     gauge(
         "process_resident_memory_bytes",
         NONE,
-        "Memory of the gateway's process; Linux",
+        "Memory of the gateway's process",
         |scrape, samples| samples.set(scrape.status.process.memory_bytes.map(number)),
     ),
     counter(
         "process_cpu_seconds",
         NONE,
-        "Processor time of the gateway's process; Linux",
+        "Processor time of the gateway's process",
         |scrape, samples| samples.set(scrape.status.process.cpu_ms.map(seconds)),
     ),
     gauge("process_open_fds", NONE, "Descriptors that are open", |scrape, samples| {
