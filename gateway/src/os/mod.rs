@@ -55,6 +55,8 @@ pub use platform::{GATEWAY_PROGRAM, Release, SHIM_PROGRAM, System};
 pub use processes::Found;
 pub use programs::{Browser, RunError, Said, folders_of_path, program, run_bounded};
 pub use signals::Signal;
+#[cfg(test)]
+pub use system::program_that_waits;
 pub use system::{
     ADMINISTRATOR, EndSignals, HAS_PATH_LISTENERS, KILL, LinkConnection, PassedNumber, PassedSocket,
     PathConnection, PathListener, ProcessGroup, RAISE_LIMIT, ShimListener, TERMINATE, activated_sockets,
