@@ -40,13 +40,14 @@ the log say which value was not taken and which file decided.
 Another file may come before the user's: the system's, for those who roll Snowgate out. It has the same keys. The
 user's file, too, can only narrow what protects in it. A profile in it cannot be changed, comes before those of the
 user's file, and where its `match` fits, only another profile of the system's file can be asked for by name. If it has
-the table `[sqlite.databases]`, even an empty one, no others can be added. It must be owned by root and not be writable by
-others. No variable moves it, `SNOWGATE_HOME` and `SNOWGATE_CONFIG` included.
+the table `[sqlite.databases]`, even an empty one, no others can be added. It must be owned by root (on Windows by the
+administrators) and not be writable by others. No variable moves it, `SNOWGATE_HOME` and `SNOWGATE_CONFIG` included.
 
 | system | the system's file |
 |---|---|
 | Linux | `/etc/snowgate/config.toml` |
 | macOS | `/Library/Application Support/snowgate/config.toml` |
+| Windows | `C:\\ProgramData\\snowgate\\config.toml` |
 
 This guards against settings, not against the user: who can choose the program of the gateway (`SNOWGATE_GATEWAY`) or
 its user's files can do what that user can. Roles and permissions in the database are the last word.

@@ -167,7 +167,7 @@ impl ShimProcess {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::process::Stdio;
 
     use super::*;
 
@@ -217,7 +217,7 @@ mod tests {
         let own = ShimProcess::running(std::process::id()).unwrap();
         assert!(own.is_alive());
         assert!(!ShimProcess { born: own.born + 1, ..own }.is_alive(), "another process with the same id");
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = crate::os::program_that_waits().stdin(Stdio::piped()).spawn().unwrap();
         let process = ShimProcess::running(child.id()).unwrap();
         assert!(process.is_alive());
         child.kill().unwrap();

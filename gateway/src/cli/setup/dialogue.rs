@@ -188,24 +188,12 @@ mod tests {
 
     #[test]
     fn an_answer_that_cannot_be_right_is_asked_again() {
-        let answers = [
-            "1",
-            "two words",
-            "org-acct",
-            "2",
-            "",
-            "ADA",
-            "/no/such/key",
-            "/proc/self/status",
-            "",
-            "",
-            "",
-            "n",
-            "",
-        ];
+        const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let answers =
+            ["1", "two words", "org-acct", "2", "", "ADA", "/no/such/key", FILE, "", "", "", "n", ""];
         let (done, said) = asked(&answers, &[]);
         let done = done.unwrap();
-        assert_eq!(done.private_key_file.as_deref(), Some(Path::new("/proc/self/status")));
+        assert_eq!(done.private_key_file.as_deref(), Some(Path::new(FILE)));
         for hint in ["organization-account", "needs the user's name", "there is no file /no/such/key"] {
             assert!(said.contains(hint), "{hint}: {said}");
         }

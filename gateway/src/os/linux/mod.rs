@@ -16,7 +16,7 @@ pub use processes::{process_start, processes_named, processes_with, running_prog
 pub use users::user_name;
 
 pub(super) use disk::network_of;
-pub(super) use listeners::is_same_owner;
+pub(super) use listeners::{is_same_owner, may_listen, new_socket};
 pub(super) use usage::{cpu, memory_bytes};
 
 /// The folder with an entry for each descriptor of this process.

@@ -4,9 +4,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{SocketAddrUnix, connect};
 
-use crate::os::kernel::is_same_owner;
+use crate::os::kernel::{is_same_owner, new_socket};
 
 /// Whether those who connect at `path` come to the listening `socket`: something listens there, and, where the system tells
 /// (Linux), the process that did so first is the same. Does not block; what listens sees a connection that ends at once.
@@ -15,8 +15,7 @@ use crate::os::kernel::is_same_owner;
 /// The system's; not that nothing is there.
 pub fn is_reached_at(socket: &OwnedFd, path: &Path) -> io::Result<bool> {
     let address = SocketAddrUnix::new(path)?;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let client = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let client = new_socket()?;
     match connect(&client, &address) {
         Ok(()) => Ok(is_same_owner(socket, &client)),
         // So many wait there that there is no room for another.

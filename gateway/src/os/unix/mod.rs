@@ -62,6 +62,9 @@ pub use super::kernel::{
     running_programs, user_name,
 };
 
+#[cfg(test)]
+pub use programs::program_that_waits;
+
 pub(super) use super::kernel::{cpu, memory_bytes};
 pub(super) use file_access::{access_at, access_of};
 pub(super) use file_id::{stamp_at, stamp_of, stamp_of_entry};

@@ -71,6 +71,12 @@ pub(in crate::os) fn read_ready(pipe: &mut (impl Read + Handle), bytes: &mut [u8
     pipe.read(bytes)
 }
 
+/// For tests: what runs as long as its stdin, a pipe, is open.
+#[cfg(test)]
+pub fn program_that_waits() -> Command {
+    Command::new("cat")
+}
+
 /// What opens addresses where the user has not said it; `None` without a screen.
 pub(in crate::os) fn system_browser() -> Option<Browser> {
     has_screen().then(|| Browser::Program(BROWSER.to_owned()))

@@ -1,7 +1,7 @@
 //! The socket that shims connect to, and its connections.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,7 @@ use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os::{self, User};
 
 use super::PassedSocket;
+use crate::os::kernel::may_listen;
 use crate::os::{FileId, FileStamp, LinkPeer, ListenError, PRIVATE};
 
 /// A connection of a shim; a reference reads and writes.
@@ -124,10 +125,7 @@ pub fn why_not_at(socket: &PassedSocket, wanted: &Path) -> Option<String> {
     if !is_same_place(path, wanted) {
         return Some(format!("the socket {}", path.display()));
     }
-    match rustix::net::sockopt::socket_acceptconn(socket.as_fd()) {
-        Ok(false) => Some(format!("the socket {}, on which nothing can connect", path.display())),
-        _ => None,
-    }
+    (!may_listen(socket)).then(|| format!("the socket {}, on which nothing can connect", path.display()))
 }
 
 /// Whether both paths are one, however their folder is spelled (`/var/run` and `/run`).

@@ -25,20 +25,12 @@ pub fn descriptor_limit() -> Option<u64> {
     None
 }
 
-<<<<<<< HEAD
-/// How many handles are open: of files, sockets, threads and all else.
-=======
 /// How many handles are open: of files, sockets, threads and all else. Three at least, as elsewhere.
->>>>>>> w-g
 pub fn open_descriptors() -> u64 {
     let mut count = 0;
     // SAFETY: a pseudo handle, and room for a number.
     let done = unsafe { GetProcessHandleCount(GetCurrentProcess(), &raw mut count) };
-<<<<<<< HEAD
-    if done == 0 { 3 } else { u64::from(count) }
-=======
     if done == 0 { 3 } else { u64::from(count).max(3) }
->>>>>>> w-g
 }
 
 /// Whether `error` says that there are no handles left, in this process or in the system.

@@ -136,10 +136,6 @@ mod tests {
         assert_eq!(bits("D:(A;;FA;;;AU)"), 0o066);
         assert_eq!(bits("D:(A;;GA;;;AU)"), 0o066);
         assert_eq!(bits("D:(A;;FX;;;AU)(A;OICIIO;FA;;;WD)"), 0, "neither read nor changed");
-<<<<<<< HEAD
-        assert_eq!(bits("D:NO_ACCESS_CONTROL"), 0o066, "no list lets in everyone");
-=======
         assert_eq!(others(None).0, 0o066, "no list lets in everyone");
->>>>>>> w-g
     }
 }

@@ -77,6 +77,9 @@ pub use trust::{
 };
 pub use users::{own_user, user_name};
 
+#[cfg(test)]
+pub use programs::program_that_waits;
+
 pub(super) use file_access::{access_at, access_of};
 pub(super) use file_id::{stamp_at, stamp_of, stamp_of_entry};
 pub(super) use files::{open_regular, rename_over};

@@ -80,6 +80,14 @@ pub(in crate::os) fn read_ready(pipe: &mut (impl Read + Handle), bytes: &mut [u8
     }
 }
 
+/// For tests: what runs as long as its stdin, a pipe, is open.
+#[cfg(test)]
+pub fn program_that_waits() -> Command {
+    let mut command = Command::new("cmd");
+    command.args(["/d", "/c", "pause"]);
+    command
+}
+
 /// What opens addresses where the user has not said it: the system, which knows the user's browser.
 pub(in crate::os) fn system_browser() -> Option<Browser> {
     Some(Browser::System)

@@ -93,14 +93,11 @@ impl Descriptor {
         }
     }
 
-<<<<<<< HEAD
-=======
     /// For the system's calls.
     pub(super) fn as_ptr(&self) -> PSECURITY_DESCRIPTOR {
         self.0
     }
 
->>>>>>> w-g
     /// The owner, in its written form.
     pub(super) fn owner(&self) -> io::Result<String> {
         let (mut owner, mut is_default) = (ptr::null_mut(), 0);
@@ -185,10 +182,6 @@ mod tests {
         assert!(descriptor.is_protected().unwrap());
         let grants = descriptor.grants().unwrap().unwrap();
         assert_eq!(grants.iter().map(|grant| grant.sid.as_str()).collect::<Vec<_>>(), ["S-1-1-0", SYSTEM]);
-<<<<<<< HEAD
-        assert_eq!(Descriptor::parse("D:NO_ACCESS_CONTROL").unwrap().grants().unwrap(), None);
-=======
->>>>>>> w-g
         Descriptor::parse("nonsense").unwrap_err();
     }
 }

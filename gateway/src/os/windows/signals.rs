@@ -5,11 +5,8 @@ use std::io;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-<<<<<<< HEAD
-=======
 use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, ctrl_break, ctrl_c, ctrl_close};
 
->>>>>>> w-g
 use super::{console_events, session_end};
 use crate::os::Signal;
 
@@ -62,8 +59,6 @@ pub fn wake<T>(_thread: &JoinHandle<T>) {
     note(Signal::User);
 }
 
-<<<<<<< HEAD
-=======
 /// What says that a command at a console is to end: Ctrl-C, Ctrl-Break, and that the console is closed.
 #[derive(Debug)]
 pub struct EndSignals(CtrlC, CtrlBreak, CtrlClose);
@@ -87,7 +82,6 @@ impl EndSignals {
     }
 }
 
->>>>>>> w-g
 /// Notes that a signal has come.
 pub(super) fn note(signal: Signal) {
     let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);

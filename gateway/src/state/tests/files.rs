@@ -56,6 +56,7 @@ async fn a_file_of_another_layout_is_set_aside() {
     assert!(store.problem().unwrap().contains("layout 99"), "{:?}", store.problem());
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_folder_or_a_link_in_its_place_is_set_aside_untouched() {
     let folder = tempfile::tempdir().unwrap();
@@ -101,13 +102,12 @@ async fn without_a_folder_there_is_no_state_until_there_is_one() {
 
 #[tokio::test]
 async fn the_file_is_its_owner_s_alone_and_holds_no_secret() {
-    use std::os::unix::fs::PermissionsExt;
     let Fixture { store, folder } = fixture().await;
     register(&store, record("s", "A", alive())).await;
     for entry in std::fs::read_dir(folder.path()).unwrap().flatten() {
         let bytes = std::fs::read(entry.path()).unwrap();
         assert!(!bytes.windows(9).any(|window| window == b"secret of"), "{:?}", entry.path());
-        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, 0o600, "{:?}", entry.path());
+        let access = crate::os::FileAccess::at(&entry.path()).unwrap();
+        assert_eq!(access.mode, 0o600, "{:?} {access:?}", entry.path());
     }
 }

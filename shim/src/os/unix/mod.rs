@@ -101,7 +101,10 @@ pub const KILL: &str = "kill";
 /// the process had before.
 pub fn make_files_private() -> u32 {
     use rustix::fs::Mode;
-    rustix::process::umask(Mode::RWXG | Mode::RWXO).as_raw_mode()
+    let before = rustix::process::umask(Mode::RWXG | Mode::RWXO).as_raw_mode();
+    // A mode has 16 bits on macOS.
+    #[allow(clippy::useless_conversion)]
+    u32::from(before)
 }
 
 /// Takes the lock of `file`, which goes with the file or the process.

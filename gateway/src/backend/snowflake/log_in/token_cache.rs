@@ -2,7 +2,7 @@
 //!
 //! The file has one token for each host, user and kind of log-in. It is written as a whole under another name
 //! and renamed, with mode 0600, and what the system can do beyond that without a desktop session
-//! (docs/decisions/log-ins-are-in-a-file.md).
+//! (docs/decisions/no-keyring.md).
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
