@@ -170,15 +170,21 @@ class Home:
         return [*self.system.launcher, str(self.bin / name), *arguments]
 
     def run(self, *arguments, timeout_s=PATIENCE_S):
-        """Runs `snowgate` to its end."""
-        return subprocess.run(
-            self.command(self.system.gateway_name, *arguments),
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        """Runs `snowgate` to its end. What it says goes to files: a process that has inherited them holds nobody up."""
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            done = subprocess.run(
+                self.command(self.system.gateway_name, *arguments),
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                timeout=timeout_s,
+                check=False,
+            )
+            for file in (stdout, stderr):
+                file.seek(0)
+            done.stdout, done.stderr = stdout.read(), stderr.read()
+        return done
 
     def json(self, *arguments):
         """What a command says with --json; none where no gateway runs."""

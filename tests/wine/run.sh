@@ -35,6 +35,7 @@ export CARGO_PROFILE_DEV_DEBUG=0
 # Wine's own server goes last, and takes what has been left with it.
 leave() {
     status=$?
+    [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
     [ -z "${WINEPREFIX:-}" ] || WINEPREFIX=$WINEPREFIX wineserver -k 2>/dev/null || true
     rm -rf "$folder"
     exit "$status"
@@ -48,6 +49,11 @@ trap 'exit 130' INT TERM
 WINEPREFIX=$root/wine wineserver -w
 cp -r --reflink=auto "$root/wine" "$folder/wine"
 export WINEPREFIX=$folder/wine WINEDEBUG=${WINEDEBUG:--all}
+# Wine's services start with the first program and hold its pipes for as long as any program runs: this one has none, and stays.
+mkfifo "$folder/open"
+sleep infinity >"$folder/open" &
+holder=$!
+wine cmd /c "set /p line=" <"$folder/open" >/dev/null 2>&1 &
 
 if [ -z "${SNOWGATE_TEST_BIN_DIR:-}" ]; then
     "$cross" windows build --release --locked -p snowgate -p snowgate-shim

@@ -114,7 +114,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
 /// The shim that was built with this gateway.
 fn shim() -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program's own path")?;
-    let shim = own.with_file_name("snowgate-shim");
+    let shim = own.with_file_name(format!("snowgate-shim{}", std::env::consts::EXE_SUFFIX));
     ensure!(
         shim.is_file(),
         "snowgate-shim is missing next to {}: build it with `cargo build --release`",

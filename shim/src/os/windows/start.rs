@@ -107,7 +107,8 @@ pub fn start_session() {}
 fn keep_handles() {
     let mut left = 0;
     // SAFETY: a pseudo handle, and room for a number.
-    if unsafe { GetProcessHandleCount(GetCurrentProcess(), &raw mut left) } == 0 {
+    // Wine says none: then all are looked at.
+    if unsafe { GetProcessHandleCount(GetCurrentProcess(), &raw mut left) } == 0 || left == 0 {
         left = u32::MAX;
     }
     for value in (HANDLE_STEP..HANDLES_END).step_by(HANDLE_STEP) {
