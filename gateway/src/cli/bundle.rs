@@ -70,7 +70,7 @@ pub(super) struct NoProgram(PathBuf);
 impl NoProgram {
     /// What the user can do about it.
     pub(super) fn next_step(&self) -> String {
-        format!("put both programs into one folder ({})", self.0.with_file_name("").display())
+        format!("put snowgate-shim and snowgate into one folder ({})", self.0.with_file_name("").display())
     }
 }
 

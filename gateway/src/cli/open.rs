@@ -92,7 +92,7 @@ fn write(link: &PageLink) -> Result<PathBuf> {
     );
     // Files of this program are its user's alone (`make_files_private`); one that is there may be another's.
     let _ = fs::remove_file(&file);
-    fs::create_dir_all(&folder)
+    os::make_private_folders(&folder)
         .and_then(|()| fs::write(&file, page))
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::edit::Made;
 use super::error::ClientError;
-use crate::os::replace_locked;
+use crate::os::{make_private_folders, replace_locked};
 
 /// How many earlier versions of a file are kept.
 const BACKUPS_MAX: usize = 5;
@@ -99,7 +99,7 @@ impl Memory {
 
     fn lock_within(&self, path: &Path, timeout: Duration) -> Result<fs::File, ClientError> {
         let lock = self.folder.join(LOCK);
-        let file = fs::create_dir_all(&self.folder)
+        let file = make_private_folders(&self.folder)
             .and_then(|()| fs::OpenOptions::new().create(true).truncate(false).write(true).open(&lock));
         let mut file = file.map_err(|source| self.failed(path, source))?;
         let began = Instant::now();
@@ -143,7 +143,7 @@ impl Memory {
     /// The system's.
     pub(crate) fn store(&self, record: &Record) -> io::Result<()> {
         let folder = self.folder_of(&record.path);
-        fs::create_dir_all(&folder)?;
+        make_private_folders(&folder)?;
         if !record.has_original {
             let _ = fs::remove_file(folder.join(ORIGINAL));
         }
@@ -158,7 +158,7 @@ impl Memory {
     /// The system's.
     pub(crate) fn store_original(&self, file: &Path, text: &str) -> io::Result<()> {
         let folder = self.folder_of(file);
-        fs::create_dir_all(&folder)?;
+        make_private_folders(&folder)?;
         replace_locked(&folder.join(ORIGINAL), text.as_bytes())
     }
 
@@ -173,7 +173,7 @@ impl Memory {
     /// The system's.
     pub(crate) fn back_up(&self, file: &Path, text: &str) -> io::Result<PathBuf> {
         let folder = self.folder_of(file);
-        fs::create_dir_all(&folder)?;
+        make_private_folders(&folder)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let backup = |number: usize| folder.join(format!("{number}-{name}"));
         for number in (1..BACKUPS_MAX).rev() {

@@ -253,6 +253,7 @@ fn megabytes(bytes: u64) -> String {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::observe::Severity;

@@ -8,7 +8,7 @@ use snowgate_link::os;
 
 use super::task::encoded;
 use super::{Manager, ManagerError, ServiceManager, Site, files, scheduler};
-use crate::os::{READABLE, replace_file};
+use crate::os::{READABLE, make_private_folders, replace_file};
 
 /// How long the manager may take for what is done at once.
 const QUICK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -283,7 +283,7 @@ pub(super) fn bytes_of(manager: ServiceManager, text: String) -> Vec<u8> {
 
 /// Writes `bytes` so that the file has all of them or is as it was.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+    make_private_folders(path.parent().unwrap_or(Path::new("/")))?;
     replace_file(path, bytes, READABLE)
 }
 

@@ -1,7 +1,7 @@
 //! Installing, removing and looking at the task of Windows' Task Scheduler, and the value of the registry that does its work where
 //! the Task Scheduler refuses.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::manager::run_bounded;
@@ -48,7 +48,8 @@ pub(super) fn start(site: &Site) -> Result<(), ManagerError> {
     let shown = command_line(&words);
     let refused = |why: String| ManagerError::Refused { command: shown.clone(), why };
     let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
+    // The line that it writes is for a shim.
+    command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // Not within a bounded run, which ends all that is left of it.
     let mut child = command.spawn().map_err(|error| refused(error.to_string()))?;
     let began = Instant::now();
