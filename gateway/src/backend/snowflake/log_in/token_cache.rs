@@ -131,7 +131,9 @@ fn read(file: &Path) -> io::Result<BTreeMap<String, String>> {
 
 fn read_existing(file: &Path) -> io::Result<BTreeMap<String, String>> {
     let (length, access) = (std::fs::metadata(file)?.len(), FileAccess::at(file)?);
-    if length > FILE_BYTES_MAX || access.is_open_to_others() || !access.is_own {
+    // On Windows, what an administrator's program makes may belong to all of them.
+    let is_trusted = access.is_own || access.is_administrators;
+    if length > FILE_BYTES_MAX || access.is_open_to_others() || !is_trusted {
         let command = command_to_forbid_others(file);
         let why = format!(
             "it is too large, or readable by other users; remove it, or make it yours alone ({command})"
