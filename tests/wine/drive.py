@@ -342,10 +342,10 @@ class Client:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(PATIENCE_S)
-        for pipe in (self.input, self.process.stdout, self.process.stderr):
-            if pipe:
-                with contextlib.suppress(OSError, ValueError):
-                    pipe.close()
+        # The other two belong to threads that read them: a process that has inherited them may hold them open.
+        if self.input:
+            with contextlib.suppress(OSError, ValueError):
+                self.input.close()
 
 
 def expect(what, seen, wanted):
@@ -733,4 +733,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    CODE = main()
+    sys.stdout.flush()
+    # Threads may still read what a left process holds open.
+    os._exit(CODE)
