@@ -55,10 +55,10 @@ pub(super) const FAMILIES: &[Family] = &[
         samples.set(count(scrape.status.config_warnings.len()));
     }),
     gauge("process_resident_memory_bytes", NONE, "Memory of the gateway's process", |scrape, samples| {
-        samples.set(scrape.status.process.memory_bytes.map(number))
+        samples.set(scrape.status.process.memory_bytes.map(number));
     }),
     counter("process_cpu_seconds", NONE, "Processor time of the gateway's process", |scrape, samples| {
-        samples.set(scrape.status.process.cpu_ms.map(seconds))
+        samples.set(scrape.status.process.cpu_ms.map(seconds));
     }),
     gauge("process_open_fds", NONE, "Descriptors that are open", |scrape, samples| {
         samples.set(number(scrape.status.process.descriptors));
