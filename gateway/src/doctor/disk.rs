@@ -259,7 +259,7 @@ mod tests {
     use crate::observe::Severity;
 
     fn folder() -> FolderFacts {
-        let entry = Entry { kind: EntryKind::Directory, owner: User(7), mode: 0o700 };
+        let entry = Entry { kind: EntryKind::Directory, owner: User::of_number(7), mode: 0o700 };
         let disk = Disk { free_bytes: 1 << 40, free_files: None, is_read_only: false, network: None };
         FolderFacts {
             name: "state",
@@ -270,7 +270,7 @@ mod tests {
             disk: Some(disk),
             is_private: true,
             variable: "HOME",
-            us: User(7),
+            us: User::of_number(7),
         }
     }
 
@@ -288,12 +288,12 @@ mod tests {
             change(&mut disk);
             folder.disk = Some(disk);
         };
-        let entry = |kind, uid, mode| Some(Entry { kind, owner: User(uid), mode });
+        let entry = |kind, uid, mode| Some(Entry { kind, owner: User::of_number(uid), mode });
         assert_eq!(found(|_| {}), []);
         assert_eq!(found(|f| f.entry = None), []);
         assert_eq!(found(|f| f.entry = entry(EntryKind::File, 7, 0o600)), [(Critical, Check::FolderKind)]);
         assert_eq!(found(|f| f.existing = std::env::current_exe().unwrap()), [(Critical, Check::FolderKind)]);
-        assert_eq!(found(|f| f.us = User(8)), [(Critical, Check::FolderForeign)]);
+        assert_eq!(found(|f| f.us = User::of_number(8)), [(Critical, Check::FolderForeign)]);
         assert_eq!(found(|f| set(f, &|disk| disk.is_read_only = true)), [(Critical, Check::DiskReadOnly)]);
         assert_eq!(found(|f| f.may_write = false), [(Critical, Check::FolderUnwritable)]);
         assert_eq!(found(|f| set(f, &|disk| disk.free_bytes = 4096)), [(Critical, Check::DiskFull)]);
@@ -308,8 +308,8 @@ mod tests {
     #[test]
     fn a_config_folder_that_every_user_can_write_to_is_named_and_closed() {
         let found = |mode, us| {
-            let entry = Some(Entry { kind: EntryKind::Directory, owner: User(7), mode });
-            examine_config(&FolderFacts { name: "config", entry, us: User(us), ..folder() })
+            let entry = Some(Entry { kind: EntryKind::Directory, owner: User::of_number(7), mode });
+            examine_config(&FolderFacts { name: "config", entry, us: User::of_number(us), ..folder() })
         };
         for (mode, us) in [(0o755, 7), (0o775, 7), (0o1777, 7), (0o777, 8)] {
             assert!(found(mode, us).is_none(), "{mode:o} {us}");
@@ -330,7 +330,7 @@ mod tests {
         for (folder, path) in folders.iter_mut().zip(["/", "/usr"]) {
             folder.may_write = true;
             folder.path = path.into();
-            folder.entry = Some(Entry { kind: EntryKind::Directory, owner: User(7), mode: 0o755 });
+            folder.entry = Some(Entry { kind: EntryKind::Directory, owner: User::of_number(7), mode: 0o755 });
         }
         let diagnosis = super::super::finding::Diagnosis::of(vec![examine(&folders)]);
         assert_eq!(diagnosis.findings.len(), 2, "each has a mode of its own");

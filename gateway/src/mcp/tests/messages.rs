@@ -98,7 +98,7 @@ fn without_gateway() -> Vec<(&'static str, StartError)> {
     let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
     vec![
         ("no gateway runs, and the shim may start none", StartError::Absent(socket())),
-        ("another user's process listens there", StartError::ForeignPeer { socket: socket(), user: Some(os::User(1001)) }),
+        ("another user's process listens there", StartError::ForeignPeer { socket: socket(), user: Some(os::User::of_number(1001)) }),
         ("another program listens there", StartError::NotGateway { socket: socket(), why: "it sent no hello".to_owned() }),
         ("the gateway's program cannot be run", StartError::Launch { program: "/usr/bin/snowgate".into(), source: denied() }),
         (

@@ -36,6 +36,11 @@ impl std::fmt::Display for User {
 }
 
 impl User {
+    /// The user of this number.
+    pub fn of_number(number: u32) -> Self {
+        Self(number)
+    }
+
     /// The user's number.
     pub fn number(&self) -> u32 {
         self.0

@@ -26,6 +26,11 @@ impl std::fmt::Display for User {
 }
 
 impl User {
+    /// One with this number, of no machine or domain: for samples of messages.
+    pub fn of_number(number: u32) -> Self {
+        Self(number.to_string())
+    }
+
     /// The last part of the identifier, which tells the users of one machine or domain apart.
     pub fn number(&self) -> u32 {
         self.0.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(0)
