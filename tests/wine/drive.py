@@ -400,8 +400,10 @@ def sdk(place, options):
         scripts = []
         for name in (home.system.shim_name, home.system.gateway_name):
             script = home.folder / f"{name}.sh"
-            variable = f"export SNOWGATE_HOME={shlex.quote(home.environment['SNOWGATE_HOME'])}"
-            script.write_text(f'#!/bin/sh\n{variable}\nexec {shlex.join(home.command(name))} "$@"\n', "utf-8")
+            # The SDK passes few variables on.
+            needed = [name for name in ("SNOWGATE_HOME", "WINEPREFIX", "WINEDEBUG") if name in home.environment]
+            variables = "".join(f"export {name}={shlex.quote(home.environment[name])}\n" for name in needed)
+            script.write_text(f'#!/bin/sh\n{variables}exec {shlex.join(home.command(name))} "$@"\n', "utf-8")
             script.chmod(0o755)
             scripts.append(str(script))
         # Sample data is what the checks read, and a second database.
