@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::edit::Made;
 use super::error::ClientError;
 use crate::os::{make_private_folders, replace_locked};
+use snowgate_link::os;
 
 /// How many earlier versions of a file are kept.
 const BACKUPS_MAX: usize = 5;
@@ -104,7 +105,7 @@ impl Memory {
         let mut file = file.map_err(|source| self.failed(path, source))?;
         let began = Instant::now();
         loop {
-            match file.try_lock() {
+            match os::try_lock(&file) {
                 Ok(()) => break,
                 Err(TryLockError::Error(source)) => return Err(self.failed(path, source)),
                 Err(TryLockError::WouldBlock) if began.elapsed() < timeout => {

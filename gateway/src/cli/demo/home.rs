@@ -42,7 +42,6 @@ pub(super) struct DemoHome {
     path: PathBuf,
     endpoint: Endpoint,
     remover: Arc<Remover>,
-    _lock: File,
 }
 
 impl DemoHome {
@@ -55,13 +54,15 @@ impl DemoHome {
         let endpoint = Endpoint::resolve(None, Some(&path))?;
         // Before the folder: there is no moment at which nobody would remove it.
         let guard = start_guard(&path)?;
-        let remover = Arc::new(Remover { path: path.clone(), guard: Mutex::new(Some(guard)) });
+        let remover =
+            Arc::new(Remover { path: path.clone(), guard: Mutex::new(Some(guard)), lock: Mutex::default() });
         let on_signal = Arc::clone(&remover);
         std::thread::spawn(move || end_on_signal(&on_signal));
         os::make_private_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         let lock = os::open_private(&path.join(LOCK), false).context("cannot create the demo's lock")?;
         os::try_lock(&lock).context("cannot lock the demo's home")?;
-        let home = Self { path, endpoint, remover, _lock: lock };
+        *remover.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
+        let home = Self { path, endpoint, remover };
         home.create_databases()?;
         Ok(home)
     }
@@ -105,6 +106,8 @@ struct Remover {
     path: PathBuf,
     /// Held while the home is removed: whoever wants it too waits, a demo that a signal ends for ever.
     guard: Mutex<Option<Child>>,
+    /// The file that says that the demo lives, from when there is a home.
+    lock: Mutex<Option<File>>,
 }
 
 impl Remover {
@@ -114,6 +117,9 @@ impl Remover {
 
     fn remove_under(&self, guard: &mut Option<Child>) -> Result<()> {
         let Some(mut guard) = guard.take() else { return Ok(()) };
+        // On Windows a folder with a file in it that is open cannot be removed. Another demo may find this home now: then both
+        // remove it.
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         // Its end of the pipe closes.
         drop(guard.stdin.take());
         let _ = guard.wait();

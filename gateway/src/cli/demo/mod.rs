@@ -18,6 +18,7 @@ use self::home::DemoHome;
 use super::DemoArgs;
 use super::control::columns;
 use crate::link::{Command, Reply, ask};
+use crate::os::private_memory_of;
 
 /// One client of the demo: its name, its database and its queries.
 struct Script {
@@ -209,16 +210,10 @@ fn print_calls(calls: &[Call]) {
 
 /// The private memory of a process, if the system reports it.
 fn private_memory(pid: u32) -> String {
-    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let private = |line: &str| {
-        let kilobytes =
-            line.strip_prefix("Private_Clean:").or_else(|| line.strip_prefix("Private_Dirty:"))?;
-        kilobytes.trim().trim_end_matches(" kB").parse::<u64>().ok()
-    };
-    match rollup.lines().filter_map(private).sum::<u64>() {
-        0 => "memory unknown".to_owned(),
-        kilobytes @ 1..4096 => format!("{kilobytes} KB of private memory"),
-        kilobytes => format!(
+    match private_memory_of(pid).map(|bytes| bytes / 1024) {
+        None => "memory unknown".to_owned(),
+        Some(kilobytes @ 0..4096) => format!("{kilobytes} KB of private memory"),
+        Some(kilobytes) => format!(
             "{:.1} MB of private memory",
             f64::from(u32::try_from(kilobytes).unwrap_or(u32::MAX)) / 1024.0
         ),

@@ -103,8 +103,9 @@ fn homes() -> io::Result<Vec<PathBuf>> {
 fn sweep_if_dead(home: &Path) -> Result<()> {
     match std::fs::File::options().read(true).write(true).open(home.join(LOCK)) {
         Ok(lock) => {
-            // Held until the end: another demo that starts now leaves it to this one.
-            if os::try_lock(&lock).is_ok() {
+            let is_dead = os::try_lock(&lock).is_ok();
+            drop(lock);
+            if is_dead {
                 sweep(home)?;
             }
         }

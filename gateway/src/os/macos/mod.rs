@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub use arguments::environment_of;
 pub use processes::{process_start, processes_named, processes_with, running_programs};
+pub use usage::private_memory_of;
 pub use users::user_name;
 
 pub(super) use activation::activated_sockets;

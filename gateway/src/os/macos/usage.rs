@@ -6,9 +6,14 @@ use super::zeroed;
 
 /// Bytes of memory, as Activity Monitor shows them.
 pub(in crate::os) fn memory_bytes() -> Option<u64> {
+    private_memory_of(std::process::id())
+}
+
+/// Bytes of memory that process `pid` shares with no other, if the system reports it.
+pub fn private_memory_of(pid: u32) -> Option<u64> {
     // SAFETY: numbers and an array of numbers.
     let mut usage: libc::rusage_info_v0 = unsafe { zeroed() };
-    let pid = i32::try_from(std::process::id()).ok()?;
+    let pid = i32::try_from(pid).ok()?;
     // SAFETY: room for the structure of this version.
     let done = unsafe { libc::proc_pid_rusage(pid, libc::RUSAGE_INFO_V0, (&raw mut usage).cast()) };
     (done == 0).then_some(usage.ri_phys_footprint)

@@ -58,8 +58,8 @@ pub use trust::{is_executable, is_of_a_process, is_program, others_may_write, re
 pub use users::own_user;
 
 pub use super::kernel::{
-    control_groups, environment_of, process_start, processes_named, processes_with, quarantine_of,
-    running_programs, user_name,
+    control_groups, environment_of, private_memory_of, process_start, processes_named, processes_with,
+    quarantine_of, running_programs, user_name,
 };
 
 #[cfg(test)]

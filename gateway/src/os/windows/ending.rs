@@ -4,11 +4,13 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, IntoRawHandle, OwnedHandle};
 
-use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, WAIT_OBJECT_0};
+use windows_sys::Win32::Foundation::WAIT_OBJECT_0;
 use windows_sys::Win32::System::Console::{GetStdHandle, STD_OUTPUT_HANDLE, SetStdHandle};
 use windows_sys::Win32::System::Threading::{
-    OpenProcess, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess, WaitForSingleObject,
+    PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess, WaitForSingleObject,
 };
+
+use super::processes::open;
 
 /// What would ask a process to end: there is nothing that reaches one without a console.
 pub const TERMINATE: &str = "nothing";
@@ -32,15 +34,7 @@ pub fn terminate(_pid: u32) -> io::Result<bool> {
 /// # Errors
 /// The system's; not that it has ended.
 pub fn kill(pid: u32) -> io::Result<()> {
-    // SAFETY: numbers only.
-    let process = unsafe { OpenProcess(PROCESS_TERMINATE | PROCESS_SYNCHRONIZE, 0, pid) };
-    if process.is_null() {
-        let error = io::Error::last_os_error();
-        let is_gone = error.raw_os_error() == Some(ERROR_INVALID_PARAMETER.cast_signed());
-        return if is_gone { Ok(()) } else { Err(error) };
-    }
-    // SAFETY: it was just opened, and nothing else knows it.
-    let process = unsafe { OwnedHandle::from_raw_handle(process) };
+    let Some(process) = open(pid, PROCESS_TERMINATE | PROCESS_SYNCHRONIZE)? else { return Ok(()) };
     // SAFETY: a handle that is open.
     if unsafe { TerminateProcess(process.as_raw_handle(), EXIT_CODE) } != 0 {
         return Ok(());

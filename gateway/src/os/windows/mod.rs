@@ -75,6 +75,7 @@ pub use successor::{
 pub use trust::{
     is_executable, is_of_a_process, is_program, others_may_write, quarantine_of, real_path, set_folder_mode,
 };
+pub use usage::private_memory_of;
 pub use users::{own_user, user_name};
 
 #[cfg(test)]

@@ -52,19 +52,28 @@ pub fn control_groups() -> String {
     String::new()
 }
 
-/// When process `pid` started, in 100 ns since 1601; `None` where none runs.
+/// A handle of process `pid` with these rights; `None` where none runs.
 ///
 /// # Errors
-/// The system could not be asked.
-pub fn process_start(pid: u32) -> io::Result<Option<u64>> {
+/// The system refuses.
+pub(super) fn open(pid: u32, rights: u32) -> io::Result<Option<OwnedHandle>> {
     // SAFETY: numbers only.
-    let process = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE, 0, pid) };
+    let process = unsafe { OpenProcess(rights, 0, pid) };
     if process.is_null() {
         let error = io::Error::last_os_error();
         return if is_error(&error, ERROR_INVALID_PARAMETER) { Ok(None) } else { Err(error) };
     }
     // SAFETY: it was just opened, and nothing else knows it.
-    let process = unsafe { OwnedHandle::from_raw_handle(process) };
+    Ok(Some(unsafe { OwnedHandle::from_raw_handle(process) }))
+}
+
+/// When process `pid` started, in 100 ns since 1601; `None` where none runs.
+///
+/// # Errors
+/// The system could not be asked.
+pub fn process_start(pid: u32) -> io::Result<Option<u64>> {
+    let rights = PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE;
+    let Some(process) = open(pid, rights)? else { return Ok(None) };
     // One that has ended is there as long as a handle of it is.
     // SAFETY: a handle that is open.
     if unsafe { WaitForSingleObject(process.as_raw_handle(), 0) } == WAIT_OBJECT_0 {
