@@ -14,8 +14,8 @@ use windows_sys::Win32::System::SystemServices::FILE_READ_ONLY_VOLUME;
 use windows_sys::Win32::System::WindowsProgramming::DRIVE_REMOTE;
 
 use super::check;
-use super::wide::wide_path;
 use crate::os::Disk;
+use snowgate_link::os::wide_path;
 
 /// Units of a volume's path; more than the system allows for any.
 const PATH_UNITS_MAX: u32 = 32_768;

@@ -25,10 +25,10 @@ use windows_sys::Win32::Storage::FileSystem::{
     SYNCHRONIZE, WRITE_DAC,
 };
 
-use super::security::{Descriptor, SYSTEM};
-use super::wide::wide_path;
 use super::{check, is_error};
 use crate::os::PRIVATE;
+use snowgate_link::os::wide_path;
+use snowgate_link::os::{Descriptor, SYSTEM};
 
 const SHARE_ALL: u32 = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
@@ -164,7 +164,7 @@ pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
 /// # Errors
 /// The system's.
 pub fn copy_access(file: &File, like: &Path) -> io::Result<()> {
-    set_list(file, &Descriptor::of_file(open_for_list(like, READ_CONTROL)?.as_raw_handle())?)
+    set_list(file, &Descriptor::of_file(&open_for_list(like, READ_CONTROL)?)?)
 }
 
 /// Gives the file or folder at `path` the list of this mode; what is in a folder and has no list of its own gets it, too.

@@ -7,9 +7,9 @@ use windows_sys::Win32::Foundation::ERROR_ALREADY_EXISTS;
 use windows_sys::Win32::Storage::FileSystem::CreateDirectoryW;
 
 use super::files::{sddl, set_mode_at};
-use super::security::Descriptor;
-use super::wide::wide_path;
 use super::{check, is_error};
+use snowgate_link::os::Descriptor;
+use snowgate_link::os::wide_path;
 
 const PRIVATE_FOLDER: u32 = 0o700;
 

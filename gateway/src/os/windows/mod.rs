@@ -22,7 +22,6 @@ mod processes;
 mod programs;
 mod release;
 mod secrets;
-mod security;
 mod session_end;
 mod shim_listener;
 mod signals;
@@ -33,7 +32,6 @@ mod terminal;
 mod trust;
 mod usage;
 mod users;
-mod wide;
 
 use std::io;
 
@@ -94,7 +92,7 @@ pub(super) use usage::{cpu, memory_bytes};
 #[cfg(test)]
 pub(super) fn is_wine() -> bool {
     use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
-    let library = wide::wide("ntdll.dll");
+    let library = snowgate_link::os::wide("ntdll.dll");
     // SAFETY: names that end with NUL, of a library that every process has.
     unsafe { GetProcAddress(GetModuleHandleW(library.as_ptr()), c"wine_get_version".as_ptr().cast()) }
         .is_some()

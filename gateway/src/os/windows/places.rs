@@ -6,7 +6,7 @@ use std::ptr;
 use windows_sys::Win32::System::Com::CoTaskMemFree;
 use windows_sys::Win32::UI::Shell::{FOLDERID_ProgramData, SHGetKnownFolderPath};
 
-use super::wide::text_at;
+use snowgate_link::os::text_at;
 
 /// The folder of the config file that holds for every user. No variable moves it, so the system is asked, and not
 /// `%ProgramData%`. Any user may make files there: one that is no administrator's is an error.
@@ -34,6 +34,7 @@ pub fn snowflake_folder(home: &Path, _config_home: Option<PathBuf>) -> PathBuf {
 }
 
 /// The path of a `file:` address (<https://sqlite.org/uri.html>), of which each part is escaped already.
+#[allow(clippy::needless_pass_by_value, reason = "elsewhere it is what is returned")]
 pub fn sqlite_uri_path(escaped: String) -> String {
     // The form without a bound for its length: `%3f` is its question mark.
     let text = match escaped.strip_prefix(r"\\%3f\UNC\") {

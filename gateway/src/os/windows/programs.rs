@@ -13,9 +13,9 @@ use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 use windows_sys::Win32::UI::Shell::ShellExecuteW;
 use windows_sys::Win32::UI::WindowsAndMessaging::SW_SHOWNORMAL;
 
-use super::wide::wide;
 use super::{check, is_error};
 use crate::os::Browser;
+use snowgate_link::os::wide;
 
 /// What has a handle.
 pub(in crate::os) use std::os::windows::io::AsRawHandle as Handle;

@@ -37,6 +37,7 @@ pub fn seal(secret: &[u8]) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// The system's: it was made by another user or on another machine, or is damaged.
+#[allow(clippy::needless_pass_by_value, reason = "elsewhere it is what is returned")]
 pub fn open_sealed(sealed: Vec<u8>) -> io::Result<Vec<u8>> {
     let (input, mut output) = (blob(&sealed)?, CRYPT_INTEGER_BLOB::default());
     // SAFETY: bytes that are only read, and room for where the system puts others.

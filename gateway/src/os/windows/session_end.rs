@@ -14,8 +14,8 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
 
 use super::console_events::END_TIMEOUT;
 use super::signals::note;
-use super::wide::wide;
 use crate::os::Signal;
+use snowgate_link::os::wide;
 
 /// Listens from here on. Where there is no room for a thread, or no window can be made (a session without a desktop), the end of
 /// the session ends the process as a kill does, which it is made for.

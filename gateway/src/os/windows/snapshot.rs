@@ -11,7 +11,7 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
 use windows_sys::core::BOOL;
 
 use super::size_of_u32;
-use super::wide::text_of;
+use snowgate_link::os::text_of;
 
 /// Entries that are looked at, at most.
 const ENTRIES_MAX: usize = 1 << 16;

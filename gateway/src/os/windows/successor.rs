@@ -35,7 +35,7 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The name of the event by which the program that follows process `pid` says that it is there.
 fn event_of(pid: PassedNumber) -> Vec<u16> {
-    wide(format!(r"Local\snowgate-hand-over-{pid}").as_ref())
+    wide(format!(r"Local\snowgate-hand-over-{pid}"))
 }
 
 fn owned(handle: HANDLE) -> io::Result<OwnedHandle> {
@@ -101,7 +101,7 @@ pub async fn take_over_lock(endpoint: &Endpoint, number: PassedNumber) -> io::Re
             Ok(()) => return Ok(lock),
             // One that was started by hand just then finds the pipe taken, and ends.
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                tokio::time::sleep(LOCK_INTERVAL).await
+                tokio::time::sleep(LOCK_INTERVAL).await;
             }
             Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => return Err(error),

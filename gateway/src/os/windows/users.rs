@@ -7,7 +7,7 @@ use windows_sys::Win32::Foundation::LocalFree;
 use windows_sys::Win32::Security::Authorization::ConvertStringSidToSidW;
 use windows_sys::Win32::Security::{LookupAccountSidW, PSID, SID_NAME_USE};
 
-use super::wide::{text_of, wide};
+use snowgate_link::os::{text_of, wide};
 
 /// Units that a name may have, and that of its domain.
 const NAME_UNITS_MAX: u32 = 512;

@@ -1,4 +1,4 @@
-//! Windows. `user` and `access` have security identifiers and access lists, `pipe` the connection to a gateway, `place` where
+//! Windows. `user`, `security` and `access` have security identifiers and access lists, `pipe` the connection to a gateway, `place` where
 //! it listens, `locks` locks of files, `start` what keeps a gateway clear of its client, `requests` how this process hears that
 //! it is to end.
 #![allow(unsafe_code)]
@@ -8,30 +8,27 @@ mod locks;
 mod pipe;
 mod place;
 mod requests;
+mod security;
 mod start;
 mod stdio;
 mod user;
+mod wide;
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::windows::ffi::OsStrExt;
 use std::os::windows::fs::FileExt;
 
-pub use access::{Descriptor, private_file, private_folder, private_pipe};
 pub use access::{entry, make_private_dir, make_private_step, open_private};
+pub use access::{private_file, private_folder, private_pipe};
 pub use locks::{holder_of_mark, mark, try_lock, try_lock_shared};
 pub use pipe::{Stream, connect, peer_user, user_of_process};
 pub use place::{OTHER_SOCKET, SOCKET_PATH_BYTES_MAX, named_place, run_dir, socket_in};
 pub use requests::ExitRequests;
+pub use security::{ADMINISTRATORS, Descriptor, Grant, SYSTEM, is_trusted, rights_of_others};
 pub use start::*;
 pub use stdio::*;
 pub use user::{User, user};
-
-/// `text` as the system takes it, with a NUL behind it.
-pub fn wide(text: &OsStr) -> Vec<u16> {
-    text.encode_wide().chain([0]).collect()
-}
+pub use wide::{text_at, text_of, wide, wide_path};
 
 /// What ends the process whose number stands behind it, at once.
 pub const KILL: &str = "taskkill /F /PID";

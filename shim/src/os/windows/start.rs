@@ -41,8 +41,9 @@ const KILLED_CODES: [u32; 2] = [1, 0xc000_013a];
 
 /// Where a gateway runs: in a folder that it keeps from nothing.
 pub fn root_dir() -> PathBuf {
-    let drive = std::env::var_os("SystemDrive").unwrap_or_else(|| "C:".into());
-    PathBuf::from(drive).join("\\")
+    let mut drive = std::env::var_os("SystemDrive").unwrap_or_else(|| "C:".into());
+    drive.push("\\");
+    PathBuf::from(drive)
 }
 
 /// Whether a gateway inherits the system's variable of this name: what programs of the system need, what it finds its folders

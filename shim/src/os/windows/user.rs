@@ -5,12 +5,11 @@ use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
 use std::sync::OnceLock;
 
-use windows_sys::Win32::Foundation::LocalFree;
-use windows_sys::Win32::Security::Authorization::ConvertSidToStringSidW;
-use windows_sys::Win32::Security::{GetTokenInformation, PSID, TOKEN_QUERY, TOKEN_USER, TokenUser};
+use windows_sys::Win32::Security::{GetTokenInformation, TOKEN_QUERY, TOKEN_USER, TokenUser};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 use super::check;
+use super::security::written;
 
 /// Room for a `TOKEN_USER` and its identifier (SECURITY_MAX_SID_SIZE is 68 bytes), in words, so that it is aligned.
 const TOKEN_USER_WORDS: usize = 16;
@@ -70,20 +69,6 @@ pub(super) fn user_of(process: *mut std::ffi::c_void) -> io::Result<User> {
     })?;
     // SAFETY: the call has written a TOKEN_USER there, whose identifier lies behind it.
     let sid = unsafe { (*words.as_ptr().cast::<TOKEN_USER>()).User.Sid };
-    name_of(sid)
-}
-
-/// An identifier in its written form.
-pub(super) fn name_of(sid: PSID) -> io::Result<User> {
-    let mut text = ptr::null_mut();
-    // SAFETY: the caller's identifier is valid for the call, which allocates the text.
-    check(unsafe { ConvertSidToStringSidW(sid, &raw mut text) })?;
-    // SAFETY: a text that ends with NUL; it is freed once, as the call's documentation says.
-    let name = unsafe {
-        let length = (0..).take_while(|&at| *text.add(at) != 0).count();
-        let name = String::from_utf16_lossy(std::slice::from_raw_parts(text, length));
-        LocalFree(text.cast());
-        name
-    };
-    Ok(User(name))
+    // SAFETY: an identifier of the token, in the room above.
+    unsafe { written(sid) }.map(User)
 }

@@ -8,12 +8,12 @@ use std::path::{Component, Path, Prefix};
 const LONG_UNITS: usize = 240;
 
 /// `text` with a NUL behind it.
-pub(super) fn wide(text: impl AsRef<OsStr>) -> Vec<u16> {
+pub fn wide(text: impl AsRef<OsStr>) -> Vec<u16> {
     text.as_ref().encode_wide().chain([0]).collect()
 }
 
 /// `path` with a NUL behind it; a long one in the form that has no bound. (std does the same for its own calls.)
-pub(super) fn wide_path(path: &Path) -> Vec<u16> {
+pub fn wide_path(path: &Path) -> Vec<u16> {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     if whole.as_os_str().encode_wide().count() < LONG_UNITS {
         return wide(path);
@@ -32,7 +32,7 @@ pub(super) fn wide_path(path: &Path) -> Vec<u16> {
 }
 
 /// What is in `units` before the first NUL.
-pub(super) fn text_of(units: &[u16]) -> String {
+pub fn text_of(units: &[u16]) -> String {
     let end = units.iter().position(|unit| *unit == 0).unwrap_or(units.len());
     String::from_utf16_lossy(&units[..end])
 }
@@ -41,7 +41,7 @@ pub(super) fn text_of(units: &[u16]) -> String {
 ///
 /// # Safety
 /// It is not null, and there is a NUL behind the text.
-pub(super) unsafe fn text_at(start: *const u16) -> String {
+pub unsafe fn text_at(start: *const u16) -> String {
     // SAFETY: up to the NUL all of it is there.
     unsafe {
         let length = (0..).take_while(|&at| *start.add(at) != 0).count();
