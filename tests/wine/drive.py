@@ -448,7 +448,8 @@ def race(place, options):
                 kills += home.kill_gateways()
             for client, first, second, database in asked:
                 answer = client.answer(first)
-                expect("initialize", answer.get("result", answer).get("protocolVersion"), REVISION)
+                if answer.get("result", {}).get("protocolVersion") != REVISION:
+                    raise Failed(f"initialize: {answer}")
                 answer = client.answer(second)
                 if "result" not in answer or answer["result"].get("isError"):
                     raise Failed(f"set_context: {answer}")

@@ -14,8 +14,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::{
-    ERROR_BROKEN_PIPE, ERROR_FILE_NOT_FOUND, ERROR_IO_PENDING, ERROR_NO_DATA, ERROR_OPERATION_ABORTED,
-    ERROR_PIPE_BUSY, ERROR_PIPE_NOT_CONNECTED, ERROR_SEM_TIMEOUT, HANDLE, WAIT_OBJECT_0,
+    ERROR_BROKEN_PIPE, ERROR_IO_PENDING, ERROR_NO_DATA, ERROR_OPERATION_ABORTED, ERROR_PIPE_BUSY,
+    ERROR_PIPE_NOT_CONNECTED, ERROR_SEM_TIMEOUT, HANDLE, WAIT_OBJECT_0,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_FLAG_OVERLAPPED, ReadFile, SECURITY_IDENTIFICATION, WriteFile,
@@ -28,6 +28,9 @@ use windows_sys::Win32::System::Threading::{
 
 use super::user::user_of;
 use super::{User, check, wide};
+
+/// The pause before a pipe is tried again that could not be waited for.
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// A connection; a reference reads and writes, from two threads at the same time.
 #[derive(Debug)]
@@ -202,9 +205,9 @@ pub fn connect(path: &Path, timeout: Duration) -> io::Result<Stream> {
         // SAFETY: a name that ends with NUL.
         match check(unsafe { WaitNamedPipeW(name.as_ptr(), milliseconds(left)) }) {
             Err(error) if is_one_of(&error, &[ERROR_SEM_TIMEOUT]) => return Err(ErrorKind::TimedOut.into()),
-            // Gone meanwhile: the next look says so.
-            Err(error) if !is_one_of(&error, &[ERROR_FILE_NOT_FOUND]) => return Err(error),
-            _ => {}
+            // Its process may have ended meanwhile, which is said in several ways: the next look says so, too.
+            Err(_) => std::thread::sleep(AGAIN),
+            Ok(()) => {}
         }
     }
 }
