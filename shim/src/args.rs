@@ -13,7 +13,7 @@ pub(crate) const EX_USAGE: u8 = 64;
 /// The first argument that makes this program the intermediate of a start; for the shim's own use.
 pub(crate) const LAUNCH: &str = "__start";
 
-/// The same for a shim of an earlier build, which does not expect a line with the gateway's process.
+/// The same without the line about the gateway's process: for the task of Windows, and for shims of earlier builds.
 const LAUNCH_QUIETLY: &str = "__launch";
 
 const HELP: &str = "\

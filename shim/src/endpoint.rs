@@ -86,14 +86,12 @@ impl EndpointError {
     /// What the user can do about it.
     pub fn next_step(&self) -> String {
         match self {
-            Self::NoHome(_) => "set HOME or SNOWGATE_SOCKET".into(),
-            Self::TooLong(_) => "set SNOWGATE_SOCKET (or --socket) to a shorter path".into(),
+            Self::NoHome(_) => os::NO_HOME_STEP.into(),
+            Self::TooLong(_) => os::SHORTER_SOCKET.into(),
             Self::Open { path, named: false, .. } => os::make_private_step(path),
             // Whatever it is, it is not ours: nothing that changes or removes it is to be suggested.
             Self::NotSocket(..) => os::OTHER_SOCKET.into(),
-            Self::NotDirectory(..) | Self::Foreign { .. } | Self::Open { .. } => {
-                "set SNOWGATE_SOCKET (or --socket) to a path in a folder that only you can write to".into()
-            }
+            Self::NotDirectory(..) | Self::Foreign { .. } | Self::Open { .. } => os::OWN_SOCKET.into(),
             Self::RelativeHome(_) => "write the whole path; `~` and variables are not expanded".into(),
             // In a home: see `Endpoint::resolve`.
             Self::Io { path, .. } if path.ends_with("run") => {

@@ -48,7 +48,7 @@ pub(super) fn stop(cli: &Cli) -> Result<ExitCode> {
                 return print_text(&stopped(&status));
             }
             say(process, &format!("was asked to stop and still runs after {} s", began.elapsed().as_secs()));
-            let how = end(process)?;
+            let how = end(process, "it was asked to stop and went on")?;
             print_text(&format!("{how}{}", again(&status)))
         }
         Asked::Unanswered(why) => {
@@ -57,7 +57,7 @@ pub(super) fn stop(cli: &Cli) -> Result<ExitCode> {
                 bail!("{why}, and its process is not known; end it by hand");
             };
             say(process, &why);
-            print_text(&end(process)?)
+            print_text(&end(process, "it did not answer")?)
         }
     }
 }
@@ -99,20 +99,17 @@ fn ask_to_stop(endpoint: &Endpoint, began: Instant) -> Result<Asked> {
     }
 }
 
-/// Ends a process that does not end when it is asked; returns how that went.
-fn end(process: ShimProcess) -> Result<String> {
+/// Ends a process that does not end when it is asked, and `why`; returns how that went.
+fn end(process: ShimProcess, why: &str) -> Result<String> {
     let pid = process.pid;
     let why = if signal(process, terminate)? {
-        say(
-            process,
-            &format!("was sent {TERMINATE} and SIGCONT; waiting up to {} s", TERM_TIMEOUT.as_secs()),
-        );
+        say(process, &format!("was sent {TERMINATE}; waiting up to {} s", TERM_TIMEOUT.as_secs()));
         if is_gone_within(process, TERM_TIMEOUT) {
             return Ok(format!("stopped the gateway with {TERMINATE} (pid {pid})\n"));
         }
         format!("it did not end within {} s of {TERMINATE}", TERM_TIMEOUT.as_secs())
     } else {
-        "it did not answer".to_owned()
+        why.to_owned()
     };
     signal(process, |pid| kill(pid).map(|()| true))?;
     if is_gone_within(process, KILL_TIMEOUT) {
@@ -132,7 +129,7 @@ fn signal(process: ShimProcess, send: impl FnOnce(u32) -> io::Result<bool>) -> R
     if !process.is_alive() {
         return Ok(true);
     }
-    send(process.pid).with_context(|| format!("cannot end the gateway (pid {})", process.pid))
+    send(process.pid).with_context(|| format!("cannot send a signal to the gateway (pid {})", process.pid))
 }
 
 fn is_gone_within(process: ShimProcess, timeout: Duration) -> bool {

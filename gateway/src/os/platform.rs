@@ -4,6 +4,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use snowgate_link::os::user;
+
 /// An operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum System {
@@ -53,8 +55,9 @@ impl System {
             Self::Windows => {
                 let to_all_below = if path.is_dir() { "(OI)(CI)" } else { "" };
                 format!(
-                    "icacls \"{}\" /inheritance:r /grant:r \"%USERNAME%:{to_all_below}F\" \"*S-1-5-18:{to_all_below}F\"",
-                    path.display()
+                    "icacls \"{}\" /inheritance:r /grant:r \"*{}:{to_all_below}F\" \"*S-1-5-18:{to_all_below}F\"",
+                    path.display(),
+                    user()
                 )
             }
             Self::Linux | Self::MacOs if path.is_dir() => format!("chmod 700 {}", path.display()),
@@ -130,9 +133,10 @@ mod tests {
         let close = |system: System, path: &Path| system.command_to_close(path);
         assert_eq!(close(System::Linux, folder.path()), format!("chmod 700 {}", folder.path().display()));
         assert_eq!(close(System::MacOs, Path::new("/k.p8")), "chmod 600 /k.p8");
-        let closed = "icacls \"C:\\k.p8\" /inheritance:r /grant:r \"%USERNAME%:F\" \"*S-1-5-18:F\"";
+        let closed = "icacls \"C:\\k.p8\" /inheritance:r /grant:r \"*USER:F\" \"*S-1-5-18:F\""
+            .replace("USER", &user().to_string());
         assert_eq!(close(System::Windows, Path::new("C:\\k.p8")), closed);
-        assert!(close(System::Windows, folder.path()).contains("%USERNAME%:(OI)(CI)F"));
+        assert!(close(System::Windows, folder.path()).contains(&format!("*{}:(OI)(CI)F", user())));
         assert_eq!(System::Windows.command_to_own(Path::new("C:\\x"), "S-1"), "takeown /F \"C:\\x\" /R");
         assert_eq!(System::Linux.said_of_access(0o100_755), "its mode is 755");
         assert!(System::Windows.said_of_access(0o755).ends_with("read it"));

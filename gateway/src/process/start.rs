@@ -95,7 +95,8 @@ pub fn start(
     options: Options,
     events: &mut dyn Events,
 ) -> Result<Outcome> {
-    // Before any thread runs, and before anything is opened.
+    // Before any thread runs, and before anything is opened. A socket that is passed on is taken over all the same.
+    snowgate_link::os::keep_handles();
     let socket = passed_socket(&options)?;
     // For those who wait there, if this one fails.
     let waiting = socket.as_ref().and_then(|socket| socket.try_clone().ok());

@@ -64,7 +64,8 @@ pub(super) async fn take_lock(endpoint: &Endpoint, has_socket: bool) -> Result<G
 
 fn try_hold(path: &Path) -> Option<File> {
     let file = os::open_private(path, false).ok()?;
-    file.try_lock().ok()?;
+    os::try_lock(&file).ok()?;
+    os::mark(&file);
     Some(file)
 }
 

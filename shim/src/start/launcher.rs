@@ -75,7 +75,8 @@ impl Launcher {
         if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() > 0) {
             let mut previous = path.clone().into_os_string();
             previous.push(".previous");
-            std::fs::rename(path, previous).map_err(|source| io_error("rename", path, source))?;
+            // One that another program holds (a scanner of Windows) is written over.
+            let _ = std::fs::rename(path, previous);
         }
         Ok(os::open_private(path, true).map_err(|source| io_error("open", path, source))?.into())
     }

@@ -17,7 +17,7 @@ use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os;
 
 use super::sweep::{sweep, sweep_dead};
-use crate::os::{block_signals, unblock_signals_in, wait_for_signal};
+use crate::os::{block_signals, keep_while_removed, unblock_signals_in, wait_for_signal};
 
 /// How the folders of demos begin; their process ids follow.
 pub(super) const PREFIX: &str = "snowgate-demo-";
@@ -117,9 +117,8 @@ impl Remover {
 
     fn remove_under(&self, guard: &mut Option<Child>) -> Result<()> {
         let Some(mut guard) = guard.take() else { return Ok(()) };
-        // On Windows a folder with a file in it that is open cannot be removed. Another demo may find this home now: then both
-        // remove it.
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _kept = lock.and_then(keep_while_removed);
         // Its end of the pipe closes.
         drop(guard.stdin.take());
         let _ = guard.wait();

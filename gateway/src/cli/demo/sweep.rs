@@ -9,7 +9,7 @@ use snowgate_link::endpoint::Endpoint;
 use snowgate_link::os::{self, EntryKind};
 
 use super::home::{LOCK, PREFIX};
-use crate::os::{Found, kill, processes_with, terminate};
+use crate::os::{Found, keep_while_removed, kill, processes_with, terminate};
 use crate::process::lock_owner;
 use crate::state::ShimProcess;
 
@@ -103,9 +103,9 @@ fn homes() -> io::Result<Vec<PathBuf>> {
 fn sweep_if_dead(home: &Path) -> Result<()> {
     match std::fs::File::options().read(true).write(true).open(home.join(LOCK)) {
         Ok(lock) => {
-            let is_dead = os::try_lock(&lock).is_ok();
-            drop(lock);
-            if is_dead {
+            // Held until the end, where that can be: another demo that starts now leaves it to this one.
+            if os::try_lock(&lock).is_ok() {
+                let _kept = keep_while_removed(lock);
                 sweep(home)?;
             }
         }

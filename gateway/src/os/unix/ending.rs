@@ -1,5 +1,6 @@
 //! Ending other processes, and this one's stdout.
 
+use std::fs::File;
 use std::io;
 
 use rustix::io::Errno;
@@ -34,6 +35,11 @@ fn send(pid: u32, signal: Signal) -> io::Result<()> {
         Ok(()) | Err(Errno::SRCH) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A file that is open may be removed here, so its lock is kept meanwhile.
+pub fn keep_while_removed(file: File) -> Option<File> {
+    Some(file)
 }
 
 /// Points stdout at nothing, so that the pipe's reader sees its end.

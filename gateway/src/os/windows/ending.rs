@@ -1,6 +1,6 @@
 //! Ending other processes, and this one's stdout.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, IntoRawHandle, OwnedHandle};
 
@@ -13,7 +13,7 @@ use windows_sys::Win32::System::Threading::{
 use super::processes::open;
 
 /// What would ask a process to end: there is nothing that reaches one without a console.
-pub const TERMINATE: &str = "nothing";
+pub const TERMINATE: &str = "no signal";
 /// What ends a process.
 pub const KILL: &str = "TerminateProcess";
 
@@ -44,6 +44,11 @@ pub fn kill(pid: u32) -> io::Result<()> {
     // SAFETY: a handle that is open.
     let is_gone = unsafe { WaitForSingleObject(process.as_raw_handle(), 0) } == WAIT_OBJECT_0;
     if is_gone { Ok(()) } else { Err(error) }
+}
+
+/// A folder with a file in it that is open cannot be removed here.
+pub fn keep_while_removed(_file: File) -> Option<File> {
+    None
 }
 
 /// Points stdout at nothing, so that the pipe's reader sees its end.

@@ -7,14 +7,16 @@ use std::process::{Child, Command};
 use std::ptr;
 
 use windows_sys::Win32::System::JobObjects::{
-    AssignProcessToJobObject, CreateJobObjectW, TerminateJobObject,
+    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
+    TerminateJobObject,
 };
 use windows_sys::Win32::System::Threading::{
     CREATE_NO_WINDOW, CREATE_SUSPENDED, OpenThread, ResumeThread, THREAD_SUSPEND_RESUME,
 };
 
-use super::check;
 use super::snapshot::threads_of;
+use super::{check, size_of_u32};
 
 /// What a program that was killed has for an exit code.
 const KILLED: u32 = 1;
@@ -42,6 +44,8 @@ impl ProcessGroup {
         }
         // SAFETY: it was just made, and nothing else knows it.
         let job = unsafe { OwnedHandle::from_raw_handle(job) };
+        // Also where this process is killed.
+        ends_with_handle(&job, true)?;
         let leader = command.creation_flags(CREATE_NO_WINDOW | CREATE_SUSPENDED).spawn()?;
         // What goes wrong from here on ends it.
         let mut group = Self { leader, job, is_gone: false };
@@ -67,6 +71,8 @@ impl ProcessGroup {
     /// What is left of it stays: its program has ended, and was waited for.
     pub fn let_go(&mut self) {
         self.is_gone = true;
+        // Otherwise it ends with the handle, which is closed now.
+        let _ = ends_with_handle(&self.job, false);
     }
 }
 
@@ -77,6 +83,21 @@ impl Drop for ProcessGroup {
             let _ = self.leader.wait();
         }
     }
+}
+
+/// Whether all that is in a job ends when its last handle is closed.
+fn ends_with_handle(job: &OwnedHandle, ends: bool) -> io::Result<()> {
+    let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
+    limits.BasicLimitInformation.LimitFlags = if ends { JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE } else { 0 };
+    // SAFETY: a handle that is open, and the structure of this kind, which is only read.
+    check(unsafe {
+        SetInformationJobObject(
+            job.as_raw_handle(),
+            JobObjectExtendedLimitInformation,
+            (&raw const limits).cast(),
+            size_of_u32::<JOBOBJECT_EXTENDED_LIMIT_INFORMATION>(),
+        )
+    })
 }
 
 /// Lets a program run that was started without running: it has one thread so far.

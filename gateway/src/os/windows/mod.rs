@@ -41,7 +41,7 @@ pub use descriptors::{
     raise_descriptor_limit, test_out_of_descriptors,
 };
 pub use disk::{disk_of, may_write};
-pub use ending::{KILL, TERMINATE, close_stdout, kill, terminate};
+pub use ending::{KILL, TERMINATE, close_stdout, keep_while_removed, kill, terminate};
 pub use file_access::{
     ADMINISTRATOR, command_to_forbid_others, command_to_forbid_writing, command_to_give_to_administrators,
     command_to_protect_from_users,

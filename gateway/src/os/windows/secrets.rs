@@ -67,6 +67,9 @@ fn blob(bytes: &[u8]) -> io::Result<CRYPT_INTEGER_BLOB> {
 /// # Safety
 /// It is the system's, and nothing else uses it.
 unsafe fn taken(output: CRYPT_INTEGER_BLOB) -> Vec<u8> {
+    if output.pbData.is_null() {
+        return Vec::new();
+    }
     let length = usize::try_from(output.cbData).unwrap_or(0);
     // SAFETY: as many bytes as the system says, of memory that is ours now, and is freed once.
     unsafe {

@@ -1,7 +1,7 @@
 //! The named pipe that shims connect to, and its connections.
 //!
-//! A pipe is a set of instances, each of which takes one client; one always waits for the next. The first says that it is the
-//! first, so no other process can have made the pipe before; all let in this user and the system alone, and nothing from
+//! A pipe is a set of instances, each of which takes one client; one always waits for the next. A gateway makes the first one, or
+//! joins a pipe that is this user's alone (see [`first_instance`]); all let in this user and the system alone, and nothing from
 //! another machine. With tokio's pipes and not `interprocess`': whether an instance may be the first is decided here.
 
 use std::io::{self, ErrorKind};
@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use snowgate_link::endpoint::Endpoint;
-use snowgate_link::os::{Stream, private_pipe, user_of_process};
+use snowgate_link::os::{Descriptor, Stream, private_pipe, rights_of_others, user, user_of_process};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::windows::named_pipe::{NamedPipeServer, ServerOptions};
 use tokio::sync::Mutex;
@@ -46,8 +46,7 @@ pub struct ShimListener {
 pub struct LinkConnection(NamedPipeServer);
 
 impl ShimListener {
-    /// Makes the pipe. One that is there already is another gateway's that ends, or another program's: it is waited for a
-    /// little.
+    /// Makes the pipe. One that is there already and cannot be joined is waited for a little.
     ///
     /// # Errors
     /// The system refuses.
@@ -116,17 +115,34 @@ pub(super) fn reserve(endpoint: &Endpoint) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets it go again.
+pub(super) fn give_up_reserved() {
+    *RESERVED.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// An instance of a pipe that is this user's alone. Mostly it is the first one. Where a shim has not closed its end of a gateway's
+/// that is gone, the pipe is there still, with that gateway's owner and list; another's is not joined.
 fn first_instance(path: &Path) -> io::Result<NamedPipeServer> {
     let deadline = Instant::now() + FIRST_TIMEOUT;
     loop {
-        match instance(path, true) {
+        match instance(path, true).or_else(|error| {
             // That is how the system says that it is not the first.
+            let is_there = error.kind() == ErrorKind::PermissionDenied;
+            if is_there { instance(path, false).and_then(own) } else { Err(error) }
+        }) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied && Instant::now() < deadline => {
                 std::thread::sleep(FIRST_INTERVAL);
             }
             other => return other,
         }
     }
+}
+
+/// `pipe` if it is this user's alone: owner and list are those that its first maker gave it.
+fn own(pipe: NamedPipeServer) -> io::Result<NamedPipeServer> {
+    let descriptor = Descriptor::of_pipe(&pipe)?;
+    let is_ours = descriptor.owner()? == user().0 && rights_of_others(descriptor.grants()?.as_deref()).0 == 0;
+    if is_ours { Ok(pipe) } else { Err(ErrorKind::PermissionDenied.into()) }
 }
 
 fn instance(path: &Path, is_first: bool) -> io::Result<NamedPipeServer> {
@@ -174,7 +190,8 @@ impl AsyncWrite for &LinkConnection {
         }
     }
 
-    /// What was written is the system's, also when this end is closed.
+    /// What was begun to be written is written also when this end is closed, but not when the process ends: what a shim has not
+    /// read until then it asks the next gateway for.
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

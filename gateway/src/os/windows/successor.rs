@@ -20,7 +20,7 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::PassedSocket;
-use super::shim_listener::reserve;
+use super::shim_listener::{give_up_reserved, reserve};
 
 /// How a program's command line names what is passed on: the process that has the lock, or a socket.
 pub type PassedNumber = u64;
@@ -89,6 +89,15 @@ pub async fn take_over_lock(endpoint: &Endpoint, number: PassedNumber) -> io::Re
     reserve(endpoint)?;
     // SAFETY: an event that is open.
     unsafe { SetEvent(there.as_raw_handle()) };
+    let lock = lock_after(endpoint, before).await;
+    if lock.is_err() {
+        give_up_reserved();
+    }
+    lock
+}
+
+/// Waits for the end of the gateway before, and takes its lock.
+async fn lock_after(endpoint: &Endpoint, before: OwnedHandle) -> io::Result<File> {
     // SAFETY: a process that is open.
     let waiting = move || unsafe { WaitForSingleObject(before.as_raw_handle(), END_MS) };
     if tokio::task::spawn_blocking(waiting).await.ok() != Some(WAIT_OBJECT_0) {

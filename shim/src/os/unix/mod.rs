@@ -15,7 +15,9 @@ pub use std::os::unix::net::UnixStream as Stream;
 use std::path::Path;
 
 pub use marks::{holder_of_mark, mark};
-pub use place::{OTHER_SOCKET, SOCKET_PATH_BYTES_MAX, named_place, socket_in};
+pub use place::{
+    NO_HOME_STEP, OTHER_SOCKET, OWN_SOCKET, SHORTER_SOCKET, SOCKET_PATH_BYTES_MAX, named_place, socket_in,
+};
 pub use start::*;
 pub use stdio::*;
 

@@ -65,6 +65,9 @@ pub fn leave_client() {
     start_session();
 }
 
+/// Programs inherit no descriptor here that is not meant for them.
+pub fn keep_handles() {}
+
 /// Starts a session without the caller's terminal, so that signals to the client's group do not reach this process. Fails for a
 /// process group leader only, which a freshly spawned child never is.
 pub fn start_session() {

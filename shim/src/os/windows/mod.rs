@@ -22,7 +22,10 @@ pub use access::{entry, make_private_dir, make_private_step, open_private};
 pub use access::{private_file, private_folder, private_pipe};
 pub use locks::{holder_of_mark, mark, try_lock, try_lock_shared};
 pub use pipe::{Stream, connect, peer_user, user_of_process};
-pub use place::{OTHER_SOCKET, SOCKET_PATH_BYTES_MAX, named_place, run_dir, socket_in};
+pub use place::{
+    NO_HOME_STEP, OTHER_SOCKET, OWN_SOCKET, SHORTER_SOCKET, SOCKET_PATH_BYTES_MAX, named_place, run_dir,
+    socket_in,
+};
 pub use requests::ExitRequests;
 pub use security::{ADMINISTRATORS, Descriptor, Grant, SYSTEM, is_trusted, rights_of_others};
 pub use start::*;

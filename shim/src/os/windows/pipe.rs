@@ -1,5 +1,8 @@
 //! The connection to a gateway: a named pipe that is read and written at the same time.
 //!
+//! A write that takes too long goes on: what the other end has not read of one that is given up is gone, and nothing says how much
+//! that is. So it keeps its bytes, and the next write waits for it.
+//!
 //! A handle without FILE_FLAG_OVERLAPPED does one thing after the other: a write would wait for the end of a read that waits for
 //! the gateway. Source: "Synchronous and Overlapped Input and Output" of the Windows documentation.
 
@@ -26,8 +29,16 @@ use windows_sys::Win32::System::Threading::{
     CreateEventW, INFINITE, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION, WaitForSingleObject,
 };
 
+use super::security::Descriptor;
 use super::user::user_of;
-use super::{User, check, wide};
+use super::{User, check, user, wide};
+
+/// Bytes that are written at once, at most: as many as a gateway's pipe holds.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
+
+/// How long an instance is waited for before the pipe is tried again: one whose process has ended may be there still, and
+/// those who wait are not told.
+const WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// The pause before a pipe is tried again that could not be waited for.
 const AGAIN: Duration = Duration::from_millis(5);
@@ -38,6 +49,25 @@ pub struct Stream {
     pipe: File,
     reading: Direction,
     writing: Direction,
+    /// The write that was begun and has not ended.
+    begun: Mutex<Option<Begun>>,
+}
+
+/// A write on its way.
+struct Begun {
+    /// The system writes to it until the end.
+    state: Box<OVERLAPPED>,
+    /// What the system reads until then.
+    bytes: Vec<u8>,
+}
+
+// SAFETY: it is used by one thread at a time (under the lock of `begun`), and the event in it is its connection's.
+unsafe impl Send for Begun {}
+
+impl std::fmt::Debug for Begun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.bytes.len())
+    }
 }
 
 /// One direction of a connection.
@@ -83,21 +113,19 @@ impl Direction {
             // SAFETY: what was begun above; it may be done by now, which is not an error.
             unsafe { CancelIoEx(handle, place) };
         }
-        let mut bytes = 0;
-        // SAFETY: what was begun above. It waits for its end: until then the system uses the caller's bytes and `state`.
-        match check(unsafe { GetOverlappedResult(handle, place, &raw mut bytes, 1) }) {
+        // Until its end the system uses the caller's bytes and `state`.
+        match result_of(handle, place) {
             Err(error) if is_late && is_one_of(&error, &[ERROR_OPERATION_ABORTED]) => {
                 Err(ErrorKind::TimedOut.into())
             }
-            Err(error) => Err(error),
-            Ok(()) => Ok(bytes as usize),
+            other => other,
         }
     }
 }
 
 impl Stream {
     fn new(pipe: File) -> io::Result<Self> {
-        Ok(Self { pipe, reading: Direction::new()?, writing: Direction::new()? })
+        Ok(Self { pipe, reading: Direction::new()?, writing: Direction::new()?, begun: Mutex::default() })
     }
 
     /// How long a read may take; `None`: for ever.
@@ -135,13 +163,34 @@ impl Read for &Stream {
 }
 
 impl Write for &Stream {
+    /// After `TimedOut` the same bytes are to be written again: some of them are on their way.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let written = self.writing.run(&self.pipe, |pipe, state| {
-            // SAFETY: `bytes` has `length` bytes, and is the caller's until `run` returns, which is at its end.
-            unsafe { WriteFile(pipe, bytes.as_ptr(), length, ptr::null_mut(), state) }
-        });
-        match written {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.writing.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let pipe = self.pipe.as_raw_handle();
+        if begun.is_none() {
+            let state = Box::new(OVERLAPPED { hEvent: done.as_raw_handle(), ..OVERLAPPED::default() });
+            let next =
+                begun.insert(Begun { state, bytes: bytes[..bytes.len().min(WRITE_BYTES_MAX)].to_vec() });
+            let length = u32::try_from(next.bytes.len()).unwrap_or(0);
+            // SAFETY: bytes and state that stay where they are until the write has ended, see below and `drop`.
+            let started = check(unsafe {
+                WriteFile(pipe, next.bytes.as_ptr(), length, ptr::null_mut(), &raw mut *next.state)
+            });
+            if let Err(error) = started
+                && !is_one_of(&error, &[ERROR_IO_PENDING])
+            {
+                *begun = None;
+                return Err(if is_closed(&error) { ErrorKind::BrokenPipe.into() } else { error });
+            }
+        }
+        let timeout_ms = self.writing.timeout_ms.load(Ordering::Relaxed);
+        // SAFETY: an event that lives as long as the lock is held.
+        if unsafe { WaitForSingleObject(done.as_raw_handle(), timeout_ms) } != WAIT_OBJECT_0 {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        let Some(mut ended) = begun.take() else { return Ok(0) };
+        match result_of(pipe, &raw mut *ended.state) {
             Err(error) if is_closed(&error) => Err(ErrorKind::BrokenPipe.into()),
             other => other,
         }
@@ -150,6 +199,25 @@ impl Write for &Stream {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(mut begun) = self.begun.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let (pipe, state) = (self.pipe.as_raw_handle(), &raw mut *begun.state);
+            // SAFETY: what was begun; the system lets its bytes go before the next line returns.
+            unsafe { CancelIoEx(pipe, state) };
+            let _ = result_of(pipe, state);
+        }
+    }
+}
+
+/// Waits for the end of what was begun; how many bytes it was about.
+fn result_of(pipe: HANDLE, state: *mut OVERLAPPED) -> io::Result<usize> {
+    let mut bytes = 0;
+    // SAFETY: the callers have begun it, and keep what the system uses until this returns.
+    check(unsafe { GetOverlappedResult(pipe, state, &raw mut bytes, 1) })?;
+    Ok(bytes as usize)
 }
 
 impl Read for Stream {
@@ -201,23 +269,24 @@ pub fn connect(path: &Path, timeout: Duration) -> io::Result<Stream> {
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
-        // Another may be quicker than this one, and then it is busy again.
         // SAFETY: a name that ends with NUL.
-        match check(unsafe { WaitNamedPipeW(name.as_ptr(), milliseconds(left)) }) {
-            Err(error) if is_one_of(&error, &[ERROR_SEM_TIMEOUT]) => return Err(ErrorKind::TimedOut.into()),
-            // Its process may have ended meanwhile, which is said in several ways: the next look says so, too.
-            Err(_) => std::thread::sleep(AGAIN),
-            Ok(()) => {}
+        let waited = check(unsafe { WaitNamedPipeW(name.as_ptr(), milliseconds(left.min(WAIT_MAX))) });
+        // Another may be quicker than this one; the time may be up; or its process has ended meanwhile, which is said in
+        // several ways. The next look tells.
+        if waited.is_err_and(|error| !is_one_of(&error, &[ERROR_SEM_TIMEOUT])) {
+            std::thread::sleep(AGAIN);
         }
     }
 }
 
-/// The user of the process at the other end, if the system reports it.
+/// The user of the process at the other end, if the system reports it. The pipe must be that user's, too: a process's number may be
+/// another's by now, and a pipe is its first maker's.
 pub fn peer_user(stream: &Stream) -> Option<User> {
     let mut pid = 0;
     // SAFETY: a pipe that is open, and room for a number.
     check(unsafe { GetNamedPipeServerProcessId(stream.pipe.as_raw_handle(), &raw mut pid) }).ok()?;
-    user_of_process(pid)
+    let owner = User(Descriptor::of_pipe(&stream.pipe).ok()?.owner().ok()?);
+    if owner == user() { user_of_process(pid) } else { Some(owner) }
 }
 
 /// The user of process `pid`, if the system reports it.
@@ -238,7 +307,7 @@ mod tests {
     use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_FIRST_PIPE_INSTANCE, PIPE_ACCESS_DUPLEX};
     use windows_sys::Win32::System::Pipes::{ConnectNamedPipe, CreateNamedPipeW, PIPE_REJECT_REMOTE_CLIENTS};
 
-    use super::super::{private_pipe, user};
+    use super::super::private_pipe;
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -312,10 +381,52 @@ mod tests {
         let mut bytes = [0; 4];
         assert_eq!((&client).read(&mut bytes).unwrap_err().kind(), ErrorKind::TimedOut);
         client.set_write_timeout(soon).unwrap();
-        let full = std::iter::repeat_with(|| (&client).write(&[0; 65_536])).find_map(Result::err).unwrap();
-        assert_eq!(full.kind(), ErrorKind::TimedOut);
         (&server).write_all(b"late").unwrap();
         assert_eq!((&client).read(&mut bytes).unwrap(), 4);
+    }
+
+    #[test]
+    fn a_write_that_takes_too_long_is_neither_cut_nor_repeated() {
+        let (server, path) = listen("slow");
+        let client = connect(&path, LONG).unwrap();
+        accept(&server);
+        client.set_write_timeout(Some(Duration::from_millis(5))).unwrap();
+        let line: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
+        std::thread::scope(|scope| {
+            let reading = scope.spawn(|| {
+                let mut seen = vec![0; 10];
+                (&server).read_exact(&mut seen).unwrap();
+                // Many times as long as a write may take.
+                std::thread::sleep(Duration::from_millis(100));
+                let mut rest = vec![0; line.len() - seen.len()];
+                (&server).read_exact(&mut rest).unwrap();
+                seen.extend(rest);
+                seen
+            });
+            let (mut left, mut late) = (line.as_slice(), 0);
+            while !left.is_empty() {
+                match (&client).write(left) {
+                    Ok(written) => left = &left[written..],
+                    Err(error) if error.kind() == ErrorKind::TimedOut => late += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            assert!(late > 0, "the other end was slow");
+            assert!(reading.join().unwrap() == line, "every byte once");
+        });
+    }
+
+    #[test]
+    fn a_write_on_its_way_ends_with_its_connection() {
+        let (server, path) = listen("left");
+        let client = connect(&path, LONG).unwrap();
+        accept(&server);
+        client.set_write_timeout(Some(Duration::from_millis(5))).unwrap();
+        let full = std::iter::repeat_with(|| (&client).write(&[0; 65_536])).find_map(Result::err).unwrap();
+        assert_eq!(full.kind(), ErrorKind::TimedOut);
+        drop(client);
+        let mut rest = Vec::new();
+        (&server).read_to_end(&mut rest).unwrap();
     }
 
     #[test]

@@ -13,6 +13,16 @@ pub const SOCKET_PATH_BYTES_MAX: usize = 256;
 pub const OTHER_SOCKET: &str =
     r"set SNOWGATE_SOCKET (or --socket) to the name of another pipe, `\\.\pipe\NAME`";
 
+/// The same, for one whose name is too long.
+pub const SHORTER_SOCKET: &str =
+    r"set SNOWGATE_SOCKET (or --socket) to a shorter name of a pipe, `\\.\pipe\NAME`";
+
+/// The same, for locks in a folder that cannot be trusted: a home has a folder of its own.
+pub const OWN_SOCKET: &str = "set SNOWGATE_HOME to a folder that only you can write to";
+
+/// What to do where there is no home directory.
+pub const NO_HOME_STEP: &str = "set LOCALAPPDATA or SNOWGATE_HOME";
+
 /// What the name of every pipe of this machine begins with.
 const PIPES: &str = r"\\.\pipe\";
 
@@ -39,17 +49,28 @@ pub fn socket_in(dir: &Path, is_home: bool) -> PathBuf {
     if !is_home {
         return name.into();
     }
-    // However its letters are written, it is one folder. Links are not followed: the folder may not be there yet.
-    let folder = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()).to_string_lossy().to_lowercase();
+    let folder = real(dir).to_string_lossy().to_lowercase();
     let hash = folder.bytes().fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
     format!("{name}-{hash:016x}").into()
+}
+
+/// `dir` in the one way that the system writes it, however it was written (short names, links, upper and lower case), as far as it
+/// is there already.
+fn real(dir: &Path) -> PathBuf {
+    let whole = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let there = whole.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    match there {
+        Some((above, real)) => real.join(whole.strip_prefix(above).unwrap_or(Path::new(""))),
+        None => whole,
+    }
 }
 
 /// A pipe that the user has named, and what the names of its locks begin with; `None`: it is no pipe's name.
 pub fn named_place(socket: &Path, home: Option<&Path>) -> Option<(PathBuf, PathBuf)> {
     let name = name_of(socket)?;
     let dir = home.map_or_else(run_dir, |home| Some(home.join("run")))?;
-    Some((socket.to_owned(), dir.join(name)))
+    // Beside those of the user's own pipe.
+    Some((socket.to_owned(), dir.join(format!("pipe-{name}"))))
 }
 
 /// The run directory of this user.
@@ -72,7 +93,7 @@ mod tests {
             assert!(!is_pipe(Path::new(name)), "{name}");
         }
         let (socket, locks) = named_place(Path::new(r"\\.\pipe\x"), Some(Path::new(r"C:\h"))).unwrap();
-        assert_eq!((socket.to_str(), locks.to_str()), (Some(r"\\.\pipe\x"), Some(r"C:\h\run\x")));
+        assert_eq!((socket.to_str(), locks.to_str()), (Some(r"\\.\pipe\x"), Some(r"C:\h\run\pipe-x")));
     }
 
     #[test]

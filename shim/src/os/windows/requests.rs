@@ -24,8 +24,8 @@ static ASKED: AtomicPtr<std::ffi::c_void> = AtomicPtr::new(ptr::null_mut());
 /// What asks this process to end.
 #[derive(Debug)]
 pub struct ExitRequests {
-    /// Set by the console's handler.
-    asked: OwnedHandle,
+    /// Set by the console's handler, which may use it at any time: it is never closed.
+    asked: HANDLE,
     /// Of the process that has started this one, if it still ran then.
     parent: Option<OwnedHandle>,
 }
@@ -41,29 +41,24 @@ impl ExitRequests {
         if event.is_null() {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: it was just made, and nothing else owns it.
-        let asked = unsafe { OwnedHandle::from_raw_handle(event) };
         ASKED.store(event, Ordering::Release);
         // SAFETY: a function that lives as long as the process.
         check(unsafe { SetConsoleCtrlHandler(Some(note), 1) })?;
-        Ok(Self { asked, parent: open_parent() })
+        Ok(Self { asked: event, parent: open_parent() })
     }
 
     /// Waits for a request; `false`: none can come any more.
     pub fn wait(&mut self) -> bool {
         let parent = self.parent.as_ref().map(AsRawHandle::as_raw_handle);
-        let handles: Vec<HANDLE> = [self.asked.as_raw_handle()].into_iter().chain(parent).collect();
+        let handles: Vec<HANDLE> = [self.asked].into_iter().chain(parent).collect();
         let count = u32::try_from(handles.len()).unwrap_or(1);
         // SAFETY: as many handles as are said, which live as long as this value.
         unsafe { WaitForMultipleObjects(count, handles.as_ptr(), 0, INFINITE) != WAIT_FAILED }
     }
 }
 
-impl Drop for ExitRequests {
-    fn drop(&mut self) {
-        ASKED.store(ptr::null_mut(), Ordering::Release);
-    }
-}
+// SAFETY: a handle of the process, which any thread may use.
+unsafe impl Send for ExitRequests {}
 
 /// The console's handler, on a thread of the system's: Ctrl-C, Ctrl-Break, the window is closed, log-off, shutdown.
 unsafe extern "system" fn note(event: u32) -> i32 {
@@ -71,7 +66,7 @@ unsafe extern "system" fn note(event: u32) -> i32 {
     if asked.is_null() {
         return 0;
     }
-    // SAFETY: the event of a value that still lives: it clears this first.
+    // SAFETY: an event that is never closed.
     unsafe { SetEvent(asked) };
     if event > CTRL_C_EVENT + 1 {
         // After this returns the process ends.

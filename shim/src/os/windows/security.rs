@@ -8,7 +8,7 @@ use std::ptr;
 use windows_sys::Win32::Foundation::{GENERIC_ALL, GENERIC_EXECUTE, GENERIC_READ, GENERIC_WRITE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
     ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo,
-    SDDL_REVISION_1, SE_FILE_OBJECT,
+    SDDL_REVISION_1, SE_FILE_OBJECT, SE_KERNEL_OBJECT, SE_OBJECT_TYPE,
 };
 use windows_sys::Win32::Security::{
     ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, DACL_SECURITY_INFORMATION, GetAce, GetSecurityDescriptorControl,
@@ -24,8 +24,10 @@ use windows_sys::Win32::Storage::FileSystem::{
 use super::wide::{text_at, wide};
 use super::{check, user};
 
-/// ACCESS_ALLOWED_ACE_TYPE (winnt.h).
+/// Kinds of entries that allow something (winnt.h): ACCESS_ALLOWED_ACE_TYPE, and ACCESS_ALLOWED_CALLBACK_ACE_TYPE, which looks
+/// the same and depends on a condition. Those of objects are of no file.
 const ALLOWED: u8 = 0;
+const ALLOWED_ON_CONDITION: u8 = 9;
 
 /// The system, its administrators, and what the system's own files belong to: they may do everything.
 pub const SYSTEM: &str = "S-1-5-18";
@@ -103,12 +105,24 @@ impl Descriptor {
     /// # Errors
     /// The system's.
     pub fn of_file(file: &impl AsRawHandle) -> io::Result<Self> {
+        Self::of(file, SE_FILE_OBJECT)
+    }
+
+    /// That of an open pipe: its first maker's, whoever has made this instance.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn of_pipe(pipe: &impl AsRawHandle) -> io::Result<Self> {
+        Self::of(pipe, SE_KERNEL_OBJECT)
+    }
+
+    fn of(thing: &impl AsRawHandle, kind: SE_OBJECT_TYPE) -> io::Result<Self> {
         let mut descriptor = ptr::null_mut();
         // SAFETY: a handle that is open, and room for a pointer.
         let error = unsafe {
             GetSecurityInfo(
-                file.as_raw_handle(),
-                SE_FILE_OBJECT,
+                thing.as_raw_handle(),
+                kind,
                 OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
                 ptr::null_mut(),
                 ptr::null_mut(),
@@ -171,7 +185,7 @@ impl Descriptor {
     }
 
     /// What the list allows for the thing itself; `None`: there is no list, and everyone may do everything. Entries of other kinds
-    /// take rights away, or let in those that an application knows.
+    /// take rights away, or are of no file.
     ///
     /// # Errors
     /// The system's.
@@ -188,7 +202,9 @@ impl Descriptor {
             check(unsafe { GetAce(list, at, &raw mut found) })?;
             // SAFETY: every entry begins with its header.
             let header = unsafe { *found.cast::<ACE_HEADER>() };
-            if header.AceType != ALLOWED || u32::from(header.AceFlags) & INHERIT_ONLY_ACE != 0 {
+            if ![ALLOWED, ALLOWED_ON_CONDITION].contains(&header.AceType)
+                || u32::from(header.AceFlags) & INHERIT_ONLY_ACE != 0
+            {
                 continue;
             }
             let allowed = found.cast::<ACCESS_ALLOWED_ACE>();

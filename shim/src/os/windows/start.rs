@@ -97,15 +97,17 @@ pub fn spawn_apart(command: &mut Command) -> io::Result<Child> {
     }
 }
 
-/// The intermediate was started clear of the client.
-pub fn leave_client() {}
+/// The intermediate was started clear of the client, but for its standard streams: what it starts gets those that it is given.
+pub fn leave_client() {
+    keep_handles();
+}
 
 /// One that was started apart has no console whose events could reach it.
 pub fn start_session() {}
 
 /// Lets no program that this process starts inherit a handle that is open now: those that a client has leaked would stay open
 /// for as long as a gateway lives, among them the other ends of its pipes. What std passes on it opens itself.
-fn keep_handles() {
+pub fn keep_handles() {
     let mut left = 0;
     // SAFETY: a pseudo handle, and room for a number.
     // Wine says none: then all are looked at.
