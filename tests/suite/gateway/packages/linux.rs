@@ -1,4 +1,4 @@
-//! Scripts of the packages.
+//! Scripts of the packages: they need the `date`, `tar` and `touch` of GNU.
 
 use std::fs::File;
 use std::io::Read as _;
