@@ -13,8 +13,8 @@ case "${1:-}" in
         exit 64
         ;;
 esac
-# The packages are of this commit, wherever the shell points.
-unset SNOWGATE_BIN_DIR SOURCE_DATE_EPOCH CARGO_TARGET_DIR
+# The packages are of this commit, wherever the shell points. Those for Windows are made by .github/workflows/release.yml.
+unset SNOWGATE_BIN_DIR SNOWGATE_WINDOWS_BIN_DIR SNOWGATE_MACOS_BIN_DIR SNOWGATE_WINDOWS_ZIP SOURCE_DATE_EPOCH CARGO_TARGET_DIR
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 tag=v$version
 
@@ -43,4 +43,4 @@ else
 fi
 echo "to upload:"
 find "$packages" -maxdepth 1 -type f | sort
-echo "to submit by hand: snowgate.rb (Homebrew)${SNOWGATE_WINDOWS_ZIP:+, winget/ (winget)}${SNOWGATE_WINDOWS_BIN_DIR:+, winget/ (winget)}"
+echo "to submit by hand: snowgate.rb (Homebrew)"

@@ -1,6 +1,8 @@
 """Prints the list of components of both programs, as CycloneDX 1.6 JSON, from `cargo metadata`.
 
-What is compiled in: normal dependencies for this system, not those of tests, of build scripts or of macros at build time.
+    packaging/sbom.py [TARGET]     TARGET: what the programs are for (x86_64-pc-windows-gnu), this system otherwise
+
+What is compiled in: normal dependencies for that system, not those of tests, of build scripts or of macros at build time.
 The same source gives the same bytes: the time is SOURCE_DATE_EPOCH, the serial number a digest of the components.
 """
 
@@ -8,6 +10,7 @@ import datetime
 import json
 import os
 import subprocess
+import sys
 import uuid
 
 PROGRAMS = ("snowgate", "snowgate-shim")
@@ -18,8 +21,8 @@ def host():
     return next(line.split()[1] for line in said.splitlines() if line.startswith("host:"))
 
 
-def metadata():
-    command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", host()]
+def metadata(target):
+    command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", target]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -83,7 +86,7 @@ def checksums():
 
 
 def main():
-    facts = metadata()
+    facts = metadata(sys.argv[1] if len(sys.argv) > 1 else host())
     packages = {package["id"]: package for package in facts["packages"]}
     edges = {
         node["id"]: [dependency["pkg"] for dependency in node["deps"] if is_compiled_in(dependency)]

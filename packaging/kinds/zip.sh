@@ -11,8 +11,8 @@ for program in snowgate.exe snowgate-shim.exe; do
 done
 shim_bytes=$(wc -c < "$root/snowgate-shim.exe")
 [ "$shim_bytes" -le 600000 ] || fail "the shim for Windows has $shim_bytes bytes, and at most 600000 are allowed"
-# The program says its version as text in it, which also one that cannot be run here has.
-grep -aqF "$version" "$root/snowgate.exe" || fail "$windows_bin/snowgate.exe is not of version $version"
+# A program that cannot be run here has its version in it, too: behind its name, where it names itself to other servers.
+grep -aqF "snowgate/$version" "$root/snowgate.exe" || fail "$windows_bin/snowgate.exe is not of version $version"
 case $(uname -s) in
     MINGW* | MSYS* | CYGWIN*) said_by=$windows_bin/snowgate.exe ;;
     *)
@@ -23,7 +23,7 @@ esac
 "$said_by" completions powershell > "$root/completions/snowgate.ps1"
 cp packaging/windows/install.ps1 README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "$root/"
 cp -r examples "$root/examples"
-python3 packaging/sbom.py > "$root/sbom.cdx.json"
+python3 packaging/sbom.py x86_64-pc-windows-gnu > "$root/sbom.cdx.json"
 SNOWGATE_WINDOWS_ZIP=$packages/snowgate-$version-x86_64-windows.zip
 python3 packaging/zip.py "$root" "$SNOWGATE_WINDOWS_ZIP"
 made "$SNOWGATE_WINDOWS_ZIP"

@@ -11,12 +11,16 @@
 #
 # CARGO_TARGET_DIR: where it is built, the cache of .ci/cross otherwise
 # SNOWGATE_TEST_BIN_DIR: take the programs of this folder instead of building them
-# SNOWGATE_SDK_PYTHON: a Python with the official SDK, for the driver
+# SNOWGATE_SDK_PYTHON: a Python with the official SDK, for the driver; otherwise it is installed into the cache, as
+#   tests/clients pins it, if it can be had
 set -euo pipefail
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 cross=$repo/.ci/cross
 root=${CROSS_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/snowgate/cross}
 target=x86_64-pc-windows-gnu
+# The end of what runs in the Windows of the cache, at most, and the installation of the SDK.
+wine_s_max=60
+sdk_s_max=300
 # Without those whose main.rs says `#![cfg(unix)]`, and those for which Wine is too slow or that need what is not there.
 programs=(gateway snowflake start_race model hostile_http cancel_storm chaos)
 
@@ -46,7 +50,10 @@ trap 'exit 130' INT TERM
 
 # `cmd /c exit` makes the Windows in the cache, or nothing.
 "$cross" wine cmd /c exit >/dev/null
-WINEPREFIX=$root/wine wineserver -w
+WINEPREFIX=$root/wine timeout --foreground "$wine_s_max" wineserver -w || {
+    echo "run.sh: a program still runs in the Windows of $root/wine: end it, then run this again" >&2
+    exit 1
+}
 cp -r --reflink=auto "$root/wine" "$folder/wine"
 export WINEPREFIX=$folder/wine WINEDEBUG=${WINEDEBUG:--all}
 # Wine's services start with the first program and hold its pipes for as long as any program runs: this one has none, and stays.
@@ -71,7 +78,9 @@ for line in sys.stdin:
 }
 
 suite() {
-    local failed=() name program
+    local failed=() name program built
+    # Not in the loop's own line, where its failure would be none.
+    built=$(test_programs) || return 1
     # Wine shows the files of Linux as drive Z.
     export SNOWGATE_TEST_BIN_DIR="Z:${SNOWGATE_TEST_BIN_DIR//\//\\}"
     export CARGO_MANIFEST_DIR="Z:${repo//\//\\}\\tests"
@@ -82,14 +91,31 @@ suite() {
     while read -r name program; do
         printf '\n== %s\n' "$name"
         (cd "$repo/tests" && wine "$program" "$@") </dev/null || failed+=("$name")
-    done < <(test_programs)
+    done <<<"$built"
     if [ ${#failed[@]} -gt 0 ]; then
         echo "failed: ${failed[*]}" >&2
         return 1
     fi
 }
 
+# Sets SNOWGATE_SDK_PYTHON where it can be had. Its last file says that an installation is whole.
+get_sdk() {
+    local pins=$repo/tests/clients/python/requirements-1.txt venv=$root/sdk-python
+    [ -z "${SNOWGATE_SDK_PYTHON:-}" ] || return 0
+    if ! cmp -s "$pins" "$venv/pins.txt"; then
+        rm -rf "$venv"
+        { python3 -m venv "$venv" &&
+            timeout --foreground "$sdk_s_max" "$venv/bin/python" -m pip install -q --no-deps --no-input -r "$pins" &&
+            cp "$pins" "$venv/pins.txt"; } >"$root/sdk.log" 2>&1 || {
+            echo "run.sh: the official SDK cannot be installed: $(tail -n 1 "$root/sdk.log")" >&2
+            return 0
+        }
+    fi
+    export SNOWGATE_SDK_PYTHON=$venv/bin/python
+}
+
 drive() {
+    get_sdk
     python3 "$repo/tests/wine/drive.py" --bin "$SNOWGATE_TEST_BIN_DIR" --launcher wine "$@"
 }
 
@@ -97,8 +123,10 @@ case "${1:-all}" in
 suite) suite "${@:2}" ;;
 drive) drive "${@:2}" ;;
 all)
-    drive all
-    suite
+    status=0
+    drive all || status=1
+    suite || status=1
+    exit "$status"
     ;;
 *)
     sed -n '3,8s/^# \{0,1\}//p' "$0" >&2

@@ -1,5 +1,7 @@
 //! `snowgate bundle`: what is in the file, and that it works where a client unpacks it.
 
+#[cfg(target_os = "linux")]
+mod linux;
 #[cfg(unix)]
 mod unix;
 

@@ -72,9 +72,9 @@ mod roles;
 mod sample;
 #[cfg(target_os = "linux")]
 mod sandbox;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod service;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod service_manager;
 mod sessions;
 mod setup;

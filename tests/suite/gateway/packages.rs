@@ -1,8 +1,8 @@
 //! What packages are made of, as far as it is quick: manual pages, completions, and packages without programs.
 //! `packaging/test` has what needs a clean root.
 
-#[cfg(unix)]
-mod unix;
+#[cfg(target_os = "linux")]
+mod linux;
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! Restarts and upgrades: the clients notice nothing but what has changed for them.
 
+#[cfg(target_os = "linux")]
+mod linux;
 #[cfg(unix)]
 mod unix;
 

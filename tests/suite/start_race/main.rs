@@ -5,8 +5,11 @@
 //! repeats the kills of a failed run, as far as the machine's timing allows; the seed is in the output of
 //! a failed test.
 
+#[cfg_attr(target_os = "linux", path = "linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
+mod sockets;
+
 use std::collections::BTreeSet;
-use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -46,25 +49,11 @@ impl Killed {
     }
 }
 
-/// The gateways that listen in `home`, as the kernel has it: each listens under the name `g.<its process id>`
-/// before it moves the socket into place.
-fn listening(home: &Home) -> BTreeSet<u32> {
-    const ACCEPTS: &str = "00010000";
-    let prefix = format!("{}/g.", home.run_dir().display());
-    let sockets = fs::read_to_string("/proc/net/unix").expect("the list of sockets");
-    let pid = |line: &str| {
-        let columns: Vec<&str> = line.split_ascii_whitespace().collect();
-        let pid = columns.last()?.strip_prefix(&prefix)?;
-        (columns.get(3) == Some(&ACCEPTS)).then(|| pid.parse().expect("a process id"))
-    };
-    sockets.lines().filter_map(pid).collect()
-}
-
-/// Looks until `done` and gives every set of more than one gateway that were there at once and not killed.
+/// Looks until `done` and returns every set of more than one gateway that were there at once and not killed.
 fn watch(home: &Home, killed: &Killed, done: &AtomicBool) -> Vec<BTreeSet<u32>> {
     let mut seen = Vec::new();
     while !done.load(Ordering::Relaxed) {
-        let mut at_once = listening(home);
+        let mut at_once = sockets::listening(home);
         // One that was killed may still be on its way out.
         at_once.retain(|&pid| !killed.has(pid));
         if at_once.len() > 1 {

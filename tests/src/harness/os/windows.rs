@@ -38,7 +38,8 @@ pub fn send_signal(pid: u32, _kill: Signal) {
     }
 }
 
-/// Windows has no modes: a file of a home is as private as the user's folder that the home is in.
+/// Does nothing: Windows has no modes. The tests that need a file to be private, or not, by its mode are left out there; a home is
+/// below the user's temporary folder, whose access list a new file inherits.
 pub fn set_mode(_file: &std::path::Path, _mode: u32) {}
 
 /// Ends a program: nothing that it could hear is sent from outside its console.

@@ -1,7 +1,7 @@
 //! Log-ins that cannot work: each error says why and what to do, none is repeated, and the gateway stays.
 
-#[cfg(unix)]
-mod unix;
+#[cfg(target_os = "linux")]
+mod linux;
 
 use std::net::TcpListener;
 

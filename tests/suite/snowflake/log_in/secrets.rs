@@ -52,8 +52,8 @@ impl Said {
         }
         // As `ps` shows them.
         for process in home.processes() {
-            let line = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
-            self.note(String::from_utf8_lossy(&line));
+            assert!(!process.command.is_empty(), "{process:?}");
+            self.note(process.command);
         }
     }
 

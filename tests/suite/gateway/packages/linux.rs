@@ -1,4 +1,4 @@
-//! Scripts of the packages.
+//! Scripts of the packages: they need the `date`, `tar` and `touch` of GNU.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -13,7 +13,7 @@ fn packages_without_programs_are_filled_in() {
     let windows = home.path().join("windows");
     fs::create_dir(&windows).expect("a folder");
     for program in ["snowgate.exe", "snowgate-shim.exe"] {
-        fs::write(windows.join(program), format!("MZ {}", env!("CARGO_PKG_VERSION")))
+        fs::write(windows.join(program), format!("MZ snowgate/{}", env!("CARGO_PKG_VERSION")))
             .expect("writing a program");
     }
     let mut build = Command::new(root().join("packaging/build.sh"));

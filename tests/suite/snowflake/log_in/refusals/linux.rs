@@ -1,4 +1,4 @@
-//! A file that cannot be read.
+//! A file that even the superuser cannot read: `/proc` has one.
 
 use super::*;
 
