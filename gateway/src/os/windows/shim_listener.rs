@@ -227,3 +227,57 @@ pub fn why_not_at(_socket: &PassedSocket, _wanted: &Path) -> Option<String> {
 pub fn waiting_at(_socket: PassedSocket) -> impl Iterator<Item = Stream> {
     std::iter::empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance_of(path: &Path, list: &str) -> io::Result<NamedPipeServer> {
+        let descriptor = Descriptor::parse(list)?;
+        let mut attributes = descriptor.attributes();
+        // SAFETY: attributes that are valid and outlive the call.
+        unsafe {
+            ServerOptions::new().create_with_security_attributes_raw(path, (&raw mut attributes).cast())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pipe_that_others_can_use_or_own_is_not_joined() {
+        let user = user();
+        let path =
+            |name: &str| PathBuf::from(format!(r"\\.\pipe\snowgate-own-{}-{name}", std::process::id()));
+        own(first_instance(&path("ours")).unwrap()).unwrap();
+        let open = instance_of(&path("open"), &format!("O:{user}D:P(A;;GA;;;{user})(A;;GRGW;;;WD)")).unwrap();
+        assert_eq!(own(open).unwrap_err().kind(), ErrorKind::PermissionDenied);
+        // Windows lets a user without privileges make nothing that another owns; Wine does.
+        if let Ok(foreign) = instance_of(&path("foreign"), &format!("O:SYD:P(A;;GA;;;{user})")) {
+            assert_eq!(own(foreign).unwrap_err().kind(), ErrorKind::PermissionDenied);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shim_is_known_by_its_user_and_what_it_says_is_read_to_its_end() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        let path = PathBuf::from(format!(r"\\.\pipe\snowgate-shim-{}", std::process::id()));
+        let listener = ShimListener { path: path.clone(), next: Mutex::new(first_instance(&path).unwrap()) };
+        let shim = std::thread::spawn(move || {
+            use std::io::{Read as _, Write as _};
+            let stream = snowgate_link::os::connect(&path, Duration::from_secs(60)).unwrap();
+            (&stream).write_all(b"question").unwrap();
+            let mut answer = [0; 6];
+            (&stream).read_exact(&mut answer).unwrap();
+            answer
+        });
+        let connection = listener.accept().await.unwrap();
+        assert_eq!(peer_of(&connection).map(|peer| peer.user), Some(user()));
+        let mut question = [0; 8];
+        (&connection).read_exact(&mut question).await.unwrap();
+        assert!(!has_peer_gone(&connection));
+        (&connection).write_all(b"answer").await.unwrap();
+        assert_eq!((&question, &shim.join().unwrap()), (b"question", b"answer"));
+        let mut rest = Vec::new();
+        (&connection).read_to_end(&mut rest).await.unwrap();
+        assert!(rest.is_empty() && has_peer_gone(&connection));
+    }
+}

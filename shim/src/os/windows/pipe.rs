@@ -314,8 +314,12 @@ mod tests {
 
     /// A pipe with one instance, and its name.
     fn listen(name: &str) -> (Stream, std::path::PathBuf) {
+        listen_as(name, &private_pipe().unwrap()).unwrap()
+    }
+
+    fn listen_as(name: &str, descriptor: &Descriptor) -> io::Result<(Stream, std::path::PathBuf)> {
         let path = std::path::PathBuf::from(format!(r"\\.\pipe\snowgate-test-{}-{name}", std::process::id()));
-        let (text, descriptor) = (wide(path.as_os_str()), private_pipe().unwrap());
+        let text = wide(path.as_os_str());
         let attributes = descriptor.attributes();
         let mode = PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_OVERLAPPED;
         // SAFETY: a name that ends with NUL, and attributes that outlive the call.
@@ -331,9 +335,11 @@ mod tests {
                 &raw const attributes,
             )
         };
-        assert_ne!(pipe, INVALID_HANDLE_VALUE, "{}", io::Error::last_os_error());
+        if pipe == INVALID_HANDLE_VALUE {
+            return Err(io::Error::last_os_error());
+        }
         // SAFETY: it was just made.
-        (Stream::new(unsafe { File::from_raw_handle(pipe) }).unwrap(), path)
+        Ok((Stream::new(unsafe { File::from_raw_handle(pipe) })?, path))
     }
 
     fn accept(server: &Stream) {
@@ -369,6 +375,15 @@ mod tests {
         (&client).read_to_end(&mut rest).unwrap();
         assert_eq!(rest, b"last words");
         assert_eq!((&client).write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_pipe_of_another_owner_is_another_users_though_its_process_is_this_users() {
+        let foreign = Descriptor::parse("O:SYD:P(A;;GA;;;WD)").unwrap();
+        // Windows lets a user without privileges make nothing that another owns; Wine does.
+        let Ok((_server, path)) = listen_as("foreign", &foreign) else { return };
+        let client = connect(&path, LONG).unwrap();
+        assert_eq!(peer_user(&client), Some(User("S-1-5-18".to_owned())));
     }
 
     #[test]
