@@ -287,7 +287,9 @@ mod tests {
             ),
             (Form::Text, " ", "refused: it is empty, which counts as not set"),
         ] {
-            assert_eq!(literal(form, text), expected, "{form:?} {text:?}");
+            // On Windows with the separator of that system behind the folder.
+            let found = literal(form, text).replace(r"old\\keys", "old/keys");
+            assert_eq!(found, expected, "{form:?} {text:?}");
         }
         assert!(literal(Form::Origins, "*").starts_with("refused"));
         let refused = literal(Form::Proxy, "http://me:c4n4ry@proxy:3128");

@@ -159,7 +159,9 @@ fn the_page_is_up_to_date() {
     }
     let written = std::fs::read_to_string(file).unwrap_or_default();
     let command = "SNOWGATE_UPDATE_DOCS=1 cargo test -p snowgate --lib mcp::tests::messages";
-    assert!(written == page(), "run: {command}");
+    let page = page();
+    let other: Vec<_> = written.lines().zip(page.lines()).filter(|(written, made)| written != made).collect();
+    assert!(written == page, "run: {command}\n{other:?}");
 }
 
 /// What is wrong with a message.
