@@ -124,6 +124,9 @@ fn a_torn_end_is_named_and_the_chain_goes_on() {
 
 #[test]
 fn a_folder_that_was_removed_is_missed() {
+    if crate::os::test_support::lacks_in_wine("removes no folder in which a file is open") {
+        return;
+    }
     let home = Home::new();
     let mut trail = home.write(SMALL, 5);
     trail.sign().unwrap();

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write};
 
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter, result::ZipError};
+use zip::{CompressionMethod, System, ZipWriter, result::ZipError};
 
 /// A file of the archive.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub fn pack(entries: &[Entry]) -> Result<Vec<u8>, ZipError> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .unix_permissions(mode)
+            // Windows' would have no modes.
+            .system(System::Unix)
             .last_modified_time(zip::DateTime::default());
         archive.start_file(&*entry.path, options)?;
         archive.write_all(&entry.bytes)?;

@@ -238,6 +238,7 @@ mod tests {
     fn who_waits_in_vain_is_told_of_the_file_the_holder_and_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let memory = Memory::in_folder(folder.path());
+        const LOCK_FILE: &str = if cfg!(windows) { r"clients\lock" } else { "clients/lock" };
         let file = Path::new("/x/mcp.json");
         let held = memory.lock(file).unwrap();
         let refused = memory.lock_within(file, Duration::ZERO).unwrap_err();
@@ -249,7 +250,7 @@ mod tests {
         assert!(refused.next_step().contains(&own), "{}", refused.next_step());
         held.set_len(0).unwrap();
         let unnamed = memory.lock_within(file, Duration::ZERO).unwrap_err();
-        assert!(unnamed.next_step().contains("clients/lock"), "{}", unnamed.next_step());
+        assert!(unnamed.next_step().contains(LOCK_FILE), "{}", unnamed.next_step());
         drop(held);
         drop(memory.lock_within(file, Duration::ZERO).unwrap());
     }

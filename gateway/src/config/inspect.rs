@@ -109,7 +109,8 @@ impl Inspector<'_> {
                         "{shown}: {error}; variables are not expanded in {written:?}: write the whole path"
                     ),
                     None if is_folder => {
-                        format!("{shown}: {error}; create it (mkdir -p {shown}), or correct it")
+                        let command = os::System::OWN.command_to_make(path);
+                        format!("{shown}: {error}; create it ({command}), or correct it")
                     }
                     None => format!("{shown}: {error}; correct the path, or put the file there"),
                 };

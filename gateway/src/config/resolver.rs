@@ -57,6 +57,10 @@ impl Resolver<'_> {
                         format!("variables are not expanded here: write {instead:?}")
                     }
                     Some(_) => "variables are not expanded here: write the whole path".to_owned(),
+                    None if cfg!(windows) => {
+                        "write the whole path, which begins with a drive, as in `C:\\`: the gateway runs in another folder"
+                            .to_owned()
+                    }
                     None => {
                         "the gateway runs in the folder `/`, where a relative path would mean another file"
                             .to_owned()

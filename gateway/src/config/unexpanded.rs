@@ -1,6 +1,6 @@
 //! Variables in a path. Nothing expands them: the gateway has the environment of one client among many.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 /// The names of the home folder that other programs expand.
 const HOME_NAMES: [&str; 4] = ["$HOME", "${HOME}", "%USERPROFILE%", "%HOME%"];
@@ -16,9 +16,14 @@ pub(super) struct Unexpanded {
 impl Unexpanded {
     /// The first such part of `path`.
     pub(super) fn find(path: &Path) -> Option<Self> {
-        let parts: Vec<_> = path.components().collect();
-        let at = parts.iter().position(is_variable)?;
-        let written = parts[at..].iter().collect::<PathBuf>().to_string_lossy().into_owned();
+        let mut parts = path.components();
+        let rest = loop {
+            let rest = parts.as_path();
+            if is_variable(&parts.next()?) {
+                break rest;
+            }
+        };
+        let written = rest.to_string_lossy().into_owned();
         let instead = HOME_NAMES.iter().find_map(|name| Some(format!("~{}", written.strip_prefix(name)?)));
         Some(Self { instead: instead.map(|path| path.replace('\\', "/")), written })
     }

@@ -39,6 +39,8 @@ mod processes;
 mod programs;
 mod signals;
 mod terminal;
+#[cfg(test)]
+pub mod test_support;
 mod umask;
 mod usage;
 

@@ -90,6 +90,35 @@ impl System {
         }
     }
 
+    /// The command that lets its user read a file.
+    pub fn command_to_read(self, path: &Path) -> String {
+        let shown = self.quoted(path);
+        match self {
+            Self::Windows => format!("icacls {shown} /grant \"%USERNAME%:R\""),
+            Self::Linux | Self::MacOs => format!("chmod u+r {shown}"),
+        }
+    }
+
+    /// The command that makes a folder, and those above it.
+    pub fn command_to_make(self, folder: &Path) -> String {
+        let shown = self.quoted(folder);
+        match self {
+            Self::Windows => format!("mkdir {shown}"),
+            Self::Linux | Self::MacOs => format!("mkdir -p {shown}"),
+        }
+    }
+
+    /// `path` as one word of a command: of `sh`, or of `cmd` and PowerShell, where no name has the quotes in it.
+    pub fn quoted(self, path: &Path) -> String {
+        let path = path.display().to_string();
+        let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@:,%".contains(c));
+        match self {
+            Self::Windows => format!("\"{path}\""),
+            Self::Linux | Self::MacOs if is_plain => path,
+            Self::Linux | Self::MacOs => format!("'{}'", path.replace('\'', "'\\''")),
+        }
+    }
+
     /// Whether `path` is absolute: on Windows one with a drive, or of a share.
     pub fn is_absolute(self, path: &Path) -> bool {
         if self != Self::Windows {
@@ -138,6 +167,12 @@ mod tests {
         assert_eq!(close(System::Windows, Path::new("C:\\k.p8")), closed);
         assert!(close(System::Windows, folder.path()).contains(&format!("*{}:(OI)(CI)F", user())));
         assert_eq!(System::Windows.command_to_own(Path::new("C:\\x"), "S-1"), "takeown /F \"C:\\x\" /R");
+        assert_eq!(System::Linux.command_to_make(Path::new("/a b")), "mkdir -p '/a b'");
+        assert_eq!(System::Windows.command_to_make(Path::new("C:\\a b")), "mkdir \"C:\\a b\"");
+        assert_eq!(System::MacOs.command_to_read(Path::new("/a/b-1.db")), "chmod u+r /a/b-1.db");
+        let readable = "icacls \"C:\\x\" /grant \"%USERNAME%:R\"";
+        assert_eq!(System::Windows.command_to_read(Path::new("C:\\x")), readable);
+        assert_eq!(System::Linux.quoted(Path::new("/a b/it's.db")), "'/a b/it'\\''s.db'");
         assert_eq!(System::Linux.said_of_access(0o100_755), "its mode is 755");
         assert!(System::Windows.said_of_access(0o755).ends_with("read it"));
         assert!(System::Windows.said_of_access(0o777).ends_with("change it"));

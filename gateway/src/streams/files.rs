@@ -341,6 +341,9 @@ mod tests {
 
     #[test]
     fn a_folder_that_was_removed_comes_back() {
+        if crate::os::test_support::lacks_in_wine("removes no folder in which a file is open") {
+            return;
+        }
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("logs");
         let mut file = open(&folder, 100);

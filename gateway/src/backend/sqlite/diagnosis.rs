@@ -10,6 +10,7 @@ use std::path::Path;
 use rusqlite::{Error, ErrorCode, ffi};
 
 use super::file::beside;
+use crate::os::System;
 
 /// Bytes that are looked at, at most.
 const LOOKED_AT_BYTES_MAX: u64 = 4096;
@@ -89,7 +90,8 @@ fn missing(path: &Path, cause: &std::io::Error) -> Diagnosis {
 fn unreadable(path: &Path, cause: &std::io::Error) -> Diagnosis {
     let next_step = match cause.kind() {
         ErrorKind::PermissionDenied => {
-            format!("let the gateway's user read it and its folder (chmod u+r {})", shell_quoted(path))
+            let command = System::OWN.command_to_read(path);
+            format!("let the gateway's user read it and its folder ({command})")
         }
         _ => "check that the file and its folder can be read".to_owned(),
     };
@@ -98,10 +100,10 @@ fn unreadable(path: &Path, cause: &std::io::Error) -> Diagnosis {
 
 /// A transaction that a crash, or a copy of the files at the wrong moment, has left behind.
 pub(super) fn hot_journal(path: &Path, read_only: bool) -> Diagnosis {
-    let file = shell_quoted(path);
+    let file = System::OWN.quoted(path);
     let next_step = if read_only {
         format!(
-            "open it once with write access, which recovers it: sqlite3 {file} 'pragma user_version'; or set \
+            "open it once with write access, which recovers it: sqlite3 {file} \"pragma user_version\"; or set \
              read_only = false under [sqlite] in config.toml. Do not delete the journal"
         )
     } else {
@@ -191,12 +193,6 @@ fn damaged(head: &[u8], bytes: u64) -> Option<Diagnosis> {
     Some(diagnosis("it is damaged", RESTORE))
 }
 
-fn shell_quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@:,%".contains(c));
-    if is_plain { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,11 +244,5 @@ mod tests {
         assert!(said(&|head| head[17] = 7, bytes).contains("page size"));
         assert!(said(&|head| head[19] = 3, bytes).contains("newer SQLite"));
         assert!(said(&|head| head[47] = 9, bytes).contains("newer SQLite"));
-    }
-
-    #[test]
-    fn a_path_is_written_for_a_shell() {
-        assert_eq!(shell_quoted(Path::new("/a/b-1.db")), "/a/b-1.db");
-        assert_eq!(shell_quoted(Path::new("/a b/it's.db")), "'/a b/it'\\''s.db'");
     }
 }

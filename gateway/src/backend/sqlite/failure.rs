@@ -80,7 +80,7 @@ fn with_code(failure: ffi::Error, text: String) -> BackendError {
             .with_code(code_name(failure.extended_code))
             .with_next_step(
                 "the file was left in the middle of a transaction; open it once with write access, which recovers \
-                 it: sqlite3 FILE 'pragma user_version'",
+                 it: sqlite3 FILE \"pragma user_version\"",
             );
     }
     let (kind, next_step) = classify(failure.code);

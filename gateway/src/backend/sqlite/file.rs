@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn only_a_quiet_wal_file_is_immutable() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("50%?#.db");
+        let path = dir.path().join(os::test_support::file_name("50%?#.db"));
         let connection = rusqlite::Connection::open(&path).unwrap();
         connection.execute_batch("CREATE TABLE t(x)").unwrap();
         assert!(ImmutableWal::of(&path).is_none(), "rollback mode needs no help");

@@ -273,10 +273,11 @@ fn config_error(name: &str, what: &str, next_step: &str) -> BackendError {
 }
 
 fn missing(path: &Path) -> BackendError {
+    let command = os::System::OWN.command_to_make(path);
     let path = path.display();
     let what = format!("there is no database: the folder {path} (sqlite.folder) does not exist");
     BackendError::new(ErrorKind::Unavailable, what).with_next_step(format!(
-        "create it (mkdir -p {path}) and put SQLite files in it, or correct sqlite.folder in config.toml"
+        "create it ({command}) and put SQLite files in it, or correct sqlite.folder in config.toml"
     ))
 }
 
@@ -418,7 +419,8 @@ mod tests {
         folder.prepare(&named).unwrap();
         let error = folder.list().problem.unwrap();
         assert!(error.message.contains("does not exist") && !missing.exists(), "{error}");
-        assert!(error.next_step.unwrap().starts_with("create it (mkdir -p "));
+        let command = os::System::OWN.command_to_make(&missing);
+        assert!(error.next_step.unwrap().starts_with(&format!("create it ({command}) ")));
         let default = settings(&missing, &[]);
         Folder::new(&default).unwrap().prepare(&default).unwrap();
         assert!(missing.is_dir());

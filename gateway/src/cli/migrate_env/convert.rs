@@ -1,6 +1,6 @@
 //! The value of a variable in the form that our own setting has.
 
-use std::path::Path;
+use std::path::{MAIN_SEPARATOR, Path};
 
 use crate::config::{IS_SECRET, KEY_BEGIN, account_identifier, is_never_a_path, seems_to_be_a_secret};
 use crate::streams::must_be_escaped;
@@ -114,7 +114,10 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// A key as text, and not the path of one: the guide of the Python server says both.
 fn is_key(text: &str) -> bool {
-    let is_path = text.starts_with(['/', '~', '.']) || text.ends_with(".pem") || text.ends_with(".p8");
+    let is_path = text.starts_with(['/', '~', '.'])
+        || Path::new(text).is_absolute()
+        || text.ends_with(".pem")
+        || text.ends_with(".p8");
     !is_path || text.contains(KEY_BEGIN)
 }
 
@@ -126,7 +129,8 @@ fn path(text: &str, folder: &Path) -> Converted {
     if !folder.join(text).exists() && seems_to_be_a_secret(text) {
         return Converted::Refused(IS_SECRET.to_owned());
     }
-    if text.starts_with("~/") || Path::new(text).is_absolute() {
+    let is_in_home = text.strip_prefix('~').is_some_and(|rest| rest.starts_with(['/', MAIN_SEPARATOR]));
+    if is_in_home || Path::new(text).is_absolute() {
         return value(quoted(text));
     }
     let whole = folder.join(text);
@@ -245,6 +249,7 @@ fn origins(text: &str) -> Converted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::test_support::absolute;
 
     fn literal(form: Form, text: &str) -> String {
         match convert(form, text, Path::new("/srv/old")) {
@@ -287,7 +292,16 @@ mod tests {
             ),
             (Form::Text, " ", "refused: it is empty, which counts as not set"),
         ] {
-            assert_eq!(literal(form, text), expected, "{form:?} {text:?}");
+            // On Windows with the separator of that system behind the folder.
+            let found = literal(form, text).replace(r"old\\keys", "old/keys");
+            assert_eq!(found, expected, "{form:?} {text:?}");
+        }
+        for (form, path) in [
+            (Form::Path, format!("~{MAIN_SEPARATOR}a.p8")),
+            (Form::Path, absolute("/a/b.key")),
+            (Form::KeyOrPath, absolute("/a/b.key")),
+        ] {
+            assert_eq!(literal(form, &path), quoted(&path));
         }
         assert!(literal(Form::Origins, "*").starts_with("refused"));
         let refused = literal(Form::Proxy, "http://me:c4n4ry@proxy:3128");

@@ -1,6 +1,6 @@
 //! What a set-up consists of, and which settings follow from it. Pure.
 
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use crate::config::{IS_SECRET, PROFILE_DEFAULT, account_identifier, is_never_a_path, seems_to_be_a_secret};
 
@@ -211,7 +211,8 @@ pub(super) fn existing_folder(text: &str, home: Option<&Path>) -> Result<PathBuf
 
 fn existing(text: &str, home: Option<&Path>, is_there: fn(&Path) -> bool) -> Result<Option<PathBuf>, String> {
     let text = text.trim();
-    if let (Some(rest), Some(home)) = (text.strip_prefix("~/"), home) {
+    let in_home = text.strip_prefix('~').and_then(|rest| rest.strip_prefix(['/', MAIN_SEPARATOR]));
+    if let (Some(rest), Some(home)) = (in_home, home) {
         return Ok(is_there(&home.join(rest)).then(|| text.into()));
     }
     let whole = std::path::absolute(text).map_err(|error| error.to_string())?;

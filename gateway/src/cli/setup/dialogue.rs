@@ -193,7 +193,8 @@ mod tests {
             ["1", "two words", "org-acct", "2", "", "ADA", "/no/such/key", FILE, "", "", "", "n", ""];
         let (done, said) = asked(&answers, &[]);
         let done = done.unwrap();
-        assert_eq!(done.private_key_file.as_deref(), Some(Path::new(FILE)));
+        // On Windows with the separators of that system.
+        assert_eq!(done.private_key_file, Some(std::path::absolute(FILE).unwrap()));
         for hint in ["organization-account", "needs the user's name", "there is no file /no/such/key"] {
             assert!(said.contains(hint), "{hint}: {said}");
         }

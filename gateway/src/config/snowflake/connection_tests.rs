@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use snowflake_wire::{ParameterValue, Secret};
 
-use super::tests::Home;
+use super::tests::{CONNECTIONS_FILE, Home};
 use crate::backend::snowflake::{Authenticator, Key, SnowflakeSettings, Token};
+use crate::os::test_support::{absolute, without_folder};
 
 const KIND: (&str, &str) = ("SNOWGATE_BACKEND_KIND", "snowflake");
 
@@ -30,8 +31,7 @@ fn account(lines: &str) -> SnowflakeSettings {
 fn warnings(lines: &str, variables: &[(&str, &str)]) -> Vec<String> {
     let home = connection(&format!("password = 'hidden'\n{lines}"), variables);
     let config = home.load().unwrap_or_else(|errors| panic!("{errors}"));
-    let prefix = format!("{}/", home.dir.path().display());
-    config.warnings.iter().map(|warning| warning.to_string().replace(&prefix, "")).collect()
+    config.warnings.iter().map(|warning| without_folder(&warning.to_string(), home.dir.path())).collect()
 }
 
 #[test]
@@ -60,7 +60,8 @@ fn the_region_is_part_of_the_account_as_the_official_connector_has_it() {
 
 #[test]
 fn a_region_of_a_variable_does_not_move_the_account_of_the_systems_file() {
-    let home = Home::new(&[("SNOWFLAKE_REGION", "evil"), ("SNOWFLAKE_PRIVATE_KEY_PATH", "/k")])
+    let key = absolute("/k");
+    let home = Home::new(&[("SNOWFLAKE_REGION", "evil"), ("SNOWFLAKE_PRIVATE_KEY_PATH", &key)])
         .with_system_config("[snowflake]\naccount = 'xy'\nuser = 'me'\n");
     assert_eq!(home.account().account.as_str(), "xy");
     let connection = "[snowflake]\nconnection = 'c'\n";
@@ -85,7 +86,7 @@ fn session_parameters_are_taken_but_not_those_that_the_gateway_relies_on() {
     let warned = warnings(lines, &[]);
     for name in ["QUERY_TAG", "CLIENT_SESSION_KEEP_ALIVE", "DATE_OUTPUT_FORMAT", "autocommit"] {
         let start = format!(
-            ".snowflake/connections.toml: c.session_parameters.{name}: has no effect: the parameter cannot be set"
+            "{CONNECTIONS_FILE}: c.session_parameters.{name}: has no effect: the parameter cannot be set"
         );
         assert!(warned.iter().any(|text| text.starts_with(&start)), "{name}: {warned:#?}");
     }
@@ -140,7 +141,7 @@ fn secondary_roles_and_a_passcode_in_the_password_are_taken() {
 #[test]
 fn the_spellings_of_every_tool_are_known() {
     let key = |lines: &str| connection(lines, &[]).account().authenticator;
-    let file = Key::File("/k.p8".into());
+    let (file, token_file) = (Key::File(absolute("/k.p8").into()), absolute("/t"));
     let passphrase = Some(Secret::new("hidden"));
     for lines in [
         "private_key_file = '/k.p8'\nprivate_key_file_pwd = 'hidden'",
@@ -149,14 +150,14 @@ fn the_spellings_of_every_tool_are_known() {
         "PRIVATE_KEY_FILE = '/k.p8'\nprivateKeyPwd = 'hidden'",
     ] {
         let expected = Authenticator::KeyPair { key: file.clone(), passphrase: passphrase.clone() };
-        assert_eq!(key(lines), expected, "{lines}");
+        assert_eq!(key(&lines.replace("/k.p8", &absolute("/k.p8"))), expected, "{lines}");
     }
     let given = Authenticator::KeyPair { key: Key::Given(Secret::new("MIIE")), passphrase: None };
     for lines in ["private_key = 'MIIE'", "privateKey = 'MIIE'", "private_key_raw = 'MIIE'"] {
         assert_eq!(key(lines), given, "{lines}");
     }
-    let token = Authenticator::OAuth(Token::File("/t".into()));
-    assert_eq!(key("authenticator = 'oauth'\ntokenFilePath = '/t'"), token);
+    let token = Authenticator::OAuth(Token::File((&token_file).into()));
+    assert_eq!(key(&format!("authenticator = 'oauth'\ntokenFilePath = '{token_file}'")), token);
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn a_key_without_effect_is_named_and_stops_nobody() {
         ("colour", "is not known here and has no effect"),
         ("extra", "is not known here and has no effect"),
     ] {
-        let line = format!(".snowflake/connections.toml: c.{key}: {what}");
+        let line = format!("{CONNECTIONS_FILE}: c.{key}: {what}");
         assert!(warned.iter().any(|text| text.starts_with(&line)), "no {line} in {warned:#?}");
     }
     assert!(warned.len() == 7 && !warned.concat().contains("hidden"), "{warned:#?}");

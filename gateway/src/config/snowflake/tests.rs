@@ -7,6 +7,7 @@ use snowflake_wire::Secret;
 
 use crate::backend::snowflake::{Authenticator, Key, SnowflakeSettings, Token};
 use crate::config::{BackendKind, Config, ConfigErrors, Origin, Paths};
+use crate::os::test_support::{absolute, without_folder};
 
 pub(super) struct Home {
     pub(super) dir: tempfile::TempDir,
@@ -59,12 +60,16 @@ impl Home {
 
     #[track_caller]
     pub(super) fn error(&self) -> String {
-        let errors = self.load().map(|_| ()).unwrap_err().to_string();
-        errors.replace(&format!("{}/", self.dir.path().display()), "")
+        without_folder(&self.load().map(|_| ()).unwrap_err().to_string(), self.dir.path())
     }
 }
 
-const KEY: (&str, &str) = ("SNOWFLAKE_PRIVATE_KEY_PATH", "/keys/rsa.p8");
+/// As it is named in messages, without the home folder.
+pub(super) const CONNECTIONS_FILE: &str =
+    if cfg!(windows) { r".snowflake\connections.toml" } else { ".snowflake/connections.toml" };
+
+const KEY_FILE: &str = if cfg!(windows) { r"C:\keys\rsa.p8" } else { "/keys/rsa.p8" };
+const KEY: (&str, &str) = ("SNOWFLAKE_PRIVATE_KEY_PATH", KEY_FILE);
 
 const CONNECTIONS: &str = "\
 [default]
@@ -98,7 +103,7 @@ fn the_variables_of_other_servers_are_enough() {
     let account = home.account();
     assert_eq!((account.account.as_str(), account.user.as_str()), ("org-acct", "me"));
     assert_eq!((account.warehouse.as_deref(), account.role.as_deref()), (Some("W"), Some("R")));
-    let key = Key::File("/keys/rsa.p8".into());
+    let key = Key::File(KEY_FILE.into());
     let passphrase = Some(Secret::new("hidden"));
     assert_eq!(account.authenticator, Authenticator::KeyPair { key, passphrase });
     let variable = "SNOWFLAKE_ACCOUNT".to_owned();
@@ -196,11 +201,13 @@ fn files_that_others_can_read_are_refused() {
     let home =
         Home::new(&[("SNOWGATE_BACKEND_KIND", "snowflake")]).with("connections.toml", 0o644, CONNECTIONS);
     let error = home.error();
-    assert!(
-        error.starts_with(".snowflake/connections.toml: is readable by other users (mode 644)"),
-        "{error}"
-    );
-    assert!(error.contains("run: chmod 0600 ") && !error.contains("hidden"), "{error}");
+    let file = home.file("connections.toml");
+    let others = crate::os::FileAccess::at(&file).unwrap().others;
+    assert!(cfg!(windows) || others == "mode 644", "{others}");
+    let expected = format!("{CONNECTIONS_FILE}: is readable by other users ({others})");
+    assert!(error.starts_with(&expected), "{error}");
+    let command = without_folder(&crate::os::command_to_forbid_others(&file), home.dir.path());
+    assert!(error.contains(&command) && !error.contains("hidden"), "{error}");
 }
 
 #[test]
@@ -264,12 +271,15 @@ fn a_secret_in_our_own_file_is_refused_with_a_hint() {
 
 #[test]
 fn of_a_file_and_a_text_the_one_of_higher_precedence_is_used() {
-    let connections = "[c]\naccount = 'a'\nuser = 'u'\nauthenticator = 'SNOWFLAKE_JWT'\nprivate_key_file = '/k'\n\
-                       [t]\naccount = 'a'\nauthenticator = 'OAUTH'\ntoken = 'hidden'\n";
+    let (key, token) = (absolute("/k"), absolute("/t"));
+    let connections = format!(
+        "[c]\naccount = 'a'\nuser = 'u'\nauthenticator = 'SNOWFLAKE_JWT'\nprivate_key_file = '{key}'\n\
+         [t]\naccount = 'a'\nauthenticator = 'OAUTH'\ntoken = 'hidden'\n"
+    );
     let with = |connection, more| {
         let kind = ("SNOWGATE_BACKEND_KIND", "snowflake");
         let home = Home::new(&[kind, ("SNOWGATE_SNOWFLAKE_CONNECTION", connection), more]);
-        home.with("connections.toml", 0o600, connections).account().authenticator
+        home.with("connections.toml", 0o600, &connections).account().authenticator
     };
     let given = Key::Given(Secret::new("text"));
     let passphrase = None;
@@ -277,10 +287,10 @@ fn of_a_file_and_a_text_the_one_of_higher_precedence_is_used() {
         with("c", ("SNOWFLAKE_PRIVATE_KEY", "text")),
         Authenticator::KeyPair { key: given, passphrase: passphrase.clone() }
     );
-    let key = Key::File("/k".into());
+    let key = Key::File(key.into());
     assert_eq!(with("c", ("SNOWFLAKE_ROLE", "R")), Authenticator::KeyPair { key, passphrase });
-    let file = Token::File("/t".into());
-    assert_eq!(with("t", ("SNOWFLAKE_TOKEN_FILE_PATH", "/t")), Authenticator::OAuth(file));
+    let file = Token::File((&token).into());
+    assert_eq!(with("t", ("SNOWFLAKE_TOKEN_FILE_PATH", &token)), Authenticator::OAuth(file));
     let hidden = Token::Given(Secret::new("hidden"));
     assert_eq!(with("t", ("SNOWFLAKE_ROLE", "R")), Authenticator::OAuth(hidden));
 }

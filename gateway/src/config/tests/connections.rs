@@ -25,7 +25,7 @@ fn each_kind_has_the_keys_of_its_section() {
     // A variable of Snowflake's tools is the built-in connection's.
     let home = Home::with_file(&format!("backend.kind = 'sqlite'\n{BOTH}"))
         .with_variable("SNOWFLAKE_USER", "eve")
-        .with_variable("SNOWGATE_SQLITE_FOLDER", "/variable");
+        .with_variable("SNOWGATE_SQLITE_FOLDER", &absolute("/variable"));
     let config = home.load().unwrap_or_else(|errors| panic!("{errors}"));
     let ConnectionConfig::Sqlite(files) = &config.connections["files"] else { panic!("{config:?}") };
     assert_eq!(files.folder, home.dir.path().join("here"));
@@ -63,16 +63,15 @@ fn what_is_wrong_is_named_with_the_connection() {
 
 #[test]
 fn a_later_file_widens_no_connection_of_an_earlier_one_and_none_of_a_kind_that_is_protected() {
-    let system = "[connections.x]\nkind = 'sqlite'\nfolder = '/system'\n[snowflake]\nread_only = true\n";
+    let folder = absolute("/system");
+    let system =
+        &format!("[connections.x]\nkind = 'sqlite'\nfolder = '{folder}'\n[snowflake]\nread_only = true\n");
     let user = "[connections.x]\nkind = 'sqlite'\nfolder = '/user'\nbusy_timeout_ms = 7\n\
                 [connections.y]\nkind = 'snowflake'\naccount = 'a-b'\nuser = 'u'\nauthenticator = 'externalbrowser'\nread_only = false\n";
     let home = Home::with_file(user).with_system_file(system);
     let config = home.load().unwrap_or_else(|errors| panic!("{errors}"));
     let ConnectionConfig::Sqlite(files) = &config.connections["x"] else { panic!("{config:?}") };
-    assert_eq!(
-        (files.folder.as_path(), files.busy_timeout.as_millis()),
-        (std::path::Path::new("/system"), 7)
-    );
+    assert_eq!((files.folder.to_str(), files.busy_timeout.as_millis()), (Some(&*folder), 7));
     assert!(config.is_read_only("y"));
     let warnings = home.warnings().join("\n");
     assert!(

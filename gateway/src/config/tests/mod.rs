@@ -13,6 +13,7 @@ use tracing::Level;
 
 use super::keys::KEYS;
 use super::*;
+use crate::os::test_support::{absolute, without_folder};
 
 struct Home {
     dir: tempfile::TempDir,
@@ -48,9 +49,8 @@ impl Home {
 
     /// The warnings, without the folder.
     fn warnings(&self) -> Vec<String> {
-        let folder = format!("{}/", self.dir.path().display());
         let warnings = self.load().unwrap_or_else(|errors| panic!("{errors}")).warnings;
-        warnings.iter().map(|warning| warning.to_string().replace(&folder, "")).collect()
+        warnings.iter().map(|warning| without_folder(&warning.to_string(), self.dir.path())).collect()
     }
 
     fn load(&self) -> Result<Config, ConfigErrors> {
@@ -59,8 +59,8 @@ impl Home {
 
     /// The errors, one a string, without the folder.
     fn errors(&self) -> Vec<String> {
-        let folder = format!("{}/", self.dir.path().display());
-        self.load().unwrap_err().iter().map(|error| error.to_string().replace(&folder, "")).collect()
+        let errors = self.load().unwrap_err();
+        errors.iter().map(|error| without_folder(&error.to_string(), self.dir.path())).collect()
     }
 }
 

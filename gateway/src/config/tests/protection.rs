@@ -130,27 +130,29 @@ fn of_what_protects_nothing_the_later_value_is_used() {
 
 #[test]
 fn a_choice_stays_as_the_systems_file_made_it_and_no_other_file_s() {
-    let user = "[backend]\nkind = 'sqlite'\n[sqlite]\nfolder = '/user'\n";
-    let home = Home::with_file(user)
-        .with_system_file("[backend]\nkind = 'sqlite'\n[sqlite]\nfolder = '/system'\n")
+    let [user, system, variable] = ["/user", "/system", "/variable"].map(absolute);
+    let file = |folder: &str| format!("[backend]\nkind = 'sqlite'\n[sqlite]\nfolder = '{folder}'\n");
+    let home = Home::with_file(&file(&user))
+        .with_system_file(&file(&system))
         .with_variable("SNOWGATE_BACKEND_KIND", "snowflake")
-        .with_variable("SNOWGATE_SQLITE_FOLDER", "/variable");
+        .with_variable("SNOWGATE_SQLITE_FOLDER", &variable);
     let config = home.load().unwrap();
     assert_eq!(config.backend, BackendKind::Sqlite);
-    assert_eq!(config.sqlite.folder, std::path::Path::new("/system"));
+    assert_eq!(config.sqlite.folder, std::path::Path::new(&system));
     assert!(!config.sqlite.creates_folder);
-    let home = Home::with_file(user).with_variable("SNOWGATE_SQLITE_FOLDER", "/variable");
-    assert_eq!(home.load().unwrap().sqlite.folder, std::path::Path::new("/variable"));
+    let home = Home::with_file(&file(&user)).with_variable("SNOWGATE_SQLITE_FOLDER", &variable);
+    assert_eq!(home.load().unwrap().sqlite.folder, std::path::Path::new(&variable));
 }
 
 #[test]
 fn the_systems_list_of_databases_and_its_profiles_are_complete() {
-    let system = "[sqlite.databases]\nSALES = '/sales.db'\n[profiles.analyst]\nrole = 'READER'\n";
+    let sales = absolute("/sales.db");
+    let system = &format!("[sqlite.databases]\nSALES = '{sales}'\n[profiles.analyst]\nrole = 'READER'\n");
     let user = "[sqlite.databases]\nsales = '/mine.db'\nOTHER = '/other.db'\n[profiles.analyst]\nrole = 'ADMIN'\n\
                 [profiles.mine]\nrole = 'ME'\n";
     let home = Home::with_file(user).with_system_file(system);
     let config = home.load().unwrap();
-    assert_eq!(config.sqlite.databases, BTreeMap::from([("SALES".to_owned(), "/sales.db".into())]));
+    assert_eq!(config.sqlite.databases, BTreeMap::from([("SALES".to_owned(), sales.into())]));
     assert_eq!(config.profiles["analyst"].role.as_deref(), Some("READER"));
     assert_eq!(config.profiles["mine"].role.as_deref(), Some("ME"));
     let warnings = home.warnings().join("\n");
@@ -164,9 +166,10 @@ fn the_systems_list_of_databases_and_its_profiles_are_complete() {
 #[test]
 fn no_variable_moves_the_systems_file() {
     for name in ["SNOWGATE_HOME", "SNOWGATE_CONFIG", "HOME", "XDG_CONFIG_HOME", "SNOWGATE_SYSTEM_CONFIG"] {
-        let env = BTreeMap::from([(name.to_owned(), "/elsewhere".to_owned())]);
+        let elsewhere = absolute("/elsewhere");
+        let env = BTreeMap::from([(name.to_owned(), elsewhere.clone())]);
         let file = Paths::discover(&env).unwrap().system_file.unwrap();
-        assert!(!file.is_named && !file.path.starts_with("/elsewhere"), "{name}: {file:?}");
+        assert!(!file.is_named && !file.path.starts_with(&elsewhere), "{name}: {file:?}");
         let folder = crate::os::system_config_folder().unwrap();
         assert!(file.path.starts_with(folder), "{name}: {file:?}");
     }

@@ -1,5 +1,7 @@
 //! The backend that follows from the sections, and what `config check` warns of.
 
+use std::path::Path;
+
 use super::*;
 
 const ACCOUNT: &str = "[snowflake]\naccount = 'org-a'\nuser = 'u'\nprivate_key_file = 'key.p8'\n";
@@ -79,12 +81,16 @@ fn a_missing_file_or_folder_is_a_warning_with_the_way_to_mend_it() {
     let text = "[sqlite]\nfolder = 'dbs'\n[sqlite.databases]\nA = 'a.db'\n";
     let warnings = Home::with_file(text).warnings();
     assert_eq!(warnings.len(), 2, "{warnings:#?}");
-    assert!(warnings[0].starts_with("config.toml:2:10: sqlite.folder: dbs: No such file"), "{warnings:#?}");
-    assert!(warnings[0].contains("create it (mkdir -p dbs)"), "{warnings:#?}");
-    assert!(warnings[1].starts_with("config.toml:4:5: sqlite.databases.A: a.db: No such file"));
+    // Of this system, in its language.
+    let no_file = std::io::Error::from_raw_os_error(2).to_string();
+    let starts_with = |text: &str, start: &str| text.starts_with(&format!("{start}: {no_file}"));
+    assert!(starts_with(&warnings[0], "config.toml:2:10: sqlite.folder: dbs"), "{warnings:#?}");
+    let command = crate::os::System::OWN.command_to_make(Path::new("dbs"));
+    assert!(warnings[0].contains(&format!("create it ({command})")), "{warnings:#?}");
+    assert!(starts_with(&warnings[1], "config.toml:4:5: sqlite.databases.A: a.db"), "{warnings:#?}");
     let warnings = Home::with_file(ACCOUNT).warnings();
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
-    assert!(warnings[0].starts_with("config.toml:4:20: snowflake.private_key_file: key.p8: No such file"));
+    assert!(starts_with(&warnings[0], "config.toml:4:20: snowflake.private_key_file: key.p8"));
     // The default folder is created, and the other backend's files are not needed.
     assert!(Home::empty().warnings().is_empty());
     let home = Home::with_file("backend.kind = 'sqlite'\n[snowflake]\ntoken_file_path = '/nothing'\n");
@@ -108,14 +114,17 @@ fn a_variable_in_a_path_is_named_with_what_to_write_instead() {
 
 #[test]
 fn a_secret_that_others_can_read_is_a_warning() {
-    let warnings = |mode| Home::with_file(ACCOUNT).with_other_file("key.p8", mode).warnings();
-    assert_eq!(warnings(0o600), Vec::<String>::new());
+    let home = |mode| Home::with_file(ACCOUNT).with_other_file("key.p8", mode);
+    assert_eq!(home(0o600).warnings(), Vec::<String>::new());
+    let open = home(0o644);
+    let others = crate::os::FileAccess::at(&open.dir.path().join("key.p8")).unwrap().others;
+    let command = crate::os::command_to_forbid_others(Path::new("key.p8"));
+    assert!(cfg!(windows) || (&*others, &*command) == ("mode 644", "run: chmod 0600 key.p8"));
     assert_eq!(
-        warnings(0o644),
-        [
-            "config.toml:4:20: snowflake.private_key_file: key.p8 holds a secret and is open to other users (mode 644); \
-          run: chmod 0600 key.p8"
-        ]
+        open.warnings(),
+        [format!(
+            "config.toml:4:20: snowflake.private_key_file: key.p8 holds a secret and is open to other users ({others}); {command}"
+        )]
     );
 }
 

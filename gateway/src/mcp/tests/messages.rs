@@ -119,12 +119,18 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
+/// A next step as it is on Unix, whose the page has.
+fn of_unix(next_step: &str) -> String {
+    let another_path = next_step.replace(r"the name of another pipe, `\\.\pipe\NAME`", "another path");
+    another_path.replace("taskkill /F /PID 4711", "kill 4711")
+}
+
 fn page() -> String {
     let mut text = HEAD.to_owned();
     text.push_str("\n## No gateway\n\nThe shim answers by itself, with a JSON-RPC error (`-32603`); `data` has `cause` and `nextStep`.\n\n");
     text.push_str("| when | message | next step |\n|---|---|---|\n");
     for (when, error) in without_gateway() {
-        let next_step = error.next_step().unwrap_or_default();
+        let next_step = of_unix(&error.next_step().unwrap_or_default());
         // The user of the tests.
         let message = error.to_string().replace(&format!("not as user {}", os::user()), "not as user 1000");
         text.push_str(&format!("| {when} | {} | {} |\n", cell(&message), cell(&next_step)));
@@ -159,7 +165,9 @@ fn the_page_is_up_to_date() {
     }
     let written = std::fs::read_to_string(file).unwrap_or_default();
     let command = "SNOWGATE_UPDATE_DOCS=1 cargo test -p snowgate --lib mcp::tests::messages";
-    assert!(written == page(), "run: {command}");
+    let page = page();
+    let other: Vec<_> = written.lines().zip(page.lines()).filter(|(written, made)| written != made).collect();
+    assert!(written == page, "run: {command}\n{other:?}");
 }
 
 /// What is wrong with a message.

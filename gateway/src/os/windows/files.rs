@@ -239,6 +239,7 @@ mod tests {
     use std::io::{Read as _, Write as _};
 
     use super::*;
+    use crate::os::test_support::lacks_in_wine;
     use crate::os::{FileAccess, read_whole, replace_file, replace_locked};
 
     #[test]
@@ -291,8 +292,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_being_read_is_replaced_and_its_reader_goes_on_with_the_one_before() {
-        // Wine refuses to replace a file that is open.
-        if crate::os::windows::is_wine() {
+        if lacks_in_wine("refuses to replace a file that is open") {
             return;
         }
         let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::os::test_support::lacks_in_wine;
 
 impl Fixture {
     fn aside(&self) -> Vec<PathBuf> {
@@ -12,6 +13,8 @@ impl Fixture {
     }
 }
 
+// SQLite opens a file so that Windows neither replaces nor removes it.
+#[cfg(unix)]
 #[tokio::test]
 async fn a_file_that_was_removed_is_made_anew() {
     let Fixture { store, folder: _folder } = fixture().await;
@@ -107,6 +110,10 @@ async fn the_file_is_its_owner_s_alone_and_holds_no_secret() {
     for entry in std::fs::read_dir(folder.path()).unwrap().flatten() {
         let bytes = std::fs::read(entry.path()).unwrap();
         assert!(!bytes.windows(9).any(|window| window == b"secret of"), "{:?}", entry.path());
+        // The files beside it have what their folder passes down.
+        if entry.file_name() != FILE && lacks_in_wine("passes no access list down") {
+            continue;
+        }
         let access = crate::os::FileAccess::at(&entry.path()).unwrap();
         assert_eq!(access.mode, 0o600, "{:?} {access:?}", entry.path());
     }

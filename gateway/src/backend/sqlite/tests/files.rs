@@ -58,6 +58,8 @@ async fn configured_files_can_be_in_any_folder() {
     assert!(flat(&client.catalog(Catalog::Databases).await.unwrap()).contains("far|config|file "));
 }
 
+// SQLite opens a file so that Windows neither replaces nor removes it.
+#[cfg(unix)]
 #[tokio::test]
 async fn files_can_be_added_removed_and_replaced_while_the_gateway_runs() {
     let fixture = Fixture::shop();
@@ -153,7 +155,7 @@ async fn a_folder_that_is_missing_is_an_error_of_the_calls_and_found_when_it_is_
     for _ in 0..2 {
         let error = client.error("SELECT 1").await;
         assert!(error.message.contains("later (sqlite.folder) does not exist"), "{error}");
-        assert!(error.next_step.unwrap().contains("mkdir -p"));
+        assert!(error.next_step.unwrap().contains("(mkdir "));
     }
     assert!(client.catalog(tables(None)).await.unwrap_err().message.contains("does not exist"));
     let listed = flat(&client.catalog(Catalog::Databases).await.unwrap());
