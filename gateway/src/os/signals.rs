@@ -12,6 +12,6 @@ pub enum Signal {
     /// SIGXFSZ: a file has the size that the process may write (`ulimit -f`). The write fails, too, and that is dealt with;
     /// the signal would end the process.
     FileSize,
-    /// SIGUSR1, by which a thread in [`wait_for_signal`] is woken.
+    /// SIGUSR1, by which a thread in [`wait_for_signal`](super::wait_for_signal) is woken.
     User,
 }

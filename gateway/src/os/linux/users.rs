@@ -5,7 +5,7 @@ use std::path::Path;
 /// Where the system's users are.
 const PASSWD: &str = "/etc/passwd";
 
-/// The name of a user of this system, if it is in [`PASSWD`].
+/// The name of a user of this system, if it is in `PASSWD`.
 pub fn user_name(uid: u32) -> Option<String> {
     look_up(Path::new(PASSWD), uid)
 }

@@ -82,7 +82,7 @@ pub(in crate::os) fn system_browser() -> Option<Browser> {
     has_screen().then(|| Browser::Program(BROWSER.to_owned()))
 }
 
-/// Opens `address` by a call of the system: there is none here, see [`system_browser`].
+/// Opens `address` by a call of the system: there is none here, see `system_browser`.
 ///
 /// # Errors
 /// Always.
