@@ -49,20 +49,11 @@ pub fn socket_in(dir: &Path, is_home: bool) -> PathBuf {
     if !is_home {
         return name.into();
     }
-    let folder = real(dir).to_string_lossy().to_lowercase();
+    // However its letters are written, it is one folder. Links and short names are not followed: the folder may not be there yet,
+    // and what it leads to then may be written in another way.
+    let folder = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()).to_string_lossy().to_lowercase();
     let hash = folder.bytes().fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
     format!("{name}-{hash:016x}").into()
-}
-
-/// `dir` in the one way that the system writes it, however it was written (short names, links, upper and lower case), as far as it
-/// is there already.
-fn real(dir: &Path) -> PathBuf {
-    let whole = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    let there = whole.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
-    match there {
-        Some((above, real)) => real.join(whole.strip_prefix(above).unwrap_or(Path::new(""))),
-        None => whole,
-    }
 }
 
 /// A pipe that the user has named, and what the names of its locks begin with; `None`: it is no pipe's name.
