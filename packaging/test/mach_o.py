@@ -3,7 +3,7 @@
 
 Usage: packaging/test/mach_o.py FILE...
 
-They ask for a signature, of nobody in particular at least ("ad hoc"); Gatekeeper asks for more only of what was downloaded.
+They ask for a signature, at least one without an identity ("ad hoc"); Gatekeeper asks for more only of what was downloaded.
 Exits with 1 if a file is no executable for arm64, needs a newer macOS than we promise, or is not signed. The format is that of
 <mach-o/loader.h> and <kern/cs_blobs.h>.
 """

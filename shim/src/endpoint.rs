@@ -173,7 +173,7 @@ impl Endpoint {
         let io_error = |what, source| EndpointError::Io { what, path: self.dir.clone(), source };
         if os::look(&self.dir).map_err(|source| io_error("check", source))?.is_none() {
             if let Some(parent) = self.dir.parent().filter(|_| !self.named) {
-                std::fs::create_dir_all(parent).map_err(|source| io_error("create the parent of", source))?;
+                os::make_parents(parent).map_err(|source| io_error("create the parent of", source))?;
             }
             os::make_private_dir(&self.dir).map_err(|source| io_error("create", source))?;
         }

@@ -8,7 +8,7 @@
 
 use super::Site;
 
-/// The program of the shim that starts another one clear of whoever asks.
+/// The program of the shim that starts another program apart from its caller.
 const LAUNCH: &str = "__launch";
 
 /// How often the start is repeated where clients come over HTTP.

@@ -59,7 +59,7 @@ fn size_of_i32<T>() -> i32 {
     i32::try_from(size_of::<T>()).unwrap_or(0)
 }
 
-/// What macOS has marked the file at `path` with, if somebody has downloaded it and has not yet said that it may be run.
+/// What macOS has marked the file at `path` with, if it was downloaded and its user has not yet said that it may be run.
 pub fn quarantine_of(path: &Path) -> Option<String> {
     const NAME: &str = "com.apple.quarantine";
     const BYTES_MAX: usize = 1024;

@@ -3,13 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use windows_sys::Win32::Foundation::ERROR_ALREADY_EXISTS;
-use windows_sys::Win32::Storage::FileSystem::CreateDirectoryW;
+use snowgate_link::os::make_parents;
 
-use super::files::{sddl, set_mode_at};
-use super::{check, is_error};
-use snowgate_link::os::Descriptor;
-use snowgate_link::os::wide_path;
+use super::files::set_mode_at;
 
 const PRIVATE_FOLDER: u32 = 0o700;
 
@@ -18,23 +14,7 @@ const PRIVATE_FOLDER: u32 = 0o700;
 /// # Errors
 /// The system's.
 pub fn make_private_folders(path: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .filter(|part| !part.as_os_str().is_empty())
-        .take_while(|part| !part.is_dir())
-        .collect();
-    missing.into_iter().rev().try_for_each(make_private_folder)
-}
-
-fn make_private_folder(path: &Path) -> io::Result<()> {
-    let descriptor = Descriptor::parse(&sddl(PRIVATE_FOLDER, true))?;
-    let (name, attributes) = (wide_path(path), descriptor.attributes());
-    // SAFETY: a name that ends with NUL, and attributes that outlive the call.
-    match check(unsafe { CreateDirectoryW(name.as_ptr(), &raw const attributes) }) {
-        // Another process has made it just now.
-        Err(error) if is_error(&error, ERROR_ALREADY_EXISTS) && path.is_dir() => Ok(()),
-        made => made,
-    }
+    make_parents(path)
 }
 
 /// The same, and a folder that is there becomes its user's alone, with what is in it.

@@ -7,15 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::ptr;
 
-use windows_sys::Win32::Foundation::ERROR_BROKEN_PIPE;
-use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 use windows_sys::Win32::UI::Shell::ShellExecuteW;
 use windows_sys::Win32::UI::WindowsAndMessaging::SW_SHOWNORMAL;
 
-use super::{check, is_error};
 use crate::os::Browser;
-use snowgate_link::os::wide;
+use snowgate_link::os::{look_into, wide};
 
 /// What has a handle.
 pub(in crate::os) use std::os::windows::io::AsRawHandle as Handle;
@@ -57,25 +54,13 @@ pub(in crate::os) fn read_without_waiting(_pipe: &impl Handle) -> io::Result<()>
 
 /// Reads what is there; `WouldBlock`: nothing just now. 0: the other end is closed.
 pub(in crate::os) fn read_ready(pipe: &mut (impl Read + Handle), bytes: &mut [u8]) -> io::Result<usize> {
-    let mut available = 0;
-    // SAFETY: a handle that is open, and room for a number.
-    let looked = check(unsafe {
-        PeekNamedPipe(
-            pipe.as_raw_handle(),
-            ptr::null_mut(),
-            0,
-            ptr::null_mut(),
-            &raw mut available,
-            ptr::null_mut(),
-        )
-    });
-    match looked {
-        Ok(()) if available == 0 => Err(ErrorKind::WouldBlock.into()),
-        Ok(()) => {
+    match look_into(pipe) {
+        Ok(0) => Err(ErrorKind::WouldBlock.into()),
+        Ok(available) => {
             let room = bytes.len().min(usize::try_from(available).unwrap_or(usize::MAX));
             pipe.read(&mut bytes[..room])
         }
-        Err(error) if is_error(&error, ERROR_BROKEN_PIPE) => Ok(0),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(0),
         Err(error) => Err(error),
     }
 }

@@ -8,18 +8,19 @@ use std::io::{self, ErrorKind};
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::ptr;
 use std::sync::{Mutex as StdMutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use snowgate_link::endpoint::Endpoint;
-use snowgate_link::os::{Descriptor, Stream, private_pipe, rights_of_others, user, user_of_process};
+use snowgate_link::os::{
+    Descriptor, Stream, look_into, private_pipe, rights_of_others, user, user_of_process,
+};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::windows::named_pipe::{NamedPipeServer, ServerOptions};
 use tokio::sync::Mutex;
 use windows_sys::Win32::Foundation::{ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED};
-use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, PeekNamedPipe};
+use windows_sys::Win32::System::Pipes::GetNamedPipeClientProcessId;
 
 use super::PassedSocket;
 use crate::os::{LinkPeer, ListenError};
@@ -212,10 +213,7 @@ pub fn peer_of(connection: &LinkConnection) -> Option<LinkPeer> {
 
 /// Whether the other end has hung up.
 pub fn has_peer_gone(connection: &LinkConnection) -> bool {
-    let (pipe, none) = (connection.0.as_raw_handle(), ptr::null_mut());
-    // SAFETY: a pipe that is open, and nothing asked for but whether that can be told.
-    let told = unsafe { PeekNamedPipe(pipe, ptr::null_mut(), 0, none, none, none) };
-    told == 0 && is_closed(&io::Error::last_os_error())
+    look_into(&connection.0).is_err_and(|error| is_closed(&error))
 }
 
 /// No service manager passes a pipe here.

@@ -71,6 +71,14 @@ pub(super) fn entry(path: &Path) -> io::Result<Entry> {
     Ok(Entry::from(&std::fs::symlink_metadata(path)?))
 }
 
+/// Creates the directories of a path that are missing; they are private by this process's mask.
+///
+/// # Errors
+/// The system's.
+pub fn make_parents(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
 /// Creates a directory that only its owner can use; an existing one is left unchanged.
 ///
 /// # Errors

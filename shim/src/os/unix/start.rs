@@ -74,7 +74,7 @@ pub fn start_session() {
     let _ = rustix::process::setsid();
 }
 
-/// Whether somebody has ended a process that ended like this, as against a failure of its own.
+/// Whether a signal of a user or the system has ended a process that ended like this, as against a failure of its own.
 pub fn was_killed(status: ExitStatus) -> bool {
     status.signal().is_some_and(|signal| TERMINATION_SIGNALS.contains(&signal))
 }

@@ -50,19 +50,32 @@ pub fn private_pipe() -> io::Result<Descriptor> {
     Descriptor::parse(&format!("O:{user}D:P(A;;GA;;;{user})(A;;GA;;;SY)"))
 }
 
-/// Creates a directory that only its owner can use, and the folders above it as they come; an existing one is left unchanged.
+/// Creates the directories of a path that are missing, each for its owner alone; one that is there is left unchanged.
+///
+/// # Errors
+/// The system's.
+pub fn make_parents(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .filter(|part| !part.as_os_str().is_empty())
+        .take_while(|part| !part.is_dir())
+        .collect();
+    missing.into_iter().rev().try_for_each(make_private_dir)
+}
+
+/// Creates a directory that only its owner can use; an existing one is left unchanged.
 ///
 /// # Errors
 /// The system's.
 pub fn make_private_dir(path: &Path) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
     let descriptor = private_folder()?;
     let (name, attributes) = (wide_path(path), descriptor.attributes());
     // SAFETY: a name that ends with NUL, and attributes that outlive the call.
     match check(unsafe { CreateDirectoryW(name.as_ptr(), &raw const attributes) }) {
-        Err(error) if error.raw_os_error() == Some(ERROR_ALREADY_EXISTS.cast_signed()) => Ok(()),
+        // Another process may have made it just now.
+        Err(error) if error.raw_os_error() == Some(ERROR_ALREADY_EXISTS.cast_signed()) && path.is_dir() => {
+            Ok(())
+        }
         other => other,
     }
 }
@@ -151,10 +164,13 @@ mod tests {
     fn what_is_made_private_is_the_users_alone() {
         let folder = tempfile::tempdir().unwrap();
         let private = folder.path().join("a").join("private");
+        make_parents(&private).unwrap();
         make_private_dir(&private).unwrap();
-        make_private_dir(&private).unwrap();
+        make_parents(&private).unwrap();
         let expected = |kind| Entry { kind, owner: user(), mode: 0o700 };
-        assert_eq!(entry(&private).unwrap(), expected(EntryKind::Directory));
+        for made in [&private, private.parent().unwrap()] {
+            assert_eq!(entry(made).unwrap(), expected(EntryKind::Directory));
+        }
         let file = private.join("é 日本");
         open_private(&file, false).unwrap();
         assert_eq!(entry(&file).unwrap(), expected(EntryKind::File));

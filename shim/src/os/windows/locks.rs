@@ -1,7 +1,7 @@
 //! Locks of files.
 //!
 //! Here a lock keeps others from reading what it is of. So it is of a byte far behind the content, and the byte behind that is
-//! the mark: the holder has it for itself, and those who look try to share it for a moment. Who the holder is stands in the
+//! the mark: the holder has it for itself, and those who look try to share it for a moment. The holder is named in the
 //! file. Both go with the file or the process, and the system lets them go after a process that was killed.
 
 use std::fs::{File, TryLockError};

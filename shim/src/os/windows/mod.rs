@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io;
 use std::os::windows::fs::FileExt;
 
-pub use access::{entry, make_private_dir, make_private_step, open_private};
+pub use access::{entry, make_parents, make_private_dir, make_private_step, open_private};
 pub use access::{private_file, private_folder, private_pipe};
 pub use locks::{holder_of_mark, mark, try_lock, try_lock_shared};
 pub use pipe::{Stream, connect, peer_user, user_of_process};

@@ -108,7 +108,7 @@ impl Descriptor {
         Self::of(file, SE_FILE_OBJECT)
     }
 
-    /// That of an open pipe: its first maker's, whoever has made this instance.
+    /// That of an open pipe: its first maker's, whichever process has made this instance.
     ///
     /// # Errors
     /// The system's.

@@ -28,9 +28,11 @@ pub const GATEWAY_VARIABLES: [(&str, &str); 0] = [];
 /// No console: none is made, and none of the client's is used. Programs that a gateway starts are given none, either.
 const APART: u32 = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP;
 
-/// Handles are multiples of this (KERNEL_HANDLE_GRANULARITY), and are looked for up to the second.
+/// Handles are multiples of this (KERNEL_HANDLE_GRANULARITY). They are looked for up to the second, or up to the third where the
+/// system does not tell how many there are: 32,768 of them, or 1,024.
 const HANDLE_STEP: usize = 4;
 const HANDLES_END: usize = 0x2_0000;
+const HANDLES_END_UNCOUNTED: usize = 0x1000;
 
 /// Room for the longest path, in what the system counts in.
 const PATH_MAX: usize = 32_768;
@@ -97,10 +99,8 @@ pub fn spawn_apart(command: &mut Command) -> io::Result<Child> {
     }
 }
 
-/// The intermediate was started clear of the client, but for its standard streams: what it starts gets those that it is given.
-pub fn leave_client() {
-    keep_handles();
-}
+/// The intermediate was started clear of the client, and what it starts is clear of it ([`spawn_apart`]).
+pub fn leave_client() {}
 
 /// One that was started apart has no console whose events could reach it.
 pub fn start_session() {}
@@ -110,11 +110,10 @@ pub fn start_session() {}
 pub fn keep_handles() {
     let mut left = 0;
     // SAFETY: a pseudo handle, and room for a number.
-    // Wine says none: then all are looked at.
-    if unsafe { GetProcessHandleCount(GetCurrentProcess(), &raw mut left) } == 0 || left == 0 {
-        left = u32::MAX;
-    }
-    for value in (HANDLE_STEP..HANDLES_END).step_by(HANDLE_STEP) {
+    let is_known = unsafe { GetProcessHandleCount(GetCurrentProcess(), &raw mut left) } != 0 && left != 0;
+    // Wine says that there are none, and takes long for each look.
+    let end = if is_known { HANDLES_END } else { HANDLES_END_UNCOUNTED };
+    for value in (HANDLE_STEP..end).step_by(HANDLE_STEP) {
         let (handle, mut flags) = (std::ptr::without_provenance_mut(value) as HANDLE, 0);
         // SAFETY: a number that may be no handle's: then this is an error, and nothing else.
         if unsafe { GetHandleInformation(handle, &raw mut flags) } == 0 {
@@ -124,14 +123,14 @@ pub fn keep_handles() {
             // SAFETY: a handle of this process; all that changes is what is passed on.
             unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) };
         }
-        left -= 1;
-        if left == 0 {
+        left = left.saturating_sub(1);
+        if is_known && left == 0 {
             return;
         }
     }
 }
 
-/// Whether somebody has ended a process that ended like this, as against a failure of its own, which is said before it ends.
+/// Whether another program has ended a process that ended like this, as against a failure of its own, which is said before it ends.
 pub fn was_killed(status: ExitStatus) -> bool {
     status.code().is_some_and(|code| KILLED_CODES.contains(&code.cast_unsigned()))
 }

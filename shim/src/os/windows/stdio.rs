@@ -72,8 +72,11 @@ pub fn wait_readable(pipe: &ChildStdout, timeout: Duration) -> io::Result<bool> 
     }
 }
 
-/// How many bytes there are to read.
-fn look_into(pipe: &impl AsRawHandle) -> io::Result<u32> {
+/// How many bytes there are to read in a pipe, without waiting.
+///
+/// # Errors
+/// The system's; `BrokenPipe`: the other end is closed.
+pub fn look_into(pipe: &impl AsRawHandle) -> io::Result<u32> {
     let mut available = 0;
     // SAFETY: a handle that is open, and room for a number.
     check(unsafe {

@@ -34,7 +34,7 @@ impl SmallDisk {
         Ok(Self { folder })
     }
 
-    /// From here on nobody can write to it.
+    /// From here on nothing can be written to it.
     ///
     /// # Panics
     /// The system refuses.

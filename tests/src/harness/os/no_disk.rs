@@ -14,7 +14,7 @@ impl SmallDisk {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// From here on nobody can write to it.
+    /// From here on nothing can be written to it.
     pub fn set_read_only(&self) {
         match self.0 {}
     }
