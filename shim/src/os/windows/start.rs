@@ -38,8 +38,9 @@ const HANDLES_END_UNCOUNTED: usize = 0x1000;
 const PATH_MAX: usize = 32_768;
 
 /// How the end of a process looks that another program has ended: TerminateProcess with the code that `taskkill`, the Task
-/// Manager and std give, and Ctrl-C.
-const KILLED_CODES: [u32; 2] = [1, 0xc000_013a];
+/// Manager and std give, with 0 (also what Wine says of one that Linux has killed), and Ctrl-C. A gateway that ends by itself has
+/// said why before.
+const KILLED_CODES: [u32; 3] = [1, 0, 0xc000_013a];
 
 /// Where a gateway runs: in a folder that it keeps from nothing.
 pub fn root_dir() -> PathBuf {
