@@ -277,8 +277,12 @@ class Client:
             self.stderr.append(line.decode(errors="replace"))
 
     def write(self, data):
-        self.input.write(data)
-        self.input.flush()
+        try:
+            self.input.write(data)
+            self.input.flush()
+        except BrokenPipeError:
+            code = self.process.wait(PATIENCE_S)
+            raise Failed(f"the shim has ended (exit code {code}): {''.join(self.stderr)}") from None
 
     def send(self, method, params=None, end=b"\n"):
         number = self.next_id

@@ -11,7 +11,8 @@ use std::process::{Child, Command, ExitStatus};
 
 use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessBasicInformation};
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, GetHandleInformation, HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation,
+    ERROR_ACCESS_DENIED, ERROR_INTERNAL_ERROR, GetHandleInformation, HANDLE, HANDLE_FLAG_INHERIT,
+    SetHandleInformation,
 };
 use windows_sys::Win32::System::Threading::{
     CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, GetCurrentProcess,
@@ -36,6 +37,10 @@ const HANDLES_END_UNCOUNTED: usize = 0x1000;
 
 /// Room for the longest path, in what the system counts in.
 const PATH_MAX: usize = 32_768;
+
+/// How often a program is started whose process has ended before it ran, which Wine calls an internal error, and one that may
+/// not leave the client's job.
+const SPAWNS_MAX: u32 = 6;
 
 /// How the end of a process looks that another program has ended: TerminateProcess with the code that `taskkill`, the Task
 /// Manager and std give, with 0 (also what Wine says of one that Linux has killed), and Ctrl-C. A gateway that ends by itself has
@@ -92,12 +97,16 @@ pub fn is_variable_of_system(name: &str) -> bool {
 /// The system's.
 pub fn spawn_apart(command: &mut Command) -> io::Result<Child> {
     keep_handles();
-    match command.creation_flags(APART | CREATE_BREAKAWAY_FROM_JOB).spawn() {
-        Err(error) if error.raw_os_error() == Some(ERROR_ACCESS_DENIED.cast_signed()) => {
-            command.creation_flags(APART).spawn()
+    let is = |error: &io::Error, code: u32| error.raw_os_error() == Some(code.cast_signed());
+    let mut flags = APART | CREATE_BREAKAWAY_FROM_JOB;
+    for _ in 1..SPAWNS_MAX {
+        match command.creation_flags(flags).spawn() {
+            Err(error) if is(&error, ERROR_ACCESS_DENIED) && flags != APART => flags = APART,
+            Err(error) if is(&error, ERROR_INTERNAL_ERROR) => {}
+            other => return other,
         }
-        other => other,
     }
+    command.creation_flags(flags).spawn()
 }
 
 /// The intermediate was started clear of the client, and what it starts is clear of it ([`spawn_apart`]).
