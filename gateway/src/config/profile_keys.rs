@@ -20,6 +20,13 @@ pub const TOOLS: &[&str] = &[
     "describe_view",
     "query_view",
     "execute_query",
+    "explain_query",
+    "get_result",
+    "cancel_query",
+    "export_result",
+    "search_objects",
+    "list_semantic_views",
+    "describe_semantic_view",
     "set_context",
     "session_info",
 ];

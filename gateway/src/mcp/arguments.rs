@@ -18,6 +18,8 @@ use super::{NAME_BYTES_MAX, failure, shown};
 pub(super) const QUERY_LIMIT: u64 = 100;
 /// Rows of `query_view` where no limit is given.
 pub(super) const VIEW_LIMIT: u64 = 10;
+/// Matches of `search_objects` where no limit is given.
+pub(super) const SEARCH_LIMIT: u64 = 50;
 
 /// An error about arguments is cut to this, in characters.
 const ERROR_CHARS_MAX: usize = 300;
@@ -62,6 +64,9 @@ pub struct DescribeTable {
     pub database: Option<String>,
     /// Schema; default: the session's.
     pub schema: Option<String>,
+    /// Add sample values and value ranges (reads rows); default: false.
+    #[schemars(extend("default" = false))]
+    pub detail: Option<bool>,
 }
 
 /// Of `describe_view`.
@@ -107,6 +112,96 @@ pub struct ExecuteQuery {
     /// false: roll the transaction back at the end (a dry run); default: true. No transaction outlives a call.
     #[schemars(extend("default" = true))]
     pub auto_commit: Option<bool>,
+}
+
+/// Of `explain_query`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct ExplainQuery {
+    /// One SQL statement; it is not run.
+    pub query: String,
+    /// Database for this call only.
+    pub database: Option<String>,
+    /// Schema for this call only.
+    pub schema: Option<String>,
+}
+
+/// Of `get_result`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct GetResult {
+    /// The handle that a result named.
+    pub handle: String,
+    /// Rows to skip; default: those that were shown before.
+    #[schemars(with = "Option<u64>")]
+    pub offset: Option<Value>,
+    /// Page number from 1, of `limit` rows each; instead of `offset`.
+    #[schemars(with = "Option<u64>", range(min = 1))]
+    pub page: Option<Value>,
+    /// Rows to return, at most; default: 100.
+    #[schemars(with = "Option<u64>", range(min = 1), extend("default" = QUERY_LIMIT))]
+    pub limit: Option<Value>,
+    /// Only these columns, separated by commas; default: all.
+    pub columns: Option<String>,
+    /// Milliseconds to wait for a statement that still runs; default: as long as calls may take.
+    #[schemars(with = "Option<u64>")]
+    pub wait_ms: Option<Value>,
+}
+
+/// Of `cancel_query`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct CancelQuery {
+    /// The handle of the statement.
+    pub handle: String,
+}
+
+/// Of `export_result`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct ExportResult {
+    /// One SQL query whose rows are written; or `handle`.
+    pub query: Option<String>,
+    /// The handle of a result; or `query`.
+    pub handle: Option<String>,
+    /// csv, jsonl, json or parquet; default: what the name ends with, else csv.
+    pub format: Option<String>,
+    /// File name in the export folder; an existing file is never replaced.
+    pub name: String,
+    /// Database for this call only.
+    pub database: Option<String>,
+    /// Schema for this call only.
+    pub schema: Option<String>,
+}
+
+/// Of `search_objects`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct SearchObjects {
+    /// Part of a name, or a LIKE pattern (% and _), case ignored.
+    pub pattern: String,
+    /// What to look for, separated by commas: database, schema, table, view, column; default: all.
+    pub kinds: Option<String>,
+    /// Only in this database.
+    pub database: Option<String>,
+    /// Matches to return, at most; default: 50.
+    #[schemars(with = "Option<u64>", range(min = 1), extend("default" = SEARCH_LIMIT))]
+    pub limit: Option<Value>,
+}
+
+/// Of `list_semantic_views`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct ListSemanticViews {
+    /// Database; default: the session's.
+    pub database: Option<String>,
+    /// Schema; default: all.
+    pub schema: Option<String>,
+}
+
+/// Of `describe_semantic_view`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct DescribeSemanticView {
+    /// Semantic view.
+    pub view_name: String,
+    /// Database; default: the session's.
+    pub database: Option<String>,
+    /// Schema; default: the session's.
+    pub schema: Option<String>,
 }
 
 /// Of `set_context`.
@@ -158,6 +253,13 @@ fn schema(tool: ToolName) -> Schema {
         ToolName::DescribeView => schema_for!(DescribeView),
         ToolName::QueryView => schema_for!(QueryView),
         ToolName::ExecuteQuery => schema_for!(ExecuteQuery),
+        ToolName::ExplainQuery => schema_for!(ExplainQuery),
+        ToolName::GetResult => schema_for!(GetResult),
+        ToolName::CancelQuery => schema_for!(CancelQuery),
+        ToolName::ExportResult => schema_for!(ExportResult),
+        ToolName::SearchObjects => schema_for!(SearchObjects),
+        ToolName::ListSemanticViews => schema_for!(ListSemanticViews),
+        ToolName::DescribeSemanticView => schema_for!(DescribeSemanticView),
         ToolName::SetContext => schema_for!(SetContext),
     }
 }

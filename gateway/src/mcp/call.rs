@@ -192,15 +192,17 @@ impl Call<'_> {
             ToolCall::ListViews(args::ListViews { database, schema }) => {
                 self.list(Catalog::Views { database, schema }).await
             }
-            ToolCall::DescribeTable(args::DescribeTable { table, database, schema }) => {
-                let relation = Relation { database, schema, name: table };
-                let describe = |relation| Catalog::Describe { kind: RelationKind::Table, relation };
-                let (_, columns) = self.ask_about(relation, self.rows_max(), describe).await?;
-                Ok(self.rows(columns, Source::Catalog).await)
-            }
+            ToolCall::DescribeTable(arguments) => self.describe_table(arguments).await,
             ToolCall::DescribeView(arguments) => self.describe_view(arguments).await,
             ToolCall::QueryView(arguments) => self.query_view(tool, arguments).await,
             ToolCall::ExecuteQuery(arguments) => self.execute_query(tool, arguments).await,
+            ToolCall::ExplainQuery(arguments) => self.explain_query(tool, arguments).await,
+            ToolCall::GetResult(arguments) => self.get_result(tool, arguments).await,
+            ToolCall::CancelQuery(arguments) => self.cancel_query(tool, arguments).await,
+            ToolCall::ExportResult(arguments) => self.export_result(tool, arguments).await,
+            ToolCall::SearchObjects(arguments) => self.search_objects(tool, arguments).await,
+            ToolCall::ListSemanticViews(arguments) => self.list_semantic_views(arguments).await,
+            ToolCall::DescribeSemanticView(arguments) => self.describe_semantic_view(tool, arguments).await,
             ToolCall::SetContext(arguments) => self.set_context(tool, arguments).await,
             ToolCall::SessionInfo => Ok(CallToolResult::structured(self.session_info().await?)),
         }
@@ -246,6 +248,14 @@ impl Call<'_> {
 
     async fn list(&self, catalog: Catalog) -> Result<CallToolResult, CallError> {
         Ok(self.rows(self.catalog(catalog, self.rows_max()).await?, Source::Catalog).await)
+    }
+
+    async fn describe_table(&self, arguments: args::DescribeTable) -> Result<CallToolResult, CallError> {
+        let args::DescribeTable { table, database, schema, detail: _ } = arguments;
+        let relation = Relation { database, schema, name: table };
+        let describe = |relation| Catalog::Describe { kind: RelationKind::Table, relation };
+        let (_, columns) = self.ask_about(relation, self.rows_max(), describe).await?;
+        Ok(self.rows(columns, Source::Catalog).await)
     }
 
     async fn describe_view(&self, arguments: args::DescribeView) -> Result<CallToolResult, CallError> {

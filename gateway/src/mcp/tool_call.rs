@@ -7,8 +7,9 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolRequestParams, JsonObject};
 
 use super::arguments::{
-    DescribeTable, DescribeView, ExecuteQuery, InvalidArguments, ListSchemas, ListTables, ListViews, Nothing,
-    QueryView, SetContext, misfit, read,
+    CancelQuery, DescribeSemanticView, DescribeTable, DescribeView, ExecuteQuery, ExplainQuery, ExportResult,
+    GetResult, InvalidArguments, ListSchemas, ListSemanticViews, ListTables, ListViews, Nothing, QueryView,
+    SearchObjects, SetContext, misfit, read,
 };
 use super::request_record::class_of;
 use super::tool_name::ToolName;
@@ -32,6 +33,20 @@ pub enum ToolCall {
     QueryView(QueryView),
     /// `execute_query`
     ExecuteQuery(ExecuteQuery),
+    /// `explain_query`
+    ExplainQuery(ExplainQuery),
+    /// `get_result`
+    GetResult(GetResult),
+    /// `cancel_query`
+    CancelQuery(CancelQuery),
+    /// `export_result`
+    ExportResult(ExportResult),
+    /// `search_objects`
+    SearchObjects(SearchObjects),
+    /// `list_semantic_views`
+    ListSemanticViews(ListSemanticViews),
+    /// `describe_semantic_view`
+    DescribeSemanticView(DescribeSemanticView),
     /// `set_context`
     SetContext(SetContext),
     /// `session_info`
@@ -70,6 +85,13 @@ impl ToolCall {
             ToolName::DescribeView => Self::DescribeView(read(tool, arguments)?),
             ToolName::QueryView => Self::QueryView(read(tool, arguments)?),
             ToolName::ExecuteQuery => Self::ExecuteQuery(read(tool, arguments)?),
+            ToolName::ExplainQuery => Self::ExplainQuery(read(tool, arguments)?),
+            ToolName::GetResult => Self::GetResult(read(tool, arguments)?),
+            ToolName::CancelQuery => Self::CancelQuery(read(tool, arguments)?),
+            ToolName::ExportResult => Self::ExportResult(read(tool, arguments)?),
+            ToolName::SearchObjects => Self::SearchObjects(read(tool, arguments)?),
+            ToolName::ListSemanticViews => Self::ListSemanticViews(read(tool, arguments)?),
+            ToolName::DescribeSemanticView => Self::DescribeSemanticView(read(tool, arguments)?),
             ToolName::SetContext => Self::SetContext(read(tool, arguments)?),
             ToolName::SessionInfo => none(tool, arguments, Self::SessionInfo)?,
         })
@@ -91,8 +113,15 @@ impl ToolCall {
             | Self::ListTables(_)
             | Self::ListViews(_)
             | Self::DescribeTable(_)
-            | Self::DescribeView(_) => "catalog",
-            Self::QueryView(_) => "read",
+            | Self::DescribeView(_)
+            | Self::ExplainQuery(_)
+            | Self::SearchObjects(_)
+            | Self::ListSemanticViews(_)
+            | Self::DescribeSemanticView(_) => "catalog",
+            Self::QueryView(_) | Self::GetResult(_) => "read",
+            // What its query does replaces this.
+            Self::ExportResult(_) => "read",
+            Self::CancelQuery(_) => "context",
             Self::ExecuteQuery(arguments) => class_of(&arguments.query),
             Self::SetContext(_) | Self::SessionInfo => "context",
         }
@@ -109,6 +138,13 @@ impl ToolCall {
             Self::DescribeView(_) => ToolName::DescribeView,
             Self::QueryView(_) => ToolName::QueryView,
             Self::ExecuteQuery(_) => ToolName::ExecuteQuery,
+            Self::ExplainQuery(_) => ToolName::ExplainQuery,
+            Self::GetResult(_) => ToolName::GetResult,
+            Self::CancelQuery(_) => ToolName::CancelQuery,
+            Self::ExportResult(_) => ToolName::ExportResult,
+            Self::SearchObjects(_) => ToolName::SearchObjects,
+            Self::ListSemanticViews(_) => ToolName::ListSemanticViews,
+            Self::DescribeSemanticView(_) => ToolName::DescribeSemanticView,
             Self::SetContext(_) => ToolName::SetContext,
             Self::SessionInfo => ToolName::SessionInfo,
         }
@@ -129,13 +165,18 @@ mod tests {
 
     #[test]
     fn every_tool_is_read_as_itself() {
-        let arguments = json!({"database": "d", "table": "t", "view_name": "v", "query": "q"});
+        let arguments = json!({"database": "d", "table": "t", "view_name": "v", "query": "q", "handle": "h",
+            "name": "n", "pattern": "p"});
         for &tool in ToolName::ALL {
             let takes: &[&str] = match tool {
                 ToolName::ListViews => &["database"],
                 ToolName::DescribeTable => &["table"],
                 ToolName::DescribeView | ToolName::QueryView => &["database", "view_name"],
-                ToolName::ExecuteQuery => &["query"],
+                ToolName::ExecuteQuery | ToolName::ExplainQuery => &["query"],
+                ToolName::GetResult | ToolName::CancelQuery => &["handle"],
+                ToolName::ExportResult => &["name"],
+                ToolName::SearchObjects => &["pattern"],
+                ToolName::DescribeSemanticView => &["view_name"],
                 _ => &[],
             };
             let arguments = takes.iter().map(|name| ((*name).to_owned(), arguments[name].clone())).collect();

@@ -48,6 +48,20 @@ tools! {
     QueryView = "query_view",
     /// Runs a statement.
     ExecuteQuery = "execute_query",
+    /// Shows how a statement would run, without running it.
+    ExplainQuery = "explain_query",
+    /// Pages a result that was too large, or waits for one that takes long.
+    GetResult = "get_result",
+    /// Stops a statement that takes long.
+    CancelQuery = "cancel_query",
+    /// Writes a result to a file.
+    ExportResult = "export_result",
+    /// Finds databases, schemas, tables and columns by name.
+    SearchObjects = "search_objects",
+    /// Lists semantic views.
+    ListSemanticViews = "list_semantic_views",
+    /// Shows a semantic view's tables, dimensions and metrics.
+    DescribeSemanticView = "describe_semantic_view",
     /// Changes the session's context: later requests depend on it.
     SetContext = "set_context",
     /// Shows the session.

@@ -26,8 +26,11 @@ pub struct ToolList {
 }
 
 /// The arguments in the order in which one thinks of them, and in which models fill them in.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 21] = [
     "query",
+    "handle",
+    "pattern",
+    "kinds",
     "table",
     "view_name",
     "role",
@@ -35,7 +38,14 @@ const ORDER: [&str; 11] = [
     "database",
     "schema",
     "like",
+    "format",
+    "name",
+    "offset",
+    "page",
     "limit",
+    "columns",
+    "wait_ms",
+    "detail",
     "use_transaction",
     "auto_commit",
 ];
@@ -133,6 +143,41 @@ fn describe(tool: ToolName, read_only: bool) -> Tool {
         }
         ToolName::ExecuteQuery => new::<args::ExecuteQuery>(tool, "Execute query", execute_query(read_only))
             .with_annotations(annotations(read_only, !read_only, read_only)),
+        ToolName::ExplainQuery => reader::<args::ExplainQuery>(
+            tool,
+            "Explain query",
+            "Show how a statement would run and what it would read, without running it.",
+        ),
+        ToolName::GetResult => reader::<args::GetResult>(
+            tool,
+            "Get result",
+            "Return more rows of a result by its handle, or wait for a statement that takes long.",
+        ),
+        ToolName::CancelQuery => {
+            new::<args::CancelQuery>(tool, "Cancel query", "Stop a statement that still runs.")
+                .with_annotations(annotations(false, false, true))
+        }
+        ToolName::ExportResult => new::<args::ExportResult>(
+            tool,
+            "Export result",
+            "Write all rows of a query or a result to a new file; returns path, rows and bytes.",
+        )
+        .with_annotations(annotations(false, false, false)),
+        ToolName::SearchObjects => reader::<args::SearchObjects>(
+            tool,
+            "Search objects",
+            "Find databases, schemas, tables, views and columns by name, in one call.",
+        ),
+        ToolName::ListSemanticViews => reader::<args::ListSemanticViews>(
+            tool,
+            "List semantic views",
+            "List semantic views: business metrics and dimensions, defined once.",
+        ),
+        ToolName::DescribeSemanticView => reader::<args::DescribeSemanticView>(
+            tool,
+            "Describe semantic view",
+            "Show a semantic view's tables, dimensions, facts and metrics, and how to query it.",
+        ),
         ToolName::SetContext => new::<args::SetContext>(
             tool,
             "Set context",
@@ -159,6 +204,13 @@ fn meta(tool: ToolName) -> MetaObject {
         ToolName::ListViews => "views of a SQL database",
         ToolName::DescribeView => "SQL definition of a view",
         ToolName::QueryView => "rows of a SQL view",
+        ToolName::ExplainQuery => "plan and cost of a SQL query",
+        ToolName::GetResult => "more rows of a SQL result, wait for a SQL query",
+        ToolName::CancelQuery => "stop a SQL query",
+        ToolName::ExportResult => "SQL rows to a csv, json or parquet file",
+        ToolName::SearchObjects => "find SQL tables and columns by name",
+        ToolName::ListSemanticViews => "SQL metrics and dimensions",
+        ToolName::DescribeSemanticView => "metrics and dimensions of a SQL semantic view",
         ToolName::SetContext => "switch SQL database, schema, role, warehouse",
         ToolName::SessionInfo => "current SQL database, limits",
     };
