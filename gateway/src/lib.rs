@@ -21,6 +21,7 @@
 //! multiplexer
 //! config
 //! backend
+//! rows
 //! os
 //! ```
 
@@ -43,6 +44,7 @@ pub mod multiplexer;
 pub mod observe;
 pub mod os;
 pub mod process;
+pub mod rows;
 pub mod service;
 pub mod session;
 pub mod shared;

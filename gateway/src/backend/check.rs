@@ -54,6 +54,7 @@ pub async fn check_connection(backend: &dyn Backend, context: &Context) -> Resul
             wall: None,
             is_running: None,
             cost: None,
+            sink: None,
         };
         connection.run(request).await?;
     }

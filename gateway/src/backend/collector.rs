@@ -4,9 +4,9 @@
 //! bounded number more so that the result can say how many were cut, then asks the connection to stop.
 
 use super::written::{CELL_BYTES_MIN, fitting, written_bytes};
-use row_writer::CellEnd;
+use crate::rows::{CellKind, ColumnType, RowBlock};
 
-pub use row_writer::{CellKind, RowWriter};
+pub use row_writer::RowWriter;
 
 mod row_writer;
 
@@ -51,15 +51,6 @@ pub enum Cut {
     AtLeast(u64),
 }
 
-/// What a backend says of the values of a column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ColumnType {
-    /// The type's name, in the backend's own words.
-    pub name: String,
-    /// What its values are, where all are of one kind.
-    pub kind: CellKind,
-}
-
 /// Columns and kept rows of one result.
 ///
 /// The text of all cells is one buffer: a large result is a few large blocks of memory, which go back to the
@@ -73,11 +64,7 @@ pub struct Collector {
     /// Columns that are kept: all, but where their names alone would fill the result.
     columns_kept: usize,
     columns_cut: usize,
-    text: String,
-    /// Where each cell of `text` ends, row by row.
-    ends: Vec<CellEnd>,
-    /// How many of `ends` are there after each row.
-    rows: Vec<u32>,
+    block: RowBlock,
     bytes: u64,
     cut: Cut,
     bytes_hit: bool,
@@ -95,9 +82,7 @@ impl Collector {
             types: Vec::new(),
             columns_kept: usize::MAX,
             columns_cut: 0,
-            text: String::new(),
-            ends: Vec::new(),
-            rows: Vec::new(),
+            block: RowBlock::default(),
             bytes: 0,
             cut: Cut::Nothing,
             bytes_hit: false,
@@ -220,38 +205,28 @@ impl Collector {
 
     /// How many rows are kept.
     pub fn row_count(&self) -> usize {
-        self.rows.len()
+        self.block.row_count()
     }
 
     /// The kept rows: the cells of each, where `None` is NULL.
     pub fn rows(&self) -> impl Iterator<Item = impl Iterator<Item = Option<&str>>> {
-        let mut before = 0;
-        self.rows.iter().map(move |&until| {
-            let cells = before..until as usize;
-            before = until as usize;
-            cells.map(|cell| self.cell(cell))
-        })
+        let cell = |(kind, text)| (kind != CellKind::Null).then_some(text);
+        self.block.rows().map(move |row| row.map(cell))
     }
 
     /// The kept rows: the cells of each with what they are.
     pub fn typed_rows(&self) -> impl Iterator<Item = impl Iterator<Item = (CellKind, &str)>> {
-        let mut before = 0;
-        self.rows.iter().map(move |&until| {
-            let cells = before..until as usize;
-            before = until as usize;
-            cells.map(|cell| (self.ends[cell].kind(), self.cell(cell).unwrap_or_default()))
-        })
+        self.block.rows()
+    }
+
+    /// The kept rows.
+    pub fn block(&self) -> &RowBlock {
+        &self.block
     }
 
     /// The first cell of the first row; `None` if there is none, or if it is NULL.
     pub fn first_cell(&self) -> Option<&str> {
         self.rows().next()?.next()?
-    }
-
-    fn cell(&self, at: usize) -> Option<&str> {
-        let end = self.ends[at];
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before].at());
-        (!end.is_null()).then(|| &self.text[start..end.at()])
     }
 
     /// The kept rows, for comparison.
@@ -435,6 +410,6 @@ mod tests {
         collector.push(vec![Some("whole".to_owned())]);
         collector.push(vec![Some("one too many".to_owned())]);
         assert_eq!(collector.to_rows(), [[Some("whole".to_owned())]]);
-        assert_eq!((collector.text.len(), collector.ends.len()), (5, 1));
+        assert_eq!((collector.block.text.len(), collector.block.ends.len()), (5, 1));
     }
 }

@@ -12,6 +12,7 @@ mod check;
 mod collector;
 mod context;
 mod cost;
+mod delivery;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -32,11 +33,13 @@ mod traits;
 mod wall;
 mod written;
 
+pub use crate::rows::{CellKind, ColumnType};
 pub use catalog::{Catalog, Relation, RelationKind};
 pub use check::check_connection;
-pub use collector::{Caps, Cell, CellKind, Collector, ColumnType, Cut, Flow, RowWriter};
+pub use collector::{Caps, Cell, Collector, Cut, Flow, RowWriter};
 pub use context::{Context, SecondaryRoles};
 pub use cost::{CostBounds, CostGuard, Estimate};
+pub use delivery::{SinkUse, Taking};
 pub use error::{BackendError, ErrorKind};
 pub use health::{Health, HealthReports};
 pub use held::{HELD_NAMES_MAX, Held, OPEN_TRANSACTION, Ownership};

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use sql_gate::Statement;
 
 use super::{
-    Caps, Catalog, Collector, Context, CostGuard, Held, Ownership, RowFilter, StatementGate, Wall,
+    Caps, Catalog, Collector, Context, CostGuard, Held, Ownership, RowFilter, SinkUse, StatementGate, Wall,
     WriteJournal,
 };
 
@@ -106,6 +106,8 @@ pub struct Request {
     pub is_running: Option<Arc<AtomicBool>>,
     /// What it may cost by its own estimate; `None`: anything.
     pub cost: Option<Arc<CostGuard>>,
+    /// Who takes its rows beside the caps; `None`: what is cut is lost.
+    pub sink: Option<SinkUse>,
 }
 
 /// The result of a request that succeeded.

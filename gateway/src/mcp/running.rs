@@ -64,6 +64,7 @@ impl Call<'_> {
             gate: Arc::new(gate),
             wall: self.profile.wall(),
             cost: cost.clone(),
+            sink: None,
             operation,
         };
         let transaction = match &request.operation {

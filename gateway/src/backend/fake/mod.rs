@@ -278,6 +278,7 @@ pub(crate) fn request(sql: &str) -> Request {
         row_filter: None,
         wall: None,
         cost: None,
+        sink: None,
     }
 }
 

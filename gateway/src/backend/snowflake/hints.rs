@@ -67,6 +67,7 @@ impl Missing {
             statement: None,
             row_filter,
             cost: None,
+            sink: None,
             ..request.clone()
         }
     }

@@ -260,7 +260,8 @@ impl Reader<'_> {
             {
                 continue;
             }
-            let flow = value::push(&mut collector, row, columns.len()).map_err(|error| failure(&error))?;
+            let (flow, _) =
+                value::push(&mut collector, row, columns.len()).map_err(|error| failure(&error))?;
             if flow == Flow::Stop {
                 break;
             }

@@ -20,10 +20,11 @@ use super::state::Traces;
 use super::tokens::Tokens;
 use super::turns::{NoTurn, Turn, WriteTurns};
 use super::{oversize, value};
+use crate::backend::delivery::Delivery;
 use crate::backend::journal::wait_unless;
 use crate::backend::{
-    BackendError, Caps, Collector, Completion, CostGuard, ErrorKind, Flow, Held, Ownership, StatementGate,
-    Transaction, WriteJournal,
+    BackendError, Caps, Collector, Completion, CostGuard, ErrorKind, Flow, Held, Ownership, SinkUse,
+    StatementGate, Transaction, WriteJournal,
 };
 
 /// The most time spent on counting rows that are not returned.
@@ -56,6 +57,8 @@ pub(super) struct Runner<'a> {
     pub(super) held_in: Option<&'a str>,
     /// What it may cost.
     pub(super) cost: Option<&'a CostGuard>,
+    /// Who takes its rows beside the caps.
+    pub(super) sink: Option<&'a SinkUse>,
 }
 
 /// An error, and whether it broke the connection.
@@ -346,67 +349,86 @@ impl Runner<'_> {
     fn step(&self, compiled: &mut Compiled<'_>, caps: Caps) -> Result<Completion, Failure> {
         self.guard.enter(Phase::Step);
         let before = self.connection.total_changes();
-        let mut collector = Collector::new(caps);
-        collector.set_columns(std::mem::take(&mut compiled.columns));
+        let mut delivery = Delivery::new(Collector::new(caps), self.sink.cloned());
+        delivery.set_columns(std::mem::take(&mut compiled.columns), Vec::new())?;
         let statement = &mut compiled.statement;
         let (columns, writes) = (statement.column_count(), self.writes(statement));
-        self.collect(statement, &mut collector).map_err(|error| self.failure(&error))?;
+        let is_whole = self.collect(statement, &mut delivery)?;
         // A write that got here took effect and is reported as such: its cancel came too late.
         if self.interrupt.is_cancelled() && !writes {
             return Err(cancelled().into());
         }
+        delivery.finish(is_whole)?;
         // Only INSERT, UPDATE and DELETE set the count of changes; anything else leaves that of an earlier
         // statement.
         let changed = if self.connection.total_changes() == before { 0 } else { self.connection.changes() };
         let affected = (writes || columns == 0).then_some(changed);
-        Ok(Completion { rows: collector, affected, query_id: None, context: None, held: Held::default() })
+        Ok(Completion { rows: delivery.rows, affected, query_id: None, context: None, held: Held::default() })
     }
 
-    fn collect(&self, statement: &mut Statement<'_>, collector: &mut Collector) -> Result<(), Error> {
+    /// Returns whether all rows were seen.
+    fn collect(&self, statement: &mut Statement<'_>, delivery: &mut Delivery) -> Result<bool, Failure> {
         // The client's; behind them may be counts of ours.
-        let columns = collector.columns().len() + collector.columns_cut();
+        let columns = delivery.rows.columns().len() + delivery.rows.columns_cut();
         let writes = self.writes(statement);
         let mut flow = if columns == 0 { Flow::Stop } else { Flow::More };
         let mut rows = statement.raw_query();
         loop {
             let row = match rows.next() {
                 Ok(Some(row)) => row,
-                Ok(None) => return Ok(()),
-                Err(error) => return self.finish_count(error, collector),
+                Ok(None) => return Ok(true),
+                Err(error) => return self.finish_count(&error, &mut delivery.rows).map(|()| false),
             };
+            let mut is_whole = false;
+            let failed = |error: Error| self.failure(&error);
             flow = match flow {
-                Flow::More => value::push(collector, row, columns)?,
-                Flow::CountOnly => collector.count(1),
+                Flow::More => {
+                    let pushed = value::push(&mut delivery.rows, row, columns).map_err(failed)?;
+                    is_whole = pushed.1;
+                    pushed.0
+                }
+                Flow::CountOnly => delivery.rows.count(1),
                 Flow::Stop => Flow::Stop,
             };
-            match flow {
-                Flow::More => {}
+            if delivery.wants_row(is_whole)? {
+                value::copy(delivery.row(), row, columns).map_err(failed)?;
+                if delivery.end_row() {
+                    delivery.hand_on()?;
+                }
+            }
+            match (flow, delivery.reads_on()) {
+                (Flow::More, _) => {}
                 // The statement has made its changes by now; it is stepped to its end and never interrupted
                 // halfway.
                 _ if writes => {}
-                Flow::Stop => return Ok(()),
-                Flow::CountOnly => self.start_count(),
+                (_, Some(time_max)) => self.start_count(time_max),
+                (Flow::Stop, None) => return Ok(false),
+                (Flow::CountOnly, None) if delivery.has_enough() => {
+                    delivery.rows.stop_counting();
+                    return Ok(false);
+                }
+                (Flow::CountOnly, None) => self.start_count(Some(COUNT_TIME_MAX)),
             }
             if self.interrupt.is_cancelled() {
-                return Ok(());
+                return Ok(false);
             }
         }
     }
 
-    /// Starts the clock for counting, once.
-    fn start_count(&self) {
-        if !self.interrupt.is_counting() {
-            self.interrupt.count_until(Some(Instant::now() + COUNT_TIME_MAX));
+    /// Starts the clock for reading rows that are not returned, once; `None`: as long as the statement may take.
+    fn start_count(&self, time_max: Option<Duration>) {
+        if let Some(time_max) = time_max.filter(|_| !self.interrupt.is_counting()) {
+            self.interrupt.count_until(Some(Instant::now() + time_max));
         }
     }
 
     /// An interruption at the end of the time for counting is not an error: the count becomes a lower bound.
-    fn finish_count(&self, error: Error, collector: &mut Collector) -> Result<(), Error> {
-        if self.interrupt.count_is_over() && !self.interrupt.is_cancelled() && is_interruption(&error) {
+    fn finish_count(&self, error: &Error, collector: &mut Collector) -> Result<(), Failure> {
+        if self.interrupt.count_is_over() && !self.interrupt.is_cancelled() && is_interruption(error) {
             collector.stop_counting();
             return Ok(());
         }
-        Err(error)
+        Err(self.failure(error))
     }
 
     pub(super) fn failure(&self, error: &Error) -> Failure {

@@ -7,6 +7,7 @@ use rusqlite::{Error, Row, ffi};
 
 use super::budget;
 use crate::backend::{CELL_BYTES_MIN, CellKind, Collector, Flow, RowWriter, fitting, written_bytes};
+use crate::rows::RowBlock;
 
 /// Bytes of a blob that are shown; a longer one is cut, and its length is added.
 const BLOB_BYTES_SHOWN: usize = 64;
@@ -14,14 +15,14 @@ const BLOB_BYTES_SHOWN: usize = 64;
 const BLOB_NOTE_BYTES: usize = 24;
 
 /// Adds the first `columns` values of `row` to `collector`, as far as it keeps them. No more is copied than the
-/// collector has room for. Columns behind them have numbers of values that are not read.
-pub(super) fn push(collector: &mut Collector, row: &Row<'_>, columns: usize) -> Result<Flow, Error> {
+/// collector has room for. Columns behind them have numbers of values that are not read. Also returns whether all is shown whole.
+pub(super) fn push(collector: &mut Collector, row: &Row<'_>, columns: usize) -> Result<(Flow, bool), Error> {
     let room = usize::try_from(collector.room()).unwrap_or(usize::MAX);
     let kept = columns.min(collector.columns_kept());
     // A later row that does not fit is cut as a whole.
     let kept_back = if collector.row_count() == 0 { kept * CELL_BYTES_MIN } else { 0 };
     let room = room.saturating_sub(kept_back);
-    let mut cells = Shortener { row: collector.begin_row(), room, shortened: 0 };
+    let mut cells = Shortener { row: collector.begin_row(), room, shortened: 0, is_whole: true };
     for column in 0..kept {
         // To read a value SQLite may have to copy it, and rusqlite cannot say that it did not.
         let value = budget::leniently(|| row.get_ref(column))?;
@@ -30,11 +31,31 @@ pub(super) fn push(collector: &mut Collector, row: &Row<'_>, columns: usize) -> 
         }
         cells.add(value);
     }
-    let Shortener { row: mut cells, shortened, .. } = cells;
+    let Shortener { row: mut cells, shortened, is_whole, .. } = cells;
     for column in columns..row.as_ref().column_count() {
         cells.note_unread(row.get(column)?);
     }
-    Ok(cells.end(shortened))
+    Ok((cells.end(shortened), is_whole))
+}
+
+/// Adds the first `columns` values of `row` to `block`, whole: blobs with all their digits.
+pub(super) fn copy(block: &mut RowBlock, row: &Row<'_>, columns: usize) -> Result<(), Error> {
+    for column in 0..columns {
+        let value = budget::leniently(|| row.get_ref(column))?;
+        if budget::is_over() {
+            return Err(no_memory());
+        }
+        match value {
+            ValueRef::Null => block.null(),
+            ValueRef::Integer(number) => block.format(CellKind::Number, format_args!("{number}")),
+            ValueRef::Real(number) => block.format(CellKind::Real, format_args!("{}", Real(number))),
+            ValueRef::Text(bytes) => block.cell(CellKind::Text, &String::from_utf8_lossy(bytes)),
+            ValueRef::Blob(bytes) => {
+                block.format(CellKind::Bytes, format_args!("{}", Blob { bytes, shown: bytes.len() }));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What SQLite says when it gets no memory.
@@ -49,6 +70,8 @@ struct Shortener<'a> {
     room: usize,
     /// Values that were cut.
     shortened: u64,
+    /// Whether each value is there with all its bytes.
+    is_whole: bool,
 }
 
 impl Shortener<'_> {
@@ -90,6 +113,7 @@ impl Shortener<'_> {
     fn blob(&mut self, bytes: &[u8]) {
         let whole = BLOB_NOTE_BYTES + 2 * bytes.len().min(BLOB_BYTES_SHOWN);
         let left = self.cell_bytes_max();
+        self.is_whole &= bytes.len() <= BLOB_BYTES_SHOWN && whole <= left;
         if whole <= left || bytes.len() <= (left - 3) / 2 {
             return self.format(CellKind::Bytes, format_args!("{}", Blob { bytes, shown: BLOB_BYTES_SHOWN }));
         }
@@ -115,6 +139,7 @@ impl Shortener<'_> {
             self.row.text(&text)
         } else {
             self.shortened += 1;
+            self.is_whole = false;
             self.row.text(&format!("{}... ({} bytes)", fitting(&text, self.room), bytes.len()))
         };
         self.use_room(written);
@@ -205,7 +230,7 @@ mod tests {
         let caps = Caps { rows_max: 1, bytes_max: u64::MAX, count_rows_max: 1 };
         let mut collector = Collector::new(caps);
         let shortened = {
-            let mut cells = Shortener { row: collector.begin_row(), room, shortened: 0 };
+            let mut cells = Shortener { row: collector.begin_row(), room, shortened: 0, is_whole: true };
             values.iter().for_each(|value| cells.add(*value));
             let Shortener { row, shortened, .. } = cells;
             row.end(shortened);

@@ -409,6 +409,7 @@ impl Worker {
             traces: &open.traces,
             held_in: is_elsewhere.then(|| open.main().name.as_str()),
             cost: request.cost.as_deref(),
+            sink: request.sink.as_ref(),
         })
     }
 }

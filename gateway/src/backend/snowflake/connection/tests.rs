@@ -99,6 +99,7 @@ fn request(sql: &str, transaction: Transaction) -> (Arc<TestJournal>, Request) {
         row_filter: None,
         wall: None,
         cost: None,
+        sink: None,
     };
     (journal, request)
 }

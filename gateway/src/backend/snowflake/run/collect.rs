@@ -1,15 +1,17 @@
 //! Reading a result's rows within the request's caps.
 
 use snowflake_wire::{Answer, Error, StatementType};
-use tokio::task::consume_budget;
+use tokio::task::{consume_budget, spawn_blocking};
+use tokio::time::Instant;
 
 use super::decisions::{Consequence, after_download};
 use super::types::type_of;
 use super::{Run, RunError, stopped};
+use crate::backend::delivery::Delivery;
 use crate::backend::snowflake::catalog::{SHOW_ROWS_MAX, Shown, pick};
 use crate::backend::snowflake::failure::of_connection;
 use crate::backend::snowflake::shorten::shorten;
-use crate::backend::{Caps, Cell, Collector, Completion, Flow, Held, RowFilter};
+use crate::backend::{BackendError, Caps, Cell, Collector, Completion, Flow, Held, RowFilter};
 
 impl Run<'_> {
     /// Reads rows within the caps; no more is downloaded than that needs.
@@ -18,11 +20,12 @@ impl Run<'_> {
         let filter = self.request.row_filter.as_deref();
         // Of filtered rows the server does not know how many there are.
         let (total, mut read) = (answer.rows.total().filter(|_| filter.is_none()), 0);
-        let mut rows = Collector::new(caps(self.request.caps, total));
+        let mut delivery =
+            Delivery::new(Collector::new(caps(self.request.caps, total)), self.request.sink.clone());
         if answer.statement_type.is_some_and(StatementType::changes_rows) {
             let affected = sum(&mut answer).await.map_err(|error| self.failed_download(error))?;
             return Ok(Completion {
-                rows,
+                rows: delivery.rows,
                 affected: Some(affected),
                 query_id,
                 context: None,
@@ -31,10 +34,14 @@ impl Run<'_> {
         }
         let names: Vec<String> = answer.rows.columns().iter().map(|column| column.name.clone()).collect();
         let shown = shown.of(&names);
-        rows.set_columns(shown.iter().map(|(_, name)| name.clone()).collect());
         let columns = answer.rows.columns();
-        rows.set_types(shown.iter().map(|(at, _)| columns.get(*at).map(type_of)).collect());
-        loop {
+        let types = shown.iter().map(|(at, _)| columns.get(*at).map(type_of)).collect();
+        delivery.set_columns(shown.iter().map(|(_, name)| name.clone()).collect(), types)?;
+        let mut reads_on_until = None;
+        let is_whole = loop {
+            if reads_on_until.is_some_and(|until| Instant::now() >= until) {
+                break false;
+            }
             let next = tokio::select! {
                 biased;
                 // A statement that may have changed something is done: reporting it as stopped would be
@@ -42,24 +49,30 @@ impl Run<'_> {
                 () = self.stop.stopped(), if !self.writes() => return Err(stopped().into()),
                 next = answer.rows.next() => next,
             };
-            let Some(row) = next.map_err(|error| self.failed_download(error))? else { break };
+            let Some(row) = next.map_err(|error| self.failed_download(error))? else { break true };
             read += 1;
             // Many rows may have arrived already, and this worker thread serves other tasks, too.
             consume_budget().await;
-            let mut row = pick(&shown, row);
+            let row = pick(&shown, row);
             if filter.is_some_and(|filter| !keeps(filter, &shown, &row)) {
                 continue;
             }
-            row.truncate(rows.columns_kept());
-            let (row, shortened) = shorten(row, rows.room());
-            match rows.push_shortened(row, shortened) {
-                Flow::More => {}
-                // The server has said how many there are.
-                Flow::CountOnly | Flow::Stop if total.is_some() => break,
-                Flow::CountOnly => {}
-                Flow::Stop => break,
+            let (flow, is_full) = deliver(&mut delivery, row)?;
+            if is_full {
+                delivery = apart(delivery, Delivery::hand_on).await?;
             }
-        }
+            match (flow, delivery.reads_on()) {
+                (Flow::More, _) => {}
+                (_, Some(time_max)) if time_max.is_none() || reads_on_until.is_some() => {}
+                (_, Some(time_max)) => reads_on_until = time_max.map(|time_max| Instant::now() + time_max),
+                // The server has said how many there are.
+                (Flow::CountOnly | Flow::Stop, None) if total.is_some() => break false,
+                (Flow::CountOnly, None) => {}
+                (Flow::Stop, None) => break false,
+            }
+        };
+        let mut delivery = apart(delivery, move |delivery| delivery.finish(is_whole)).await?;
+        let rows = &mut delivery.rows;
         if filter.is_some() && read >= SHOW_ROWS_MAX {
             // There may be more that SHOW does not return.
             rows.stop_counting();
@@ -67,7 +80,7 @@ impl Run<'_> {
         if let Some(rest) = total.and_then(|total| total.checked_sub(read)).filter(|rest| *rest > 0) {
             rows.count(rest);
         }
-        Ok(Completion { rows, affected: None, query_id, context: None, held: Held::default() })
+        Ok(Completion { rows: delivery.rows, affected: None, query_id, context: None, held: Held::default() })
     }
 
     /// The statement was executed, and its rows cannot be read.
@@ -84,6 +97,39 @@ impl Run<'_> {
         }
         error.into()
     }
+}
+
+/// Adds a row. Also returns whether rows are to be handed on.
+fn deliver(delivery: &mut Delivery, mut row: Vec<Cell>) -> Result<(Flow, bool), BackendError> {
+    let whole = delivery.reads_on().map(|_| row.clone());
+    row.truncate(delivery.rows.columns_kept());
+    let (row, shortened) = shorten(row, delivery.rows.room());
+    let flow = delivery.rows.push_shortened(row, shortened);
+    let Some(whole) = whole else { return Ok((flow, false)) };
+    if !delivery.wants_row(shortened == 0)? {
+        return Ok((flow, false));
+    }
+    for (at, cell) in whole.into_iter().enumerate() {
+        let kind = delivery.rows.column_type(at).map(|of| of.kind).unwrap_or_default();
+        match cell {
+            Some(text) => delivery.row().cell(kind, &text),
+            None => delivery.row().null(),
+        }
+    }
+    Ok((flow, delivery.end_row()))
+}
+
+/// Does `work` where it may wait for a disk.
+async fn apart(
+    mut delivery: Delivery,
+    work: impl FnOnce(&mut Delivery) -> Result<(), BackendError> + Send + 'static,
+) -> Result<Delivery, BackendError> {
+    if !delivery.has_begun() {
+        return Ok(delivery);
+    }
+    let done = spawn_blocking(move || work(&mut delivery).map(|()| delivery)).await;
+    // It is never aborted, and a panic in there is one here.
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Whether the client may see a row of a list of objects.

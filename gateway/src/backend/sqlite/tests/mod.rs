@@ -146,6 +146,7 @@ fn request(context: Context, operation: Operation, caps: Caps, journal: TestJour
         row_filter: None,
         wall: None,
         cost: None,
+        sink: None,
     }
 }
 
