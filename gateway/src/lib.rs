@@ -18,6 +18,7 @@
 //! keys
 //! limits
 //! state                  streams
+//! results
 //! multiplexer
 //! config
 //! backend
@@ -44,6 +45,7 @@ pub mod multiplexer;
 pub mod observe;
 pub mod os;
 pub mod process;
+pub mod results;
 pub mod rows;
 pub mod service;
 pub mod session;

@@ -10,5 +10,5 @@ mod summary;
 
 pub use block::{CELL_BYTES_MAX, CellKind, RowBlock};
 pub use sink::{Column, ColumnType, RowSink, Want};
-pub use spill::{SpillBounds, SpillFile, SpillSink, Spilled};
+pub use spill::{Overflow, RowFile, SpillBounds, SpillFile, SpillSink};
 pub use summary::{ColumnSummary, Summary};
