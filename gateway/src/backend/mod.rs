@@ -32,7 +32,7 @@ mod traits;
 mod wall;
 mod written;
 
-pub use catalog::{Catalog, Relation, RelationKind};
+pub use catalog::{Catalog, Relation, RelationKind, SearchFor, is_like};
 pub use check::check_connection;
 pub use collector::{Caps, Cell, CellKind, Collector, ColumnType, Cut, Flow, RowWriter};
 pub use context::{Context, SecondaryRoles};

@@ -16,6 +16,7 @@ mod client_log;
 mod consent;
 mod context_free;
 mod contexts;
+mod describe_table;
 mod execute_query;
 mod explain_query;
 mod export_result;
@@ -38,6 +39,7 @@ mod semantic_views;
 mod service;
 mod session_info;
 mod table;
+mod table_sample;
 #[cfg(test)]
 mod tests;
 mod tool_call;
