@@ -36,7 +36,7 @@ mod wall;
 mod written;
 
 pub use crate::rows::{CellKind, ColumnType};
-pub use catalog::{Catalog, Relation, RelationKind};
+pub use catalog::{Catalog, Relation, RelationKind, SearchFor, is_like};
 pub use check::check_connection;
 pub use collector::{Caps, Cell, Collector, Cut, Flow, RowWriter};
 pub use context::{Context, SecondaryRoles};

@@ -134,6 +134,11 @@ pub struct Completion {
 }
 
 impl Completion {
+    /// These rows, of which nothing else is to be said.
+    pub(crate) fn of_rows(rows: Collector) -> Self {
+        Self { rows, affected: None, query_id: None, context: None, held: Held::default(), overflow: None }
+    }
+
     /// The result of [`Operation::UseContext`].
     pub(crate) fn of_context(context: Context) -> Self {
         let nothing = Caps { rows_max: 0, bytes_max: 0, count_rows_max: 0 };

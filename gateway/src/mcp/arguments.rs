@@ -173,7 +173,7 @@ pub struct ExportResult {
 /// Of `search_objects`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct SearchObjects {
-    /// Part of a name, or a LIKE pattern (% and _), case ignored.
+    /// Part of a name, or a LIKE pattern if it has %; case ignored.
     pub pattern: String,
     /// What to look for, separated by commas: database, schema, table, view, column; default: all.
     pub kinds: Option<String>,

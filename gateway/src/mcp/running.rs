@@ -347,9 +347,16 @@ fn objects_of(catalog: &Catalog, backend: &dyn Backend) -> Vec<Object> {
             place(database.as_ref(), schema.as_ref()).into_iter().collect()
         }
         Catalog::Views { database, schema } => place(Some(database), schema.as_ref()).into_iter().collect(),
-        Catalog::Describe { relation: asked, .. } | Catalog::Definition(asked) | Catalog::Rows(asked) => {
-            vec![relation(asked)]
+        Catalog::SemanticViews { database, schema } => {
+            place(database.as_ref(), schema.as_ref()).into_iter().collect()
         }
+        Catalog::Search { database, .. } => place(database.as_ref(), None).into_iter().collect(),
+        Catalog::Describe { relation: asked, .. }
+        | Catalog::Definition(asked)
+        | Catalog::Rows(asked)
+        | Catalog::About(asked)
+        | Catalog::ForeignKeys(asked)
+        | Catalog::SemanticView(asked) => vec![relation(asked)],
     }
 }
 

@@ -7,9 +7,11 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CancelTaskParams, CreateTaskResult, CustomRequest, CustomResult,
-    ErrorCode, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams, InitializeResult,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, ServerNotification,
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
+    CreateTaskResult, CustomRequest, CustomResult, ErrorCode, GetTaskParams, GetTaskResult, Implementation,
+    InitializeRequestParams, InitializeResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ResourceListChangedNotification, ServerCapabilities, ServerConfig, ServerNotification,
     SubscriptionFilter, ToolListChangedNotification, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
@@ -30,7 +32,7 @@ use super::progress::Progress;
 use super::request_record::RequestRecord;
 use super::tasks::{self, takes_tasks};
 use super::tool_call::{CallRefusal, ToolCall};
-use super::{Mcp, shown};
+use super::{Mcp, resources, shown};
 use crate::backend::Context;
 use crate::config::log_targets::SPANS;
 use crate::session::{ClientIdentity, Era, Session};
@@ -56,6 +58,11 @@ impl SqlService {
 
     /// The session.
     pub(super) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// The session, to be held.
+    pub(super) fn own_session(&self) -> &Arc<Session> {
         &self.session
     }
 
@@ -104,8 +111,13 @@ impl SqlService {
         Ok(result)
     }
 
-    /// A call of the request in `context`.
-    fn new_call(&self, context: &RequestContext<RoleServer>, consent: Consent) -> Result<Call, ErrorData> {
+    /// A call of the request in `context`, which `cancel` stops.
+    pub(super) fn new_call(
+        &self,
+        context: &RequestContext<RoleServer>,
+        consent: Consent,
+        cancel: CancellationToken,
+    ) -> Result<Call, ErrorData> {
         let Some(facts) = context.extensions.get::<RequestFacts>() else {
             return Err(ErrorData::internal_error("the request came past the intake", None));
         };
@@ -115,7 +127,7 @@ impl SqlService {
             session: Arc::clone(&self.session),
             profile: Arc::clone(&self.session.profile),
             facts: facts.clone(),
-            cancel: CancellationToken::new(),
+            cancel,
             active: self.session.calls.begin(facts.number),
             progress: Progress::of(context, About(facts.number)),
             record: record.unwrap_or_else(|| Arc::new(RequestRecord::new())),
@@ -169,7 +181,7 @@ impl SqlService {
     }
 
     /// Notes what a stateless request tells of its client.
-    fn note_client(&self, context: &RequestContext<RoleServer>) {
+    pub(super) fn note_client(&self, context: &RequestContext<RoleServer>) {
         let Some(version) = context.meta.protocol_version() else { return };
         let client = context.meta.client_info();
         self.session.set_client(ClientIdentity {
@@ -186,9 +198,12 @@ impl ServerHandler for SqlService {
         let mut config = ServerConfig::new(
             ServerCapabilities::builder()
                 .enable_logging()
+                .enable_tasks()
+                .enable_completions()
+                .enable_resources()
+                .enable_resources_list_changed()
                 .enable_tools()
                 .enable_tool_list_changed()
-                .enable_tasks()
                 .build(),
         );
         config.server_info = Implementation::new("snowgate", BUILD);
@@ -207,19 +222,25 @@ impl ServerHandler for SqlService {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if self.session.tools_have_changed() && context.peer.notify_tool_list_changed().await.is_ok() {
+            // What is part of the gateway may be another's, too.
+            let _ = context.peer.notify_resource_list_changed().await;
             self.session.note_tools_told();
         }
     }
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        Some(SubscriptionFilter::builder().tools_list_changed().build())
+        Some(SubscriptionFilter::builder().tools_list_changed().resources_list_changed().build())
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         if self.session.tools_have_changed() {
             let changed =
                 ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default());
+            let resources = ServerNotification::ResourceListChangedNotification(
+                ResourceListChangedNotification::default(),
+            );
             // Refused where the client does not listen for that.
+            let _ = subscription.sink().send(resources).await;
             if subscription.sink().send(changed).await.is_ok() {
                 self.session.note_tools_told();
             }
@@ -256,7 +277,9 @@ impl ServerHandler for SqlService {
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
         let span = self.request_span(&context);
-        let look = async { self.new_call(&context, Consent::default())?.task(&request.task_id).await };
+        let look = async {
+            self.new_call(&context, Consent::default(), context.ct.clone())?.task(&request.task_id).await
+        };
         without_panic(look).instrument(span).await
     }
 
@@ -266,13 +289,54 @@ impl ServerHandler for SqlService {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let span = self.request_span(&context);
-        let stop = async { self.new_call(&context, Consent::default())?.cancel_task(&request.task_id).await };
+        let stop = async {
+            self.new_call(&context, Consent::default(), context.ct.clone())?
+                .cancel_task(&request.task_id)
+                .await
+        };
         without_panic(stop).instrument(span).await
     }
 
     /// No task of ours asks its client for anything: there is nothing to answer.
     async fn update_task(&self, _: UpdateTaskParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
         Ok(())
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        self.note_client(&context);
+        resources::list(request)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        self.note_client(&context);
+        resources::templates(request)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let span = self.request_span(&context);
+        let read = async { self.read(&request.uri, &context).await.map(ReadResourceResponse::Complete) };
+        without_panic(read).instrument(span).await
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let span = self.request_span(&context);
+        without_panic(self.completed(request, &context)).instrument(span).await
     }
 
     async fn set_level(&self, request: SetLevel, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
@@ -299,7 +363,7 @@ impl ServerHandler for SqlService {
         let span = self.request_span(&context);
         let call = async {
             let consent = Consent::of(&self.session, &request, &context, &context_of(&context));
-            let call = self.new_call(&context, consent)?;
+            let call = self.new_call(&context, consent, CancellationToken::new())?;
             let call = Arc::new(call);
             let sent = request.clone();
             let parsed = match context.extensions.get::<UnreadableArgument>() {

@@ -127,6 +127,15 @@ impl ToolCall {
         }
     }
 
+    /// Whether it reads rows of tables, so that it counts as a query.
+    pub(super) fn reads_rows(&self) -> bool {
+        match self {
+            Self::QueryView(_) => true,
+            Self::DescribeTable(arguments) => arguments.detail == Some(true),
+            _ => false,
+        }
+    }
+
     /// The tool that is called.
     pub fn tool(&self) -> ToolName {
         match self {
