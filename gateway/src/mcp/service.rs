@@ -17,6 +17,7 @@ use snowgate_link::BUILD;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
+use super::app;
 use super::call::Call;
 use super::client_log::{self, ClientLog, SetLevel};
 use super::consent::Consent;
@@ -168,7 +169,11 @@ impl ServerHandler for SqlService {
                 let message = "there is only one page of tools, and no cursor for it";
                 return Err(ErrorData::invalid_params(message, None));
             }
-            Ok(ListToolsResult::with_all_items(self.mcp.tools(&self.session.profile).tools.clone()))
+            let mut tools = self.mcp.tools(&self.session.profile).tools.clone();
+            if app::is_shown_by(context.client_capabilities().as_ref()) {
+                app::link(&mut tools);
+            }
+            Ok(ListToolsResult::with_all_items(tools))
         })
         .instrument(span)
         .await
