@@ -7,8 +7,10 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, Implementation,
-    InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
+    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest,
+    CustomResult, ErrorCode, Implementation, InitializeRequestParams, InitializeResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ResourceListChangedNotification, ServerCapabilities,
     ServerConfig, ServerNotification, SubscriptionFilter, ToolListChangedNotification,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
@@ -25,9 +27,10 @@ use super::facts::{About, RequestFacts, UnreadableArgument};
 use super::progress::Progress;
 use super::request_record::RequestRecord;
 use super::tool_call::{CallRefusal, ToolCall};
-use super::{Mcp, shown};
+use super::{Mcp, ToolList, resources, shown};
 use crate::config::log_targets::SPANS;
 use crate::session::{ClientIdentity, Era, Session};
+use crate::shared::Shared;
 
 /// The most important sentence first: clients cut the end off, some at 2 KB.
 const INSTRUCTIONS: &str = "\
@@ -51,6 +54,21 @@ impl SqlService {
     /// The session.
     pub(super) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The session, to be held.
+    pub(super) fn own_session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// The tools that the session is offered.
+    pub(super) fn offered_tools(&self) -> Arc<ToolList> {
+        self.mcp.tools(&self.session.profile)
+    }
+
+    /// What all sessions share.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.mcp.shared
     }
 
     /// The span of a request: every event on its behalf carries session, number and, once known, query id.
@@ -99,7 +117,7 @@ impl SqlService {
     }
 
     /// Notes what a stateless request tells of its client.
-    fn note_client(&self, context: &RequestContext<RoleServer>) {
+    pub(super) fn note_client(&self, context: &RequestContext<RoleServer>) {
         let Some(version) = context.meta.protocol_version() else { return };
         let client = context.meta.client_info();
         self.session.set_client(ClientIdentity {
@@ -114,7 +132,14 @@ impl SqlService {
 impl ServerHandler for SqlService {
     fn get_info(&self) -> ServerConfig {
         let mut config = ServerConfig::new(
-            ServerCapabilities::builder().enable_logging().enable_tools().enable_tool_list_changed().build(),
+            ServerCapabilities::builder()
+                .enable_logging()
+                .enable_completions()
+                .enable_resources()
+                .enable_resources_list_changed()
+                .enable_tools()
+                .enable_tool_list_changed()
+                .build(),
         );
         config.server_info = Implementation::new("snowgate", BUILD);
         config.instructions = Some(INSTRUCTIONS.to_owned());
@@ -132,19 +157,25 @@ impl ServerHandler for SqlService {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if self.session.tools_have_changed() && context.peer.notify_tool_list_changed().await.is_ok() {
+            // What is part of the gateway may be another's, too.
+            let _ = context.peer.notify_resource_list_changed().await;
             self.session.note_tools_told();
         }
     }
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        Some(SubscriptionFilter::builder().tools_list_changed().build())
+        Some(SubscriptionFilter::builder().tools_list_changed().resources_list_changed().build())
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         if self.session.tools_have_changed() {
             let changed =
                 ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default());
+            let resources = ServerNotification::ResourceListChangedNotification(
+                ResourceListChangedNotification::default(),
+            );
             // Refused where the client does not listen for that.
+            let _ = subscription.sink().send(resources).await;
             if subscription.sink().send(changed).await.is_ok() {
                 self.session.note_tools_told();
             }
@@ -169,7 +200,7 @@ impl ServerHandler for SqlService {
                 let message = "there is only one page of tools, and no cursor for it";
                 return Err(ErrorData::invalid_params(message, None));
             }
-            let mut tools = self.mcp.tools(&self.session.profile).tools.clone();
+            let mut tools = self.offered_tools().tools.clone();
             if app::is_shown_by(context.client_capabilities().as_ref()) {
                 app::link(&mut tools);
             }
@@ -177,6 +208,47 @@ impl ServerHandler for SqlService {
         })
         .instrument(span)
         .await
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        self.note_client(&context);
+        let mut list = resources::list(request)?;
+        if app::is_shown_by(context.client_capabilities().as_ref()) {
+            list.resources.push(app::listed());
+        }
+        Ok(list)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        self.note_client(&context);
+        resources::templates(request)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let span = self.request_span(&context);
+        let read = async { self.read(&request.uri, &context).await.map(ReadResourceResponse::Complete) };
+        without_panic(read).instrument(span).await
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let span = self.request_span(&context);
+        without_panic(self.completed(request, &context)).instrument(span).await
     }
 
     async fn set_level(&self, request: SetLevel, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {

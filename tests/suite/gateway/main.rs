@@ -37,6 +37,7 @@ mod http_socket;
 mod http_tls;
 mod journal;
 mod keys;
+mod knowing;
 #[cfg(target_os = "linux")]
 mod leftovers;
 #[cfg(target_os = "linux")]

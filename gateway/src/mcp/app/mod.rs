@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rmcp::model::{ClientCapabilities, JsonObject, MetaObject, ResourceContents, Tool};
+use rmcp::model::{ClientCapabilities, JsonObject, MetaObject, Resource, ResourceContents, Tool};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -73,6 +73,15 @@ pub(super) fn link(tools: &mut [Tool]) {
     }
 }
 
+/// The page as `resources/list` has it, for clients that show it.
+pub(super) fn listed() -> Resource {
+    Resource::new(APP_URI, "result")
+        .with_title("Result")
+        .with_description("Shows a result as a table and a chart.")
+        .with_mime_type(APP_MIME_TYPE)
+        .with_meta(meta())
+}
+
 /// What `resources/read` returns of the page to a session that is offered `tools`.
 pub(super) fn contents(tools: &ToolList) -> ResourceContents {
     ResourceContents::TextResourceContents {
@@ -84,7 +93,7 @@ pub(super) fn contents(tools: &ToolList) -> ResourceContents {
 }
 
 /// What clients build the frame's policy of: no origin at all.
-pub(super) fn meta() -> MetaObject {
+fn meta() -> MetaObject {
     let nothing: [&str; 0] = [];
     let csp = json!({
         "connectDomains": nothing, "resourceDomains": nothing, "frameDomains": nothing, "baseUriDomains": nothing,
