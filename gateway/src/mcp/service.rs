@@ -66,6 +66,11 @@ impl SqlService {
         self.mcp.tools(&self.session.profile)
     }
 
+    /// Whether the client shows the page for results, and is to be told of it.
+    fn is_app_shown(&self, context: &RequestContext<RoleServer>) -> bool {
+        !self.session.profile.hides_app && app::is_shown_by(context.client_capabilities().as_ref())
+    }
+
     /// What all sessions share.
     pub(super) fn shared(&self) -> &Shared {
         &self.mcp.shared
@@ -201,7 +206,7 @@ impl ServerHandler for SqlService {
                 return Err(ErrorData::invalid_params(message, None));
             }
             let mut tools = self.offered_tools().tools.clone();
-            if app::is_shown_by(context.client_capabilities().as_ref()) {
+            if self.is_app_shown(&context) {
                 app::link(&mut tools);
             }
             Ok(ListToolsResult::with_all_items(tools))
@@ -217,7 +222,7 @@ impl ServerHandler for SqlService {
     ) -> Result<ListResourcesResult, ErrorData> {
         self.note_client(&context);
         let mut list = resources::list(request)?;
-        if app::is_shown_by(context.client_capabilities().as_ref()) {
+        if self.is_app_shown(&context) {
             list.resources.push(app::listed());
         }
         Ok(list)

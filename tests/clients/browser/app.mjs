@@ -18,25 +18,29 @@ const WAIT_MS = 1000 * Number(process.env.TEST_PATIENCE_SECONDS || 60);
 const URI = "ui://snowgate/result", MIME = "text/html;profile=mcp-app", EXTENSION = "io.modelcontextprotocol/ui";
 
 const pure = readFileSync(new URL("../../../gateway/src/mcp/app/text.js", import.meta.url), "utf8");
-const { parseResult, kindsOf, chartOf, sortRows, shownText, ticksOf } = runInThisContext(`(() => { ${pure}; return { parseResult, kindsOf, chartOf, sortRows, shownText, ticksOf }; })()`);
+const { parseResult, kindsOf, chartOf, sortRows, shownText, ticksOf, placesOf } = runInThisContext(`(() => { ${pure}; return { parseResult, kindsOf, chartOf, sortRows, shownText, ticksOf, placesOf }; })()`);
 
 const home = mkdtempSync(join(tmpdir(), "snowgate-app-"));
 const env = { ...process.env, SNOWGATE_HOME: home };
-writeFileSync(join(home, "config.toml"), "[limits]\nrows_max = 100000\nbytes_max = 7340032\n");
+writeFileSync(join(home, "config.toml"), "[limits]\nrows_max = 100000\nbytes_max = 7340032\n[profiles.quiet]\nresult_app = false\n[profiles.few]\ntools = [\"execute_query\", \"get_result\"]\n");
 const children = [];
 
 /** A client over a shim that declares `capabilities`. */
-async function client(capabilities) {
-  const process = spawn(shim, [], { env, stdio: ["pipe", "pipe", "inherit"] });
+async function client(capabilities, args = [], isStateless = false) {
+  const process = spawn(shim, args, { env, stdio: ["pipe", "pipe", "inherit"] });
   children.push(process);
   const waiting = new Map();
   let next = 0;
   createInterface({ input: process.stdout }).on("line", (line) => { const message = JSON.parse(line); waiting.get(message.id)?.(message); waiting.delete(message.id); });
   const send = (message) => process.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
-  const ask = (method, params) => new Promise((resolve) => { const id = next++; waiting.set(id, resolve); send({ id, method, params }); });
-  const opened = await ask("initialize", { protocolVersion: "2025-11-25", capabilities, clientInfo: { name: "test-host", version: "1" } });
-  assert.ok(opened.result, JSON.stringify(opened));
-  send({ method: "notifications/initialized" });
+  const clientInfo = { name: "test-host", version: "1" };
+  const meta = isStateless ? { _meta: { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientInfo": clientInfo, "io.modelcontextprotocol/clientCapabilities": capabilities } } : {};
+  const ask = (method, params) => new Promise((resolve) => { const id = next++; waiting.set(id, resolve); send({ id, method, params: { ...params, ...meta } }); });
+  if (!isStateless) {
+    const opened = await ask("initialize", { protocolVersion: "2025-11-25", capabilities, clientInfo });
+    assert.ok(opened.result, JSON.stringify(opened));
+    send({ method: "notifications/initialized" });
+  }
   const call = async (name, args) => ask("tools/call", { name, arguments: args });
   return { ask, call, query: async (query, limit = 100000) => (await call("execute_query", { query, limit })).result };
 }
@@ -75,14 +79,21 @@ const until = async (what, holds) => {
 
 let browser;
 try {
-  const shows = await client({ extensions: { [EXTENSION]: { mimeTypes: [MIME] } } });
+  const showing = { extensions: { [EXTENSION]: { mimeTypes: [MIME] } } };
+  const shows = await client(showing);
   const plain = await client({});
 
   await check("only a client that shows pages is told of one, by the three tools that return rows", async () => {
     const linked = async (of) => (await of.ask("tools/list", {})).result.tools.filter((tool) => tool._meta?.ui || tool._meta?.["ui/resourceUri"]);
-    const tools = await linked(shows);
-    assert.deepEqual(tools.map((tool) => [tool.name, tool._meta.ui.resourceUri, tool._meta["ui/resourceUri"]]), ["query_view", "execute_query", "get_result"].map((name) => [name, URI, URI]));
-    assert.deepEqual(await linked(plain), []);
+    const listed = async (of) => (await of.ask("resources/list", {})).result.resources.filter((listed) => listed.uri === URI).map((listed) => listed.mimeType);
+    for (const of of [shows, await client(showing, [], true)]) {
+      const tools = await linked(of);
+      assert.deepEqual(tools.map((tool) => [tool.name, tool._meta.ui.resourceUri, tool._meta["ui/resourceUri"]]), ["query_view", "execute_query", "get_result"].map((name) => [name, URI, URI]));
+      assert.deepEqual(await listed(of), [MIME]);
+    }
+    for (const of of [plain, await client({}, [], true), await client(showing, ["--profile", "quiet"])]) assert.deepEqual([await linked(of), await listed(of)], [[], []]);
+    const few = await client(showing, ["--profile", "few"]);
+    assert.match((await few.ask("resources/read", { uri: URI })).result.contents[0].text, /<body data-tools="get_result">/);
   });
 
   const resource = (await shows.ask("resources/read", { uri: URI })).result.contents[0];
@@ -125,6 +136,10 @@ try {
       [null, ["region", "n"], [["EU", null], ["US", null]]], [null, ["region", "n"], Array.from({ length: 61 }, (_, n) => [`r${n}`, "1"])], [null, ["region", "a", "b", "c", "d", "e", "f", "g"], [["EU", ..."1234567"], ["US", ..."1234567"]]],
       [null, ["region", "n"], [["EU", "1e300"], ["US", "-1e300"]]], [null, ["__proto__", "constructor"], []],
     ]) assert.equal(kindOf(columns, rows), kind, JSON.stringify([columns, rows.slice(0, 3)]));
+    for (const [labels, places] of [
+      [["2026-01-01", "2026-01-02", "2026-01-05"], [0, 0.25, 1]], [["1998", "1999", "2002"], [0, 0.25, 1]], [["2026-01-01 10:00", "2026-01-01 11:00:00.000", "2026-01-01T14:00:00Z"], [0, 0.25, 1]],
+      [["2026-01-01 10:00:00 +0100", "2026-01-01 11:00:00+01:00", "2026-01-01 13:00:00 -0000"], [0, 0.25, 1]], [["2026-13-01", "2026-13-02", "2026-14-01"], [0, 0.5, 1]], [["2026-01-01"], [0]],
+    ]) assert.deepEqual(placesOf(labels), places, String(labels));
     for (const [low, high] of [[0, 0], [5, 5], [-3, 7], [0, 1e15], [1e-9, 3e-9], [-1e12, -1e11], [99.5, 100]]) { const ticks = ticksOf(low, high); assert.ok(ticks.length >= 2 && ticks.length <= 12 && ticks[0] <= low && ticks.at(-1) >= high, `${low} ${high}: ${ticks}`); }
   });
 
@@ -295,7 +310,7 @@ try {
     for (const theme of ["light", "dark"]) {
       await host.notify("ui/notifications/host-context-changed", { theme });
       await until(theme, async () => (await host.frame().evaluate(() => document.documentElement.dataset.theme)) === theme);
-      for (const selector of ["td", ".null", ".where", ".note", "th button"]) {
+      for (const selector of ["td", ".null", ".where", "summary", "th button"]) {
         const [ink, paper] = (await host.frame().evaluate((selector) => { const element = document.querySelector(selector); let under = element; while (getComputedStyle(under).backgroundColor.endsWith(", 0)")) under = under.parentElement; return [getComputedStyle(element).color, getComputedStyle(under).backgroundColor]; }, selector)).map(luminance);
         const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
         assert.ok(ratio >= 4.5, `${theme} ${selector}: ${ratio}`);

@@ -37,7 +37,12 @@ const SHOWN: [ToolName; 3] = [ToolName::QueryView, ToolName::ExecuteQuery, ToolN
 const CALLED: [ToolName; 2] = [ToolName::GetResult, ToolName::ExportResult];
 
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = concat!(include_str!("text.js"), include_str!("page.js"));
+
+/// The script, without the lines that are for its readers here.
+static SCRIPT: LazyLock<String> = LazyLock::new(|| {
+    let lines = concat!(include_str!("text.js"), include_str!("page.js")).lines();
+    lines.filter(|line| !line.starts_with("//") && !line.is_empty()).flat_map(|line| [line, "\n"]).collect()
+});
 
 /// The page with all but what differs between profiles.
 static PAGE: LazyLock<String> = LazyLock::new(|| {
@@ -45,13 +50,13 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
     // Trusted Types are not asked for: clients that put a script of their own into the page could fail then.
     let policy = format!(
         "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-        hash(SCRIPT),
+        hash(&SCRIPT),
         hash(STYLE)
     );
     include_str!("page.html")
         .replace("{policy}", &policy)
         .replace("{style}", STYLE)
-        .replace("{script}", SCRIPT)
+        .replace("{script}", &SCRIPT)
 });
 
 /// Whether a client that declares `capabilities` shows the page.

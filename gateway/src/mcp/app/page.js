@@ -231,7 +231,7 @@ function foot(page) {
   if (drawn < rows.length) left.push(`The first ${plain.format(drawn)} of ${plain.format(rows.length)} rows are drawn`);
   if (columns.length > COLUMNS_MAX) left.push(`the first ${COLUMNS_MAX} of ${plain.format(columns.length)} columns are drawn`);
   const more = () => { state.drawn += ROWS_DRAWN; draw(); };
-  return h("footer", {}, left.length ? h("span", { class: "drawn" }, `${left.join("; ")}.`) : null, drawn < rows.length ? h("button", { type: "button", onclick: more }, `Draw ${ROWS_DRAWN} more`) : null, h("p", { class: "note" }, readable(page.note)));
+  return h("footer", {}, left.length ? h("span", { class: "drawn" }, `${left.join("; ")}.`) : null, drawn < rows.length ? h("button", { type: "button", onclick: more }, `Draw ${ROWS_DRAWN} more`) : null, /^\(\d+ rows?\)$/.test(page.note) ? null : h("p", { class: "note" }, readable(page.note)));
 }
 
 // ---- The chart ----
@@ -248,22 +248,25 @@ function chart(page) {
   drawnAt = app.clientWidth;
   const width = Math.max(260, drawnAt - 22), height = 200, [top, right, bottom, start] = [8, 8, 20, 52];
   const bottomValue = ticks[0], topValue = ticks[ticks.length - 1];
-  const y = (value) => top + (height - top - bottom) * (1 - (value - bottomValue) / (topValue - bottomValue)), wide = (width - start - right) / (kind === "line" ? Math.max(1, order.length - 1) : order.length);
+  const y = (value) => top + (height - top - bottom) * (1 - (value - bottomValue) / (topValue - bottomValue)), wide = (width - start - right) / order.length;
+  const across = kind === "line" ? placesOf(order.map((row) => rows[row][label])) : null, x = (at) => start + (width - start - right) * across[at];
   const nameOf = (at) => shownText(rows[order[at]][label], 60), titleOf = (at, one) => `${nameOf(at)}: ${shownText(columns[series[one]], 40)} ${rows[order[at]][series[one]]}`;
   const title = `${series.map((at) => shownText(columns[at], 40)).join(", ")} by ${shownText(columns[label], 40)}`;
   const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${kind === "line" ? "Line" : "Bars"}: ${title}`, class: kind });
   for (const tick of ticks) svg.append(s("line", { class: tick === 0 ? "zero" : "grid", x1: start, x2: width - right, y1: y(tick), y2: y(tick) }), s("text", { x: start - 6, y: y(tick) + 4, "text-anchor": "end" }, compact.format(tick)));
-  const every = Math.ceil(order.length / Math.max(1, Math.floor((width - start) / 84)));
-  for (let at = 0; at < order.length; at += every) {
-    const isLast = kind === "line" && at + every >= order.length && order.length > 1, x = start + wide * (kind === "line" ? at : at + 0.5);
-    svg.append(s("text", { x, y: height - 5, "text-anchor": kind === "bars" ? "middle" : at === 0 ? "start" : isLast && x > width - 60 ? "end" : "middle" }, shownLabel(rows[order[at]][label], Math.max(4, Math.floor((wide * every) / 7)))));
+  const every = kind === "line" ? 1 : Math.ceil(order.length / Math.max(1, Math.floor((width - start) / 84)));
+  for (let at = 0, free = 0; at < order.length; at += every) {
+    const place = kind === "line" ? x(at) : start + wide * (at + 0.5), most = kind === "line" ? 14 : Math.max(4, Math.floor((wide * every) / 7));
+    if (kind === "line" && place < free) continue;
+    free = place + 100;
+    svg.append(s("text", { x: place, y: height - 5, "text-anchor": kind === "bars" ? "middle" : at === 0 ? "start" : place > width - 60 ? "end" : "middle" }, shownLabel(rows[order[at]][label], most)));
   }
   values.forEach((own, one) => {
-    if (kind === "line") return line(svg, own, one, (at) => start + wide * at, y, titleOf);
+    if (kind === "line") return line(svg, own, one, x, y, titleOf);
     const bar = (wide * 0.8) / series.length, zero = y(Math.min(topValue, Math.max(bottomValue, 0)));
     own.forEach((value, at) => {
       if (value === null) return;
-      const mark = s("rect", { class: `s${one}`, x: start + wide * (at + 0.1) + bar * one, width: Math.max(0.5, bar - 1), y: Math.min(y(value), zero), height: Math.max(0.5, Math.abs(y(value) - zero)) });
+      const mark = s("rect", { class: `s${one}`, x: start + wide * (at + 0.1) + bar * one, width: Math.max(0.5, bar - 1), y: Math.min(y(value), zero), height: Math.max(1, Math.abs(y(value) - zero)) });
       mark.append(s("title", {}, titleOf(at, one)));
       svg.append(mark);
     });

@@ -110,6 +110,20 @@ function chartOf(result, kinds) {
   return { kind: isLine ? "line" : "bars", label, series };
 }
 
+// A number that grows with the date or the year; NaN where it cannot be told.
+function timeOf(label) {
+  if (YEAR.test(label)) return Number(label);
+  const [, day, time, zone] = /^([\d-]+)(?:[ T]([\d:.]+) ?(.*))?$/.exec(label) || [];
+  return Date.parse(time ? `${day}T${time}${zone ? zone.replace(/^([-+]\d\d):?(\d\d)$/, "$1:$2") : "Z"}` : day);
+}
+
+// Where on a line of length 1 each label of an ascending list stands: by time, or evenly where that cannot be told.
+function placesOf(labels) {
+  const times = labels.map(timeOf), first = times[0], span = times[times.length - 1] - first;
+  const isTimed = span > 0 && times.every((time, at) => at === 0 || time >= times[at - 1]);
+  return labels.map((_, at) => (isTimed ? (times[at] - first) / span : at / Math.max(1, labels.length - 1)));
+}
+
 // Round numbers from below `low` to above `high`, about five.
 function ticksOf(low, high) {
   const span = high - low || Math.abs(high) || 1, power = 10 ** Math.floor(Math.log10(span / 4));
