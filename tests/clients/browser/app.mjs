@@ -159,7 +159,7 @@ try {
   let answer = () => ({ error: { code: -32000, message: "not asked for" } });
   const host = await openHost(context, resource._meta.ui.csp, async (name, args) => { calls.push([name, args]); return answer(name, args); });
   const { view } = host;
-  const picture = async (name) => { if (pictures) await host.page.screenshot({ path: join(pictures, `app-${name}.png`) }); };
+  const picture = async (name) => { if (pictures) await host.page.locator("#place > iframe").screenshot({ path: join(pictures, `app-${name}.png`) }); };
   const deliver = async (result, args = {}) => { await host.notify("ui/notifications/tool-input", { arguments: args }); await host.notify("ui/notifications/tool-result", result); await view.locator("main > :not(.soft)").first().waitFor({ timeout: WAIT_MS }); };
   const show = async (result, options) => { await host.open(resource.text, options); await deliver(result); };
   const column = (at) => view.locator(`tbody tr td:nth-child(${at + 1})`).allTextContents();
@@ -397,6 +397,11 @@ try {
     await picture("narrow");
   });
 
+  if (pictures) { // That of docs/app.md.
+    await host.page.setViewportSize({ width: 760, height: 900 });
+    await show(await shows.query("select O_ORDERPRIORITY as priority, round(sum(O_TOTALPRICE)) as revenue, round(sum(case when O_ORDERSTATUS = 'O' then O_TOTALPRICE else 0 end)) as open_orders from ORDERS group by 1 order by 1"));
+    await picture("docs");
+  }
   assert.deepEqual([host.faults, host.foreign], [[], []], "no error, no violation of a policy, no request to elsewhere");
   console.log(`1..${passed}`);
 } finally {
