@@ -148,6 +148,7 @@ try {
     assert.deepEqual(sorted(["10", null, "9", "-1.5", "1e3", "Inf"], "number", false), ["-1.5", "9", "10", "1e3", "Inf", null]);
     assert.deepEqual(sorted(["10", null, "9"], "number", true), ["10", "9", null]);
     assert.deepEqual(sorted(["9007199254740993", "9007199254740992"], "number", false), ["9007199254740992", "9007199254740993"]);
+    assert.deepEqual(kindsOf({ columns: ["a"], rows: [["9".repeat(101)]] }), ["text"]);
     assert.deepEqual(sortRows([["b", 0], ["a", 1], ["b", 2]], 0, "text", true), [0, 2, 1]);
     assert.equal(shownText("\u202ea\u0000\n" + "b".repeat(300), 10), "\ufffda\ufffd\u21b5bbbbbb\u2026 (304 characters)");
     assert.equal(shownText("\ud83d\ude00\ud83d\ude00", 3).codePointAt(2), 0x2026, "no half of a character");
@@ -176,7 +177,7 @@ try {
     const log = await host.log();
     const first = log.find((message) => message.method === "ui/initialize");
     assert.deepEqual([first.params.protocolVersion, first.params.appInfo.name, first.params.appCapabilities.availableDisplayModes], ["2026-01-26", "snowgate-result", ["inline", "fullscreen"]]);
-    assert.ok(log.some((message) => message.method === "ui/notifications/initialized"));
+    assert.deepEqual(log.slice(0, 3).map((message) => message.method), ["ui/notifications/sandbox-proxy-ready", "ui/initialize", "ui/notifications/initialized"], "nothing before");
     await host.notify("ui/notifications/tool-input", { arguments: { query: "select <b>1</b>" } });
     await view.getByText("Waiting for the rows of: select <b>1</b>").waitFor({ timeout: WAIT_MS });
     await deliver(await shows.query(SALES));
@@ -198,6 +199,7 @@ try {
     assert.deepEqual(await sort(), ["10020", "1200", "950.5", "NULL"]);
     assert.deepEqual(await sort(), ["1200", "950.5", "10020", "NULL"]);
     await view.getByRole("button", { name: "revenue" }).press("Enter");
+    assert.equal(await host.frame().evaluate(() => document.activeElement.id), "sort-1");
     assert.deepEqual(await column(0), ["US", "EU", "APAC", "LATAM"]);
   });
 
@@ -244,8 +246,10 @@ try {
     assert.deepEqual(calls, [["get_result", { handle: "h-1", offset: 50, limit: 500 }]]);
     assert.equal((await column(0))[0], "51");
     await view.getByText(/The first 200 of 500 rows are drawn/).waitFor({ timeout: WAIT_MS });
+    await host.frame().evaluate(() => { document.querySelector(".scroll").scrollTop = 3000; });
     await view.getByRole("button", { name: "Draw 200 more" }).click();
     await until("more are drawn", async () => (await view.locator("tbody tr").count()) === 400);
+    assert.deepEqual(await host.frame().evaluate(() => [document.querySelector(".scroll").scrollTop, document.activeElement.id]), [3000, "more"], "the place in the table, and the focus, stay");
     await picture("page");
     await view.getByRole("button", { name: "Next page" }).click();
     await view.getByText("Rows 551 to 1,050 of 1,250").waitFor({ timeout: WAIT_MS });

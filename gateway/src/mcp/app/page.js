@@ -68,8 +68,9 @@ function applyContext() {
   }
 }
 
-let told = "";
+let told = "", isReady = false; // The frame has no size of its own before the host has answered.
 function tellSize() {
+  if (!isReady) return;
   const { width, height } = app.getBoundingClientRect(), size = { width: Math.ceil(width), height: Math.ceil(height) };
   if (told === (told = `${size.width} ${size.height}`)) return;
   post({ method: "ui/notifications/size-changed", params: size });
@@ -96,7 +97,7 @@ function pageOf(result, asked) {
 }
 
 function show(page) {
-  Object.assign(state, { page, sort: null, drawn: ROWS_DRAWN, said: "", busy: false });
+  Object.assign(state, { page, sort: null, drawn: ROWS_DRAWN, said: "", busy: false, isNew: true });
   state.order = page.table ? page.table.rows.map((_, at) => at) : [];
   draw();
 }
@@ -145,8 +146,8 @@ function sortBy(column) {
   const { sort, page } = state;
   state.sort = sort?.column !== column ? { column, isDescending: false } : sort.isDescending ? null : { column, isDescending: true };
   state.order = state.sort ? sortRows(page.table.rows, column, page.kinds[column], state.sort.isDescending) : page.table.rows.map((_, at) => at);
-  state.drawn = ROWS_DRAWN;
-  draw(`sort-${column}`);
+  Object.assign(state, { drawn: ROWS_DRAWN, isNew: true });
+  draw();
 }
 
 // ---- Elements ----
@@ -169,16 +170,19 @@ function s(tag, attributes, text) {
 }
 const plain = new Intl.NumberFormat("en"), compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
 
-function draw(focus) {
-  const { page } = state;
-  const place = app.querySelector(".scroll"), left = place?.scrollLeft || 0;
+let focused = "";
+app.addEventListener("focusin", (event) => { focused = event.target.id; });
+function draw() {
+  const { page } = state, place = app.querySelector(".scroll"), [left, top] = [place?.scrollLeft || 0, state.isNew ? 0 : place?.scrollTop || 0], held = focused;
   if (!page) app.replaceChildren(h("p", { class: "soft" }, state.input.query ? `Waiting for the rows of: ${shownText(state.input.query, 300)}` : "Waiting for the result\u2026", state.said));
   else if (!page.table) app.replaceChildren(h("p", { class: page.isError ? "text bad" : "text", role: page.isError ? "alert" : null }, readable(page.text)));
   else {
     app.replaceChildren(...[bar(page), page.chart && chart(page), table(page), foot(page)].filter(Boolean));
-    app.querySelector(".scroll").scrollLeft = left;
-    if (typeof focus === "string") document.getElementById(focus)?.focus();
+    Object.assign(app.querySelector(".scroll"), { scrollLeft: left, scrollTop: top });
+    if (held && document.hasFocus()) document.getElementById(held)?.focus({ preventScroll: true });
+    focused = held;
   }
+  state.isNew = false;
   tellSize();
 }
 // A text that may have lines of its own.
@@ -190,8 +194,8 @@ function bar(page) {
   const where = table.rows.length ? (paging ? `Rows ${plain.format(first)} to ${plain.format(last)}${of}` : `${plain.format(table.rows.length)} row${table.rows.length === 1 ? "" : "s"}`) : "No rows";
   const more = nextOffset(), canFill = state.context.availableDisplayModes?.includes("fullscreen") && state.context.displayMode !== "fullscreen";
   return h("header", {}, h("span", { class: "where" }, where),
-    state.before.length ? h("button", { type: "button", disabled: state.busy, onclick: previous }, "Previous page") : null,
-    more !== null ? h("button", { type: "button", disabled: state.busy, onclick: next }, "Next page") : null,
+    state.before.length ? h("button", { type: "button", id: "previous", disabled: state.busy, onclick: previous }, "Previous page") : null,
+    more !== null ? h("button", { type: "button", id: "next", disabled: state.busy, onclick: next }, "Next page") : null,
     paging && offered.includes("export_result") && state.host.serverTools ? exporting() : null,
     canFill ? h("button", { type: "button", onclick: fill }, "Full screen") : null,
     h("span", { class: "said", role: "status" }, shownText(state.said, 1000)));
@@ -203,13 +207,13 @@ function exporting() {
   const stamp = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   if (!chosen.name) chosen.name = `result-${stamp}.${chosen.format}`;
   const format = h("select", { "aria-label": "Format" }, ["csv", "jsonl", "json", "parquet"].map((name) => h("option", { selected: name === chosen.format }, name)));
-  const name = h("input", { "aria-label": "File name", value: chosen.name, maxlength: "200", spellcheck: "false", autocomplete: "off" });
+  const name = h("input", { id: "file", "aria-label": "File name", value: chosen.name, maxlength: "200", spellcheck: "false", autocomplete: "off" });
   format.addEventListener("change", () => { name.value = name.value.replace(/\.(csv|jsonl|json|parquet)$/, `.${format.value}`); Object.assign(chosen, { format: format.value, name: name.value }); });
   name.addEventListener("input", () => { chosen.name = name.value; });
   // Not a form: hosts' sandboxes forbid those.
   const send = () => { if (!state.busy && name.value.trim()) exportAll(format.value, name.value.trim()); };
   name.addEventListener("keydown", (event) => { if (event.key === "Enter") send(); });
-  return h("details", { class: "export", open: chosen.open, ontoggle: (event) => { chosen.open = event.target.open; tellSize(); } }, h("summary", {}, "Export"), h("div", {}, format, name, h("button", { type: "button", disabled: state.busy, onclick: send }, "Export all rows")));
+  return h("details", { class: "export", open: chosen.open, ontoggle: (event) => { chosen.open = event.target.open; tellSize(); } }, h("summary", {}, "Export"), h("div", {}, format, name, h("button", { type: "button", id: "export", disabled: state.busy, onclick: send }, "Export all rows")));
 }
 
 function table(page) {
@@ -218,7 +222,7 @@ function table(page) {
     const isSorted = state.sort?.column === at, sort = isSorted ? (state.sort.isDescending ? "descending" : "ascending") : null;
     return h("th", { scope: "col", "aria-sort": sort, class: page.kinds[at] === "number" ? "num" : null }, h("button", { type: "button", id: `sort-${at}`, onclick: () => sortBy(at) }, shownText(name, 80) || "\u00a0"));
   });
-  return h("div", { class: "scroll", tabindex: "0" }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows.map((at) => h("tr", {}, columns.map((_, column) => cell(page.table.rows[at][column], page.kinds[column])))))));
+  return h("div", { class: "scroll", id: "rows", tabindex: "0" }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows.map((at) => h("tr", {}, columns.map((_, column) => cell(page.table.rows[at][column], page.kinds[column])))))));
 }
 function cell(value, kind) {
   if (value === null) return h("td", { class: kind === "number" ? "null num" : "null" }, "NULL");
@@ -231,7 +235,7 @@ function foot(page) {
   if (drawn < rows.length) left.push(`The first ${plain.format(drawn)} of ${plain.format(rows.length)} rows are drawn`);
   if (columns.length > COLUMNS_MAX) left.push(`the first ${COLUMNS_MAX} of ${plain.format(columns.length)} columns are drawn`);
   const more = () => { state.drawn += ROWS_DRAWN; draw(); };
-  return h("footer", {}, left.length ? h("span", { class: "drawn" }, `${left.join("; ")}.`) : null, drawn < rows.length ? h("button", { type: "button", onclick: more }, `Draw ${ROWS_DRAWN} more`) : null, /^\(\d+ rows?\)$/.test(page.note) ? null : h("p", { class: "note" }, readable(page.note)));
+  return h("footer", {}, left.length ? h("span", { class: "drawn" }, `${left.join("; ")}.`) : null, drawn < rows.length ? h("button", { type: "button", id: "more", onclick: more }, `Draw ${ROWS_DRAWN} more`) : null, /^\(\d+ rows?\)$/.test(page.note) ? null : h("p", { class: "note" }, readable(page.note)));
 }
 
 // ---- The chart ----
@@ -303,5 +307,6 @@ request("ui/initialize", { protocolVersion: PROTOCOL, appInfo: { name: "snowgate
   state.context = answer.hostContext || {};
   applyContext();
   post({ method: "ui/notifications/initialized", params: {} });
+  isReady = true;
   draw();
 }, (error) => { state.said = error.message; draw(); });

@@ -55,7 +55,7 @@ function asValue(cell, isEscaped) {
   return quotes && quotes[1].length === quotes[2].length ? cell.slice(1, -1) : cell;
 }
 
-function isNumber(value) { return NUMBER.test(value) || INFINITE.test(value); }
+function isNumber(value) { return value.length <= 100 && (NUMBER.test(value) || INFINITE.test(value)); }
 function toNumber(value) { return INFINITE.test(value) ? (value[0] === "-" ? -Infinity : Infinity) : Number(value); }
 
 // "number", "date", "text", or "empty" of each column.
