@@ -96,6 +96,13 @@ try {
     assert.match((await few.ask("resources/read", { uri: URI })).result.contents[0].text, /<body data-tools="get_result">/);
   });
 
+  await check("after a restart of the gateway the client is told of it still", async () => {
+    execFileSync(gateway, ["restart"], { env, stdio: "ignore" });
+    const tools = (await shows.ask("tools/list", {})).result.tools;
+    assert.equal(tools.find((tool) => tool.name === "execute_query")._meta.ui.resourceUri, URI);
+    assert.ok((await plain.ask("tools/list", {})).result.tools.every((tool) => !tool._meta?.ui));
+  });
+
   const resource = (await shows.ask("resources/read", { uri: URI })).result.contents[0];
   await check("the page is a resource of the extension's type that asks for no origin", async () => {
     assert.deepEqual([resource.uri, resource.mimeType], [URI, MIME]);
