@@ -121,8 +121,22 @@ try {
       const one = parseResult((await shows.query(valuesOf(["(3 rows)"], [[value], ["(1 row)"], ["(2 rows)"]]))).content[0].text);
       assert.deepEqual(one.rows.map((row) => row[0]), [value, "(1 row)", "(2 rows)"]);
     }
+    for (let count = 1; count < 6; count += 1) {
+      const rows = Array.from({ length: count }, (_, at) => [HOSTILE.slice(-28)[at + count], "(1 row)", "(2 rows)"].slice(0, 1 + (at % 2)).pop()).map((value) => [value]);
+      assert.deepEqual(parseResult((await shows.query(valuesOf(["(1 row)"], rows))).content[0].text).rows, rows);
+    }
     const cut = parseResult((await shows.query(valuesOf(["a"], [["1"], ["2"], ["3"]]), 2)).content[0].text);
     assert.deepEqual([cut.columns, cut.rows.length, cut.note.includes("more")], [["a"], 2, true]);
+    for (const names of [["(0 rows)"], ["(1 row)", "(2 rows)"], ["a", "b", "c", "d", "e", "(3 rows)"], Array.from({ length: 40 }, (_, n) => `(${n})`)]) {
+      const footer = "(2 of 5 rows; more: get_result {\"handle\":\"h\",\"offset\":2}; 1 value was shortened)", row = names.map(() => "(9 rows)").join("|");
+      const summary = ["summary of all 5 rows:", "column|type|NULL|distinct|min|max", ...names.slice(0, 30).map((name) => `${name}|INTEGER|0%|~5|(1 row)|x\\|y`), ...(names.length > 30 ? ["(10 more columns)"] : [])];
+      for (const shown of [2, undefined]) {
+        const read = parseResult([footer, names.join("|"), row, row, footer, ...(shown ? summary : [])].join("\n"), shown);
+        assert.deepEqual([read.columns, read.rows.length, read.note], [names, 2, "1 value was shortened"], names.join());
+        assert.equal(read.summary?.rows.length, shown && Math.min(30, names.length));
+        if (shown) assert.deepEqual([read.summary.title, read.summary.rows[0][5]], ["summary of all 5 rows:", "x|y"]);
+      }
+    }
     const none = parseResult((await shows.query("select 1 as a where false")).content[0].text);
     assert.deepEqual([none.columns, none.rows], [["a"], []]);
     for (const text of ["done", "3 rows changed", "", "(1 row)", "(2 rows)\n(2 rows)", "a|b\n1\n(1 row)"]) assert.equal(parseResult(text), null, text);
@@ -139,7 +153,7 @@ try {
       ["line", ["day", "total"], two("2026-01-01", "2026-01-02")], ["line", ["at", "total"], two("2026-01-01 10:00:00.5", "2026-01-01T11:00:00Z")], ["line", ["month", "n"], two("2026-01", "2026-02")],
       ["line", ["order_year", "n"], two("1998", "1999")], ["bars", ["weekday", "n"], two("Mon", "Tue")], ["bars", ["month", "n"], two("1", "2")],
       [null, ["region"], [["EU"], ["US"]]], [null, ["total"], [["1"], ["2"]]], [null, ["region", "total"], [["EU", "1"]]], [null, ["region", "total"], two("EU", "EU")], [null, ["region", "total"], two("EU", null)],
-      [null, ["region", "city", "n"], [["EU", "X", "1"], ["US", "Y", "2"]]], [null, ["name", "customer_id"], two("A", "B")], [null, ["a", "b"], [["1", "2"], ["3", "4"]]], [null, ["region", "n"], [["EU", "Inf"], ["US", "1"]]],
+      [null, ["region", "city", "n"], [["EU", "X", "1"], ["US", "Y", "2"]]], [null, ["name", "customer_id"], two("A", "B")], [null, ["name", "orderId"], two("A", "B")], [null, ["name", "O_ORDERKEY"], two("A", "B")], [null, ["name", "order_number"], two("A", "B")], ["bars", ["name", "paid"], two("A", "B")], ["bars", ["name", "number"], two("A", "B")], [null, ["a", "b"], [["1", "2"], ["3", "4"]]], [null, ["region", "n"], [["EU", "Inf"], ["US", "1"]]],
       [null, ["region", "n"], [["EU", null], ["US", null]]], [null, ["region", "n"], Array.from({ length: 61 }, (_, n) => [`r${n}`, "1"])], [null, ["region", "a", "b", "c", "d", "e", "f", "g"], [["EU", ..."1234567"], ["US", ..."1234567"]]],
       [null, ["region", "n"], [["EU", "1e300"], ["US", "-1e300"]]], [null, ["__proto__", "constructor"], []],
     ]) assert.equal(kindOf(columns, rows), kind, JSON.stringify([columns, rows.slice(0, 3)]));
@@ -289,6 +303,33 @@ try {
     answer = async () => ({ result: { isError: true, content: [{ type: "text", text: "this profile has no export_folder" }] } });
     await view.getByRole("button", { name: "Export all rows" }).click();
     await view.getByText("Export failed: this profile has no export_folder").waitFor({ timeout: WAIT_MS });
+  });
+
+  const real = await shows.query(NUMBERS, 50);
+  if (real._meta?.["snowgate/result"]) await check("with a handle of the gateway's own, every row comes once, in order", async () => {
+    answer = async (name, args) => { const { result, error } = await shows.call(name, args); return result ? { result } : { error }; };
+    await show(real);
+    await view.getByText("Rows 1 to 50 of 1,250").waitFor({ timeout: WAIT_MS });
+    const seen = [...(await column(0))];
+    for (const where of ["Rows 51 to 550 of 1,250", "Rows 551 to 1,050 of 1,250", "Rows 1,051 to 1,250 of 1,250"]) {
+      await view.getByRole("button", { name: "Next page" }).click();
+      await view.getByText(where).waitFor({ timeout: WAIT_MS });
+      while (await view.getByRole("button", { name: "Draw 200 more" }).count()) await view.getByRole("button", { name: "Draw 200 more" }).click();
+      seen.push(...(await column(0)));
+    }
+    assert.deepEqual(seen, Array.from({ length: 1250 }, (_, at) => String(at + 1)));
+    assert.equal(await view.getByRole("button", { name: "Next page" }).count(), 0);
+    await unhurt("a handle");
+  }); else console.log("# the gateway gave no handle: its own paging was not tried");
+
+  await check("a summary is a table of its own, closed at first", async () => {
+    await show({ content: [{ type: "text", text: "(1 of 9 rows; more: get_result {\"handle\":\"h\",\"offset\":1})\na|b\n1|x\n(1 of 9 rows; more: get_result {\"handle\":\"h\",\"offset\":1}) query id 01b2\nsummary of all 9 rows:\ncolumn|type|NULL|distinct|min|max\na|NUMBER|0%|~9|1|9\nb|TEXT|<0.1%|2|<b>x</b>|NULL" }], _meta: { "snowgate/result": { handle: "h", offset: 0, shown: 1, rows: 9, complete: false } } });
+    await view.getByText("Rows 1 to 1 of the first 9").waitFor({ timeout: WAIT_MS });
+    assert.equal(await view.locator(".note").textContent(), "query id 01b2");
+    await view.getByText("Summary of all 9 rows").click();
+    assert.deepEqual(await view.locator(".summary tbody tr").nth(1).locator("td").allTextContents(), ["b", "TEXT", "<0.1%", "2", "<b>x</b>", ""]);
+    await picture("summary");
+    await unhurt("the summary");
   });
 
   await check("without tools through the host, or where the profile does not offer them, there are no buttons for them", async () => {

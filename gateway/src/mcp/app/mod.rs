@@ -38,9 +38,9 @@ const CALLED: [ToolName; 2] = [ToolName::GetResult, ToolName::ExportResult];
 
 const STYLE: &str = include_str!("page.css");
 
-/// The script, without the lines that are for its readers here.
+/// The script, without what is for its readers here: no text in it has more than one line.
 static SCRIPT: LazyLock<String> = LazyLock::new(|| {
-    let lines = concat!(include_str!("text.js"), include_str!("page.js")).lines();
+    let lines = concat!(include_str!("text.js"), include_str!("page.js")).lines().map(str::trim_start);
     lines.filter(|line| !line.starts_with("//") && !line.is_empty()).flat_map(|line| [line, "\n"]).collect()
 });
 

@@ -1,13 +1,15 @@
 // A result's page (MCP Apps, 2026-01-26). No value becomes markup: `textContent` and attributes of a fixed name alone.
 
 const PROTOCOL = "2026-01-26";
-const ROWS_DRAWN = 200; // At a time.
-const COLUMNS_MAX = 60; // Drawn.
+// What is drawn: rows at a time, columns; characters of a value, of one under the pointer, of a text that is not rows.
+const ROWS_DRAWN = 200;
+const COLUMNS_MAX = 60;
 const CELL_CHARS_MAX = 200;
-const TITLE_CHARS_MAX = 2000; // Of a value under the pointer.
-const TEXT_CHARS_MAX = 20000; // Of a text that is not rows.
-const PAGE_ROWS = 500; // Asked for at once.
-const PAGES_KEPT = 20; // To go back to.
+const TITLE_CHARS_MAX = 2000;
+const TEXT_CHARS_MAX = 20000;
+// Rows that are asked for at once, pages to go back to, and how long an answer may take.
+const PAGE_ROWS = 500;
+const PAGES_KEPT = 20;
 const REQUEST_MAX_MS = 300000;
 const SVG = "http://www.w3.org/2000/svg";
 const STYLE_VARIABLES = ["--color-background-primary", "--color-background-secondary", "--color-text-primary", "--color-text-secondary", "--color-text-danger", "--color-border-primary", "--font-sans", "--font-mono", "--border-radius-sm"];
@@ -68,7 +70,8 @@ function applyContext() {
   }
 }
 
-let told = "", isReady = false; // The frame has no size of its own before the host has answered.
+// The frame has no size of its own before the host has answered.
+let told = "", isReady = false;
 function tellSize() {
   if (!isReady) return;
   const { width, height } = app.getBoundingClientRect(), size = { width: Math.ceil(width), height: Math.ceil(height) };
@@ -91,7 +94,7 @@ function pageOf(result, asked) {
     if (!table) continue;
     const paging = meta || asked ? { handle: (meta || asked).handle, offset: meta?.offset ?? asked?.offset ?? 0, rows: meta?.rows, isComplete: meta?.complete === true } : null;
     const kinds = kindsOf(table);
-    return { table, kinds, chart: chartOf(table, kinds), paging, note: [table.note, ...texts.filter((other) => other !== text), ...others].join("\n") };
+    return { table, kinds, chart: chartOf(table, kinds), paging, note: [table.note, ...texts.filter((other) => other !== text), ...others].filter(Boolean).join("\n") };
   }
   return { text: [...texts, ...others].join("\n") || "The result is empty." };
 }
@@ -168,6 +171,7 @@ function s(tag, attributes, text) {
   if (text !== undefined) element.textContent = text;
   return element;
 }
+function button(id, text, onclick, disabled) { return h("button", { type: "button", id, onclick, disabled }, text); }
 const plain = new Intl.NumberFormat("en"), compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
 
 let focused = "";
@@ -177,7 +181,7 @@ function draw() {
   if (!page) app.replaceChildren(h("p", { class: "soft" }, state.input.query ? `Waiting for the rows of: ${shownText(state.input.query, 300)}` : "Waiting for the result\u2026", state.said));
   else if (!page.table) app.replaceChildren(h("p", { class: page.isError ? "text bad" : "text", role: page.isError ? "alert" : null }, readable(page.text)));
   else {
-    app.replaceChildren(...[bar(page), page.chart && chart(page), table(page), foot(page)].filter(Boolean));
+    app.replaceChildren(...[bar(page), page.chart && chart(page), table(page), foot(page), page.table.summary && summary(page.table.summary)].filter(Boolean));
     Object.assign(app.querySelector(".scroll"), { scrollLeft: left, scrollTop: top });
     if (held && document.hasFocus()) document.getElementById(held)?.focus({ preventScroll: true });
     focused = held;
@@ -190,14 +194,14 @@ function readable(text) { return String(text).slice(0, TEXT_CHARS_MAX).split("\n
 
 function bar(page) {
   const { table, paging } = page, first = paging ? paging.offset + 1 : 1, last = first + table.rows.length - 1;
-  const of = Number.isInteger(paging?.rows) ? ` of ${plain.format(paging.rows)}` : paging && !paging.isComplete ? " of more" : "";
+  const of = Number.isInteger(paging?.rows) ? ` of ${paging.isComplete ? "" : "the first "}${plain.format(paging.rows)}` : paging && !paging.isComplete ? " of more" : "";
   const where = table.rows.length ? (paging ? `Rows ${plain.format(first)} to ${plain.format(last)}${of}` : `${plain.format(table.rows.length)} row${table.rows.length === 1 ? "" : "s"}`) : "No rows";
   const more = nextOffset(), canFill = state.context.availableDisplayModes?.includes("fullscreen") && state.context.displayMode !== "fullscreen";
   return h("header", {}, h("span", { class: "where" }, where),
-    state.before.length ? h("button", { type: "button", id: "previous", disabled: state.busy, onclick: previous }, "Previous page") : null,
-    more !== null ? h("button", { type: "button", id: "next", disabled: state.busy, onclick: next }, "Next page") : null,
+    state.before.length ? button("previous", "Previous page", previous, state.busy) : null,
+    more !== null ? button("next", "Next page", next, state.busy) : null,
     paging && offered.includes("export_result") && state.host.serverTools ? exporting() : null,
-    canFill ? h("button", { type: "button", onclick: fill }, "Full screen") : null,
+    canFill ? button("fill", "Full screen", fill) : null,
     h("span", { class: "said", role: "status" }, shownText(state.said, 1000)));
 }
 function fill() { request("ui/request-display-mode", { mode: "fullscreen" }).then(({ mode }) => { if (mode) state.context.displayMode = mode; applyContext(); draw(); }, () => {}); }
@@ -213,14 +217,14 @@ function exporting() {
   // Not a form: hosts' sandboxes forbid those.
   const send = () => { if (!state.busy && name.value.trim()) exportAll(format.value, name.value.trim()); };
   name.addEventListener("keydown", (event) => { if (event.key === "Enter") send(); });
-  return h("details", { class: "export", open: chosen.open, ontoggle: (event) => { chosen.open = event.target.open; tellSize(); } }, h("summary", {}, "Export"), h("div", {}, format, name, h("button", { type: "button", id: "export", disabled: state.busy, onclick: send }, "Export all rows")));
+  return h("details", { class: "export", open: chosen.open, ontoggle: (event) => { chosen.open = event.target.open; tellSize(); } }, h("summary", {}, "Export"), h("div", {}, format, name, button("export", "Export all rows", send, state.busy)));
 }
 
 function table(page) {
   const columns = page.table.columns.slice(0, COLUMNS_MAX), rows = state.order.slice(0, state.drawn);
   const heads = columns.map((name, at) => {
     const isSorted = state.sort?.column === at, sort = isSorted ? (state.sort.isDescending ? "descending" : "ascending") : null;
-    return h("th", { scope: "col", "aria-sort": sort, class: page.kinds[at] === "number" ? "num" : null }, h("button", { type: "button", id: `sort-${at}`, onclick: () => sortBy(at) }, shownText(name, 80) || "\u00a0"));
+    return h("th", { scope: "col", "aria-sort": sort, class: page.kinds[at] === "number" ? "num" : null }, button(`sort-${at}`, shownText(name, 80) || "\u00a0", () => sortBy(at)));
   });
   return h("div", { class: "scroll", id: "rows", tabindex: "0" }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows.map((at) => h("tr", {}, columns.map((_, column) => cell(page.table.rows[at][column], page.kinds[column])))))));
 }
@@ -230,17 +234,23 @@ function cell(value, kind) {
   return h("td", { class: kind === "number" ? "num" : null }, h("span", { title: value.length > 24 ? shownText(value, TITLE_CHARS_MAX) : null }, text));
 }
 
+let isSummaryOpen = false;
+function summary({ title, columns, rows }) {
+  const line = (tag, values) => h("tr", {}, values.map((value) => h(tag, {}, shownText(value ?? "", 80))));
+  return h("details", { open: isSummaryOpen, ontoggle: (event) => { isSummaryOpen = event.target.open; tellSize(); } }, h("summary", {}, shownText(title.replace(":", "").replace(/^s/, "S"), 80)), h("div", { class: "summary" }, h("table", {}, h("thead", {}, line("th", columns)), h("tbody", {}, rows.slice(0, COLUMNS_MAX).map((row) => line("td", row))))));
+}
 function foot(page) {
   const { columns, rows } = page.table, drawn = Math.min(state.drawn, rows.length), left = [];
   if (drawn < rows.length) left.push(`The first ${plain.format(drawn)} of ${plain.format(rows.length)} rows are drawn`);
   if (columns.length > COLUMNS_MAX) left.push(`the first ${COLUMNS_MAX} of ${plain.format(columns.length)} columns are drawn`);
   const more = () => { state.drawn += ROWS_DRAWN; draw(); };
-  return h("footer", {}, left.length ? h("span", { class: "drawn" }, `${left.join("; ")}.`) : null, drawn < rows.length ? h("button", { type: "button", id: "more", onclick: more }, `Draw ${ROWS_DRAWN} more`) : null, /^\(\d+ rows?\)$/.test(page.note) ? null : h("p", { class: "note" }, readable(page.note)));
+  return h("footer", {}, left.length ? h("span", { class: "drawn" }, `${left.join("; ")}.`) : null, drawn < rows.length ? button("more", `Draw ${ROWS_DRAWN} more`, more) : null, page.note ? h("p", { class: "note" }, readable(page.note)) : null);
 }
 
 // ---- The chart ----
 
-let isChartOpen = true, drawnAt = 0; // The width that it is drawn for.
+// The width that it is drawn for.
+let isChartOpen = true, drawnAt = 0;
 function chart(page) {
   const { rows, columns } = page.table, { kind, label, series } = page.chart;
   const order = kind === "line" ? sortRows(rows, label, page.kinds[label], false) : state.order;

@@ -6,29 +6,57 @@ const INFINITE = /^-?(?:Inf|NaN)$/i;
 const DATE = /^\d{4}-\d\d(?:-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:Z|[-+]\d\d:?\d\d))?)?)?$/;
 const YEAR = /^[12]\d{3}$/;
 const CALENDAR = /(?:^|_)(?:year|quarter|month|week|day|hour|yr)(?:$|_)/i;
-const IDENTIFIER = /(?:^|_)(?:id|key|code|number|nr|no|zip)$|[a-z]I[dD]$|key$/i;
+const IDENTIFIER = /(?:^|_)(?:id|code|zip)$|_(?:number|nr|no)$|key$/i;
+const CAMEL_IDENTIFIER = /[a-z]I[dD]$/;
+const SUMMARY = /^summary of (?:all|the first) \d+ rows:$/;
 const FOOTER = /^\((\d+)(?: of (?:at least )?\d+)? rows?\b/;
-const TRIES_MAX = 20; // Lines that look like a result's last one.
+// Lines that look like a result's last one.
+const TRIES_MAX = 100;
+// Of a chart: columns of numbers, labels with bars, points of a line.
 const SERIES_MAX = 6;
-const BARS_MAX = 60; // Labels.
-const POINTS_MAX = 2000; // Of a line.
+const BARS_MAX = 60;
+const POINTS_MAX = 2000;
 
-// The gateway's text of a result (mcp/table.rs): lines before the header, the header, as many rows as the last line says.
-// null: it is not one of rows. `shown`: how many there are, where that is known.
+// The gateway's text of a result (mcp/table.rs): a header, rows, and a line that says how many they are. Where something is missing that is the
+// first line, too, and a summary may follow. null: it is not a text of rows. `shown`: how many there are, where that is known.
 function parseResult(text, shown) {
-  const lines = String(text).split("\n");
+  const lines = String(text).split("\n"), first = FOOTER.exec(lines[0]), foot = first ? Number(first[1]) + 2 : 0;
+  if (first && lines[foot]?.startsWith(lines[0]) && (foot + 1 === lines.length || SUMMARY.test(lines[foot + 1]))) {
+    const table = parseTable(lines, 1, foot);
+    if (table) return withNotes(lines, foot, table);
+  }
   for (let at = lines.length - 1, tries = 0; at > 0 && tries < TRIES_MAX; at -= 1) {
-    const said = FOOTER.exec(lines[at]);
-    if (!said && !(Number.isInteger(shown) && lines[at].startsWith("("))) continue;
+    const said = FOOTER.exec(lines[at]), head = at - 1 - Number(said ? said[1] : shown);
+    if (!lines[at].startsWith("(")) continue;
     tries += 1;
-    const head = [shown, said ? Number(said[1]) : shown].filter(Number.isInteger).map((count) => at - count - 1).find((place) => place >= 0);
-    if (head === undefined) continue;
-    const columns = parseLine(lines[head]).map((name) => name ?? "NULL");
-    const rows = lines.slice(head + 1, at).map(parseLine);
-    if (rows.some((row) => row.length !== columns.length)) continue;
-    return { columns, rows, note: lines.slice(at).join("\n") };
+    const table = head >= 0 && parseTable(lines, head, at);
+    if (table) return withNotes(lines, at, table);
   }
   return null;
+}
+
+function withNotes(lines, foot, table) {
+  const after = SUMMARY.test(lines[foot + 1]) ? foot + 1 : 0, isCut = /^\(\d+ more columns\)$/.test(lines[lines.length - 1]);
+  const summary = after ? parseTable(lines, after + 1, lines.length - (isCut ? 1 : 0)) : null;
+  return { ...table, note: noteOf(lines[foot], summary ? [] : lines.slice(foot + 1)), summary: summary && { title: lines[after], ...summary } };
+}
+
+// From the end: what is not a table shows there.
+function parseTable(lines, head, end) {
+  const columns = parseLine(lines[head] ?? "").map((name) => name ?? "NULL"), rows = [];
+  for (let at = end - 1; at > head; at -= 1) {
+    const row = parseLine(lines[at]);
+    if (row.length !== columns.length) return null;
+    rows.push(row);
+  }
+  return { columns, rows: rows.reverse() };
+}
+
+// What a reader is told: not how many rows there are, and not how a model gets more.
+function noteOf(footer, others) {
+  const end = footer.lastIndexOf(")"), parts = footer.slice(1, end).split("; ");
+  const said = parts.slice(1).filter((part) => !part.startsWith("more: get_result ")).join("; ");
+  return [said, footer.slice(end + 1).trim(), ...others].filter(Boolean).join("\n");
 }
 
 // Values of a line; null is NULL.
@@ -78,7 +106,8 @@ function compareNumbers(a, b) {
   const [x, y] = [toNumber(a), toNumber(b)];
   if (x !== y) return x < y ? -1 : 1;
   if (a === b || !/^-?\d+$/.test(a) || !/^-?\d+$/.test(b)) return 0;
-  const [m, n] = [BigInt(a), BigInt(b)]; // Past 2^53 doubles are the same where the numbers are not.
+  // Past 2^53 doubles are the same where the numbers are not.
+  const [m, n] = [BigInt(a), BigInt(b)];
   return m < n ? -1 : m > n ? 1 : 0;
 }
 
@@ -100,7 +129,7 @@ function chartOf(result, kinds) {
   if (labels.length === 0 && columns.length > 1 && isCalendar(0)) labels = [0];
   const label = labels[0], series = columns.filter((at) => at !== label);
   if (labels.length !== 1 || kinds[label] === "empty" || series.length < 1 || series.length > SERIES_MAX) return null;
-  if (series.some((at) => IDENTIFIER.test(result.columns[at]))) return null;
+  if (series.some((at) => IDENTIFIER.test(result.columns[at]) || CAMEL_IDENTIFIER.test(result.columns[at]))) return null;
   const isLine = kinds[label] === "date" || (kinds[label] === "number" && result.rows.every((row) => YEAR.test(row[label])));
   if (result.rows.length < 2 || result.rows.length > (isLine ? POINTS_MAX : BARS_MAX)) return null;
   const names = result.rows.map((row) => row[label]);
