@@ -320,7 +320,7 @@ try {
     assert.deepEqual(seen, Array.from({ length: 1250 }, (_, at) => String(at + 1)));
     assert.equal(await view.getByRole("button", { name: "Next page" }).count(), 0);
     await unhurt("a handle");
-  }); else console.log("# the gateway gave no handle: its own paging was not tried");
+  }); else console.log("# the gateway returned no handle: its own paging was not tried");
 
   await check("a summary is a table of its own, closed at first", async () => {
     await show({ content: [{ type: "text", text: "(1 of 9 rows; more: get_result {\"handle\":\"h\",\"offset\":1})\na|b\n1|x\n(1 of 9 rows; more: get_result {\"handle\":\"h\",\"offset\":1}) query id 01b2\nsummary of all 9 rows:\ncolumn|type|NULL|distinct|min|max\na|NUMBER|0%|~9|1|9\nb|TEXT|<0.1%|2|<b>x</b>|NULL" }], _meta: { "snowgate/result": { handle: "h", offset: 0, shown: 1, rows: 9, complete: false } } });
