@@ -322,6 +322,23 @@ try {
     await unhurt("a handle");
   }); else console.log("# the gateway returned no handle: its own paging was not tried");
 
+  await check("a statement that still runs is waited for with a button", async () => {
+    const running = (handle) => ({ content: [{ type: "text", text: `Still at work (<b>${handle}</b>)` }], _meta: { "snowgate/result": { handle, running: true } } });
+    let asked = 0;
+    answer = async () => { asked += 1; return asked === 1 ? { result: running("h-8") } : { result: await shows.query(SALES) }; };
+    calls.length = 0;
+    await show(running("h-7"));
+    await view.getByText("Still at work (<b>h-7</b>)").waitFor({ timeout: WAIT_MS });
+    await view.getByRole("button", { name: "Wait for the result" }).click();
+    await view.getByText("Still at work (<b>h-8</b>)").waitFor({ timeout: WAIT_MS });
+    await view.getByRole("button", { name: "Wait for the result" }).click();
+    await view.getByText("4 rows", { exact: true }).waitFor({ timeout: WAIT_MS });
+    assert.deepEqual(calls, [["get_result", { handle: "h-7" }], ["get_result", { handle: "h-8" }]]);
+    await show(running("h-9"), { capabilities: {} });
+    await view.getByText("Still at work").waitFor({ timeout: WAIT_MS });
+    assert.equal(await view.getByRole("button").count(), 0);
+  });
+
   await check("a summary is a table of its own, closed at first", async () => {
     await show({ content: [{ type: "text", text: "(1 of 9 rows; more: get_result {\"handle\":\"h\",\"offset\":1})\na|b\n1|x\n(1 of 9 rows; more: get_result {\"handle\":\"h\",\"offset\":1}) query id 01b2\nsummary of all 9 rows:\ncolumn|type|NULL|distinct|min|max\na|NUMBER|0%|~9|1|9\nb|TEXT|<0.1%|2|<b>x</b>|NULL" }], _meta: { "snowgate/result": { handle: "h", offset: 0, shown: 1, rows: 9, complete: false } } });
     await view.getByText("Rows 1 to 1 of the first 9").waitFor({ timeout: WAIT_MS });

@@ -36,7 +36,11 @@ const SHOWN: [ToolName; 3] = [ToolName::QueryView, ToolName::ExecuteQuery, ToolN
 /// The tools that the page calls, if they are offered.
 const CALLED: [ToolName; 2] = [ToolName::GetResult, ToolName::ExportResult];
 
-const STYLE: &str = include_str!("page.css");
+/// The style, without spaces that mean nothing.
+static STYLE: LazyLock<String> = LazyLock::new(|| {
+    let lines = include_str!("page.css").lines().map(str::trim_start).collect::<String>();
+    [" {", "{ ", "; ", ": ", ", "].iter().fold(lines, |style, spaced| style.replace(spaced, spaced.trim()))
+});
 
 /// The script, without what is for its readers here: no text in it has more than one line.
 static SCRIPT: LazyLock<String> = LazyLock::new(|| {
@@ -51,11 +55,11 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
     let policy = format!(
         "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
         hash(&SCRIPT),
-        hash(STYLE)
+        hash(&STYLE)
     );
     include_str!("page.html")
         .replace("{policy}", &policy)
-        .replace("{style}", STYLE)
+        .replace("{style}", &STYLE)
         .replace("{script}", &SCRIPT)
 });
 

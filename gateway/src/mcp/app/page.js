@@ -89,6 +89,7 @@ function pageOf(result, asked) {
   const said = result._meta?.["snowgate/result"], meta = said && typeof said.handle === "string" ? said : null;
   const texts = textsOf(result), others = partsOf(result, "resource_link").map((part) => `${part.name || ""} ${part.uri || ""}`);
   if (result.isError) return { text: texts.join("\n"), isError: true };
+  if (meta?.running) return { text: texts.join("\n"), handle: meta.handle };
   for (const text of texts) {
     const table = parseResult(text, meta?.shown);
     if (!table) continue;
@@ -105,9 +106,10 @@ function show(page) {
   draw();
 }
 
+function mayCall(tool) { return state.host.serverTools && offered.includes(tool); }
 function nextOffset() {
   const { paging, table } = state.page, end = paging ? paging.offset + table.rows.length : 0;
-  if (!paging || !offered.includes("get_result") || !state.host.serverTools) return null;
+  if (!paging || !mayCall("get_result")) return null;
   return (Number.isInteger(paging.rows) ? end < paging.rows : !paging.isComplete) ? end : null;
 }
 
@@ -131,6 +133,14 @@ function next() {
     if (!page.table.rows.length) { from.paging.rows = offset; return "There are no more rows."; }
     state.before = [...state.before, from].slice(-PAGES_KEPT);
     show(page);
+    return "";
+  });
+}
+function wait() {
+  const from = state.page;
+  run("Waiting", async () => {
+    const page = pageOf(await callTool("get_result", { handle: from.handle }), null);
+    if (state.page === from) show(page);
     return "";
   });
 }
@@ -179,7 +189,7 @@ app.addEventListener("focusin", (event) => { focused = event.target.id; });
 function draw() {
   const { page } = state, place = app.querySelector(".scroll"), [left, top] = [place?.scrollLeft || 0, state.isNew ? 0 : place?.scrollTop || 0], held = focused;
   if (!page) app.replaceChildren(h("p", { class: "soft" }, state.input.query ? `Waiting for the rows of: ${shownText(state.input.query, 300)}` : "Waiting for the result\u2026", state.said));
-  else if (!page.table) app.replaceChildren(h("p", { class: page.isError ? "text bad" : "text", role: page.isError ? "alert" : null }, readable(page.text)));
+  else if (!page.table) app.replaceChildren(h("p", { class: page.isError ? "text bad" : "text", role: page.isError ? "alert" : null }, readable(page.text)), h("header", {}, page.handle && mayCall("get_result") ? button("wait", "Wait for the result", wait, state.busy) : null, said()));
   else {
     app.replaceChildren(...[bar(page), page.chart && chart(page), table(page), foot(page), page.table.summary && summary(page.table.summary)].filter(Boolean));
     Object.assign(app.querySelector(".scroll"), { scrollLeft: left, scrollTop: top });
@@ -200,10 +210,11 @@ function bar(page) {
   return h("header", {}, h("span", { class: "where" }, where),
     state.before.length ? button("previous", "Previous page", previous, state.busy) : null,
     more !== null ? button("next", "Next page", next, state.busy) : null,
-    paging && offered.includes("export_result") && state.host.serverTools ? exporting() : null,
+    paging && mayCall("export_result") ? exporting() : null,
     canFill ? button("fill", "Full screen", fill) : null,
-    h("span", { class: "said", role: "status" }, shownText(state.said, 1000)));
+    said());
 }
+function said() { return h("span", { class: "said", role: "status" }, shownText(state.said, 1000)); }
 function fill() { request("ui/request-display-mode", { mode: "fullscreen" }).then(({ mode }) => { if (mode) state.context.displayMode = mode; applyContext(); draw(); }, () => {}); }
 
 const chosen = { format: "csv", name: "" };
@@ -265,16 +276,16 @@ function chart(page) {
   const y = (value) => top + (height - top - bottom) * (1 - (value - bottomValue) / (topValue - bottomValue)), wide = (width - start - right) / order.length;
   const across = kind === "line" ? placesOf(order.map((row) => rows[row][label])) : null, x = (at) => start + (width - start - right) * across[at];
   const nameOf = (at) => shownText(rows[order[at]][label], 60), titleOf = (at, one) => `${nameOf(at)}: ${shownText(columns[series[one]], 40)} ${rows[order[at]][series[one]]}`;
-  const title = `${series.map((at) => shownText(columns[at], 40)).join(", ")} by ${shownText(columns[label], 40)}`;
+  const title = `${series.map((at) => shownText(columns[at], 40)).join(", ")} by ${shownText(columns[label], 40)}${page.paging ? ", of these rows" : ""}`;
   const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${kind === "line" ? "Line" : "Bars"}: ${title}`, class: kind });
   for (const tick of ticks) svg.append(s("line", { class: tick === 0 ? "zero" : "grid", x1: start, x2: width - right, y1: y(tick), y2: y(tick) }), s("text", { x: start - 6, y: y(tick) + 4, "text-anchor": "end" }, compact.format(tick)));
-  const every = kind === "line" ? 1 : Math.ceil(order.length / Math.max(1, Math.floor((width - start) / 84)));
-  for (let at = 0, free = 0; at < order.length; at += every) {
-    const place = kind === "line" ? x(at) : start + wide * (at + 0.5), most = kind === "line" ? 14 : Math.max(4, Math.floor((wide * every) / 7));
-    if (kind === "line" && place < free) continue;
+  let free = 0;
+  order.forEach((row, at) => {
+    const place = kind === "line" ? x(at) : start + wide * (at + 0.5);
+    if (place < free) return;
     free = place + 100;
-    svg.append(s("text", { x: place, y: height - 5, "text-anchor": kind === "bars" ? "middle" : at === 0 ? "start" : place > width - 60 ? "end" : "middle" }, shownLabel(rows[order[at]][label], most)));
-  }
+    svg.append(s("text", { x: place, y: height - 5, "text-anchor": kind === "bars" ? "middle" : at === 0 ? "start" : place > width - 60 ? "end" : "middle" }, shownLabel(rows[row][label], Math.max(14, Math.floor(wide / 7)))));
+  });
   values.forEach((own, one) => {
     if (kind === "line") return line(svg, own, one, x, y, titleOf);
     const bar = (wide * 0.8) / series.length, zero = y(Math.min(topValue, Math.max(bottomValue, 0)));
