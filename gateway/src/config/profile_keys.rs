@@ -151,6 +151,12 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
         "all",
         "The tools that sessions are offered. Calls of others are refused.",
     ),
+    chooses(
+        "result_app",
+        Kind::Boolean,
+        "`true`",
+        "Whether clients that show MCP Apps are told of the page that shows a result as a table and a chart.",
+    ),
     protects(
         "rows_max",
         Kind::integer(1, 1_000_000),

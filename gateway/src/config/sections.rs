@@ -214,6 +214,8 @@ pub struct ProfileConfig {
     pub names: NameLists,
     /// The tools that are offered; `None`: all.
     pub tools: Option<Vec<String>>,
+    /// Whether no client is told of the page for results.
+    pub hides_app: bool,
     /// Rows of one result; `None`: `limits.rows_max`, which it never exceeds. 1 to 1000000.
     pub rows_max: Option<u64>,
     /// Bytes of one result; `None`: `limits.bytes_max`, which it never exceeds. 1024 to 7340032.
@@ -373,6 +375,7 @@ impl ProfileConfig {
                 denied_tables: list("denied_tables"),
             },
             tools: of.texts("tools"),
+            hides_app: of.value("result_app") == Some(&Value::Boolean(false)),
             rows_max: of.number("rows_max"),
             bytes_max: of.number("bytes_max"),
             statement_timeout: of.number("statement_timeout_ms").map(Duration::from_millis),

@@ -101,6 +101,7 @@ impl Explained<'_> {
             PolicyValue { key: "read_only", value: profile.read_only.into(), origin: read_only },
             PolicyValue { key: "statements", value: json!(classes), origin: by_roles(statements) },
             PolicyValue { key: "tools", value: json!(profile.tools), origin: tools },
+            self.value("result_app", !profile.hides_app, "default"),
             self.value("access_role", json!(self.settings.access_role), "none"),
         ]
     }

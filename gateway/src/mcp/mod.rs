@@ -8,8 +8,10 @@
 //! `arguments`, `given` and `tool_call` read a call, `tools` describes them to clients; `call` runs one, `contexts`
 //! and `context_free` decide in which context, `qualified` takes a name apart where a table's should stand,
 //! `journaled` keeps a statement that writes from running twice; `table`, `failure` and `session_info` are results
-//! as text, `rows` as JSON. `resources` serves tables as resources, and completes their names.
+//! as text, `rows` as JSON; `app` is the page in which clients show a result. `resources` serves tables as resources,
+//! and completes their names.
 
+mod app;
 mod arguments;
 mod call;
 mod client_log;

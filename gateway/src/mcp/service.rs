@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
+use super::app;
 use super::call::Call;
 use super::client_log::{self, ClientLog, SetLevel};
 use super::consent::Consent;
@@ -32,7 +33,7 @@ use super::progress::Progress;
 use super::request_record::RequestRecord;
 use super::tasks::{self, takes_tasks};
 use super::tool_call::{CallRefusal, ToolCall};
-use super::{Mcp, resources, shown};
+use super::{Mcp, ToolList, resources, shown};
 use crate::backend::Context;
 use crate::config::log_targets::SPANS;
 use crate::session::{ClientIdentity, Era, Session};
@@ -61,9 +62,14 @@ impl SqlService {
         &self.session
     }
 
-    /// The session, to be held.
-    pub(super) fn own_session(&self) -> &Arc<Session> {
-        &self.session
+    /// The tools that the session is offered.
+    pub(super) fn offered_tools(&self) -> Arc<ToolList> {
+        self.mcp.tools(&self.session.profile)
+    }
+
+    /// Whether the client shows the page for results, and is to be told of it.
+    fn is_app_shown(&self, context: &RequestContext<RoleServer>) -> bool {
+        !self.session.profile.hides_app && app::is_shown_by(context.client_capabilities().as_ref())
     }
 
     /// The span of a request: every event on its behalf carries session, number and, once known, query id.
@@ -265,7 +271,11 @@ impl ServerHandler for SqlService {
                 let message = "there is only one page of tools, and no cursor for it";
                 return Err(ErrorData::invalid_params(message, None));
             }
-            Ok(ListToolsResult::with_all_items(self.mcp.tools(&self.session.profile).tools.clone()))
+            let mut tools = self.offered_tools().tools.clone();
+            if self.is_app_shown(&context) {
+                app::link(&mut tools);
+            }
+            Ok(ListToolsResult::with_all_items(tools))
         })
         .instrument(span)
         .await
@@ -308,7 +318,11 @@ impl ServerHandler for SqlService {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         self.note_client(&context);
-        resources::list(request)
+        let mut list = resources::list(request)?;
+        if self.is_app_shown(&context) {
+            list.resources.push(app::listed());
+        }
+        Ok(list)
     }
 
     async fn list_resource_templates(

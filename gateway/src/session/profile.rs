@@ -36,6 +36,8 @@ pub struct Profile {
     pub names: Arc<NameRules>,
     /// The tools that its sessions are offered; `None`: all.
     pub tools: Option<Vec<String>>,
+    /// Whether no client is told of the page for results.
+    pub hides_app: bool,
     /// The roles that bound it: its own, and that of its sessions' API key. What they take is taken already.
     pub roles: Vec<BoundingRole>,
     /// What one result may hold, and how long a statement may run.
@@ -311,6 +313,7 @@ impl Profile {
             names: Arc::new(names),
             connection,
             tools: settings.tools.clone(),
+            hides_app: settings.hides_app,
             roles: Vec::new(),
             caps: ProfileCaps::of(config, settings),
             share: config.pool.allocator.strategy.terms(settings),

@@ -24,6 +24,7 @@ denied_schemas = ['Y.main']
 allowed_tables = ['A.main.*']
 denied_tables = ['A.SECRET']
 tools = ['session_info', 'execute_query']
+result_app = false
 rows_max = 10
 bytes_max = 2048
 statement_timeout_ms = 1000
@@ -93,6 +94,7 @@ fn every_key_is_read() {
             denied_tables: vec!["A.SECRET".to_owned()],
         },
         tools: Some(vec!["session_info".to_owned(), "execute_query".to_owned()]),
+        hides_app: true,
         rows_max: Some(10),
         bytes_max: Some(2048),
         statement_timeout: Some(Duration::from_secs(1)),

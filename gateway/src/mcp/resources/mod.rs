@@ -17,6 +17,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use serde_json::{Value, json};
 
+use super::app;
 use super::arguments::DescribeTable;
 use super::call::Call;
 use super::consent::Consent;
@@ -61,6 +62,10 @@ impl SqlService {
         uri: &str,
         context: &RequestContext<RoleServer>,
     ) -> Result<ReadResourceResult, ErrorData> {
+        if uri == app::APP_URI {
+            let page = app::contents(&self.offered_tools());
+            return Ok(ReadResourceResult::new(vec![page]));
+        }
         if let Some(fixed) = fixed::find(uri) {
             return Ok(ReadResourceResult::new(vec![fixed.contents()]));
         }
@@ -89,7 +94,7 @@ impl SqlService {
     /// A call for a question that is no tool's.
     fn question(&self, context: &RequestContext<RoleServer>) -> Result<Call, ErrorData> {
         self.note_client(context);
-        self.own_session().fix_principal();
+        self.session().fix_principal();
         self.new_call(context, Consent::default(), context.ct.clone())
     }
 }
