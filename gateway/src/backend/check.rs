@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Backend, BackendError, BoxFuture, Caps, Context, ErrorKind, OpenGate, Operation, Ownership, Request,
-    RequestOrigin, Transaction, WriteJournal,
+    Backend, BackendError, BoxFuture, Caps, Context, ErrorKind, OpenGate, Operation, Ownership, Parameters,
+    Request, RequestOrigin, Transaction, WriteJournal,
 };
 
 /// How long the statement may run. A warehouse that sleeps needs some seconds, and `select 1` needs none.
@@ -37,7 +37,8 @@ pub async fn check_connection(backend: &dyn Backend, context: &Context) -> Resul
     let context = backend.resolve(context).await?;
     let mut connection = backend.connect().await?;
     let sql = "select 1".to_owned();
-    let statement = Operation::Statement { sql, transaction: Transaction::None };
+    let statement =
+        Operation::Statement { sql, transaction: Transaction::None, parameters: Parameters::default() };
     for operation in [Operation::UseContext, statement] {
         let request = Request {
             context: context.clone(),

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use sql_gate::Statement;
 
 use super::{
-    Caps, Catalog, Collector, Context, CostGuard, Held, Ownership, RowFilter, StatementGate, Wall,
-    WriteJournal,
+    Caps, Catalog, Collector, Context, CostGuard, Held, Ownership, Parameters, RowFilter, StatementGate,
+    Wall, WriteJournal,
 };
 
 /// How a statement is wrapped in a transaction of its own.
@@ -45,6 +45,8 @@ pub enum Operation {
         sql: String,
         /// The transaction around it.
         transaction: Transaction,
+        /// What is bound to its parameters: by their names where it has `:name` (SQLite), by their places where it has `?`.
+        parameters: Parameters,
     },
     /// A question about the catalog.
     Catalog(Catalog),

@@ -13,7 +13,8 @@ use super::journaled::{JournalDecision, JournaledStatement};
 use super::table::Source;
 use super::tool_name::ToolName;
 use crate::backend::{
-    Backend, BackendError, Context, ErrorKind, Operation, SecondaryRoles, Transaction, WriteJournal,
+    Backend, BackendError, Context, ErrorKind, Operation, Parameters, SecondaryRoles, Transaction,
+    WriteJournal,
 };
 use crate::isolation::{SessionGate, object_names};
 use crate::shared::HEAVY_BYTES;
@@ -170,7 +171,7 @@ impl Call<'_> {
             entry.begin(None).await?;
         }
         self.note_journal(&entry, context.as_ref().map(|context| &context.context));
-        let operation = Operation::Statement { sql: query, transaction };
+        let operation = Operation::Statement { sql: query, transaction, parameters: Parameters::default() };
         let journal = Arc::clone(&entry) as Arc<dyn WriteJournal>;
         let work = Work { operation, rows_max, earlier, journal, statement: Some(statement) };
         let done = match context {
