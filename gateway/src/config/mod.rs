@@ -44,6 +44,7 @@ mod profile_keys;
 mod profile_names;
 mod profiles;
 mod protection;
+mod questions;
 mod reference;
 mod repair;
 mod resolver;
@@ -82,6 +83,7 @@ pub use observing::{
 pub use paths::{Paths, PathsError, SystemFile};
 pub use permission::{Permission, Permissions};
 pub use profile_keys::TOOLS;
+pub use questions::{OfferedQuestion, QuestionParameter, SavedQuestion, is_question_name};
 pub use reference::reference;
 pub use roles::RoleConfig;
 pub(crate) use secret_file::{IS_SECRET, KEY_BEGIN, is_never_a_path, is_public, seems_to_be_a_secret};

@@ -175,10 +175,10 @@ impl Call<'_> {
             // What is wrong with the session is found with it.
             ToolCall::SessionInfo => self.check_tool(tool)?,
             // A statement may have run already: that is looked up first.
-            ToolCall::ExecuteQuery(_) => {}
+            ToolCall::ExecuteQuery(_) | ToolCall::Saved(_) => {}
             _ => self.check_session(tool)?,
         }
-        if !matches!(call, ToolCall::ExecuteQuery(_)) {
+        if !matches!(call, ToolCall::ExecuteQuery(_) | ToolCall::Saved(_)) {
             self.admit_call(matches!(call, ToolCall::QueryView(_)))?;
         }
         match call {
@@ -205,6 +205,7 @@ impl Call<'_> {
             ToolCall::DescribeSemanticView(arguments) => self.describe_semantic_view(tool, arguments).await,
             ToolCall::SetContext(arguments) => self.set_context(tool, arguments).await,
             ToolCall::SessionInfo => Ok(CallToolResult::structured(self.session_info().await?)),
+            ToolCall::Saved(call) => self.saved_question(call).await,
         }
     }
 

@@ -32,6 +32,7 @@ mod qualified;
 mod request_record;
 mod rows;
 mod running;
+mod saved_question;
 mod search_objects;
 mod semantic_views;
 mod service;

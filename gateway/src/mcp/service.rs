@@ -23,6 +23,7 @@ use super::consent::Consent;
 use super::facts::{About, RequestFacts, UnreadableArgument};
 use super::progress::Progress;
 use super::request_record::RequestRecord;
+use super::saved_question::call_digest;
 use super::tool_call::{CallRefusal, ToolCall};
 use super::{Mcp, shown};
 use crate::config::log_targets::SPANS;
@@ -218,9 +219,10 @@ impl ServerHandler for SqlService {
                 admission: OnceLock::new(),
                 consent: Consent::of(&self.session, &request, &context, &facts.context.context),
             };
+            let digest = call_digest(&request);
             let parsed = match context.extensions.get::<UnreadableArgument>() {
-                Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0)),
-                None => ToolCall::parse(request),
+                Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0, &call.profile)),
+                None => ToolCall::parse(request, &call.profile),
             };
             match parsed {
                 // On the heap: `rmcp` moves the future of a request several times, with all that is in it.
@@ -234,7 +236,9 @@ impl ServerHandler for SqlService {
                 Err(CallRefusal::InvalidArguments(refusal)) => {
                     Ok(CallToolResponse::Complete(call.refuse_unread(&refusal)))
                 }
-                Err(CallRefusal::UnknownTool(error)) => Err(error),
+                Err(CallRefusal::UnknownTool(error)) => {
+                    Box::pin(call.answer_gone(digest)).await.map(CallToolResponse::Complete).ok_or(error)
+                }
             }
         };
         without_panic(call).instrument(span).await
