@@ -14,6 +14,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use snowgate_link::BUILD;
+use tokio::sync::watch;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
@@ -134,6 +135,14 @@ impl ServerHandler for SqlService {
         if self.session.tools_have_changed() && context.peer.notify_tool_list_changed().await.is_ok() {
             self.session.note_tools_told();
         }
+        let (session, mut changed) = (Arc::clone(&self.session), self.session.tools_changed.subscribe());
+        let told = async move {
+            while is_changed(&session, &mut changed).await {
+                // It fails where the client is gone.
+                let _ = context.peer.notify_tool_list_changed().await;
+            }
+        };
+        tokio::spawn(told);
     }
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -149,11 +158,21 @@ impl ServerHandler for SqlService {
                 self.session.note_tools_told();
             }
         }
-        tokio::select! {
-            () = subscription.cancelled() => {}
-            () = self.session.gone.cancelled() => {}
+        let mut changes = self.session.tools_changed.subscribe();
+        loop {
+            tokio::select! {
+                () = subscription.cancelled() => return Ok(()),
+                is_changed = is_changed(&self.session, &mut changes) => {
+                    if !is_changed {
+                        return Ok(());
+                    }
+                }
+            }
+            let changed =
+                ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default());
+            // Refused where the client does not listen for that.
+            let _ = subscription.sink().send(changed).await;
         }
-        Ok(())
     }
 
     async fn list_tools(
@@ -242,6 +261,14 @@ impl ServerHandler for SqlService {
             }
         };
         without_panic(call).instrument(span).await
+    }
+}
+
+/// Waits until a reload has changed what the session is offered; `false`: the session is gone.
+async fn is_changed(session: &Session, changes: &mut watch::Receiver<()>) -> bool {
+    tokio::select! {
+        () = session.gone.cancelled() => false,
+        changed = changes.changed() => changed.is_ok(),
     }
 }
 
