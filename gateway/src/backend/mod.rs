@@ -34,7 +34,7 @@ mod wall;
 mod written;
 
 pub use catalog::{Catalog, Relation, RelationKind};
-pub use check::check_connection;
+pub use check::{check_connection, check_statement};
 pub use collector::{Caps, Cell, CellKind, Collector, ColumnType, Cut, Flow, RowWriter};
 pub use context::{Context, SecondaryRoles};
 pub use cost::{CostBounds, CostGuard, Estimate};
