@@ -315,7 +315,7 @@ fn identical_reads_with_other_values_share_no_run() {
 
 #[test]
 fn the_trail_and_the_logs_have_the_name_and_the_text_but_no_value() {
-    let home = home("[audit]\ntext = true\n");
+    let home = home("[audit]\nstatement_text = true\n");
     let mut client = with_notes(&home);
     succeeds(&client.call("find_note", &json!({"name": "confidential"})));
     let trail = || home.run(&["audit", "search", "--tool", "find_note", "--json"]).stdout;

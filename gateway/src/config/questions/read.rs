@@ -18,6 +18,9 @@ pub(in crate::config) const PARAMETERS: &str = "parameters";
 /// The section that has them, and keys of its own.
 const SECTION: &str = "queries";
 
+/// Characters of a text that was not taken which are told.
+const SHOWN_CHARS_MAX: usize = 40;
+
 /// A question of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::config) struct QuestionSettings {
@@ -137,7 +140,8 @@ impl DocumentReader<'_> {
     fn take_question(&mut self, name: &str, path: &str, question: QuestionSettings, start: usize) {
         let by = self.settings.questions.get(name).map(|earlier| earlier.origin.clone());
         if let Some(by) = by {
-            for (key, setting) in question.keys {
+            for (key, mut setting) in question.keys {
+                setting.value = shortened(setting.value);
                 self.refuse(format!("{path}.{key}"), setting, by.clone());
             }
             return;
@@ -211,6 +215,16 @@ impl DocumentReader<'_> {
                 None
             }
         }
+    }
+}
+
+/// A value that is only told of: its beginning, where it is a long text.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::Text(text) if text.chars().count() > SHOWN_CHARS_MAX => {
+            Value::Text(text.chars().take(SHOWN_CHARS_MAX).chain("...".chars()).collect())
+        }
+        other => other,
     }
 }
 

@@ -103,7 +103,7 @@ fn each_type_comes_in_the_drivers_form() {
     let typed = client.call("typed", &arguments);
     assert!(!is_error(&typed), "{typed}");
     let long = "12345678901234567890123456789012345678";
-    let shown = format!("{long}|-12.5|0.001|true|2024-02-29|2017-07-14 02:40:00|{long}");
+    let shown = format!("{long}|-12.5|1e-3|true|2024-02-29|2017-07-14 02:40:00|{long}");
     assert!(result(&typed).contains(&shown), "{typed}");
     warehouse.seen(|seen| {
         let query = seen.queries.iter().find(|query| query.sql.contains("AGAIN")).expect("the statement");
