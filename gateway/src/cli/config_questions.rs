@@ -111,7 +111,7 @@ async fn prepare_for(
     let parameters = Parameters::new(offered.places.iter().map(nothing).collect());
     let checked = check_statement(&*backend, &profile.context, &offered.sql, parameters).await;
     checked.map_err(|error| match error.kind {
-        ErrorKind::Statement | ErrorKind::NoContext | ErrorKind::Refused => {
+        ErrorKind::Statement | ErrorKind::Refused => {
             let hint = error.next_step.as_deref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
             let setting = format!("queries.{}.sql", offered.question.name);
             Problem::Error(format!(

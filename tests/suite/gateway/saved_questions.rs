@@ -1,7 +1,9 @@
 //! Saved questions: tools from the configuration, whose arguments are bound and never a part of the text.
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, HOSTILE_TEXTS, Home, tool_text, until};
+use snowgate_tests::{Client, HOSTILE_TEXTS, Home, HttpConnection, tool_text, until};
+
+use super::rest::{call, writable};
 
 /// Questions about a table of notes.
 const QUESTIONS: &str = r#"
@@ -379,4 +381,35 @@ fn a_config_check_prepares_each_question() {
         assert_eq!(checked.code, Some(78), "{to}: {checked:?}");
         assert!(words.iter().all(|word| checked.stderr.contains(word)), "{to}: {checked:?}");
     }
+}
+
+#[test]
+fn a_saved_question_is_asked_over_plain_http_too() {
+    let gateway = writable(QUESTIONS);
+    let mut connection = gateway.connect();
+    let listed = gateway.get("/mcp/tools").json()["tools"].to_string();
+    assert!(listed.contains("\"find_note\""), "{listed}");
+    let made = call(
+        &mut connection,
+        "a",
+        "execute_query",
+        &json!({"query": "create table notes (name text, body text)"}),
+    );
+    assert_eq!(made.status, 200, "{}", made.text());
+    let rows = |connection: &mut HttpConnection, tool: &str, arguments: &Value| {
+        let response = call(connection, "a", tool, arguments);
+        (response.status, response.json())
+    };
+    for text in HOSTILE_TEXTS {
+        assert_eq!(rows(&mut connection, "add_note", &json!({"name": text})).0, 200, "{text:?}");
+        let (status, found) = rows(&mut connection, "find_note", &json!({"name": text}));
+        assert_eq!(status, 200, "{found}");
+        assert!(found.to_string().contains("1 row"), "{text:?}: {found}");
+    }
+    let (status, wrong) = rows(&mut connection, "typed", &json!({"n": "1;--", "x": 1}));
+    assert!(status >= 400 || wrong["result"]["isError"] == true, "{status} {wrong}");
+    assert!(wrong.to_string().contains("`n` must be a whole number"), "{wrong}");
+    let (status, unknown) = rows(&mut connection, "find_notes", &json!({"name": "x"}));
+    assert_eq!(status, 404, "{unknown}");
+    assert!(unknown.to_string().contains("did you mean find_note?"), "{unknown}");
 }
