@@ -9,8 +9,10 @@
 
 pub mod chaos;
 pub mod harness;
+mod hostile_texts;
 pub mod http;
 
+pub use hostile_texts::HOSTILE_TEXTS;
 pub use http::{HttpConnection, HttpGateway, HttpResponse, free_port};
 
 pub use harness::{

@@ -147,9 +147,9 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
     protects("denied_tables", NAMES, "none", "Patterns of the tables and views that may not."),
     protects(
         "tools",
-        words(TOOLS),
+        Kind::Texts(TextList::Tools),
         "all",
-        "The tools that sessions are offered. Calls of others are refused.",
+        "The tools and saved questions that sessions are offered. Calls of others are refused.",
     ),
     chooses(
         "result_app",

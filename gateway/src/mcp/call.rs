@@ -191,10 +191,10 @@ impl Call {
             // What is wrong with the session is found with it.
             ToolCall::SessionInfo => self.check_tool(tool)?,
             // A statement may have run already: that is looked up first.
-            ToolCall::ExecuteQuery(_) => {}
+            ToolCall::ExecuteQuery(_) | ToolCall::Saved(_) => {}
             _ => self.check_session(tool)?,
         }
-        if !matches!(call, ToolCall::ExecuteQuery(_)) {
+        if !matches!(call, ToolCall::ExecuteQuery(_) | ToolCall::Saved(_)) {
             self.admit_call(call.reads_rows())?;
         }
         match call {
@@ -221,6 +221,7 @@ impl Call {
             ToolCall::DescribeSemanticView(arguments) => self.describe_semantic_view(tool, arguments).await,
             ToolCall::SetContext(arguments) => self.set_context(tool, arguments).await,
             ToolCall::SessionInfo => Ok(CallToolResult::structured(self.session_info().await?)),
+            ToolCall::Saved(call) => self.saved_question(call).await,
         }
     }
 

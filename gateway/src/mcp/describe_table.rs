@@ -23,7 +23,7 @@ use super::table_sample::{self, Sample};
 use super::tool_name::ToolName;
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Cell, Collector, Completion, Context, ErrorKind, Operation,
-    Relation, RelationKind, Rule, Transaction,
+    Relation, RelationKind, Rule,
 };
 
 /// Foreign keys that are shown, at most.
@@ -127,7 +127,7 @@ impl Call {
             return Ok(None);
         };
         let statement = Arc::new(sql_gate::read(&sql, backend.dialect()));
-        let operation = Operation::Statement { sql, transaction: Transaction::None };
+        let operation = Operation::statement(sql);
         let work = Work { statement: Some(statement), ..Work::reading(operation, 1) };
         let done = self.run_in(context, work).await?;
         Ok(Sample::of(&done.rows, columns.rows.row_count()))

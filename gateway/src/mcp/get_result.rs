@@ -164,7 +164,7 @@ impl Call {
         offset: u64,
     ) -> Result<(), BackendError> {
         let statement = Statement { class: Class::Read, not_understood: None, ..Statement::unknown() };
-        let operation = Operation::Statement { sql: String::new(), transaction: Transaction::None };
+        let operation = Operation::statement(String::new());
         let work = Work {
             earlier: Some(id),
             statement: Some(Arc::new(statement)),

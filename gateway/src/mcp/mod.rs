@@ -39,6 +39,7 @@ mod request_record;
 mod resources;
 mod rows;
 mod running;
+mod saved_question;
 mod search_objects;
 mod semantic_views;
 mod service;

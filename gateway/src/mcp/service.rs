@@ -17,6 +17,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use snowgate_link::BUILD;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
@@ -31,6 +32,7 @@ use super::logged::LineSlot;
 use super::long_call::{InTime, still_running};
 use super::progress::Progress;
 use super::request_record::RequestRecord;
+use super::saved_question::call_digest;
 use super::tasks::{self, takes_tasks};
 use super::tool_call::{CallRefusal, ToolCall};
 use super::{Mcp, ToolList, resources, shown};
@@ -232,6 +234,14 @@ impl ServerHandler for SqlService {
             let _ = context.peer.notify_resource_list_changed().await;
             self.session.note_tools_told();
         }
+        let (session, mut changed) = (Arc::clone(&self.session), self.session.tools_changed.subscribe());
+        let told = async move {
+            while is_changed(&session, &mut changed).await {
+                // It fails where the client is gone.
+                let _ = context.peer.notify_tool_list_changed().await;
+            }
+        };
+        tokio::spawn(told);
     }
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -251,11 +261,21 @@ impl ServerHandler for SqlService {
                 self.session.note_tools_told();
             }
         }
-        tokio::select! {
-            () = subscription.cancelled() => {}
-            () = self.session.gone.cancelled() => {}
+        let mut changes = self.session.tools_changed.subscribe();
+        loop {
+            tokio::select! {
+                () = subscription.cancelled() => return Ok(()),
+                is_changed = is_changed(&self.session, &mut changes) => {
+                    if !is_changed {
+                        return Ok(());
+                    }
+                }
+            }
+            let changed =
+                ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default());
+            // Refused where the client does not listen for that.
+            let _ = subscription.sink().send(changed).await;
         }
-        Ok(())
     }
 
     async fn list_tools(
@@ -379,17 +399,19 @@ impl ServerHandler for SqlService {
             let consent = Consent::of(&self.session, &request, &context, &context_of(&context));
             let call = self.new_call(&context, consent, CancellationToken::new())?;
             let call = Arc::new(call);
-            let sent = request.clone();
+            let (sent, digest) = (request.clone(), call_digest(&request));
             let parsed = match context.extensions.get::<UnreadableArgument>() {
-                Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0)),
-                None => ToolCall::parse(request),
+                Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0, &call.profile)),
+                None => ToolCall::parse(request, &call.profile),
             };
             match parsed {
                 Ok(parsed) => Ok(self.answer(call, parsed, sent, &context).await),
                 Err(CallRefusal::InvalidArguments(refusal)) => {
                     Ok(CallToolResponse::Complete(call.refuse_unread(&refusal)))
                 }
-                Err(CallRefusal::UnknownTool(error)) => Err(error),
+                Err(CallRefusal::UnknownTool(error)) => {
+                    Box::pin(call.answer_gone(digest)).await.map(CallToolResponse::Complete).ok_or(error)
+                }
             }
         };
         without_panic(call).instrument(span).await
@@ -399,6 +421,14 @@ impl ServerHandler for SqlService {
 /// The context that a request was sent in.
 fn context_of(context: &RequestContext<RoleServer>) -> Context {
     context.extensions.get::<RequestFacts>().map(|facts| facts.context.context.clone()).unwrap_or_default()
+}
+
+/// Waits until a reload has changed what the session is offered; `false`: the session is gone.
+async fn is_changed(session: &Session, changes: &mut watch::Receiver<()>) -> bool {
+    tokio::select! {
+        () = session.gone.cancelled() => false,
+        changed = changes.changed() => changed.is_ok(),
+    }
 }
 
 /// What is answered to a method that is not offered. `rmcp`'s own message is the method's name alone.

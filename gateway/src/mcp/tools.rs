@@ -10,9 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rmcp::model::{JsonObject, MetaObject, Tool, ToolAnnotations};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
+use sql_gate::Dialect;
 
 use super::arguments as args;
+use super::saved_question;
 use super::tool_name::ToolName;
+use crate::config::{OfferedQuestion, SavedQuestion};
 use crate::session::Profile;
 use crate::state::Digest;
 
@@ -67,6 +70,9 @@ pub fn order_arguments(tools: &[Tool], line: &mut [u8]) {
     }
 }
 
+/// Lists that are kept, at most.
+const LISTS_MAX: usize = 1_000;
+
 /// What decides which tools a session is offered, and what they say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Offer {
@@ -74,6 +80,8 @@ struct Offer {
     read_only: bool,
     /// The tools of the profile; `None`: all.
     tools: Option<Vec<String>>,
+    /// The saved questions of the profile, and whether they are on Snowflake.
+    saved: Vec<(Arc<SavedQuestion>, bool)>,
 }
 
 impl Offer {
@@ -91,22 +99,37 @@ pub(super) struct ToolLists {
 impl ToolLists {
     /// The list for the sessions of `profile`.
     pub(super) fn list_for(&self, profile: &Profile) -> Arc<ToolList> {
-        let offer = Offer { read_only: !profile.may_change(), tools: profile.tools.clone() };
+        // One whose statement its profile refuses is of no use to a model.
+        let may_run = |offered: &&OfferedQuestion| profile.statements.contains(offered.class);
+        let saved = profile.questions.iter().filter(may_run);
+        let saved = saved
+            .map(|offered| (Arc::clone(&offered.question), offered.dialect == Dialect::Snowflake))
+            .collect();
+        let offer = Offer { read_only: !profile.may_change(), tools: profile.tools.clone(), saved };
         let mut lists = self.by_offer.lock().unwrap_or_else(PoisonError::into_inner);
+        if lists.len() >= LISTS_MAX {
+            // Those of profiles that a reload has changed.
+            lists.clear();
+        }
         Arc::clone(lists.entry(offer.clone()).or_insert_with(|| Arc::new(ToolList::of(&offer))))
     }
 }
 
 /// All tools, as one who may change data is told of them.
 pub fn all_tools() -> Vec<Tool> {
-    ToolList::of(&Offer { read_only: false, tools: None }).tools
+    ToolList::of(&Offer { read_only: false, tools: None, saved: Vec::new() }).tools
 }
 
 impl ToolList {
     fn of(offer: &Offer) -> Self {
         let offered = ToolName::ALL.iter().copied().filter(|&tool| offer.has(tool));
-        let tools: Vec<_> =
-            offered.map(|tool| describe(tool, offer.read_only).with_meta(meta(tool))).collect();
+        let saved = offer.saved.iter().filter_map(|(question, is_snowflake)| {
+            question.on(if *is_snowflake { Dialect::Snowflake } else { Dialect::Sqlite })
+        });
+        let tools: Vec<_> = offered
+            .map(|tool| describe(tool, offer.read_only).with_meta(meta(tool)))
+            .chain(saved.map(|offered| saved_question::describe(&offered)))
+            .collect();
         // A tool's definition holds nothing that JSON cannot express.
         let digest = Digest::of(&serde_json::to_string(&tools).unwrap_or_default()).short();
         Self { tools, digest }
@@ -189,6 +212,8 @@ fn describe(tool: ToolName, read_only: bool) -> Tool {
             reader::<args::Nothing>(tool, "Session info", "Show this session's context, limits and counters.")
                 .with_raw_output_schema(Arc::new(session_schema()))
         }
+        // Described by their question (`saved_question`).
+        ToolName::Saved(_) => reader::<args::Nothing>(tool, "Saved question", "A saved question."),
     }
 }
 
@@ -213,6 +238,7 @@ fn meta(tool: ToolName) -> MetaObject {
         ToolName::DescribeSemanticView => "metrics and dimensions of a SQL semantic view",
         ToolName::SetContext => "switch SQL database, schema, role, warehouse",
         ToolName::SessionInfo => "current SQL database, limits",
+        ToolName::Saved(_) => "a saved SQL query",
     };
     one("anthropic/searchHint", hint.into())
 }
@@ -304,7 +330,7 @@ mod tests {
     use super::*;
 
     fn list(read_only: bool) -> Vec<Tool> {
-        ToolList::of(&Offer { read_only, tools: None }).tools
+        ToolList::of(&Offer { read_only, tools: None, saved: Vec::new() }).tools
     }
 
     fn required(tool: &Tool) -> Vec<String> {

@@ -73,6 +73,7 @@ mod roles;
 mod sample;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod saved_questions;
 #[cfg(target_os = "linux")]
 mod service;
 #[cfg(target_os = "linux")]

@@ -23,8 +23,8 @@ use super::{oversize, value};
 use crate::backend::delivery::Delivery;
 use crate::backend::journal::wait_unless;
 use crate::backend::{
-    BackendError, Caps, Collector, Completion, CostGuard, ErrorKind, Flow, Held, Ownership, SinkUse,
-    StatementGate, Transaction, WriteJournal,
+    BackendError, Caps, Collector, Completion, CostGuard, ErrorKind, Flow, Held, Ownership, Parameter,
+    ParameterValue, SinkUse, StatementGate, Transaction, WriteJournal,
 };
 
 /// The most time spent on counting rows that are not returned.
@@ -59,6 +59,8 @@ pub(super) struct Runner<'a> {
     pub(super) cost: Option<&'a CostGuard>,
     /// Who takes its rows beside the caps.
     pub(super) sink: Option<&'a SinkUse>,
+    /// What is bound to its parameters.
+    pub(super) parameters: &'a [Parameter],
 }
 
 /// An error, and whether it broke the connection.
@@ -106,6 +108,7 @@ impl Runner<'_> {
         self.guard.note_names(if self.gate.is_asked() { 0 } else { self.gate.names_max() });
         let result = self.set_query_only().and_then(|()| self.prepare(sql)).and_then(|mut compiled| {
             compiled.columns = columns.unwrap_or(compiled.columns);
+            self.bind(&mut compiled.statement)?;
             self.check_control(!compiled.statement.readonly(), transaction)?;
             self.ask_gate(sql)?;
             self.check_cost(sql, &compiled.statement)?;
@@ -156,6 +159,10 @@ impl Runner<'_> {
         transaction: Transaction,
         caps: Caps,
     ) -> Option<Result<Completion, Failure>> {
+        // Its text would have the values in it.
+        if !self.parameters.is_empty() {
+            return None;
+        }
         let prepared = self.prepare(sql).ok().filter(|compiled| !self.writes(&compiled.statement));
         let shortened = prepared.and_then(|Compiled { statement, columns, .. }| {
             Some((oversize::shortened(&statement.expanded_sql()?, &columns)?, columns))
@@ -209,10 +216,7 @@ impl Runner<'_> {
             }
             done => done?,
         };
-        if compiled.statement.parameter_count() > 0 {
-            let next_step = "write the values into the statement; ?, :name, @name and $name cannot be bound";
-            return Err(plain("the statement has parameters", next_step).into());
-        }
+        self.find_parameters(&compiled.statement)?;
         let compiled = self.keep_to_context(sql, compiled)?;
         if self.writes(&compiled.statement) {
             if self.read_only {
@@ -223,6 +227,25 @@ impl Runner<'_> {
             }
         }
         Ok(compiled)
+    }
+
+    /// What is bound to each parameter of `statement`, in its order.
+    fn find_parameters(&self, statement: &Statement<'_>) -> Result<Vec<&ParameterValue>, Failure> {
+        let find = |at: usize| {
+            let name = statement.parameter_name(at).and_then(|name| name.strip_prefix(':'))?;
+            self.parameters.iter().find(|parameter| &*parameter.name == name).map(|found| &found.value)
+        };
+        (1..=statement.parameter_count()).map(|at| find(at).ok_or_else(|| unbound(self.parameters))).collect()
+    }
+
+    /// Binds the values: they are no part of the text.
+    fn bind(&self, statement: &mut Statement<'_>) -> Result<(), Failure> {
+        for (at, value) in self.find_parameters(statement)?.into_iter().enumerate() {
+            statement
+                .raw_bind_parameter(at + 1, value::bound(value))
+                .map_err(|error| self.failure(&error))?;
+        }
+        Ok(())
     }
 
     /// Has SQLite notice what others have changed in the schemas of the open files. It does by itself where a
@@ -472,6 +495,16 @@ fn is_interruption(error: &Error) -> bool {
 
 fn plain(message: &str, next_step: &str) -> BackendError {
     BackendError::new(ErrorKind::Statement, message).with_next_step(next_step)
+}
+
+/// A parameter has no value: those of a client's own statement never have one.
+fn unbound(parameters: &[Parameter]) -> Failure {
+    if parameters.is_empty() {
+        let next_step = "write the values into the statement; ?, :name, @name and $name cannot be bound";
+        return plain("the statement has parameters", next_step).into();
+    }
+    let next_step = "write `:name` for each declared parameter; ?, @name and $name cannot be bound";
+    plain("the statement has a parameter that is not declared", next_step).into()
 }
 
 fn is_alter(sql: &str) -> bool {

@@ -200,7 +200,7 @@ impl Worker {
         let databases = files.folder.list();
         let main = || databases.main_of(&request.context, |databases| files.default_of(databases));
         match &request.operation {
-            Operation::Statement { sql, transaction } => {
+            Operation::Statement { sql, transaction, .. } => {
                 self.statement(&databases, main()?, sql, *transaction, request)
             }
             Operation::Catalog(Catalog::Databases) => {
@@ -423,6 +423,10 @@ impl Worker {
             held_in: is_elsewhere.then(|| open.main().name.as_str()),
             cost: request.cost.as_deref(),
             sink: request.sink.as_ref(),
+            parameters: match &request.operation {
+                Operation::Statement { parameters, .. } => parameters.as_slice(),
+                Operation::Catalog(_) | Operation::UseContext => &[],
+            },
         })
     }
 }

@@ -3,6 +3,7 @@
 mod contexts;
 mod proxy;
 mod queries;
+mod saved_questions;
 mod tools;
 mod words;
 
