@@ -72,13 +72,18 @@ pub fn order_arguments(tools: &[Tool], line: &mut [u8]) {
 struct Offer {
     /// Decides what `execute_query` warns of.
     read_only: bool,
+    /// Whether the backend has semantic views.
+    has_semantic_views: bool,
     /// The tools of the profile; `None`: all.
     tools: Option<Vec<String>>,
 }
 
 impl Offer {
     fn has(&self, tool: ToolName) -> bool {
-        self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool.as_str()))
+        let is_there = self.has_semantic_views
+            || !matches!(tool, ToolName::ListSemanticViews | ToolName::DescribeSemanticView);
+        is_there
+            && self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool.as_str()))
     }
 }
 
@@ -91,7 +96,11 @@ pub(super) struct ToolLists {
 impl ToolLists {
     /// The list for the sessions of `profile`.
     pub(super) fn list_for(&self, profile: &Profile) -> Arc<ToolList> {
-        let offer = Offer { read_only: !profile.may_change(), tools: profile.tools.clone() };
+        let offer = Offer {
+            read_only: !profile.may_change(),
+            has_semantic_views: profile.has_semantic_views,
+            tools: profile.tools.clone(),
+        };
         let mut lists = self.by_offer.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lists.entry(offer.clone()).or_insert_with(|| Arc::new(ToolList::of(&offer))))
     }
@@ -99,7 +108,7 @@ impl ToolLists {
 
 /// All tools, as one who may change data is told of them.
 pub fn all_tools() -> Vec<Tool> {
-    ToolList::of(&Offer { read_only: false, tools: None }).tools
+    ToolList::of(&Offer { read_only: false, has_semantic_views: true, tools: None }).tools
 }
 
 impl ToolList {
@@ -304,7 +313,7 @@ mod tests {
     use super::*;
 
     fn list(read_only: bool) -> Vec<Tool> {
-        ToolList::of(&Offer { read_only, tools: None }).tools
+        ToolList::of(&Offer { read_only, has_semantic_views: false, tools: None }).tools
     }
 
     fn required(tool: &Tool) -> Vec<String> {

@@ -283,7 +283,9 @@ fn what_a_profile_denies_is_not_found() {
 fn a_role_finds_what_it_may_list() {
     let home = Home::new();
     ready(&home).leave();
-    home.configure("[roles.looks]\npermissions = [\"read_views\"]\n[profiles.default]\nrole = \"looks\"\n");
+    home.configure(
+        "[roles.looks]\npermissions = [\"read_views\"]\n[profiles.default]\naccess_role = \"looks\"\n",
+    );
     home.stop();
     let mut client = home.client();
     client.initialize();
