@@ -334,6 +334,11 @@ mod tests {
             ("describe_view", vec!["database", "view_name"]),
             ("query_view", vec!["database", "view_name"]),
             ("execute_query", vec!["query"]),
+            ("explain_query", vec!["query"]),
+            ("get_result", vec!["handle"]),
+            ("cancel_query", vec!["handle"]),
+            ("export_result", vec!["name"]),
+            ("search_objects", vec!["pattern"]),
             ("set_context", vec![]),
             ("session_info", vec![]),
         ];
@@ -351,6 +356,16 @@ mod tests {
         let names: Vec<&str> = few.tools.iter().map(|tool| &*tool.name).collect();
         assert_eq!(names, ["execute_query", "session_info"], "in the order of all");
         assert_ne!(few.digest, lists.list_for(&Profile::default()).digest);
+    }
+
+    #[test]
+    fn semantic_views_are_offered_where_there_are_any() {
+        let lists = ToolLists::default();
+        let names = |has_semantic_views| {
+            let list = lists.list_for(&Profile { has_semantic_views, ..Profile::default() });
+            list.tools.iter().filter(|tool| tool.name.contains("semantic")).count()
+        };
+        assert_eq!((names(false), names(true)), (0, 2));
     }
 
     #[test]
