@@ -131,7 +131,7 @@ impl Call {
     }
 
     /// The digest of `sql`, which comes back with it: a long one is never copied, nor read on the runtime's thread.
-    async fn digest(&self, sql: String) -> (String, Digest) {
+    pub(super) async fn digest(&self, sql: String) -> (String, Digest) {
         let digest = |sql: String| {
             let digest = Digest::of(&sql);
             (sql, digest)
@@ -140,7 +140,7 @@ impl Call {
     }
 
     /// What the gate reads of `sql`, which comes back with it, and its pattern.
-    async fn read_statement(
+    pub(super) async fn read_statement(
         &self,
         sql: String,
         digest: Digest,

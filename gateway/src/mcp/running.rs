@@ -11,6 +11,7 @@ use super::call::{Call, Work};
 use super::execute_query::{is_harmless, transaction_lost};
 use super::facts::RowFormat;
 use super::progress::Running;
+use super::tool_name::ToolName;
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Completion, Context, CostGuard, ErrorKind, Operation, Ownership,
     Relation, Request, RequestOrigin, RowFilter, Rule, StatementGate as _, Transaction,
@@ -273,6 +274,10 @@ impl Call {
             Operation::Catalog(catalog) => matches!(catalog, Catalog::Rows(_)),
             Operation::UseContext => false,
         };
+        if self.record.seen().tool == Some(ToolName::ExplainQuery) {
+            // It is not run: what it would cost is what is asked.
+            return Some(Arc::new(CostGuard::default()));
+        }
         let bounds = self.profile.cost_bounds().filter(|_| reads_rows)?;
         Some(Arc::new(CostGuard::new(self.consent.bounds(bounds))))
     }

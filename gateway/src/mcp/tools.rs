@@ -78,6 +78,8 @@ const LISTS_MAX: usize = 1_000;
 struct Offer {
     /// Decides what `execute_query` warns of.
     read_only: bool,
+    /// Whether the backend has semantic views.
+    has_semantic_views: bool,
     /// The tools of the profile; `None`: all.
     tools: Option<Vec<String>>,
     /// The saved questions of the profile, and whether they are on Snowflake.
@@ -86,7 +88,10 @@ struct Offer {
 
 impl Offer {
     fn has(&self, tool: ToolName) -> bool {
-        self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool.as_str()))
+        let is_there = self.has_semantic_views
+            || !matches!(tool, ToolName::ListSemanticViews | ToolName::DescribeSemanticView);
+        is_there
+            && self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool.as_str()))
     }
 }
 
@@ -105,7 +110,12 @@ impl ToolLists {
         let saved = saved
             .map(|offered| (Arc::clone(&offered.question), offered.dialect == Dialect::Snowflake))
             .collect();
-        let offer = Offer { read_only: !profile.may_change(), tools: profile.tools.clone(), saved };
+        let offer = Offer {
+            read_only: !profile.may_change(),
+            has_semantic_views: profile.has_semantic_views,
+            tools: profile.tools.clone(),
+            saved,
+        };
         let mut lists = self.by_offer.lock().unwrap_or_else(PoisonError::into_inner);
         if lists.len() >= LISTS_MAX {
             // Those of profiles that a reload has changed.
@@ -117,7 +127,7 @@ impl ToolLists {
 
 /// All tools, as one who may change data is told of them.
 pub fn all_tools() -> Vec<Tool> {
-    ToolList::of(&Offer { read_only: false, tools: None, saved: Vec::new() }).tools
+    ToolList::of(&Offer { read_only: false, has_semantic_views: true, tools: None, saved: Vec::new() }).tools
 }
 
 impl ToolList {
@@ -330,7 +340,7 @@ mod tests {
     use super::*;
 
     fn list(read_only: bool) -> Vec<Tool> {
-        ToolList::of(&Offer { read_only, tools: None, saved: Vec::new() }).tools
+        ToolList::of(&Offer { read_only, has_semantic_views: false, tools: None, saved: Vec::new() }).tools
     }
 
     fn required(tool: &Tool) -> Vec<String> {
@@ -351,6 +361,11 @@ mod tests {
             ("describe_view", vec!["database", "view_name"]),
             ("query_view", vec!["database", "view_name"]),
             ("execute_query", vec!["query"]),
+            ("explain_query", vec!["query"]),
+            ("get_result", vec!["handle"]),
+            ("cancel_query", vec!["handle"]),
+            ("export_result", vec!["name"]),
+            ("search_objects", vec!["pattern"]),
             ("set_context", vec![]),
             ("session_info", vec![]),
         ];
@@ -368,6 +383,16 @@ mod tests {
         let names: Vec<&str> = few.tools.iter().map(|tool| &*tool.name).collect();
         assert_eq!(names, ["execute_query", "session_info"], "in the order of all");
         assert_ne!(few.digest, lists.list_for(&Profile::default()).digest);
+    }
+
+    #[test]
+    fn semantic_views_are_offered_where_there_are_any() {
+        let lists = ToolLists::default();
+        let names = |has_semantic_views| {
+            let list = lists.list_for(&Profile { has_semantic_views, ..Profile::default() });
+            list.tools.iter().filter(|tool| tool.name.contains("semantic")).count()
+        };
+        assert_eq!((names(false), names(true)), (0, 2));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fair_queue::Terms;
-use sql_gate::{Class, ClassSet, NameRules, PatternError};
+use sql_gate::{Class, ClassSet, Dialect, NameRules, PatternError};
 
 use crate::backend::{Context, CostBounds, Wall};
 use crate::config::{
@@ -22,6 +22,8 @@ pub struct Profile {
     pub name: String,
     /// The name of the connection its sessions use, as the registry of backends knows it.
     pub connection: String,
+    /// Whether its connection's backend has semantic views: Snowflake does.
+    pub has_semantic_views: bool,
     /// Whether statements that may change something are refused there.
     pub read_only: bool,
     /// The context its sessions start in, as written: the backend completes it.
@@ -318,6 +320,7 @@ impl Profile {
         let dialect = config.dialect(&connection);
         let profile = Self {
             name: name.to_owned(),
+            has_semantic_views: config.dialect(&connection) == Dialect::Snowflake,
             read_only,
             context: Context {
                 role: settings.role.clone(),

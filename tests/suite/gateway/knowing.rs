@@ -283,7 +283,9 @@ fn what_a_profile_denies_is_not_found() {
 fn a_role_finds_what_it_may_list() {
     let home = Home::new();
     ready(&home).leave();
-    home.configure("[roles.looks]\npermissions = [\"read_views\"]\n[profiles.default]\nrole = \"looks\"\n");
+    home.configure(
+        "[roles.looks]\npermissions = [\"read_views\"]\n[profiles.default]\naccess_role = \"looks\"\n",
+    );
     home.stop();
     let mut client = home.client();
     client.initialize();
@@ -357,4 +359,65 @@ fn values_are_read_like_a_query_and_only_where_rows_may_be_read() {
     let bounded =
         client.call("describe_table", &json!({"table": "orders", "database": "ONE", "detail": true}));
     assert_eq!(bounded["result"]["isError"], false, "{bounded}");
+}
+
+#[test]
+fn a_plan_is_a_tree_with_an_estimate_and_nothing_runs() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    client.query(
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 500) insert into orders \
+         select i, 'c', i from n",
+    );
+    let answer = client.call("explain_query", &json!({"query": "select * from orders where total > 3"}));
+    assert_eq!(tool_text(&answer), "SCAN orders\n(visits about 500 rows; not run)", "{answer}");
+    let answer =
+        client.call("explain_query", &json!({"query": "-- a comment\ndelete from orders where id = 7;"}));
+    assert!(
+        tool_text(&answer).starts_with("SEARCH orders USING INTEGER PRIMARY KEY (rowid=?)\n"),
+        "{answer}"
+    );
+    assert_eq!(tool_text(&client.query("select count(*) from orders")), "count(*)\n500\n(1 row)");
+    assert_eq!(home.writes_under_way(), 0);
+    for (sql, words) in [
+        ("select * from nosuch", "no such table: nosuch"),
+        ("pragma user_version = 7", "have a plan"),
+        ("begin", "have a plan"),
+        ("explain select 1", "have a plan"),
+        ("select 1; delete from orders", "one statement"),
+        ("attach 'x.db' as x", "have a plan"),
+    ] {
+        let answer = client.call("explain_query", &json!({ "query": sql }));
+        assert!(answer["result"]["isError"] == true && tool_text(&answer).contains(words), "{sql}: {answer}");
+    }
+    let semantic = client.call("list_semantic_views", &json!({}));
+    assert!(tool_text(&semantic).contains("this connection is SQLite"), "{semantic}");
+    assert!(!client.request("tools/list", &json!({})).to_string().contains("semantic"));
+}
+
+#[test]
+fn what_may_not_run_is_not_explained() {
+    let home = Home::new();
+    ready(&home);
+    let mut client = narrow(&home);
+    for sql in [
+        "select * from secret",
+        "select * from ONE.secret",
+        "select 1 where exists (select 1 from secret)",
+        "delete from secret",
+        "select * from UNSEEN.orders_hidden",
+    ] {
+        let answer = client.call("explain_query", &json!({ "query": sql, "database": "ONE" }));
+        assert_eq!(answer["result"]["isError"], true, "{sql}: {answer}");
+        assert!(!answer.to_string().contains("hush"), "{sql}: {answer}");
+    }
+    client.leave();
+    home.configure("");
+    home.stop();
+    let mut client = home.client();
+    client.initialize();
+    for sql in ["delete from orders", "create table t (a)", "insert into orders (customer) values ('x')"] {
+        let answer = client.call("explain_query", &json!({ "query": sql, "database": "ONE" }));
+        assert!(tool_text(&answer).contains("read-only"), "{sql}: {answer}");
+    }
 }

@@ -23,8 +23,8 @@ use super::{oversize, value};
 use crate::backend::delivery::Delivery;
 use crate::backend::journal::wait_unless;
 use crate::backend::{
-    BackendError, Caps, Collector, Completion, CostGuard, ErrorKind, Flow, Held, Ownership, Parameter,
-    ParameterValue, SinkUse, StatementGate, Transaction, WriteJournal,
+    BackendError, Caps, Collector, Completion, CostBounds, CostGuard, ErrorKind, Flow, Held, Ownership,
+    Parameter, ParameterValue, SinkUse, StatementGate, Transaction, WriteJournal,
 };
 
 /// The most time spent on counting rows that are not returned.
@@ -132,6 +132,17 @@ impl Runner<'_> {
 
     /// Whether the statement costs no more than it may. Asked before the journal is: nothing of it has begun.
     fn check_cost(&self, sql: &str, statement: &Statement<'_>) -> Result<(), Failure> {
+        if statement.is_explain() != 0
+            && let Some(cost) = self.cost.filter(|cost| cost.bounds == CostBounds::default())
+            && let Some(explained) = cost::explained(sql)
+        {
+            // It is asked what that would cost, and nothing bounds it.
+            self.guard.enter(Phase::Internal);
+            return match cost::estimate(self.connection, self.main, explained) {
+                Some(estimate) => Ok(cost.check(estimate)?),
+                None => Ok(()),
+            };
+        }
         let bounded = self.cost.filter(|cost| cost.bounds.rows.is_some());
         let Some(cost) = bounded.filter(|_| statement.is_explain() == 0) else { return Ok(()) };
         self.guard.enter(Phase::Internal);

@@ -9,7 +9,9 @@ mod explain;
 mod expression;
 mod functions;
 mod relations;
+mod sample;
 mod select;
+mod semantic;
 mod session;
 mod show;
 mod tokens;
@@ -33,7 +35,9 @@ type Parse = fn(&mut Words<'_>) -> Result<Plan, SqlError>;
 
 /// The statements. The first entry whose words begin the text reads the rest.
 const STATEMENTS: &[(&[&str], Parse)] = &[
+    (&["select", "*", "from", "semantic_view", "("], semantic::select),
     (&["select"], select::select),
+    (&["with", "snowgate_sample", "as", "(", "select"], sample::sample),
     (&["show"], show::show),
     (&["describe"], describe::describe),
     (&["desc"], describe::describe),
