@@ -39,7 +39,7 @@ pub(super) fn prepare(config: &Config) -> Result<Prepared> {
             Ok(()) => found.prepared += 1,
             Err(Problem::Error(error)) => found.errors.push(error),
             Err(Problem::NotPrepared(why)) => {
-                found.notes.push(format!("queries.{name}: not prepared: {why}"))
+                found.notes.push(format!("queries.{name}: not prepared: {why}"));
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::backend::delivery::Delivery;
 use crate::backend::journal::wait_unless;
 use crate::backend::{
     BackendError, Caps, Collector, Completion, CostBounds, CostGuard, ErrorKind, Flow, Held, Ownership,
-    Parameter, ParameterValue, SinkUse, StatementGate, Transaction, WriteJournal,
+    Parameter, SinkUse, StatementGate, Transaction, WriteJournal,
 };
 
 /// The most time spent on counting rows that are not returned.
@@ -238,25 +238,6 @@ impl Runner<'_> {
             }
         }
         Ok(compiled)
-    }
-
-    /// What is bound to each parameter of `statement`, in its order.
-    fn find_parameters(&self, statement: &Statement<'_>) -> Result<Vec<&ParameterValue>, Failure> {
-        let find = |at: usize| {
-            let name = statement.parameter_name(at).and_then(|name| name.strip_prefix(':'))?;
-            self.parameters.iter().find(|parameter| &*parameter.name == name).map(|found| &found.value)
-        };
-        (1..=statement.parameter_count()).map(|at| find(at).ok_or_else(|| unbound(self.parameters))).collect()
-    }
-
-    /// Binds the values: they are no part of the text.
-    fn bind(&self, statement: &mut Statement<'_>) -> Result<(), Failure> {
-        for (at, value) in self.find_parameters(statement)?.into_iter().enumerate() {
-            statement
-                .raw_bind_parameter(at + 1, value::bound(value))
-                .map_err(|error| self.failure(&error))?;
-        }
-        Ok(())
     }
 
     /// Has SQLite notice what others have changed in the schemas of the open files. It does by itself where a
@@ -504,18 +485,8 @@ fn is_interruption(error: &Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
 }
 
-fn plain(message: &str, next_step: &str) -> BackendError {
+pub(super) fn plain(message: &str, next_step: &str) -> BackendError {
     BackendError::new(ErrorKind::Statement, message).with_next_step(next_step)
-}
-
-/// A parameter has no value: those of a client's own statement never have one.
-fn unbound(parameters: &[Parameter]) -> Failure {
-    if parameters.is_empty() {
-        let next_step = "write the values into the statement; ?, :name, @name and $name cannot be bound";
-        return plain("the statement has parameters", next_step).into();
-    }
-    let next_step = "write `:name` for each declared parameter; ?, @name and $name cannot be bound";
-    plain("the statement has a parameter that is not declared", next_step).into()
 }
 
 fn is_alter(sql: &str) -> bool {

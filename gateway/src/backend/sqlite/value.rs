@@ -2,36 +2,17 @@
 
 use std::fmt;
 
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{Error, Row, ffi};
 
 use super::budget;
-use crate::backend::{
-    CELL_BYTES_MIN, CellKind, Collector, Flow, ParameterKind, ParameterValue, RowWriter, fitting,
-    written_bytes,
-};
+use crate::backend::{CELL_BYTES_MIN, CellKind, Collector, Flow, RowWriter, fitting, written_bytes};
 use crate::rows::RowBlock;
 
 /// Bytes of a blob that are shown; a longer one is cut, and its length is added.
 const BLOB_BYTES_SHOWN: usize = 64;
 /// Bytes of what stands around the bytes of a blob that is cut: `X'..' (N bytes)`.
 const BLOB_NOTE_BYTES: usize = 24;
-
-/// The value that is bound for `value`: SQLite has no booleans, dates and time stamps, which files have as 0 and 1 and as
-/// text.
-pub(super) fn bound(value: &ParameterValue) -> ToSqlOutput<'_> {
-    let Some(written) = value.written() else { return ToSqlOutput::Owned(Value::Null) };
-    let text = ToSqlOutput::Borrowed(ValueRef::Text(written.as_bytes()));
-    let number = match value.kind() {
-        ParameterKind::Text | ParameterKind::Date | ParameterKind::Timestamp => return text,
-        ParameterKind::Boolean => Some(Value::Integer(i64::from(written == "true"))),
-        ParameterKind::Integer | ParameterKind::Number => {
-            let whole = written.parse().map(Value::Integer);
-            whole.or_else(|_| written.parse().map(Value::Real)).ok()
-        }
-    };
-    number.map_or(text, ToSqlOutput::Owned)
-}
 
 /// Adds the first `columns` values of `row` to `collector`, as far as it keeps them. No more is copied than the
 /// collector has room for. Columns behind them have numbers of values that are not read. Also returns whether all is shown whole.

@@ -232,9 +232,8 @@ fn check_name(name: &str) -> Result<(), InvalidValue> {
     if !is_question_name(name) {
         let mut refusal = bad_name("a saved question");
         let keys = ["slow_ms", "patterns_max"];
-        refusal.hint = suggest::nearest(name, keys.into_iter())
-            .map(|near| format!("did you mean `{near}`?"))
-            .or(refusal.hint);
+        refusal.hint =
+            suggest::nearest(name, keys).map(|near| format!("did you mean `{near}`?")).or(refusal.hint);
         return Err(refusal);
     }
     if TOOLS.contains(&name) {

@@ -153,7 +153,7 @@ mod tests {
     fn read(dialect: Dialect, given: &Value) -> Result<Vec<Option<String>>, String> {
         let tool = ToolName::Saved(SavedName::of("q"));
         let read = parameters(tool, &offered(dialect), given.as_object().unwrap());
-        let text = |result: &InvalidArguments| format!("{:?}", result);
+        let text = |result: &InvalidArguments| format!("{result:?}");
         let values = |found: Parameters| {
             found.as_slice().iter().map(|found| found.value.written().map(str::to_owned)).collect()
         };
