@@ -20,7 +20,7 @@
 //! state                  streams
 //! multiplexer
 //! config
-//! backend
+//! backend                export (results in files)
 //! rows
 //! os
 //! ```
@@ -33,6 +33,7 @@ pub mod cli;
 mod clients;
 pub mod config;
 pub mod doctor;
+pub mod export;
 pub mod http;
 pub mod intake;
 mod isolation;

@@ -375,6 +375,9 @@ keys! { SERVING:
     /// "at least".
     COUNT_ROWS_MAX = limits.count_rows_max: Kind::integer(0, 1_000_000_000),
         default Fallback::Integer(100_000), narrows AtMost;
+    /// The most bytes of one file that `export_result` writes; a larger one fails, and nothing of it is left.
+    EXPORT_BYTES_MAX = limits.export_bytes_max: Kind::integer(1_024, 1_099_511_627_776),
+        default Fallback::Integer(4_294_967_296), narrows AtMost;
 
     /// Of one client: tool calls a second, on average: the bucket of `requests_burst` refills at this rate.
     REQUESTS_PER_SECOND = limits.requests_per_second: Kind::integer(0, 1_000_000), default NONE, narrows Limit;

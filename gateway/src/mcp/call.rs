@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::{self as args, InvalidArguments, limit};
 use super::client_log::ClientLog;
 use super::consent::Consent;
+use super::export_result::no_export_folder;
 use super::facts::{RequestFacts, RowFormat};
 use super::progress::Progress;
 use super::request_record::RequestRecord;
@@ -20,7 +21,7 @@ use super::tool_name::ToolName;
 use super::{META_ROWS, NAME_BYTES_MAX, failure, own_settings, rows, session_info};
 use crate::backend::{
     BackendError, BoxFuture, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind,
-    Rule, WriteJournal,
+    Rule, SinkUse, WriteJournal,
 };
 use crate::config::Permission;
 use crate::isolation::{SessionGate, of_role};
@@ -63,12 +64,14 @@ pub(super) struct Work {
     pub(super) journal: Arc<dyn WriteJournal>,
     /// What has been read of a statement's text.
     pub(super) statement: Option<Arc<Statement>>,
+    /// Who takes all its rows; the result then has none but the first few.
+    pub(super) sink: Option<SinkUse>,
 }
 
 impl Work {
     /// Something that changes nothing.
     pub(super) fn reading(operation: Operation, rows_max: u64) -> Self {
-        Self { operation, rows_max, earlier: None, journal: Arc::new(NoWrites), statement: None }
+        Self { operation, rows_max, earlier: None, journal: Arc::new(NoWrites), statement: None, sink: None }
     }
 }
 
@@ -179,7 +182,7 @@ impl Call<'_> {
             _ => self.check_session(tool)?,
         }
         if !matches!(call, ToolCall::ExecuteQuery(_)) {
-            self.admit_call(matches!(call, ToolCall::QueryView(_)))?;
+            self.admit_call(matches!(call, ToolCall::QueryView(_) | ToolCall::ExportResult(_)))?;
         }
         match call {
             ToolCall::ListDatabases => self.list(Catalog::Databases).await,
@@ -242,6 +245,9 @@ impl Call<'_> {
             && let Some(permission) = Permission::of_tool(tool.as_str()).first()
         {
             return Err(of_role(&format!("the tool {}", tool.as_str()), *permission, role));
+        }
+        if profile.lacks_folder_for(tool.as_str()) {
+            return Err(no_export_folder(tool, &profile.name));
         }
         Err(not_offered(tool, profile.tools.as_deref().unwrap_or_default(), &profile.name))
     }
@@ -399,7 +405,8 @@ pub(super) fn text_result(text: String) -> CallToolResult {
 /// The result, which says `notice` too.
 fn noting(mut result: CallToolResult, notice: String) -> CallToolResult {
     match &mut result.structured_content {
-        Some(serde_json::Value::Object(content)) => {
+        // Whose text says something else than that keeps it.
+        Some(serde_json::Value::Object(content)) if result.content.len() == 1 => {
             content.insert("note".to_owned(), notice.into());
             CallToolResult::structured(result.structured_content.take().unwrap_or_default())
         }

@@ -75,7 +75,7 @@ impl Call<'_> {
     }
 
     /// Notes what was read of the statement.
-    fn note_statement(&self, statement: &Statement) {
+    pub(super) fn note_statement(&self, statement: &Statement) {
         let audit = &self.shared.telemetry.audit;
         let mut seen = self.record.seen();
         seen.class = Some(statement.class.name());
@@ -107,7 +107,7 @@ impl Call<'_> {
     }
 
     /// The digest of `sql`, which comes back with it: a long one is never copied, nor read on the runtime's thread.
-    async fn digest(&self, sql: String) -> (String, Digest) {
+    pub(super) async fn digest(&self, sql: String) -> (String, Digest) {
         let digest = |sql: String| {
             let digest = Digest::of(&sql);
             (sql, digest)
@@ -116,7 +116,7 @@ impl Call<'_> {
     }
 
     /// What the gate reads of `sql`, which comes back with it, and its pattern.
-    async fn read_statement(
+    pub(super) async fn read_statement(
         &self,
         sql: String,
         digest: Digest,
@@ -172,7 +172,7 @@ impl Call<'_> {
         self.note_journal(&entry, context.as_ref().map(|context| &context.context));
         let operation = Operation::Statement { sql: query, transaction };
         let journal = Arc::clone(&entry) as Arc<dyn WriteJournal>;
-        let work = Work { operation, rows_max, earlier, journal, statement: Some(statement) };
+        let work = Work { operation, rows_max, earlier, journal, statement: Some(statement), sink: None };
         let done = match context {
             Some(context) => self.run_in(context, work).await,
             None => self.run_anywhere(work).await,
@@ -190,7 +190,7 @@ impl Call<'_> {
     /// Whether the session still has the state that its client believes it has. What an earlier gateway took with it
     /// is told to every request that was sent to that one, and else once. A lost transaction stays lost until the client
     /// ends it: what was meant for it never runs outside. The answer, where that is all that the statement does.
-    fn check_state(&self, statement: &Statement) -> Result<Option<CallToolResult>, BackendError> {
+    pub(super) fn check_state(&self, statement: &Statement) -> Result<Option<CallToolResult>, BackendError> {
         let was_lost = self.session.has_lost_transaction();
         let ends_it =
             matches!(statement.change, StateChange::Begin | StateChange::Commit | StateChange::Rollback);

@@ -74,11 +74,15 @@ struct Offer {
     read_only: bool,
     /// The tools of the profile; `None`: all.
     tools: Option<Vec<String>>,
+    /// Whether there is a folder for exports.
+    exports: bool,
 }
 
 impl Offer {
     fn has(&self, tool: ToolName) -> bool {
-        self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool.as_str()))
+        let is_listed =
+            self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool.as_str()));
+        is_listed && (self.exports || tool != ToolName::ExportResult)
     }
 }
 
@@ -91,7 +95,11 @@ pub(super) struct ToolLists {
 impl ToolLists {
     /// The list for the sessions of `profile`.
     pub(super) fn list_for(&self, profile: &Profile) -> Arc<ToolList> {
-        let offer = Offer { read_only: !profile.may_change(), tools: profile.tools.clone() };
+        let offer = Offer {
+            read_only: !profile.may_change(),
+            tools: profile.tools.clone(),
+            exports: profile.export_folder.is_some(),
+        };
         let mut lists = self.by_offer.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lists.entry(offer.clone()).or_insert_with(|| Arc::new(ToolList::of(&offer))))
     }
@@ -99,7 +107,7 @@ impl ToolLists {
 
 /// All tools, as one who may change data is told of them.
 pub fn all_tools() -> Vec<Tool> {
-    ToolList::of(&Offer { read_only: false, tools: None }).tools
+    ToolList::of(&Offer { read_only: false, tools: None, exports: true }).tools
 }
 
 impl ToolList {
@@ -304,7 +312,7 @@ mod tests {
     use super::*;
 
     fn list(read_only: bool) -> Vec<Tool> {
-        ToolList::of(&Offer { read_only, tools: None }).tools
+        ToolList::of(&Offer { read_only, tools: None, exports: true }).tools
     }
 
     fn required(tool: &Tool) -> Vec<String> {

@@ -13,6 +13,7 @@ mod summary;
 
 pub use block::{CELL_BYTES_MAX, CellKind, RowBlock};
 pub use csv::write_csv_row;
+pub(crate) use json::digits_of;
 pub use json::{write_json_string, write_json_value};
 pub use names::unique_names;
 pub use sink::{Column, ColumnType, RowSink, Want};

@@ -1,6 +1,5 @@
 //! A folder that is open: what is in it is named relative to it, whatever becomes of its path.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -8,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, fsync, linkat, mkdir, openat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, fstatvfs, fsync, linkat, mkdir, openat,
     renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
@@ -109,17 +108,26 @@ impl OpenFolder {
         Ok(unlinkat(&self.descriptor, name, AtFlags::empty())?)
     }
 
-    /// The names in it, as far as they are UTF-8.
+    /// The names in it that are UTF-8 and `wanted`.
     ///
     /// # Errors
     /// The system's.
-    pub fn names(&self) -> io::Result<Vec<String>> {
-        let text = |name: CString| name.into_string().ok();
-        let entries = Dir::read_from(&self.descriptor)?;
-        entries
-            .filter_map(|entry| entry.map(|entry| text(entry.file_name().to_owned())).transpose())
-            .map(|name| Ok(name?))
-            .collect()
+    pub fn names(&self, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.descriptor)? {
+            let entry = entry?;
+            names.extend(entry.file_name().to_str().ok().filter(|name| wanted(name)).map(str::to_owned));
+        }
+        Ok(names)
+    }
+
+    /// Bytes that this user may still write to its disk.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        let found = fstatvfs(&self.descriptor)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     /// Whether `path` still leads to it.

@@ -14,6 +14,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 
 use snowgate_link::os::wide_path;
 
+use super::disk::disk_of;
 use super::files::create_private;
 use super::folders::make_private_folders;
 use super::{check, is_error};
@@ -116,15 +117,24 @@ impl OpenFolder {
         std::fs::remove_file(self.path.join(name))
     }
 
-    /// The names in it, as far as they are Unicode.
+    /// The names in it that are Unicode and `wanted`.
     ///
     /// # Errors
     /// The system's.
-    pub fn names(&self) -> io::Result<Vec<String>> {
-        let entries = std::fs::read_dir(&self.path)?;
-        entries
-            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
-            .collect()
+    pub fn names(&self, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.path)? {
+            names.extend(entry?.file_name().into_string().ok().filter(|name| wanted(name)));
+        }
+        Ok(names)
+    }
+
+    /// Bytes that this user may still write to its disk.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        disk_of(&self.path).map(|disk| disk.free_bytes)
     }
 
     /// Whether `path` still leads to it.
