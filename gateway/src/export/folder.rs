@@ -25,7 +25,9 @@ impl fmt::Display for FolderProblem {
         match self {
             Self::NoFolder => formatter.write_str("is a link or a file, and no folder"),
             Self::NoParent => formatter.write_str("does not exist, and neither does the folder above it"),
-            Self::OthersMayWrite => formatter.write_str("can be written by other users, or a folder above it can"),
+            Self::OthersMayWrite => {
+                formatter.write_str("can be written by other users, or a folder above it can")
+            }
             Self::System(error) => write!(formatter, "cannot be used: {error}"),
         }
     }

@@ -39,7 +39,9 @@ impl fmt::Display for NameProblem {
             Self::Begin => formatter.write_str("it begins with a dot, a dash or a blank"),
             Self::End => formatter.write_str("it ends with a dot or a blank"),
             Self::Character(char) => write!(formatter, "it has the character {char:?}"),
-            Self::Hidden(char) => write!(formatter, "it has the invisible character U+{:04X}", u32::from(*char)),
+            Self::Hidden(char) => {
+                write!(formatter, "it has the invisible character U+{:04X}", u32::from(*char))
+            }
             Self::Device => formatter.write_str("it is the name of a device"),
         }
     }
@@ -84,7 +86,8 @@ fn is_device(name: &str) -> bool {
     let base = name.split('.').next().unwrap_or_default().trim_end().to_lowercase();
     let is_numbered = |device: &str| {
         let mut rest = base.strip_prefix(device).unwrap_or_default().chars();
-        rest.next().is_some_and(|char| char.is_ascii_digit() || matches!(char, '¹' | '²' | '³')) && rest.next().is_none()
+        rest.next().is_some_and(|char| char.is_ascii_digit() || matches!(char, '¹' | '²' | '³'))
+            && rest.next().is_none()
     };
     DEVICES.contains(&base.as_str()) || NUMBERED_DEVICES.iter().any(|device| is_numbered(device))
 }
@@ -97,8 +100,24 @@ mod tests {
     fn a_name_is_one_file_of_every_system() {
         let long = "é".repeat(NAME_BYTES_MAX / 2);
         for good in [
-            "a", "a.csv", "Umsätze 2026.csv", "日本語.jsonl", "a..b", "a b.c", "comma,.csv", "com10.csv", "nulls.csv",
-            "console", "~a", "$HOME", "a%2fb", "a'b", "a;b", "=a", "e\u{301}.csv", &long,
+            "a",
+            "a.csv",
+            "Umsätze 2026.csv",
+            "日本語.jsonl",
+            "a..b",
+            "a b.c",
+            "comma,.csv",
+            "com10.csv",
+            "nulls.csv",
+            "console",
+            "~a",
+            "$HOME",
+            "a%2fb",
+            "a'b",
+            "a;b",
+            "=a",
+            "e\u{301}.csv",
+            &long,
         ] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }

@@ -46,7 +46,9 @@ impl std::fmt::Debug for Digest {
 pub(super) fn is_part(name: &str) -> bool {
     let rest = name.strip_prefix('.').and_then(|name| name.strip_suffix(ENDING));
     rest.and_then(|rest| rest.rsplit_once('.')).is_some_and(|(name, random)| {
-        !name.is_empty() && random.len() == RANDOM_CHARS && random.bytes().all(|byte| byte.is_ascii_hexdigit())
+        !name.is_empty()
+            && random.len() == RANDOM_CHARS
+            && random.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
 
@@ -92,7 +94,10 @@ impl PartFile {
         let Some(file) = &mut self.file else { return Ok(()) };
         let bytes = self.bytes + self.buffer.len() as u64;
         if bytes > self.bounds.bytes_max {
-            let message = format!("it would have more than {} bytes (`limits.export_bytes_max`)", self.bounds.bytes_max);
+            let message = format!(
+                "it would have more than {} bytes (`limits.export_bytes_max`)",
+                self.bounds.bytes_max
+            );
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
         if bytes - self.looked_at >= LOOK_BYTES {

@@ -267,7 +267,10 @@ mod tests {
             assert_eq!(fs::read_to_string(&done.path).unwrap(), text);
             assert_eq!((done.rows, done.bytes), (2, text.len() as u64));
             let sha256 = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-            assert_eq!(done.sha256, sha256.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            assert_eq!(
+                done.sha256,
+                sha256.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+            );
             assert_eq!(crate::os::FileAccess::at(&done.path).unwrap().mode, crate::os::PRIVATE);
         }
         assert_eq!(names(&place.path()), ["csv", "json", "jsonl"]);
@@ -276,7 +279,9 @@ mod tests {
     #[test]
     fn a_result_without_rows_is_a_sound_file() {
         let place = Place::new();
-        for (format, text) in [(ExportFormat::Csv, "a\r\n"), (ExportFormat::Jsonl, ""), (ExportFormat::Json, "[]\n")] {
+        for (format, text) in
+            [(ExportFormat::Csv, "a\r\n"), (ExportFormat::Jsonl, ""), (ExportFormat::Json, "[]\n")]
+        {
             let sink = place.sink(format.as_str(), format, BOUNDS);
             sink.begin(&columns(&["a"])).unwrap();
             sink.finish(true).unwrap();
@@ -343,13 +348,21 @@ mod tests {
     fn bounds_end_an_export_and_say_which() {
         let place = Place::new();
         for (bounds, kind, said) in [
-            (ExportBounds { bytes_max: 1_000_000, ..BOUNDS }, io::ErrorKind::FileTooLarge, "limits.export_bytes_max"),
-            (ExportBounds { free_bytes_min: u64::MAX >> 1, ..BOUNDS }, io::ErrorKind::StorageFull, "MiB left"),
+            (
+                ExportBounds { bytes_max: 1_000_000, ..BOUNDS },
+                io::ErrorKind::FileTooLarge,
+                "limits.export_bytes_max",
+            ),
+            (
+                ExportBounds { free_bytes_min: u64::MAX >> 1, ..BOUNDS },
+                io::ErrorKind::StorageFull,
+                "MiB left",
+            ),
         ] {
             let sink = place.sink("a.csv", ExportFormat::Csv, bounds);
-            let end = sink.begin(&columns(&["a", "b", "c"])).and_then(|()| {
-                (0..100_000).try_for_each(|_| sink.write(&block()).map(drop))
-            });
+            let end = sink
+                .begin(&columns(&["a", "b", "c"]))
+                .and_then(|()| (0..100_000).try_for_each(|_| sink.write(&block()).map(drop)));
             assert!(end.unwrap_err().to_string().contains(said));
             assert_eq!(sink.problem().unwrap().0, kind);
             sink.publish(false).unwrap_err();

@@ -101,7 +101,11 @@ impl Explained<'_> {
             PolicyValue { key: "read_only", value: profile.read_only.into(), origin: read_only },
             PolicyValue { key: "statements", value: json!(classes), origin: by_roles(statements) },
             PolicyValue { key: "tools", value: json!(profile.tools), origin: tools },
-            self.value("export_folder", json!(self.settings.export_folder), "default: none, and nothing is exported"),
+            self.value(
+                "export_folder",
+                json!(self.settings.export_folder),
+                "default: none, and nothing is exported",
+            ),
             self.value("access_role", json!(self.settings.access_role), "none"),
         ]
     }

@@ -65,12 +65,15 @@ impl Export {
         let args::ExportResult { query, handle, format, name, database, schema } = arguments;
         let invalid = |why: String| InvalidArguments::new(tool, why);
         if let Err(problem) = check_name(&name) {
-            return Err(invalid(format!("`name` is the name of one file in the export folder, and {problem}")));
+            return Err(invalid(format!(
+                "`name` is the name of one file in the export folder, and {problem}"
+            )));
         }
         let format = ExportFormat::choose(format.as_deref(), &name)
             .map_err(|_| invalid("`format` is csv, jsonl, json or parquet".to_owned()))?;
         if !format.is_built_in() {
-            let why = format!("this build cannot write {format} (cargo feature `parquet`); use csv, jsonl or json");
+            let why =
+                format!("this build cannot write {format} (cargo feature `parquet`); use csv, jsonl or json");
             return Err(invalid(why));
         }
         match (query, handle) {
@@ -131,13 +134,20 @@ impl Call<'_> {
         let Some(path) = profile.export_folder.clone() else {
             return Err(no_export_folder(tool, &profile.name));
         };
-        let bounds = ExportBounds { bytes_max: profile.caps.export_bytes_max, free_bytes_min: FREE_BYTES_MIN };
+        let bounds =
+            ExportBounds { bytes_max: profile.caps.export_bytes_max, free_bytes_min: FREE_BYTES_MIN };
         let (profile, may_be_there) = (profile.name.clone(), self.facts.replayed);
         apart(move || {
-            let folder = ExportFolder::open(&path).map_err(|problem| bad_folder(&path, &problem, &profile))?;
+            let folder =
+                ExportFolder::open(&path).map_err(|problem| bad_folder(&path, &problem, &profile))?;
             folder.sweep();
-            let is_taken = !may_be_there && folder.has(&name).map_err(|error| bad_folder(&path, &error, &profile))?;
-            if is_taken { Err(taken(&name)) } else { Ok(ExportSink::new(Arc::new(folder), name, format, bounds)) }
+            let is_taken =
+                !may_be_there && folder.has(&name).map_err(|error| bad_folder(&path, &error, &profile))?;
+            if is_taken {
+                Err(taken(&name))
+            } else {
+                Ok(ExportSink::new(Arc::new(folder), name, format, bounds))
+            }
         })
         .await
     }
@@ -273,14 +283,19 @@ fn taken_meanwhile() -> BackendError {
 }
 
 fn no_query(what: &str) -> BackendError {
-    BackendError::new(ErrorKind::Refused, format!("not run: {what}, and export_result writes rows of a query"))
-        .with_next_step("run it with execute_query, and export a SELECT")
+    BackendError::new(
+        ErrorKind::Refused,
+        format!("not run: {what}, and export_result writes rows of a query"),
+    )
+    .with_next_step("run it with execute_query, and export a SELECT")
 }
 
 fn bad_folder(path: &Path, problem: &dyn std::fmt::Display, profile: &str) -> BackendError {
-    let message = format!("not run: `export_folder` of the profile `{profile}`, {}, {problem}", path.display());
-    BackendError::new(ErrorKind::Refused, message)
-        .with_next_step("have the person who runs this gateway make it a folder that only its user may write to")
+    let message =
+        format!("not run: `export_folder` of the profile `{profile}`, {}, {problem}", path.display());
+    BackendError::new(ErrorKind::Refused, message).with_next_step(
+        "have the person who runs this gateway make it a folder that only its user may write to",
+    )
 }
 
 /// The session's profile has no folder for exports.

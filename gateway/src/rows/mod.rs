@@ -14,6 +14,8 @@ mod summary;
 pub use block::{CELL_BYTES_MAX, CellKind, RowBlock};
 pub use csv::write_csv_row;
 pub(crate) use json::digits_of;
+#[cfg(feature = "parquet")]
+pub(crate) use json::{is_exact, is_number};
 pub use json::{write_json_string, write_json_value};
 pub use names::unique_names;
 pub use sink::{Column, ColumnType, RowSink, Want};
