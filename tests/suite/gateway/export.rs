@@ -225,9 +225,10 @@ fn only_a_query_is_exported_and_nothing_else_runs() {
 fn lists_and_quotas_hold_and_the_audit_trail_names_the_file() {
     let home =
         home_with("denied_tables = ['SECRET']\nrows_per_day = 500\n", "[audit]\nstatement_text = true\n");
+    let database = rusqlite::Connection::open(home.databases().join("ONE.db")).expect("the database");
+    database.execute_batch("create table secret as select 'hush' as a").expect("making a table");
+    drop(database);
     let mut client = client(&home);
-    let made = client.query("create table secret (a)");
-    assert_eq!(made["result"]["isError"], true, "{made}");
     let text = refused(&export(&mut client, "select * from secret", "secret.csv"));
     assert!(text.contains("denied_tables"), "{text}");
     assert_eq!(names_in(&folder(&home)), [""; 0]);
