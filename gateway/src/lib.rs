@@ -18,6 +18,7 @@
 //! keys
 //! limits
 //! state                  streams
+//! results
 //! multiplexer
 //! config
 //! backend                export (results in files)
@@ -45,6 +46,7 @@ pub mod multiplexer;
 pub mod observe;
 pub mod os;
 pub mod process;
+pub mod results;
 pub mod rows;
 pub mod service;
 pub mod session;

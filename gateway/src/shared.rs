@@ -48,6 +48,7 @@ use crate::config::{Config, Paths};
 use crate::keys::{ApiKeys, KeyIdentity};
 use crate::limits::{ClientKey, ClientQuotaView, LimitView, Limits, Party, QuotaView};
 use crate::multiplexer::{Multiplexer, Pool};
+use crate::results::ResultStore;
 use crate::session::{
     ClientSet, Keeper, Profile, Profiles, ResultMemory, Session, SessionTable, SessionView,
 };
@@ -113,6 +114,8 @@ pub struct Shared {
     pub keeper: Keeper,
     /// What outlives this gateway.
     pub state: Arc<StateStore>,
+    /// Results that outlive their calls.
+    pub results: Arc<ResultStore>,
     /// The programs that profiles have asked about statements.
     pub validators: Validators,
     /// The statements that are in the journal and run now.
@@ -167,6 +170,7 @@ impl Shared {
             ResultMemory::new(config.limits.usage.all_result_bytes),
             Arc::clone(&telemetry),
         );
+        let results = ResultStore::open(&paths.state_dir, &config.results);
         Arc::new(Self {
             live: RwLock::new(Arc::new(Live::new(config.clone(), Vec::new()))),
             reloading: tokio::sync::Mutex::default(),
@@ -174,7 +178,8 @@ impl Shared {
             reload_problem: Mutex::default(),
             set_log_level: process.set_log_level,
             client_sets: Arc::default(),
-            keeper: Keeper::new(Arc::clone(&state), Arc::clone(&sessions), config.session.ttl),
+            keeper: Keeper::new(Arc::clone(&state), Arc::clone(&sessions), config.session.ttl)
+                .with_results(Arc::clone(&results)),
             keys: ApiKeys::in_folder(&paths.state_dir, config.roles.clone()),
             limits: Limits::new(config.limits.usage.all),
             sessions,
@@ -185,6 +190,7 @@ impl Shared {
             multiplexer,
             default_pool,
             state,
+            results,
             validators: Validators::default(),
             writes: Arc::default(),
             descriptors: Descriptors::new(process.budget),

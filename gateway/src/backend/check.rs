@@ -55,6 +55,8 @@ pub async fn check_connection(backend: &dyn Backend, context: &Context) -> Resul
             is_running: None,
             cost: None,
             sink: None,
+            rows_skipped: 0,
+            only_reads_earlier: false,
         };
         connection.run(request).await?;
     }

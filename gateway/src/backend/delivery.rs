@@ -8,8 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BackendError, Collector, Cut, ErrorKind};
-use crate::rows::{CellKind, Column, ColumnType, RowBlock, RowSink, Want};
+use super::{BackendError, Collector, Cut, ErrorKind, RowsRead};
+use crate::rows::{CellKind, Column, ColumnType, Overflow, RowBlock, RowSink, Want};
 
 /// Rows are handed on once they take as many bytes.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -32,6 +32,8 @@ pub struct SinkUse {
     pub taking: Taking,
     /// How long rows are read for its sake alone, with [`Taking::IfCut`].
     pub time_max: Duration,
+    /// Counts what it is given.
+    pub read: Arc<RowsRead>,
 }
 
 /// A result that is being filled.
@@ -113,6 +115,11 @@ impl Delivery {
         Some((sink.taking == Taking::IfCut).then_some(sink.time_max))
     }
 
+    /// What the sink keeps for who has the result.
+    pub(super) fn overflow(&self) -> Option<Arc<Overflow>> {
+        self.sink.as_ref()?.sink.overflow()
+    }
+
     /// Whether the sink has been given anything.
     pub(super) fn has_begun(&self) -> bool {
         self.state != State::Waiting
@@ -142,6 +149,7 @@ impl Delivery {
         if sink.sink.write(&self.block).map_err(|error| failed(&error))? == Want::Nothing {
             self.state = State::Enough;
         }
+        sink.read.add(self.block.row_count() as u64, self.block.text_bytes() as u64);
         self.block.clear(BLOCK_BYTES);
         Ok(())
     }

@@ -23,9 +23,11 @@ mod log_in;
 mod place;
 mod registry;
 mod request;
+mod rows_read;
 mod rule;
 #[cfg(test)]
 mod sample;
+mod shorten;
 pub mod snowflake;
 pub mod sqlite;
 mod statement_gate;
@@ -48,9 +50,11 @@ pub use log_in::{LogInError, LogInNeed, LogInRequest};
 pub use place::Place;
 pub use registry::Registry;
 pub use request::{Completion, Operation, Request, RequestOrigin, Transaction};
+pub use rows_read::RowsRead;
 pub use rule::Rule;
 #[cfg(test)]
 pub(crate) use sample::{Sample, sample};
+pub(crate) use shorten::shorten;
 pub use statement_gate::{OpenGate, RowFilter, StatementGate};
 pub use traits::{Backend, BackendStatus, BoxFuture, Cancel, Connection};
 pub use wall::Wall;

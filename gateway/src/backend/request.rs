@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use sql_gate::Statement;
 
+use crate::rows::Overflow;
+
 use super::{
     Caps, Catalog, Collector, Context, CostGuard, Held, Ownership, RowFilter, SinkUse, StatementGate, Wall,
     WriteJournal,
@@ -108,6 +110,10 @@ pub struct Request {
     pub cost: Option<Arc<CostGuard>>,
     /// Who takes its rows beside the caps; `None`: what is cut is lost.
     pub sink: Option<SinkUse>,
+    /// Rows of the result of `earlier` that are left out before the first one that is returned.
+    pub rows_skipped: u64,
+    /// Whether `earlier` is only read: where its result is gone that is an error, and nothing runs again.
+    pub only_reads_earlier: bool,
 }
 
 /// The result of a request that succeeded.
@@ -123,6 +129,8 @@ pub struct Completion {
     pub context: Option<Context>,
     /// What of its session's own the connection holds afterwards. Filled in by the pool.
     pub held: Held,
+    /// What is known of rows that were cut, where the request had a sink for them.
+    pub overflow: Option<Arc<Overflow>>,
 }
 
 impl Completion {
@@ -135,6 +143,7 @@ impl Completion {
             query_id: None,
             context: Some(context),
             held: Held::default(),
+            overflow: None,
         }
     }
 }

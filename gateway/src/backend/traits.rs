@@ -92,6 +92,11 @@ pub trait Backend: Send + Sync + 'static {
         Duration::ZERO
     }
 
+    /// Whether the other end keeps the rows of each query for a while, so that they can be read again by the query's id.
+    fn keeps_results(&self) -> bool {
+        false
+    }
+
     /// Its state, for `status`.
     fn status(&self) -> BackendStatus {
         BackendStatus::default()

@@ -83,6 +83,10 @@ pub(super) const SECTIONS: &[Section] = &[
               limit. `docs/limits.md` says how they count.",
     },
     Section {
+        name: "results",
+        doc: "Results that are larger than what is shown of them, and keep a handle ([Results](results.md)).",
+    },
+    Section {
         name: "logs",
         doc: "The log files: their form, and how much of them is kept ([Logs](log.md)).",
     },
@@ -378,6 +382,24 @@ keys! { SERVING:
     /// The most bytes of one file that `export_result` writes; a larger one fails, and nothing of it is left.
     EXPORT_BYTES_MAX = limits.export_bytes_max: Kind::integer(1_024, 1_099_511_627_776),
         default Fallback::Integer(4_294_967_296), narrows AtMost;
+
+    /// Milliseconds after which a call is answered although its statement still runs: with a handle, with which `get_result` waits on. Most
+    /// clients give a call up after 60 s, some after 30 s or less. 0: calls wait for their statements, however long.
+    ANSWER_WITHIN = limits.answer_within_ms: Kind::integer(0, 86_400_000), default Fallback::Integer(50_000);
+
+    /// The most bytes of rows that one result keeps beyond what is shown, for `get_result` and `export_result`. On Snowflake the warehouse keeps them.
+    RESULT_BYTES_MAX = results.result_bytes_max: Kind::integer(0, 1_099_511_627_776),
+        default Fallback::Integer(268_435_456), narrows AtMost;
+    /// The most bytes of rows that all results keep together.
+    RESULTS_TOTAL_BYTES_MAX = results.total_bytes_max: Kind::integer(0, 1_099_511_627_776),
+        default Fallback::Integer(2_147_483_648), narrows AtMost;
+    /// Milliseconds that a statement is read on for rows beyond what is shown; what has not come by then is left out, and
+    /// the result says so.
+    RESULT_READ_MAX = results.read_ms_max: Kind::integer(0, 3_600_000), default Fallback::Integer(5_000);
+    /// Results of one session that keep a handle; the oldest goes first.
+    RESULT_HANDLES_MAX = results.handles_max: Kind::integer(1, 1_000), default Fallback::Integer(32), narrows AtMost;
+    /// Minutes for which a result keeps its handle, at most; it goes with its session in any case.
+    RESULT_AGE_MAX = results.age_max_minutes: Kind::integer(1, 10_080), default Fallback::Integer(1_440), narrows AtMost;
 
     /// Of one client: tool calls a second, on average: the bucket of `requests_burst` refills at this rate.
     REQUESTS_PER_SECOND = limits.requests_per_second: Kind::integer(0, 1_000_000), default NONE, narrows Limit;

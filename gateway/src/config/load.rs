@@ -11,6 +11,7 @@ use super::error::{ConfigError, ConfigErrors, UnknownProfile, UnknownRole, Warni
 use super::http::HttpConfig;
 use super::kind::Value;
 use super::observing::ObservingConfig;
+use super::results::ResultsConfig;
 use super::roles::{self, RoleConfig};
 use super::sections::{
     BackendKind, GatewayConfig, LimitsConfig, PoolConfig, ProfileConfig, SessionConfig, SqliteConfig,
@@ -43,6 +44,8 @@ pub struct Config {
     pub pool: PoolConfig,
     /// What one statement may cost and return.
     pub limits: LimitsConfig,
+    /// What results keep beyond what is shown.
+    pub results: ResultsConfig,
     /// What is seen of the gateway, and how.
     pub observing: ObservingConfig,
     /// Profiles by name; `default` is always among them.
@@ -221,6 +224,7 @@ impl Config {
             connections,
             pool: PoolConfig::from_settings(&settings),
             limits: LimitsConfig::from_settings(&settings),
+            results: ResultsConfig::from_settings(&settings),
             observing: ObservingConfig::from_settings(&settings),
             profiles: profiles
                 .map(|(name, keys)| (name.clone(), ProfileConfig::from_settings(keys, paths)))

@@ -47,6 +47,7 @@ mod protection;
 mod reference;
 mod repair;
 mod resolver;
+mod results;
 mod roles;
 mod secret_file;
 mod sections;
@@ -83,6 +84,7 @@ pub use paths::{Paths, PathsError, SystemFile};
 pub use permission::{Permission, Permissions};
 pub use profile_keys::TOOLS;
 pub use reference::reference;
+pub use results::ResultsConfig;
 pub use roles::RoleConfig;
 pub(crate) use secret_file::{IS_SECRET, KEY_BEGIN, is_never_a_path, is_public, seems_to_be_a_secret};
 pub use sections::{

@@ -179,6 +179,13 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
         "`limits.statement_timeout_ms`",
         "Milliseconds after which a running statement is cancelled; never more than `limits.statement_timeout_ms`.",
     ),
+    chooses(
+        "answer_within_ms",
+        Kind::integer(0, 86_400_000),
+        "`limits.answer_within_ms`",
+        "Milliseconds after which a call is answered with a handle although its statement still runs; 0: never. For clients that wait longer than others, \
+         or less.",
+    ),
     protects(
         "requests_max",
         Kind::integer(1, 1_024),

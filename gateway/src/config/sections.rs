@@ -124,6 +124,8 @@ pub struct LimitsConfig {
     pub row_bytes_max: u64,
     /// Run time of one statement. In milliseconds: `limits.statement_timeout_ms`, 1 to 86400000.
     pub statement_timeout: Duration,
+    /// After what time a call is answered although its statement still runs; zero: never. In milliseconds: `limits.answer_within_ms`, 0 to 86400000.
+    pub answer_within: Duration,
     /// Rows counted past a cut result: `limits.count_rows_max`, 0 to 1000000000.
     pub count_rows_max: u64,
     /// Bytes of one file that is exported: `limits.export_bytes_max`, 1024 to 1099511627776.
@@ -224,6 +226,8 @@ pub struct ProfileConfig {
     /// Run time of one statement; `None`: `limits.statement_timeout_ms`, which it never exceeds. In milliseconds, 1 to
     /// 86400000.
     pub statement_timeout: Option<Duration>,
+    /// After what time a call is answered although its statement still runs; `None`: `limits.answer_within_ms`. In milliseconds, 0 to 86400000; 0: never.
+    pub answer_within: Option<Duration>,
     /// Requests of one session that run at once; `None`: `gateway.session_requests_max`, which it never exceeds. 1 to
     /// 1024.
     pub requests_max: Option<usize>,
@@ -338,6 +342,7 @@ impl LimitsConfig {
             bytes_max: settings.integer(&keys::BYTES_MAX),
             row_bytes_max: settings.integer(&keys::ROW_BYTES_MAX),
             statement_timeout: milliseconds(settings, &keys::STATEMENT_TIMEOUT),
+            answer_within: milliseconds(settings, &keys::ANSWER_WITHIN),
             count_rows_max: settings.integer(&keys::COUNT_ROWS_MAX),
             export_bytes_max: settings.integer(&keys::EXPORT_BYTES_MAX),
             usage: UsageLimits::from_settings(settings),
@@ -378,6 +383,7 @@ impl ProfileConfig {
             rows_max: of.number("rows_max"),
             bytes_max: of.number("bytes_max"),
             statement_timeout: of.number("statement_timeout_ms").map(Duration::from_millis),
+            answer_within: of.number("answer_within_ms").map(Duration::from_millis),
             requests_max: of.number("requests_max").map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
             weight: of.number("weight"),
             priority: of.number("priority"),

@@ -13,12 +13,13 @@ use super::client_log::ClientLog;
 use super::consent::Consent;
 use super::export_result::no_export_folder;
 use super::facts::{RequestFacts, RowFormat};
+use super::kept::CallKept;
 use super::progress::Progress;
 use super::request_record::RequestRecord;
 use super::table::{self, Source};
 use super::tool_call::ToolCall;
 use super::tool_name::ToolName;
-use super::{META_ROWS, NAME_BYTES_MAX, failure, own_settings, rows, session_info};
+use super::{META_RESULT, META_ROWS, NAME_BYTES_MAX, failure, own_settings, rows, session_info};
 use crate::backend::{
     BackendError, BoxFuture, Catalog, Completion, Context, ErrorKind, Operation, Relation, RelationKind,
     Rule, SinkUse, WriteJournal,
@@ -31,27 +32,29 @@ use crate::session::{ActiveCall, CONTEXT_BYTES_MAX, Profile, ProfileProblem, Ses
 use crate::shared::{HEAVY_BYTES, Shared};
 
 /// A call that runs: whose it is and how it is stopped.
-pub(super) struct Call<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) session: &'a Arc<Session>,
+pub(super) struct Call {
+    pub(super) shared: Arc<Shared>,
+    pub(super) session: Arc<Session>,
     /// The session's profile as it was when the call began. All of the call is judged by it, also if a reload changes it
     /// meanwhile.
     pub(super) profile: Arc<Profile>,
-    pub(super) facts: &'a RequestFacts,
+    pub(super) facts: RequestFacts,
     /// Fires when the client does not want the answer any more.
-    pub(super) cancel: &'a CancellationToken,
+    pub(super) cancel: CancellationToken,
     /// Its place among the calls under way: what a person sees of it, and stops (`snowgate kill`).
-    pub(super) active: &'a ActiveCall,
+    pub(super) active: ActiveCall,
     /// The client that wants to be told while it waits.
-    pub(super) progress: Option<&'a Progress>,
+    pub(super) progress: Option<Progress>,
     /// What the log is to say of it.
-    pub(super) record: &'a RequestRecord,
+    pub(super) record: Arc<RequestRecord>,
     /// Its client, if that takes log messages.
-    pub(super) log: Option<&'a ClientLog>,
+    pub(super) log: Option<ClientLog>,
     /// Set once the limits have let it in, where there are any.
     pub(super) admission: OnceLock<Admission>,
     /// What its user says of what it costs.
     pub(super) consent: Consent,
+    /// What it leaves behind.
+    pub(super) kept: CallKept,
 }
 
 /// What a call has the backend do.
@@ -64,14 +67,24 @@ pub(super) struct Work {
     pub(super) journal: Arc<dyn WriteJournal>,
     /// What has been read of a statement's text.
     pub(super) statement: Option<Arc<Statement>>,
-    /// Who takes all its rows; the result then has none but the first few.
+    /// Who takes its rows; `None`: they are kept where they are more than is shown.
     pub(super) sink: Option<SinkUse>,
+    /// Rows of `earlier` that are left out; set where that is only read.
+    pub(super) rows_skipped: Option<u64>,
 }
 
 impl Work {
     /// Something that changes nothing.
     pub(super) fn reading(operation: Operation, rows_max: u64) -> Self {
-        Self { operation, rows_max, earlier: None, journal: Arc::new(NoWrites), statement: None, sink: None }
+        Self {
+            operation,
+            rows_max,
+            earlier: None,
+            journal: Arc::new(NoWrites),
+            statement: None,
+            sink: None,
+            rows_skipped: None,
+        }
     }
 }
 
@@ -111,7 +124,7 @@ impl From<BackendError> for CallError {
     }
 }
 
-impl Call<'_> {
+impl Call {
     /// Runs `call`; its errors are results, too.
     pub(super) async fn answer(&self, call: ToolCall) -> CallToolResult {
         {
@@ -124,7 +137,7 @@ impl Call<'_> {
             Err(CallError::Backend(error)) => {
                 let error = self.told_as_killed(error);
                 self.record.note_error(&error);
-                if self.consent.ask(self.session, &error) {
+                if self.consent.ask(&self.session, &error) {
                     // What is to be said once is said with the answer.
                     return failure::result(&error);
                 }
@@ -320,7 +333,8 @@ impl Call<'_> {
     pub(super) async fn make_own(&self, tool: ToolName, wanted: &Context) -> Result<Context, CallError> {
         self.refuse_unkept_state("a context holds for the requests that follow")?;
         let pool = self.shared.pool(&self.profile).await?;
-        let gate = SessionGate::new(self.session, &self.profile, &self.facts.context.context, pool.backend());
+        let gate =
+            SessionGate::new(&self.session, &self.profile, &self.facts.context.context, pool.backend());
         gate.admit_tool(Class::Context, tool.as_str())?;
         check_names(tool, wanted)?;
         // Before it is looked up: whether a denied database exists is not told.
@@ -335,7 +349,7 @@ impl Call<'_> {
         }
         self.session.set_context(context.clone(), pool.place().clone());
         // For the next session of this client. This one's shim carries it in any case.
-        self.shared.keeper.persist(vec![Arc::clone(self.session)]).await;
+        self.shared.keeper.persist(vec![Arc::clone(&self.session)]).await;
         tracing::info!("context changed");
         Ok(context)
     }
@@ -348,7 +362,7 @@ impl Call<'_> {
     async fn session_info(&self) -> Result<serde_json::Value, BackendError> {
         let pool = self.shared.pool(&self.profile).await?;
         Ok(session_info::render(
-            self.session,
+            &self.session,
             &self.facts.context,
             pool.backend(),
             &self.shared.paths.config_file,
@@ -377,19 +391,24 @@ impl Call<'_> {
         definition: Option<String>,
     ) -> CallToolResult {
         let format = self.facts.line.format;
+        let rest = self.keep_rest(&done, source).await;
+        let rest_meta = rest.as_ref().map(|rest| rest.meta(0, done.rows.row_count() as u64));
         let is_heavy = done.rows.bytes() > HEAVY_BYTES as u64;
         let render = move || match (format, definition) {
-            (RowFormat::Json, definition) => rows::render(&done, source, definition.as_deref()),
-            (RowFormat::Text, None) => table::render(&done, source),
+            (RowFormat::Json, definition) => {
+                rows::render(&done, source, definition.as_deref(), rest.as_ref())
+            }
+            (RowFormat::Text, None) => table::render(&done, source, rest.as_ref()),
             (RowFormat::Text, Some(definition)) => {
-                format!("{}\n\n{definition}", table::render(&done, source))
+                format!("{}\n\n{definition}", table::render(&done, source, None))
             }
         };
         let text = if is_heavy { self.shared.heavy.run(render).await } else { render() };
         let mut result = text_result(text);
-        if format == RowFormat::Json {
-            result.meta = Some(MetaObject(JsonObject::from_iter([(META_ROWS.to_owned(), true.into())])));
-        }
+        let is_json = (format == RowFormat::Json).then(|| (META_ROWS.to_owned(), true.into()));
+        let meta: JsonObject =
+            is_json.into_iter().chain(rest_meta.map(|rest| (META_RESULT.to_owned(), rest))).collect();
+        result.meta = Some(MetaObject(meta)).filter(|meta| !meta.0.is_empty());
         result
     }
 

@@ -102,8 +102,8 @@ impl Consent {
     }
 
     /// The question, if the call came to one.
-    pub(super) fn into_question(self) -> Option<InputRequiredResult> {
-        self.question.into_inner()
+    pub(super) fn question(&self) -> Option<InputRequiredResult> {
+        self.question.get().cloned()
     }
 }
 

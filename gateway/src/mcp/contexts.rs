@@ -21,7 +21,7 @@ pub(super) struct CallContext {
     pub(super) context: Context,
 }
 
-impl Call<'_> {
+impl Call {
     /// The session's context, changed by `change` for this call.
     pub(super) async fn call_context(&self, change: Context) -> Result<CallContext, BackendError> {
         let now = self.filled(self.context().await?).await;

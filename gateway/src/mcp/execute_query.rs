@@ -27,7 +27,7 @@ const READ_IN_PLACE_BYTES_MAX: usize = 4096;
 const REPEATED_BY_ID: &str = "note: a request with this JSON-RPC id and this statement was sent before in this session; this is its \
      result, and nothing ran again. Give another request an id of its own.";
 
-impl Call<'_> {
+impl Call {
     pub(super) async fn execute_query(
         &self,
         tool: ToolName,
@@ -39,7 +39,7 @@ impl Call<'_> {
         let keeps_text = self.shared.telemetry.keeps_text;
         self.record.seen().statement = Some(StatementFacts::new(digest, &query, keeps_text));
         arguments.query = query;
-        let decision = JournaledStatement::look_up(self.shared, self.session, self.facts, digest).await;
+        let decision = JournaledStatement::look_up(&self.shared, &self.session, &self.facts, digest).await;
         let (entry, earlier) = match decision {
             JournalDecision::Run(statement) => (statement, None),
             JournalDecision::Fetch(statement, query_id) => (statement, Some(query_id)),
@@ -90,7 +90,8 @@ impl Call<'_> {
         self.record.seen().journal = Some(entry.trace());
         let audit = &self.shared.telemetry.audit;
         if audit.is_on() {
-            let (draft, has_text) = (self.record.draft(self.session, self.facts, context), audit.has_text());
+            let (draft, has_text) =
+                (self.record.draft(&self.session, &self.facts, context), audit.has_text());
             entry.describe(crate::audit::draft(draft, has_text));
         }
     }
@@ -155,7 +156,7 @@ impl Call<'_> {
             if earlier.is_none() {
                 let pool = self.shared.pool(&self.profile).await?;
                 let gate = SessionGate::new(
-                    self.session,
+                    &self.session,
                     &self.profile,
                     &self.facts.context.context,
                     pool.backend(),
@@ -172,7 +173,15 @@ impl Call<'_> {
         self.note_journal(&entry, context.as_ref().map(|context| &context.context));
         let operation = Operation::Statement { sql: query, transaction };
         let journal = Arc::clone(&entry) as Arc<dyn WriteJournal>;
-        let work = Work { operation, rows_max, earlier, journal, statement: Some(statement), sink: None };
+        let work = Work {
+            operation,
+            rows_max,
+            earlier,
+            journal,
+            statement: Some(statement),
+            sink: None,
+            rows_skipped: None,
+        };
         let done = match context {
             Some(context) => self.run_in(context, work).await,
             None => self.run_anywhere(work).await,
@@ -233,7 +242,7 @@ impl Call<'_> {
     ) -> Result<CallToolResult, CallError> {
         let pool = self.shared.pool(&self.profile).await?;
         let backend = pool.backend();
-        SessionGate::new(self.session, &self.profile, &self.facts.context.context, backend)
+        SessionGate::new(&self.session, &self.profile, &self.facts.context.context, backend)
             .admit_kind(statement)?;
         let context = self.make_own(tool, &written(change, backend)).await?;
         let shown = backend.completed(&context);

@@ -7,7 +7,7 @@ use super::call::{Call, CallError};
 use super::tool_name::ToolName;
 use crate::backend::{BackendError, ErrorKind};
 
-impl Call<'_> {
+impl Call {
     pub(super) async fn explain_query(
         &self,
         _tool: ToolName,

@@ -52,10 +52,17 @@ impl WriteJournal for ReadsOnly {
     }
 }
 
+/// Whose rows are written.
+enum Rows {
+    /// A query's, with what it changes of the session's context.
+    Query(String, Context),
+    /// Those that are kept of an earlier result.
+    Kept(String),
+}
+
 /// What is to be written, and how.
 struct Export {
-    query: String,
-    change: Context,
+    rows: Rows,
     name: String,
     format: ExportFormat,
 }
@@ -76,35 +83,45 @@ impl Export {
                 format!("this build cannot write {format} (cargo feature `parquet`); use csv, jsonl or json");
             return Err(invalid(why));
         }
-        match (query, handle) {
-            (Some(query), None) => {
-                let change = Context { database, schema, ..Context::default() };
-                Ok(Self { query, change, name, format })
-            }
-            (None, Some(_)) => Err(invalid("there is no such handle; give `query`".to_owned())),
-            _ => Err(invalid("give either `query` or `handle`".to_owned())),
-        }
+        let rows = match (query, handle) {
+            (Some(query), None) => Rows::Query(query, Context { database, schema, ..Context::default() }),
+            (None, Some(handle)) => Rows::Kept(handle),
+            _ => return Err(invalid("give either `query` or `handle`".to_owned())),
+        };
+        Ok(Self { rows, name, format })
     }
 }
 
-impl Call<'_> {
+impl Call {
     pub(super) async fn export_result(
         &self,
         tool: ToolName,
         arguments: args::ExportResult,
     ) -> Result<CallToolResult, CallError> {
-        let Export { query, change, name, format } = Export::read(tool, arguments)?;
-        let (query, statement) = self.read_query(query).await?;
-        let sink = Arc::new(self.open_sink(tool, name, format).await?);
-        let done = self.run_query(query, change, statement, Arc::clone(&sink) as Arc<dyn RowSink>).await;
-        let done = done.map_err(|error| told_as_sink(error, &sink))?;
+        let Export { rows, name, format } = Export::read(tool, arguments)?;
+        let (sink, counted) = match rows {
+            Rows::Query(query, change) => {
+                let (query, statement) = self.read_text(query).await?;
+                let sink = Arc::new(self.open_sink(tool, name, format).await?);
+                let taken = Arc::clone(&sink) as Arc<dyn RowSink>;
+                let done = self.run_query(query, change, statement, taken).await;
+                let done = done.map_err(|error| told_as_sink(error, &sink))?;
+                (sink, done.rows.row_count() as u64)
+            }
+            Rows::Kept(handle) => {
+                let rest = self.find_rest(tool, &handle).await?;
+                let sink = Arc::new(self.open_sink(tool, name, format).await?);
+                let read = self.read_rest(&rest, Arc::clone(&sink)).await;
+                (Arc::clone(&sink), read.map_err(|error| told_as_sink(error, &sink))?)
+            }
+        };
         let exported = self.publish(sink).await?;
-        self.note_export(&done, &exported);
+        self.note_export(counted, &exported);
         Ok(self.exported(&exported))
     }
 
     /// What is read of a statement that is to be a query.
-    async fn read_query(&self, query: String) -> Result<(String, Arc<Statement>), BackendError> {
+    async fn read_text(&self, query: String) -> Result<(String, Arc<Statement>), BackendError> {
         let (query, digest) = self.digest(query).await;
         let keeps_text = self.shared.telemetry.keeps_text;
         self.record.seen().statement = Some(StatementFacts::new(digest, &query, keeps_text));
@@ -160,7 +177,8 @@ impl Call<'_> {
         sink: Arc<dyn RowSink>,
     ) -> Result<Completion, BackendError> {
         let is_free = change == Context::default() && is_context_free(&query);
-        let sink = SinkUse { sink, taking: Taking::All, time_max: Duration::MAX };
+        let sink =
+            SinkUse { sink, taking: Taking::All, time_max: Duration::MAX, read: Arc::clone(&self.kept.read) };
         let work = Work {
             statement: Some(statement),
             journal: Arc::new(ReadsOnly),
@@ -171,7 +189,7 @@ impl Call<'_> {
             return self.run_anywhere(work).await;
         }
         let pool = self.shared.pool(&self.profile).await?;
-        SessionGate::new(self.session, &self.profile, &self.facts.context.context, pool.backend())
+        SessionGate::new(&self.session, &self.profile, &self.facts.context.context, pool.backend())
             .admit_context(pool.backend(), &change)?;
         self.run_in(self.call_context(change).await?, work).await
     }
@@ -190,8 +208,8 @@ impl Call<'_> {
         .await
     }
 
-    /// Notes for the log, the audit trail and the limits what was written.
-    fn note_export(&self, done: &Completion, exported: &Exported) {
+    /// Notes for the log, the audit trail and the limits what was written; `counted` rows of it have been counted.
+    fn note_export(&self, counted: u64, exported: &Exported) {
         let facts = ExportFacts {
             file: exported.path.display().to_string(),
             bytes: exported.bytes,
@@ -200,8 +218,7 @@ impl Call<'_> {
         let mut seen = self.record.seen();
         (seen.rows, seen.export) = (Some(exported.rows), Some(facts));
         drop(seen);
-        // Those that are held have been counted.
-        let rows = exported.rows.saturating_sub(done.rows.row_count() as u64);
+        let rows = exported.rows.saturating_sub(counted);
         self.session.counters.rows.fetch_add(rows, Ordering::Relaxed);
         if let Some(admission) = self.admission.get() {
             admission.charge(Used { rows, bytes: exported.bytes, backend: Duration::ZERO });
@@ -239,7 +256,7 @@ impl Call<'_> {
 }
 
 /// Does `work` where it may wait for a disk.
-async fn apart<T: Send + 'static>(
+pub(super) async fn apart<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BackendError> + Send + 'static,
 ) -> Result<T, BackendError> {
     // It is never aborted, and a panic in there is one here.

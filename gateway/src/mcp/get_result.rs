@@ -1,26 +1,295 @@
-//! The tools `get_result` and `cancel_query`.
+//! The tools `get_result` and `cancel_query`: what an earlier call of the session has left behind.
 
-use rmcp::model::CallToolResult;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::arguments as args;
-use super::call::{Call, CallError};
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde_json::Value;
+use sql_gate::{Class, Statement};
+
+use super::arguments::{self as args, InvalidArguments, limit};
+use super::call::{Call, CallError, Work, text_result};
+use super::facts::RowFormat;
+use super::given::{text_of, whole};
+use super::kept::Rest;
+use super::page::PageSink;
+use super::table;
 use super::tool_name::ToolName;
-use crate::backend::{BackendError, ErrorKind};
+use super::{META_RESULT, META_ROWS, rows};
+use crate::backend::{
+    BackendError, Caps, Collector, Completion, Context, ErrorKind, Held, Operation, SinkUse, Taking,
+    Transaction,
+};
+use crate::isolation::SessionGate;
+use crate::results::{Handle, Kept, RowSource};
+use crate::rows::Column;
 
-impl Call<'_> {
+/// How long a statement is waited for where neither the call nor the profile says.
+const WAIT_DEFAULT: Duration = Duration::from_secs(50);
+/// Columns that are named where one is asked for that there is not.
+const COLUMNS_NAMED_MAX: usize = 30;
+
+impl Call {
+    /// Returns rows of an earlier result, or what a statement came to that took long.
     pub(super) async fn get_result(
         &self,
-        _tool: ToolName,
-        _arguments: args::GetResult,
+        tool: ToolName,
+        arguments: args::GetResult,
     ) -> Result<CallToolResult, CallError> {
-        Err(BackendError::new(ErrorKind::Refused, "not there yet").into())
+        let (handle, mut kept) = self.find_kept(tool, &arguments.handle).await?;
+        if kept.is_running() {
+            let wait = self.wait_of(tool, arguments.wait_ms.as_ref())?;
+            match self.wait_for_long(&handle, kept, wait).await? {
+                Ok(ended) => kept = ended,
+                Err(progress) => return Ok(progress),
+            }
+        }
+        let asks_for_rows =
+            arguments.offset.is_some() || arguments.page.is_some() || arguments.columns.is_some();
+        match (&kept.result, kept.rows) {
+            (Some(result), rows) if !asks_for_rows || rows.is_none() => Ok(earlier_result(result)),
+            (_, Some(rows)) => self.page(tool, arguments, Rest { handle, rows }).await,
+            (_, None) => Err(self.no_such_result(&arguments.handle).into()),
+        }
     }
 
+    /// Stops a statement that was answered with its handle.
     pub(super) async fn cancel_query(
         &self,
-        _tool: ToolName,
-        _arguments: args::CancelQuery,
+        tool: ToolName,
+        arguments: args::CancelQuery,
     ) -> Result<CallToolResult, CallError> {
-        Err(BackendError::new(ErrorKind::Refused, "not there yet").into())
+        let (handle, kept) = self.find_kept(tool, &arguments.handle).await?;
+        if !kept.is_running() {
+            return Ok(text_result(format!(
+                "The statement of {handle} has ended: nothing is to be stopped. get_result returns its result."
+            )));
+        }
+        let long = self.resumed(&handle, kept).await?;
+        long.stop.cancel();
+        if long.wait(WAIT_DEFAULT).await {
+            Ok(text_result(format!(
+                "The statement of {handle} is stopped; get_result says what became of it."
+            )))
+        } else {
+            Ok(text_result(format!("The statement of {handle} was told to stop, and has not ended yet.")))
+        }
+    }
+
+    /// What `handle` is, if it is a result of this session that its profile may still see.
+    pub(super) async fn find_kept(&self, tool: ToolName, text: &str) -> Result<(Handle, Kept), CallError> {
+        self.refuse_unkept_state("a handle holds for the requests that follow")?;
+        let pool = self.shared.pool(&self.profile).await?;
+        let gate =
+            SessionGate::new(&self.session, &self.profile, &self.facts.context.context, pool.backend());
+        gate.admit_tool(Class::Read, tool.as_str())?;
+        self.take_audit_place()?;
+        let Some(handle) = Handle::parse(text) else { return Err(self.no_such_result(text).into()) };
+        let found = self.shared.results.load(&self.session.key.id, &handle).await;
+        let kept = found.map_err(|error| unreadable(&error))?.ok_or_else(|| self.no_such_result(text))?;
+        if kept.profile != self.profile.name || kept.policy != self.profile.policy {
+            return Err(outdated(&handle, &self.profile.name).into());
+        }
+        Ok((handle, kept))
+    }
+
+    fn no_such_result(&self, text: &str) -> BackendError {
+        let (shown, config) = (super::shown(text), &self.shared.config.results);
+        let message = format!("this session has no result `{shown}`");
+        let next_step = format!(
+            "take the handle from a result of this session: each is kept for {} minutes at most, the last {} of them \
+             (`age_max_minutes` and `handles_max` under [results] in the config); or run the query again",
+            config.age_max.as_secs() / 60,
+            config.handles_max
+        );
+        BackendError::new(ErrorKind::Statement, message).with_next_step(next_step)
+    }
+
+    fn wait_of(&self, tool: ToolName, given: Option<&Value>) -> Result<Duration, InvalidArguments> {
+        let within = self.profile.caps.answer_within;
+        let most = if within.is_zero() { WAIT_DEFAULT } else { within };
+        match given.map(|given| (whole(given), given)) {
+            None => Ok(most),
+            Some((Some(wait), _)) => Ok(Duration::from_millis(wait).min(most)),
+            Some((None, given)) => {
+                let why = format!("`wait_ms` is a number of milliseconds; {} was given", text_of(given));
+                Err(InvalidArguments::new(tool, why))
+            }
+        }
+    }
+
+    async fn page(
+        &self,
+        tool: ToolName,
+        asked: args::GetResult,
+        rest: Rest,
+    ) -> Result<CallToolResult, CallError> {
+        let limit = limit(tool, asked.limit.as_ref(), args::QUERY_LIMIT, self.rows_max())?;
+        let offset = offset(tool, &asked, limit, rest.rows.shown)?;
+        let columns =
+            asked.columns.as_deref().map(|names| places(tool, names, &rest.rows.columns)).transpose()?;
+        let caps = Caps { rows_max: limit, bytes_max: self.result_bytes_max(), count_rows_max: 0 };
+        let reservation = self.reserve(caps.bytes_max, None).await?;
+        let sink = Arc::new(PageSink::new(caps, columns));
+        match rest.rows.source.clone() {
+            RowSource::File => self.read_file(&sink, &rest, offset).await?,
+            RowSource::Query { id, context } => self.read_query(&sink, id, context, offset).await?,
+        }
+        let done = completion(sink.into_rows());
+        self.keep(reservation, &done, Transaction::None)?;
+        let shown = done.rows.row_count() as u64;
+        self.record.seen().rows = Some(shown);
+        self.charge_rows(shown);
+        Ok(self.rendered_page(done, rest, offset).await)
+    }
+
+    async fn read_file(&self, sink: &Arc<PageSink>, rest: &Rest, offset: u64) -> Result<(), BackendError> {
+        let path = self
+            .shared
+            .results
+            .rows(&self.session.key.id, &rest.handle)
+            .map_err(|error| unreadable(&error))?;
+        let (sink, columns) = (Arc::clone(sink), rest.rows.columns.clone());
+        let reading = tokio::task::spawn_blocking(move || sink.fill(&path, &columns, offset));
+        // It is never aborted; a panic in there is in the log.
+        let read = reading.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        read.map_err(|error| unreadable(&error))
+    }
+
+    /// Reads the rows of a query of this session from the warehouse, which keeps them: nothing runs again.
+    async fn read_query(
+        &self,
+        sink: &Arc<PageSink>,
+        id: String,
+        context: Context,
+        offset: u64,
+    ) -> Result<(), BackendError> {
+        let statement = Statement { class: Class::Read, not_understood: None, ..Statement::unknown() };
+        let operation = Operation::Statement { sql: String::new(), transaction: Transaction::None };
+        let work = Work {
+            earlier: Some(id),
+            statement: Some(Arc::new(statement)),
+            sink: Some(SinkUse {
+                sink: Arc::clone(sink) as _,
+                taking: Taking::All,
+                time_max: Duration::ZERO,
+                read: Arc::clone(&self.kept.read),
+            }),
+            rows_skipped: Some(offset),
+            ..Work::reading(operation, 0)
+        };
+        self.run(context, work).await.map(drop)
+    }
+
+    async fn rendered_page(&self, done: Completion, rest: Rest, offset: u64) -> CallToolResult {
+        let format = self.facts.line.format;
+        let meta = rest.meta(offset, done.rows.row_count() as u64);
+        let render = move || match format {
+            RowFormat::Json => rows::page(&done, offset, &rest),
+            RowFormat::Text => table::page(&done.rows, offset, &rest),
+        };
+        let mut result = text_result(self.shared.heavy.run(render).await);
+        let mut members = vec![(META_RESULT.to_owned(), meta)];
+        members.extend((format == RowFormat::Json).then(|| (META_ROWS.to_owned(), true.into())));
+        result.meta = Some(rmcp::model::MetaObject(members.into_iter().collect()));
+        result
+    }
+
+    /// Bytes of one result.
+    fn result_bytes_max(&self) -> u64 {
+        match self.facts.line.format {
+            RowFormat::Text => self.profile.caps.bytes_max,
+            RowFormat::Json => self.profile.caps.row_bytes_max,
+        }
+    }
+}
+
+/// What a call came to, as it was written down.
+fn earlier_result(result: &Value) -> CallToolResult {
+    serde_json::from_value(result.clone()).unwrap_or_else(|_| {
+        let text =
+            "What the statement came to cannot be read: it was written by another version of the gateway.";
+        CallToolResult::error(vec![ContentBlock::text(text)])
+    })
+}
+
+fn completion(rows: Collector) -> Completion {
+    Completion { rows, affected: None, query_id: None, context: None, held: Held::default(), overflow: None }
+}
+
+/// The row that a page begins with, counted from 0.
+fn offset(tool: ToolName, asked: &args::GetResult, limit: u64, shown: u64) -> Result<u64, InvalidArguments> {
+    let number = |name: &str, given: &Value, least: u64| {
+        whole(given).filter(|number| *number >= least).ok_or_else(|| {
+            let why = format!("`{name}` is a whole number from {least}; {} was given", text_of(given));
+            InvalidArguments::new(tool, why)
+        })
+    };
+    match (&asked.offset, &asked.page) {
+        (Some(_), Some(_)) => Err(InvalidArguments::new(tool, "give `offset` or `page`, and not both")),
+        (Some(offset), None) => number("offset", offset, 0),
+        (None, Some(page)) => Ok((number("page", page, 1)? - 1).saturating_mul(limit)),
+        (None, None) => Ok(shown),
+    }
+}
+
+/// The places of the columns `names`, which are separated by commas.
+fn places(tool: ToolName, names: &str, columns: &[Column]) -> Result<Vec<usize>, InvalidArguments> {
+    let place = |name: &str| {
+        let is_same = |column: &Column| column.name == name;
+        let is_like = |column: &Column| column.name.eq_ignore_ascii_case(name);
+        columns.iter().position(is_same).or_else(|| columns.iter().position(is_like)).ok_or_else(|| {
+            let known: Vec<&str> =
+                columns.iter().take(COLUMNS_NAMED_MAX).map(|column| column.name.as_str()).collect();
+            let why = format!("there is no column `{}`; there are {}", super::shown(name), known.join(", "));
+            InvalidArguments::new(tool, why)
+        })
+    };
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(place).collect()
+}
+
+fn unreadable(error: &std::io::Error) -> BackendError {
+    let message = format!("the kept rows cannot be read: {error}");
+    BackendError::new(ErrorKind::Unavailable, message).with_next_step("run the query again")
+}
+
+fn outdated(handle: &Handle, profile: &str) -> BackendError {
+    let message = format!(
+        "the result {handle} was made when the profile `{profile}` of this session allowed something else"
+    );
+    BackendError::new(ErrorKind::Refused, message)
+        .with_next_step("run the query again, as far as the profile allows it now")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn asked(arguments: Value) -> args::GetResult {
+        args::read(ToolName::GetResult, arguments.as_object().cloned()).unwrap()
+    }
+
+    #[test]
+    fn a_page_begins_where_it_is_asked_for() {
+        let of = |arguments| offset(ToolName::GetResult, &asked(arguments), 50, 100).map_err(|_| ());
+        assert_eq!(of(json!({"handle": "h"})), Ok(100), "behind what was shown");
+        assert_eq!(of(json!({"handle": "h", "offset": 7})), Ok(7));
+        assert_eq!(of(json!({"handle": "h", "page": 3})), Ok(100));
+        assert_eq!(of(json!({"handle": "h", "page": "1"})), Ok(0));
+        for wrong in [json!({"handle": "h", "page": 0}), json!({"handle": "h", "page": 1, "offset": 1})] {
+            assert!(of(wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn columns_are_found_by_their_names() {
+        let columns: Vec<Column> =
+            ["id", "Name", "name"].map(|name| Column { name: name.to_owned(), type_name: None }).to_vec();
+        let of = |names| places(ToolName::GetResult, names, &columns).map_err(|_| ());
+        assert_eq!(of("name, ID,"), Ok(vec![2, 0]));
+        assert_eq!(of("NAME"), Ok(vec![1]));
+        assert!(of("id,other").is_err());
     }
 }

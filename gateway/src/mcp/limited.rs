@@ -7,7 +7,7 @@ use crate::backend::{BackendError, ErrorKind};
 use crate::limits::{CallKind, NearlyUsed, Refusal, Used};
 use crate::multiplexer::RunTimes;
 
-impl Call<'_> {
+impl Call {
     /// Lets the call in, or says which limit is reached. What an earlier gateway may have acted on was let in by that
     /// one: it is not counted a second time, and its client, who was within the limits, is not refused.
     pub(super) fn admit_call(&self, is_query: bool) -> Result<(), BackendError> {
@@ -16,7 +16,7 @@ impl Call<'_> {
             (false, true) => CallKind::Query,
             (false, false) => CallKind::Other,
         };
-        if let Err(full) = self.shared.sessions.take_seat(self.session)
+        if let Err(full) = self.shared.sessions.take_seat(&self.session)
             && kind != CallKind::Replayed
         {
             self.session.note_limited();
@@ -58,10 +58,17 @@ impl Call<'_> {
         }
     }
 
+    /// Counts rows that did not come from a run.
+    pub(super) fn charge_rows(&self, rows: u64) {
+        if let Some(admission) = self.admission.get() {
+            admission.charge(Used { rows, ..Used::default() });
+        }
+    }
+
     /// Tells the client of limits that are nearly used up, by log messages where it takes those; returns what its result is
     /// to say.
     pub(super) async fn tell_limits(&self, messages: Vec<String>) -> Vec<String> {
-        let Some(log) = self.log else { return messages };
+        let Some(log) = &self.log else { return messages };
         let mut untold = Vec::new();
         for message in messages {
             if !log.warn(&message).await {

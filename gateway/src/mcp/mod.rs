@@ -18,15 +18,19 @@ mod context_free;
 mod contexts;
 mod execute_query;
 mod explain_query;
+mod export_kept;
 mod export_result;
 mod facts;
 mod failure;
 mod get_result;
 mod given;
 mod journaled;
+mod kept;
 mod limited;
 mod logged;
+mod long_call;
 mod own_settings;
+mod page;
 mod progress;
 mod qualified;
 mod request_record;
@@ -37,6 +41,7 @@ mod semantic_views;
 mod service;
 mod session_info;
 mod table;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod tool_call;
@@ -61,6 +66,9 @@ pub const META_ERROR: &str = "snowgate/error";
 
 /// In the `_meta` of a result whose text is the document of its rows (`rows`).
 pub const META_ROWS: &str = "snowgate/rows";
+
+/// In the `_meta` of a result of which rows are kept: their handle, which rows are shown, and how many there are (`Rest::meta`).
+pub const META_RESULT: &str = "snowgate/result";
 
 /// The longest name of a role, warehouse, database, schema, table, view or tool, in bytes: Snowflake's bound.
 const NAME_BYTES_MAX: usize = 255;

@@ -9,7 +9,7 @@ use crate::backend::{BackendError, Catalog, Completion, ErrorKind, Relation};
 /// Parts of a qualified name, at most: database, schema, relation.
 const PARTS_MAX: usize = 3;
 
-impl Call<'_> {
+impl Call {
     /// Asks `question` about `relation`, or about what a qualified name in its place means; and about which it
     /// was.
     pub(super) async fn ask_about(

@@ -3,7 +3,7 @@
 //! Its reason has no SQL text and no value: a backend's own message may quote the statement, so of an error that has a code
 //! only the code is kept.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -212,34 +212,40 @@ fn reason(error: &BackendError) -> Option<String> {
 }
 
 /// Notes a request when it is dropped: also where the request's future is.
-pub(super) struct RequestLine<'a> {
-    session: &'a Session,
+pub(super) struct RequestLine<S: Borrow<Session>, R: Borrow<RequestRecord>> {
+    session: S,
     number: u64,
     replayed: bool,
     correlation: Correlation,
     method: Cow<'static, str>,
-    record: &'a RequestRecord,
+    record: R,
     began: Instant,
 }
 
-impl<'a> RequestLine<'a> {
+impl<S: Borrow<Session>, R: Borrow<RequestRecord>> RequestLine<S, R> {
     /// The line of the request that `facts` are about.
     pub(super) fn new(
-        session: &'a Session,
+        session: S,
         facts: Option<&RequestFacts>,
         method: Cow<'static, str>,
-        record: &'a RequestRecord,
+        record: R,
     ) -> Self {
         let (number, replayed) = facts.map_or((0, false), |facts| (facts.number, facts.replayed));
         let correlation = facts.map(|facts| facts.correlation.clone()).unwrap_or_default();
         Self { session, number, replayed, correlation, method, record, began: Instant::now() }
     }
+
+    /// What is seen of the request.
+    pub(super) fn record(&self) -> &RequestRecord {
+        self.record.borrow()
+    }
 }
 
-impl Drop for RequestLine<'_> {
+impl<S: Borrow<Session>, R: Borrow<RequestRecord>> Drop for RequestLine<S, R> {
     fn drop(&mut self) {
-        let seen = std::mem::take(&mut *self.record.seen());
-        self.session.note_request(|asker| RequestEvent {
+        let session: &Session = self.session.borrow();
+        let seen = std::mem::take(&mut *self.record.borrow().seen());
+        session.note_request(|asker| RequestEvent {
             at: SystemTime::now(),
             total: self.began.elapsed(),
             asker,
@@ -261,7 +267,7 @@ impl Drop for RequestLine<'_> {
             export: seen.export,
             query_id: seen.query_id,
             estimate: seen.estimate.map(|estimate| estimate.shown()),
-            connection: seen.tool.map(|_| self.session.profile.connection.clone()),
+            connection: seen.tool.map(|_| session.profile.connection.clone()),
             context: seen.context,
             statement: seen.statement,
             journaled: seen.journal.as_ref().and_then(JournalTrace::journaled),

@@ -14,6 +14,7 @@
 
 use serde_json::{Value, json};
 
+use super::kept::Rest;
 use super::table::{self, Source};
 use crate::backend::{CellKind, Collector, Completion, Cut};
 use crate::rows::write_json_value;
@@ -22,14 +23,24 @@ use crate::rows::write_json_value;
 const BYTES_CUT: &str = " bytes)";
 
 /// The document of a result of `source`; `definition`: the SQL of the view that its rows describe.
-pub(super) fn render(done: &Completion, source: Source, definition: Option<&str>) -> String {
+pub(super) fn render(
+    done: &Completion,
+    source: Source,
+    definition: Option<&str>,
+    rest: Option<&Rest>,
+) -> String {
     let rows = &done.rows;
     let mut text = String::with_capacity(usize::try_from(rows.bytes()).unwrap_or(0) * 3 / 2 + 512);
     text.push_str("{\"columns\":");
     text.push_str(&columns(rows).to_string());
-    for (name, value) in about(done, source, definition) {
+    for (name, value) in about(done, source, definition, rest) {
         text.push_str(&format!(",\"{name}\":{value}"));
     }
+    write_rows(&mut text, rows);
+    text
+}
+
+fn write_rows(text: &mut String, rows: &Collector) {
     text.push_str(",\"rows\":[");
     for (at, row) in rows.typed_rows().enumerate() {
         text.push_str(if at == 0 { "\n[" } else { ",\n[" });
@@ -37,16 +48,39 @@ pub(super) fn render(done: &Completion, source: Source, definition: Option<&str>
             if at > 0 {
                 text.push(',');
             }
-            write_json_value(&mut text, kind, cell);
+            write_json_value(text, kind, cell);
         }
         text.push(']');
     }
     text.push_str(if rows.row_count() == 0 { "]}" } else { "\n]}" });
+}
+
+/// A page of kept rows, those behind the first `offset`.
+pub(super) fn page(done: &Completion, offset: u64, rest: &Rest) -> String {
+    let mut text = String::from("{\"columns\":");
+    text.push_str(&columns(&done.rows).to_string());
+    let about = [
+        ("row_count", json!(done.rows.row_count())),
+        ("offset", json!(offset)),
+        ("handle", json!(rest.handle.as_str())),
+        ("rows_kept", json!(rest.rows.rows)),
+        ("rows_kept_all", json!(rest.rows.is_whole)),
+        ("note", json!(table::page_footer(&done.rows, offset, rest))),
+    ];
+    for (name, value) in about {
+        text.push_str(&format!(",\"{name}\":{value}"));
+    }
+    write_rows(&mut text, &done.rows);
     text
 }
 
 /// What is said of the rows.
-fn about(done: &Completion, source: Source, definition: Option<&str>) -> Vec<(&'static str, Value)> {
+fn about(
+    done: &Completion,
+    source: Source,
+    definition: Option<&str>,
+    rest: Option<&Rest>,
+) -> Vec<(&'static str, Value)> {
     let rows = &done.rows;
     let shortened = rows.shortened() + rows.unread() + bytes_cut(rows);
     let is_truncated = rows.cut() != Cut::Nothing || rows.columns_cut() > 0 || shortened > 0;
@@ -75,7 +109,11 @@ fn about(done: &Completion, source: Source, definition: Option<&str>) -> Vec<(&'
     if let Some(definition) = definition {
         about.push(("definition", json!(definition)));
     }
-    about.push(("note", json!(table::note(done, source))));
+    if let Some(rest) = rest {
+        about.extend([("handle", json!(rest.handle.as_str())), ("rows_kept", json!(rest.rows.rows))]);
+        about.push(("rows_kept_all", json!(rest.rows.is_whole)));
+    }
+    about.push(("note", json!(table::note(done, source, rest))));
     about
 }
 
@@ -153,7 +191,14 @@ mod tests {
     const STATEMENT: Source = Source::Statement { is_rolled_back: false };
 
     fn completion(rows: Collector) -> Completion {
-        Completion { rows, affected: None, query_id: None, context: None, held: Held::default() }
+        Completion {
+            rows,
+            affected: None,
+            query_id: None,
+            context: None,
+            held: Held::default(),
+            overflow: None,
+        }
     }
 
     fn collector(rows_max: u64, columns: &[&str]) -> Collector {
@@ -163,7 +208,7 @@ mod tests {
     }
 
     fn read(done: &Completion, source: Source) -> Value {
-        serde_json::from_str(&render(done, source, None)).unwrap()
+        serde_json::from_str(&render(done, source, None, None)).unwrap()
     }
 
     #[test]
@@ -176,7 +221,7 @@ mod tests {
             row.null();
             row.end(0);
         }
-        let text = render(&completion(rows), STATEMENT, None);
+        let text = render(&completion(rows), STATEMENT, None, None);
         assert_eq!(text.lines().count(), 4, "{text}");
         assert_eq!(text.lines().nth(1), Some("[1,\"x\\ny\\\"|\\u0001\",null],"));
         let read: Value = serde_json::from_str(&text).unwrap();

@@ -10,7 +10,7 @@ use sql_gate::{Access, Class, Object, ObjectKind, ObjectName, StateChange, State
 use super::call::{Call, Work};
 use super::execute_query::{is_harmless, transaction_lost};
 use super::facts::RowFormat;
-use super::progress::Progress;
+use super::progress::Running;
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Completion, Context, CostGuard, ErrorKind, Operation, Ownership,
     Relation, Request, RequestOrigin, RowFilter, Rule, StatementGate as _, Taking, Transaction,
@@ -23,14 +23,14 @@ use crate::session::{NoRoom, Profile, Reservation};
 /// Bytes of the result of a statement whose rows all go elsewhere.
 const WRITTEN_BYTES_MAX: u64 = 4 << 10;
 
-impl Call<'_> {
+impl Call {
     pub(super) async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
         let limits = &self.profile.caps;
         self.record.seen().context = Some(context.clone());
-        let Work { operation, rows_max, earlier, journal, statement, sink } = work;
+        let Work { operation, rows_max, earlier, journal, statement, sink, rows_skipped } = work;
         self.take_audit_place()?;
         let pool = self.shared.pool(&self.profile).await?;
-        let mut gate = SessionGate::new(self.session, &self.profile, &context, pool.backend());
+        let mut gate = SessionGate::new(&self.session, &self.profile, &context, pool.backend());
         let objects = gate.collect_objects(&self.shared.telemetry.audit);
         // What has run was let in by the gateway that ran it.
         if earlier.is_none() {
@@ -43,6 +43,13 @@ impl Call<'_> {
             self.refuse_unkept_state("the statement makes state on its connection")?;
         }
         let cost = self.cost_guard(&operation).filter(|_| earlier.is_none());
+        let row_filter = row_filter(&self.profile, &gate, &operation, statement.as_deref());
+        // What is read again is kept already.
+        let sink = match (sink, rows_skipped) {
+            (Some(sink), _) => Some(sink),
+            (None, Some(_)) => None,
+            (None, None) => self.rest_sink(&operation, pool.backend(), row_filter.is_some()),
+        };
         let is_written = sink.as_ref().is_some_and(|sink| sink.taking == Taking::All);
         let request = Request {
             context,
@@ -66,12 +73,14 @@ impl Call<'_> {
             journal,
             ownership: Ownership::Shared,
             is_running: Some(self.active.is_running()),
-            row_filter: row_filter(&self.profile, &gate, &operation, statement.as_deref()),
+            row_filter,
             statement,
             gate: Arc::new(gate),
             wall: self.profile.wall(),
             cost: cost.clone(),
             sink,
+            rows_skipped: rows_skipped.unwrap_or(0),
+            only_reads_earlier: rows_skipped.is_some(),
             operation,
         };
         let transaction = match &request.operation {
@@ -79,7 +88,7 @@ impl Call<'_> {
             Operation::Catalog(_) | Operation::UseContext => Transaction::None,
         };
         // Before a connection is asked for: a client that does not read holds none while it waits.
-        let reservation = self.reserve(&request).await?;
+        let reservation = self.reserve(request.caps.bytes_max, request.earlier.as_deref()).await?;
         let mut times = RunTimes::default();
         // At the last moment: another request may have found out meanwhile. The first one hears it from the pool.
         let held = pool.held_by(&self.session.key.id);
@@ -93,7 +102,7 @@ impl Call<'_> {
                 return Err(transaction_lost("not run"));
             }
         }
-        let report = self.progress.map(Progress::report);
+        let report = self.progress.as_ref().map(|progress| progress.report(self.running()));
         terms.told = report.as_ref().map(|(told, _)| Arc::clone(told));
         let done = pool.run_on(request, &terms, self.wait_for_stop(), &mut times).await;
         // Nothing is told behind the answer.
@@ -105,7 +114,7 @@ impl Call<'_> {
             self.record.seen().estimate = Some(estimate);
         }
         // It may have made or kept state by a profile that a reload has narrowed meanwhile.
-        self.shared.revoke_held(self.session, &self.profile);
+        self.shared.revoke_held(&self.session, &self.profile);
         let held = pool.held_by(&self.session.key.id);
         // One that went with a statement that failed or was stopped, or that was begun and is not there.
         let is_begun = change == Some(StateChange::Begin) && done.is_ok();
@@ -129,6 +138,11 @@ impl Call<'_> {
         Ok(done)
     }
 
+    /// What is seen of the call once it runs.
+    fn running(&self) -> Running {
+        Running { is_running: self.active.is_running(), read: Arc::clone(&self.kept.read) }
+    }
+
     /// By what the client's own records find the request.
     fn found_by(&self) -> Vec<(&'static str, String)> {
         let parts = self.facts.correlation.parts().into_iter();
@@ -136,7 +150,7 @@ impl Call<'_> {
     }
 
     /// A place for its record, where nothing runs without one.
-    fn take_audit_place(&self) -> Result<(), BackendError> {
+    pub(super) fn take_audit_place(&self) -> Result<(), BackendError> {
         if self.record.seen().place.is_some() {
             return Ok(());
         }
@@ -155,16 +169,20 @@ impl Call<'_> {
         }
     }
 
-    /// Memory for the result of `request`, at its largest.
-    async fn reserve(&self, request: &Request) -> Result<Reservation, BackendError> {
+    /// Memory for a result of `bytes_max` bytes at most, of the query `earlier` if it ran before.
+    pub(super) async fn reserve(
+        &self,
+        bytes_max: u64,
+        earlier: Option<&str>,
+    ) -> Result<Reservation, BackendError> {
         let max_wait = self.shared.config.pool.allocator.max_wait;
         tokio::select! {
             biased;
-            reservation = self.session.results.reserve(request.caps.bytes_max) => Ok(reservation),
+            reservation = self.session.results.reserve(bytes_max) => Ok(reservation),
             () = tokio::time::sleep(max_wait) => Err(no_memory(max_wait)),
             stop = self.wait_for_stop() => {
-                let error = stopped_while_waiting(stop, request.earlier.as_deref());
-                Err(match &request.earlier {
+                let error = stopped_while_waiting(stop, earlier);
+                Err(match earlier {
                     Some(query_id) if error.kind != ErrorKind::Detached => error.of_unfetched(query_id),
                     _ => error,
                 })
@@ -173,7 +191,7 @@ impl Call<'_> {
     }
 
     /// The result is there: its memory is given back once its answer is written.
-    fn keep(
+    pub(super) fn keep(
         &self,
         reservation: Reservation,
         done: &Completion,

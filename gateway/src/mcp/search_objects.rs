@@ -7,7 +7,7 @@ use super::call::{Call, CallError};
 use super::tool_name::ToolName;
 use crate::backend::{BackendError, ErrorKind};
 
-impl Call<'_> {
+impl Call {
     pub(super) async fn search_objects(
         &self,
         _tool: ToolName,

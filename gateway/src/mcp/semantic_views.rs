@@ -7,7 +7,7 @@ use super::call::{Call, CallError};
 use super::tool_name::ToolName;
 use crate::backend::{BackendError, ErrorKind};
 
-impl Call<'_> {
+impl Call {
     pub(super) async fn list_semantic_views(
         &self,
         _arguments: args::ListSemanticViews,

@@ -7,13 +7,15 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, Implementation,
-    InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
-    ServerConfig, ServerNotification, SubscriptionFilter, ToolListChangedNotification,
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, CreateTaskResult, CustomRequest, CustomResult,
+    ErrorCode, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams, InitializeResult,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, ServerNotification,
+    SubscriptionFilter, ToolListChangedNotification, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use snowgate_link::BUILD;
+use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
@@ -21,10 +23,15 @@ use super::call::Call;
 use super::client_log::{self, ClientLog, SetLevel};
 use super::consent::Consent;
 use super::facts::{About, RequestFacts, UnreadableArgument};
+use super::kept::CallKept;
+use super::logged::LineSlot;
+use super::long_call::{InTime, still_running};
 use super::progress::Progress;
 use super::request_record::RequestRecord;
+use super::tasks::{self, takes_tasks};
 use super::tool_call::{CallRefusal, ToolCall};
 use super::{Mcp, shown};
+use crate::backend::Context;
 use crate::config::log_targets::SPANS;
 use crate::session::{ClientIdentity, Era, Session};
 
@@ -48,7 +55,7 @@ impl SqlService {
     }
 
     /// The session.
-    pub(super) fn session(&self) -> &Session {
+    pub(super) fn session(&self) -> &Arc<Session> {
         &self.session
     }
 
@@ -97,6 +104,70 @@ impl SqlService {
         Ok(result)
     }
 
+    /// A call of the request in `context`.
+    fn new_call(&self, context: &RequestContext<RoleServer>, consent: Consent) -> Result<Call, ErrorData> {
+        let Some(facts) = context.extensions.get::<RequestFacts>() else {
+            return Err(ErrorData::internal_error("the request came past the intake", None));
+        };
+        let record = context.extensions.get::<Arc<RequestRecord>>().cloned();
+        Ok(Call {
+            shared: Arc::clone(&self.mcp.shared),
+            session: Arc::clone(&self.session),
+            profile: Arc::clone(&self.session.profile),
+            facts: facts.clone(),
+            cancel: CancellationToken::new(),
+            active: self.session.calls.begin(facts.number),
+            progress: Progress::of(context, About(facts.number)),
+            record: record.unwrap_or_else(|| Arc::new(RequestRecord::new())),
+            log: ClientLog::of(context, &self.session, About(facts.number)),
+            admission: OnceLock::new(),
+            kept: CallKept::default(),
+            consent,
+        })
+    }
+
+    /// The answer to `call`, in time.
+    async fn answer(
+        &self,
+        call: Arc<Call>,
+        parsed: ToolCall,
+        sent: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> CallToolResponse {
+        let may_be_long = call.may_be_long(&parsed);
+        // On the heap: `rmcp` moves the future of a request several times, with all that is in it.
+        let answering = call.answering(parsed);
+        let line = context.extensions.get::<LineSlot>().cloned();
+        let stop = &call.cancel;
+        let in_time = async {
+            if may_be_long {
+                Arc::clone(&call).in_time(answering, sent, line).await
+            } else {
+                InTime::Result(answering.await)
+            }
+        };
+        let mut in_time = pin!(in_time);
+        let answer = tokio::select! {
+            biased;
+            answer = &mut in_time => answer,
+            // A client that cancels waits for no handle.
+            () = context.ct.cancelled() => {
+                stop.cancel();
+                in_time.await
+            }
+        };
+        match answer {
+            InTime::Result(result) => call
+                .consent
+                .question()
+                .map_or(CallToolResponse::Complete(result), CallToolResponse::InputRequired),
+            InTime::Handle(handle, long) if takes_tasks(context) => {
+                CallToolResponse::Task(CreateTaskResult::new(tasks::working(&handle, &long)))
+            }
+            InTime::Handle(handle, long) => CallToolResponse::Complete(still_running(&handle, &long)),
+        }
+    }
+
     /// Notes what a stateless request tells of its client.
     fn note_client(&self, context: &RequestContext<RoleServer>) {
         let Some(version) = context.meta.protocol_version() else { return };
@@ -113,7 +184,12 @@ impl SqlService {
 impl ServerHandler for SqlService {
     fn get_info(&self) -> ServerConfig {
         let mut config = ServerConfig::new(
-            ServerCapabilities::builder().enable_logging().enable_tools().enable_tool_list_changed().build(),
+            ServerCapabilities::builder()
+                .enable_logging()
+                .enable_tools()
+                .enable_tool_list_changed()
+                .enable_tasks()
+                .build(),
         );
         config.server_info = Implementation::new("snowgate", BUILD);
         config.instructions = Some(INSTRUCTIONS.to_owned());
@@ -174,6 +250,31 @@ impl ServerHandler for SqlService {
         .await
     }
 
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let span = self.request_span(&context);
+        let look = async { self.new_call(&context, Consent::default())?.task(&request.task_id).await };
+        without_panic(look).instrument(span).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let span = self.request_span(&context);
+        let stop = async { self.new_call(&context, Consent::default())?.cancel_task(&request.task_id).await };
+        without_panic(stop).instrument(span).await
+    }
+
+    /// No task of ours asks its client for anything: there is nothing to answer.
+    async fn update_task(&self, _: UpdateTaskParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        Ok(())
+    }
+
     async fn set_level(&self, request: SetLevel, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
         self.session.set_log_level(client_log::name_of(request.level));
         Ok(())
@@ -197,40 +298,16 @@ impl ServerHandler for SqlService {
         self.session.fix_principal();
         let span = self.request_span(&context);
         let call = async {
-            let Some(facts) = context.extensions.get::<RequestFacts>() else {
-                return Err(ErrorData::internal_error("the request came past the intake", None));
-            };
-            let unlogged = RequestRecord::new();
-            let record = context.extensions.get::<Arc<RequestRecord>>().map_or(&unlogged, |record| record);
-            let active = self.session.calls.begin(facts.number);
-            let progress = Progress::of(&context, About(facts.number));
-            let log = ClientLog::of(&context, &self.session, About(facts.number));
-            let call = Call {
-                shared: &self.mcp.shared,
-                session: &self.session,
-                profile: Arc::clone(&self.session.profile),
-                facts,
-                cancel: &context.ct,
-                active: &active,
-                progress: progress.as_ref(),
-                record,
-                log: log.as_ref(),
-                admission: OnceLock::new(),
-                consent: Consent::of(&self.session, &request, &context, &facts.context.context),
-            };
+            let consent = Consent::of(&self.session, &request, &context, &context_of(&context));
+            let call = self.new_call(&context, consent)?;
+            let call = Arc::new(call);
+            let sent = request.clone();
             let parsed = match context.extensions.get::<UnreadableArgument>() {
                 Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0)),
                 None => ToolCall::parse(request),
             };
             match parsed {
-                // On the heap: `rmcp` moves the future of a request several times, with all that is in it.
-                Ok(parsed) => {
-                    let result = Box::pin(call.answer(parsed)).await;
-                    Ok(call
-                        .consent
-                        .into_question()
-                        .map_or(CallToolResponse::Complete(result), CallToolResponse::InputRequired))
-                }
+                Ok(parsed) => Ok(self.answer(call, parsed, sent, &context).await),
                 Err(CallRefusal::InvalidArguments(refusal)) => {
                     Ok(CallToolResponse::Complete(call.refuse_unread(&refusal)))
                 }
@@ -239,6 +316,11 @@ impl ServerHandler for SqlService {
         };
         without_panic(call).instrument(span).await
     }
+}
+
+/// The context that a request was sent in.
+fn context_of(context: &RequestContext<RoleServer>) -> Context {
+    context.extensions.get::<RequestFacts>().map(|facts| facts.context.context.clone()).unwrap_or_default()
 }
 
 /// What is answered to a method that is not offered. `rmcp`'s own message is the method's name alone.

@@ -6,7 +6,9 @@
 
 use std::fmt::Write;
 
+use super::kept::Rest;
 use crate::backend::{Collector, Completion, Cut, escapes, is_like_null};
+use crate::results::KeptRows;
 
 /// What is said of a change that was rolled back, behind what it would have changed.
 const ROLLED_BACK: &str = ", and rolled back because auto_commit is false: nothing is changed";
@@ -22,14 +24,14 @@ pub(super) enum Source {
     Catalog,
 }
 
-/// The text of a result of `source`.
-pub(super) fn render(done: &Completion, source: Source) -> String {
+/// The text of a result of `source`; `rest`: what is kept of the rows that it does not show.
+pub(super) fn render(done: &Completion, source: Source, rest: Option<&Rest>) -> String {
     let rows = &done.rows;
     let mut text = String::with_capacity(usize::try_from(rows.bytes()).unwrap_or(0) + 256);
     if rows.columns().is_empty() {
-        return note(done, source);
+        return note(done, source, rest);
     }
-    let footer = footer(rows, done.affected, source);
+    let footer = footer(rows, done.affected, source, rest);
     let is_cut = rows.cut() != Cut::Nothing || rows.columns_cut() > 0;
     if is_cut || rows.shortened() > 0 || rows.unread() > 0 {
         text.push_str(&footer);
@@ -46,13 +48,58 @@ pub(super) fn render(done: &Completion, source: Source) -> String {
         // Writing to a string cannot fail.
         let _ = write!(text, " query id {query_id}");
     }
+    if let Some(rest) = rest {
+        summarize(&mut text, &rest.rows);
+    }
     text
 }
 
+/// Columns whose summary is shown.
+const SUMMARY_COLUMNS_MAX: usize = 30;
+
+/// What each column holds, one line a column.
+pub(super) fn summarize(text: &mut String, rows: &KeptRows) {
+    if rows.summary.is_empty() || rows.summary_rows == 0 {
+        return;
+    }
+    let of = if rows.rows == Some(rows.summary_rows) && rows.is_whole { "all" } else { "the first" };
+    // Writing to a string cannot fail.
+    let _ = write!(text, "\nsummary of {of} {} rows:\ncolumn|type|NULL|distinct|min|max", rows.summary_rows);
+    for (column, summary) in rows.columns.iter().zip(&rows.summary).take(SUMMARY_COLUMNS_MAX) {
+        let about = if summary.is_estimate { "~" } else { "" };
+        text.push('\n');
+        join(
+            text,
+            [
+                Some(column.name.as_str()),
+                Some(column.type_name.as_deref().unwrap_or("")),
+                Some(share(summary.nulls, rows.summary_rows).as_str()),
+                Some(format!("{about}{}", summary.distinct).as_str()),
+                summary.min.as_deref(),
+                summary.max.as_deref(),
+            ]
+            .into_iter(),
+        );
+    }
+    if rows.columns.len() > SUMMARY_COLUMNS_MAX {
+        let _ = write!(text, "\n({} more columns)", rows.columns.len() - SUMMARY_COLUMNS_MAX);
+    }
+}
+
+/// A part of a whole, in percent.
+fn share(part: u64, whole: u64) -> String {
+    match part {
+        0 => "0%".to_owned(),
+        part if part == whole => "100%".to_owned(),
+        part if part * 1000 < whole => "<0.1%".to_owned(),
+        part => format!("{:.1}%", part as f64 * 100.0 / whole as f64),
+    }
+}
+
 /// What is said of a result of `source`: how much there is, and what is missing.
-pub(super) fn note(done: &Completion, source: Source) -> String {
+pub(super) fn note(done: &Completion, source: Source, rest: Option<&Rest>) -> String {
     if !done.rows.columns().is_empty() {
-        return footer(&done.rows, done.affected, source);
+        return footer(&done.rows, done.affected, source, rest);
     }
     let changed = done.affected.map(|count| counted(count, "row changed", "rows changed"));
     let end = if source == (Source::Statement { is_rolled_back: true }) { ROLLED_BACK } else { "" };
@@ -91,14 +138,28 @@ fn escape(text: &mut String, cell: &str) {
 
 /// How many rows there are, what was left out, and how to get it. `affected`: the rows that the statement
 /// changed, if it is one that returns rows of those: then it is not to be run again for the sake of the rest.
-fn footer(rows: &Collector, affected: Option<u64>, source: Source) -> String {
+fn footer(rows: &Collector, affected: Option<u64>, source: Source, rest: Option<&Rest>) -> String {
     let is_rolled_back = source == Source::Statement { is_rolled_back: true };
-    let mut parts = vec![counted(rows.row_count() as u64, "row", "rows")];
+    let shown = rows.row_count() as u64;
+    let mut parts = vec![match rest.and_then(|rest| rest.rows.rows.filter(|_| rest.rows.is_whole)) {
+        Some(total) => format!("{shown} of {total} rows"),
+        None => counted(shown, "row", "rows"),
+    }];
     if let Some(affected) = affected {
         let end = if is_rolled_back { ROLLED_BACK } else { ": the statement took effect" };
         parts.push(format!("{}{end}", counted(affected, "row changed", "rows changed")));
     }
-    parts.extend(cut(rows, (affected.is_none() || is_rolled_back).then_some(source)));
+    match rest {
+        Some(rest) => parts.extend(more(rest, 0, shown)),
+        None => parts.extend(cut(rows, (affected.is_none() || is_rolled_back).then_some(source))),
+    }
+    parts.extend(lacks(rows));
+    format!("({})", parts.join("; "))
+}
+
+/// What is missing in the rows that are shown.
+fn lacks(rows: &Collector) -> Vec<String> {
+    let mut parts = Vec::new();
     if rows.columns_cut() > 0 {
         let columns = counted(rows.columns_cut() as u64, "column", "columns");
         let all = rows.columns().len() + rows.columns_cut();
@@ -121,7 +182,56 @@ fn footer(rows: &Collector, affected: Option<u64>, source: Source) -> String {
         );
         parts.push(format!("{values} {have} bytes that are not UTF-8, shown as \u{FFFD}; hex() shows them"));
     }
+    parts
+}
+
+/// A page of kept rows: those of `rows`, behind the first `offset`.
+pub(super) fn page(rows: &Collector, offset: u64, rest: &Rest) -> String {
+    let mut text = String::new();
+    let footer = page_footer(rows, offset, rest);
+    if rows.row_count() > 0 {
+        join(&mut text, rows.columns().iter().map(|name| Some(name.as_str())));
+        for row in rows.rows() {
+            text.push('\n');
+            join(&mut text, row);
+        }
+        text.push('\n');
+    }
+    text.push_str(&footer);
+    text
+}
+
+/// Which rows a page has, and how to get those behind it.
+pub(super) fn page_footer(rows: &Collector, offset: u64, rest: &Rest) -> String {
+    let shown = rows.row_count() as u64;
+    let of = rest.rows.rows.map(|total| format!(" of {total}")).unwrap_or_default();
+    let mut parts = vec![match shown {
+        0 => format!("no rows behind row {offset}{of}"),
+        shown => format!("rows {}-{}{of}", offset + 1, offset + shown),
+    }];
+    if shown > 0 {
+        parts.extend(more(rest, offset, shown));
+    }
+    parts.extend(lacks(rows));
     format!("({})", parts.join("; "))
+}
+
+/// How to get the rows behind those that are shown, `shown` behind the first `offset`; and why not all can be had.
+pub(super) fn more(rest: &Rest, offset: u64, shown: u64) -> Vec<String> {
+    let Rest { handle, rows } = rest;
+    let next = offset + shown;
+    let mut parts = Vec::new();
+    if rows.rows.is_none_or(|total| next < total) {
+        parts.push(format!("more: get_result {{\"handle\":\"{handle}\",\"offset\":{next}}}"));
+    }
+    if !rows.is_whole {
+        let why = rows.problem.as_deref().map(|why| format!(", because {why}")).unwrap_or_default();
+        let kept = rows.rows.unwrap_or(next);
+        parts.push(format!(
+            "only the first {kept} rows are kept{why}; export_result with the query writes all"
+        ));
+    }
+    parts
 }
 
 /// What was cut, and how to get it, where it may be asked for again.
@@ -177,12 +287,14 @@ mod tests {
             query_id: None,
             context: None,
             held: crate::backend::Held::default(),
+            overflow: None,
         }
     }
 
     #[test]
     fn values_cannot_be_mistaken_for_structure() {
-        let text = render(&completion(9, &[&[None, Some("NULL")], &[Some("x|y\nz\\"), Some("")]]), STATEMENT);
+        let text =
+            render(&completion(9, &[&[None, Some("NULL")], &[Some("x|y\nz\\"), Some("")]]), STATEMENT, None);
         assert_eq!(text, "a|b\nNULL|\"NULL\"\nx\\|y\\nz\\\\|\n(2 rows)");
     }
 
@@ -192,7 +304,7 @@ mod tests {
         let cells: Vec<Option<&str>> = [None].into_iter().chain(texts.map(Some)).collect();
         let rows: Vec<[Option<&str>; 2]> = cells.iter().map(|cell| [*cell, Some("x")]).collect();
         let rows: Vec<&[Option<&str>]> = rows.iter().map(|row| &row[..]).collect();
-        let text = render(&completion(99, &rows), STATEMENT);
+        let text = render(&completion(99, &rows), STATEMENT, None);
         let shown: Vec<&str> = text.lines().skip(1).take(rows.len()).collect();
         assert_eq!(shown[..3], ["NULL|x", "\"NULL\"|x", "\"\"NULL\"\"|x"]);
         assert_eq!(shown.iter().collect::<std::collections::BTreeSet<_>>().len(), rows.len(), "{shown:?}");
@@ -206,7 +318,7 @@ mod tests {
         row.text("a\u{FFFD}");
         row.text("\u{FFFD}");
         row.end(0);
-        let text = render(&done, STATEMENT);
+        let text = render(&done, STATEMENT, None);
         let footer = "(1 row; 1 value has bytes that are not UTF-8, shown as \u{FFFD}; hex() shows them)";
         assert_eq!(text, format!("a|b\na\u{FFFD}|\u{FFFD}\n{footer}"));
     }
@@ -219,14 +331,14 @@ mod tests {
             (Source::View, "page with execute_query"),
             (Source::Catalog, "`schema` or `like`"),
         ] {
-            let text = render(&completion(1, &[row, row]), source);
+            let text = render(&completion(1, &[row, row]), source, None);
             let lines: Vec<&str> = text.lines().collect();
             assert!(lines[0].starts_with("(1 row; 1 more row cut") && lines[0].contains(words), "{text}");
             assert_eq!((lines[1], lines[0]), ("a|b", lines[3]), "{text}");
         }
         let mut done = completion(9, &[]);
         done.rows.push_shortened(vec![Some("xy... (999 bytes)".into()), None], 1);
-        let text = render(&done, STATEMENT);
+        let text = render(&done, STATEMENT, None);
         assert!(text.starts_with("(1 row; 1 value was shortened") && text.ends_with("substr())"), "{text}");
         let mut done = completion(9, &[]);
         let mut row = done.rows.begin_row();
@@ -234,7 +346,7 @@ mod tests {
         row.null();
         row.note_unread(1);
         row.end(0);
-        let text = render(&done, STATEMENT);
+        let text = render(&done, STATEMENT, None);
         let note = "(1 row; 1 value was shortened to the length, as too long to be read)";
         assert!(text.starts_with(note) && text.ends_with(note), "{text}");
     }
@@ -245,7 +357,7 @@ mod tests {
         let rows: Vec<[Option<&str>; 2]> = cells.iter().map(|cell| [Some(*cell), None]).collect();
         let rows: Vec<&[Option<&str>]> = rows.iter().map(|row| &row[..]).collect();
         let done = completion(99, &rows);
-        let text = render(&done, STATEMENT);
+        let text = render(&done, STATEMENT, None);
         assert_eq!(text.len() as u64, done.rows.bytes() + "(6 rows)".len() as u64, "{text}");
     }
 
@@ -256,25 +368,25 @@ mod tests {
         done.rows.set_columns(["a", "b", "c", "d"].map(str::to_owned).into());
         done.rows.push(["1", "2", "3", "4"].map(|cell| Some(cell.to_owned())).into());
         let note = "(1 row; the last 2 columns of 4 left out to fit the size limit; select fewer columns)";
-        assert_eq!(render(&done, STATEMENT), format!("{note}\na|b\n1|2\n{note}"));
+        assert_eq!(render(&done, STATEMENT, None), format!("{note}\na|b\n1|2\n{note}"));
     }
 
     #[test]
     fn an_empty_result_keeps_its_columns() {
-        assert_eq!(render(&completion(9, &[]), STATEMENT), "a|b\n(0 rows)");
+        assert_eq!(render(&completion(9, &[]), STATEMENT, None), "a|b\n(0 rows)");
     }
 
     #[test]
     fn what_was_cut_is_counted_and_the_way_to_it_named() {
         let row: &[Option<&str>] = &[Some("1"), Some("2")];
-        let text = render(&completion(1, &[row, row, row]), STATEMENT);
+        let text = render(&completion(1, &[row, row, row]), STATEMENT, None);
         assert!(
             text.ends_with(
                 "(1 row; 2 more rows cut: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET)"
             ),
             "{text}"
         );
-        let text = render(&completion(1, &[row; 9]), STATEMENT);
+        let text = render(&completion(1, &[row; 9]), STATEMENT, None);
         assert!(text.contains("at least 8 more rows cut"), "{text}");
     }
 
@@ -283,7 +395,7 @@ mod tests {
         let row: &[Option<&str>] = &[Some("1"), Some("2")];
         let mut done = completion(1, &[row, row]);
         done.affected = Some(2);
-        let text = render(&done, STATEMENT);
+        let text = render(&done, STATEMENT, None);
         assert!(
             text.ends_with("(1 row; 2 rows changed: the statement took effect; 1 more row cut)"),
             "{text}"
@@ -295,21 +407,21 @@ mod tests {
         let mut done = completion(9, &[]);
         done.rows = Collector::new(Caps { rows_max: 1, bytes_max: 1, count_rows_max: 1 });
         done.affected = Some(1);
-        assert_eq!(render(&done, STATEMENT), "1 row changed");
+        assert_eq!(render(&done, STATEMENT, None), "1 row changed");
     }
 
     #[test]
     fn a_change_that_was_rolled_back_says_so() {
         let mut done = completion(9, &[&[Some("1"), Some("2")]]);
-        assert!(render(&done, ROLLED).ends_with("(1 row)"), "it changed nothing");
+        assert!(render(&done, ROLLED, None).ends_with("(1 row)"), "it changed nothing");
         done.affected = Some(1);
         let footer =
             "(1 row; 1 row changed, and rolled back because auto_commit is false: nothing is changed)";
-        assert!(render(&done, ROLLED).ends_with(footer), "{}", render(&done, ROLLED));
+        assert!(render(&done, ROLLED, None).ends_with(footer), "{}", render(&done, ROLLED, None));
         done.rows = Collector::new(Caps { rows_max: 1, bytes_max: 1, count_rows_max: 1 });
         let text = "1 row changed, and rolled back because auto_commit is false: nothing is changed";
-        assert_eq!(render(&done, ROLLED), text);
+        assert_eq!(render(&done, ROLLED, None), text);
         done.affected = None;
-        assert!(render(&done, ROLLED).starts_with("done, and rolled back"));
+        assert!(render(&done, ROLLED, None).starts_with("done, and rolled back"));
     }
 }

@@ -19,5 +19,5 @@ pub(crate) use json::{is_exact, is_number};
 pub use json::{write_json_string, write_json_value};
 pub use names::unique_names;
 pub use sink::{Column, ColumnType, RowSink, Want};
-pub use spill::{SpillBounds, SpillFile, SpillSink, Spilled};
+pub use spill::{Overflow, RowFile, SpillBounds, SpillFile, SpillSink};
 pub use summary::{ColumnSummary, Summary};

@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 use std::io;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::block::{CellKind, RowBlock};
+use super::spill::Overflow;
 
 /// What a backend says of the values of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,4 +57,9 @@ pub trait RowSink: Send + Sync + Debug {
     /// # Errors
     /// They cannot be kept.
     fn finish(&self, is_whole: bool) -> io::Result<()>;
+
+    /// What is kept of the rows for who has the result, once they are finished.
+    fn overflow(&self) -> Option<Arc<Overflow>> {
+        None
+    }
 }

@@ -55,25 +55,34 @@ impl SpillBounds {
     }
 }
 
-/// The rows of a result in a file of their own, which goes with this.
+/// What is known of the rows of a result that was cut, with a file of them or without.
 #[derive(Debug)]
-pub struct Spilled {
+pub struct Overflow {
+    /// The rows, where they are kept here.
+    pub file: Option<RowFile>,
+    /// Rows that were seen, and are in the file.
+    pub rows: u64,
+    /// Whether these are all rows of the result.
+    pub is_whole: bool,
+    /// Why not, where that is a bound or a disk.
+    pub problem: Option<String>,
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// What each holds, in the rows that were seen.
+    pub summary: Vec<ColumnSummary>,
+}
+
+/// A file of rows, which goes with this.
+#[derive(Debug)]
+pub struct RowFile {
     /// The file.
     pub path: PathBuf,
     /// Its bytes.
     pub bytes: u64,
-    /// Rows in it.
-    pub rows: u64,
-    /// Whether these are all rows of the result.
-    pub is_whole: bool,
-    /// The columns.
-    pub columns: Vec<Column>,
-    /// What each holds, in the rows of the file.
-    pub summary: Vec<ColumnSummary>,
     bounds: SpillBounds,
 }
 
-impl Drop for Spilled {
+impl Drop for RowFile {
     fn drop(&mut self) {
         // It may have been removed with its folder.
         let _ = fs::remove_file(&self.path);
@@ -81,10 +90,11 @@ impl Drop for Spilled {
     }
 }
 
-/// Keeps rows in a file. What cannot be kept, as the disk is full or a bound reached, harms no statement: the rest is left out.
+/// Keeps rows in a file, or only looks at them. What cannot be kept, as the disk is full or a bound reached, harms no statement: the rest
+/// is left out.
 #[derive(Debug)]
 pub struct SpillSink {
-    path: PathBuf,
+    path: Option<PathBuf>,
     bounds: SpillBounds,
     state: Mutex<State>,
 }
@@ -99,23 +109,19 @@ struct State {
     waiting: RowBlock,
     /// Why no further rows are kept.
     problem: Option<String>,
-    done: Option<Arc<Spilled>>,
+    done: Option<Arc<Overflow>>,
 }
 
 impl SpillSink {
     /// One that makes the file `path` once there are rows for it.
     pub fn new(path: PathBuf, bounds: SpillBounds) -> Self {
-        Self { path, bounds, state: Mutex::default() }
+        Self { path: Some(path), bounds, state: Mutex::default() }
     }
 
-    /// What was kept; `None`: nothing was, or the statement failed.
-    pub fn spilled(&self) -> Option<Arc<Spilled>> {
-        self.lock().done.clone()
-    }
-
-    /// Why not all was kept.
-    pub fn problem(&self) -> Option<String> {
-        self.lock().problem.clone()
+    /// One that keeps no rows: only what they are as a whole, of the first `bytes_max` bytes.
+    pub fn of_summary(bytes_max: u64) -> Self {
+        let bounds = SpillBounds { bytes_max, total_bytes_max: u64::MAX, total: Arc::default() };
+        Self { path: None, bounds, state: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -124,8 +130,8 @@ impl SpillSink {
 
     /// Removes what a statement that failed has left.
     fn discard(&self, state: &mut State) {
-        if state.file.take().is_some() {
-            let _ = fs::remove_file(&self.path);
+        if let (Some(path), Some(_)) = (&self.path, state.file.take()) {
+            let _ = fs::remove_file(path);
             self.bounds.give_back(state.bytes);
         }
     }
@@ -150,13 +156,19 @@ impl SpillSink {
                 self.bounds.bytes_max >> 20
             ));
         }
+        let Some(path) = &self.path else {
+            state.bytes += bytes;
+            state.rows += block.row_count() as u64;
+            state.summary.add(block);
+            return Ok(());
+        };
         if !self.bounds.take(bytes) {
             return Err(format!(
                 "all results that are kept take {} MiB (`results.total_bytes_max`)",
                 self.bounds.total_bytes_max >> 20
             ));
         }
-        match self.append(&mut state.file, block) {
+        match append(path, &mut state.file, block) {
             Ok(written) => {
                 self.bounds.give_back(bytes.saturating_sub(written));
                 state.bytes += written;
@@ -174,22 +186,25 @@ impl SpillSink {
             }
         }
     }
+}
 
-    fn append(&self, file: &mut Option<File>, block: &RowBlock) -> io::Result<u64> {
-        let file = match file {
-            Some(file) => file,
-            None => file.insert(os::create_private(&self.path)?),
-        };
-        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + block.ends.len() * 4 + block.text.len());
-        bytes.extend(number(block.rows.len()));
-        bytes.extend(number(block.ends.len()));
-        bytes.extend(number(block.text.len()));
-        bytes.extend(block.ends.iter().flat_map(|end| end.to_bits().to_le_bytes()));
-        bytes.extend_from_slice(block.text.as_bytes());
-        file.write_all(&bytes)?;
-        Ok(bytes.len() as u64)
-    }
+fn append(path: &Path, file: &mut Option<File>, block: &RowBlock) -> io::Result<u64> {
+    let file = match file {
+        Some(file) => file,
+        None => {
+            path.parent().map_or(Ok(()), os::make_private_folders)?;
+            file.insert(os::create_private(path)?)
+        }
+    };
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + block.ends.len() * 4 + block.text.len());
+    bytes.extend(number(block.rows.len()));
+    bytes.extend(number(block.ends.len()));
+    bytes.extend(number(block.text.len()));
+    bytes.extend(block.ends.iter().flat_map(|end| end.to_bits().to_le_bytes()));
+    bytes.extend_from_slice(block.text.as_bytes());
+    file.write_all(&bytes)?;
+    Ok(bytes.len() as u64)
 }
 
 impl RowSink for SpillSink {
@@ -214,21 +229,26 @@ impl RowSink for SpillSink {
         if state.waiting.row_count() > 0 {
             self.flush(&mut state);
         }
-        if state.file.take().is_none() {
-            return Ok(());
-        }
-        let spilled = Spilled {
-            path: self.path.clone(),
+        let file = state.file.take().zip(self.path.clone()).map(|(_, path)| RowFile {
+            path,
             bytes: state.bytes,
+            bounds: self.bounds.clone(),
+        });
+        let overflow = Overflow {
+            file,
             rows: state.rows,
             is_whole: is_whole && state.problem.is_none(),
+            problem: state.problem.clone(),
             columns: std::mem::take(&mut state.columns),
             summary: state.summary.columns(),
-            bounds: self.bounds.clone(),
         };
         state.bytes = 0;
-        state.done = Some(Arc::new(spilled));
+        state.done = Some(Arc::new(overflow));
         Ok(())
+    }
+
+    fn overflow(&self) -> Option<Arc<Overflow>> {
+        self.lock().done.clone()
     }
 }
 
@@ -369,13 +389,16 @@ mod tests {
             assert_eq!(sink.write(&block(at * 1000..(at + 1) * 1000)).unwrap(), Want::More);
         }
         sink.finish(true).unwrap();
-        let spilled = sink.spilled().unwrap();
+        let spilled = sink.overflow().unwrap();
         assert_eq!(
             (spilled.rows, spilled.is_whole, spilled.summary[0].distinct > 80_000),
             (100_000, true, true)
         );
-        assert_eq!(bounds.total.load(Ordering::Acquire), fs::metadata(&spilled.path).unwrap().len());
-        let mut file = SpillFile::open(&spilled.path, 2).unwrap();
+        assert_eq!(
+            bounds.total.load(Ordering::Acquire),
+            fs::metadata(&spilled.file.as_ref().unwrap().path).unwrap().len()
+        );
+        let mut file = SpillFile::open(&spilled.file.as_ref().unwrap().path, 2).unwrap();
         for from in [0, 1, 999, 31_234, 99_999, 100_000] {
             let mut skip = file.seek(from).unwrap();
             let mut next = from;
@@ -388,7 +411,7 @@ mod tests {
             }
             assert_eq!(next, 100_000, "from {from}");
         }
-        let path = spilled.path.clone();
+        let path = spilled.file.as_ref().unwrap().path.clone();
         drop((spilled, sink));
         assert!(!path.exists() && bounds.total.load(Ordering::Acquire) == 0);
     }
@@ -405,9 +428,13 @@ mod tests {
             let wants = |at: u64| sink.write(&block(at * 1000..(at + 1) * 1000)).unwrap();
             assert!((0..100).any(|at| wants(at) == Want::Nothing));
             sink.finish(true).unwrap();
-            let spilled = sink.spilled().unwrap();
-            assert!(!spilled.is_whole && sink.problem().unwrap().contains(setting), "{:?}", sink.problem());
-            let mut file = SpillFile::open(&spilled.path, 2).unwrap();
+            let spilled = sink.overflow().unwrap();
+            assert!(
+                !spilled.is_whole && spilled.problem.as_deref().unwrap().contains(setting),
+                "{:?}",
+                spilled.problem
+            );
+            let mut file = SpillFile::open(&spilled.file.as_ref().unwrap().path, 2).unwrap();
             let mut rows = 0;
             while let Some(block) = file.next_block().unwrap() {
                 rows += block.row_count() as u64;

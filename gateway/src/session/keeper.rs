@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 
 use super::{Session, SessionTable};
+use crate::results::ResultStore;
 use crate::state::{IsConnected, Registered, StateError, StateStore};
 
 /// How often changed sessions are written down: a gateway that is killed loses the counters of this time.
@@ -33,12 +34,20 @@ pub struct Keeper {
     table: Arc<SessionTable>,
     /// How long a session is kept whose client is gone, in milliseconds.
     ttl_ms: i64,
+    /// What goes with the sessions.
+    results: Option<Arc<ResultStore>>,
 }
 
 impl Keeper {
     /// Writes those of `table` to `state`; sessions whose clients are gone are kept for `ttl`.
     pub fn new(state: Arc<StateStore>, table: Arc<SessionTable>, ttl: Duration) -> Self {
-        Self { state, table, ttl_ms: i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX) }
+        Self { state, table, ttl_ms: i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX), results: None }
+    }
+
+    /// With the results that go with the sessions.
+    #[must_use]
+    pub fn with_results(self, results: Arc<ResultStore>) -> Self {
+        Self { results: Some(results), ..self }
     }
 
     /// Registers `session`, whose client calls itself `client`; returns what it inherits if it is new and a
@@ -165,6 +174,16 @@ impl Keeper {
             0 => {}
             removed => tracing::info!(removed, "removed old sessions that no client came back for"),
         }
+        self.sweep_results().await
+    }
+
+    /// Removes the results of sessions that are not there any more, and old ones.
+    async fn sweep_results(&self) -> Result<(), StateError> {
+        let Some(results) = &self.results else { return Ok(()) };
+        let with_results = results.sessions().await;
+        let kept: HashSet<String> = self.state.known(with_results.clone()).await?.into_iter().collect();
+        let is_gone = |session: &String| !kept.contains(session) && !self.table.is_connected(session);
+        results.sweep(with_results.into_iter().filter(is_gone).collect()).await;
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod counters;
 mod held_state;
 mod keeper;
 mod lifecycle;
+mod long_calls;
 mod opening;
 mod principal;
 mod profile;
@@ -37,6 +38,7 @@ pub use client_set::ClientSet;
 pub use context::{ContextOrigin, INHERITED, SessionContext, fallback_notice, inheritance_notice};
 pub use counters::Counters;
 pub use keeper::{KEEP_INTERVAL, Keeper};
+pub use long_calls::{LongCall, LongCalls};
 pub use opening::Opening;
 pub use principal::Principal;
 pub use profile::{BoundingRole, Profile, ProfileCaps, Profiles};
@@ -160,6 +162,8 @@ pub struct Session {
     fixed_flow: OnceLock<Arc<str>>,
     /// The calls that are under way; written by the front and by the service.
     pub calls: Arc<ActiveCalls>,
+    /// Those that were answered before their statements had ended.
+    pub long_calls: LongCalls,
     /// What was counted; written by the transport and by tools.
     pub counters: Counters,
     /// Who hears what becomes of its requests; `None` until it is open.
@@ -242,6 +246,7 @@ impl Session {
             fixed_principal: OnceLock::new(),
             fixed_flow: OnceLock::new(),
             calls: Arc::default(),
+            long_calls: LongCalls::default(),
             counters: {
                 let counters = Counters::from(opening.counts);
                 counters.denials.store(opening.denials, Ordering::Relaxed);

@@ -14,6 +14,7 @@ use crate::config::{
     ProfileConfig, RoleConfig, TOOLS, UnknownProfile, ValidatorConfig,
 };
 use crate::keys::KeyIdentity;
+use crate::state::Digest;
 
 /// A profile, as its sessions use it. Immutable: a change of the configuration counts from the next start on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub struct Profile {
     pub require_scope: Option<String>,
     /// Who is asked about each statement.
     pub validator: Option<ValidatorConfig>,
+    /// Of what protects data: the beginning of a SHA-256. A result that was made under another one is not shown any more.
+    pub policy: String,
 }
 
 /// The tool without which no transaction can be ended.
@@ -92,6 +95,8 @@ pub struct ProfileCaps {
     pub count_rows_max: u64,
     /// Run time of one statement.
     pub statement_timeout: Duration,
+    /// After what time a call is answered although its statement still runs; zero: never.
+    pub answer_within: Duration,
     /// Requests of one session that run at once.
     pub requests_max: usize,
     /// Bytes of one file that is exported.
@@ -114,6 +119,7 @@ impl ProfileCaps {
             row_bytes_max: at_most(settings.bytes_max, limits.row_bytes_max),
             count_rows_max: limits.count_rows_max,
             statement_timeout: at_most(settings.statement_timeout, limits.statement_timeout),
+            answer_within: settings.answer_within.unwrap_or(limits.answer_within),
             requests_max: at_most(settings.requests_max, gateway.session_requests_max),
             export_bytes_max: limits.export_bytes_max,
         }
@@ -158,7 +164,9 @@ impl Profile {
         } else {
             Arc::new(ClientLimits::clone(&self.limits).with_role(name, &role.limits))
         };
+        let policy = digest(&format!("{} {name} {:?}", self.policy, role.permissions));
         Self {
+            policy,
             has_own_statements: self.has_own_statements || statements != self.statements,
             statements,
             tools: Some(tools),
@@ -254,6 +262,20 @@ fn name_rules(config: &Config, connection: &str, lists: &NameLists) -> Result<Na
     NameRules::new(&lists, config.dialect(connection))
 }
 
+/// See [`Profile::policy`].
+fn policy_of(settings: &ProfileConfig, statements: ClassSet, read_only: bool) -> String {
+    let classes: Vec<&str> = statements.iter().map(Class::name).collect();
+    let wall = (settings.require_agent_session, &settings.require_scope);
+    digest(&format!(
+        "{:?} {classes:?} {read_only} {wall:?} {:?} {:?}",
+        settings.names, settings.connection, settings.role
+    ))
+}
+
+fn digest(text: &str) -> String {
+    Digest::of(text).short()
+}
+
 /// The classes that a profile allows on a connection.
 fn statements(read_only: bool, listed: Option<ClassSet>) -> ClassSet {
     let of_connection = if read_only { ClassSet::harmless() } else { ClassSet::all() };
@@ -316,6 +338,7 @@ impl Profile {
             require_agent_session: settings.require_agent_session,
             require_scope: settings.require_scope.clone(),
             validator: settings.validator.clone(),
+            policy: policy_of(settings, statements, read_only),
         };
         match &settings.access_role {
             Some(role) => profile.bounded(role, &config.roles.get(role).cloned().unwrap_or_default(), false),

@@ -119,7 +119,19 @@ fn days_of(year: u64, month: u64) -> u64 {
 
 /// `2027-01-31 12:00 UTC`
 pub(crate) fn date_of(ms: u64) -> String {
-    let (days, seconds) = (ms / MS_PER_DAY, ms % MS_PER_DAY / MS_PER_SECOND);
+    let (day, seconds) = (day_of(ms / MS_PER_DAY), ms % MS_PER_DAY / MS_PER_SECOND);
+    format!("{day} {:02}:{:02} UTC", seconds / 3_600, seconds % 3_600 / 60)
+}
+
+/// `2027-01-31T12:00:00.000Z` (RFC 3339).
+pub(crate) fn timestamp_of(ms: u64) -> String {
+    let (day, seconds) = (day_of(ms / MS_PER_DAY), ms % MS_PER_DAY / MS_PER_SECOND);
+    let (hours, minutes) = (seconds / 3_600, seconds % 3_600 / 60);
+    format!("{day}T{hours:02}:{minutes:02}:{:02}.{:03}Z", seconds % 60, ms % MS_PER_SECOND)
+}
+
+/// `2027-01-31`: the day that is `days` days after the first of 1970.
+fn day_of(days: u64) -> String {
     // `civil_from_days` of the same.
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
@@ -129,7 +141,7 @@ pub(crate) fn date_of(ms: u64) -> String {
     let day = of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", seconds / 3_600, seconds % 3_600 / 60)
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ impl Drop for StateStore {
 }
 
 /// Milliseconds since 1970, as the file has them.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

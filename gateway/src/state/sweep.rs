@@ -60,6 +60,29 @@ impl StateStore {
         }
     }
 
+    /// Those of the sessions `ids` that the file has.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub async fn known(&self, ids: Vec<String>) -> Result<Vec<String>, StateError> {
+        let mut known = Vec::new();
+        for step in ids.chunks(CHANGE_STEP) {
+            let step = step.to_vec();
+            let find = move |access: &mut Access<'_>| {
+                let mut exists = access.connection.prepare_cached("SELECT 1 FROM session WHERE id = ?1")?;
+                let mut known = Vec::new();
+                for id in &step {
+                    if exists.exists([id])? {
+                        known.push(id.clone());
+                    }
+                }
+                Ok(known)
+            };
+            known.extend(self.ask(Ask::READ, find).await?);
+        }
+        Ok(known)
+    }
+
     /// Detaches sessions whose shims were found gone.
     ///
     /// # Errors

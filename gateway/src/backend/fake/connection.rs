@@ -74,7 +74,14 @@ impl FakeConnection {
 fn completion(request: &Request, script: &Script) -> Completion {
     let rows = one_row(request, key(request));
     let context = Some(request.context.clone());
-    Completion { rows, affected: None, query_id: script.query_id.clone(), context, held: Held::default() }
+    Completion {
+        rows,
+        affected: None,
+        query_id: script.query_id.clone(),
+        context,
+        held: Held::default(),
+        overflow: None,
+    }
 }
 
 fn one_row(request: &Request, value: String) -> Collector {

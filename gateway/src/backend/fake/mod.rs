@@ -279,6 +279,8 @@ pub(crate) fn request(sql: &str) -> Request {
         wall: None,
         cost: None,
         sink: None,
+        rows_skipped: 0,
+        only_reads_earlier: false,
     }
 }
 

@@ -68,6 +68,8 @@ impl Missing {
             row_filter,
             cost: None,
             sink: None,
+            rows_skipped: 0,
+            only_reads_earlier: false,
             ..request.clone()
         }
     }

@@ -32,7 +32,6 @@ mod run;
 mod samples;
 mod session;
 mod settings;
-mod shorten;
 mod stop;
 mod tag;
 mod wall;
@@ -150,6 +149,10 @@ impl Backend for SnowflakeBackend {
     }
 
     fn reads_quoted_names(&self) -> bool {
+        true
+    }
+
+    fn keeps_results(&self) -> bool {
         true
     }
 

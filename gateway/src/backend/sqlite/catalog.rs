@@ -272,6 +272,7 @@ impl Reader<'_> {
             query_id: None,
             context: None,
             held: Held::default(),
+            overflow: None,
         })
     }
 }
@@ -295,5 +296,12 @@ fn completion(columns: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, caps:
             break;
         }
     }
-    Completion { rows: collector, affected: None, query_id: None, context: None, held: Held::default() }
+    Completion {
+        rows: collector,
+        affected: None,
+        query_id: None,
+        context: None,
+        held: Held::default(),
+        overflow: None,
+    }
 }

@@ -369,7 +369,15 @@ impl Runner<'_> {
         // statement.
         let changed = if self.connection.total_changes() == before { 0 } else { self.connection.changes() };
         let affected = (writes || columns == 0).then_some(changed);
-        Ok(Completion { rows: delivery.rows, affected, query_id: None, context: None, held: Held::default() })
+        let overflow = delivery.overflow();
+        Ok(Completion {
+            rows: delivery.rows,
+            affected,
+            query_id: None,
+            context: None,
+            held: Held::default(),
+            overflow,
+        })
     }
 
     /// Returns whether all rows were seen.

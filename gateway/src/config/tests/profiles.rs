@@ -28,6 +28,7 @@ export_folder = '/srv/exports'
 rows_max = 10
 bytes_max = 2048
 statement_timeout_ms = 1000
+answer_within_ms = 2000
 requests_max = 2
 weight = 7
 priority = 4
@@ -97,6 +98,7 @@ fn every_key_is_read() {
         rows_max: Some(10),
         bytes_max: Some(2048),
         statement_timeout: Some(Duration::from_secs(1)),
+        answer_within: Some(Duration::from_secs(2)),
         requests_max: Some(2),
         weight: Some(7),
         priority: Some(4),

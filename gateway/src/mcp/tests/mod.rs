@@ -40,25 +40,26 @@ fn read(tool: &'static str, arguments: &Value) -> Result<ToolCall, CallRefusal> 
 }
 
 /// A call that `cancel` stops, as its client or a person would.
-fn call_of<'a>(
-    shared: &'a Shared,
-    session: &'a Arc<Session>,
-    facts: &'a RequestFacts,
-    cancel: &'a CancellationToken,
-    record: &'a RequestRecord,
-) -> Call<'a> {
+fn call_of(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    facts: &RequestFacts,
+    cancel: &CancellationToken,
+    record: &Arc<RequestRecord>,
+) -> Call {
     Call {
-        shared,
-        session,
+        shared: Arc::clone(shared),
+        session: Arc::clone(session),
         profile: Arc::clone(&session.profile),
-        facts,
-        cancel,
-        active: Box::leak(Box::new(ActiveCall::stopped_by(cancel.clone()))),
+        facts: facts.clone(),
+        cancel: cancel.clone(),
+        active: ActiveCall::stopped_by(cancel.clone()),
         progress: None,
-        record,
+        record: Arc::clone(record),
         log: None,
         admission: OnceLock::new(),
         consent: Consent::default(),
+        kept: super::kept::CallKept::default(),
     }
 }
 
@@ -70,7 +71,7 @@ async fn answer(
     tool: &'static str,
     arguments: Value,
 ) -> Result<CallToolResult, ErrorData> {
-    let (cancel, record) = (CancellationToken::new(), RequestRecord::new());
+    let (cancel, record) = (CancellationToken::new(), Arc::new(RequestRecord::new()));
     let call = call_of(&gateway.shared, session, facts, &cancel, &record);
     match read(tool, &arguments) {
         Ok(parsed) => Ok(call.answer(parsed).await),
@@ -111,7 +112,8 @@ async fn a_call_is_judged_by_one_profile_also_if_a_reload_changes_it_meanwhile()
     let gateway = TestGateway::new().await;
     let opened = gateway.open_session();
     let session = &opened.session;
-    let (sent, cancel, record) = (facts(session, 1), CancellationToken::new(), RequestRecord::new());
+    let record = Arc::new(RequestRecord::new());
+    let (sent, cancel) = (facts(session, 1), CancellationToken::new());
     let call = call_of(&gateway.shared, session, &sent, &cancel, &record);
     let mut stricter = session.profile.chosen().unwrap().clone();
     let mut profile = Profile::clone(&stricter.profile);
@@ -181,7 +183,7 @@ async fn a_write_that_another_run_has_begun_is_of_unknown_outcome() {
     gateway.fake.script("insert", Script::endless().writing());
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
-    let record = RequestRecord::new();
+    let record = Arc::new(RequestRecord::new());
     let call = call_of(&gateway.shared, session, &sent, &cancel, &record);
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let again = async {
@@ -222,7 +224,7 @@ async fn a_query_with_an_id_is_fetched_by_the_next_gateway() {
     gateway.fake.script("insert", Script::endless().writing().with_query_id("01b"));
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
-    let record = RequestRecord::new();
+    let record = Arc::new(RequestRecord::new());
     let call = call_of(&gateway.shared, session, &sent, &cancel, &record);
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let shut_down = async {
@@ -247,7 +249,7 @@ async fn a_cancelled_statement_stops_and_leaves_nothing_in_the_journal() {
     gateway.fake.script("insert", Script::endless().writing());
     let session = &gateway.open_session().session;
     let (sent, cancel) = (facts(session, 1), CancellationToken::new());
-    let record = RequestRecord::new();
+    let record = Arc::new(RequestRecord::new());
     let call = call_of(&gateway.shared, session, &sent, &cancel, &record);
     let running = call.answer(read("execute_query", &json!({"query": "insert"})).unwrap());
     let stop = async {

@@ -72,6 +72,17 @@ impl Chunks {
         self.links
     }
 
+    /// Leaves out whole chunks, of `rows` rows at most, before the first one is read. Returns how many rows are left out.
+    pub(super) fn skip(&mut self, rows: u64) -> u64 {
+        let mut left = rows;
+        while self.feeds.is_empty() && self.given == 0 {
+            let chunk = self.links.chunks.get(self.index).and_then(|chunk| chunk.rows);
+            let Some(rest) = chunk.and_then(|rows| left.checked_sub(rows)) else { break };
+            (left, self.index) = (rest, self.index + 1);
+        }
+        rows - left
+    }
+
     /// The next row, as JSON; `None` after the last chunk's last.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         while self.index < self.links.chunks.len() {

@@ -92,6 +92,26 @@ impl Rows {
         row
     }
 
+    /// Leaves out the next `rows` rows. Chunks that are whole among them are not downloaded.
+    ///
+    /// # Errors
+    /// See [`Rows::next`].
+    pub async fn skip(&mut self, mut rows: u64) -> Result<(), Error> {
+        while rows > 0 {
+            let inline = self.inline.next().map_err(|error| error.into_error(Operation::Result))?;
+            if inline.is_none() {
+                break;
+            }
+            (rows, self.found) = (rows - 1, self.found + 1);
+        }
+        let chunks = self.chunks.skip(rows);
+        (rows, self.found) = (rows - chunks, self.found + chunks);
+        while rows > 0 && self.next_json().await?.is_some() {
+            rows -= 1;
+        }
+        Ok(())
+    }
+
     async fn read(&mut self) -> Result<Option<Row>, Error> {
         if self.reading.is_none() {
             let Some(json) = self.next_json().await? else { return Ok(None) };

@@ -100,6 +100,8 @@ fn request(sql: &str, transaction: Transaction) -> (Arc<TestJournal>, Request) {
         wall: None,
         cost: None,
         sink: None,
+        rows_skipped: 0,
+        only_reads_earlier: false,
     };
     (journal, request)
 }

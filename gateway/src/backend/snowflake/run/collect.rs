@@ -8,9 +8,9 @@ use super::decisions::{Consequence, after_download};
 use super::types::type_of;
 use super::{Run, RunError, stopped};
 use crate::backend::delivery::Delivery;
+use crate::backend::shorten;
 use crate::backend::snowflake::catalog::{SHOW_ROWS_MAX, Shown, pick};
 use crate::backend::snowflake::failure::of_connection;
-use crate::backend::snowflake::shorten::shorten;
 use crate::backend::{BackendError, Caps, Cell, Collector, Completion, Flow, Held, RowFilter};
 
 impl Run<'_> {
@@ -19,7 +19,10 @@ impl Run<'_> {
         let query_id = answer.query_id.as_ref().map(ToString::to_string);
         let filter = self.request.row_filter.as_deref();
         // Of filtered rows the server does not know how many there are.
-        let (total, mut read) = (answer.rows.total().filter(|_| filter.is_none()), 0);
+        let (total, mut read) = (answer.rows.total().filter(|_| filter.is_none()), self.request.rows_skipped);
+        if read > 0 {
+            self.skip(&mut answer, read).await?;
+        }
         let mut delivery =
             Delivery::new(Collector::new(caps(self.request.caps, total)), self.request.sink.clone());
         if answer.statement_type.is_some_and(StatementType::changes_rows) {
@@ -30,6 +33,7 @@ impl Run<'_> {
                 query_id,
                 context: None,
                 held: Held::default(),
+                overflow: None,
             });
         }
         let names: Vec<String> = answer.rows.columns().iter().map(|column| column.name.clone()).collect();
@@ -80,7 +84,24 @@ impl Run<'_> {
         if let Some(rest) = total.and_then(|total| total.checked_sub(read)).filter(|rest| *rest > 0) {
             rows.count(rest);
         }
-        Ok(Completion { rows: delivery.rows, affected: None, query_id, context: None, held: Held::default() })
+        let overflow = delivery.overflow();
+        Ok(Completion {
+            rows: delivery.rows,
+            affected: None,
+            query_id,
+            context: None,
+            held: Held::default(),
+            overflow,
+        })
+    }
+
+    /// Leaves out the first `rows` rows.
+    async fn skip(&self, answer: &mut Answer, rows: u64) -> Result<(), RunError> {
+        tokio::select! {
+            biased;
+            () = self.stop.stopped(), if !self.writes() => Err(stopped().into()),
+            done = answer.rows.skip(rows) => done.map_err(|error| self.failed_download(error)),
+        }
     }
 
     /// The statement was executed, and its rows cannot be read.

@@ -137,6 +137,7 @@ impl<'a> Run<'a> {
     async fn execute(&self, sql: &str, transaction: Transaction) -> Result<Completion, RunError> {
         if let Some(query) = self.request.earlier.as_deref().and_then(QueryId::parse) {
             match self.fetch_result(&query).await {
+                done if self.request.only_reads_earlier => return done,
                 // A read runs again if its result is gone.
                 Err(RunError::Failed(error) | RunError::Aborted(error))
                     if !self.writes() && error.kind != ErrorKind::Detached =>

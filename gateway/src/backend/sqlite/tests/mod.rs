@@ -147,6 +147,8 @@ fn request(context: Context, operation: Operation, caps: Caps, journal: TestJour
         wall: None,
         cost: None,
         sink: None,
+        rows_skipped: 0,
+        only_reads_earlier: false,
     }
 }
 

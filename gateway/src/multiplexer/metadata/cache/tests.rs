@@ -12,7 +12,14 @@ fn answer(bytes: usize) -> Arc<Completion> {
     let mut rows = Collector::new(Caps { rows_max: 10, bytes_max: 1 << 30, count_rows_max: 0 });
     rows.set_columns(vec!["name".to_owned()]);
     rows.push(vec![Some("x".repeat(bytes))]);
-    Arc::new(Completion { rows, affected: None, query_id: None, context: None, held: Held::default() })
+    Arc::new(Completion {
+        rows,
+        affected: None,
+        query_id: None,
+        context: None,
+        held: Held::default(),
+        overflow: None,
+    })
 }
 
 const SECOND: Duration = Duration::from_secs(1);

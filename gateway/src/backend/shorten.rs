@@ -5,7 +5,7 @@ use crate::backend::{CELL_BYTES_MIN, Cell, fitting, written_bytes};
 /// The cells of `row` within `room_bytes`, as they are written, and how many of them are not whole. A text that
 /// does not fit is cut between two characters and ends with its full length; of later ones that do not fit only
 /// that is left.
-pub(super) fn shorten(row: Vec<Cell>, room_bytes: u64) -> (Vec<Cell>, u64) {
+pub(crate) fn shorten(row: Vec<Cell>, room_bytes: u64) -> (Vec<Cell>, u64) {
     let kept_back = row.len() * CELL_BYTES_MIN;
     let mut room = usize::try_from(room_bytes).unwrap_or(usize::MAX).saturating_sub(kept_back);
     let mut shortened = 0;

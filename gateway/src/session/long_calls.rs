@@ -1,0 +1,94 @@
+//! The calls of a session that were answered before their statements had ended.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::RowsRead;
+use crate::results::Handle;
+
+/// Of one session, at once: further calls wait for their statements.
+const LONG_CALLS_MAX: usize = 16;
+
+/// See the module. A call is entered when it is answered, and leaves when what it came to is written down.
+#[derive(Debug, Default)]
+pub struct LongCalls {
+    calls: Mutex<BTreeMap<Handle, Arc<LongCall>>>,
+}
+
+/// A call that was answered with its handle.
+#[derive(Debug)]
+pub struct LongCall {
+    /// Its request's number.
+    pub number: u64,
+    /// When it came.
+    pub began: Instant,
+    /// Stops its statement.
+    pub stop: CancellationToken,
+    /// Whether it has a connection.
+    pub is_running: Arc<AtomicBool>,
+    /// What has been read of its rows.
+    pub read: Arc<RowsRead>,
+    /// True once what it came to is written down. Closed without, if the gateway could not.
+    pub done: watch::Receiver<bool>,
+}
+
+impl LongCall {
+    /// How far it is, for people and models.
+    pub fn progress(&self) -> String {
+        let phase =
+            if self.is_running.load(Ordering::Relaxed) { "running" } else { "waiting for a connection" };
+        let rows = match self.read.rows() {
+            0 => String::new(),
+            rows => format!(", {rows} rows read"),
+        };
+        format!("{phase}, {} s{rows}", self.began.elapsed().as_secs())
+    }
+
+    /// Waits until it has ended, for `time` at most. Returns whether it has.
+    pub async fn wait(&self, time: Duration) -> bool {
+        let mut done = self.done.clone();
+        // An error: it has ended, and nothing is written down.
+        tokio::time::timeout(time, done.wait_for(|done| *done)).await.is_ok()
+    }
+}
+
+impl LongCalls {
+    /// Enters a call; `false`: there are too many, or it is there.
+    pub fn enter(&self, handle: Handle, call: Arc<LongCall>) -> bool {
+        let mut calls = self.lock();
+        if calls.len() >= LONG_CALLS_MAX || calls.contains_key(&handle) {
+            return false;
+        }
+        calls.insert(handle, call);
+        true
+    }
+
+    /// The call with this handle.
+    pub fn find(&self, handle: &Handle) -> Option<Arc<LongCall>> {
+        self.lock().get(handle).cloned()
+    }
+
+    /// It has ended.
+    pub fn leave(&self, handle: &Handle) {
+        self.lock().remove(handle);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Handle, Arc<LongCall>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
