@@ -26,6 +26,11 @@ test *arguments="--workspace":
 quick:
     cargo test --locked -p snowgate -p snowgate-shim -p snowflake-wire
 
+# Lint and test exports as parquet, which the default build leaves out.
+parquet:
+    cargo clippy -p snowgate --all-targets --features parquet --locked -- -D warnings
+    cargo test -p snowgate --lib --features parquet --locked -- export::
+
 # Build release binaries and run the demo.
 demo:
     cargo build --release && ./target/release/snowgate demo

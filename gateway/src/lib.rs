@@ -21,7 +21,7 @@
 //! results
 //! multiplexer
 //! config
-//! backend
+//! backend                export (results in files)
 //! rows
 //! os
 //! ```
@@ -34,6 +34,7 @@ pub mod cli;
 mod clients;
 pub mod config;
 pub mod doctor;
+pub mod export;
 pub mod http;
 pub mod intake;
 mod isolation;

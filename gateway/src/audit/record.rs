@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::time::text_of;
 use crate::backend::{Context, Rule};
 use crate::os::user_name;
-use crate::telemetry::{Asker, Outcome, RequestEvent};
+use crate::telemetry::{Asker, ExportFacts, Outcome, RequestEvent};
 
 /// Users whose names are remembered, at most.
 const USERS_MAX: usize = 1_000;
@@ -132,6 +132,8 @@ struct RequestRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    export: Option<&'a ExportFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     wait_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run_ms: Option<f64>,
@@ -235,6 +237,7 @@ fn record_of<'a>(event: &'a RequestEvent, users: &'a mut Users, has_text: bool) 
         rows: event.rows,
         changed: event.changed,
         bytes: event.bytes,
+        export: event.export.as_ref(),
         wait_ms: event.waited.map(ms),
         run_ms: event.ran.map(ms),
         total_ms: Some(ms(event.total)),

@@ -16,7 +16,7 @@ use crate::bundle::{
     BundleError, CONFIG_FILE, Entry, Facts, MANIFEST_FILE, ProgramFiles, Question, manifest, pack,
 };
 use crate::config::{BackendKind, Config, Paths, ProcessEnvironment, ProfileConfig};
-use crate::mcp::all_tools;
+use crate::mcp::{ToolName, all_tools};
 use crate::os::{read_whole, replace_file, umask_of_caller};
 
 /// The largest program or config file that is packed, in bytes.
@@ -158,7 +158,8 @@ fn questions(config: &Config, profile: &ProfileConfig) -> Vec<Question> {
 fn tools(profile: &ProfileConfig) -> Vec<(String, String)> {
     let is_offered =
         |name: &str| profile.tools.as_ref().is_none_or(|tools| tools.iter().any(|tool| tool == name));
-    let offered = all_tools().into_iter().filter(|tool| is_offered(&tool.name));
+    let has_folder = |name: &str| name != ToolName::ExportResult.as_str() || profile.export_folder.is_some();
+    let offered = all_tools().into_iter().filter(|tool| is_offered(&tool.name) && has_folder(&tool.name));
     offered.map(|tool| (tool.name.to_string(), tool.title.unwrap_or_default())).collect()
 }
 

@@ -382,6 +382,9 @@ keys! { SERVING:
     /// "at least".
     COUNT_ROWS_MAX = limits.count_rows_max: Kind::integer(0, 1_000_000_000),
         default Fallback::Integer(100_000), narrows AtMost;
+    /// The most bytes of one file that `export_result` writes; a larger one fails, and nothing of it is left.
+    EXPORT_BYTES_MAX = limits.export_bytes_max: Kind::integer(1_024, 1_099_511_627_776),
+        default Fallback::Integer(4_294_967_296), narrows AtMost;
 
     /// Milliseconds after which a call is answered although its statement still runs: with a handle, with which `get_result` waits on. Most
     /// clients give a call up after 60 s, some after 30 s or less. 0: calls wait for their statements, however long.

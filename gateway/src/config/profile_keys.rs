@@ -31,6 +31,9 @@ pub const TOOLS: &[&str] = &[
     "session_info",
 ];
 
+/// The key of a profile without which nothing is exported.
+pub(super) const EXPORT_FOLDER: &str = "export_folder";
+
 /// The lists of names, by key.
 pub(super) const LISTS: [&str; 6] = [
     "allowed_databases",
@@ -156,6 +159,13 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
         Kind::Boolean,
         "`true`",
         "Whether clients that show MCP Apps are told of the page that shows a result as a table and a chart.",
+    ),
+    protects(
+        EXPORT_FOLDER,
+        Kind::Path,
+        "none: nothing is exported",
+        "The folder into which `export_result` writes files; without it, that tool is not offered. It is made if the folder above it \
+         is there; no other user may be able to write to it.",
     ),
     protects(
         "rows_max",

@@ -17,7 +17,7 @@ use super::error::InvalidValue;
 use super::keys::{PROFILE_DEFAULT, PROFILES};
 use super::kind::{Kind, RawValue, TextList, Value, written};
 use super::matches::{self, MATCH, MATCHES_MAX, MatchTable, SUBJECTS};
-use super::profile_keys::{self, PROFILE_KEYS, ProfileKey, TOOLS};
+use super::profile_keys::{self, EXPORT_FOLDER, PROFILE_KEYS, ProfileKey, TOOLS};
 use super::questions::is_question_name;
 use super::settings::{Layer, Origin, ProfileSettings, Setting};
 use super::{keys, suggest};
@@ -68,7 +68,8 @@ impl DocumentReader<'_> {
         }
         let mut known = self.settings.profiles.remove(&name).unwrap_or_default();
         for (key, setting) in profile {
-            let is_decided = known.contains_key(key) || key == MATCH;
+            // Without a folder a profile decides that nothing is exported.
+            let is_decided = known.contains_key(key) || key == MATCH || key == EXPORT_FOLDER;
             match &earlier {
                 _ if layer == Layer::Usual && !protects(key) => {}
                 Some(by) if layer == Layer::User && protects(key) && is_decided => {

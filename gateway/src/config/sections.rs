@@ -17,6 +17,7 @@ use super::keys::Key;
 use super::kind::Value;
 use super::limits::{ProfileLimits, UsageLimits};
 use super::matches::{self, MATCH};
+use super::profile_keys::EXPORT_FOLDER;
 use super::roles::ACCESS_ROLE;
 use super::settings::{ProfileSettings, Settings};
 use crate::backend::SecondaryRoles;
@@ -127,6 +128,8 @@ pub struct LimitsConfig {
     pub answer_within: Duration,
     /// Rows counted past a cut result: `limits.count_rows_max`, 0 to 1000000000.
     pub count_rows_max: u64,
+    /// Bytes of one file that is exported: `limits.export_bytes_max`, 1024 to 1099511627776.
+    pub export_bytes_max: u64,
     /// What clients may use over time.
     pub usage: UsageLimits,
 }
@@ -216,6 +219,8 @@ pub struct ProfileConfig {
     pub tools: Option<Vec<String>>,
     /// Whether no client is told of the page for results.
     pub hides_app: bool,
+    /// The folder that results may be exported into, absolute; `None`: none.
+    pub export_folder: Option<PathBuf>,
     /// Rows of one result; `None`: `limits.rows_max`, which it never exceeds. 1 to 1000000.
     pub rows_max: Option<u64>,
     /// Bytes of one result; `None`: `limits.bytes_max`, which it never exceeds. 1024 to 7340032.
@@ -341,6 +346,7 @@ impl LimitsConfig {
             statement_timeout: milliseconds(settings, &keys::STATEMENT_TIMEOUT),
             answer_within: milliseconds(settings, &keys::ANSWER_WITHIN),
             count_rows_max: settings.integer(&keys::COUNT_ROWS_MAX),
+            export_bytes_max: settings.integer(&keys::EXPORT_BYTES_MAX),
             usage: UsageLimits::from_settings(settings),
         }
     }
@@ -376,6 +382,7 @@ impl ProfileConfig {
             },
             tools: of.texts("tools"),
             hides_app: of.value("result_app") == Some(&Value::Boolean(false)),
+            export_folder: of.path(EXPORT_FOLDER),
             rows_max: of.number("rows_max"),
             bytes_max: of.number("bytes_max"),
             statement_timeout: of.number("statement_timeout_ms").map(Duration::from_millis),
@@ -415,6 +422,13 @@ impl<'a> SetKeys<'a> {
     fn text(&self, name: &str) -> Option<String> {
         match self.value(name)? {
             Value::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        match self.value(name)? {
+            Value::Path(path) => Some(path.clone()),
             _ => None,
         }
     }

@@ -108,6 +108,11 @@ impl Explained<'_> {
                 value: json!(questions),
                 origin: "[queries.NAME]".to_owned(),
             },
+            self.value(
+                "export_folder",
+                json!(self.settings.export_folder),
+                "default: none, and nothing is exported",
+            ),
             self.value("access_role", json!(self.settings.access_role), "none"),
         ]
     }

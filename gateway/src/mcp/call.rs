@@ -12,6 +12,7 @@ use super::arguments::{self as args, InvalidArguments, limit};
 use super::client_log::ClientLog;
 use super::consent::Consent;
 use super::describe_table::with_one_key;
+use super::export_result::no_export_folder;
 use super::facts::{RequestFacts, RowFormat};
 use super::kept::CallKept;
 use super::progress::Progress;
@@ -260,6 +261,9 @@ impl Call {
         {
             return Err(of_role(&format!("the tool {}", tool.as_str()), *permission, role));
         }
+        if profile.lacks_folder_for(tool.as_str()) {
+            return Err(no_export_folder(tool, &profile.name));
+        }
         Err(not_offered(tool, profile.tools.as_deref().unwrap_or_default(), &profile.name))
     }
 
@@ -414,7 +418,8 @@ pub(super) fn text_result(text: String) -> CallToolResult {
 /// The result, which says `notice` too.
 fn noting(mut result: CallToolResult, notice: String) -> CallToolResult {
     match &mut result.structured_content {
-        Some(serde_json::Value::Object(content)) => {
+        // Whose text says something else than that keeps it.
+        Some(serde_json::Value::Object(content)) if result.content.len() == 1 => {
             content.insert("note".to_owned(), notice.into());
             CallToolResult::structured(result.structured_content.take().unwrap_or_default())
         }

@@ -98,7 +98,7 @@ impl Call {
     }
 
     /// Notes what was read of the statement.
-    fn note_statement(&self, statement: &Statement) {
+    pub(super) fn note_statement(&self, statement: &Statement) {
         let audit = &self.shared.telemetry.audit;
         let mut seen = self.record.seen();
         seen.class = Some(statement.class.name());
@@ -223,7 +223,7 @@ impl Call {
     /// Whether the session still has the state that its client believes it has. What an earlier gateway took with it
     /// is told to every request that was sent to that one, and else once. A lost transaction stays lost until the client
     /// ends it: what was meant for it never runs outside. The answer, where that is all that the statement does.
-    fn check_state(&self, statement: &Statement) -> Result<Option<CallToolResult>, BackendError> {
+    pub(super) fn check_state(&self, statement: &Statement) -> Result<Option<CallToolResult>, BackendError> {
         let was_lost = self.session.has_lost_transaction();
         let ends_it =
             matches!(statement.change, StateChange::Begin | StateChange::Commit | StateChange::Rollback);

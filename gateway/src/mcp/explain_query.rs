@@ -17,8 +17,7 @@ use super::facts::RowFormat;
 use super::table::Source;
 use super::tool_name::ToolName;
 use crate::backend::{
-    BackendError, Caps, Collector, Completion, Context, ErrorKind, Estimate, Held, Operation, Rule,
-    Transaction,
+    BackendError, Caps, Collector, Completion, Context, ErrorKind, Estimate, Operation, Rule,
 };
 use crate::isolation::SessionGate;
 use crate::telemetry::StatementFacts;
@@ -62,7 +61,8 @@ impl Call {
         check_has_plan(tool, &statement)?;
         let change = Context { database, schema, ..Context::default() };
         let pool = self.shared.pool(&self.profile).await?;
-        let gate = SessionGate::new(self.session, &self.profile, &self.facts.context.context, pool.backend());
+        let gate =
+            SessionGate::new(&self.session, &self.profile, &self.facts.context.context, pool.backend());
         gate.admit_context(pool.backend(), &change)?;
         gate.admit_kind(&statement)?;
         self.check_may_run(&statement)?;
@@ -73,7 +73,7 @@ impl Call {
             Dialect::Snowflake => format!("EXPLAIN USING TABULAR\n{query}"),
         };
         let statement = Arc::new(sql_gate::read(&sql, dialect));
-        let operation = Operation::Statement { sql, transaction: Transaction::None };
+        let operation = Operation::statement(sql);
         let work = Work { statement: Some(statement), ..Work::reading(operation, STEPS_MAX as u64 + 1) };
         let done = self.run_in(self.call_context(change).await?, work).await?;
         let estimate = self.record.seen().estimate;
@@ -115,7 +115,7 @@ impl Call {
         for line in lines {
             rows.push(vec![Some(line)]);
         }
-        let done = Completion { rows, affected: None, query_id: None, context: None, held: Held::default() };
+        let done = Completion::of_rows(rows);
         self.rows(done, Source::Catalog).await
     }
 }

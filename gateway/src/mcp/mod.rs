@@ -21,6 +21,7 @@ mod contexts;
 mod describe_table;
 mod execute_query;
 mod explain_query;
+mod export_kept;
 mod export_result;
 mod facts;
 mod failure;

@@ -13,7 +13,7 @@ use super::tool_name::ToolName;
 use crate::audit::AuditPlace;
 use crate::backend::{BackendError, Context, ErrorKind, Estimate, Rule};
 use crate::session::Session;
-use crate::telemetry::{Correlation, Journaled, Outcome, RequestEvent, StatementFacts};
+use crate::telemetry::{Correlation, ExportFacts, Journaled, Outcome, RequestEvent, StatementFacts};
 
 /// A longer reason is cut to this many characters.
 const REASON_CHARS_MAX: usize = 300;
@@ -53,6 +53,8 @@ pub(super) struct Seen {
     pub(super) rows: Option<u64>,
     pub(super) changed: Option<u64>,
     pub(super) bytes: Option<u64>,
+    /// The file that it has written.
+    pub(super) export: Option<ExportFacts>,
     pub(super) query_id: Option<String>,
     /// What it was estimated to cost.
     pub(super) estimate: Option<Estimate>,
@@ -146,6 +148,7 @@ impl RequestRecord {
             rows: None,
             changed: None,
             bytes: None,
+            export: None,
             query_id: None,
             estimate: None,
             connection: Some(session.profile.connection.clone()),
@@ -261,6 +264,7 @@ impl<S: Borrow<Session>, R: Borrow<RequestRecord>> Drop for RequestLine<S, R> {
             rows: seen.rows,
             changed: seen.changed,
             bytes: seen.bytes,
+            export: seen.export,
             query_id: seen.query_id,
             estimate: seen.estimate.map(|estimate| estimate.shown()),
             connection: seen.tool.map(|_| session.profile.connection.clone()),

@@ -14,12 +14,15 @@ use super::progress::Running;
 use super::tool_name::ToolName;
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Completion, Context, CostGuard, ErrorKind, Operation, Ownership,
-    Relation, Request, RequestOrigin, RowFilter, Rule, StatementGate as _, Transaction,
+    Relation, Request, RequestOrigin, RowFilter, Rule, StatementGate as _, Taking, Transaction,
 };
 use crate::config::IsolationLevel;
 use crate::isolation::{ListingFilter, SeenObjects, SessionGate};
 use crate::multiplexer::{RunTimes, StopReason, Terms, shown, stopped_while_waiting};
 use crate::session::{NoRoom, Profile, Reservation};
+
+/// Bytes of the result of a statement whose rows all go elsewhere.
+const WRITTEN_BYTES_MAX: u64 = 4 << 10;
 
 impl Call {
     pub(super) async fn run(&self, context: Context, work: Work) -> Result<Completion, BackendError> {
@@ -35,6 +38,8 @@ impl Call {
             self.admit(&mut gate, &operation, statement.as_ref(), pool.backend()).await?;
         }
         let mut terms = self.terms(&operation, statement.as_deref());
+        // What is written for one call is not another's result.
+        terms.is_repeatable &= sink.is_none();
         if terms.makes_state && earlier.is_none() {
             self.refuse_unkept_state("the statement makes state on its connection")?;
         }
@@ -46,15 +51,17 @@ impl Call {
             (None, Some(_)) => None,
             (None, None) => self.rest_sink(&operation, pool.backend(), row_filter.is_some()),
         };
+        let is_written = sink.as_ref().is_some_and(|sink| sink.taking == Taking::All);
         let request = Request {
             context,
             caps: Caps {
                 rows_max,
                 bytes_max: match self.facts.line.format {
+                    _ if is_written => WRITTEN_BYTES_MAX,
                     RowFormat::Text => limits.bytes_max,
                     RowFormat::Json => limits.row_bytes_max,
                 },
-                count_rows_max: limits.count_rows_max,
+                count_rows_max: if is_written { 0 } else { limits.count_rows_max },
             },
             timeout: limits.statement_timeout,
             origin: RequestOrigin {

@@ -142,7 +142,7 @@ impl ToolCall {
     /// Whether it reads rows of tables, so that it counts as a query.
     pub(super) fn reads_rows(&self) -> bool {
         match self {
-            Self::QueryView(_) => true,
+            Self::QueryView(_) | Self::ExportResult(_) => true,
             Self::DescribeTable(arguments) => arguments.detail == Some(true),
             _ => false,
         }

@@ -84,6 +84,8 @@ struct Offer {
     tools: Option<Vec<String>>,
     /// The saved questions of the profile, and whether they are on Snowflake.
     saved: Vec<(Arc<SavedQuestion>, bool)>,
+    /// Whether there is a folder for exports.
+    exports: bool,
 }
 
 impl Offer {
@@ -91,6 +93,7 @@ impl Offer {
         let is_there = self.has_semantic_views
             || !matches!(tool, ToolName::ListSemanticViews | ToolName::DescribeSemanticView);
         is_there
+            && (self.exports || tool != ToolName::ExportResult)
             && self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool.as_str()))
     }
 }
@@ -114,6 +117,7 @@ impl ToolLists {
             read_only: !profile.may_change(),
             has_semantic_views: profile.has_semantic_views,
             tools: profile.tools.clone(),
+            exports: profile.export_folder.is_some(),
             saved,
         };
         let mut lists = self.by_offer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,7 +131,14 @@ impl ToolLists {
 
 /// All tools, as one who may change data is told of them.
 pub fn all_tools() -> Vec<Tool> {
-    ToolList::of(&Offer { read_only: false, has_semantic_views: true, tools: None, saved: Vec::new() }).tools
+    ToolList::of(&Offer {
+        read_only: false,
+        has_semantic_views: true,
+        tools: None,
+        exports: true,
+        saved: Vec::new(),
+    })
+    .tools
 }
 
 impl ToolList {
@@ -340,7 +351,14 @@ mod tests {
     use super::*;
 
     fn list(read_only: bool) -> Vec<Tool> {
-        ToolList::of(&Offer { read_only, has_semantic_views: false, tools: None, saved: Vec::new() }).tools
+        ToolList::of(&Offer {
+            read_only,
+            has_semantic_views: false,
+            tools: None,
+            exports: true,
+            saved: Vec::new(),
+        })
+        .tools
     }
 
     fn required(tool: &Tool) -> Vec<String> {

@@ -60,21 +60,21 @@ pub use signals::Signal;
 #[cfg(test)]
 pub use system::program_that_waits;
 pub use system::{
-    ADMINISTRATOR, EndSignals, HAS_PATH_LISTENERS, KILL, LinkConnection, PassedNumber, PassedSocket,
-    PathConnection, PathListener, ProcessGroup, RAISE_LIMIT, ShimListener, TERMINATE, activated_sockets,
-    append_private, block_signals, close_stdout, command_to_forbid_others, command_to_forbid_writing,
-    command_to_give_to_administrators, command_to_protect_from_users, control_groups, copy_access,
-    create_private, descriptor_limit, disk_of, empty_stderr, environment_of, garbled_activation,
-    hand_over_to, has_peer_gone, home_variable, is_executable, is_of_a_process, is_out_of_descriptors,
-    is_program, is_reached_at, is_reader_gone_within, is_refused_link, keep_while_removed, kill,
-    make_folder_private, make_private_folders, may_write, open_descriptors, open_in_browser, open_nothing,
-    open_sealed, others_may_write, own_user, pass_lock_on, pass_socket_on, peer_of, private_memory_of,
-    process_start, processes_named, processes_with, quarantine_of, raise_descriptor_limit, real_path,
-    release, running_programs, seal, set_folder_mode, set_length, set_mode, set_mode_at, snowflake_folder,
-    sqlite_uri_path, stderr_identity, sync_folder, system_config_folder, take_over_lock, take_over_socket,
-    tell_alive, tell_ready, tell_reloading, tell_starting, tell_status, tell_stopping, terminate,
-    test_out_of_descriptors, unblock_signals_in, user_name, wait_for_signal, waiting_at, wake,
-    watchdog_timeout, why_not_at, write_ready_to_stderr,
+    ADMINISTRATOR, EndSignals, HAS_PATH_LISTENERS, KILL, LinkConnection, OpenFolder, PassedNumber,
+    PassedSocket, PathConnection, PathListener, ProcessGroup, RAISE_LIMIT, ShimListener, TERMINATE,
+    activated_sockets, append_private, block_signals, close_stdout, command_to_forbid_others,
+    command_to_forbid_writing, command_to_give_to_administrators, command_to_protect_from_users,
+    control_groups, copy_access, create_private, descriptor_limit, disk_of, empty_stderr, environment_of,
+    garbled_activation, hand_over_to, has_peer_gone, home_variable, is_executable, is_of_a_process,
+    is_out_of_descriptors, is_program, is_reached_at, is_reader_gone_within, is_refused_link,
+    keep_while_removed, kill, make_folder_private, make_private_folders, may_write, open_descriptors,
+    open_in_browser, open_nothing, open_sealed, others_may_write, own_user, pass_lock_on, pass_socket_on,
+    peer_of, private_memory_of, process_start, processes_named, processes_with, quarantine_of,
+    raise_descriptor_limit, real_path, release, running_programs, seal, set_folder_mode, set_length,
+    set_mode, set_mode_at, snowflake_folder, sqlite_uri_path, stderr_identity, sync_folder,
+    system_config_folder, take_over_lock, take_over_socket, tell_alive, tell_ready, tell_reloading,
+    tell_starting, tell_status, tell_stopping, terminate, test_out_of_descriptors, unblock_signals_in,
+    user_name, wait_for_signal, waiting_at, wake, watchdog_timeout, why_not_at, write_ready_to_stderr,
 };
 pub use terminal::read_hidden_line;
 pub use umask::{make_files_private, umask_of_caller};

@@ -138,6 +138,12 @@ impl RowBlock {
         })
     }
 
+    /// The cell at `at`, counted from the first of all rows.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn cell_at(&self, at: usize) -> (CellKind, &str) {
+        (self.ends[at].kind(), self.text_of(at))
+    }
+
     /// The text of the cell at `at`, counted from the first; empty for NULL.
     pub(crate) fn text_of(&self, at: usize) -> &str {
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before].at());

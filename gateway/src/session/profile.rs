@@ -1,6 +1,7 @@
 //! Profiles: what a session gets from the one it is opened with.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct Profile {
     pub hides_app: bool,
     /// The saved questions that they are offered, as its connection takes them: tools of their own.
     pub questions: Arc<[OfferedQuestion]>,
+    /// The folder that results may be exported into; `None`: none.
+    pub export_folder: Option<PathBuf>,
     /// The roles that bound it: its own, and that of its sessions' API key. What they take is taken already.
     pub roles: Vec<BoundingRole>,
     /// What one result may hold, and how long a statement may run.
@@ -71,6 +74,9 @@ pub struct Profile {
 /// The tool without which no transaction can be ended.
 const STATEMENTS_TOOL: &str = "execute_query";
 
+/// The tool that needs a folder.
+const EXPORT_TOOL: &str = "export_result";
+
 /// A role that bounds a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundingRole {
@@ -99,6 +105,8 @@ pub struct ProfileCaps {
     pub answer_within: Duration,
     /// Requests of one session that run at once.
     pub requests_max: usize,
+    /// Bytes of one file that is exported.
+    pub export_bytes_max: u64,
 }
 
 impl ProfileCaps {
@@ -119,6 +127,7 @@ impl ProfileCaps {
             statement_timeout: at_most(settings.statement_timeout, limits.statement_timeout),
             answer_within: settings.answer_within.unwrap_or(limits.answer_within),
             requests_max: at_most(settings.requests_max, gateway.session_requests_max),
+            export_bytes_max: limits.export_bytes_max,
         }
     }
 }
@@ -126,7 +135,13 @@ impl ProfileCaps {
 impl Profile {
     /// Whether its sessions are offered the tool of this name.
     pub fn offers(&self, tool: &str) -> bool {
-        self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool))
+        let is_listed = self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool));
+        is_listed && !self.lacks_folder_for(tool)
+    }
+
+    /// Whether the tool of this name writes files, and there is no folder for them.
+    pub fn lacks_folder_for(&self, tool: &str) -> bool {
+        tool == EXPORT_TOOL && self.export_folder.is_none()
     }
 
     /// The saved question of this name, if its sessions are offered that.
@@ -139,6 +154,7 @@ impl Profile {
         self.tools != before.tools
             || self.questions != before.questions
             || self.may_change() != before.may_change()
+            || self.export_folder.is_some() != before.export_folder.is_some()
     }
 
     /// Whether it lacks what `before` had and a session needs to go on with what its connection holds, or to end that: a class
@@ -337,6 +353,7 @@ impl Profile {
             tools: settings.tools.clone(),
             hides_app: settings.hides_app,
             questions: config.questions_of(name).filter_map(|question| question.on(dialect)).collect(),
+            export_folder: settings.export_folder.clone(),
             roles: Vec::new(),
             caps: ProfileCaps::of(config, settings),
             share: config.pool.allocator.strategy.terms(settings),

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
+
 use super::asker::Asker;
 use super::correlation::Correlation;
 use super::outcome::Outcome;
@@ -49,6 +51,8 @@ pub struct RequestEvent {
     pub changed: Option<u64>,
     /// Bytes of its result.
     pub bytes: Option<u64>,
+    /// The file that it has written.
+    pub export: Option<ExportFacts>,
     /// The backend's id of its query.
     pub query_id: Option<String>,
     /// What it was estimated to cost.
@@ -65,6 +69,17 @@ pub struct RequestEvent {
     pub journaled: Option<Journaled>,
     /// Whether it has a place in the queue of the audit trail.
     pub has_audit_place: bool,
+}
+
+/// A file that a request has written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExportFacts {
+    /// Its path.
+    pub file: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Its SHA-256, as hexadecimal digits.
+    pub sha256: String,
 }
 
 /// A request that is in the journal.

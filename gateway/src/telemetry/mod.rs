@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub use asker::Asker;
 pub use correlation::{Correlation, Trace};
-pub use event::{Journaled, RequestEvent, StatementFacts};
+pub use event::{ExportFacts, Journaled, RequestEvent, StatementFacts};
 pub use minutes::{MINUTES_MAX, MinuteView, Minutes};
 pub use outcome::Outcome;
 pub use queries::{QueriesView, QueryLog, QueryOrder, QueryView};

@@ -26,6 +26,7 @@ pub(crate) fn event(outcome: Outcome) -> RequestEvent {
         rows: None,
         changed: None,
         bytes: None,
+        export: None,
         query_id: None,
         estimate: None,
         connection: None,

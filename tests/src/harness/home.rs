@@ -25,6 +25,8 @@ const QUIET_LOOKS: u32 = 3;
 pub struct Home {
     /// Before the folder: it is unmounted first.
     state_disk: Option<SmallDisk>,
+    /// As well.
+    disk: Option<SmallDisk>,
     folder: TempDir,
 }
 
@@ -47,7 +49,7 @@ impl Home {
     /// The file system refuses.
     pub fn bare() -> Self {
         let folder = tempfile::Builder::new().prefix("sg").rand_bytes(6).tempdir_in(homes());
-        Self { state_disk: None, folder: folder.expect("a temporary folder") }
+        Self { state_disk: None, disk: None, folder: folder.expect("a temporary folder") }
     }
 
     /// Puts the state folder on a disk of its own that has `bytes`, so that it can be filled. Before the
@@ -68,6 +70,25 @@ impl Home {
     /// The disk of the state folder, if it has one of its own.
     pub fn state_disk(&self) -> Option<&SmallDisk> {
         self.state_disk.as_ref()
+    }
+
+    /// Makes `folder`, below this home, a disk of its own that has `bytes`.
+    ///
+    /// # Errors
+    /// This user may not mount.
+    ///
+    /// # Panics
+    /// The file system refuses.
+    pub fn mount(&mut self, folder: &str, bytes: u64) -> io::Result<()> {
+        let folder = self.path().join(folder);
+        fs::create_dir_all(&folder).expect("making a folder");
+        self.disk = Some(SmallDisk::mount(folder, bytes)?);
+        Ok(())
+    }
+
+    /// The disk of [`Home::mount`].
+    pub fn disk(&self) -> Option<&SmallDisk> {
+        self.disk.as_ref()
     }
 
     /// The folder.

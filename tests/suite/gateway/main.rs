@@ -22,6 +22,7 @@ mod drain;
 #[cfg(unix)]
 mod endpoint;
 mod eras;
+mod export;
 mod files;
 mod flood;
 mod gate;

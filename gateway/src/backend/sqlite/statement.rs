@@ -24,7 +24,7 @@ use crate::backend::delivery::Delivery;
 use crate::backend::journal::wait_unless;
 use crate::backend::{
     BackendError, Caps, Collector, Completion, CostBounds, CostGuard, ErrorKind, Flow, Held, Ownership,
-    Parameter, SinkUse, StatementGate, Transaction, WriteJournal,
+    Parameter, SinkUse, StatementGate, Taking, Transaction, WriteJournal,
 };
 
 /// The most time spent on counting rows that are not returned.
@@ -81,11 +81,17 @@ impl Runner<'_> {
     pub(super) fn run(&self, sql: &str, transaction: Transaction, caps: Caps) -> Result<Completion, Failure> {
         let result = self.run_once(sql, None, transaction, caps);
         match result {
-            Err(failure) if oversize::is_too_big(&failure.error) => {
+            // Who takes all rows takes them whole.
+            Err(failure) if oversize::is_too_big(&failure.error) && !self.is_written() => {
                 self.run_shortened(sql, transaction, caps).unwrap_or(Err(failure))
             }
             other => other,
         }
+    }
+
+    /// Whether all rows go to a sink.
+    fn is_written(&self) -> bool {
+        self.sink.is_some_and(|sink| sink.taking == Taking::All)
     }
 
     /// Whether the client's `sql` can be run, as far as its compiler can tell.

@@ -25,6 +25,7 @@ allowed_tables = ['A.main.*']
 denied_tables = ['A.SECRET']
 tools = ['session_info', 'execute_query']
 result_app = false
+export_folder = '/srv/exports'
 rows_max = 10
 bytes_max = 2048
 statement_timeout_ms = 1000
@@ -95,6 +96,7 @@ fn every_key_is_read() {
         },
         tools: Some(vec!["session_info".to_owned(), "execute_query".to_owned()]),
         hides_app: true,
+        export_folder: home.paths.config_file.parent().map(|base| base.join("/srv/exports")),
         rows_max: Some(10),
         bytes_max: Some(2048),
         statement_timeout: Some(Duration::from_secs(1)),
@@ -278,7 +280,7 @@ fn what_protects_in_a_profile_of_the_usual_file_holds_if_a_variable_names_anothe
     );
     let named = home.dir.path().join("named.toml");
     let text = "[profiles.first]\nmatch = { client = '*' }\n[profiles.p]\nrows_max = 9\nrole = 'S'\nbytes_max = 2048\n\
-                [profiles.q]\nmatch = { client = 'c' }\n";
+                export_folder = '/srv/out'\n[profiles.q]\nmatch = { client = 'c' }\n";
     std::fs::write(&named, text).unwrap();
     home.paths.usual_file = Some(std::mem::replace(&mut home.paths.config_file, named));
     let config = home.load().unwrap();
@@ -290,4 +292,7 @@ fn what_protects_in_a_profile_of_the_usual_file_holds_if_a_variable_names_anothe
     let warnings = home.warnings().join("\n");
     assert!(warnings.contains("profiles.p.rows_max: the value 9 was not taken"), "{warnings}");
     assert!(warnings.contains("profiles.q.match: the value "), "{warnings}");
+    // One without a folder has decided that nothing is exported.
+    assert_eq!(p.export_folder, None);
+    assert!(warnings.contains("profiles.p.export_folder: the value "), "{warnings}");
 }

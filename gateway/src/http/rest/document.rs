@@ -2,10 +2,11 @@
 //! in another form than one piece.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::rows::{unique_names, write_csv_row};
 
 /// Bytes of a piece: it ends with the row that exceeds them.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -76,7 +77,7 @@ impl Rewriter {
     pub(super) fn new(document: &str, about: &About, lines: Lines) -> Self {
         let names = match lines {
             Lines::Csv => about.columns.iter().map(|column| column.name.clone()).collect(),
-            Lines::Ndjson => unique(about.columns.iter().map(|column| column.name.as_str())),
+            Lines::Ndjson => members(about),
         };
         let at = document.find('\n').map_or(document.len(), |at| at + 1);
         Self { lines, names, at, is_begun: false }
@@ -86,7 +87,7 @@ impl Rewriter {
     pub(super) fn next(&mut self, document: &str) -> Option<String> {
         let mut piece = String::new();
         if !self.is_begun && self.lines == Lines::Csv {
-            csv_row(&mut piece, self.names.iter().map(|name| Some(Cow::Borrowed(name.as_str()))));
+            write_csv_row(&mut piece, self.names.iter().map(|name| Some(Cow::Borrowed(name.as_str()))));
         }
         self.is_begun = true;
         while piece.len() < PIECE_BYTES {
@@ -97,7 +98,7 @@ impl Rewriter {
             // The last line closes the list.
             let Ok(cells) = serde_json::from_str::<Vec<&RawValue>>(row) else { break };
             match self.lines {
-                Lines::Csv => csv_row(&mut piece, cells.into_iter().map(|cell| text_of(cell.get()))),
+                Lines::Csv => write_csv_row(&mut piece, cells.into_iter().map(|cell| text_of(cell.get()))),
                 Lines::Ndjson => self.object(&mut piece, &cells),
             }
         }
@@ -117,6 +118,12 @@ impl Rewriter {
     }
 }
 
+/// The names as members of an object, each once: `"a":`, `"a_2":`.
+fn members(about: &About) -> Vec<String> {
+    let names = unique_names(about.columns.iter().map(|column| column.name.as_str()));
+    names.into_iter().map(|name| format!("{}:", serde_json::Value::from(name))).collect()
+}
+
 /// The text of a value; `None`: NULL.
 fn text_of(json: &str) -> Option<Cow<'_, str>> {
     match json {
@@ -128,45 +135,6 @@ fn text_of(json: &str) -> Option<Cow<'_, str>> {
 
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// RFC 4180. A line with nothing in it is none for many readers: where NULL is all that a row has, it is `""`.
-fn csv_row<'a>(piece: &mut String, cells: impl ExactSizeIterator<Item = Option<Cow<'a, str>>>) {
-    let is_alone = cells.len() == 1;
-    for (at, cell) in cells.enumerate() {
-        if at > 0 {
-            piece.push(',');
-        }
-        let Some(cell) = cell.or_else(|| is_alone.then_some(Cow::Borrowed(""))) else { continue };
-        if cell.is_empty() || cell.contains(['"', ',', '\r', '\n']) {
-            piece.push('"');
-            piece.push_str(&cell.replace('"', "\"\""));
-            piece.push('"');
-        } else {
-            piece.push_str(&cell);
-        }
-    }
-    piece.push_str("\r\n");
-}
-
-/// The names as members of an object, each once: `"a":`, `"a_2":`.
-fn unique<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
-    let given: HashSet<&str> = names.clone().collect();
-    let mut taken: HashSet<String> = HashSet::new();
-    let own = |name: &str, taken: &HashSet<String>| {
-        (2..)
-            .map(|number| format!("{name}_{number}"))
-            .find(|other| !given.contains(other.as_str()) && !taken.contains(other))
-            .unwrap_or_default()
-    };
-    names
-        .map(|name| {
-            let name = if taken.contains(name) { own(name, &taken) } else { name.to_owned() };
-            let member = format!("{}:", serde_json::Value::from(name.as_str()));
-            taken.insert(name);
-            member
-        })
-        .collect()
-}
 
 #[cfg(test)]
 mod tests {
@@ -216,14 +184,6 @@ mod tests {
         let about = About::read(DOCUMENT).unwrap();
         assert_eq!((about.row_count, about.truncated, about.more_rows), (3, true, Some(2)));
         assert!(about.has_rows());
-    }
-
-    #[test]
-    fn names_that_come_again_lose_nothing() {
-        assert_eq!(
-            unique(["a", "a", "a_2", "a"].into_iter()),
-            ["\"a\":", "\"a_3\":", "\"a_2\":", "\"a_4\":"]
-        );
     }
 
     #[test]

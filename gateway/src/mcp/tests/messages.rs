@@ -11,6 +11,7 @@ use snowgate_link::start::StartError;
 
 use super::super::call::{not_offered, unkept_state};
 use super::super::execute_query::transaction_lost;
+use super::super::export_result;
 use super::super::failure;
 use super::super::journaled::{refused, unknown};
 use super::super::own_settings;
@@ -39,7 +40,7 @@ fn own() -> Vec<Sample> {
         problem: None,
     };
     let tools = ["list_tables".to_owned(), "query_view".to_owned()];
-    vec![
+    let mut samples = vec![
         sample(
             "a tool that the profile does not offer",
             not_offered(ToolName::ExecuteQuery, &tools, "analyst"),
@@ -64,7 +65,9 @@ fn own() -> Vec<Sample> {
         sample("a transaction was lost with its connection", transaction_lost("not run")),
         sample("it is not known whether the statement ran", unknown(None)),
         sample("the write journal cannot be written", refused(&crate::state::full_error())),
-    ]
+    ];
+    samples.extend(export_result::samples().into_iter().map(|(when, error)| sample(when, error)));
+    samples
 }
 
 /// The sections of the page.

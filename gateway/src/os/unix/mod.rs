@@ -10,6 +10,7 @@ mod files;
 mod folders;
 mod listeners;
 mod notify;
+mod open_folder;
 mod path_listener;
 mod places;
 mod programs;
@@ -43,6 +44,7 @@ pub use listeners::is_reached_at;
 pub use notify::{
     tell_alive, tell_ready, tell_reloading, tell_starting, tell_status, tell_stopping, watchdog_timeout,
 };
+pub use open_folder::OpenFolder;
 pub use path_listener::{HAS_PATH_LISTENERS, PathConnection, PathListener};
 pub use places::{home_variable, snowflake_folder, sqlite_uri_path, system_config_folder};
 pub use programs::{ProcessGroup, open_in_browser};

@@ -16,6 +16,7 @@ mod folders;
 mod job;
 mod listeners;
 mod notify;
+mod open_folder;
 mod path_listener;
 mod places;
 mod processes;
@@ -56,6 +57,7 @@ pub use listeners::is_reached_at;
 pub use notify::{
     tell_alive, tell_ready, tell_reloading, tell_starting, tell_status, tell_stopping, watchdog_timeout,
 };
+pub use open_folder::OpenFolder;
 pub use path_listener::{HAS_PATH_LISTENERS, PathConnection, PathListener};
 pub use places::{home_variable, snowflake_folder, sqlite_uri_path, system_config_folder};
 pub use processes::{

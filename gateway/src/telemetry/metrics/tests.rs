@@ -32,6 +32,7 @@ fn event(client: &str) -> RequestEvent {
         rows: Some(3),
         changed: None,
         bytes: Some(100),
+        export: None,
         query_id: None,
         estimate: None,
         connection: None,

@@ -4,6 +4,7 @@
 mod breaker;
 mod cancels;
 mod cuts;
+mod export;
 mod large;
 mod outage;
 mod outcome_unknown;
