@@ -47,7 +47,7 @@ fn completed(client: &mut Client, argument: &str, value: &str, given: &Value) ->
     let found = &answer["result"]["completion"];
     assert_eq!(found["hasMore"], false, "{answer}");
     let values = found["values"].as_array().unwrap_or_else(|| panic!("{answer}"));
-    values.iter().map(|value| value.as_str().unwrap().to_owned()).collect()
+    values.iter().map(|value| value.as_str().expect("a text").to_owned()).collect()
 }
 
 #[test]
