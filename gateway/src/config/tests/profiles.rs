@@ -70,6 +70,7 @@ fn every_key_is_read() {
     let config = home.load().unwrap();
     let profile = &config.profiles["zeta"];
     let text = |text: &str| Some(text.to_owned());
+    let exports = "/srv/exports";
     let expected = ProfileConfig {
         limits: ProfileLimits {
             values: LimitValues::of(|limit| limit as u64 + 1),
@@ -94,7 +95,7 @@ fn every_key_is_read() {
             denied_tables: vec!["A.SECRET".to_owned()],
         },
         tools: Some(vec!["session_info".to_owned(), "execute_query".to_owned()]),
-        export_folder: home.paths.config_file.parent().map(|base| base.join("/srv/exports")),
+        export_folder: home.paths.config_file.parent().map(|base| base.join(exports)),
         rows_max: Some(10),
         bytes_max: Some(2048),
         statement_timeout: Some(Duration::from_secs(1)),
