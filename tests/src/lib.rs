@@ -9,15 +9,17 @@
 
 pub mod chaos;
 pub mod harness;
+mod hostile_texts;
 pub mod http;
 
+pub use hostile_texts::HOSTILE_TEXTS;
 pub use http::{HttpConnection, HttpGateway, HttpResponse, free_port};
 
 pub use harness::{
-    Binaries, Client, Full, Home, Launch, Output, Process, Random, Received, Signal, SmallDisk, ask_to_stop,
-    binaries, clients, copy_program, descriptors, error_text, eventually, eventually_within, is_answer_to,
-    kill, patience, peak_kb, request_line, reset_peak, resident_kb, send_signal, set_mode, stateless,
-    stateless_as, tool_text, until,
+    Binaries, Client, Full, Home, Launch, Output, Process, Random, Received, Signal, SmallDisk, TOOLS,
+    ask_to_stop, binaries, clients, copy_program, descriptors, error_text, eventually, eventually_within,
+    is_answer_to, kill, patience, peak_kb, request_line, reset_peak, resident_kb, send_signal, set_mode,
+    stateless, stateless_as, tool_text, until,
 };
 #[cfg(unix)]
 pub use harness::{Terminal, open_terminal, write_script};

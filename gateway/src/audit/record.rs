@@ -160,6 +160,8 @@ fn kind_of(event: &RequestEvent) -> &'static str {
     match (event.rule, event.tool) {
         (Some(_), _) => "authorization",
         (None, Some("execute_query")) => "query_execution",
+        // A saved question.
+        (None, Some(_)) if event.statement.is_some() => "query_execution",
         (None, Some(_)) => "data_access",
         (None, None) => "error_event",
     }

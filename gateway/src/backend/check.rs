@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Backend, BackendError, BoxFuture, Caps, Context, ErrorKind, OpenGate, Operation, Ownership, Request,
-    RequestOrigin, Transaction, WriteJournal,
+    Backend, BackendError, BoxFuture, Caps, Context, ErrorKind, OpenGate, Operation, Ownership, Parameters,
+    Request, RequestOrigin, Transaction, WriteJournal,
 };
 
 /// How long the statement may run. A warehouse that sleeps needs some seconds, and `select 1` needs none.
@@ -36,29 +36,51 @@ impl WriteJournal for NoWrites {
 pub async fn check_connection(backend: &dyn Backend, context: &Context) -> Result<(), BackendError> {
     let context = backend.resolve(context).await?;
     let mut connection = backend.connect().await?;
-    let sql = "select 1".to_owned();
-    let statement = Operation::Statement { sql, transaction: Transaction::None };
-    for operation in [Operation::UseContext, statement] {
-        let request = Request {
-            context: context.clone(),
-            operation,
-            caps: CAPS,
-            timeout: STATEMENT_TIMEOUT,
-            origin: RequestOrigin { client: Some("snowgate setup".to_owned()), ..RequestOrigin::default() },
-            earlier: None,
-            journal: Arc::new(NoWrites),
-            statement: None,
-            ownership: Ownership::Shared,
-            gate: Arc::new(OpenGate),
-            row_filter: None,
-            wall: None,
-            is_running: None,
-            cost: None,
-            sink: None,
-            rows_skipped: 0,
-            only_reads_earlier: false,
-        };
-        connection.run(request).await?;
+    for operation in [Operation::UseContext, statement("select 1", Parameters::default())] {
+        connection.run(request(&context, operation)).await?;
     }
     Ok(())
+}
+
+/// Opens a connection and has it prepare `sql` in `context`, without running it.
+///
+/// # Errors
+/// What does not work, or what the backend says of the statement.
+pub async fn check_statement(
+    backend: &dyn Backend,
+    context: &Context,
+    sql: &str,
+    parameters: Parameters,
+) -> Result<(), BackendError> {
+    let context = backend.resolve(context).await?;
+    let mut connection = backend.connect().await?;
+    // The statement begins a line, so that what is said of places in it fits.
+    let operation = statement(&format!("EXPLAIN\n{sql}"), parameters);
+    connection.run(request(&context, operation)).await.map(drop)
+}
+
+fn statement(sql: &str, parameters: Parameters) -> Operation {
+    Operation::Statement { sql: sql.to_owned(), transaction: Transaction::None, parameters }
+}
+
+fn request(context: &Context, operation: Operation) -> Request {
+    Request {
+        context: context.clone(),
+        operation,
+        caps: CAPS,
+        timeout: STATEMENT_TIMEOUT,
+        origin: RequestOrigin { client: Some("snowgate setup".to_owned()), ..RequestOrigin::default() },
+        earlier: None,
+        journal: Arc::new(NoWrites),
+        statement: None,
+        ownership: Ownership::Shared,
+        gate: Arc::new(OpenGate),
+        row_filter: None,
+        wall: None,
+        is_running: None,
+        cost: None,
+        sink: None,
+        rows_skipped: 0,
+        only_reads_earlier: false,
+    }
 }

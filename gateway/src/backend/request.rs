@@ -12,8 +12,8 @@ use sql_gate::Statement;
 use crate::rows::Overflow;
 
 use super::{
-    Caps, Catalog, Collector, Context, CostGuard, Held, Ownership, RowFilter, SinkUse, StatementGate, Wall,
-    WriteJournal,
+    Caps, Catalog, Collector, Context, CostGuard, Held, Ownership, Parameters, RowFilter, SinkUse,
+    StatementGate, Wall, WriteJournal,
 };
 
 /// How a statement is wrapped in a transaction of its own.
@@ -47,11 +47,20 @@ pub enum Operation {
         sql: String,
         /// The transaction around it.
         transaction: Transaction,
+        /// What is bound to its parameters: by their names where it has `:name` (SQLite), by their places where it has `?`.
+        parameters: Parameters,
     },
     /// A question about the catalog.
     Catalog(Catalog),
     /// Switches to the request's context and does nothing else: shows whether that context exists.
     UseContext,
+}
+
+impl Operation {
+    /// A statement without parameters, in no transaction of its own.
+    pub fn statement(sql: String) -> Self {
+        Self::Statement { sql, transaction: Transaction::None, parameters: Parameters::default() }
+    }
 }
 
 /// Whose request it is: for the backend's own history, and to recognize it later.
@@ -134,6 +143,11 @@ pub struct Completion {
 }
 
 impl Completion {
+    /// These rows, of which nothing else is to be said.
+    pub(crate) fn of_rows(rows: Collector) -> Self {
+        Self { rows, affected: None, query_id: None, context: None, held: Held::default(), overflow: None }
+    }
+
     /// The result of [`Operation::UseContext`].
     pub(crate) fn of_context(context: Context) -> Self {
         let nothing = Caps { rows_max: 0, bytes_max: 0, count_rows_max: 0 };

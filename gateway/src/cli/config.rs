@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use super::advice::next_step;
-use super::{ConfigCommand, OutputArgs, exit, explain};
+use super::{ConfigCommand, OutputArgs, config_questions, exit, explain};
 use crate::backend::snowflake::key_problem;
 use crate::config::{Config, ConfigErrors, ConnectionConfig, Paths, ProcessEnvironment, reference};
 use crate::http::check_files;
@@ -54,7 +54,22 @@ fn check(paths: &Paths) -> Result<ExitCode> {
                 writeln!(stderr(), "{place}: {error:#}\n  hint: {next_step}")?;
                 return Ok(ExitCode::from(exit::CONFIG));
             }
-            print(&summary(paths, &config))
+            let questions = config_questions::prepare(&config)?;
+            for note in &questions.notes {
+                writeln!(stderr(), "warning: {note}")?;
+            }
+            if !questions.errors.is_empty() {
+                let place = config.file.as_ref().unwrap_or(&paths.config_file).display();
+                for error in &questions.errors {
+                    writeln!(stderr(), "{place}: {error}")?;
+                }
+                return Ok(ExitCode::from(exit::CONFIG));
+            }
+            let mut text = summary(paths, &config);
+            if questions.prepared > 0 {
+                text.push_str(&format!("saved questions prepared: {}\n", questions.prepared));
+            }
+            print(&text)
         }
         Err(errors) => list(&errors),
     }

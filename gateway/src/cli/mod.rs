@@ -12,6 +12,7 @@ mod bundle;
 mod clients;
 mod completions;
 mod config;
+mod config_questions;
 mod control;
 mod demo;
 mod doctor;

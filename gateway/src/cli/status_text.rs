@@ -98,6 +98,9 @@ fn work(status: &StatusView, all: bool, line: &mut impl FnMut(&str, &str, &[Opti
     for validator in &status.validators {
         line("validator", &validator_text(validator), &[]);
     }
+    if !status.saved_questions.is_empty() {
+        line("saved questions", &status.saved_questions.join(", "), &[]);
+    }
     if status.limited_clients > 0 || !status.limits.is_empty() {
         line("limits", &limits(status), &[]);
     }

@@ -2,7 +2,7 @@
 //!
 //! | what | applies |
 //! |---|---|
-//! | the keys in [`LIVE`], profiles and roles | at once, also for sessions that are open |
+//! | the keys in [`LIVE`], profiles, roles and saved questions | at once, also for sessions that are open |
 //! | the connection of a profile, by name or by what it is | with a restart, and with it all profiles and roles: none is applied by half |
 //! | everything else | with a restart |
 
@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Config;
-use super::keys::{CONNECTIONS, DATABASES, PROFILES, ROLES, SESSION_PARAMETERS};
+use super::keys::{CONNECTIONS, DATABASES, PROFILES, QUERIES, ROLES, SESSION_PARAMETERS};
 use super::kind::Value;
+use super::questions::PARAMETERS;
 use super::settings::{ProfileSettings, Setting, Settings};
 
 /// The scalar keys that apply at once; those that end with `*`: all that begin so.
@@ -65,10 +66,12 @@ pub struct Changes {
     pub profiles_wait: Option<String>,
 }
 
-/// Whether `path` is of a profile, a role, or their order.
+/// Whether `path` is of a profile, a role, a saved question, or of the order of profiles.
 fn is_of_profiles(path: &str) -> bool {
     let of = |table: &&str| path.strip_prefix(*table).is_some_and(|rest| rest.starts_with(['.', ' ']));
-    [PROFILES, ROLES].iter().any(of)
+    // A key of the section itself has one dot.
+    let is_of_question = path.strip_prefix(QUERIES).is_some_and(|rest| rest.matches('.').count() > 1);
+    is_of_question || [PROFILES, ROLES].iter().any(of)
 }
 
 /// Whether a change of `path` applies at once.
@@ -147,6 +150,12 @@ fn flattened(settings: &Settings) -> BTreeMap<String, Value> {
             flatten_named(&mut all, &format!("{table}.{name}"), keys);
         }
     }
+    for (name, question) in &settings.questions {
+        flatten_named(&mut all, &format!("{QUERIES}.{name}"), &question.keys);
+        for (parameter, keys) in &question.parameters {
+            flatten_named(&mut all, &format!("{QUERIES}.{name}.{PARAMETERS}.{parameter}"), keys);
+        }
+    }
     all.insert(format!("{PROFILES} (their order)"), Value::Texts(settings.profile_order.clone()));
     all
 }
@@ -177,6 +186,7 @@ impl Config {
             config.profiles.clone_from(&new.profiles);
             config.profile_order.clone_from(&new.profile_order);
             config.roles.clone_from(&new.roles);
+            config.questions.clone_from(&new.questions);
         }
         config.file.clone_from(&new.file);
         config.system_file.clone_from(&new.system_file);
@@ -187,6 +197,7 @@ impl Config {
             config.origins.profiles.clone_from(&self.origins.profiles);
             config.origins.profile_order.clone_from(&self.origins.profile_order);
             config.origins.roles.clone_from(&self.origins.roles);
+            config.origins.questions.clone_from(&self.origins.questions);
         }
         config
     }

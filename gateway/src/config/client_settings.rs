@@ -283,7 +283,10 @@ fn differs(one: Option<&Config>, other: Option<&Config>, counts: impl Fn(Part) -
         (BackendKind::Snowflake, BackendKind::Snowflake) => one.snowflake == other.snowflake,
         _ => false,
     };
-    let is_decided_the_same = runs_the_same && one.profiles == other.profiles && one.roles == other.roles;
+    let is_decided_the_same = runs_the_same
+        && one.profiles == other.profiles
+        && one.roles == other.roles
+        && one.questions == other.questions;
     let gateway_of = |config: &Config| {
         let mut gateway = config.gateway.clone();
         gateway.log_level = tracing::Level::INFO;

@@ -13,7 +13,9 @@ use super::connections;
 use super::corrections;
 use super::error::{ConfigError, InvalidValue, Place};
 use super::hints;
-use super::keys::{self, CONNECTIONS, DATABASES, Key, PROFILES, ROLES, SECTIONS, SESSION_PARAMETERS};
+use super::keys::{
+    self, CONNECTIONS, DATABASES, Key, PROFILES, QUERIES, ROLES, SECTIONS, SESSION_PARAMETERS,
+};
 use super::kind::{Kind, RawValue, Value, written};
 use super::lines::Lines;
 use super::repair;
@@ -143,6 +145,10 @@ impl DocumentReader<'_> {
                 None if section == "snowflake" && name.get_ref() == SESSION_PARAMETERS => {
                     is_filled |= value.get_ref().as_table().is_some_and(|table| !table.is_empty());
                     self.session_parameters(&path, value);
+                }
+                None if section == QUERIES && value.get_ref().is_table() => {
+                    self.question(name.get_ref(), name.span().start, value);
+                    is_filled = true;
                 }
                 None => {
                     let is_secret = section == "snowflake" && SECRET_NAMES.contains(&name.get_ref().as_ref());

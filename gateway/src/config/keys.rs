@@ -106,6 +106,9 @@ pub(super) const CONNECTIONS: &str = "connections";
 /// The table of profiles.
 pub(super) const PROFILES: &str = "profiles";
 
+/// The section that has the saved questions, too.
+pub(super) const QUERIES: &str = "queries";
+
 /// The table of roles.
 pub(super) const ROLES: &str = "roles";
 

@@ -8,6 +8,7 @@ use super::address_range;
 use super::error::InvalidValue;
 use super::http_names;
 use super::matches::MatchTable;
+use super::profile_keys::TOOLS;
 use super::resolver::Resolver;
 use super::secret_file;
 use super::suggest;
@@ -70,6 +71,8 @@ pub(super) enum Kind {
 pub(super) enum TextList {
     /// Some of these, at least one.
     Words(&'static [&'static str]),
+    /// Tools and saved questions, at least one. Which there are is checked when all files are read.
+    Tools,
     /// Patterns of names in the backend, or none.
     Names,
     /// Hosts, as in `Host`.
@@ -243,6 +246,9 @@ impl Kind {
                     Self::Choice { accepted }.describe().trim_start_matches("one of ")
                 )
             }
+            Self::Texts(TextList::Tools) => {
+                format!("{}, and names of saved questions", Self::Texts(TextList::Words(TOOLS)).describe())
+            }
             Self::Texts(TextList::Names) => "a list of patterns of names".to_owned(),
             Self::Texts(TextList::Hosts) => "a list of hosts like [\"gateway.example.com\"]".to_owned(),
             Self::Texts(TextList::Ranges) => {
@@ -285,7 +291,9 @@ impl Kind {
                 }
                 Ok(Value::Texts(words))
             }
-            (Self::Texts(TextList::Names), RawValue::Texts(names)) => Ok(Value::Texts(names)),
+            (Self::Texts(TextList::Names | TextList::Tools), RawValue::Texts(names)) => {
+                Ok(Value::Texts(names))
+            }
             (Self::Texts(TextList::Hosts), RawValue::Texts(hosts)) => {
                 http_names::check_hosts(&hosts).map(Value::Texts)
             }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sql_gate::Dialect;
 
@@ -11,6 +12,7 @@ use super::error::{ConfigError, ConfigErrors, UnknownProfile, UnknownRole, Warni
 use super::http::HttpConfig;
 use super::kind::Value;
 use super::observing::ObservingConfig;
+use super::questions::{self, SavedQuestion};
 use super::results::ResultsConfig;
 use super::roles::{self, RoleConfig};
 use super::sections::{
@@ -55,6 +57,8 @@ pub struct Config {
     pub profile_order: Vec<String>,
     /// Roles by name; the built-in ones are always among them.
     pub roles: BTreeMap<String, RoleConfig>,
+    /// Saved questions by name.
+    pub questions: BTreeMap<String, Arc<SavedQuestion>>,
     /// `SNOWGATE_LOG`, checked: a level or a list of targets that overrides [`GatewayConfig::log_level`].
     pub log_targets: Option<String>,
     /// The file that was read; `None` if there is none.
@@ -182,6 +186,7 @@ impl Config {
             errors.extend(http_checks::errors(&settings, &paths.config_file));
             errors.extend(profile_checks::errors(&settings, &paths.config_file));
             errors.extend(roles::errors(&settings, &paths.config_file));
+            errors.extend(questions::errors(&settings, &paths.config_file));
         }
         ConfigErrors::check(errors)?;
         let account = snowflake::assemble(env, paths, &mut settings, secrets).or_else(|errors| {
@@ -201,6 +206,7 @@ impl Config {
         warnings.extend(profile_checks::warnings(&settings, &paths.config_file));
         warnings.extend(profile_names::warnings(&settings, &paths.config_file));
         warnings.extend(roles::warnings(&settings, &paths.config_file));
+        warnings.extend(questions::warnings(&settings, &paths.config_file));
         let merged = Merged {
             settings,
             account,
@@ -231,6 +237,7 @@ impl Config {
                 .collect(),
             profile_order: settings.profile_order.clone(),
             roles: roles::assemble(&settings),
+            questions: questions::assemble(&settings),
             log_targets,
             file,
             system_file,
@@ -271,6 +278,11 @@ impl Config {
     /// Where the profile called `name` stands, if that is a file before the user's: then no later one widens it.
     pub fn protected_profile(&self, name: &str) -> Option<&Origin> {
         self.origins.protected_profiles.get(name)
+    }
+
+    /// The saved questions that the profile called `profile` offers.
+    pub fn questions_of<'a>(&'a self, profile: &'a str) -> impl Iterator<Item = &'a Arc<SavedQuestion>> {
+        self.questions.values().filter(move |question| self.origins.offers(profile, question))
     }
 
     /// The role called `name`.

@@ -44,6 +44,7 @@ mod profile_keys;
 mod profile_names;
 mod profiles;
 mod protection;
+mod questions;
 mod reference;
 mod repair;
 mod resolver;
@@ -83,6 +84,7 @@ pub use observing::{
 pub use paths::{Paths, PathsError, SystemFile};
 pub use permission::{Permission, Permissions};
 pub use profile_keys::TOOLS;
+pub use questions::{OfferedQuestion, QuestionParameter, SavedQuestion, is_question_name};
 pub use reference::reference;
 pub use results::ResultsConfig;
 pub use roles::RoleConfig;

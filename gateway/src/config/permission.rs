@@ -4,12 +4,13 @@
 //! |---|---|---|---|
 //! | `read_databases` | `list_databases`, `list_schemas` | | |
 //! | `read_tables` | `list_tables`, `describe_table` | | |
-//! | `read_views` | `list_views`, `describe_view`, `query_view` | | |
-//! | `execute_queries` | `execute_query` | `read`, `context`, `transaction`, `session` | |
+//! | `read_views` | `list_views`, `describe_view`, `query_view`, `list_semantic_views`, `describe_semantic_view` | | |
+//! | `execute_queries` | `execute_query`, `explain_query` | `read`, `context`, `transaction`, `session` | |
 //! | `write` | | `write`, `ddl`, `call`, `file` | |
 //! | `admin_operations` | | `admin`, `unknown` | `/admin/*`, `/ui/kill` |
 //! | `health_check` | | | `/status`, `/ready`, `/ui/*` |
 //!
+//! `search_objects` comes with each of the first three, and finds what the tools list that the role permits.
 //! `session_info` needs none, `set_context` any of the first four: it changes nothing but where the client works. `write`
 //! and `admin_operations` let statements run only together with `execute_queries`, because they come with `execute_query`.
 
@@ -74,7 +75,13 @@ impl Permission {
         match tool {
             "list_databases" | "list_schemas" => &[Self::ReadDatabases],
             "list_tables" | "describe_table" => &[Self::ReadTables],
-            "list_views" | "describe_view" | "query_view" => &[Self::ReadViews],
+            "list_views"
+            | "describe_view"
+            | "query_view"
+            | "list_semantic_views"
+            | "describe_semantic_view" => &[Self::ReadViews],
+            // It finds what the others list.
+            "search_objects" => &[Self::ReadDatabases, Self::ReadTables, Self::ReadViews],
             "session_info" => &[],
             "set_context" => &[Self::ReadDatabases, Self::ReadTables, Self::ReadViews, Self::ExecuteQueries],
             // Also what a later build offers.

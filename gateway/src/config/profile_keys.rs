@@ -150,9 +150,15 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
     protects("denied_tables", NAMES, "none", "Patterns of the tables and views that may not."),
     protects(
         "tools",
-        words(TOOLS),
+        Kind::Texts(TextList::Tools),
         "all",
-        "The tools that sessions are offered. Calls of others are refused.",
+        "The tools and saved questions that sessions are offered. Calls of others are refused.",
+    ),
+    chooses(
+        "result_app",
+        Kind::Boolean,
+        "`true`",
+        "Whether clients that show MCP Apps are told of the page that shows a result as a table and a chart.",
     ),
     protects(
         EXPORT_FOLDER,

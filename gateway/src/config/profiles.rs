@@ -17,7 +17,8 @@ use super::error::InvalidValue;
 use super::keys::{PROFILE_DEFAULT, PROFILES};
 use super::kind::{Kind, RawValue, TextList, Value, written};
 use super::matches::{self, MATCH, MATCHES_MAX, MatchTable, SUBJECTS};
-use super::profile_keys::{self, EXPORT_FOLDER, PROFILE_KEYS, ProfileKey};
+use super::profile_keys::{self, EXPORT_FOLDER, PROFILE_KEYS, ProfileKey, TOOLS};
+use super::questions::is_question_name;
 use super::settings::{Layer, Origin, ProfileSettings, Setting};
 use super::{keys, suggest};
 
@@ -140,7 +141,7 @@ impl DocumentReader<'_> {
             let message = format!("expected {ENTRIES_MAX} entries at most, got {}", entries.len());
             self.report(value.span().start, Some(path), InvalidValue::new(message));
         }
-        if entries.is_empty() && matches!(list, TextList::Words(_)) {
+        if entries.is_empty() && matches!(list, TextList::Words(_) | TextList::Tools) {
             let refusal = InvalidValue::with_hint(
                 "the list is empty, so nothing would be allowed",
                 format!(
@@ -244,6 +245,9 @@ fn check_entry(list: TextList, raw: &RawValue, before: &[String]) -> Result<Stri
     match list {
         TextList::Words(accepted) if !accepted.contains(&text.as_str()) => {
             return Err(unknown_word(accepted, text));
+        }
+        TextList::Tools if !TOOLS.contains(&text.as_str()) && !is_question_name(text) => {
+            return Err(unknown_word(TOOLS, text));
         }
         TextList::Names if text.trim().is_empty() => {
             return Err(InvalidValue::with_hint(

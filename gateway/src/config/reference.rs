@@ -5,11 +5,14 @@ use std::fmt::{self, Write};
 
 use super::environment::VARIABLES;
 use super::keys::{
-    CONNECTIONS, DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, ROLES, SECTIONS,
+    CONNECTIONS, DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, QUERIES, ROLES, SECTIONS,
     SESSION_PARAMETERS, Section,
 };
 use super::profile_keys::{PROFILE_KEYS, ProfileKey};
 use super::protection::Protection;
+use super::questions::{
+    PARAMETER_KEYS, PARAMETERS, PARAMETERS_MAX, QUESTION_KEYS, QUESTIONS_MAX, QuestionKey,
+};
 use super::{roles, snowflake};
 use crate::backend::sqlite::DATABASE_NAME;
 
@@ -84,6 +87,9 @@ fn write_page(out: &mut String) -> fmt::Result {
         if section.name == "snowflake" {
             write_session_parameters(out)?;
         }
+        if section.name == QUERIES {
+            write_questions(out)?;
+        }
     }
     write_connections(out)?;
     write_profiles(out)?;
@@ -113,6 +119,32 @@ fn write_databases(out: &mut String) -> fmt::Result {
          {DATABASE_NAME};\n\
          no two names may differ only in case."
     )
+}
+
+fn write_questions(out: &mut String) -> fmt::Result {
+    writeln!(
+        out,
+        "\n## [{QUERIES}.NAME]\n\n\
+         A saved question: one SQL statement with typed parameters, which is the tool `NAME` of the profiles that offer it\n\
+         ([saved questions](saved-questions.md)). `NAME` is 1 to 48 of a-z, 0-9 and _, begins with a letter, and is the name of\n\
+         no other tool. There are {QUESTIONS_MAX} of them at most, with {PARAMETERS_MAX} parameters each. A question of an\n\
+         earlier file stays as it is there, and a profile whose `tools` an earlier file sets is offered none of a later one.\n"
+    )?;
+    write_question_keys(out, &QUESTION_KEYS)?;
+    writeln!(
+        out,
+        "\n## [{QUERIES}.NAME.{PARAMETERS}.PARAMETER]\n\n\
+         A parameter, which the statement has as `:PARAMETER`. Its name is of the same form. A value of it has 64 KiB at most.\n"
+    )?;
+    write_question_keys(out, &PARAMETER_KEYS)
+}
+
+fn write_question_keys(out: &mut String, keys: &[QuestionKey]) -> fmt::Result {
+    writeln!(out, "| key | value | default | what it does |\n|---|---|---|---|")?;
+    let row = |QuestionKey { name, takes, default, doc }: &QuestionKey| {
+        writeln!(out, "| `{name}` | {takes} | {default} | {doc} |")
+    };
+    keys.iter().try_for_each(row)
 }
 
 fn write_session_parameters(out: &mut String) -> fmt::Result {

@@ -217,6 +217,8 @@ pub struct ProfileConfig {
     pub names: NameLists,
     /// The tools that are offered; `None`: all.
     pub tools: Option<Vec<String>>,
+    /// Whether no client is told of the page for results.
+    pub hides_app: bool,
     /// The folder that results may be exported into, absolute; `None`: none.
     pub export_folder: Option<PathBuf>,
     /// Rows of one result; `None`: `limits.rows_max`, which it never exceeds. 1 to 1000000.
@@ -379,6 +381,7 @@ impl ProfileConfig {
                 denied_tables: list("denied_tables"),
             },
             tools: of.texts("tools"),
+            hides_app: of.value("result_app") == Some(&Value::Boolean(false)),
             export_folder: of.path(EXPORT_FOLDER),
             rows_max: of.number("rows_max"),
             bytes_max: of.number("bytes_max"),

@@ -8,11 +8,12 @@ use super::Paths;
 use super::connections::{KIND, NamedConnection};
 use super::error::{Place, Warning};
 use super::keys::{
-    BACKEND_KIND, CONNECTIONS, DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, ROLES,
+    BACKEND_KIND, CONNECTIONS, DATABASES, Fallback, KEYS, Key, PROFILE_DEFAULT, PROFILES, QUERIES, ROLES,
     SESSION_PARAMETERS, SNOWFLAKE_ACCOUNT, SNOWFLAKE_CONNECTION,
 };
 use super::kind::Value;
 use super::protection::Protection;
+use super::questions::{PARAMETERS, QuestionSettings};
 use super::webhook::Webhook;
 
 /// The layers, in the order in which they are read.
@@ -137,6 +138,8 @@ pub struct Settings {
     pub(super) profiles: BTreeMap<String, ProfileSettings>,
     /// `[roles.*]`, by name, as far as a file sets them.
     pub(super) roles: BTreeMap<String, ProfileSettings>,
+    /// `[queries.NAME]`, by name.
+    pub(super) questions: BTreeMap<String, QuestionSettings>,
     /// The tables with fixed keys that files contain.
     pub(super) sections: Vec<SectionUse>,
     /// `[sqlite.databases]` in the system's file: the list is complete then.
@@ -212,6 +215,7 @@ impl Settings {
             connections: BTreeMap::new(),
             profiles,
             roles: BTreeMap::new(),
+            questions: BTreeMap::new(),
             sections: Vec::new(),
             databases_of_system: None,
             profile_order: Vec::new(),
@@ -244,6 +248,17 @@ impl Settings {
         if table == ROLES {
             let (role, key) = rest.rsplit_once('.')?;
             return self.roles.get(role)?.get(key);
+        }
+        if table == QUERIES {
+            let (question, key) = rest.split_once('.')?;
+            let question = self.questions.get(question)?;
+            return match key.strip_prefix(PARAMETERS).and_then(|rest| rest.strip_prefix('.')) {
+                Some(rest) => {
+                    let (name, key) = rest.split_once('.')?;
+                    question.parameters.iter().find(|(known, _)| known == name)?.1.get(key)
+                }
+                None => question.keys.get(key),
+            };
         }
         if table == CONNECTIONS {
             let (name, connection) = self.connections.iter().find(|(name, _)| {

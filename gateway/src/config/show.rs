@@ -8,10 +8,11 @@ use serde_json::{Map, json};
 
 use super::Config;
 use super::connections::{self, NamedConnection};
-use super::keys::{CONNECTIONS, DATABASES, KEYS, PROFILES, ROLES, SECTIONS, SESSION_PARAMETERS};
+use super::keys::{CONNECTIONS, DATABASES, KEYS, PROFILES, QUERIES, ROLES, SECTIONS, SESSION_PARAMETERS};
 use super::kind::{HIDDEN, Value, shown_words};
 use super::matches::MatchTable;
 use super::profile_keys::PROFILE_KEYS;
+use super::questions::{PARAMETER_KEYS, PARAMETERS, QUESTION_KEYS, QuestionSettings};
 use super::roles;
 use super::settings::{Layer, Origin, ProfileSettings, Refused, Setting};
 
@@ -59,7 +60,26 @@ impl Config {
         self.origins
             .profiles_in_order()
             .try_for_each(|(name, profile)| self.write_profile(out, name, profile))?;
-        roles::names(&self.origins).into_iter().try_for_each(|name| self.write_role(out, name))
+        roles::names(&self.origins).into_iter().try_for_each(|name| self.write_role(out, name))?;
+        self.origins
+            .questions
+            .iter()
+            .try_for_each(|(name, question)| self.write_question(out, name, question))
+    }
+
+    fn write_question(&self, out: &mut String, name: &str, question: &QuestionSettings) -> fmt::Result {
+        writeln!(out, "\n[{QUERIES}.{name}]")?;
+        self.write_refused_below(out, &format!("{QUERIES}.{name}."))?;
+        for key in &QUESTION_KEYS {
+            question.keys.get(key.name).map_or(Ok(()), |setting| line(out, key.name, setting))?;
+        }
+        for (parameter, keys) in &question.parameters {
+            writeln!(out, "\n[{QUERIES}.{name}.{PARAMETERS}.{parameter}]")?;
+            for key in &PARAMETER_KEYS {
+                keys.get(key.name).map_or(Ok(()), |setting| line(out, key.name, setting))?;
+            }
+        }
+        Ok(())
     }
 
     fn write_role(&self, out: &mut String, name: &str) -> fmt::Result {
@@ -152,6 +172,9 @@ impl Config {
             (name.to_owned(), values.collect::<serde_json::Value>())
         });
         settings.insert(ROLES.to_owned(), roles.collect());
+        for (name, question) in &self.origins.questions {
+            settings[QUERIES][name] = json_question(question);
+        }
         let connections = self.origins.connections.iter();
         let connections = connections.map(|(name, connection)| (name.clone(), json_connection(connection)));
         settings.insert(CONNECTIONS.to_owned(), connections.collect());
@@ -172,6 +195,17 @@ impl Config {
             "settings": settings,
         })
     }
+}
+
+fn json_question(question: &QuestionSettings) -> serde_json::Value {
+    let named = |keys: &ProfileSettings| -> Map<_, _> {
+        keys.iter().map(|(key, setting)| ((*key).to_owned(), json_setting(setting))).collect()
+    };
+    let mut values = named(&question.keys);
+    let parameters: Map<_, _> =
+        question.parameters.iter().map(|(name, keys)| (name.clone(), named(keys).into())).collect();
+    values.insert(PARAMETERS.to_owned(), parameters.into());
+    values.into()
 }
 
 fn json_connection(connection: &NamedConnection) -> serde_json::Value {

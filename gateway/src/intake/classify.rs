@@ -32,6 +32,10 @@ pub enum RequestKind {
     SetContext,
     /// Opens the session in the older era: a barrier.
     Initialize,
+    /// Reads a resource: a call of the tool that shows the same.
+    ReadResource,
+    /// Completes a name: a call of the tool that lists such names.
+    Complete,
     /// Lists the tools: the session's profile says which.
     ListTools,
     /// Stays open until the client cancels it.
@@ -49,6 +53,8 @@ impl RequestKind {
         match self {
             Self::Plain => "unknown",
             Self::Call | Self::SetContext => "tools/call",
+            Self::ReadResource => "resources/read",
+            Self::Complete => "completion/complete",
             Self::Initialize => "initialize",
             Self::ListTools => "tools/list",
             Self::Subscribe => "subscriptions/listen",
@@ -62,7 +68,7 @@ impl RequestKind {
 
     /// Whether the session must be registered before it runs.
     pub(super) fn is_call(self) -> bool {
-        matches!(self, Self::Call | Self::SetContext)
+        matches!(self, Self::Call | Self::SetContext | Self::ReadResource | Self::Complete)
     }
 }
 
@@ -186,6 +192,8 @@ fn kind_of(method: &str, tool: Option<&RawValue>, arguments: Option<&RawValue>) 
         "initialize" => RequestKind::Initialize,
         "subscriptions/listen" => RequestKind::Subscribe,
         "tools/list" => RequestKind::ListTools,
+        "resources/read" => RequestKind::ReadResource,
+        "completion/complete" => RequestKind::Complete,
         "tools/call" => {
             let tool: ToolWord<'_> = serde_json::from_str(tool?.get()).ok()?;
             let is_set_context = tool.0 == ToolName::SetContext.as_str()

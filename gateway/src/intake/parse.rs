@@ -54,14 +54,23 @@ fn is_stateless(params: Option<&RawValue>) -> bool {
 fn is_served(method: &str) -> bool {
     matches!(
         method,
-        "initialize" | "ping" | "server/discover" | "subscriptions/listen" | "tools/list" | "tools/call"
+        "initialize"
+            | "ping"
+            | "server/discover"
+            | "subscriptions/listen"
+            | "tools/list"
+            | "tools/call"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+            | "completion/complete"
     )
 }
 
 fn served(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, String> {
     let params = object(params)?;
     // `rmcp` takes a list with wrong params for one without.
-    if method != "tools/list"
+    if !method.ends_with("/list")
         && let Some(request) = typed(method, params)
     {
         return Ok(request);
@@ -167,6 +176,12 @@ mod tests {
             ("ping", Value::Null),
             ("ping", json!({"_meta": meta, "unknown": [1]})),
             ("tools/list", json!({"cursor": "c", "_meta": meta})),
+            ("resources/list", json!({"cursor": "c", "_meta": meta})),
+            ("resources/read", json!({"uri": "snowgate://d/s/t", "_meta": meta})),
+            (
+                "completion/complete",
+                json!({"ref": {"type": "ref/resource", "uri": "x"}, "argument": {"name": "a", "value": ""}}),
+            ),
         ] {
             let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
             assert_eq!(parsed(&message), as_rmcp(&message), "{message}");
@@ -186,14 +201,11 @@ mod tests {
         let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
         for method in [
             "no/such",
-            "resources/list",
-            "resources/read",
-            "resources/templates/list",
             "resources/subscribe",
+            "resources/directory/read",
             "resources/unsubscribe",
             "prompts/list",
             "prompts/get",
-            "completion/complete",
             "tasks/get",
         ] {
             for params in
@@ -227,6 +239,13 @@ mod tests {
             ("ping", json!({"_meta": []})),
             ("tools/list", json!([])),
             ("tools/list", json!({"cursor": null})),
+            ("resources/list", json!([])),
+            ("resources/templates/list", json!({"cursor": null})),
+            (
+                "completion/complete",
+                json!({"ref": {"type": "ref/resource", "uri": "x"}, "argument": {"name": "a", "value": ""},
+                    "context": []}),
+            ),
             ("server/discover", json!({"_meta": {"io.modelcontextprotocol/clientCapabilities": []}})),
             ("subscriptions/listen", json!({"notifications": [], "_meta": {}})),
             ("tools/call", json!({"name": "a", "arguments": [], "_meta": null})),
@@ -283,6 +302,15 @@ mod tests {
             ("initialize", json!("x")),
             ("tools/list", json!({"cursor": 7})),
             ("subscriptions/listen", json!({})),
+            ("resources/list", json!({"cursor": 7})),
+            ("resources/read", json!({})),
+            ("resources/read", json!({"uri": 7})),
+            ("completion/complete", json!({})),
+            ("completion/complete", json!({"ref": "x", "argument": {"name": "a", "value": ""}})),
+            (
+                "completion/complete",
+                json!({"ref": {"type": "ref/other"}, "argument": {"name": "a", "value": ""}}),
+            ),
         ] {
             let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
             let rejection = parse_request(message.as_bytes(), &RequestId::Number(1)).unwrap_err();

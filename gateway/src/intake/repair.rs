@@ -12,7 +12,10 @@
 //! | a text | `clientInfo` | the client's name |
 //! | the text of a JSON object | `arguments` | that object |
 
-use rmcp::model::{ClientCapabilities, Implementation, RequestMetaObject, SubscriptionFilter};
+use rmcp::model::{
+    ArgumentInfo, ClientCapabilities, CompletionContext, Implementation, Reference, RequestMetaObject,
+    SubscriptionFilter,
+};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -36,6 +39,9 @@ enum Kind {
     Capabilities,
     Client,
     Filter,
+    Reference,
+    Argument,
+    Completed,
 }
 
 /// The members of the params of `method`: name, kind, whether it must be there.
@@ -47,7 +53,13 @@ fn members(method: &str) -> &'static [(&'static str, Kind, bool)] {
             ("clientInfo", Kind::Client, false),
         ],
         "tools/call" => &[("name", Kind::Text, true), ("arguments", Kind::Arguments, false)],
-        "tools/list" => &[("cursor", Kind::Text, false)],
+        "tools/list" | "resources/list" | "resources/templates/list" => &[("cursor", Kind::Text, false)],
+        "resources/read" => &[("uri", Kind::Text, true)],
+        "completion/complete" => &[
+            ("ref", Kind::Reference, true),
+            ("argument", Kind::Argument, true),
+            ("context", Kind::Completed, false),
+        ],
         "subscriptions/listen" => &[("notifications", Kind::Filter, true)],
         _ => &[],
     }
@@ -137,7 +149,7 @@ fn read(name: &str, kind: Kind, given: Option<Value>) -> Result<Option<Value>, S
         return Ok(match kind {
             Kind::Capabilities => Some(json!({})),
             Kind::Client => Some(json!({"name": "", "version": ""})),
-            Kind::Text | Kind::Arguments | Kind::Filter => None,
+            _ => None,
         });
     };
     match kind {
@@ -146,11 +158,16 @@ fn read(name: &str, kind: Kind, given: Option<Value>) -> Result<Option<Value>, S
         Kind::Arguments => arguments(name, given),
         Kind::Capabilities => capabilities(name, given).map(Some),
         Kind::Client => client(name, given).map(Some),
-        Kind::Filter => {
-            let given = Value::Object(empty_or_object(name, given)?);
-            fit(name, &given, &fits::<SubscriptionFilter>)
-        }
+        Kind::Filter => read_as::<SubscriptionFilter>(name, given),
+        Kind::Reference => read_as::<Reference>(name, given),
+        Kind::Argument => read_as::<ArgumentInfo>(name, given),
+        Kind::Completed => read_as::<CompletionContext>(name, given),
     }
+}
+
+fn read_as<T: DeserializeOwned>(name: &str, given: Value) -> Result<Option<Value>, String> {
+    let given = Value::Object(empty_or_object(name, given)?);
+    fit(name, &given, &fits::<T>)
 }
 
 fn must_be(name: &str, what: &str, given: &Value) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sql_gate::{Listing, NameContext, NameRules, ObjectKind};
 
-use crate::backend::{Catalog, RowFilter};
+use crate::backend::{Catalog, RowFilter, SearchFor};
 
 /// Leaves out the rows about objects that may not be used.
 #[derive(Debug)]
@@ -32,7 +32,24 @@ impl ListingFilter {
             Catalog::Tables { .. } | Catalog::Views { .. } => {
                 of(ObjectKind::Relation, Some("database"), Some("schema"))
             }
-            Catalog::Describe { .. } | Catalog::Definition(_) | Catalog::Rows(_) => None,
+            Catalog::SemanticViews { .. } | Catalog::Search { what: SearchFor::Relations, .. } => {
+                of(ObjectKind::Relation, Some("database"), Some("schema"))
+            }
+            Catalog::Search { what: SearchFor::Schemas, .. } => {
+                of(ObjectKind::Schema, Some("database"), None)
+            }
+            // A column is seen where its table is; a foreign key where what it refers to is.
+            Catalog::Search { what: SearchFor::Columns, .. } | Catalog::ForeignKeys(_) => Some(Listing {
+                kind: ObjectKind::Relation,
+                database_column: Some("database"),
+                schema_column: Some("schema"),
+                name_column: "table",
+            }),
+            Catalog::Describe { .. }
+            | Catalog::Definition(_)
+            | Catalog::Rows(_)
+            | Catalog::About(_)
+            | Catalog::SemanticView(_) => None,
         }
     }
 }

@@ -96,11 +96,18 @@ impl Explained<'_> {
             }
             _ => by_list,
         };
+        let questions: Vec<&str> = profile.questions.iter().map(|offered| &*offered.question.name).collect();
         let tools = by_roles(self.origin("tools", "all tools"));
         vec![
             PolicyValue { key: "read_only", value: profile.read_only.into(), origin: read_only },
             PolicyValue { key: "statements", value: json!(classes), origin: by_roles(statements) },
             PolicyValue { key: "tools", value: json!(profile.tools), origin: tools },
+            self.value("result_app", !profile.hides_app, "default"),
+            PolicyValue {
+                key: "saved_questions",
+                value: json!(questions),
+                origin: "[queries.NAME]".to_owned(),
+            },
             self.value(
                 "export_folder",
                 json!(self.settings.export_folder),

@@ -409,7 +409,11 @@ impl<S: LinkStream> Channel<S> {
                 return;
             }
             match kind {
-                RequestKind::Plain | RequestKind::ListTools | RequestKind::Call => {}
+                RequestKind::Plain
+                | RequestKind::ListTools
+                | RequestKind::Call
+                | RequestKind::ReadResource
+                | RequestKind::Complete => {}
                 RequestKind::Initialize => {
                     outbox.pin_in(PinSlot::Initialize, number);
                     // It says which revision of the protocol was agreed on.

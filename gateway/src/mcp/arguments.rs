@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::given::{self, text_of, whole};
 use super::tool_name::ToolName;
 use super::{NAME_BYTES_MAX, failure, shown};
+use crate::backend::Parameters;
 
 /// Rows of `execute_query` where no limit is given.
 pub(super) const QUERY_LIMIT: u64 = 100;
@@ -112,6 +113,10 @@ pub struct ExecuteQuery {
     /// false: roll the transaction back at the end (a dry run); default: true. No transaction outlives a call.
     #[schemars(extend("default" = true))]
     pub auto_commit: Option<bool>,
+    /// What is bound: a client's own statement has nothing to bind.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub parameters: Parameters,
 }
 
 /// Of `explain_query`.
@@ -173,7 +178,7 @@ pub struct ExportResult {
 /// Of `search_objects`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct SearchObjects {
-    /// Part of a name, or a LIKE pattern (% and _), case ignored.
+    /// Part of a name, or a LIKE pattern if it has %; case ignored.
     pub pattern: String,
     /// What to look for, separated by commas: database, schema, table, view, column; default: all.
     pub kinds: Option<String>,
@@ -261,6 +266,8 @@ fn schema(tool: ToolName) -> Schema {
         ToolName::ListSemanticViews => schema_for!(ListSemanticViews),
         ToolName::DescribeSemanticView => schema_for!(DescribeSemanticView),
         ToolName::SetContext => schema_for!(SetContext),
+        // They are the question's own.
+        ToolName::Saved(_) => schema_for!(Nothing),
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::{self as args, InvalidArguments, limit};
 use super::client_log::ClientLog;
 use super::consent::Consent;
+use super::describe_table::with_one_key;
 use super::export_result::no_export_folder;
 use super::facts::{RequestFacts, RowFormat};
 use super::kept::CallKept;
@@ -191,11 +192,11 @@ impl Call {
             // What is wrong with the session is found with it.
             ToolCall::SessionInfo => self.check_tool(tool)?,
             // A statement may have run already: that is looked up first.
-            ToolCall::ExecuteQuery(_) => {}
+            ToolCall::ExecuteQuery(_) | ToolCall::Saved(_) => {}
             _ => self.check_session(tool)?,
         }
-        if !matches!(call, ToolCall::ExecuteQuery(_)) {
-            self.admit_call(matches!(call, ToolCall::QueryView(_) | ToolCall::ExportResult(_)))?;
+        if !matches!(call, ToolCall::ExecuteQuery(_) | ToolCall::Saved(_)) {
+            self.admit_call(call.reads_rows())?;
         }
         match call {
             ToolCall::ListDatabases => self.list(Catalog::Databases).await,
@@ -221,6 +222,7 @@ impl Call {
             ToolCall::DescribeSemanticView(arguments) => self.describe_semantic_view(tool, arguments).await,
             ToolCall::SetContext(arguments) => self.set_context(tool, arguments).await,
             ToolCall::SessionInfo => Ok(CallToolResult::structured(self.session_info().await?)),
+            ToolCall::Saved(call) => self.saved_question(call).await,
         }
     }
 
@@ -269,21 +271,13 @@ impl Call {
         Ok(self.rows(self.catalog(catalog, self.rows_max()).await?, Source::Catalog).await)
     }
 
-    async fn describe_table(&self, arguments: args::DescribeTable) -> Result<CallToolResult, CallError> {
-        let args::DescribeTable { table, database, schema, detail: _ } = arguments;
-        let relation = Relation { database, schema, name: table };
-        let describe = |relation| Catalog::Describe { kind: RelationKind::Table, relation };
-        let (_, columns) = self.ask_about(relation, self.rows_max(), describe).await?;
-        Ok(self.rows(columns, Source::Catalog).await)
-    }
-
     async fn describe_view(&self, arguments: args::DescribeView) -> Result<CallToolResult, CallError> {
         let args::DescribeView { database, view_name, schema } = arguments;
         let relation = Relation { database: Some(database), schema, name: view_name };
         let rows_max = self.rows_max();
         let describe = |relation| Catalog::Describe { kind: RelationKind::View, relation };
         let (relation, columns) = match self.ask_about(relation.clone(), rows_max, describe).await {
-            Ok((found, columns)) => (found, Ok(columns)),
+            Ok((found, columns)) => (found, Ok(with_one_key(columns))),
             // What a view that no longer works was meant to do is in its definition.
             Err(error) if error.kind == ErrorKind::Statement => (relation, Err(error)),
             Err(error) => return Err(error.into()),

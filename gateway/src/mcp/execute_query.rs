@@ -39,10 +39,24 @@ impl Call {
         let keeps_text = self.shared.telemetry.keeps_text;
         self.record.seen().statement = Some(StatementFacts::new(digest, &query, keeps_text));
         arguments.query = query;
-        let decision = JournaledStatement::look_up(&self.shared, &self.session, &self.facts, digest).await;
-        let (entry, earlier) = match decision {
-            JournalDecision::Run(statement) => (statement, None),
-            JournalDecision::Fetch(statement, query_id) => (statement, Some(query_id)),
+        let (entry, earlier) = match self.look_up(digest).await {
+            Ok(found) => found,
+            Err(answer) => return Ok(*answer),
+        };
+        self.check_session(tool)?;
+        self.admit_call(true)?;
+        self.run_text(tool, arguments, rows_max?, digest, entry, earlier).await
+    }
+
+    /// The entry of the statement of `digest` in the journal, and the id of the query that an earlier gateway ran for it; or
+    /// the answer that it has already.
+    pub(super) async fn look_up(
+        &self,
+        digest: Digest,
+    ) -> Result<(Arc<JournaledStatement>, Option<String>), Box<CallToolResult>> {
+        match JournaledStatement::look_up(&self.shared, &self.session, &self.facts, digest).await {
+            JournalDecision::Run(statement) => Ok((statement, None)),
+            JournalDecision::Fetch(statement, query_id) => Ok((statement, Some(query_id))),
             JournalDecision::Answer(mut result) => {
                 let is_unknown = failure::says_unknown(&result);
                 let outcome = if is_unknown { Outcome::Unknown } else { Outcome::AnsweredFromJournal };
@@ -50,12 +64,21 @@ impl Call {
                 if self.facts.line.is_repeated_by_id() {
                     result.content.push(ContentBlock::text(REPEATED_BY_ID));
                 }
-                return Ok(result);
+                Err(Box::new(result))
             }
-        };
-        self.check_session(tool)?;
-        self.admit_call(true)?;
-        let rows_max = rows_max?;
+        }
+    }
+
+    /// Reads the statement of `arguments`, whose digest is `digest`, and runs it.
+    pub(super) async fn run_text(
+        &self,
+        tool: ToolName,
+        mut arguments: args::ExecuteQuery,
+        rows_max: u64,
+        digest: Digest,
+        entry: Arc<JournaledStatement>,
+        earlier: Option<String>,
+    ) -> Result<CallToolResult, CallError> {
         let (query, statement, pattern) = self.read_statement(arguments.query, digest).await?;
         arguments.query = query;
         self.active.note_pattern(&pattern);
@@ -143,7 +166,8 @@ impl Call {
         entry: Arc<JournaledStatement>,
         earlier: Option<String>,
     ) -> Result<CallToolResult, CallError> {
-        let args::ExecuteQuery { query, database, schema, use_transaction, auto_commit, .. } = arguments;
+        let args::ExecuteQuery { query, database, schema, use_transaction, auto_commit, parameters, .. } =
+            arguments;
         let change = Context { database, schema, ..Context::default() };
         let transaction = match (use_transaction.unwrap_or(false), auto_commit.unwrap_or(true)) {
             (_, false) => Transaction::Rollback,
@@ -171,7 +195,7 @@ impl Call {
             entry.begin(None).await?;
         }
         self.note_journal(&entry, context.as_ref().map(|context| &context.context));
-        let operation = Operation::Statement { sql: query, transaction };
+        let operation = Operation::Statement { sql: query, transaction, parameters };
         let journal = Arc::clone(&entry) as Arc<dyn WriteJournal>;
         let work = Work {
             operation,

@@ -12,7 +12,7 @@ use super::call::{Call, CallError, Work};
 use super::export_result::apart;
 use super::kept::Rest;
 use super::tool_name::ToolName;
-use crate::backend::{BackendError, ErrorKind, Operation, RowsRead, SinkUse, Taking, Transaction};
+use crate::backend::{BackendError, ErrorKind, Operation, RowsRead, SinkUse, Taking};
 use crate::export::ExportSink;
 use crate::results::{Handle, RowSource};
 use crate::rows::{Column, RowSink, SpillFile, Want};
@@ -38,7 +38,7 @@ impl Call {
             RowSource::Query { id, context } => {
                 let statement =
                     Statement { class: Class::Read, not_understood: None, ..Statement::unknown() };
-                let operation = Operation::Statement { sql: String::new(), transaction: Transaction::None };
+                let operation = Operation::statement(String::new());
                 let work = Work {
                     earlier: Some(id),
                     statement: Some(Arc::new(statement)),

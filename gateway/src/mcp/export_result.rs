@@ -18,8 +18,7 @@ use super::call::{Call, CallError, Work};
 use super::context_free::is_context_free;
 use super::tool_name::ToolName;
 use crate::backend::{
-    BackendError, BoxFuture, Completion, Context, ErrorKind, Operation, Rule, SinkUse, Taking, Transaction,
-    WriteJournal,
+    BackendError, BoxFuture, Completion, Context, ErrorKind, Operation, Rule, SinkUse, Taking, WriteJournal,
 };
 use crate::export::{ExportBounds, ExportFolder, ExportFormat, ExportSink, Exported, check_name};
 use crate::isolation::SessionGate;
@@ -193,7 +192,7 @@ impl Call {
             statement: Some(statement),
             journal: Arc::new(ReadsOnly),
             sink: Some(sink),
-            ..Work::reading(Operation::Statement { sql: query, transaction: Transaction::None }, ROWS_HELD)
+            ..Work::reading(Operation::statement(query), ROWS_HELD)
         };
         if is_free {
             return self.run_anywhere(work).await;

@@ -17,8 +17,7 @@ use super::table;
 use super::tool_name::ToolName;
 use super::{META_RESULT, META_ROWS, rows};
 use crate::backend::{
-    BackendError, Caps, Collector, Completion, Context, ErrorKind, Held, Operation, SinkUse, Taking,
-    Transaction,
+    BackendError, Caps, Completion, Context, ErrorKind, Operation, SinkUse, Taking, Transaction,
 };
 use crate::isolation::SessionGate;
 use crate::results::{Handle, Kept, RowSource};
@@ -135,7 +134,7 @@ impl Call {
             RowSource::File => self.read_file(&sink, &rest, offset).await?,
             RowSource::Query { id, context } => self.read_query(&sink, id, context, offset).await?,
         }
-        let done = completion(sink.into_rows());
+        let done = Completion::of_rows(sink.into_rows());
         self.keep(reservation, &done, Transaction::None)?;
         let shown = done.rows.row_count() as u64;
         self.record.seen().rows = Some(shown);
@@ -165,7 +164,7 @@ impl Call {
         offset: u64,
     ) -> Result<(), BackendError> {
         let statement = Statement { class: Class::Read, not_understood: None, ..Statement::unknown() };
-        let operation = Operation::Statement { sql: String::new(), transaction: Transaction::None };
+        let operation = Operation::statement(String::new());
         let work = Work {
             earlier: Some(id),
             statement: Some(Arc::new(statement)),
@@ -211,10 +210,6 @@ fn earlier_result(result: &Value) -> CallToolResult {
             "What the statement came to cannot be read: it was written by another version of the gateway.";
         CallToolResult::error(vec![ContentBlock::text(text)])
     })
-}
-
-fn completion(rows: Collector) -> Completion {
-    Completion { rows, affected: None, query_id: None, context: None, held: Held::default(), overflow: None }
 }
 
 /// The row that a page begins with, counted from 0.

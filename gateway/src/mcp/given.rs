@@ -108,7 +108,7 @@ fn properties(schema: &Value) -> Vec<Property<'_>> {
         .collect()
 }
 
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     name.chars().filter(|char| !matches!(char, '_' | '-')).map(|char| char.to_ascii_lowercase()).collect()
 }
 

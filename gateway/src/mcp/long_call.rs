@@ -52,8 +52,13 @@ impl Call {
 
     /// Whether the call may be answered before its statement has ended.
     pub(super) fn may_be_long(&self, parsed: &ToolCall) -> bool {
-        let is_statement =
-            matches!(parsed, ToolCall::ExecuteQuery(_) | ToolCall::QueryView(_) | ToolCall::ExportResult(_));
+        let is_statement = matches!(
+            parsed,
+            ToolCall::ExecuteQuery(_)
+                | ToolCall::QueryView(_)
+                | ToolCall::ExportResult(_)
+                | ToolCall::Saved(_)
+        );
         is_statement
             && !self.profile.caps.answer_within.is_zero()
             && self.profile.offers("get_result")
@@ -191,7 +196,7 @@ impl Call {
             consent: super::consent::Consent::default(),
             kept: CallKept::of(handle.clone(), kept),
         });
-        let parsed = ToolCall::parse(params).map_err(|refusal| match refusal {
+        let parsed = ToolCall::parse(params, &self.profile).map_err(|refusal| match refusal {
             CallRefusal::InvalidArguments(_) | CallRefusal::UnknownTool(_) => lost(handle),
         })?;
         tracing::info!(

@@ -8,14 +8,17 @@
 //! `arguments`, `given` and `tool_call` read a call, `tools` describes them to clients; `call` runs one, `contexts`
 //! and `context_free` decide in which context, `qualified` takes a name apart where a table's should stand,
 //! `journaled` keeps a statement that writes from running twice; `table`, `failure` and `session_info` are results
-//! as text, `rows` as JSON.
+//! as text, `rows` as JSON; `app` is the page in which clients show a result. `resources` serves tables as resources,
+//! and completes their names.
 
+mod app;
 mod arguments;
 mod call;
 mod client_log;
 mod consent;
 mod context_free;
 mod contexts;
+mod describe_table;
 mod execute_query;
 mod explain_query;
 mod export_kept;
@@ -34,13 +37,16 @@ mod page;
 mod progress;
 mod qualified;
 mod request_record;
+mod resources;
 mod rows;
 mod running;
+mod saved_question;
 mod search_objects;
 mod semantic_views;
 mod service;
 mod session_info;
 mod table;
+mod table_sample;
 mod tasks;
 #[cfg(test)]
 mod tests;

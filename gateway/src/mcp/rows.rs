@@ -186,19 +186,12 @@ fn type_name(common: Common) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{Caps, ColumnType, Held};
+    use crate::backend::{Caps, ColumnType};
 
     const STATEMENT: Source = Source::Statement { is_rolled_back: false };
 
     fn completion(rows: Collector) -> Completion {
-        Completion {
-            rows,
-            affected: None,
-            query_id: None,
-            context: None,
-            held: Held::default(),
-            overflow: None,
-        }
+        Completion::of_rows(rows)
     }
 
     fn collector(rows_max: u64, columns: &[&str]) -> Collector {

@@ -11,6 +11,7 @@ use super::call::{Call, Work};
 use super::execute_query::{is_harmless, transaction_lost};
 use super::facts::RowFormat;
 use super::progress::Running;
+use super::tool_name::ToolName;
 use crate::backend::{
     Backend, BackendError, Caps, Catalog, Completion, Context, CostGuard, ErrorKind, Operation, Ownership,
     Relation, Request, RequestOrigin, RowFilter, Rule, StatementGate as _, Taking, Transaction,
@@ -280,6 +281,10 @@ impl Call {
             Operation::Catalog(catalog) => matches!(catalog, Catalog::Rows(_)),
             Operation::UseContext => false,
         };
+        if self.record.seen().tool == Some(ToolName::ExplainQuery) {
+            // It is not run: what it would cost is what is asked.
+            return Some(Arc::new(CostGuard::default()));
+        }
         let bounds = self.profile.cost_bounds().filter(|_| reads_rows)?;
         Some(Arc::new(CostGuard::new(self.consent.bounds(bounds))))
     }
@@ -354,9 +359,16 @@ fn objects_of(catalog: &Catalog, backend: &dyn Backend) -> Vec<Object> {
             place(database.as_ref(), schema.as_ref()).into_iter().collect()
         }
         Catalog::Views { database, schema } => place(Some(database), schema.as_ref()).into_iter().collect(),
-        Catalog::Describe { relation: asked, .. } | Catalog::Definition(asked) | Catalog::Rows(asked) => {
-            vec![relation(asked)]
+        Catalog::SemanticViews { database, schema } => {
+            place(database.as_ref(), schema.as_ref()).into_iter().collect()
         }
+        Catalog::Search { database, .. } => place(database.as_ref(), None).into_iter().collect(),
+        Catalog::Describe { relation: asked, .. }
+        | Catalog::Definition(asked)
+        | Catalog::Rows(asked)
+        | Catalog::About(asked)
+        | Catalog::ForeignKeys(asked)
+        | Catalog::SemanticView(asked) => vec![relation(asked)],
     }
 }
 

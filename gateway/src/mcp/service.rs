@@ -7,18 +7,22 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CancelTaskParams, CreateTaskResult, CustomRequest, CustomResult,
-    ErrorCode, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams, InitializeResult,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, ServerNotification,
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
+    CreateTaskResult, CustomRequest, CustomResult, ErrorCode, GetTaskParams, GetTaskResult, Implementation,
+    InitializeRequestParams, InitializeResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ResourceListChangedNotification, ServerCapabilities, ServerConfig, ServerNotification,
     SubscriptionFilter, ToolListChangedNotification, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use snowgate_link::BUILD;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
+use super::app;
 use super::call::Call;
 use super::client_log::{self, ClientLog, SetLevel};
 use super::consent::Consent;
@@ -28,9 +32,10 @@ use super::logged::LineSlot;
 use super::long_call::{InTime, still_running};
 use super::progress::Progress;
 use super::request_record::RequestRecord;
+use super::saved_question::call_digest;
 use super::tasks::{self, takes_tasks};
 use super::tool_call::{CallRefusal, ToolCall};
-use super::{Mcp, shown};
+use super::{Mcp, ToolList, resources, shown};
 use crate::backend::Context;
 use crate::config::log_targets::SPANS;
 use crate::session::{ClientIdentity, Era, Session};
@@ -57,6 +62,16 @@ impl SqlService {
     /// The session.
     pub(super) fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+
+    /// The tools that the session is offered.
+    pub(super) fn offered_tools(&self) -> Arc<ToolList> {
+        self.mcp.tools(&self.session.profile)
+    }
+
+    /// Whether the client shows the page for results, and is to be told of it.
+    fn is_app_shown(&self, context: &RequestContext<RoleServer>) -> bool {
+        !self.session.profile.hides_app && app::is_shown_by(context.client_capabilities().as_ref())
     }
 
     /// The span of a request: every event on its behalf carries session, number and, once known, query id.
@@ -104,8 +119,13 @@ impl SqlService {
         Ok(result)
     }
 
-    /// A call of the request in `context`.
-    fn new_call(&self, context: &RequestContext<RoleServer>, consent: Consent) -> Result<Call, ErrorData> {
+    /// A call of the request in `context`, which `cancel` stops.
+    pub(super) fn new_call(
+        &self,
+        context: &RequestContext<RoleServer>,
+        consent: Consent,
+        cancel: CancellationToken,
+    ) -> Result<Call, ErrorData> {
         let Some(facts) = context.extensions.get::<RequestFacts>() else {
             return Err(ErrorData::internal_error("the request came past the intake", None));
         };
@@ -115,7 +135,7 @@ impl SqlService {
             session: Arc::clone(&self.session),
             profile: Arc::clone(&self.session.profile),
             facts: facts.clone(),
-            cancel: CancellationToken::new(),
+            cancel,
             active: self.session.calls.begin(facts.number),
             progress: Progress::of(context, About(facts.number)),
             record: record.unwrap_or_else(|| Arc::new(RequestRecord::new())),
@@ -169,7 +189,7 @@ impl SqlService {
     }
 
     /// Notes what a stateless request tells of its client.
-    fn note_client(&self, context: &RequestContext<RoleServer>) {
+    pub(super) fn note_client(&self, context: &RequestContext<RoleServer>) {
         let Some(version) = context.meta.protocol_version() else { return };
         let client = context.meta.client_info();
         self.session.set_client(ClientIdentity {
@@ -186,9 +206,12 @@ impl ServerHandler for SqlService {
         let mut config = ServerConfig::new(
             ServerCapabilities::builder()
                 .enable_logging()
+                .enable_tasks()
+                .enable_completions()
+                .enable_resources()
+                .enable_resources_list_changed()
                 .enable_tools()
                 .enable_tool_list_changed()
-                .enable_tasks()
                 .build(),
         );
         config.server_info = Implementation::new("snowgate", BUILD);
@@ -207,28 +230,52 @@ impl ServerHandler for SqlService {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if self.session.tools_have_changed() && context.peer.notify_tool_list_changed().await.is_ok() {
+            // What is part of the gateway may be another's, too.
+            let _ = context.peer.notify_resource_list_changed().await;
             self.session.note_tools_told();
         }
+        let (session, mut changed) = (Arc::clone(&self.session), self.session.tools_changed.subscribe());
+        let told = async move {
+            while is_changed(&session, &mut changed).await {
+                // It fails where the client is gone.
+                let _ = context.peer.notify_tool_list_changed().await;
+            }
+        };
+        tokio::spawn(told);
     }
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        Some(SubscriptionFilter::builder().tools_list_changed().build())
+        Some(SubscriptionFilter::builder().tools_list_changed().resources_list_changed().build())
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         if self.session.tools_have_changed() {
             let changed =
                 ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default());
+            let resources = ServerNotification::ResourceListChangedNotification(
+                ResourceListChangedNotification::default(),
+            );
             // Refused where the client does not listen for that.
+            let _ = subscription.sink().send(resources).await;
             if subscription.sink().send(changed).await.is_ok() {
                 self.session.note_tools_told();
             }
         }
-        tokio::select! {
-            () = subscription.cancelled() => {}
-            () = self.session.gone.cancelled() => {}
+        let mut changes = self.session.tools_changed.subscribe();
+        loop {
+            tokio::select! {
+                () = subscription.cancelled() => return Ok(()),
+                is_changed = is_changed(&self.session, &mut changes) => {
+                    if !is_changed {
+                        return Ok(());
+                    }
+                }
+            }
+            let changed =
+                ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default());
+            // Refused where the client does not listen for that.
+            let _ = subscription.sink().send(changed).await;
         }
-        Ok(())
     }
 
     async fn list_tools(
@@ -244,7 +291,11 @@ impl ServerHandler for SqlService {
                 let message = "there is only one page of tools, and no cursor for it";
                 return Err(ErrorData::invalid_params(message, None));
             }
-            Ok(ListToolsResult::with_all_items(self.mcp.tools(&self.session.profile).tools.clone()))
+            let mut tools = self.offered_tools().tools.clone();
+            if self.is_app_shown(&context) {
+                app::link(&mut tools);
+            }
+            Ok(ListToolsResult::with_all_items(tools))
         })
         .instrument(span)
         .await
@@ -256,7 +307,9 @@ impl ServerHandler for SqlService {
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
         let span = self.request_span(&context);
-        let look = async { self.new_call(&context, Consent::default())?.task(&request.task_id).await };
+        let look = async {
+            self.new_call(&context, Consent::default(), context.ct.clone())?.task(&request.task_id).await
+        };
         without_panic(look).instrument(span).await
     }
 
@@ -266,13 +319,58 @@ impl ServerHandler for SqlService {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let span = self.request_span(&context);
-        let stop = async { self.new_call(&context, Consent::default())?.cancel_task(&request.task_id).await };
+        let stop = async {
+            self.new_call(&context, Consent::default(), context.ct.clone())?
+                .cancel_task(&request.task_id)
+                .await
+        };
         without_panic(stop).instrument(span).await
     }
 
     /// No task of ours asks its client for anything: there is nothing to answer.
     async fn update_task(&self, _: UpdateTaskParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
         Ok(())
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        self.note_client(&context);
+        let mut list = resources::list(request)?;
+        if self.is_app_shown(&context) {
+            list.resources.push(app::listed());
+        }
+        Ok(list)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        self.note_client(&context);
+        resources::templates(request)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let span = self.request_span(&context);
+        let read = async { self.read(&request.uri, &context).await.map(ReadResourceResponse::Complete) };
+        without_panic(read).instrument(span).await
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let span = self.request_span(&context);
+        without_panic(self.completed(request, &context)).instrument(span).await
     }
 
     async fn set_level(&self, request: SetLevel, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
@@ -299,19 +397,21 @@ impl ServerHandler for SqlService {
         let span = self.request_span(&context);
         let call = async {
             let consent = Consent::of(&self.session, &request, &context, &context_of(&context));
-            let call = self.new_call(&context, consent)?;
+            let call = self.new_call(&context, consent, CancellationToken::new())?;
             let call = Arc::new(call);
-            let sent = request.clone();
+            let (sent, digest) = (request.clone(), call_digest(&request));
             let parsed = match context.extensions.get::<UnreadableArgument>() {
-                Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0)),
-                None => ToolCall::parse(request),
+                Some(unreadable) => Err(ToolCall::unreadable(&request.name, &unreadable.0, &call.profile)),
+                None => ToolCall::parse(request, &call.profile),
             };
             match parsed {
                 Ok(parsed) => Ok(self.answer(call, parsed, sent, &context).await),
                 Err(CallRefusal::InvalidArguments(refusal)) => {
                     Ok(CallToolResponse::Complete(call.refuse_unread(&refusal)))
                 }
-                Err(CallRefusal::UnknownTool(error)) => Err(error),
+                Err(CallRefusal::UnknownTool(error)) => {
+                    Box::pin(call.answer_gone(digest)).await.map(CallToolResponse::Complete).ok_or(error)
+                }
             }
         };
         without_panic(call).instrument(span).await
@@ -321,6 +421,14 @@ impl ServerHandler for SqlService {
 /// The context that a request was sent in.
 fn context_of(context: &RequestContext<RoleServer>) -> Context {
     context.extensions.get::<RequestFacts>().map(|facts| facts.context.context.clone()).unwrap_or_default()
+}
+
+/// Waits until a reload has changed what the session is offered; `false`: the session is gone.
+async fn is_changed(session: &Session, changes: &mut watch::Receiver<()>) -> bool {
+    tokio::select! {
+        () = session.gone.cancelled() => false,
+        changed = changes.changed() => changed.is_ok(),
+    }
 }
 
 /// What is answered to a method that is not offered. `rmcp`'s own message is the method's name alone.

@@ -22,6 +22,8 @@ pub(super) enum Source {
     View,
     /// The catalog.
     Catalog,
+    /// A search in the catalog.
+    Search,
 }
 
 /// The text of a result of `source`; `rest`: what is kept of the rows that it does not show.
@@ -239,7 +241,11 @@ fn cut(rows: &Collector, ask_again: Option<Source>) -> Option<String> {
     let (count, at_least) = match rows.cut() {
         Cut::Nothing => return None,
         Cut::AtLeast(0) => {
-            let remedy = if ask_again == Some(Source::Catalog) { "" } else { "; raise `limit`" };
+            let remedy = match ask_again {
+                Some(Source::Catalog) => "",
+                Some(Source::Search) => "; narrow `pattern`, `kinds` or `database`",
+                _ => "; raise `limit`",
+            };
             return Some(format!("there may be more: the rest took too long to count{remedy}"));
         }
         Cut::Rows(count) => (count, ""),
@@ -256,6 +262,7 @@ fn cut(rows: &Collector, ask_again: Option<Source>) -> Option<String> {
             "raise `limit`, or page with execute_query and ORDER BY ... LIMIT ... OFFSET"
         }
         (Source::View, true) => "the size limit was reached; select fewer columns with execute_query",
+        (Source::Search, _) => "raise `limit`, or narrow `pattern`, `kinds` or `database`",
         (Source::Catalog, _) => {
             "ask for less with `schema` or `like`, or query the catalog with execute_query"
         }
@@ -281,14 +288,7 @@ mod tests {
         for row in rows {
             collector.push(row.iter().map(|cell| cell.map(str::to_owned)).collect());
         }
-        Completion {
-            rows: collector,
-            affected: None,
-            query_id: None,
-            context: None,
-            held: crate::backend::Held::default(),
-            overflow: None,
-        }
+        Completion::of_rows(collector)
     }
 
     #[test]

@@ -12,7 +12,9 @@ use super::arguments::{
     SearchObjects, SetContext, misfit, read,
 };
 use super::request_record::class_of;
-use super::tool_name::ToolName;
+use super::saved_question::SavedCall;
+use super::tool_name::{ToolName, unknown};
+use crate::session::Profile;
 
 /// A call of a tool that exists, with arguments that fit its schema.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub enum ToolCall {
     SetContext(SetContext),
     /// `session_info`
     SessionInfo,
+    /// A saved question.
+    Saved(SavedCall),
 }
 
 /// Why a call is not run.
@@ -69,14 +73,20 @@ impl From<InvalidArguments> for CallRefusal {
 }
 
 impl ToolCall {
-    /// Reads a call.
+    /// Reads a call of a session whose profile is `profile`.
     ///
     /// # Errors
     /// There is no such tool, or it does not take these arguments.
-    pub fn parse(params: CallToolRequestParams) -> Result<Self, CallRefusal> {
-        let tool = ToolName::parse(&params.name).map_err(CallRefusal::UnknownTool)?;
+    pub fn parse(params: CallToolRequestParams, profile: &Profile) -> Result<Self, CallRefusal> {
+        let tool = ToolName::parse(&params.name, saved_names(profile)).map_err(CallRefusal::UnknownTool)?;
         let arguments = params.arguments;
         Ok(match tool {
+            ToolName::Saved(_) => {
+                let offered = profile.question(&params.name).cloned();
+                let offered = offered
+                    .ok_or_else(|| CallRefusal::UnknownTool(unknown(&params.name, saved_names(profile))))?;
+                Self::Saved(SavedCall { tool, offered, given: arguments.unwrap_or_default() })
+            }
             ToolName::ListDatabases => none(tool, arguments, Self::ListDatabases)?,
             ToolName::ListSchemas => Self::ListSchemas(read(tool, arguments)?),
             ToolName::ListTables => Self::ListTables(read(tool, arguments)?),
@@ -98,8 +108,9 @@ impl ToolCall {
     }
 
     /// Why a call of the tool `name` is refused, one of whose arguments cannot be read because of `why`.
-    pub(super) fn unreadable(name: &str, why: &str) -> CallRefusal {
-        match ToolName::parse(name) {
+    pub(super) fn unreadable(name: &str, why: &str, profile: &Profile) -> CallRefusal {
+        match ToolName::parse(name, saved_names(profile)) {
+            Ok(tool @ ToolName::Saved(_)) => CallRefusal::InvalidArguments(InvalidArguments::new(tool, why)),
             Ok(tool) => CallRefusal::InvalidArguments(misfit(tool, why)),
             Err(error) => CallRefusal::UnknownTool(error),
         }
@@ -123,7 +134,17 @@ impl ToolCall {
             Self::ExportResult(_) => "read",
             Self::CancelQuery(_) => "context",
             Self::ExecuteQuery(arguments) => class_of(&arguments.query),
+            Self::Saved(call) => call.offered.class.name(),
             Self::SetContext(_) | Self::SessionInfo => "context",
+        }
+    }
+
+    /// Whether it reads rows of tables, so that it counts as a query.
+    pub(super) fn reads_rows(&self) -> bool {
+        match self {
+            Self::QueryView(_) | Self::ExportResult(_) => true,
+            Self::DescribeTable(arguments) => arguments.detail == Some(true),
+            _ => false,
         }
     }
 
@@ -147,8 +168,14 @@ impl ToolCall {
             Self::DescribeSemanticView(_) => ToolName::DescribeSemanticView,
             Self::SetContext(_) => ToolName::SetContext,
             Self::SessionInfo => ToolName::SessionInfo,
+            Self::Saved(call) => call.tool,
         }
     }
+}
+
+/// The names of the saved questions of `profile`.
+pub(super) fn saved_names(profile: &Profile) -> impl Iterator<Item = &str> + Clone {
+    profile.questions.iter().map(|offered| offered.question.name.as_str())
 }
 
 /// The call of a tool without arguments.
@@ -181,7 +208,7 @@ mod tests {
             };
             let arguments = takes.iter().map(|name| ((*name).to_owned(), arguments[name].clone())).collect();
             let params = CallToolRequestParams::new(tool.as_str()).with_arguments(arguments);
-            assert_eq!(ToolCall::parse(params).unwrap().tool(), tool);
+            assert_eq!(ToolCall::parse(params, &Profile::default()).unwrap().tool(), tool);
         }
     }
 
@@ -189,6 +216,6 @@ mod tests {
     fn a_tool_without_arguments_ignores_any() {
         let arguments = json!({"random_string": "", "verbose": true}).as_object().cloned().unwrap();
         let params = CallToolRequestParams::new("session_info").with_arguments(arguments);
-        assert_eq!(ToolCall::parse(params).unwrap().tool(), ToolName::SessionInfo);
+        assert_eq!(ToolCall::parse(params, &Profile::default()).unwrap().tool(), ToolName::SessionInfo);
     }
 }

@@ -1,4 +1,7 @@
-//! The names of the tools: a closed set.
+//! The names of the tools: a closed set, and those of saved questions.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use rmcp::ErrorData;
 use serde_json::json;
@@ -15,20 +18,44 @@ macro_rules! tools {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum ToolName {
             $($(#[doc = $doc])+ $tool,)+
+            /// A saved question's.
+            Saved(SavedName),
         }
 
         impl ToolName {
-            /// All tools, in the order they are listed.
+            /// All built-in tools, in the order they are listed.
             pub const ALL: &[Self] = &[$(Self::$tool,)+];
 
             /// The name as clients know it.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$tool => $name,)+
+                    Self::Saved(name) => name.0,
                 }
             }
         }
     };
+}
+
+/// The name of a saved question. It lives as long as the process: there are few, of 48 bytes at most, and one that comes
+/// again with a reload is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SavedName(&'static str);
+
+/// The names that there were. Written where a question is called for the first time.
+static SAVED_NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+
+impl SavedName {
+    /// The name of a question of the configuration, which bounds its length and how many there are.
+    pub(super) fn of(name: &str) -> Self {
+        let mut names = SAVED_NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get(name) {
+            return Self(known);
+        }
+        let kept: &'static str = Box::leak(name.to_owned().into_boxed_str());
+        names.insert(kept);
+        Self(kept)
+    }
 }
 
 tools! {
@@ -69,17 +96,19 @@ tools! {
 }
 
 impl ToolName {
-    /// The tool called `name`.
+    /// The tool called `name`: a built-in one, or one of `saved`, the saved questions that there are for the client.
     ///
     /// # Errors
     /// There is none; the error names the nearest.
-    pub fn parse(name: &str) -> Result<Self, ErrorData> {
-        Self::ALL.iter().copied().find(|known| known.as_str() == name).ok_or_else(|| unknown(name))
+    pub fn parse<'a>(name: &str, saved: impl Iterator<Item = &'a str> + Clone) -> Result<Self, ErrorData> {
+        let built_in = Self::ALL.iter().copied().find(|known| known.as_str() == name);
+        let question = || saved.clone().any(|known| known == name).then(|| Self::Saved(SavedName::of(name)));
+        built_in.or_else(question).ok_or_else(|| unknown(name, saved))
     }
 }
 
-pub(super) fn unknown(name: &str) -> ErrorData {
-    let names: Vec<&str> = ToolName::ALL.iter().map(|tool| tool.as_str()).collect();
+pub(super) fn unknown<'a>(name: &str, saved: impl Iterator<Item = &'a str>) -> ErrorData {
+    let names: Vec<&str> = ToolName::ALL.iter().map(|tool| tool.as_str()).chain(saved).collect();
     // Comparing takes the product of two lengths; what is this long is no slip.
     let compared = if name.len() > NAME_BYTES_MAX { "" } else { name };
     let similarity = |known: &&str| strsim::jaro_winkler(compared, known);
@@ -97,7 +126,7 @@ mod tests {
     #[test]
     fn every_tool_is_found_by_its_name() {
         for &tool in ToolName::ALL {
-            assert_eq!(ToolName::parse(tool.as_str()).unwrap(), tool);
+            assert_eq!(ToolName::parse(tool.as_str(), std::iter::empty()).unwrap(), tool);
         }
     }
 
@@ -108,7 +137,18 @@ mod tests {
     }
 
     #[test]
+    fn a_saved_question_is_a_tool_and_is_suggested() {
+        let saved = ["revenue_of_region"];
+        let found = ToolName::parse("revenue_of_region", saved.into_iter()).unwrap();
+        assert_eq!(found.as_str(), "revenue_of_region");
+        assert_eq!(found, ToolName::parse("revenue_of_region", saved.into_iter()).unwrap());
+        let error = ToolName::parse("revenue_of_regions", saved.into_iter()).unwrap_err();
+        assert!(error.message.contains("did you mean revenue_of_region?"), "{}", error.message);
+    }
+
+    #[test]
     fn an_unknown_tool_names_the_nearest() {
+        let unknown = |name: &str| unknown(name, std::iter::empty());
         assert!(unknown("execute_querry").message.contains("did you mean execute_query?"));
         assert!(!unknown("x").message.contains("did you mean"));
         let long = format!("execute_query{}", "y".repeat(NAME_BYTES_MAX));

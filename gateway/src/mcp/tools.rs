@@ -10,9 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rmcp::model::{JsonObject, MetaObject, Tool, ToolAnnotations};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
+use sql_gate::Dialect;
 
 use super::arguments as args;
+use super::saved_question;
 use super::tool_name::ToolName;
+use crate::config::{OfferedQuestion, SavedQuestion};
 use crate::session::Profile;
 use crate::state::Digest;
 
@@ -67,22 +70,31 @@ pub fn order_arguments(tools: &[Tool], line: &mut [u8]) {
     }
 }
 
+/// Lists that are kept, at most.
+const LISTS_MAX: usize = 1_000;
+
 /// What decides which tools a session is offered, and what they say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Offer {
     /// Decides what `execute_query` warns of.
     read_only: bool,
+    /// Whether the backend has semantic views.
+    has_semantic_views: bool,
     /// The tools of the profile; `None`: all.
     tools: Option<Vec<String>>,
+    /// The saved questions of the profile, and whether they are on Snowflake.
+    saved: Vec<(Arc<SavedQuestion>, bool)>,
     /// Whether there is a folder for exports.
     exports: bool,
 }
 
 impl Offer {
     fn has(&self, tool: ToolName) -> bool {
-        let is_listed =
-            self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool.as_str()));
-        is_listed && (self.exports || tool != ToolName::ExportResult)
+        let is_there = self.has_semantic_views
+            || !matches!(tool, ToolName::ListSemanticViews | ToolName::DescribeSemanticView);
+        is_there
+            && (self.exports || tool != ToolName::ExportResult)
+            && self.tools.as_ref().is_none_or(|tools| tools.iter().any(|offered| offered == tool.as_str()))
     }
 }
 
@@ -95,26 +107,50 @@ pub(super) struct ToolLists {
 impl ToolLists {
     /// The list for the sessions of `profile`.
     pub(super) fn list_for(&self, profile: &Profile) -> Arc<ToolList> {
+        // One whose statement its profile refuses is of no use to a model.
+        let may_run = |offered: &&OfferedQuestion| profile.statements.contains(offered.class);
+        let saved = profile.questions.iter().filter(may_run);
+        let saved = saved
+            .map(|offered| (Arc::clone(&offered.question), offered.dialect == Dialect::Snowflake))
+            .collect();
         let offer = Offer {
             read_only: !profile.may_change(),
+            has_semantic_views: profile.has_semantic_views,
             tools: profile.tools.clone(),
             exports: profile.export_folder.is_some(),
+            saved,
         };
         let mut lists = self.by_offer.lock().unwrap_or_else(PoisonError::into_inner);
+        if lists.len() >= LISTS_MAX {
+            // Those of profiles that a reload has changed.
+            lists.clear();
+        }
         Arc::clone(lists.entry(offer.clone()).or_insert_with(|| Arc::new(ToolList::of(&offer))))
     }
 }
 
 /// All tools, as one who may change data is told of them.
 pub fn all_tools() -> Vec<Tool> {
-    ToolList::of(&Offer { read_only: false, tools: None, exports: true }).tools
+    ToolList::of(&Offer {
+        read_only: false,
+        has_semantic_views: true,
+        tools: None,
+        exports: true,
+        saved: Vec::new(),
+    })
+    .tools
 }
 
 impl ToolList {
     fn of(offer: &Offer) -> Self {
         let offered = ToolName::ALL.iter().copied().filter(|&tool| offer.has(tool));
-        let tools: Vec<_> =
-            offered.map(|tool| describe(tool, offer.read_only).with_meta(meta(tool))).collect();
+        let saved = offer.saved.iter().filter_map(|(question, is_snowflake)| {
+            question.on(if *is_snowflake { Dialect::Snowflake } else { Dialect::Sqlite })
+        });
+        let tools: Vec<_> = offered
+            .map(|tool| describe(tool, offer.read_only).with_meta(meta(tool)))
+            .chain(saved.map(|offered| saved_question::describe(&offered)))
+            .collect();
         // A tool's definition holds nothing that JSON cannot express.
         let digest = Digest::of(&serde_json::to_string(&tools).unwrap_or_default()).short();
         Self { tools, digest }
@@ -197,6 +233,8 @@ fn describe(tool: ToolName, read_only: bool) -> Tool {
             reader::<args::Nothing>(tool, "Session info", "Show this session's context, limits and counters.")
                 .with_raw_output_schema(Arc::new(session_schema()))
         }
+        // Described by their question (`saved_question`).
+        ToolName::Saved(_) => reader::<args::Nothing>(tool, "Saved question", "A saved question."),
     }
 }
 
@@ -221,6 +259,7 @@ fn meta(tool: ToolName) -> MetaObject {
         ToolName::DescribeSemanticView => "metrics and dimensions of a SQL semantic view",
         ToolName::SetContext => "switch SQL database, schema, role, warehouse",
         ToolName::SessionInfo => "current SQL database, limits",
+        ToolName::Saved(_) => "a saved SQL query",
     };
     one("anthropic/searchHint", hint.into())
 }
@@ -312,7 +351,14 @@ mod tests {
     use super::*;
 
     fn list(read_only: bool) -> Vec<Tool> {
-        ToolList::of(&Offer { read_only, tools: None, exports: true }).tools
+        ToolList::of(&Offer {
+            read_only,
+            has_semantic_views: false,
+            tools: None,
+            exports: true,
+            saved: Vec::new(),
+        })
+        .tools
     }
 
     fn required(tool: &Tool) -> Vec<String> {
@@ -333,6 +379,11 @@ mod tests {
             ("describe_view", vec!["database", "view_name"]),
             ("query_view", vec!["database", "view_name"]),
             ("execute_query", vec!["query"]),
+            ("explain_query", vec!["query"]),
+            ("get_result", vec!["handle"]),
+            ("cancel_query", vec!["handle"]),
+            ("export_result", vec!["name"]),
+            ("search_objects", vec!["pattern"]),
             ("set_context", vec![]),
             ("session_info", vec![]),
         ];
@@ -350,6 +401,16 @@ mod tests {
         let names: Vec<&str> = few.tools.iter().map(|tool| &*tool.name).collect();
         assert_eq!(names, ["execute_query", "session_info"], "in the order of all");
         assert_ne!(few.digest, lists.list_for(&Profile::default()).digest);
+    }
+
+    #[test]
+    fn semantic_views_are_offered_where_there_are_any() {
+        let lists = ToolLists::default();
+        let names = |has_semantic_views| {
+            let list = lists.list_for(&Profile { has_semantic_views, ..Profile::default() });
+            list.tools.iter().filter(|tool| tool.name.contains("semantic")).count()
+        };
+        assert_eq!((names(false), names(true)), (0, 2));
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Question {
         let Context { role, warehouse, database, schema, secondary_roles: _ } = &self.context;
         let names = [role, warehouse, database, schema].into_iter().flatten();
         let wanted = match &self.operation {
-            Operation::Statement { sql, .. } => sql.len(),
+            Operation::Statement { sql, parameters, .. } => sql.len() + parameters.bytes(),
             Operation::Catalog(catalog) => catalog.bytes(),
             Operation::UseContext => 0,
         };

@@ -48,7 +48,7 @@ pub(super) fn retries(deadline: Instant) -> ExponentialBuilder {
 pub(super) fn is_repeatable(request: &Request) -> bool {
     let is_read = match (&request.operation, &request.statement) {
         (Operation::Catalog(_) | Operation::UseContext, _) => true,
-        (Operation::Statement { sql, transaction: Transaction::None }, Some(statement)) => {
+        (Operation::Statement { sql, transaction: Transaction::None, .. }, Some(statement)) => {
             statement.class == Class::Read && sql.len() <= SQL_BYTES_MAX
         }
         (Operation::Statement { .. }, _) => false,

@@ -137,6 +137,9 @@ pub struct StatusView {
     /// The programs that profiles have asked about statements.
     #[serde(default)]
     pub validators: Vec<ValidatorView>,
+    /// The names of the saved questions.
+    #[serde(default)]
+    pub saved_questions: Vec<String>,
     /// The limits of all clients together, and what is used of them.
     #[serde(default)]
     pub limits: Vec<LimitView>,
@@ -363,6 +366,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         allocator: default.allocation(live.config.limits.statement_timeout),
         client_backends: shared.client_sets.views(shared),
         validators: shared.validators.views(),
+        saved_questions: shared.live().config.questions.keys().cloned().collect(),
         limits: shared.limits.all_view(),
         limited_clients: shared.limits.counts().0,
         limit_refusals: shared.limits.counts().1,

@@ -49,6 +49,7 @@ pub use seats::NoSeat;
 pub use session_profile::{ChosenProfile, ProfileProblem, SessionProfile};
 use snowgate_link::hello::{Origin, SessionKey};
 pub use table::{Claim, SessionGuard, SessionTable, TableError};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 pub use view::{CallView, SessionView};
@@ -141,6 +142,8 @@ pub struct Session {
     tools: OnceLock<String>,
     /// Cleared once the client has heard that its tools are others now.
     tools_before: Mutex<Option<String>>,
+    /// Sent by a reload that changes which tools the session is offered; its service tells the client.
+    pub tools_changed: watch::Sender<()>,
     /// Cancelled when the client is gone: everything that runs for it stops.
     pub gone: CancellationToken,
     /// What its connection holds of its state, as the shim carries it; written after each request.
@@ -233,6 +236,7 @@ impl Session {
             journal: opening.journal,
             tools: opening.tools.map_or_else(OnceLock::new, OnceLock::from),
             tools_before: Mutex::new(opening.tools_before),
+            tools_changed: watch::Sender::new(()),
             held: Mutex::default(),
             has_lost_transaction: AtomicBool::new(
                 opening.lost_state.as_deref().is_some_and(|lost| lost.contains(OPEN_TRANSACTION)),

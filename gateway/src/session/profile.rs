@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fair_queue::Terms;
-use sql_gate::{Class, ClassSet, NameRules, PatternError};
+use sql_gate::{Class, ClassSet, Dialect, NameRules, PatternError};
 
 use crate::backend::{Context, CostBounds, Wall};
 use crate::config::{
-    ClientLimits, Config, CostConfig, FairBy, IsolationLevel, LEASE_IDLE, NameLists, PIN_IDLE, Permissions,
-    ProfileConfig, RoleConfig, TOOLS, UnknownProfile, ValidatorConfig,
+    ClientLimits, Config, CostConfig, FairBy, IsolationLevel, LEASE_IDLE, NameLists, OfferedQuestion,
+    PIN_IDLE, Permissions, ProfileConfig, RoleConfig, TOOLS, UnknownProfile, ValidatorConfig,
 };
 use crate::keys::KeyIdentity;
 use crate::state::Digest;
@@ -23,6 +23,8 @@ pub struct Profile {
     pub name: String,
     /// The name of the connection its sessions use, as the registry of backends knows it.
     pub connection: String,
+    /// Whether its connection's backend has semantic views: Snowflake does.
+    pub has_semantic_views: bool,
     /// Whether statements that may change something are refused there.
     pub read_only: bool,
     /// The context its sessions start in, as written: the backend completes it.
@@ -37,6 +39,10 @@ pub struct Profile {
     pub names: Arc<NameRules>,
     /// The tools that its sessions are offered; `None`: all.
     pub tools: Option<Vec<String>>,
+    /// Whether no client is told of the page for results.
+    pub hides_app: bool,
+    /// The saved questions that they are offered, as its connection takes them: tools of their own.
+    pub questions: Arc<[OfferedQuestion]>,
     /// The folder that results may be exported into; `None`: none.
     pub export_folder: Option<PathBuf>,
     /// The roles that bound it: its own, and that of its sessions' API key. What they take is taken already.
@@ -138,6 +144,19 @@ impl Profile {
         tool == EXPORT_TOOL && self.export_folder.is_none()
     }
 
+    /// The saved question of this name, if its sessions are offered that.
+    pub fn question(&self, name: &str) -> Option<&OfferedQuestion> {
+        self.questions.iter().find(|offered| offered.question.name == name)
+    }
+
+    /// Whether its sessions see other tools than those of `before`.
+    pub fn offers_others_than(&self, before: &Self) -> bool {
+        self.tools != before.tools
+            || self.questions != before.questions
+            || self.may_change() != before.may_change()
+            || self.export_folder.is_some() != before.export_folder.is_some()
+    }
+
     /// Whether it lacks what `before` had and a session needs to go on with what its connection holds, or to end that: a class
     /// of statements, the tool for statements, a connection of its own.
     pub fn takes_from(&self, before: &Self) -> bool {
@@ -156,7 +175,10 @@ impl Profile {
     fn bounded(self, name: &str, role: &RoleConfig, is_key_s: bool) -> Self {
         let statements = self.statements.intersection(role.permissions.classes());
         let offered = |tool: &&&str| self.offers(tool) && role.permissions.permit_tool(tool);
-        let tools = TOOLS.iter().filter(offered).map(|tool| (*tool).to_owned()).collect();
+        let tools = TOOLS.iter().filter(offered).map(|tool| (*tool).to_owned());
+        let may_ask = |offered: &&OfferedQuestion| role.permissions.permit_tool(&offered.question.name);
+        let questions: Arc<[OfferedQuestion]> = self.questions.iter().filter(may_ask).cloned().collect();
+        let tools = tools.chain(questions.iter().map(|offered| offered.question.name.clone())).collect();
         let mut roles = self.roles.clone();
         roles.push(BoundingRole { name: name.to_owned(), permissions: role.permissions, is_key_s });
         let limits = if is_key_s {
@@ -170,6 +192,7 @@ impl Profile {
             has_own_statements: self.has_own_statements || statements != self.statements,
             statements,
             tools: Some(tools),
+            questions,
             roles,
             limits,
             ..self
@@ -310,8 +333,10 @@ impl Profile {
             // The configuration has been checked with the same rules; without them nothing may run.
             Err(_) => (NameRules::default(), ClassSet::default()),
         };
+        let dialect = config.dialect(&connection);
         let profile = Self {
             name: name.to_owned(),
+            has_semantic_views: config.dialect(&connection) == Dialect::Snowflake,
             read_only,
             context: Context {
                 role: settings.role.clone(),
@@ -326,6 +351,8 @@ impl Profile {
             names: Arc::new(names),
             connection,
             tools: settings.tools.clone(),
+            hides_app: settings.hides_app,
+            questions: config.questions_of(name).filter_map(|question| question.on(dialect)).collect(),
             export_folder: settings.export_folder.clone(),
             roles: Vec::new(),
             caps: ProfileCaps::of(config, settings),

@@ -201,7 +201,11 @@ impl Shared {
             },
         };
         let before = Arc::clone(&fixed.profile);
+        let offers_others = chosen.profile.offers_others_than(&before);
         session.profile.replace(chosen);
+        if offers_others {
+            session.tools_changed.send_replace(());
+        }
         self.revoke_held(session, &before);
         true
     }

@@ -92,9 +92,9 @@ pub struct Journaled {
 }
 
 impl RequestEvent {
-    /// Whether it is a tool call.
+    /// Whether it is a tool call, or what is served as one (a resource, a completion).
     pub fn is_call(&self) -> bool {
-        self.method == "tools/call"
+        self.method == "tools/call" || self.tool.is_some()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use snowgate::backend::{
     Backend, BackendError, BoxFuture, Cancel, Caps, Collector, Completion, Connection, Context, Held,
-    OpenGate, Operation, Ownership, Registry, Request, RequestOrigin, Transaction, WriteJournal,
+    OpenGate, Operation, Ownership, Parameters, Registry, Request, RequestOrigin, Transaction, WriteJournal,
 };
 use snowgate::config::{Config, Environment, Paths};
 use snowgate::multiplexer::{Multiplexer, Pool};
@@ -101,7 +101,11 @@ pub(crate) async fn pool(connections: usize, more: &str) -> Result<Arc<Pool>> {
 pub(crate) fn request(session: &str, number: u64) -> Request {
     Request {
         context: Context::default(),
-        operation: Operation::Statement { sql: "select 1".to_owned(), transaction: Transaction::None },
+        operation: Operation::Statement {
+            sql: "select 1".to_owned(),
+            transaction: Transaction::None,
+            parameters: Parameters::default(),
+        },
         caps: CAPS,
         timeout: Duration::from_secs(600),
         origin: RequestOrigin {

@@ -1,4 +1,4 @@
-//! The page in a real browser. `tests/clients/browser/README.md` says how to run it by hand.
+//! The page, and the app that clients show, in a real browser. `tests/clients/browser/README.md` says how to run it by hand.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -15,6 +15,15 @@ const VARIABLE: &str = "CHROMIUM";
 
 #[test]
 fn the_page_in_chromium() {
+    run_in_chromium("page.mjs");
+}
+
+#[test]
+fn the_app_in_chromium() {
+    run_in_chromium("app.mjs");
+}
+
+fn run_in_chromium(program: &str) {
     let chromium =
         std::env::var_os(VARIABLE).map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
     if !chromium.is_file() {
@@ -27,7 +36,7 @@ fn the_page_in_chromium() {
     }
     let modules = available(browser());
     let mut command = Command::new(available(node(NodeVersion::SDK)));
-    command.arg(folder().join("browser/page.mjs"));
+    command.arg(folder().join("browser").join(program));
     command.args([&binaries().gateway, &binaries().shim]).arg(modules);
     command.env(VARIABLE, chromium).env("TEST_PATIENCE_SECONDS", patience().as_secs().to_string());
     let finished = run(&mut command, STEPS_MAX * patience()).expect("the program starts");

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use snowgate_tests::{Client, Home, error_text, tool_text};
+use snowgate_tests::{Client, Home, TOOLS, error_text, tool_text};
 
 /// From the request to its answer, which takes no longer than the gateway's attempt to start. A shim that
 /// went on looking would do so for 20 s.
@@ -40,7 +40,7 @@ fn refusal_with_log(client: &mut Client, words: &[&str]) -> String {
 
 fn works(client: &mut Client) {
     let answer = client.request("tools/list", &json!({}));
-    assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(10), "{answer}");
+    assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(TOOLS), "{answer}");
 }
 
 #[test]

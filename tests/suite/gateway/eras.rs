@@ -1,7 +1,7 @@
 //! Both of MCP's eras, apart and mixed on one connection.
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, Signal, error_text, stateless, tool_text, until};
+use snowgate_tests::{Client, Home, Signal, TOOLS, error_text, stateless, tool_text, until};
 
 const HANDSHAKE_REVISIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 const STATELESS_REVISION: &str = "2026-07-28";
@@ -15,7 +15,7 @@ fn info(answer: &Value) -> &Value {
 #[track_caller]
 fn speaks_handshake(client: &mut Client) {
     let list = client.request("tools/list", &json!({}));
-    assert_eq!(list["result"]["tools"].as_array().map(Vec::len), Some(10), "{list}");
+    assert_eq!(list["result"]["tools"].as_array().map(Vec::len), Some(TOOLS), "{list}");
     let called = client.query("select 1 as one");
     assert_eq!(tool_text(&called), "one\n1\n(1 row)");
     let failed = client.query("select * from nowhere");
@@ -31,7 +31,7 @@ fn speaks_handshake(client: &mut Client) {
 fn speaks_stateless(client: &mut Client) {
     let call = |query: &str| stateless(json!({"name": "execute_query", "arguments": {"query": query}}));
     let list = client.request("tools/list", &stateless(json!({})));
-    assert_eq!(list["result"]["tools"].as_array().map(Vec::len), Some(10), "{list}");
+    assert_eq!(list["result"]["tools"].as_array().map(Vec::len), Some(TOOLS), "{list}");
     let called = client.request("tools/call", &call("select 1 as one"));
     assert_eq!(tool_text(&called), "one\n1\n(1 row)");
     let failed = client.request("tools/call", &call("select * from nowhere"));

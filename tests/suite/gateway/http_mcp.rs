@@ -1,7 +1,7 @@
 //! `/mcp` over HTTP as clients see it: sessions of the older era, streams and how they are resumed, the stateless era.
 
 use serde_json::{Value, json};
-use snowgate_tests::{Home, HttpConnection, HttpGateway, HttpResponse, until};
+use snowgate_tests::{Home, HttpConnection, HttpGateway, HttpResponse, TOOLS, until};
 
 /// Runs for minutes unless it is stopped.
 const SLOW: &str = "with recursive t(n) as (select 1 union all select n + 1 from t where n < 2000000000) select max(n) from t";
@@ -138,7 +138,7 @@ fn a_session_keeps_what_it_sets_and_ends_with_delete() {
     let other = Session::open(&gateway);
     assert_ne!(session.id, other.id);
     let answer = session.post(&request(1, "tools/list", json!({})));
-    assert_eq!(answer.json()["result"]["tools"].as_array().map(Vec::len), Some(10));
+    assert_eq!(answer.json()["result"]["tools"].as_array().map(Vec::len), Some(TOOLS));
     assert!(text(&session.post(&query(2, "select 41 + 1")).json()).contains("42"));
     let ended = gateway.connect().request("DELETE", "/mcp", &session.headers(), b"");
     assert_eq!(ended.status, 204);

@@ -38,6 +38,7 @@ mod http_socket;
 mod http_tls;
 mod journal;
 mod keys;
+mod knowing;
 #[cfg(target_os = "linux")]
 mod leftovers;
 #[cfg(target_os = "linux")]
@@ -73,6 +74,7 @@ mod roles;
 mod sample;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod saved_questions;
 #[cfg(target_os = "linux")]
 mod service;
 #[cfg(target_os = "linux")]

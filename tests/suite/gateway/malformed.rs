@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, error_text, request_line, tool_text};
+use snowgate_tests::{Client, Home, TOOLS, error_text, request_line, tool_text};
 
 /// The shim's bound on one line.
 const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -317,7 +317,7 @@ fn a_request_before_initialize_is_answered() {
     let mut client = home.client();
     assert_eq!(client.request("ping", &json!({}))["result"], json!({}));
     let tools = client.request("tools/list", &json!({}));
-    assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(10), "{tools}");
+    assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(TOOLS), "{tools}");
     client.initialize();
     goes_on(&mut client);
 }

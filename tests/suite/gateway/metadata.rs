@@ -1,7 +1,7 @@
 //! What need not queue, and questions about the catalog that need not be asked again.
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, tool_text, until};
+use snowgate_tests::{Client, Home, TOOLS, tool_text, until};
 
 /// Runs until it is stopped.
 const ENDLESS: &str =
@@ -57,7 +57,7 @@ fn what_asks_no_backend_is_answered_while_every_connection_is_busy() {
         };
         for client in [&mut waiting, &mut other] {
             let tools = client.request("tools/list", &json!({}));
-            assert!(tools["result"]["tools"].as_array().is_some_and(|tools| tools.len() == 10), "{tools}");
+            assert!(tools["result"]["tools"].as_array().is_some_and(|tools| tools.len() == TOOLS), "{tools}");
             assert_eq!(info(client)["context"]["database"], "ONE");
         }
         let changed = other.call("set_context", &json!({"database": "two"}));

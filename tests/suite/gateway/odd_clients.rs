@@ -121,19 +121,10 @@ fn every_method_that_is_not_offered_is_answered_alike_in_both_eras() {
     client.initialize();
     for (method, params) in [
         ("no/such", json!({})),
-        ("resources/list", json!({})),
-        ("resources/templates/list", json!({})),
-        ("resources/read", json!({"uri": "file:///x"})),
-        ("resources/read", json!({})),
         ("resources/subscribe", json!({"uri": "file:///x"})),
         ("resources/unsubscribe", json!({"uri": "file:///x"})),
         ("prompts/list", json!({})),
         ("prompts/get", json!({"name": "x"})),
-        (
-            "completion/complete",
-            json!({"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "x", "value": ""}}),
-        ),
-        ("completion/complete", json!({})),
         ("tasks/get", json!({"taskId": "x"})),
         ("tasks/list", json!({})),
         ("skills/list", json!({})),

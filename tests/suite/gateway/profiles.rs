@@ -6,7 +6,7 @@ mod unix;
 use std::fs;
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, stateless, stateless_as, tool_text};
+use snowgate_tests::{Client, Home, TOOLS, stateless, stateless_as, tool_text};
 
 const REVISION: &str = "2025-11-25";
 
@@ -59,7 +59,7 @@ fn the_first_profile_in_the_file_that_fits_the_client_s_name_is_the_session_s() 
     assert!(tool_text(&answer).contains("2 rows"), "{answer}");
     let mut other = launched(&home, "editor");
     assert_eq!(profile_of(&mut other), "later");
-    assert_eq!(tools_of(&mut other).len(), 10);
+    assert_eq!(tools_of(&mut other).len(), TOOLS);
     let session = home.session_of(reports.pid());
     assert_eq!(session["profile"], "reports");
     let why = session["profile_why"].as_str().expect("a reason");

@@ -1,7 +1,7 @@
 //! Tools over plain HTTP: the forms of a call, and what each failure's status is.
 
 use serde_json::{Value, json};
-use snowgate_tests::{Home, HttpConnection, HttpGateway, HttpResponse, eventually};
+use snowgate_tests::{Home, HttpConnection, HttpGateway, HttpResponse, TOOLS, eventually};
 
 pub(crate) const CALL: &str = "/mcp/tools/call";
 
@@ -42,7 +42,7 @@ fn the_tools_are_listed_with_their_schemas() {
     let listed = gateway.get("/mcp/tools");
     assert_eq!((listed.status, listed.header("content-type")), (200, Some("application/json")));
     let tools = listed.json()["tools"].as_array().expect("a list").clone();
-    assert_eq!(tools.len(), 10);
+    assert_eq!(tools.len(), TOOLS);
     let execute = tools.iter().find(|tool| tool["name"] == "execute_query").expect("execute_query");
     assert_eq!(execute["inputSchema"]["required"], json!(["query"]));
 }

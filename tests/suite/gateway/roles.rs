@@ -70,7 +70,15 @@ fn a_key_s_role_bounds_what_its_profile_allows() {
     let lister = Client::named(&gateway, &key("lister", &["--role", "lister"]), "editor");
     assert_eq!(
         names(&lister.request("tools/list", &json!({}))),
-        ["list_databases", "list_schemas", "list_tables", "describe_table", "set_context", "session_info"]
+        [
+            "list_databases",
+            "list_schemas",
+            "list_tables",
+            "describe_table",
+            "search_objects",
+            "set_context",
+            "session_info"
+        ]
     );
     refused(
         &lister.call("query_view", &json!({"database": "A", "view_name": "v"})),

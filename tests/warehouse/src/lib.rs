@@ -45,7 +45,7 @@ pub use seen::{QueryState, Seen, SeenAbort, SeenLogIn, SeenQuery, SeenRequest};
 use server::Server;
 pub use session::Context;
 use session::Session;
-pub use sql::PlanFigures;
+pub use sql::{Binding, Bindings, PlanFigures};
 use state::Shared;
 use support::until;
 pub use user::{SecondFactor, User};

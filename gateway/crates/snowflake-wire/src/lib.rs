@@ -24,7 +24,7 @@
 //! same to the server.
 //!
 //! Deliberately absent: PUT and GET (a statement must not read or write files of the machine that sends it),
-//! binding of parameters, statements of several statements, Arrow, HTTP/2, telemetry, and any look at the
+//! arrays of bound values, statements of several statements, Arrow, HTTP/2, telemetry, and any look at the
 //! environment (but the TLS library heeds `SSL_CERT_FILE` and `SSL_CERT_DIR`).
 //!
 //! With the feature `stand-in`, the module `stand_in` is a scripted server for tests.
@@ -70,4 +70,4 @@ pub use rows::{Row, Rows};
 pub use secret::Secret;
 pub use session::{Session, SessionContext};
 pub use settings::{Account, Limits, Protocol, Proxy, RetryPolicy, Settings};
-pub use statement::{ParameterValue, Reading, Statement, Token, Tokens};
+pub use statement::{Binding, ParameterValue, Reading, Statement, Token, Tokens};

@@ -265,7 +265,11 @@ pub(crate) fn key(request: &Request) -> String {
 pub(crate) fn request(sql: &str) -> Request {
     Request {
         context: Context::default(),
-        operation: Operation::Statement { sql: sql.to_owned(), transaction: Transaction::None },
+        operation: Operation::Statement {
+            sql: sql.to_owned(),
+            transaction: Transaction::None,
+            parameters: Default::default(),
+        },
         caps: Caps { rows_max: 100, bytes_max: 10_000, count_rows_max: 100 },
         timeout: Duration::from_secs(60),
         origin: RequestOrigin::default(),

@@ -3,7 +3,7 @@
 //! All of them are served by Snowflake's own services: none wakes a warehouse, but for the rows of a view.
 
 use super::names::{literal, quoted, sql, stored};
-use crate::backend::{Catalog, Cell, Context, Relation, RelationKind};
+use crate::backend::{Catalog, Cell, Context, Relation, RelationKind, SearchFor};
 
 /// A statement, and the columns of its answer that are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,44 @@ const COLUMNS: Shown = Shown::Only(&[
     ("null?", "nullable"),
     ("default", "default"),
     ("primary key", "key"),
+    ("unique key", "unique"),
+    ("comment", "comment"),
+]);
+const ABOUT: Shown = Shown::Only(&[("rows", "rows"), ("comment", "comment")]);
+const FOREIGN_KEYS: Shown = Shown::Only(&[
+    ("fk_column_name", "column"),
+    ("pk_database_name", "database"),
+    ("pk_schema_name", "schema"),
+    ("pk_table_name", "table"),
+    ("pk_column_name", "to"),
+]);
+const FOUND_RELATIONS: Shown = Shown::Only(&[
+    ("database_name", "database"),
+    ("schema_name", "schema"),
+    ("name", "name"),
+    ("kind", "kind"),
+    ("rows", "rows"),
+    ("comment", "comment"),
+]);
+const FOUND_COLUMNS: Shown = Shown::Only(&[
+    ("database_name", "database"),
+    ("schema_name", "schema"),
+    ("table_name", "table"),
+    ("column_name", "column"),
+    ("data_type", "type"),
+]);
+const SEMANTIC_VIEWS: Shown = Shown::Only(&[
+    ("database_name", "database"),
+    ("schema_name", "schema"),
+    ("name", "name"),
+    ("comment", "comment"),
+]);
+const SEMANTIC_VIEW: Shown = Shown::Only(&[
+    ("object_kind", "kind"),
+    ("object_name", "name"),
+    ("parent_entity", "of"),
+    ("property", "property"),
+    ("property_value", "value"),
 ]);
 const DEFINITION: Shown = Shown::Only(&[("DEFINITION", "definition")]);
 const TEXT: Shown = Shown::Only(&[("text", "definition")]);
@@ -86,6 +124,49 @@ pub(super) fn question(catalog: &Catalog, context: &Context, rows_max: u64) -> Q
         Catalog::Rows(relation) => Question {
             sql: format!("SELECT * FROM {} LIMIT {}", path(relation, context), rows_max + 1),
             shown: Shown::All,
+        },
+        Catalog::About(relation) => {
+            let like = literal(&pattern_of(&stored(&relation.name)));
+            let schema = schema_of(relation, context);
+            let place = match (relation.database.as_deref().map(sql), schema) {
+                (Some(database), schema) => {
+                    format!("IN SCHEMA {database}.{}", schema.unwrap_or_else(|| quoted("PUBLIC")))
+                }
+                (None, Some(schema)) => format!("IN SCHEMA {schema}"),
+                (None, None) => place(None, None, context),
+            };
+            Question { sql: format!("SHOW OBJECTS LIKE {like} {place} LIMIT 1"), shown: ABOUT }
+        }
+        Catalog::ForeignKeys(relation) => Question {
+            sql: format!("SHOW IMPORTED KEYS IN TABLE {}", path(relation, context)),
+            shown: FOREIGN_KEYS,
+        },
+        Catalog::Search { what, like, database } => {
+            let place = database
+                .as_deref()
+                .map_or_else(|| "IN ACCOUNT".to_owned(), |name| format!("IN DATABASE {}", sql(name)));
+            let like = literal(like);
+            match what {
+                SearchFor::Schemas => {
+                    Question { sql: format!("SHOW SCHEMAS LIKE {like} {place} {limit}"), shown: SCHEMAS }
+                }
+                SearchFor::Relations => Question {
+                    sql: format!("SHOW OBJECTS LIKE {like} {place} {limit}"),
+                    shown: FOUND_RELATIONS,
+                },
+                // It knows no LIMIT.
+                SearchFor::Columns => {
+                    Question { sql: format!("SHOW COLUMNS LIKE {like} {place}"), shown: FOUND_COLUMNS }
+                }
+            }
+        }
+        Catalog::SemanticViews { database, schema } => {
+            let place = place(database.as_deref(), schema.as_deref(), context);
+            Question { sql: format!("SHOW SEMANTIC VIEWS {place} {limit}"), shown: SEMANTIC_VIEWS }
+        }
+        Catalog::SemanticView(relation) => Question {
+            sql: format!("DESCRIBE SEMANTIC VIEW {}", path(relation, context)),
+            shown: SEMANTIC_VIEW,
         },
     }
 }

@@ -26,7 +26,7 @@ use super::stop::{RunningRequest, StopSignals};
 use super::wall::{Standing, unanswered};
 use crate::backend::{
     BackendError, BoxFuture, Cancel, Catalog, Completion, Connection, Context, CostGuard, ErrorKind, Held,
-    Operation, Request, Transaction, Wall,
+    Operation, Parameters, Request, Transaction, Wall,
 };
 
 /// A connection to Snowflake.
@@ -201,19 +201,22 @@ impl SnowflakeConnection {
         stop: &StopSignals,
         in_transaction: bool,
     ) -> Result<(), RunError> {
-        let sql = match (&request.operation, read_statement(request)) {
-            (Operation::Statement { sql, .. }, Some(statement)) => match cost::costing(&statement) {
-                Costing::Free => return Ok(()),
-                Costing::Unknown(why) => return Ok(cost.check_unknown(why)?),
-                Costing::Explained => sql.clone(),
-            },
+        let (sql, parameters) = match (&request.operation, read_statement(request)) {
+            (Operation::Statement { sql, parameters, .. }, Some(statement)) => {
+                match cost::costing(&statement) {
+                    Costing::Free => return Ok(()),
+                    Costing::Unknown(why) => return Ok(cost.check_unknown(why)?),
+                    Costing::Explained => (sql.clone(), parameters.clone()),
+                }
+            }
             (Operation::Catalog(catalog @ Catalog::Rows(_)), _) => {
                 let context = of_session(&session.wire.context());
-                catalog::question(catalog, &context, request.caps.rows_max).sql
+                (catalog::question(catalog, &context, request.caps.rows_max).sql, Parameters::default())
             }
             _ => return Ok(()),
         };
-        let operation = Operation::Statement { sql: cost::question(&sql), transaction: Transaction::None };
+        let (sql, transaction) = (cost::question(&sql), Transaction::None);
+        let operation = Operation::Statement { sql, transaction, parameters };
         // An id of EXPLAIN's in the journal would be taken for the statement's.
         let journal = Arc::new(cost::NoJournal);
         let question = Request {

@@ -1,6 +1,6 @@
 //! Catalog requests. Names are bound as values, or quoted where SQL does not allow values.
 
-use rusqlite::{Connection, Error, Row, ToSql};
+use rusqlite::{Connection, Error, Row, Rows, ToSql};
 
 use super::checkups::Verdict;
 use super::databases::{Database, Databases, Origin, SAMPLE_DATABASE, SCHEMA};
@@ -10,8 +10,7 @@ use super::sample::SAMPLE_COMMENT;
 use super::statement::Failure;
 use super::value;
 use crate::backend::{
-    BackendError, Caps, Catalog, Cell, Collector, Completion, ErrorKind, Flow, Held, Relation, RelationKind,
-    RowFilter,
+    BackendError, Caps, Catalog, Cell, Collector, Completion, ErrorKind, Flow, RelationKind, RowFilter,
 };
 
 /// Tables that a client may see, without internal tables of SQLite and of virtual tables.
@@ -26,31 +25,19 @@ pub(super) fn database_of(catalog: &Catalog) -> Option<&str> {
     match catalog {
         Catalog::Databases => None,
         Catalog::Schemas { database } | Catalog::Tables { database, .. } => database.as_deref(),
+        Catalog::SemanticViews { database, .. } | Catalog::Search { database, .. } => database.as_deref(),
         Catalog::Views { database, .. } => Some(database),
-        Catalog::Describe { relation, .. } | Catalog::Definition(relation) | Catalog::Rows(relation) => {
-            relation.database.as_deref()
-        }
+        _ => catalog.relation().and_then(|relation| relation.database.as_deref()),
     }
 }
 
 /// The schema of a catalog request.
 pub(super) fn schema_of(catalog: &Catalog) -> Option<&str> {
     match catalog {
-        Catalog::Databases | Catalog::Schemas { .. } => None,
-        Catalog::Tables { schema, .. } | Catalog::Views { schema, .. } => schema.as_deref(),
-        Catalog::Describe { relation, .. } | Catalog::Definition(relation) | Catalog::Rows(relation) => {
-            relation.schema.as_deref()
-        }
-    }
-}
-
-/// The table or view that a catalog request asks about.
-pub(super) fn relation_of(catalog: &Catalog) -> Option<&Relation> {
-    match catalog {
-        Catalog::Describe { relation, .. } | Catalog::Definition(relation) | Catalog::Rows(relation) => {
-            Some(relation)
-        }
-        _ => None,
+        Catalog::Tables { schema, .. }
+        | Catalog::Views { schema, .. }
+        | Catalog::SemanticViews { schema, .. } => schema.as_deref(),
+        _ => catalog.relation().and_then(|relation| relation.schema.as_deref()),
     }
 }
 
@@ -145,19 +132,53 @@ struct ExistingRelation {
 impl Reader<'_> {
     /// Tables whose names match `like`; the rows are those of the last ANALYZE, NULL without one.
     pub(super) fn tables(&self, like: Option<&str>) -> Result<Completion, Failure> {
-        let estimate = if self.is_analyzed()? {
-            format!(
-                "(SELECT max(CAST(s.stat AS INTEGER)) FROM {}.sqlite_stat1 AS s WHERE s.tbl = l.name COLLATE NOCASE)",
-                quoted(self.database)
-            )
-        } else {
-            "NULL".to_owned()
-        };
+        let estimate = if self.is_analyzed()? { self.estimate_of("l.name") } else { "NULL".to_owned() };
         let sql = format!(
             "SELECT ?1, '{SCHEMA}', l.name, {estimate} {RELATIONS} AND l.type IN ('table', 'virtual') \
              AND (?2 IS NULL OR l.name LIKE ?2 ESCAPE '\\') ORDER BY l.name COLLATE NOCASE"
         );
         self.read(&sql, &[&self.database, &like], &["database", "schema", "name", "rows"])
+    }
+
+    /// Tables and views whose names match `like`, into `found`.
+    pub(super) fn search_relations(&self, like: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+        let estimate = if self.is_analyzed()? { self.estimate_of("l.name") } else { "NULL".to_owned() };
+        let sql = format!(
+            "SELECT ?1, '{SCHEMA}', l.name, iif(l.type = 'view', 'view', 'table'), {estimate}, NULL {RELATIONS} \
+             AND l.name LIKE ?2 ESCAPE '\\' ORDER BY l.name COLLATE NOCASE"
+        );
+        let mut statement = self.connection.prepare(&sql).map_err(|error| failure(&error))?;
+        let rows = statement.query((self.database, like)).map_err(|error| failure(&error))?;
+        found.take(rows, Found::RELATIONS.len())
+    }
+
+    /// The columns whose names match `like`, into `found`. A view that no longer works has none.
+    pub(super) fn search_columns(&self, like: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+        let sql = format!("SELECT l.name, iif(l.type = 'view', 'view', 'table') {RELATIONS} ORDER BY l.name");
+        let mut statement = self.connection.prepare(&sql).map_err(|error| failure(&error))?;
+        let relations: Vec<(String, String)> = statement
+            .query_map([self.database], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .map_err(|error| failure(&error))?;
+        let sql = format!(
+            "SELECT ?1, '{SCHEMA}', ?2, ?3, c.name, c.type FROM pragma_table_xinfo(?2, ?1) AS c WHERE c.hidden <> 1 \
+             AND c.name LIKE ?4 ESCAPE '\\' ORDER BY c.cid"
+        );
+        let mut statement = self.connection.prepare(&sql).map_err(|error| failure(&error))?;
+        for (name, kind) in &relations {
+            let rows = statement.query((self.database, name, kind, like));
+            match rows
+                .map_err(|error| failure(&error))
+                .and_then(|rows| found.take(rows, Found::COLUMNS.len()))
+            {
+                Err(failure) if failure.breaks || failure.error.kind == ErrorKind::Cancelled => {
+                    return Err(failure);
+                }
+                _ if found.is_full => break,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Views.
@@ -182,6 +203,27 @@ impl Reader<'_> {
                         FROM pragma_foreign_key_list(?1, ?2) AS f WHERE f.\"from\" = c.name COLLATE NOCASE)), '') \
                    FROM pragma_table_xinfo(?1, ?2) AS c WHERE c.hidden <> 1 ORDER BY c.cid";
         self.read(sql, &[&found.name, &self.database], &["column", "type", "nullable", "default", "key"])
+    }
+
+    /// What else is known of a relation: the rows of the last ANALYZE, and its UNIQUE sets of columns.
+    pub(super) fn about(&self, name: &str) -> Result<Completion, Failure> {
+        let found = self.relation(name)?;
+        let rows = if self.is_analyzed()? { self.estimate_of("?2") } else { "NULL".to_owned() };
+        let sql = format!(
+            "SELECT {rows}, NULL, (SELECT group_concat('(' || (SELECT group_concat(i.name, ', ') FROM \
+             pragma_index_info(l.name, ?1) AS i) || ')', ', ') FROM pragma_index_list(?2, ?1) AS l \
+             WHERE l.\"unique\" AND l.origin <> 'pk' AND NOT l.partial AND NOT EXISTS \
+             (SELECT 1 FROM pragma_index_info(l.name, ?1) AS i WHERE i.name IS NULL))"
+        );
+        self.read(&sql, &[&self.database, &found.name], &["rows", "comment", "unique"])
+    }
+
+    /// The rows of the table whose name is `name` in SQL, as the last ANALYZE counted them.
+    fn estimate_of(&self, name: &str) -> String {
+        format!(
+            "(SELECT max(CAST(s.stat AS INTEGER)) FROM {}.sqlite_stat1 AS s WHERE s.tbl = {name} COLLATE NOCASE)",
+            quoted(self.database)
+        )
     }
 
     /// The text of CREATE VIEW.
@@ -266,14 +308,52 @@ impl Reader<'_> {
                 break;
             }
         }
-        Ok(Completion {
-            rows: collector,
-            affected: None,
-            query_id: None,
-            context: None,
-            held: Held::default(),
-            overflow: None,
-        })
+        Ok(Completion::of_rows(collector))
+    }
+}
+
+/// What a search has found so far.
+pub(super) struct Found<'a> {
+    pub(super) collector: Collector,
+    /// Whether no more is taken.
+    pub(super) is_full: bool,
+    columns: Vec<String>,
+    filter: Option<&'a dyn RowFilter>,
+}
+
+impl<'a> Found<'a> {
+    pub(super) const SCHEMAS: [&'static str; 2] = ["database", "name"];
+    pub(super) const RELATIONS: [&'static str; 6] = ["database", "schema", "name", "kind", "rows", "comment"];
+    pub(super) const COLUMNS: [&'static str; 6] = ["database", "schema", "table", "kind", "column", "type"];
+
+    pub(super) fn new(caps: Caps, columns: &[&str], filter: Option<&'a dyn RowFilter>) -> Self {
+        let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
+        let mut collector = Collector::new(caps);
+        collector.set_columns(columns.clone());
+        Self { collector, is_full: false, columns, filter }
+    }
+
+    /// Takes a row, if it may be seen.
+    pub(super) fn push(&mut self, row: Vec<Cell>) {
+        let cells: Vec<Option<&str>> = row.iter().map(Option::as_deref).collect();
+        if self.filter.is_none_or(|filter| filter.keeps(&self.columns, &cells)) {
+            self.is_full |= self.collector.push(row) == Flow::Stop;
+        }
+    }
+
+    fn take(&mut self, mut rows: Rows<'_>, columns: usize) -> Result<(), Failure> {
+        while let Some(row) = rows.next().map_err(|error| failure(&error))? {
+            if self.filter.is_some_and(|filter| !keeps(filter, &self.columns, row)) {
+                continue;
+            }
+            let (flow, _) =
+                value::push(&mut self.collector, row, columns).map_err(|error| failure(&error))?;
+            if flow == Flow::Stop {
+                self.is_full = true;
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -296,12 +376,5 @@ fn completion(columns: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>, caps:
             break;
         }
     }
-    Completion {
-        rows: collector,
-        affected: None,
-        query_id: None,
-        context: None,
-        held: Held::default(),
-        overflow: None,
-    }
+    Completion::of_rows(collector)
 }

@@ -41,6 +41,15 @@ pub(super) fn estimate(connection: &Connection, main: &str, sql: &str) -> Option
     })
 }
 
+/// The statement whose plan `sql` asks for.
+pub(super) fn explained(sql: &str) -> Option<&str> {
+    ["EXPLAIN", "QUERY", "PLAN"].into_iter().try_fold(sql, |rest, word| {
+        let rest = rest.trim_start();
+        let (first, rest) = rest.split_at_checked(word.len())?;
+        first.eq_ignore_ascii_case(word).then_some(rest)
+    })
+}
+
 /// Whether it is a statement that reads tables as its plan says. Others have none: some pragmas do what they do when they
 /// are compiled.
 fn reads_tables(sql: &str) -> bool {

@@ -29,6 +29,7 @@ mod objects;
 mod open;
 mod outages;
 mod oversize;
+mod parameters;
 mod plan;
 mod rules;
 mod sample;

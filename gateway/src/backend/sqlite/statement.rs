@@ -23,8 +23,8 @@ use super::{oversize, value};
 use crate::backend::delivery::Delivery;
 use crate::backend::journal::wait_unless;
 use crate::backend::{
-    BackendError, Caps, Collector, Completion, CostGuard, ErrorKind, Flow, Held, Ownership, SinkUse,
-    StatementGate, Taking, Transaction, WriteJournal,
+    BackendError, Caps, Collector, Completion, CostBounds, CostGuard, ErrorKind, Flow, Held, Ownership,
+    Parameter, SinkUse, StatementGate, Taking, Transaction, WriteJournal,
 };
 
 /// The most time spent on counting rows that are not returned.
@@ -59,6 +59,8 @@ pub(super) struct Runner<'a> {
     pub(super) cost: Option<&'a CostGuard>,
     /// Who takes its rows beside the caps.
     pub(super) sink: Option<&'a SinkUse>,
+    /// What is bound to its parameters.
+    pub(super) parameters: &'a [Parameter],
 }
 
 /// An error, and whether it broke the connection.
@@ -112,6 +114,7 @@ impl Runner<'_> {
         self.guard.note_names(if self.gate.is_asked() { 0 } else { self.gate.names_max() });
         let result = self.set_query_only().and_then(|()| self.prepare(sql)).and_then(|mut compiled| {
             compiled.columns = columns.unwrap_or(compiled.columns);
+            self.bind(&mut compiled.statement)?;
             self.check_control(!compiled.statement.readonly(), transaction)?;
             self.ask_gate(sql)?;
             self.check_cost(sql, &compiled.statement)?;
@@ -135,6 +138,17 @@ impl Runner<'_> {
 
     /// Whether the statement costs no more than it may. Asked before the journal is: nothing of it has begun.
     fn check_cost(&self, sql: &str, statement: &Statement<'_>) -> Result<(), Failure> {
+        if statement.is_explain() != 0
+            && let Some(cost) = self.cost.filter(|cost| cost.bounds == CostBounds::default())
+            && let Some(explained) = cost::explained(sql)
+        {
+            // It is asked what that would cost, and nothing bounds it.
+            self.guard.enter(Phase::Internal);
+            return match cost::estimate(self.connection, self.main, explained) {
+                Some(estimate) => Ok(cost.check(estimate)?),
+                None => Ok(()),
+            };
+        }
         let bounded = self.cost.filter(|cost| cost.bounds.rows.is_some());
         let Some(cost) = bounded.filter(|_| statement.is_explain() == 0) else { return Ok(()) };
         self.guard.enter(Phase::Internal);
@@ -162,6 +176,10 @@ impl Runner<'_> {
         transaction: Transaction,
         caps: Caps,
     ) -> Option<Result<Completion, Failure>> {
+        // Its text would have the values in it.
+        if !self.parameters.is_empty() {
+            return None;
+        }
         let prepared = self.prepare(sql).ok().filter(|compiled| !self.writes(&compiled.statement));
         let shortened = prepared.and_then(|Compiled { statement, columns, .. }| {
             Some((oversize::shortened(&statement.expanded_sql()?, &columns)?, columns))
@@ -215,10 +233,7 @@ impl Runner<'_> {
             }
             done => done?,
         };
-        if compiled.statement.parameter_count() > 0 {
-            let next_step = "write the values into the statement; ?, :name, @name and $name cannot be bound";
-            return Err(plain("the statement has parameters", next_step).into());
-        }
+        self.find_parameters(&compiled.statement)?;
         let compiled = self.keep_to_context(sql, compiled)?;
         if self.writes(&compiled.statement) {
             if self.read_only {
@@ -476,7 +491,7 @@ fn is_interruption(error: &Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
 }
 
-fn plain(message: &str, next_step: &str) -> BackendError {
+pub(super) fn plain(message: &str, next_step: &str) -> BackendError {
     BackendError::new(ErrorKind::Statement, message).with_next_step(next_step)
 }
 

@@ -25,6 +25,7 @@ use crate::backend::{
 };
 
 mod holding;
+mod search;
 
 /// How long list_databases looks at files.
 const LIST_LOOK_MAX: Duration = Duration::from_secs(2);
@@ -199,12 +200,18 @@ impl Worker {
         let databases = files.folder.list();
         let main = || databases.main_of(&request.context, |databases| files.default_of(databases));
         match &request.operation {
-            Operation::Statement { sql, transaction } => {
+            Operation::Statement { sql, transaction, .. } => {
                 self.statement(&databases, main()?, sql, *transaction, request)
             }
             Operation::Catalog(Catalog::Databases) => {
                 let verdicts = files.checkups.check_all(&databases, LIST_LOOK_MAX);
                 Ok(catalog::databases(&databases, &verdicts, request.caps, request.row_filter.as_deref()))
+            }
+            Operation::Catalog(Catalog::Search { what, like, database }) => {
+                self.search(&databases, *what, like, database.as_deref(), request)
+            }
+            Operation::Catalog(Catalog::SemanticViews { .. } | Catalog::SemanticView(_)) => {
+                Err(no_semantic_views().into())
             }
             Operation::Catalog(catalog) => {
                 check_schema(catalog::schema_of(catalog))?;
@@ -212,7 +219,7 @@ impl Worker {
                 let asked = catalog::database_of(catalog).map_or_else(main, |name| databases.find(name))?;
                 self.catalog(asked, catalog, request).map_err(|mut failure| {
                     if let (false, Some(open)) = (failure.breaks, &self.open) {
-                        let sql = catalog::relation_of(catalog).map(|relation| quoted(&relation.name));
+                        let sql = catalog.relation().map(|relation| quoted(&relation.name));
                         hints::add(
                             &mut failure.error,
                             open.connection(),
@@ -356,7 +363,13 @@ impl Worker {
                 let runner = Runner { gate: &OpenGate, ..self.runner(asked, request)? };
                 runner.run(&sql, Transaction::None, caps)
             }
-            Catalog::Databases | Catalog::Schemas { .. } => Err(internal_failure()),
+            Catalog::About(relation) => reader.about(&relation.name),
+            Catalog::Databases
+            | Catalog::Schemas { .. }
+            | Catalog::ForeignKeys(_)
+            | Catalog::Search { .. }
+            | Catalog::SemanticViews { .. }
+            | Catalog::SemanticView(_) => Err(internal_failure()),
         }
     }
 
@@ -410,6 +423,10 @@ impl Worker {
             held_in: is_elsewhere.then(|| open.main().name.as_str()),
             cost: request.cost.as_deref(),
             sink: request.sink.as_ref(),
+            parameters: match &request.operation {
+                Operation::Statement { parameters, .. } => parameters.as_slice(),
+                Operation::Catalog(_) | Operation::UseContext => &[],
+            },
         })
     }
 }
@@ -435,6 +452,11 @@ fn misses(error: &BackendError, name: &str) -> bool {
 /// Whether `error` is that something is not there that is in none of the databases `open`.
 fn misses_other(error: &BackendError, open: &[String]) -> bool {
     missed(error).is_some_and(|_| !open.iter().any(|name| misses(error, name)))
+}
+
+fn no_semantic_views() -> BackendError {
+    BackendError::new(ErrorKind::Refused, "SQLite has no semantic views: they are objects of Snowflake")
+        .with_next_step("use list_views and describe_view")
 }
 
 fn internal_failure() -> Failure {

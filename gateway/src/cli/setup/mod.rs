@@ -24,6 +24,7 @@ use self::answers::Answers;
 pub(crate) use self::args::SetupArgs;
 use self::args::SetupCommand;
 use self::edit::{Change, Edited, edit};
+pub(super) use self::probe::without_making;
 use super::control::{ask_now, print_for_people, print_json, print_text};
 use super::install::{install_into, present_clients};
 use super::person::{AtTerminal, Cancelled, Person, ask_whether, is_at_terminal};

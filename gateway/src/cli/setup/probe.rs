@@ -64,7 +64,7 @@ pub(super) fn test(
 
 /// The same files without what a gateway makes at its start: nothing is to be left of a set-up that is ended. `None`: there are
 /// no files before that.
-fn without_making(sqlite: &SqliteConfig) -> Option<SqliteConfig> {
+pub(in crate::cli) fn without_making(sqlite: &SqliteConfig) -> Option<SqliteConfig> {
     let sample_folder = sqlite.sample_folder.clone().filter(|folder| folder.is_dir());
     let has_files = std::fs::read_dir(&sqlite.folder).is_ok_and(|mut files| files.next().is_some());
     if sqlite.creates_folder && sample_folder.is_none() && !has_files {

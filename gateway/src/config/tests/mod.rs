@@ -3,6 +3,7 @@
 mod connections;
 mod profiles;
 mod protection;
+mod questions;
 mod warnings;
 mod wrong_values;
 

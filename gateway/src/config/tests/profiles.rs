@@ -24,6 +24,7 @@ denied_schemas = ['Y.main']
 allowed_tables = ['A.main.*']
 denied_tables = ['A.SECRET']
 tools = ['session_info', 'execute_query']
+result_app = false
 export_folder = '/srv/exports'
 rows_max = 10
 bytes_max = 2048
@@ -95,6 +96,7 @@ fn every_key_is_read() {
             denied_tables: vec!["A.SECRET".to_owned()],
         },
         tools: Some(vec!["session_info".to_owned(), "execute_query".to_owned()]),
+        hides_app: true,
         export_folder: home.paths.config_file.parent().map(|base| base.join(exports)),
         rows_max: Some(10),
         bytes_max: Some(2048),

@@ -125,7 +125,9 @@ async fn serve(
 ) -> Result<Response, Problem> {
     let form = Form::of(headers);
     let asked = asked.of_client(client_of(headers)?)?;
-    if let Err(unknown) = ToolName::parse(&asked.tool) {
+    // Which of them its profile offers is known with its session.
+    let config = &front.mcp.shared.live().config;
+    if let Err(unknown) = ToolName::parse(&asked.tool, config.questions.keys().map(String::as_str)) {
         let data = unknown.data.unwrap_or_default();
         let problem = Problem::new(StatusCode::NOT_FOUND, "unknown_tool", unknown.message.to_string());
         return Err(problem.with_rpc_code(ErrorCode::INVALID_PARAMS).with_details(data));

@@ -151,7 +151,7 @@ fn page() -> String {
             ));
         }
     }
-    let unknown = tool_name::unknown("execute_qurey");
+    let unknown = tool_name::unknown("execute_qurey", std::iter::empty());
     text.push_str(&format!(
         "\n## Requests\n\nWhat is no valid request is a JSON-RPC error. For example, a tool that does not exist (`-32602`; `data` lists \
          the tools): {}.\n",

@@ -36,7 +36,10 @@ fn facts(session: &Session, number: u64) -> RequestFacts {
 
 fn read(tool: &'static str, arguments: &Value) -> Result<ToolCall, CallRefusal> {
     let arguments = arguments.as_object().cloned().unwrap();
-    ToolCall::parse(CallToolRequestParams::new(tool).with_arguments(arguments))
+    ToolCall::parse(
+        CallToolRequestParams::new(tool).with_arguments(arguments),
+        &crate::session::Profile::default(),
+    )
 }
 
 /// A call that `cancel` stops, as its client or a person would.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::fake::{ConnectScript, Event, OnStop, Script};
-use crate::backend::{ErrorKind, Held, Operation, Ownership, Transaction};
+use crate::backend::{ErrorKind, Held, Operation, Ownership, Parameters, Transaction};
 use crate::config::IsolationLevel::{Moderate, Relaxed, Strict};
 use crate::config::{IsolationLevel, PIN_IDLE};
 use crate::multiplexer::{Multiplexer, RunTimes, Terms};
@@ -309,7 +309,11 @@ async fn a_transaction_of_one_statement_is_refused_within_one_of_the_session() {
     let fake = fake();
     let pool = pool(&fake, 2);
     assert!(run_of(&pool, "a", "begin").await.is_ok());
-    let operation = Operation::Statement { sql: "insert".to_owned(), transaction: Transaction::Commit };
+    let operation = Operation::Statement {
+        sql: "insert".to_owned(),
+        transaction: Transaction::Commit,
+        parameters: Parameters::default(),
+    };
     let request = Request { operation, ..of_session("a", "insert") };
     let terms = terms(Moderate, "insert");
     let error = pool.run_on(request, &terms, pending(), &mut RunTimes::default()).await.unwrap_err();

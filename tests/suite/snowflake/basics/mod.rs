@@ -1,8 +1,10 @@
 //! The Snowflake backend through shim and gateway, in front of a warehouse that is none.
 
 mod contexts;
+mod knowing;
 mod proxy;
 mod queries;
+mod saved_questions;
 mod tools;
 mod words;
 

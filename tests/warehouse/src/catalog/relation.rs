@@ -14,12 +14,35 @@ pub struct ColumnDefinition {
     pub nullable: bool,
     /// Whether it is (part of) the primary key. As in Snowflake, nothing enforces it.
     pub key: bool,
+    /// What is said of it.
+    pub comment: String,
+    /// What it refers to: database, schema, table and column. Nothing enforces it.
+    pub references: Option<[String; 4]>,
 }
 
 impl ColumnDefinition {
     /// A column that may hold NULL.
     pub fn new(name: &str, data_type: &str) -> Self {
-        Self { name: name.into(), data_type: data_type.into(), nullable: true, key: false }
+        Self {
+            name: name.into(),
+            data_type: data_type.into(),
+            nullable: true,
+            key: false,
+            comment: String::new(),
+            references: None,
+        }
+    }
+
+    /// This column with a comment.
+    #[must_use]
+    pub fn commented(self, comment: &str) -> Self {
+        Self { comment: comment.into(), ..self }
+    }
+
+    /// This column as a foreign key.
+    #[must_use]
+    pub fn referring_to(self, to: [&str; 4]) -> Self {
+        Self { references: Some(to.map(Into::into)), ..self }
     }
 
     /// This column as the primary key.

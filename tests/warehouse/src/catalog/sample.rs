@@ -62,7 +62,12 @@ fn one_text(column: &str, values: &[&str]) -> Relation {
 fn orders() -> Relation {
     let columns = vec![
         ColumnDefinition::new("ID", NUMBER).as_key(),
-        ColumnDefinition::new("CUSTOMER", VARCHAR),
+        ColumnDefinition::new("CUSTOMER", VARCHAR).commented("who ordered").referring_to([
+            "SALES",
+            "PUBLIC",
+            "CUSTOMERS",
+            "NAME",
+        ]),
         ColumnDefinition::new("AMOUNT", "NUMBER(12,2)"),
         ColumnDefinition::new("PLACED", "TIMESTAMP_NTZ(9)"),
     ];

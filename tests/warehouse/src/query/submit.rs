@@ -13,7 +13,7 @@ use crate::answers::{Refusal, Reply};
 use crate::seen::{QueryState, SeenQuery};
 use crate::server::Received;
 use crate::session::Session;
-use crate::sql::{Plan, SqlError, Wait, compile};
+use crate::sql::{Bindings, Plan, SqlError, Wait, compile};
 use crate::state::{Shared, State};
 
 /// What a submission says of itself.
@@ -21,6 +21,7 @@ struct Submission {
     request_id: String,
     sql: String,
     parameters: HashMap<String, Value>,
+    bindings: Bindings,
     detached: bool,
     describe_only: bool,
 }
@@ -55,7 +56,8 @@ fn accept(
         return Ok((id, None));
     }
     let expected = submission.parameters.get("MULTI_STATEMENT_COUNT").and_then(number).unwrap_or(1);
-    let plan = compile(&submission.sql, expected).and_then(|plan| with_warehouse(plan, session));
+    let plan = compile(&submission.sql, expected, &submission.bindings)
+        .and_then(|plan| with_warehouse(plan, session));
     let limit = submission.time_limit(session);
     let waits = plan.as_ref().map(|plan| plan.waits.clone()).unwrap_or_default();
     let (query_id, request_id) = add(state, request, submission, plan)?;
@@ -91,6 +93,7 @@ fn add(
         sql: submission.sql,
         tag: tag.and_then(Value::as_str).map(Into::into),
         parameters: submission.parameters,
+        bindings: submission.bindings,
         detached: submission.detached,
         describe_only: submission.describe_only,
         warehouse: session.context.warehouse.clone().filter(|_| needs_warehouse),
@@ -131,6 +134,7 @@ impl Submission {
             request_id: request.query.get("requestId").cloned().unwrap_or_default(),
             sql: body["sqlText"].as_str().unwrap_or_default().to_owned(),
             parameters: parameters.cloned().unwrap_or_default().into_iter().collect(),
+            bindings: Bindings::of(body),
             detached: body["asyncExec"] == true,
             describe_only: body["describeOnly"] == true,
         }

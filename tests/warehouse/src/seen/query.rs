@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::sql::Bindings;
+
 /// A query.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -23,6 +25,8 @@ pub struct SeenQuery {
     pub sql: String,
     /// The statement's parameters.
     pub parameters: HashMap<String, Value>,
+    /// What is bound to its `?`.
+    pub bindings: Bindings,
     /// Its tag: the statement's `QUERY_TAG`, else the session's.
     pub tag: Option<String>,
     /// Whether it was to run detached (`asyncExec`).

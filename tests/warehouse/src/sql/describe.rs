@@ -1,4 +1,4 @@
-//! `DESCRIBE TABLE`, `DESCRIBE VIEW`.
+//! `DESCRIBE TABLE`, `DESCRIBE VIEW`, `DESCRIBE SEMANTIC VIEW`.
 
 use super::words::Words;
 use super::{Plan, SqlError, World};
@@ -20,6 +20,9 @@ const COLUMNS: [&str; 11] = [
 ];
 
 pub(super) fn describe(words: &mut Words<'_>) -> Result<Plan, SqlError> {
+    if words.accept_all(&["semantic", "view"]) {
+        return super::semantic::describe(words);
+    }
     let view = words.accept("view");
     if !view {
         words.expect("table")?;
@@ -46,5 +49,6 @@ fn row(column: &ColumnDefinition) -> Row {
     row[3] = yes(column.nullable);
     row[5] = yes(column.key);
     row[6] = yes(false);
+    row[9] = Some(column.comment.clone()).filter(|comment| !comment.is_empty());
     row
 }

@@ -1,4 +1,4 @@
-//! `EXPLAIN USING JSON`: the plan of a statement that is understood, with the figures that the test has set.
+//! `EXPLAIN USING JSON` and `USING TABULAR`: the plan of a statement that is understood, with the figures that the test has set.
 
 use serde_json::json;
 
@@ -23,11 +23,47 @@ impl Default for PlanFigures {
     }
 }
 
+/// A plan of three steps, in rows.
+fn tabular(figures: PlanFigures) -> ResultSet {
+    let figure = |figure: u64| Some(figure.to_string());
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let step = |id: &str, parent: &str, operation: &str, objects: &str, expressions: &str| {
+        vec![text("1"), text(id), text(parent), text(operation), text(objects), None, text(expressions)]
+    };
+    let figures = [
+        figure(figures.partitions_total),
+        figure(figures.partitions_assigned),
+        figure(figures.bytes_assigned),
+    ];
+    let nothing = || [None, None, None];
+    let all = vec![None, None, None, text("GlobalStats"), None, None, None];
+    let rows = vec![
+        [all, figures.to_vec()].concat(),
+        [step("0", "", "Result", "", "ORDERS.ID"), nothing().to_vec()].concat(),
+        [step("1", "[0]", "Filter", "", "ORDERS.ID > 1"), nothing().to_vec()].concat(),
+        [step("2", "[1]", "TableScan", "SALES.PUBLIC.ORDERS", "ID"), figures.to_vec()].concat(),
+    ];
+    let columns = [
+        "step",
+        "id",
+        "parentOperators",
+        "operation",
+        "objects",
+        "alias",
+        "expressions",
+        "partitionsTotal",
+        "partitionsAssigned",
+        "bytesAssigned",
+    ];
+    ResultSet::listed(StatementType::Describe, columns.map(Column::text).into(), rows)
+}
+
 /// What cannot be explained.
 const NOT_EXPLAINED: [&str; 3] = ["show", "describe", "use"];
 
 pub(super) fn explain(words: &mut Words<'_>) -> Result<Plan, SqlError> {
-    if words.accept("using") {
+    let is_tabular = words.accept_all(&["using", "tabular"]);
+    if !is_tabular && words.accept("using") {
         words.expect("json")?;
     }
     if NOT_EXPLAINED.iter().any(|word| words.is(word)) {
@@ -43,6 +79,9 @@ pub(super) fn explain(words: &mut Words<'_>) -> Result<Plan, SqlError> {
             (explained.action)(world)?;
         }
         let figures = world.catalog.plan;
+        if is_tabular {
+            return Ok(tabular(figures));
+        }
         let plan = json!({
             "GlobalStats": {
                 "partitionsTotal": figures.partitions_total,

@@ -114,7 +114,7 @@ impl Call {
 
     fn definition(&self, world: &World<'_>) -> Result<String, SqlError> {
         let wanted = self.text(1)?;
-        let parts = super::words::Words::of(&wanted)?.parts()?;
+        let parts = super::words::Words::of(&wanted, &super::Bindings::default())?.parts()?;
         let ((_, _, name), relation) = world.relation(&parts)?;
         if self.text(0)?.eq_ignore_ascii_case("view") != relation.is_view() {
             return Err(SqlError::unknown_object("Object", &wanted));

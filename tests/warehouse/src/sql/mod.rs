@@ -1,6 +1,7 @@
 //! The SQL that the stand-in understands: a few forms of each statement that a test needs, told apart by
 //! their first words. Everything else is a compilation error, as it is for the service.
 
+mod bindings;
 mod change;
 mod describe;
 mod error;
@@ -8,7 +9,9 @@ mod explain;
 mod expression;
 mod functions;
 mod relations;
+mod sample;
 mod select;
+mod semantic;
 mod session;
 mod show;
 mod tokens;
@@ -19,6 +22,7 @@ mod world;
 
 use std::time::Duration;
 
+pub use bindings::{Binding, Bindings};
 pub(super) use error::SqlError;
 pub use explain::PlanFigures;
 use words::Words;
@@ -31,7 +35,9 @@ type Parse = fn(&mut Words<'_>) -> Result<Plan, SqlError>;
 
 /// The statements. The first entry whose words begin the text reads the rest.
 const STATEMENTS: &[(&[&str], Parse)] = &[
+    (&["select", "*", "from", "semantic_view", "("], semantic::select),
     (&["select"], select::select),
+    (&["with", "snowgate_sample", "as", "(", "select"], sample::sample),
     (&["show"], show::show),
     (&["describe"], describe::describe),
     (&["desc"], describe::describe),
@@ -95,12 +101,12 @@ impl Plan {
     }
 }
 
-/// Reads `sql`, which must be as many statements as `expected` says; 0: any number.
+/// Reads `sql` with what is bound to its `?`, which must be as many statements as `expected` says; 0: any number.
 ///
 /// # Errors
 /// It is not understood, or there are more statements in it, or fewer.
-pub(super) fn compile(sql: &str, expected: u64) -> Result<Plan, SqlError> {
-    let mut words = Words::of(sql)?;
+pub(super) fn compile(sql: &str, expected: u64, bindings: &Bindings) -> Result<Plan, SqlError> {
+    let mut words = Words::of(sql, bindings)?;
     let count = words.statements();
     if count > 1 && expected != 0 && count != expected {
         return Err(SqlError::statement_count(count, expected));
@@ -117,12 +123,12 @@ mod tests {
     use super::*;
 
     fn code(sql: &str) -> &'static str {
-        compile(sql, 1).err().map_or("", |error| error.code_str())
+        compile(sql, 1, &Bindings::default()).err().map_or("", |error| error.code_str())
     }
 
     #[test]
     fn what_is_not_understood_is_a_compilation_error_with_its_place() {
-        let error = compile("select 1,\n  2 from from x", 1).err().expect("an error");
+        let error = compile("select 1,\n  2 from from x", 1, &Bindings::default()).err().expect("an error");
         assert_eq!((error.code.as_str(), error.state.as_str()), ("001003", "42000"));
         assert_eq!(error.position, Some((2, 9)), "{}", error.message);
         assert!(error.message.contains("unexpected 'from'"), "{}", error.message);

@@ -20,6 +20,11 @@ enum Kind {
     Schemas,
     Tables,
     Views,
+    /// Tables and views.
+    Objects,
+    Columns,
+    ImportedKeys,
+    SemanticViews,
     Warehouses,
     Roles,
     Parameters,
@@ -33,6 +38,8 @@ enum Scope {
     Account,
     Database(Option<String>),
     Schema(Vec<String>),
+    /// A table or view.
+    Relation(Vec<String>),
 }
 
 /// What of it is shown.
@@ -80,7 +87,15 @@ fn result(mut columns: Vec<Column>, mut rows: Vec<Row>, terse: bool) -> ResultSe
 
 impl Kind {
     fn read(words: &mut Words<'_>) -> Result<Self, SqlError> {
+        if words.accept_all(&["imported", "keys"]) {
+            return Ok(Self::ImportedKeys);
+        }
+        if words.accept_all(&["semantic", "views"]) {
+            return Ok(Self::SemanticViews);
+        }
         let kinds = [
+            ("objects", Self::Objects),
+            ("columns", Self::Columns),
             ("databases", Self::Databases),
             ("schemas", Self::Schemas),
             ("tables", Self::Tables),
@@ -103,6 +118,9 @@ impl Scope {
             // Without a name: the current one.
             let named = words.peek().is_some() && !["starts", "limit", ";"].iter().any(|word| words.is(word));
             return Ok(Self::Database(if named { Some(words.name()?) } else { None }));
+        }
+        if words.accept("table") || words.accept("view") {
+            return Ok(Self::Relation(words.parts()?));
         }
         let schema = words.accept("schema");
         let parts = words.parts()?;

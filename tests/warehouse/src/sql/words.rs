@@ -1,7 +1,7 @@
 //! Reading a statement word by word.
 
-use super::SqlError;
 use super::tokens::{Placed, Token, position, tokens};
+use super::{Bindings, SqlError};
 
 /// A place in a statement.
 pub(super) struct Words<'a> {
@@ -11,8 +11,10 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn of(sql: &'a str) -> Result<Self, SqlError> {
-        Ok(Self { sql, tokens: tokens(sql)?, at: 0 })
+    pub(super) fn of(sql: &'a str, bindings: &Bindings) -> Result<Self, SqlError> {
+        let mut tokens = tokens(sql)?;
+        bindings.apply(&mut tokens)?;
+        Ok(Self { sql, tokens, at: 0 })
     }
 
     /// How many statements the text holds.

@@ -1,5 +1,6 @@
 //! Statements, as they are submitted.
 
+mod binding;
 mod file_transfer;
 mod parameter;
 
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+pub use binding::Binding;
 use bytes::Bytes;
 use file_transfer::requested_transfer;
 pub use parameter::ParameterValue;
@@ -23,6 +25,7 @@ use crate::query_context::QueryContextDto;
 pub struct Statement {
     sql: String,
     parameters: BTreeMap<String, ParameterValue>,
+    bindings: Vec<Binding>,
     detached: bool,
     describe_only: bool,
 }
@@ -36,6 +39,8 @@ struct Body<'a> {
     is_internal: bool,
     describe_only: bool,
     parameters: &'a BTreeMap<String, ParameterValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bindings: Option<BTreeMap<String, &'a Binding>>,
     #[serde(rename = "queryContextDTO", skip_serializing_if = "Option::is_none")]
     query_context: Option<&'a QueryContextDto>,
 }
@@ -44,7 +49,20 @@ impl Statement {
     /// A statement with the session's parameters.
     pub fn new(sql: impl Into<String>) -> Self {
         let one_only = ("MULTI_STATEMENT_COUNT".to_owned(), ParameterValue::Number(1));
-        Self { sql: sql.into(), parameters: [one_only].into(), detached: false, describe_only: false }
+        Self {
+            sql: sql.into(),
+            parameters: [one_only].into(),
+            bindings: Vec::new(),
+            detached: false,
+            describe_only: false,
+        }
+    }
+
+    /// Binds these values to its `?`, in the order of the text.
+    #[must_use]
+    pub fn bind(mut self, bindings: Vec<Binding>) -> Self {
+        self.bindings = bindings;
+        self
     }
 
     /// Sets a session parameter for this statement alone.
@@ -100,6 +118,7 @@ impl Statement {
             is_internal: false,
             describe_only: self.describe_only,
             parameters: &self.parameters,
+            bindings: binding::by_position(&self.bindings),
             query_context,
         };
         let mut json = Vec::with_capacity(self.sql.len() + 512);
@@ -115,6 +134,7 @@ impl fmt::Debug for Statement {
         f.debug_struct("Statement")
             .field("bytes", &self.sql.len())
             .field("parameters", &names)
+            .field("bindings", &self.bindings.len())
             .field("detached", &self.detached)
             .field("describe_only", &self.describe_only)
             .finish()
@@ -160,6 +180,35 @@ mod tests {
                 "ROWS_PER_RESULTSET": 10, "AUTOCOMMIT": false,
             })
         );
+    }
+
+    #[test]
+    fn values_are_bound_by_their_position_and_are_no_part_of_the_text() {
+        let bindings = vec![
+            Binding::text(Some("'; drop table t --".to_owned())),
+            Binding::fixed(Some("-12.50".to_owned())),
+            Binding::real(Some("1e-3".to_owned())),
+            Binding::boolean(Some(true)),
+            Binding::date(Some(-1)),
+            Binding::timestamp_ntz(Some(1_500_000_000_123_456_789)),
+            Binding::text(None),
+        ];
+        let statement = Statement::new("select ?, ?, ?, ?, ?, ?, ?").bind(bindings);
+        let body = body(&statement);
+        assert_eq!(body["sqlText"], "select ?, ?, ?, ?, ?, ?, ?");
+        assert_eq!(
+            body["bindings"],
+            json!({
+                "1": {"type": "TEXT", "value": "'; drop table t --"},
+                "2": {"type": "FIXED", "value": "-12.50"},
+                "3": {"type": "REAL", "value": "1e-3"},
+                "4": {"type": "BOOLEAN", "value": "true"},
+                "5": {"type": "DATE", "value": "-86400000"},
+                "6": {"type": "TIMESTAMP_NTZ", "value": "1500000000123456789"},
+                "7": {"type": "TEXT", "value": null},
+            })
+        );
+        assert!(!format!("{statement:?}").contains("drop"));
     }
 
     #[test]

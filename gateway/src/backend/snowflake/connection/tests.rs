@@ -15,8 +15,8 @@ use super::*;
 use crate::backend::snowflake::outages::tests::Heard;
 use crate::backend::snowflake::settings::{Authenticator, SnowflakeSettings, Token};
 use crate::backend::{
-    BoxFuture, Caps, Catalog, Context, Cut, OpenGate, Ownership, RequestOrigin, RowFilter, StatementGate,
-    Transaction, WriteJournal,
+    BoxFuture, Caps, Catalog, Context, Cut, OpenGate, Ownership, Parameters, RequestOrigin, RowFilter,
+    StatementGate, Transaction, WriteJournal,
 };
 
 const HEARTBEAT: &str = "/session/heartbeat";
@@ -86,7 +86,11 @@ fn request(sql: &str, transaction: Transaction) -> (Arc<TestJournal>, Request) {
     let journal = Arc::new(TestJournal::default());
     let request = Request {
         context: Context::default(),
-        operation: Operation::Statement { sql: sql.to_owned(), transaction },
+        operation: Operation::Statement {
+            sql: sql.to_owned(),
+            transaction,
+            parameters: Parameters::default(),
+        },
         caps: Caps { rows_max: 10, bytes_max: 10_000, count_rows_max: 100 },
         timeout: Duration::from_secs(60),
         origin: RequestOrigin { client: None, session: "s".to_owned(), number: 7, found_by: Vec::new() },

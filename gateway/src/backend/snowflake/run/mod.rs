@@ -9,6 +9,7 @@
 //! parts of a run.
 
 mod abort;
+mod bindings;
 mod collect;
 mod decisions;
 mod error;
@@ -74,7 +75,7 @@ impl<'a> Run<'a> {
         match &self.request.operation {
             Operation::UseContext => Ok(Completion::of_context(self.context())),
             Operation::Catalog(asked) => self.look_up(asked).await,
-            Operation::Statement { sql, transaction } => self.execute(sql, *transaction).await,
+            Operation::Statement { sql, transaction, .. } => self.execute(sql, *transaction).await,
         }
     }
 
@@ -127,7 +128,8 @@ impl<'a> Run<'a> {
     /// may follow.
     pub(super) async fn explain(&self) -> Result<Completion, RunError> {
         let Operation::Statement { sql, .. } = &self.request.operation else { return Err(stopped().into()) };
-        self.ask(&Question { sql: sql.clone(), shown: Shown::All }).await
+        let statement = self.with_parameters(Statement::new(sql.clone()));
+        self.run_to_end(RequestId::new(), statement, Shown::All).await
     }
 
     async fn ask(&self, question: &Question) -> Result<Completion, RunError> {
@@ -165,6 +167,14 @@ impl<'a> Run<'a> {
             self.request.journal.begin(None).await?;
         }
         self.run_statement(sql, transaction).await
+    }
+
+    /// `statement`, which is the request's, with what is bound to its parameters.
+    fn with_parameters(&self, statement: Statement) -> Statement {
+        match &self.request.operation {
+            Operation::Statement { parameters, .. } => statement.bind(bindings::of(parameters)),
+            Operation::Catalog(_) | Operation::UseContext => statement,
+        }
     }
 
     /// Runs a statement and reads its rows. A read that the server aborted because its session ended is a

@@ -27,7 +27,8 @@ impl Run<'_> {
         self.run_control("BEGIN").await?;
         // A random id: a transaction is gone with its session, so its statement is never submitted a second
         // time.
-        let done = self.run_to_end(RequestId::new(), Statement::new(sql), Shown::All).await;
+        let done =
+            self.run_to_end(RequestId::new(), self.with_parameters(Statement::new(sql)), Shown::All).await;
         let is_stopped = self.stop.is_stopped();
         // A request that was stopped does not want its changes to last.
         let changes_unwanted = is_stopped && self.class == Class::Change;
@@ -39,7 +40,7 @@ impl Run<'_> {
     }
 
     async fn run_autocommit(&self, sql: &str) -> Result<Completion, RunError> {
-        let statement = Statement::new(sql);
+        let statement = self.with_parameters(Statement::new(sql));
         if self.returns_id_at_once() {
             // The same id on every session and with every gateway, so that it is the same statement to the
             // server.

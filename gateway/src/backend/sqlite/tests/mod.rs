@@ -190,7 +190,7 @@ impl Client {
 }
 
 fn statement(sql: &str, transaction: Transaction) -> Operation {
-    Operation::Statement { sql: sql.into(), transaction }
+    Operation::Statement { sql: sql.into(), transaction, parameters: Default::default() }
 }
 
 fn flat(completion: &Completion) -> String {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::backend::fake::request;
-use crate::backend::{Caps, Catalog, Collector, Held, Operation, Request};
+use crate::backend::{Caps, Catalog, Collector, Operation, Request};
 
 fn key(name: &str) -> CacheKey {
     let operation = Operation::Catalog(Catalog::Schemas { database: Some(name.to_owned()) });
@@ -12,14 +12,7 @@ fn answer(bytes: usize) -> Arc<Completion> {
     let mut rows = Collector::new(Caps { rows_max: 10, bytes_max: 1 << 30, count_rows_max: 0 });
     rows.set_columns(vec!["name".to_owned()]);
     rows.push(vec![Some("x".repeat(bytes))]);
-    Arc::new(Completion {
-        rows,
-        affected: None,
-        query_id: None,
-        context: None,
-        held: Held::default(),
-        overflow: None,
-    })
+    Arc::new(Completion::of_rows(rows))
 }
 
 const SECOND: Duration = Duration::from_secs(1);

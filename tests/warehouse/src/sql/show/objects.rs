@@ -3,7 +3,7 @@
 use super::{Kind, Scope, Shown};
 use crate::catalog::{Relation, RelationKind, Row, Schema};
 use crate::result::Column;
-use crate::sql::{SqlError, World};
+use crate::sql::{SqlError, World, semantic};
 
 /// When everything was made: seconds since 1970, with milliseconds.
 const CREATED: &str = "1709164800.000";
@@ -17,6 +17,10 @@ pub(super) fn list(kind: Kind, scope: &Scope, world: &World<'_>) -> Listed {
         Kind::Schemas => schemas(scope, world),
         Kind::Tables => relations(scope, world, false),
         Kind::Views => relations(scope, world, true),
+        Kind::Objects => all_relations(scope, world),
+        Kind::Columns => table_columns(scope, world),
+        Kind::ImportedKeys => imported_keys(scope, world),
+        Kind::SemanticViews => semantic_views(scope, world),
         Kind::Warehouses => Ok(warehouses(world)),
         Kind::Roles => Ok(roles(world)),
         Kind::Parameters => Ok(parameters(world)),
@@ -51,7 +55,7 @@ fn schemas(scope: &Scope, world: &World<'_>) -> Listed {
         Scope::Account => None,
         Scope::Current | Scope::Database(None) => context.database.as_ref(),
         Scope::Database(Some(name)) => Some(name),
-        Scope::Schema(parts) => parts.first(),
+        Scope::Schema(parts) | Scope::Relation(parts) => parts.first(),
     };
     if let Some(name) = database.filter(|&name| !world.catalog.databases.contains_key(name)) {
         return Err(SqlError::unknown_object("Database", name));
@@ -79,6 +83,146 @@ fn schemas(scope: &Scope, world: &World<'_>) -> Listed {
         "retention_time",
     ];
     Ok((columns(&names), shown))
+}
+
+/// Tables and views in one list.
+fn all_relations(scope: &Scope, world: &World<'_>) -> Listed {
+    let mut shown = Vec::new();
+    for (place, name, relation) in named(scope, world)? {
+        let rows = relation.rows.len().to_string();
+        let (kind, rows) = if relation.is_view() { ("VIEW", None) } else { ("TABLE", Some(rows)) };
+        let mut cells = row(&[CREATED, &name, &place.0, &place.1, kind, &relation.comment, ""]);
+        cells.extend([rows.clone(), rows, Some(OWNER.to_owned()), Some("1".to_owned())]);
+        shown.push(Shown { name, row: cells });
+    }
+    let names = [
+        "name",
+        "database_name",
+        "schema_name",
+        "kind",
+        "comment",
+        "cluster_by",
+        "rows",
+        "bytes",
+        "owner",
+        "retention_time",
+    ];
+    let mut columns = columns(&names);
+    columns[7] = Column::new("rows", "fixed");
+    columns[8] = Column::new("bytes", "fixed");
+    Ok((columns, shown))
+}
+
+/// The columns of all tables and views.
+fn table_columns(scope: &Scope, world: &World<'_>) -> Listed {
+    let mut shown = Vec::new();
+    for (place, table, relation) in named(scope, world)? {
+        for column in &relation.columns {
+            let nullable = if column.nullable { "true" } else { "NOT_NULL" };
+            let cells = [
+                &table,
+                &place.1,
+                &column.name,
+                &json_type(&column.data_type),
+                nullable,
+                "",
+                "COLUMN",
+                "",
+                &column.comment,
+                &place.0,
+                "",
+            ];
+            shown.push(Shown { name: column.name.clone(), row: row(&cells) });
+        }
+    }
+    let names = [
+        "table_name",
+        "schema_name",
+        "column_name",
+        "data_type",
+        "null?",
+        "default",
+        "kind",
+        "expression",
+        "comment",
+        "database_name",
+        "autoincrement",
+    ];
+    Ok((names.map(Column::text).into(), shown))
+}
+
+/// A type as SHOW COLUMNS has it.
+fn json_type(data_type: &str) -> String {
+    let (name, sizes) = data_type.split_once('(').unwrap_or((data_type, ""));
+    let sizes: Vec<&str> = sizes.trim_end_matches(')').split(',').map(str::trim).collect();
+    match name {
+        "NUMBER" => format!(
+            "{{\"type\":\"FIXED\",\"precision\":{},\"scale\":{},\"nullable\":true}}",
+            sizes[0],
+            sizes.get(1).unwrap_or(&"0")
+        ),
+        "VARCHAR" => format!("{{\"type\":\"TEXT\",\"length\":{},\"nullable\":true}}", sizes[0]),
+        "FLOAT" => "{\"type\":\"REAL\",\"nullable\":true}".to_owned(),
+        other => format!("{{\"type\":\"{other}\",\"nullable\":true}}"),
+    }
+}
+
+/// The foreign keys of one table.
+fn imported_keys(scope: &Scope, world: &World<'_>) -> Listed {
+    let Scope::Relation(parts) = scope else {
+        return Err(SqlError::unknown_object("Table", "IMPORTED KEYS"));
+    };
+    let (name, relation) = world.relation(parts)?;
+    let keys = relation.columns.iter().filter_map(|column| Some((column, column.references.as_ref()?)));
+    let shown = keys.map(|(column, [database, schema, table, to])| {
+        let cells =
+            [CREATED, database, schema, table, to, &name.0, &name.1, &name.2, &column.name, "1", "NO ACTION"];
+        Shown { name: column.name.clone(), row: row(&cells) }
+    });
+    let names = [
+        "pk_database_name",
+        "pk_schema_name",
+        "pk_table_name",
+        "pk_column_name",
+        "fk_database_name",
+        "fk_schema_name",
+        "fk_table_name",
+        "fk_column_name",
+        "key_sequence",
+        "update_rule",
+    ];
+    Ok((columns(&names), shown.collect()))
+}
+
+/// The only semantic view that there is, where it is.
+fn semantic_views(scope: &Scope, world: &World<'_>) -> Listed {
+    let (database, schema) = limits(scope, world)?;
+    let [in_database, in_schema, name] = semantic::NAME;
+    let is_here = database.is_none_or(|database| database == in_database)
+        && schema.is_none_or(|schema| schema == in_schema);
+    let cells = [CREATED, name, in_database, in_schema, semantic::COMMENT, OWNER, "ROLE", ""];
+    let shown = is_here.then(|| Shown { name: name.to_owned(), row: row(&cells) });
+    let names = ["name", "database_name", "schema_name", "comment", "owner", "owner_role_type", "extension"];
+    Ok((columns(&names), shown.into_iter().collect()))
+}
+
+/// The tables and views in a place, with their database and schema.
+fn named<'a>(
+    scope: &Scope,
+    world: &'a World<'_>,
+) -> Result<Vec<((String, String), String, &'a Relation)>, SqlError> {
+    let (database, schema) = limits(scope, world)?;
+    let mut found = Vec::new();
+    for (database_name, contents) in &world.catalog.databases {
+        for (schema_name, contents) in &contents.schemas {
+            let is_wanted = database.as_ref().is_none_or(|database| database == database_name)
+                && schema.as_ref().is_none_or(|schema| schema == schema_name);
+            let place = (database_name.clone(), schema_name.clone());
+            let relations = contents.relations.iter().filter(|_| is_wanted);
+            found.extend(relations.map(|(name, relation)| (place.clone(), name.clone(), relation)));
+        }
+    }
+    Ok(found)
 }
 
 fn relations(scope: &Scope, world: &World<'_>, views: bool) -> Listed {
@@ -135,6 +279,7 @@ fn limits(scope: &Scope, world: &World<'_>) -> Result<(Option<String>, Option<St
         Scope::Current => (context.database.clone(), context.schema.clone()),
         Scope::Database(None) => (context.database.clone(), None),
         Scope::Database(name) => (name.clone(), None),
+        Scope::Relation(parts) => return Err(SqlError::unknown_object("Schema", &parts.join("."))),
         Scope::Schema(parts) => match parts.as_slice() {
             [schema] => (context.database.clone(), Some(schema.clone())),
             [database, schema] => (Some(database.clone()), Some(schema.clone())),
