@@ -65,7 +65,7 @@ impl Call {
         let _dropped = stops[2].clone().drop_guard();
         apart(move || {
             let is_stopped = || stops.iter().any(CancellationToken::is_cancelled);
-            match copy(&path, &columns, &*sink, &read, is_stopped) {
+            match copy(&path, &columns, &sink, &read, is_stopped) {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(BackendError::new(ErrorKind::Cancelled, "the export was cancelled")),
                 Err(error) => Err(unread(&error)),
