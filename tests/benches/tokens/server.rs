@@ -13,8 +13,8 @@ use crate::common::sample;
 use crate::environment;
 use crate::scenario::{Dialect, Step};
 
-/// The sample database, as the gateway names its file.
-const SAMPLE_FILE: &str = "SNOWFLAKE_SAMPLE_DATA.db";
+/// The sample database, in a home of a new user.
+const SAMPLE_FILE: &str = "data/sample/SNOWFLAKE_SAMPLE_DATA.db";
 /// The tools of the small profile: those that the scenario takes, and the one for the rest of a result.
 const FEW: &str = r#"["search_objects", "describe_table", "execute_query", "get_result", "export_result"]"#;
 
@@ -59,7 +59,7 @@ impl Server {
         let Start::Snowgate(home) = &few.start else { bail!("it has no home") };
         // Its write-ahead log is empty once the gateway is gone.
         sample::stop(home);
-        let database = home.databases().join(SAMPLE_FILE);
+        let database = home.path().join(SAMPLE_FILE);
         let sqlite = Self::peer("mcp-server-sqlite", Dialect::Sqlite, &database, python, |file| {
             let file = file.display().to_string();
             vec!["-c".into(), "from mcp_server_sqlite import main; main()".into(), "--db-path".into(), file]
