@@ -32,18 +32,18 @@ pub(super) struct Nothing {}
 /// Of `list_schemas`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct ListSchemas {
-    /// Database; default: the session's.
+    /// Default: the session's.
     pub database: Option<String>,
 }
 
 /// Of `list_tables`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct ListTables {
-    /// Database; default: the session's.
+    /// Default: the session's.
     pub database: Option<String>,
-    /// Schema; default: the session's.
+    /// Schema.
     pub schema: Option<String>,
-    /// Only names LIKE this pattern (% and _ as wildcards, case ignored).
+    /// LIKE pattern, case ignored.
     pub like: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub struct ListTables {
 pub struct ListViews {
     /// Database.
     pub database: String,
-    /// Schema; default: all.
+    /// Default: all.
     pub schema: Option<String>,
 }
 
@@ -61,11 +61,11 @@ pub struct ListViews {
 pub struct DescribeTable {
     /// Table or view.
     pub table: String,
-    /// Database; default: the session's.
+    /// Default: the session's.
     pub database: Option<String>,
-    /// Schema; default: the session's.
+    /// Schema.
     pub schema: Option<String>,
-    /// Add sample values and value ranges (reads rows); default: false.
+    /// Add sample values and ranges; default: false.
     #[schemars(extend("default" = false))]
     pub detail: Option<bool>,
 }
@@ -75,9 +75,9 @@ pub struct DescribeTable {
 pub struct DescribeView {
     /// Database.
     pub database: String,
-    /// View.
+    /// View name.
     pub view_name: String,
-    /// Schema; default: the session's.
+    /// Schema.
     pub schema: Option<String>,
 }
 
@@ -86,31 +86,31 @@ pub struct DescribeView {
 pub struct QueryView {
     /// Database.
     pub database: String,
-    /// View.
+    /// View name.
     pub view_name: String,
-    /// Schema; default: the session's.
+    /// Schema.
     pub schema: Option<String>,
-    /// Rows to return, at most; default: 10.
-    #[schemars(with = "Option<u64>", range(min = 1), extend("default" = VIEW_LIMIT))]
+    /// Rows at most; default: 10.
+    #[schemars(with = "Option<u64>", extend("default" = VIEW_LIMIT))]
     pub limit: Option<Value>,
 }
 
 /// Of `execute_query`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct ExecuteQuery {
-    /// One SQL statement.
+    /// Query.
     pub query: String,
-    /// Database for this call only.
+    /// For this call only.
     pub database: Option<String>,
-    /// Schema for this call only.
+    /// For this call only.
     pub schema: Option<String>,
-    /// Rows to return, at most; default: 100.
-    #[schemars(with = "Option<u64>", range(min = 1), extend("default" = QUERY_LIMIT))]
+    /// Rows at most; default: 100.
+    #[schemars(with = "Option<u64>", extend("default" = QUERY_LIMIT))]
     pub limit: Option<Value>,
-    /// Run the statement in a transaction of its own; default: false.
+    /// In a transaction of its own; default: false.
     #[schemars(extend("default" = false))]
     pub use_transaction: Option<bool>,
-    /// false: roll the transaction back at the end (a dry run); default: true. No transaction outlives a call.
+    /// false: roll that back at the end (a dry run); default: true.
     #[schemars(extend("default" = true))]
     pub auto_commit: Option<bool>,
     /// What is bound: a client's own statement has nothing to bind.
@@ -122,31 +122,31 @@ pub struct ExecuteQuery {
 /// Of `explain_query`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct ExplainQuery {
-    /// One SQL statement; it is not run.
+    /// Query.
     pub query: String,
-    /// Database for this call only.
+    /// Database.
     pub database: Option<String>,
-    /// Schema for this call only.
+    /// Schema.
     pub schema: Option<String>,
 }
 
 /// Of `get_result`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct GetResult {
-    /// The handle that a result named.
+    /// Handle.
     pub handle: String,
-    /// Rows to skip; default: those that were shown before.
+    /// Rows to skip; default: those shown before.
     #[schemars(with = "Option<u64>")]
     pub offset: Option<Value>,
-    /// Page number from 1, of `limit` rows each; instead of `offset`.
-    #[schemars(with = "Option<u64>", range(min = 1))]
+    /// From 1; instead of `offset`.
+    #[schemars(with = "Option<u64>")]
     pub page: Option<Value>,
-    /// Rows to return, at most; default: 100.
-    #[schemars(with = "Option<u64>", range(min = 1), extend("default" = QUERY_LIMIT))]
+    /// Rows at most; default: 100.
+    #[schemars(with = "Option<u64>", extend("default" = QUERY_LIMIT))]
     pub limit: Option<Value>,
-    /// Only these columns, separated by commas; default: all.
+    /// Names, separated by commas; default: all.
     pub columns: Option<String>,
-    /// Milliseconds to wait for a statement that still runs; default: as long as calls may take.
+    /// Wait for a running statement.
     #[schemars(with = "Option<u64>")]
     pub wait_ms: Option<Value>,
 }
@@ -154,58 +154,58 @@ pub struct GetResult {
 /// Of `cancel_query`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct CancelQuery {
-    /// The handle of the statement.
+    /// Handle.
     pub handle: String,
 }
 
 /// Of `export_result`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct ExportResult {
-    /// One SQL query whose rows are written; or `handle`.
+    /// Either this or `handle`.
     pub query: Option<String>,
-    /// The handle of a result; or `query`.
+    /// Handle.
     pub handle: Option<String>,
-    /// csv, jsonl, json or parquet; default: what the name ends with, else csv.
+    /// csv, jsonl, json or parquet; default: by `name`, else csv.
     pub format: Option<String>,
-    /// File name in the export folder; an existing file is never replaced.
+    /// New file's name.
     pub name: String,
-    /// Database for this call only.
+    /// Database.
     pub database: Option<String>,
-    /// Schema for this call only.
+    /// Schema.
     pub schema: Option<String>,
 }
 
 /// Of `search_objects`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct SearchObjects {
-    /// Part of a name, or a LIKE pattern if it has %; case ignored.
+    /// Part of a name, or LIKE pattern with %.
     pub pattern: String,
-    /// What to look for, separated by commas: database, schema, table, view, column; default: all.
+    /// database, schema, table, view, column; default: all.
     pub kinds: Option<String>,
-    /// Only in this database.
+    /// Default: all.
     pub database: Option<String>,
-    /// Matches to return, at most; default: 50.
-    #[schemars(with = "Option<u64>", range(min = 1), extend("default" = SEARCH_LIMIT))]
+    /// Matches at most; default: 50.
+    #[schemars(with = "Option<u64>", extend("default" = SEARCH_LIMIT))]
     pub limit: Option<Value>,
 }
 
 /// Of `list_semantic_views`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct ListSemanticViews {
-    /// Database; default: the session's.
+    /// Default: the session's.
     pub database: Option<String>,
-    /// Schema; default: all.
+    /// Default: all.
     pub schema: Option<String>,
 }
 
 /// Of `describe_semantic_view`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct DescribeSemanticView {
-    /// Semantic view.
+    /// View name.
     pub view_name: String,
-    /// Database; default: the session's.
+    /// Default: the session's.
     pub database: Option<String>,
-    /// Schema; default: the session's.
+    /// Schema.
     pub schema: Option<String>,
 }
 

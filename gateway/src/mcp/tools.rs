@@ -2,7 +2,8 @@
 //!
 //! The tools that return rows declare no output schema and send their rows once, as text. A schema would
 //! oblige them to send `structuredContent` too, and clients differ: some show the model only that, others
-//! only the text. So rows would have to travel twice, or be invisible to one half of the clients.
+//! only the text. So rows would have to travel twice, or be invisible to one half of the clients. `set_context` and
+//! `session_info`, which send an object both ways, declare none either: a model pays for it and reads the object.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -160,28 +161,22 @@ impl ToolList {
 /// What clients are told of `tool`.
 fn describe(tool: ToolName, read_only: bool) -> Tool {
     match tool {
-        ToolName::ListDatabases => {
-            reader::<args::Nothing>(tool, "List databases", "List the databases that can be queried.")
-        }
+        ToolName::ListDatabases => reader::<args::Nothing>(tool, "List databases", "List databases."),
         ToolName::ListSchemas => {
-            reader::<args::ListSchemas>(tool, "List schemas", "List the schemas of a database.")
+            reader::<args::ListSchemas>(tool, "List schemas", "List a database's schemas.")
         }
-        ToolName::ListTables => reader::<args::ListTables>(
-            tool,
-            "List tables",
-            "List tables, with estimated row counts where known.",
-        ),
-        ToolName::ListViews => reader::<args::ListViews>(tool, "List views", "List the views of a database."),
+        ToolName::ListTables => {
+            reader::<args::ListTables>(tool, "List tables", "List tables, with row counts where known.")
+        }
+        ToolName::ListViews => reader::<args::ListViews>(tool, "List views", "List a database's views."),
         ToolName::DescribeTable => reader::<args::DescribeTable>(
             tool,
             "Describe table",
-            "Show the columns of a table or view: name, type, nullability, default, key.",
+            "Show the columns of a table or view: types, keys, comments.",
         ),
-        ToolName::DescribeView => reader::<args::DescribeView>(
-            tool,
-            "Describe view",
-            "Show the columns and the SQL definition of a view.",
-        ),
+        ToolName::DescribeView => {
+            reader::<args::DescribeView>(tool, "Describe view", "Show a view's columns and SQL definition.")
+        }
         ToolName::QueryView => {
             reader::<args::QueryView>(tool, "Query view", "Return rows of a view or table.")
         }
@@ -190,48 +185,42 @@ fn describe(tool: ToolName, read_only: bool) -> Tool {
         ToolName::ExplainQuery => reader::<args::ExplainQuery>(
             tool,
             "Explain query",
-            "Show how a statement would run and what it would read, without running it.",
+            "Show how a statement would run and what it would read; runs nothing.",
         ),
         ToolName::GetResult => reader::<args::GetResult>(
             tool,
             "Get result",
-            "Return more rows of a result by its handle, or wait for a statement that takes long.",
+            "By handle: return more rows of a result, or wait for a long statement.",
         ),
-        ToolName::CancelQuery => {
-            new::<args::CancelQuery>(tool, "Cancel query", "Stop a statement that still runs.")
-                .with_annotations(annotations(false, false, true))
+        ToolName::CancelQuery => new::<args::CancelQuery>(tool, "Cancel query", "Stop a running statement.")
+            .with_annotations(annotations(false, false, true)),
+        ToolName::ExportResult => {
+            new::<args::ExportResult>(tool, "Export result", "Write all rows of a query or result to a file.")
+                .with_annotations(annotations(false, false, false))
         }
-        ToolName::ExportResult => new::<args::ExportResult>(
-            tool,
-            "Export result",
-            "Write all rows of a query or a result to a new file; returns path, rows and bytes.",
-        )
-        .with_annotations(annotations(false, false, false)),
         ToolName::SearchObjects => reader::<args::SearchObjects>(
             tool,
             "Search objects",
-            "Find databases, schemas, tables, views and columns by name, in one call.",
+            "Find databases, schemas, tables, views and columns by name.",
         ),
         ToolName::ListSemanticViews => reader::<args::ListSemanticViews>(
             tool,
             "List semantic views",
-            "List semantic views: business metrics and dimensions, defined once.",
+            "List semantic views (business metrics and dimensions).",
         ),
         ToolName::DescribeSemanticView => reader::<args::DescribeSemanticView>(
             tool,
             "Describe semantic view",
-            "Show a semantic view's tables, dimensions, facts and metrics, and how to query it.",
+            "Show a semantic view's metrics and dimensions, and a query to begin with.",
         ),
         ToolName::SetContext => new::<args::SetContext>(
             tool,
             "Set context",
-            "Change this session's role, warehouse, database or schema; other clients are not affected.",
+            "Change this session's role, warehouse, database or schema.",
         )
-        .with_annotations(annotations(false, false, true))
-        .with_raw_output_schema(Arc::new(context_schema())),
+        .with_annotations(annotations(false, false, true)),
         ToolName::SessionInfo => {
-            reader::<args::Nothing>(tool, "Session info", "Show this session's context, limits and counters.")
-                .with_raw_output_schema(Arc::new(session_schema()))
+            reader::<args::Nothing>(tool, "Session info", "Show this session's context and limits.")
         }
         // Described by their question (`saved_question`).
         ToolName::Saved(_) => reader::<args::Nothing>(tool, "Saved question", "A saved question."),
@@ -245,20 +234,20 @@ fn meta(tool: ToolName) -> MetaObject {
         ToolName::ExecuteQuery | ToolName::ListTables | ToolName::DescribeTable => {
             return one("anthropic/alwaysLoad", true.into());
         }
-        ToolName::ListDatabases => "which SQL databases there are",
-        ToolName::ListSchemas => "schemas of a SQL database",
-        ToolName::ListViews => "views of a SQL database",
-        ToolName::DescribeView => "SQL definition of a view",
-        ToolName::QueryView => "rows of a SQL view",
-        ToolName::ExplainQuery => "plan and cost of a SQL query",
-        ToolName::GetResult => "more rows of a SQL result, wait for a SQL query",
-        ToolName::CancelQuery => "stop a SQL query",
-        ToolName::ExportResult => "SQL rows to a csv, json or parquet file",
-        ToolName::SearchObjects => "find SQL tables and columns by name",
-        ToolName::ListSemanticViews => "SQL metrics and dimensions",
-        ToolName::DescribeSemanticView => "metrics and dimensions of a SQL semantic view",
-        ToolName::SetContext => "switch SQL database, schema, role, warehouse",
-        ToolName::SessionInfo => "current SQL database, limits",
+        ToolName::ListDatabases => "SQL databases",
+        ToolName::ListSchemas => "SQL schemas",
+        ToolName::ListViews => "SQL views",
+        ToolName::DescribeView => "a view's SQL",
+        ToolName::QueryView => "SQL view rows",
+        ToolName::ExplainQuery => "SQL plan, cost",
+        ToolName::GetResult => "more SQL rows, wait for SQL",
+        ToolName::CancelQuery => "stop SQL",
+        ToolName::ExportResult => "SQL to csv, json, parquet file",
+        ToolName::SearchObjects => "find SQL tables, columns",
+        ToolName::ListSemanticViews => "SQL metrics",
+        ToolName::DescribeSemanticView => "SQL metrics",
+        ToolName::SetContext => "switch SQL database, role, warehouse",
+        ToolName::SessionInfo => "current SQL context, limits",
         ToolName::Saved(_) => "a saved SQL query",
     };
     one("anthropic/searchHint", hint.into())
@@ -270,9 +259,9 @@ fn one(key: &str, value: Value) -> MetaObject {
 
 fn execute_query(read_only: bool) -> &'static str {
     if read_only {
-        "Run one read-only SQL statement in the session's context and return its rows."
+        "Run one read-only SQL statement and return its rows."
     } else {
-        "Run one SQL statement in the session's context and return its rows or the number of rows changed."
+        "Run one SQL statement and return its rows or how many it changed."
     }
 }
 
@@ -284,10 +273,12 @@ fn new<A: JsonSchema>(name: ToolName, title: &str, description: &'static str) ->
     Tool::new(name.as_str(), description, Arc::new(input_schema::<A>())).with_title(title)
 }
 
+/// Says what differs from what the protocol has clients assume. Of a tool that changes nothing, whether it destroys or
+/// may be repeated has no meaning there.
 fn annotations(read_only: bool, destructive: bool, idempotent: bool) -> ToolAnnotations {
-    let annotations = ToolAnnotations::new().read_only(read_only).destructive(destructive).open_world(false);
-    // Of a tool that changes nothing it says nothing.
-    if read_only { annotations } else { annotations.idempotent(idempotent) }
+    let annotations = ToolAnnotations::new().read_only(read_only).open_world(false);
+    let annotations = if read_only { annotations } else { annotations.destructive(destructive) };
+    if idempotent && !read_only { annotations.idempotent(true) } else { annotations }
 }
 
 /// The schema of a tool's arguments, without what a model pays for and does not need.
@@ -298,52 +289,26 @@ fn input_schema<A: JsonSchema>() -> JsonObject {
     schema.remove("description");
     let mut schema = schema.as_object().cloned().unwrap_or_default();
     let properties = schema.entry("properties").or_insert_with(|| json!({}));
-    properties.as_object_mut().into_iter().flatten().for_each(|(_, property)| simplify(property));
+    properties.as_object_mut().into_iter().flatten().for_each(|(name, property)| simplify(name, property));
     schema
 }
 
 /// Plain types and no `format`: some clients take nothing else. That `null` means absent is accepted all the
-/// same.
-fn simplify(property: &mut Value) {
+/// same. A description that only repeats the name is left out.
+fn simplify(name: &str, property: &mut Value) {
     let Some(property) = property.as_object_mut() else { return };
     property.remove("format");
+    // What makes it an unsigned number; where more is asked for, the refusal says so.
+    if property.get("minimum") == Some(&json!(0)) {
+        property.remove("minimum");
+    }
+    let says = |said: &Value| said.as_str().map(|said| said.trim_end_matches('.').replace(' ', "_"));
+    if property.get("description").and_then(says).is_some_and(|said| said.eq_ignore_ascii_case(name)) {
+        property.remove("description");
+    }
     if let Some(kind) = property.get("type").and_then(|kind| kind.get(0)).cloned() {
         property.insert("type".to_owned(), kind);
     }
-}
-
-fn object_schema(properties: &Value, required: &[&str]) -> JsonObject {
-    let schema = json!({"type": "object", "properties": properties, "required": required});
-    schema.as_object().cloned().unwrap_or_default()
-}
-
-fn context_properties() -> Value {
-    let name = json!({"type": "string"});
-    json!({"role": name, "warehouse": name, "database": name, "schema": name})
-}
-
-fn context_schema() -> JsonObject {
-    let properties = json!({
-        "context": {"type": "object", "properties": context_properties()},
-        "note": {"type": "string"},
-    });
-    object_schema(&properties, &["context"])
-}
-
-fn session_schema() -> JsonObject {
-    let (text, count) = (json!({"type": "string"}), json!({"type": "integer"}));
-    object_schema(
-        &json!({
-            "session": text, "profile": text, "backend": text, "read_only": {"type": "boolean"},
-            "client": text, "client_version": text, "gateway_version": text, "context_lost": text, "note": text,
-            "context": {"type": "object", "properties": context_properties()},
-            "limits": {"type": "object", "properties": {
-                "rows_max": count, "bytes_max": count, "statement_timeout_ms": count, "requests_max": count,
-            }},
-            "requests": count, "rows": count, "bytes": count, "errors": count,
-        }),
-        &["session", "profile", "backend", "context", "limits"],
-    )
 }
 
 #[cfg(test)]
@@ -353,12 +318,16 @@ mod tests {
     fn list(read_only: bool) -> Vec<Tool> {
         ToolList::of(&Offer {
             read_only,
-            has_semantic_views: false,
+            has_semantic_views: true,
             tools: None,
             exports: true,
             saved: Vec::new(),
         })
         .tools
+    }
+
+    fn bytes_of(tools: Vec<Tool>) -> usize {
+        serde_json::to_string(&rmcp::model::ListToolsResult::with_all_items(tools)).unwrap().len()
     }
 
     fn required(tool: &Tool) -> Vec<String> {
@@ -384,6 +353,8 @@ mod tests {
             ("cancel_query", vec!["handle"]),
             ("export_result", vec!["name"]),
             ("search_objects", vec!["pattern"]),
+            ("list_semantic_views", vec![]),
+            ("describe_semantic_view", vec!["view_name"]),
             ("set_context", vec![]),
             ("session_info", vec![]),
         ];
@@ -425,12 +396,21 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_as_small_as_it_was() {
+    fn the_list_of_all_tools_is_small() {
         for read_only in [true, false] {
-            let result = rmcp::model::ListToolsResult::with_all_items(list(read_only));
-            let bytes = serde_json::to_string(&result).unwrap().len();
-            assert!(bytes <= 6_400, "{bytes}");
+            let bytes = bytes_of(list(read_only));
+            assert!(bytes <= 8_000, "{bytes}");
         }
+    }
+
+    #[test]
+    fn a_profile_of_five_tools_costs_five_tools() {
+        let tools = ["search_objects", "describe_table", "execute_query", "get_result", "export_result"];
+        let tools = Some(tools.map(str::to_owned).into());
+        let export_folder = Some("exports".into());
+        let few = ToolLists::default().list_for(&Profile { tools, export_folder, ..Profile::default() });
+        let bytes = bytes_of(few.tools.clone());
+        assert!(few.tools.len() == 5 && bytes <= 3_500, "{bytes}");
     }
 
     #[test]
@@ -497,7 +477,7 @@ mod tests {
     #[test]
     fn only_a_writable_gateway_offers_a_destructive_query() {
         let hint = |read_only| list(read_only)[7].annotations.clone().unwrap();
-        assert_eq!((hint(true).read_only_hint, hint(true).destructive_hint), (Some(true), Some(false)));
+        assert_eq!((hint(true).read_only_hint, hint(true).destructive_hint), (Some(true), None));
         assert_eq!((hint(false).read_only_hint, hint(false).destructive_hint), (Some(false), Some(true)));
     }
 }

@@ -65,7 +65,7 @@ const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] }
 let failed = 0;
 try {
   const wanted = [
-    [allowed.origin, { fetch: "10 tools", socket: "snowgate" }],
+    [allowed.origin, { fetch: "14 tools", socket: "snowgate" }],
     [other.origin, { fetch: "refused", socket: "refused" }],
   ];
   for (const [origin, expected] of wanted) {

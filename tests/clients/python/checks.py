@@ -60,7 +60,7 @@ async def known(suite, client) -> None:
 
 
 async def tools(suite, client) -> None:
-    """The ten tools, with their arguments and annotations."""
+    """The tools, with their arguments and annotations."""
     listed = {tool["name"]: tool for tool in await client.tools()}
     expect(sorted(listed) == sorted(suite.contract["tools"]), f"the tools are {sorted(listed)}")
     for name, wanted in suite.contract["tools"].items():

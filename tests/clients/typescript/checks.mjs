@@ -51,7 +51,7 @@ export async function known(suite, client) {
   await suite.untilKnownAs(client.name);
 }
 
-/** The ten tools, with their arguments and annotations. */
+/** The tools, with their arguments and annotations. */
 export async function tools(suite, client) {
   expectTools(suite.contract, await client.tools());
 }
@@ -176,7 +176,7 @@ export async function largeResult({ contract }, client) {
 export function* all({ contract }) {
   yield ["the server says who it is", greeting];
   yield ["the gateway knows its client", known];
-  yield ["the ten tools are listed", tools];
+  yield ["the tools are listed", tools];
   for (const wanted of contract.calls) yield [wanted.name, call(wanted)];
   for (const wanted of contract.refusals) yield [wanted.name, refusal(wanted)];
   yield ["a cancelled query stops and the session goes on", cancel];

@@ -48,7 +48,7 @@ function expectExit({ code, stdout, stderr }, wanted) {
 }
 
 for (const era of ERAS) {
-  await tally.run(`the ten tools are listed, era ${era}`, async () => {
+  await tally.run(`the tools are listed, era ${era}`, async () => {
     const listed = await inspect("--method", "tools/list", "--strict", "--protocol-era", era).done;
     expectExit(listed, EXIT.ok);
     expectTools(contract, JSON.parse(listed.stdout).result.tools);

@@ -19,8 +19,8 @@ pub use warehouse::support::{eventually, eventually_within, patience, until};
 pub use binaries::{Binaries, binaries, copy_program};
 pub use client::{Client, Launch, Received};
 pub use home::Home;
-/// How many tools a client on SQLite is offered that may use all of them.
-pub const TOOLS: usize = 15;
+/// How many tools a client on SQLite is offered that may use all of them and has no folder for exports.
+pub const TOOLS: usize = 14;
 
 pub use messages::{error_text, is_answer_to, request_line, stateless, stateless_as, tool_text};
 pub use os::{Full, Signal, SmallDisk, ask_to_stop, send_signal, set_mode};

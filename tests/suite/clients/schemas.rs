@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 use snowgate_tests::clients::{available, check_schemas_with_ajv, folder, genai_python, run};
-use snowgate_tests::{Home, patience};
+use snowgate_tests::{Home, TOOLS, patience};
 
 /// The tools of a gateway that may write, or may not, in a file of `home`.
 fn listed(home: &Home, read_only: bool) -> PathBuf {
@@ -15,7 +15,7 @@ fn listed(home: &Home, read_only: bool) -> PathBuf {
     client.initialize();
     let answer = client.request("tools/list", &json!({}));
     let tools = &answer["result"]["tools"];
-    assert_eq!(tools.as_array().map(Vec::len), Some(10), "{answer}");
+    assert_eq!(tools.as_array().map(Vec::len), Some(TOOLS), "{answer}");
     let file = home.path().join("tools.json");
     fs::write(&file, tools.to_string()).expect("writing the list");
     client.leave();

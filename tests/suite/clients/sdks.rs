@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use snowgate_tests::clients::{self, NodeVersion, Plan, available, run_python, run_typescript};
-use snowgate_tests::{Client, Home, Signal, error_text, patience, stateless, tool_text};
+use snowgate_tests::{Client, Home, Signal, TOOLS, error_text, patience, stateless, tool_text};
 
 const SIBLINGS: usize = 5;
 
@@ -100,7 +100,7 @@ fn discover(client: &mut Client) {
 #[track_caller]
 fn exchange(client: &mut Client, era: Era) {
     let list = request(client, era, "tools/list", json!({}));
-    assert_eq!(list["result"]["tools"].as_array().map(Vec::len), Some(10), "{list}");
+    assert_eq!(list["result"]["tools"].as_array().map(Vec::len), Some(TOOLS), "{list}");
     assert_dressed(&list, era);
     for database in ["OTHER", "SNOWFLAKE_SAMPLE_DATA"] {
         assert_dressed(&call(client, era, "set_context", &json!({"database": database})), era);

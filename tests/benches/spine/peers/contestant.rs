@@ -15,8 +15,8 @@ use crate::common::{memory, sample};
 /// Marks every process that was started for a peer, whoever its parent is.
 const MARK: &str = "SNOWGATE_BENCH_PEER";
 
-/// The sample database, as the gateway names its file.
-const SAMPLE_FILE: &str = "SNOWFLAKE_SAMPLE_DATA.db";
+/// The sample database, in a home of a new user.
+const SAMPLE_FILE: &str = "data/sample/SNOWFLAKE_SAMPLE_DATA.db";
 
 /// A server that clients start.
 pub(super) struct Contestant {
@@ -42,7 +42,7 @@ impl Contestant {
         let home = sample::home()?;
         // Its write-ahead log is empty once the gateway is gone.
         sample::stop(&home);
-        let database = home.databases().join(SAMPLE_FILE);
+        let database = home.path().join(SAMPLE_FILE);
         let arguments = |file: &Path| {
             let file = file.display().to_string();
             vec!["-c".into(), "from mcp_server_sqlite import main; main()".into(), "--db-path".into(), file]

@@ -43,6 +43,12 @@ fn interpreter(environment: &Path) -> PathBuf {
 
 /// A Node that is new enough, and dbhub's main file.
 pub(super) fn dbhub() -> Result<(PathBuf, PathBuf)> {
+    let (node, folder) = npm()?;
+    Ok((node, folder.join("node_modules/@bytebase/dbhub/dist/index.js")))
+}
+
+/// A Node that is new enough, and the folder of the packages.
+pub(super) fn npm() -> Result<(PathBuf, PathBuf)> {
     const FILES: [&str; 2] = ["package.json", "package-lock.json"];
     let node = clients::node(NODE)?;
     let sources = FILES.map(|file| read(&folder().join(file)));
@@ -55,9 +61,9 @@ pub(super) fn dbhub() -> Result<(PathBuf, PathBuf)> {
         }
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]);
-        step("@bytebase/dbhub", npm.current_dir(target))
+        step("@bytebase/dbhub and gpt-tokenizer", npm.current_dir(target))
     })?;
-    Ok((node, environment.join("node_modules/@bytebase/dbhub/dist/index.js")))
+    Ok((node, environment))
 }
 
 /// Where the pins stand.
