@@ -28,6 +28,7 @@ mod flood;
 mod gate;
 mod greedy;
 #[cfg(unix)]
+mod handles;
 mod hanging;
 mod http_admin;
 mod http_guards;
@@ -44,6 +45,7 @@ mod leftovers;
 #[cfg(target_os = "linux")]
 mod limits;
 mod logs;
+mod long_calls;
 mod long_query;
 mod malformed;
 mod metadata;
