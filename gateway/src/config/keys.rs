@@ -530,6 +530,7 @@ mod tests {
             include_str!("breaker.rs"),
             include_str!("http.rs"),
             include_str!("observing.rs"),
+            include_str!("results.rs"),
             include_str!("snowflake/mod.rs")
         );
         let words: Vec<_> = sources.split_whitespace().filter(|word| *word != "///").collect();

@@ -25,7 +25,7 @@ impl Call {
             return Err(still_runs(&handle).into());
         }
         match kept.rows {
-            Some(rows) if rows.is_whole => Ok(Rest { handle, rows }),
+            Some(rows) if rows.is_whole => Ok(self.rest(handle, rows)),
             Some(rows) => Err(not_whole(&handle, rows.problem.as_deref()).into()),
             None => Err(no_rows(&handle).into()),
         }

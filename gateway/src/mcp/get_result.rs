@@ -47,7 +47,7 @@ impl Call {
             arguments.offset.is_some() || arguments.page.is_some() || arguments.columns.is_some();
         match (&kept.result, kept.rows) {
             (Some(result), rows) if !asks_for_rows || rows.is_none() => Ok(earlier_result(result)),
-            (_, Some(rows)) => self.page(tool, arguments, Rest { handle, rows }).await,
+            (_, Some(rows)) => self.page(tool, arguments, self.rest(handle, rows)).await,
             (_, None) => Err(self.no_such_result(&arguments.handle).into()),
         }
     }

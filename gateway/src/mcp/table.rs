@@ -74,7 +74,7 @@ pub(super) fn summarize(text: &mut String, rows: &KeptRows) {
             text,
             [
                 Some(column.name.as_str()),
-                Some(column.type_name.as_deref().unwrap_or("")),
+                Some(column.type_name.as_deref().or(summary.kind.as_deref()).unwrap_or("")),
                 Some(share(summary.nulls, rows.summary_rows).as_str()),
                 Some(format!("{about}{}", summary.distinct).as_str()),
                 summary.min.as_deref(),
@@ -220,7 +220,7 @@ pub(super) fn page_footer(rows: &Collector, offset: u64, rest: &Rest) -> String 
 
 /// How to get the rows behind those that are shown, `shown` behind the first `offset`; and why not all can be had.
 pub(super) fn more(rest: &Rest, offset: u64, shown: u64) -> Vec<String> {
-    let Rest { handle, rows } = rest;
+    let Rest { handle, rows, can_export } = rest;
     let next = offset + shown;
     let mut parts = Vec::new();
     if rows.rows.is_none_or(|total| next < total) {
@@ -229,9 +229,8 @@ pub(super) fn more(rest: &Rest, offset: u64, shown: u64) -> Vec<String> {
     if !rows.is_whole {
         let why = rows.problem.as_deref().map(|why| format!(", because {why}")).unwrap_or_default();
         let kept = rows.rows.unwrap_or(next);
-        parts.push(format!(
-            "only the first {kept} rows are kept{why}; export_result with the query writes all"
-        ));
+        let all = if *can_export { "; export_result with the query writes all" } else { "" };
+        parts.push(format!("only the first {kept} rows are kept{why}{all}"));
     }
     parts
 }
