@@ -2,11 +2,9 @@
 //! end. `SNOWGATE_TEST_EXPORT_ROWS=5000000` makes the large one that large.
 
 mod ends;
-#[cfg(target_os = "linux")]
 mod large;
+mod links;
 mod names;
-#[cfg(unix)]
-mod unix;
 
 use std::fs;
 use std::path::{Path, PathBuf};

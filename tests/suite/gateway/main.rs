@@ -22,6 +22,7 @@ mod drain;
 #[cfg(unix)]
 mod endpoint;
 mod eras;
+#[cfg(unix)]
 mod export;
 mod files;
 mod flood;
