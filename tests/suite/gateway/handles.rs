@@ -15,7 +15,9 @@ fn ready(home: &Home) -> Client {
 }
 
 fn numbers(count: u64) -> String {
-    format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {count}) select i, 'row ' || i as name from n")
+    format!(
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < {count}) select i, 'row ' || i as name from n"
+    )
 }
 
 /// The handle that a result names.
@@ -36,7 +38,8 @@ fn page(client: &mut Client, arguments: &Value) -> Vec<u64> {
 
 /// The folders and files of results.
 fn files(home: &Home) -> Vec<PathBuf> {
-    let results = home.files().into_iter().filter(|file| file.components().any(|part| part.as_os_str() == "results"));
+    let results =
+        home.files().into_iter().filter(|file| file.components().any(|part| part.as_os_str() == "results"));
     results.collect()
 }
 
@@ -56,7 +59,10 @@ fn pages_have_each_row_once_and_in_order_while_the_table_changes_and_gateways_di
     let first = client.call("execute_query", &json!({"query": "select * from many order by i", "limit": 10}));
     let text = tool_text(&first);
     assert!(text.starts_with(&format!("(10 of {ROWS} rows; more: get_result")), "{text}");
-    assert!(text.contains(&format!("summary of all {ROWS} rows:\ncolumn|type|NULL|distinct|min|max\ni|")), "{text}");
+    assert!(
+        text.contains(&format!("summary of all {ROWS} rows:\ncolumn|type|NULL|distinct|min|max\ni|")),
+        "{text}"
+    );
     let handle = handle(&first);
     let (mut seen, mut step) = (10, 0);
     while seen < ROWS {
@@ -64,7 +70,7 @@ fn pages_have_each_row_once_and_in_order_while_the_table_changes_and_gateways_di
         match step {
             2 => _ = client.query("delete from many where i % 2 = 0"),
             4 => _ = home.kill_gateway(),
-            6 => assert_eq!(home.run(&["restart"]).status.code(), Some(0)),
+            6 => assert_eq!(home.run(&["restart"]).code, Some(0)),
             8 => _ = client.query("drop table many"),
             _ => {}
         }
@@ -74,7 +80,10 @@ fn pages_have_each_row_once_and_in_order_while_the_table_changes_and_gateways_di
         seen += rows.len() as u64;
     }
     assert_eq!(seen, ROWS);
-    assert_eq!(page(&mut client, &json!({"handle": handle, "page": 3, "limit": 5, "columns": "I"})), [11, 12, 13, 14, 15]);
+    assert_eq!(
+        page(&mut client, &json!({"handle": handle, "page": 3, "limit": 5, "columns": "I"})),
+        [11, 12, 13, 14, 15]
+    );
     let behind = client.call("get_result", &json!({"handle": handle, "offset": ROWS}));
     assert_eq!(tool_text(&behind), format!("(no rows behind row {ROWS} of {ROWS})"));
 }
@@ -91,7 +100,11 @@ fn a_handle_is_its_session_s_alone() {
             refused(&client.call("cancel_query", &json!({"handle": name})));
         }
     }
-    assert_eq!(page(&mut one, &json!({"handle": handle, "limit": 3})), [101, 102, 103], "behind what was shown");
+    assert_eq!(
+        page(&mut one, &json!({"handle": handle, "limit": 3})),
+        [101, 102, 103],
+        "behind what was shown"
+    );
 }
 
 #[test]
@@ -101,11 +114,11 @@ fn what_a_profile_no_longer_allows_is_not_shown_from_a_handle() {
     let handle = handle(&client.query("select * from lineitem"));
     page(&mut client, &json!({"handle": handle, "columns": "l_orderkey"}));
     home.configure("[profiles.default]\ndenied_tables = [\"*.lineitem\", \"*.*.lineitem\"]\n");
-    assert_eq!(home.run(&["reload"]).status.code(), Some(0));
+    assert_eq!(home.run(&["reload"]).code, Some(0));
     let told = refused(&client.call("get_result", &json!({"handle": handle})));
     assert!(told.contains("allowed something else") && told.contains("run the query again"), "{told}");
     home.configure("[profiles.default]\nrows_max = 500\n");
-    assert_eq!(home.run(&["reload"]).status.code(), Some(0));
+    assert_eq!(home.run(&["reload"]).code, Some(0));
     page(&mut client, &json!({"handle": handle, "columns": "l_orderkey"}));
 }
 

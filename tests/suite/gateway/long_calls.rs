@@ -60,7 +60,7 @@ fn a_long_read_is_answered_in_time_and_its_rows_come_once_also_over_a_killed_gat
     assert_eq!(tool_text(&ended(&mut client, &read)), SLOW_ROWS);
     assert_eq!(tool_text(&ended(&mut client, &read)), SLOW_ROWS, "the same again, without a run");
     let again = handle(&client.query(SLOW));
-    assert_eq!(home.run(&["restart"]).status.code(), Some(0));
+    assert_eq!(home.run(&["restart"]).code, Some(0));
     assert_eq!(tool_text(&ended(&mut client, &again)), SLOW_ROWS);
 }
 
@@ -97,7 +97,10 @@ fn a_long_write_takes_effect_once_whatever_becomes_of_its_gateway() {
 fn a_statement_is_stopped_by_its_handle_and_with_its_client() {
     let home = home();
     let mut client = ready(&home);
-    let endless = handle(&client.query("with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"));
+    let endless = handle(
+        &client
+            .query("with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"),
+    );
     let answer = client.call("cancel_query", &json!({"handle": endless}));
     assert!(tool_text(&answer).contains("is stopped"), "{answer}");
     let told = client.call("get_result", &json!({"handle": endless}));
@@ -107,9 +110,14 @@ fn a_statement_is_stopped_by_its_handle_and_with_its_client() {
     assert!(tool_text(&answer).contains("has ended"), "{answer}");
 
     let mut other = ready(&home);
-    handle(&other.query("with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"));
+    handle(
+        &other
+            .query("with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"),
+    );
     other.leave();
-    until("its statement is stopped", || home.status().is_some_and(|status| status["results"]["running"] == 0));
+    until("its statement is stopped", || {
+        home.status().is_some_and(|status| status["results"]["running"] == 0)
+    });
     let running = home.status().expect("a gateway");
     assert_eq!(running["connections_open"], running["connections_idle"], "{running}");
 }
@@ -134,7 +142,11 @@ fn a_large_result_of_a_long_statement_is_paged_by_the_same_handle() {
                select i from n order by -i";
     let handle = handle(&client.query(sql));
     let answer = ended(&mut client, &handle);
-    assert!(tool_text(&answer).starts_with(&format!("(100 of 2000000 rows; more: get_result {{\"handle\":\"{handle}\"")), "{answer}");
+    assert!(
+        tool_text(&answer)
+            .starts_with(&format!("(100 of 2000000 rows; more: get_result {{\"handle\":\"{handle}\"")),
+        "{answer}"
+    );
     let page = client.call("get_result", &json!({"handle": handle, "offset": 1_999_999}));
     assert_eq!(tool_text(&page), "i\n1\n(rows 2000000-2000000 of 2000000)");
 }
@@ -150,7 +162,10 @@ fn a_client_that_asks_is_told_how_far_a_statement_is() {
     let told = client.next_message();
     assert_eq!(told["method"], "notifications/progress", "{told}");
     assert_eq!(told["params"]["progressToken"], "p", "{told}");
-    assert!(told["params"]["message"].as_str().is_some_and(|text| text.starts_with("running for ")), "{told}");
+    assert!(
+        told["params"]["message"].as_str().is_some_and(|text| text.starts_with("running for ")),
+        "{told}"
+    );
     client.notify("notifications/cancelled", &json!({"requestId": id}));
     client.leave();
 }
@@ -158,7 +173,8 @@ fn a_client_that_asks_is_told_how_far_a_statement_is() {
 /// Params of a client with tasks.
 fn with_tasks(params: Value) -> Value {
     let mut params = stateless(params);
-    params["_meta"]["io.modelcontextprotocol/clientCapabilities"]["extensions"]["io.modelcontextprotocol/tasks"] = json!({});
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"]["extensions"]["io.modelcontextprotocol/tasks"] =
+        json!({});
     params
 }
 

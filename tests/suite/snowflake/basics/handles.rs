@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use snowgate_tests::until;
-use warehouse::{Endpoint, QueryState};
+use warehouse::{Endpoint, QueryState, secrets};
 
 use super::*;
 
@@ -35,7 +35,9 @@ fn page(client: &mut Client, arguments: &Value) -> Vec<u64> {
 fn pages_are_read_by_the_query_s_id_once_each_and_nothing_runs_again() {
     let (warehouse, home) = start();
     let (mut one, mut other) = (client(&home), client(&home));
-    let sql = format!("SELECT * FROM TABLE(GENERATOR(rowcount => {ROWS}, chunks => 10, inline => 500, text => 20))");
+    let sql = format!(
+        "SELECT * FROM TABLE(GENERATOR(rowcount => {ROWS}, chunks => 10, inline => 500, text => 20))"
+    );
     let answer = one.query(&sql);
     assert!(tool_text(&answer).starts_with(&format!("(100 of {ROWS} rows; more: get_result")), "{answer}");
     assert!(tool_text(&answer).contains("summary of the first "), "{answer}");
@@ -45,7 +47,7 @@ fn pages_are_read_by_the_query_s_id_once_each_and_nothing_runs_again() {
         step += 1;
         match step {
             2 => _ = home.kill_gateway(),
-            4 => assert_eq!(home.run(&["restart"]).status.code(), Some(0)),
+            4 => assert_eq!(home.run(&["restart"]).code, Some(0)),
             6 => warehouse.expire_links(),
             _ => {}
         }
@@ -84,7 +86,7 @@ fn a_long_query_goes_on_in_the_warehouse_and_its_rows_come_once() {
         home.kill_gateway();
         let answer = client.call("get_result", &json!({"handle": handle, "wait_ms": 10}));
         assert!(is_running(&answer), "{answer}");
-        assert_eq!(home.run(&["restart"]).status.code(), Some(0));
+        assert_eq!(home.run(&["restart"]).code, Some(0));
         warehouse.release(name);
         let mut answer = Value::Null;
         until("the query has ended", || {
