@@ -99,7 +99,8 @@ impl Call {
     /// Keeps the rows of `done` that its result does not show, under the call's handle; `None`: there are none, or they cannot be kept.
     pub(super) async fn keep_rest(&self, done: &Completion, source: Source) -> Option<Rest> {
         let rows = &done.rows;
-        let is_cut = rows.cut() != Cut::Nothing || rows.columns_cut() > 0 || rows.shortened() > 0;
+        // A value that is too long for a result is too long for a page, too.
+        let is_cut = rows.cut() != Cut::Nothing || rows.columns_cut() > 0;
         if !is_cut || source == Source::Catalog || !self.may_keep() {
             return None;
         }

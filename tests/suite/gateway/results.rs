@@ -21,20 +21,22 @@ fn a_cut_result_says_how_much_is_missing_and_how_to_get_it() {
     home.configure("[limits]\nrows_max = 500\n");
     let mut client = ready(&home);
     let rows = |text: &str| text.lines().count() - 3;
+    let shown = |text: &str| text.split("\nsummary of all").next().unwrap_or_default().to_owned();
     let answer = client.query(THOUSAND);
-    let text = tool_text(&answer);
-    assert_eq!(rows(text), 100, "the default limit");
-    let footer = "(100 rows; 900 more rows cut: raise `limit`, or page with ORDER BY ... LIMIT ... OFFSET)";
-    assert_eq!(text.lines().last(), Some(footer));
+    let handle = answer["result"]["_meta"]["snowgate/result"]["handle"].as_str().expect("a handle");
+    let text = shown(tool_text(&answer));
+    assert_eq!(rows(&text), 100, "the default limit");
+    let footer = format!("(100 of 1000 rows; more: get_result {{\"handle\":\"{handle}\",\"offset\":100}})");
+    assert_eq!(text.lines().last(), Some(&*footer));
     assert_eq!(
         text.lines().take(2).collect::<Vec<_>>(),
-        [footer, "i"],
+        [&*footer, "i"],
         "clients cut the end off what is long"
     );
     assert_eq!(answer["result"].get("structuredContent"), None, "no row is sent twice");
 
     let answer = client.call("execute_query", &json!({"query": THOUSAND, "limit": 500}));
-    assert_eq!(rows(tool_text(&answer)), 500);
+    assert_eq!(rows(&shown(tool_text(&answer))), 500);
     let answer = client.call("execute_query", &json!({"query": THOUSAND, "limit": 501}));
     let message = tool_text(&answer);
     assert_eq!(answer["result"]["isError"], true, "{answer}");
@@ -53,7 +55,7 @@ fn a_result_over_the_size_limit_is_cut_and_says_so() {
     let answer = client.query(sql);
     let text = tool_text(&answer);
     assert!(text.len() < 4096, "{} bytes", text.len());
-    assert!(text.contains("more rows cut") && text.contains("size limit"), "{text}");
+    assert!(text.contains("of 9 rows; the size limit was reached; more: get_result"), "{text}");
 }
 
 #[test]
@@ -81,6 +83,8 @@ fn escapes_and_column_names_count_against_the_size_limit() {
     ] {
         let answer = client.call("execute_query", &json!({"query": sql, "limit": 1000}));
         let (text, sql) = (tool_text(&answer), &sql[..50]);
+        let (text, summary) = text.split_once("\nsummary of").unwrap_or((text, ""));
+        assert!(summary.len() < 2_500, "{} bytes: {sql}", summary.len());
         let notes: usize = text.lines().filter(|line| line.starts_with('(')).map(|line| line.len() + 1).sum();
         assert!(text.len() <= BYTES_MAX + notes && notes < 1000, "{} bytes: {sql}", text.len());
         assert_eq!(text.starts_with('('), is_cut, "what is missing is said first: {sql}");
@@ -99,7 +103,8 @@ fn by_default_a_result_is_as_large_as_clients_pass_on() {
     let answer = client.call("execute_query", &json!({"query": sql, "limit": 1000}));
     let text = tool_text(&answer);
     assert!((60_000..70_000).contains(&text.len()), "{} bytes", text.len());
-    let (first, last) = (text.lines().next(), text.lines().last());
+    let shown = text.split("\nsummary of all").next().unwrap_or_default();
+    let (first, last) = (shown.lines().next(), shown.lines().last());
     assert!(
         first == last && first.is_some_and(|note| note.contains("the size limit was reached")),
         "{first:?}"
