@@ -85,7 +85,8 @@ fn print_steps(played: &[Played]) {
 
 /// The sums, with and without the list and the export.
 fn print_totals(played: &[Played]) {
-    let header = ["server", "calls", "scenario", "without the export", "list of tools", "scenario and list"];
+    let header =
+        ["server", "calls", "scenario", "and the list", "without the export", "and the list", "tools listed"];
     let rows: Vec<Vec<String>> = played
         .iter()
         .map(|(name, counted)| {
@@ -94,9 +95,10 @@ fn print_totals(played: &[Played]) {
                 (*name).to_owned(),
                 all.calls.to_string(),
                 all.shown_alone(),
-                counted.without_export().shown_alone(),
-                counted.tools.shown_alone(),
                 (all + counted.tools).shown_alone(),
+                counted.without_export().shown_alone(),
+                (counted.without_export() + counted.tools).shown_alone(),
+                counted.tools_listed.to_string(),
             ]
         })
         .collect();
@@ -108,10 +110,11 @@ fn judge(played: &[Played]) {
     let mut report = Report::default();
     let [ours @ .., one, other] = played else { return };
     type Sum = fn(&count::Counted) -> Spent;
-    let sums: [(&str, Sum); 3] = [
+    let sums: [(&str, Sum); 4] = [
         ("scenario", |counted| counted.all()),
+        ("scenario and list", |counted| counted.all() + counted.tools),
         ("without the export", |counted| counted.without_export()),
-        ("scenario and list of tools", |counted| counted.all() + counted.tools),
+        ("without the export, and list", |counted| counted.without_export() + counted.tools),
     ];
     for (name, counted) in ours {
         for (what, sum) in sums {
