@@ -198,6 +198,7 @@ impl Call {
         if !matches!(call, ToolCall::ExecuteQuery(_) | ToolCall::Saved(_)) {
             self.admit_call(call.reads_rows())?;
         }
+        // Boxed is what is seldom called: a call's frames would not fit a thread's stack in a debug build.
         match call {
             ToolCall::ListDatabases => self.list(Catalog::Databases).await,
             ToolCall::ListSchemas(args::ListSchemas { database }) => {
@@ -209,20 +210,22 @@ impl Call {
             ToolCall::ListViews(args::ListViews { database, schema }) => {
                 self.list(Catalog::Views { database, schema }).await
             }
-            ToolCall::DescribeTable(arguments) => self.describe_table(arguments).await,
-            ToolCall::DescribeView(arguments) => self.describe_view(arguments).await,
+            ToolCall::DescribeTable(arguments) => Box::pin(self.describe_table(arguments)).await,
+            ToolCall::DescribeView(arguments) => Box::pin(self.describe_view(arguments)).await,
             ToolCall::QueryView(arguments) => self.query_view(tool, arguments).await,
             ToolCall::ExecuteQuery(arguments) => self.execute_query(tool, arguments).await,
-            ToolCall::ExplainQuery(arguments) => self.explain_query(tool, arguments).await,
-            ToolCall::GetResult(arguments) => self.get_result(tool, arguments).await,
+            ToolCall::ExplainQuery(arguments) => Box::pin(self.explain_query(tool, arguments)).await,
+            ToolCall::GetResult(arguments) => Box::pin(self.get_result(tool, arguments)).await,
             ToolCall::CancelQuery(arguments) => self.cancel_query(tool, arguments).await,
-            ToolCall::ExportResult(arguments) => self.export_result(tool, arguments).await,
-            ToolCall::SearchObjects(arguments) => self.search_objects(tool, arguments).await,
-            ToolCall::ListSemanticViews(arguments) => self.list_semantic_views(arguments).await,
-            ToolCall::DescribeSemanticView(arguments) => self.describe_semantic_view(tool, arguments).await,
+            ToolCall::ExportResult(arguments) => Box::pin(self.export_result(tool, arguments)).await,
+            ToolCall::SearchObjects(arguments) => Box::pin(self.search_objects(tool, arguments)).await,
+            ToolCall::ListSemanticViews(arguments) => Box::pin(self.list_semantic_views(arguments)).await,
+            ToolCall::DescribeSemanticView(arguments) => {
+                Box::pin(self.describe_semantic_view(tool, arguments)).await
+            }
             ToolCall::SetContext(arguments) => self.set_context(tool, arguments).await,
             ToolCall::SessionInfo => Ok(CallToolResult::structured(self.session_info().await?)),
-            ToolCall::Saved(call) => self.saved_question(call).await,
+            ToolCall::Saved(call) => Box::pin(self.saved_question(call)).await,
         }
     }
 

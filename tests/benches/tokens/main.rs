@@ -5,7 +5,8 @@
 //! round is enough, and any build will do (`SNOWGATE_TEST_BIN_DIR`).
 //!
 //! Counted is what a model writes and reads: the name and the arguments of a call, and the contents of its result. Of the
-//! list of tools it is name, description and input schema, which are what clients hand to a model.
+//! list of tools it is name, description and input schema, which are what clients hand to a model, behind
+//! the server's instructions.
 
 #![allow(clippy::disallowed_macros)]
 
@@ -79,7 +80,7 @@ fn print_steps(played: &[Played]) {
         .enumerate()
         .map(|(at, step)| row(step.label().to_owned(), &|counted| counted.steps[at]))
         .collect();
-    rows.push(row("the list of tools".to_owned(), &|counted| counted.tools));
+    rows.push(row("instructions, list of tools".to_owned(), &|counted| counted.tools));
     table("Each step: tokens (bytes), calls if more than one", &header, &rows);
 }
 

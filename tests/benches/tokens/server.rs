@@ -43,7 +43,7 @@ pub(crate) struct Call {
 /// What a model has read and written.
 #[derive(Debug)]
 pub(crate) struct Transcript {
-    /// Name, description and input schema of each tool.
+    /// The server's instructions, and name, description and input schema of each tool.
     pub(crate) tools: String,
     /// How many those are.
     pub(crate) tools_listed: usize,
@@ -115,10 +115,13 @@ impl Server {
 
     fn talk(&self) -> Result<Transcript> {
         let mut client = Connection::spawn(&mut self.command())?;
-        client.initialize()?;
+        let hello = client.ask(&Request::initialize())?;
+        client.initialized()?;
+        let instructions = hello["result"]["instructions"].as_str().unwrap_or_default();
         let listed = client.ask(&Request::new("tools/list", &json!({})))?;
         let listed = &listed["result"]["tools"];
-        let (tools, tools_listed) = (tools_text(listed)?, listed.as_array().map_or(0, Vec::len));
+        let (tools, tools_listed) =
+            (format!("{instructions}{}", tools_text(listed)?), listed.as_array().map_or(0, Vec::len));
         let mut calls = Vec::with_capacity(Step::ALL.len());
         for step in Step::ALL {
             let (tool, arguments) = step.call(self.dialect);
