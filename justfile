@@ -51,7 +51,7 @@ actionlint:
 ci:
     .ci/run
 
-# Run a benchmark (spine, carry, account or queue) on release binaries: `just bench spine --quick`.
+# Run a benchmark (spine, carry, account, queue or tokens) on release binaries: `just bench spine --quick`.
 bench name="spine" *arguments:
     cargo build --release
     cargo bench -p snowgate-benches --bench {{ name }} -- {{ arguments }}

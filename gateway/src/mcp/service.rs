@@ -42,10 +42,9 @@ use crate::session::{ClientIdentity, Era, Session};
 
 /// The most important sentence first: clients cut the end off, some at 2 KB.
 const INSTRUCTIONS: &str = "\
-Query SQL databases: execute_query runs one SQL statement a call and returns its rows; list_databases, list_tables and \
-describe_table show what there is to query. Unqualified names resolve in the session's context: session_info shows it, \
-set_context changes it, for this client only. Results are lines of values joined by |, where NULL is a missing value \
-and \"NULL\" that text. They are cut at `limit` rows and at a size; what is missing is said before and behind the rows.";
+Query SQL databases: execute_query runs one SQL statement a call; list_tables and describe_table show what there is. \
+Unqualified names resolve in the session's context (session_info, set_context). Results are lines of values joined by |: \
+NULL is a missing value, \"NULL\" that text. What is cut, at `limit` or a size, is said before and behind the rows.";
 
 /// The MCP service of one session. Holds that session and nothing of any other.
 pub struct SqlService {

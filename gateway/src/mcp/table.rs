@@ -1,7 +1,8 @@
 //! Results as text: compact, because a model pays for every character, and unambiguous.
 //!
 //! A header line, then one line a row, values joined by `|`. NULL is `NULL`; the text "NULL" is quoted, and so is
-//! that with quotes around it; `\`, `|` and line breaks inside a value are escaped with `\`. A last line says how
+//! that with quotes around it; `\`, `|` and line breaks inside a value are escaped with `\`. What the catalog says has
+//! many missing values, and each `NULL` costs two tokens: there it is nothing, and an empty text is `""`. A last line says how
 //! much there is. Where something is missing it is the first line, too: clients cut the end off what is long.
 
 use std::fmt::Write;
@@ -41,9 +42,11 @@ pub(super) fn render(done: &Completion, source: Source, rest: Option<&Rest>) -> 
         text.push('\n');
     }
     join(&mut text, rows.columns().iter().map(|name| Some(name.as_str())));
+    let join_row: fn(&mut String, _) =
+        if matches!(source, Source::Catalog | Source::Search) { join_sparse } else { join };
     for row in rows.rows() {
         text.push('\n');
-        join(&mut text, row);
+        join_row(&mut text, row);
     }
     text.push('\n');
     text.push_str(&footer);
@@ -129,6 +132,22 @@ fn join<'a>(text: &mut String, cells: impl Iterator<Item = Option<&'a str>>) {
         match cell {
             None => text.push_str("NULL"),
             Some(cell) if is_like_null(cell) => {
+                let _ = write!(text, "\"{cell}\"");
+            }
+            Some(cell) => escape(text, cell),
+        }
+    }
+}
+
+/// A row of the catalog: a missing value is nothing, and what consists of quotes only has two more around it.
+fn join_sparse<'a>(text: &mut String, cells: impl Iterator<Item = Option<&'a str>>) {
+    for (at, cell) in cells.enumerate() {
+        if at > 0 {
+            text.push('|');
+        }
+        match cell {
+            None => {}
+            Some(cell) if cell.bytes().all(|byte| byte == b'"') => {
                 let _ = write!(text, "\"{cell}\"");
             }
             Some(cell) => escape(text, cell),
@@ -328,6 +347,22 @@ mod tests {
         let shown: Vec<&str> = text.lines().skip(1).take(rows.len()).collect();
         assert_eq!(shown[..3], ["NULL|x", "\"NULL\"|x", "\"\"NULL\"\"|x"]);
         assert_eq!(shown.iter().collect::<std::collections::BTreeSet<_>>().len(), rows.len(), "{shown:?}");
+    }
+
+    #[test]
+    fn a_missing_value_of_the_catalog_is_nothing_and_looks_like_no_text() {
+        let texts = ["", "\"", "\"\"", "NULL", "\"NULL\"", "|", " "];
+        let cells: Vec<Option<&str>> = [None].into_iter().chain(texts.map(Some)).collect();
+        let rows: Vec<[Option<&str>; 2]> = cells.iter().map(|cell| [*cell, Some("x")]).collect();
+        let rows: Vec<&[Option<&str>]> = rows.iter().map(|row| &row[..]).collect();
+        for source in [Source::Catalog, Source::Search] {
+            let text = render(&completion(99, &rows), source, None);
+            let shown: Vec<&str> = text.lines().skip(1).take(rows.len()).collect();
+            assert_eq!(
+                shown,
+                ["|x", "\"\"|x", "\"\"\"|x", "\"\"\"\"|x", "NULL|x", "\"NULL\"|x", "\\||x", " |x"]
+            );
+        }
     }
 
     #[test]

@@ -52,6 +52,8 @@ impl Add for Spent {
 pub(crate) struct Counted {
     /// Its list of tools.
     pub(crate) tools: Spent,
+    /// How many it lists.
+    pub(crate) tools_listed: usize,
     /// As [`Step::ALL`].
     pub(crate) steps: Vec<Spent>,
 }
@@ -92,7 +94,7 @@ impl Counter {
         let steps = (0..transcript.calls.len())
             .map(|at| Spent { calls: 1, ..spent(2 * at) + spent(2 * at + 1) })
             .collect();
-        Ok(Counted { tools: spent(texts.len() - 1), steps })
+        Ok(Counted { tools: spent(texts.len() - 1), tools_listed: transcript.tools_listed, steps })
     }
 
     fn tokens(&self, texts: &[&str]) -> Result<Vec<usize>> {

@@ -5,7 +5,8 @@
 //! round is enough, and any build will do (`SNOWGATE_TEST_BIN_DIR`).
 //!
 //! Counted is what a model writes and reads: the name and the arguments of a call, and the contents of its result. Of the
-//! list of tools it is name, description and input schema, which are what clients hand to a model.
+//! list of tools it is name, description and input schema, which are what clients hand to a model, behind
+//! the server's instructions.
 
 #![allow(clippy::disallowed_macros)]
 
@@ -71,7 +72,7 @@ fn print_steps(played: &[Played]) {
     let header: Vec<&str> =
         [&["step"][..], &played.iter().map(|(name, _)| *name).collect::<Vec<_>>()].concat();
     let row = |label: String, of: &dyn Fn(&count::Counted) -> Spent| {
-        let cells = played.iter().map(|(_, counted)| of(counted)).map(|spent| spent.shown());
+        let cells = played.iter().map(|(_, counted)| of(counted)).map(count::Spent::shown);
         [label].into_iter().chain(cells).collect::<Vec<String>>()
     };
     let mut rows: Vec<Vec<String>> = Step::ALL
@@ -79,13 +80,14 @@ fn print_steps(played: &[Played]) {
         .enumerate()
         .map(|(at, step)| row(step.label().to_owned(), &|counted| counted.steps[at]))
         .collect();
-    rows.push(row("the list of tools".to_owned(), &|counted| counted.tools));
+    rows.push(row("instructions, list of tools".to_owned(), &|counted| counted.tools));
     table("Each step: tokens (bytes), calls if more than one", &header, &rows);
 }
 
 /// The sums, with and without the list and the export.
 fn print_totals(played: &[Played]) {
-    let header = ["server", "calls", "scenario", "without the export", "list of tools", "scenario and list"];
+    let header =
+        ["server", "calls", "scenario", "and the list", "without the export", "and the list", "tools listed"];
     let rows: Vec<Vec<String>> = played
         .iter()
         .map(|(name, counted)| {
@@ -94,9 +96,10 @@ fn print_totals(played: &[Played]) {
                 (*name).to_owned(),
                 all.calls.to_string(),
                 all.shown_alone(),
-                counted.without_export().shown_alone(),
-                counted.tools.shown_alone(),
                 (all + counted.tools).shown_alone(),
+                counted.without_export().shown_alone(),
+                (counted.without_export() + counted.tools).shown_alone(),
+                counted.tools_listed.to_string(),
             ]
         })
         .collect();
@@ -108,10 +111,11 @@ fn judge(played: &[Played]) {
     let mut report = Report::default();
     let [ours @ .., one, other] = played else { return };
     type Sum = fn(&count::Counted) -> Spent;
-    let sums: [(&str, Sum); 3] = [
+    let sums: [(&str, Sum); 4] = [
         ("scenario", |counted| counted.all()),
+        ("scenario and list", |counted| counted.all() + counted.tools),
         ("without the export", |counted| counted.without_export()),
-        ("scenario and list of tools", |counted| counted.all() + counted.tools),
+        ("without the export, and list", |counted| counted.without_export() + counted.tools),
     ];
     for (name, counted) in ours {
         for (what, sum) in sums {

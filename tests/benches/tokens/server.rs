@@ -43,8 +43,10 @@ pub(crate) struct Call {
 /// What a model has read and written.
 #[derive(Debug)]
 pub(crate) struct Transcript {
-    /// Name, description and input schema of each tool.
+    /// The server's instructions, and name, description and input schema of each tool.
     pub(crate) tools: String,
+    /// How many those are.
+    pub(crate) tools_listed: usize,
     /// As [`Step::ALL`].
     pub(crate) calls: Vec<Call>,
 }
@@ -113,9 +115,13 @@ impl Server {
 
     fn talk(&self) -> Result<Transcript> {
         let mut client = Connection::spawn(&mut self.command())?;
-        client.initialize()?;
+        let hello = client.ask(&Request::initialize())?;
+        client.initialized()?;
+        let instructions = hello["result"]["instructions"].as_str().unwrap_or_default();
         let listed = client.ask(&Request::new("tools/list", &json!({})))?;
-        let tools = tools_text(&listed["result"]["tools"])?;
+        let listed = &listed["result"]["tools"];
+        let (tools, tools_listed) =
+            (format!("{instructions}{}", tools_text(listed)?), listed.as_array().map_or(0, Vec::len));
         let mut calls = Vec::with_capacity(Step::ALL.len());
         for step in Step::ALL {
             let (tool, arguments) = step.call(self.dialect);
@@ -125,7 +131,7 @@ impl Server {
             calls.push(Call { asked, answered: contents_text(&answer["result"]["content"])? });
         }
         client.close()?;
-        Ok(Transcript { tools, calls })
+        Ok(Transcript { tools, tools_listed, calls })
     }
 }
 

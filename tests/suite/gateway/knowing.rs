@@ -218,10 +218,10 @@ fn one_search_finds_objects_of_all_kinds_in_all_databases() {
     assert_eq!(
         found(&mut client, &json!({"pattern": "order"})),
         [
-            "table|ONE.orders|NULL",
-            "table|TWO.orders_archive|NULL",
-            "table|UNSEEN.orders_hidden|NULL",
-            "view|ONE.order_totals|NULL",
+            "table|ONE.orders|",
+            "table|TWO.orders_archive|",
+            "table|UNSEEN.orders_hidden|",
+            "view|ONE.order_totals|",
         ]
     );
     assert_eq!(
@@ -232,11 +232,11 @@ fn one_search_finds_objects_of_all_kinds_in_all_databases() {
             "column|TWO.orders_archive.customer|TEXT",
         ]
     );
-    assert_eq!(found(&mut client, &json!({"pattern": "T%O", "kinds": "database"})), ["database|TWO|NULL"]);
+    assert_eq!(found(&mut client, &json!({"pattern": "T%O", "kinds": "database"})), ["database|TWO|"]);
     let odd = found(&mut client, &json!({"pattern": "name%", "kinds": "table", "database": "ONE"}));
     assert_eq!(odd, [""; 0], "a pattern with % is a whole name");
     let odd = found(&mut client, &json!({"pattern": "odd", "database": "ONE"}));
-    assert_eq!(odd, ["table|ONE.\"odd / name%\"|NULL"]);
+    assert_eq!(odd, ["table|ONE.\"odd / name%\"|"]);
     client.query("insert into orders values (1, 'a', 1), (2, 'b', 2)");
     client.query("analyze");
     let counted = found(&mut client, &json!({"pattern": "orders", "database": "ONE", "kinds": "table"}));
@@ -278,7 +278,7 @@ fn what_a_profile_denies_is_not_found() {
             assert!(!text.contains(denied), "{pattern}: {text}");
         }
     }
-    assert!(found(&mut client, &json!({"pattern": "orders"})).contains(&"table|ONE.orders|NULL".to_owned()));
+    assert!(found(&mut client, &json!({"pattern": "orders"})).contains(&"table|ONE.orders|".to_owned()));
     let denied = client.call("search_objects", &json!({"pattern": "%", "database": "UNSEEN"}));
     assert_eq!(denied["result"]["isError"], true, "{denied}");
 }
@@ -320,18 +320,15 @@ fn a_table_is_described_with_its_keys_and_on_request_its_values() {
     }
     let plain = client.call("describe_table", &json!({"table": "parts"}));
     let plain = tool_text(&plain);
-    assert!(
-        plain.starts_with("column|type|nullable|default|key\nid|INTEGER|NO|NULL|PRIMARY KEY\n"),
-        "{plain}"
-    );
-    assert!(plain.contains("order_id|INTEGER|YES|NULL|REFERENCES orders(id)"), "{plain}");
+    assert!(plain.starts_with("column|type|nullable|default|key\nid|INTEGER|NO||PRIMARY KEY\n"), "{plain}");
+    assert!(plain.contains("order_id|INTEGER|YES||REFERENCES orders(id)"), "{plain}");
     assert!(plain.contains("unique (place, size)") && plain.contains("(sku)"), "{plain}");
     let detailed = client.call("describe_table", &json!({"table": "parts", "detail": true}));
     let text = tool_text(&detailed);
     assert!(text.starts_with("column|type|nullable|default|key|nulls|min|max|values\n"), "{text}");
-    assert!(text.contains("id|INTEGER|NO|NULL|PRIMARY KEY|0%|1|200|1, 2, 3\n"), "{text}");
-    assert!(text.contains("place|TEXT|YES|NULL|NULL|50%|north|north|north\n"), "{text}");
-    assert!(text.contains("raw|BLOB|YES|NULL|NULL|0%|NULL|NULL|2 bytes\n"), "{text}");
+    assert!(text.contains("id|INTEGER|NO||PRIMARY KEY|0%|1|200|1, 2, 3\n"), "{text}");
+    assert!(text.contains("place|TEXT|YES|||50%|north|north|north\n"), "{text}");
+    assert!(text.contains("raw|BLOB|YES|||0%|||2 bytes\n"), "{text}");
     assert!(text.contains("values: of all 200 rows"), "{text}");
     let empty = client.call("describe_table", &json!({"table": "TWO.orders_archive", "detail": true}));
     assert!(tool_text(&empty).contains("values: of all 0 rows"), "{empty}");
