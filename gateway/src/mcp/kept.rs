@@ -8,7 +8,7 @@ use super::call::Call;
 use super::table::Source;
 use crate::backend::{Backend, Completion, Cut, Operation, RowsRead, SinkUse, Taking};
 use crate::results::{Handle, Kept, KeptRows, RowSource};
-use crate::rows::SpillSink;
+use crate::rows::{Overflow, SpillSink};
 
 /// Bytes of rows that are looked at for a summary where the warehouse keeps the rows.
 const SUMMARY_BYTES_MAX: u64 = 4 << 20;
@@ -120,7 +120,7 @@ impl Call {
             columns: overflow.columns.clone(),
             rows: total,
             is_whole: is_in_warehouse || overflow.is_whole,
-            problem: overflow.problem.clone().filter(|_| !is_in_warehouse),
+            problem: self.why_not_all(&overflow),
             shown,
             summary: overflow.summary.clone(),
             summary_rows: overflow.rows,
@@ -133,6 +133,16 @@ impl Call {
         let saved = self.shared.results.save(&self.session.key.id, &handle, record, Some(overflow)).await;
         saved.inspect_err(|error| tracing::warn!(%error, "cannot keep the rows of a result")).ok()?;
         Some(self.rest(handle, rest))
+    }
+
+    /// Why not all rows of a result are kept, where they are kept here.
+    fn why_not_all(&self, overflow: &Overflow) -> Option<String> {
+        overflow.file.as_ref().filter(|_| !overflow.is_whole)?;
+        let late = || {
+            let read_max = self.shared.config.results.read_max;
+            format!("further ones did not come within {read_max:?} (`results.read_ms_max`)")
+        };
+        Some(overflow.problem.clone().unwrap_or_else(late))
     }
 
     /// What a result says of `rows`, which are kept.

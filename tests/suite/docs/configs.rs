@@ -10,7 +10,7 @@ use snowgate_tests::{Home, set_mode};
 use super::pages::{Block, Directive, files_below, pages, repository};
 
 /// Tables of Snowgate's own config file.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "gateway",
     "session",
     "http",
@@ -21,6 +21,7 @@ const SECTIONS: [&str; 15] = [
     "allocator",
     "breaker",
     "limits",
+    "results",
     "logs",
     "audit",
     "metrics",

@@ -136,7 +136,8 @@ fn a_statement_that_fails_late_says_so_to_the_one_who_comes_back() {
 
 #[test]
 fn a_large_result_of_a_long_statement_is_paged_by_the_same_handle() {
-    let home = home();
+    let home = Home::new();
+    home.configure(&format!("[limits]\nanswer_within_ms = {WITHIN_MS}\n[results]\nread_ms_max = 600000\n"));
     let mut client = ready(&home);
     let sql = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000000) \
                select i from n order by -i";

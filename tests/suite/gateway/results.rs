@@ -26,11 +26,10 @@ fn a_cut_result_says_how_much_is_missing_and_how_to_get_it() {
     home.configure("[limits]\nrows_max = 500\n");
     let mut client = ready(&home);
     let rows = |text: &str| text.lines().count() - 3;
-    let shown = |text: &str| text.split("\nsummary of all").next().unwrap_or_default().to_owned();
     let answer = client.query(THOUSAND);
     let handle = answer["result"]["_meta"]["snowgate/result"]["handle"].as_str().expect("a handle");
-    let text = shown(tool_text(&answer));
-    assert_eq!(rows(&text), 100, "the default limit");
+    let text = table(tool_text(&answer));
+    assert_eq!(rows(text), 100, "the default limit");
     let footer = format!("(100 of 1000 rows; more: get_result {{\"handle\":\"{handle}\",\"offset\":100}})");
     assert_eq!(text.lines().last(), Some(&*footer));
     assert_eq!(
@@ -41,7 +40,7 @@ fn a_cut_result_says_how_much_is_missing_and_how_to_get_it() {
     assert_eq!(answer["result"].get("structuredContent"), None, "no row is sent twice");
 
     let answer = client.call("execute_query", &json!({"query": THOUSAND, "limit": 500}));
-    assert_eq!(rows(&shown(tool_text(&answer))), 500);
+    assert_eq!(rows(table(tool_text(&answer))), 500);
     let answer = client.call("execute_query", &json!({"query": THOUSAND, "limit": 501}));
     let message = tool_text(&answer);
     assert_eq!(answer["result"]["isError"], true, "{answer}");
@@ -108,10 +107,11 @@ fn by_default_a_result_is_as_large_as_clients_pass_on() {
     let answer = client.call("execute_query", &json!({"query": sql, "limit": 1000}));
     let text = tool_text(&answer);
     assert!((60_000..70_000).contains(&text.len()), "{} bytes", text.len());
-    let shown = text.split("\nsummary of all").next().unwrap_or_default();
+    let shown = table(text);
     let (first, last) = (shown.lines().next(), shown.lines().last());
     assert!(
-        first == last && first.is_some_and(|note| note.contains(" of 1000 rows; more: get_result ")),
+        first == last
+            && first.is_some_and(|note| note.contains(" of 1000 rows; the size limit was reached; more: ")),
         "{first:?}"
     );
     let one = client.query("select hex(zeroblob(500000)) as zeros");
