@@ -17,8 +17,8 @@
 //! telemetry              audit
 //! keys
 //! limits
-//! state                  streams
 //! results
+//! state                  streams
 //! multiplexer
 //! config
 //! backend                export (results in files)

@@ -6,6 +6,7 @@ use super::queries::{printable, took};
 use crate::keys::KeysView;
 use crate::multiplexer::{BreakerState, BreakerView, ClosedCounts, MetadataCounters};
 use crate::observe::{ConnectionView, Problem, StatusView, problems};
+use crate::results::ResultsView;
 use crate::shared::{ClientBackendView, HttpView};
 use crate::validator::ValidatorView;
 
@@ -91,6 +92,9 @@ fn work(status: &StatusView, all: bool, line: &mut impl FnMut(&str, &str, &[Opti
     }
     if let Some(metadata) = metadata(&status.metadata) {
         line("metadata", &metadata, &[]);
+    }
+    if let Some(results) = results(&status.results) {
+        line("results", &results, &[]);
     }
     for backend in &status.client_backends {
         line("", &client_backend(backend), &[]);
@@ -202,6 +206,15 @@ fn leases(status: &StatusView) -> String {
     parts.extend(of(pool.coalesced, "answered by an identical one"));
     parts.extend(of(status.connections_pinned as u64, "connections held by sessions"));
     parts.join(", ")
+}
+
+/// Results that keep a handle, where there are any.
+fn results(results: &ResultsView) -> Option<String> {
+    let ResultsView { handles, bytes, bytes_max, running } = results;
+    let mib = |bytes: &u64| format!("{:.1} MiB", *bytes as f64 / 1_048_576.0);
+    let kept = format!("{handles} kept with a handle, {} of {}", mib(bytes), mib(bytes_max));
+    let still = if *running > 0 { format!("; {running} still at work") } else { String::new() };
+    (*handles > 0).then(|| format!("{kept}{still}"))
 }
 
 /// How questions about the catalog were answered, where some need not be asked.

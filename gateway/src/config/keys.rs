@@ -414,14 +414,14 @@ keys! { SERVING:
     REQUESTS_PER_HOUR = limits.requests_per_hour: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
     /// Of one client: tool calls in any 24 hours.
     REQUESTS_PER_DAY = limits.requests_per_day: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
-    /// Of one client: calls of `execute_query` and `query_view` in any minute.
+    /// Of one client: calls of `execute_query`, `query_view` and `export_result` in any minute.
     QUERIES_PER_MINUTE = limits.queries_per_minute: Kind::integer(0, 10_000_000), default NONE, narrows Limit;
     /// Of one client: queries at once: the bucket of this size refills at `queries_per_minute`. If it is not set, a
     /// minute's may all come at once.
     QUERIES_BURST = limits.queries_burst: Kind::integer(0, 10_000_000), default NONE, narrows Limit;
-    /// Of one client: calls of `execute_query` and `query_view` in any hour.
+    /// Of one client: calls of `execute_query`, `query_view` and `export_result` in any hour.
     QUERIES_PER_HOUR = limits.queries_per_hour: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
-    /// Of one client: calls of `execute_query` and `query_view` in any 24 hours.
+    /// Of one client: calls of `execute_query`, `query_view` and `export_result` in any 24 hours.
     QUERIES_PER_DAY = limits.queries_per_day: Kind::integer(0, 1_000_000_000), default NONE, narrows Limit;
     /// Of one client: rows of results in any 24 hours. Counted when a call ends, so the last one may exceed it.
     ROWS_PER_DAY = limits.rows_per_day: Kind::integer(0, 1_000_000_000_000_000), default NONE, narrows Limit;
@@ -530,6 +530,7 @@ mod tests {
             include_str!("breaker.rs"),
             include_str!("http.rs"),
             include_str!("observing.rs"),
+            include_str!("results.rs"),
             include_str!("snowflake/mod.rs")
         );
         let words: Vec<_> = sources.split_whitespace().filter(|word| *word != "///").collect();

@@ -83,6 +83,8 @@ impl Permission {
             // It finds what the others list.
             "search_objects" => &[Self::ReadDatabases, Self::ReadTables, Self::ReadViews],
             "session_info" => &[],
+            // What calls have left that needed one of these.
+            "get_result" | "cancel_query" => &[Self::ReadViews, Self::ExecuteQueries],
             "set_context" => &[Self::ReadDatabases, Self::ReadTables, Self::ReadViews, Self::ExecuteQueries],
             // Also what a later build offers.
             _ => &[Self::ExecuteQueries],

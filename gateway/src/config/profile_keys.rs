@@ -252,7 +252,7 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
         "queries_per_minute",
         Kind::integer(0, 10_000_000),
         "`limits.queries_per_minute`",
-        "Calls of `execute_query` and `query_view` in any minute. Of each client with this profile; never more than `limits.queries_per_minute`.",
+        "Calls of `execute_query`, `query_view` and `export_result` in any minute. Of each client with this profile; never more than `limits.queries_per_minute`.",
     ),
     protects(
         "queries_burst",
@@ -264,13 +264,13 @@ pub(super) const PROFILE_KEYS: &[ProfileKey] = &[
         "queries_per_hour",
         Kind::integer(0, 1_000_000_000),
         "`limits.queries_per_hour`",
-        "Calls of `execute_query` and `query_view` in any hour. Of each client with this profile; never more than `limits.queries_per_hour`.",
+        "Calls of `execute_query`, `query_view` and `export_result` in any hour. Of each client with this profile; never more than `limits.queries_per_hour`.",
     ),
     protects(
         "queries_per_day",
         Kind::integer(0, 1_000_000_000),
         "`limits.queries_per_day`",
-        "Calls of `execute_query` and `query_view` in any 24 hours. Of each client with this profile; never more than `limits.queries_per_day`.",
+        "Calls of `execute_query`, `query_view` and `export_result` in any 24 hours. Of each client with this profile; never more than `limits.queries_per_day`.",
     ),
     protects(
         "rows_per_day",

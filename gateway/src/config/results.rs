@@ -9,9 +9,9 @@ use super::settings::Settings;
 /// `[results]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultsConfig {
-    /// Bytes of rows that one result keeps: `results.result_bytes_max`, 0 to 1 TiB; 0: none.
+    /// Bytes of rows that one result keeps: `results.result_bytes_max`, 0 to 1099511627776; 0: none.
     pub result_bytes_max: u64,
-    /// Bytes of rows that all results keep together: `results.total_bytes_max`, 0 to 1 TiB.
+    /// Bytes of rows that all results keep together: `results.total_bytes_max`, 0 to 1099511627776.
     pub total_bytes_max: u64,
     /// How long a statement is read on for them. In milliseconds: `results.read_ms_max`, 0 to 3600000.
     pub read_max: Duration,

@@ -110,7 +110,7 @@ fn has_scale(type_name: &str) -> bool {
 fn bytes_of(cell: &str) -> Option<Vec<u8>> {
     let digits = digits_of(cell).as_bytes();
     let digit = |digit: u8| char::from(digit).to_digit(16);
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     let byte = |pair: &[u8]| u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).ok();
@@ -229,7 +229,7 @@ impl ParquetEncoder {
             let Some(mut column) = group.next_column()? else { break };
             match holds {
                 Holds::Integers => {
-                    self.column::<Int64Type>(at, &mut column, |_, cell| cell.parse().unwrap_or(0))?
+                    self.column::<Int64Type>(at, &mut column, |_, cell| cell.parse().unwrap_or(0))?;
                 }
                 Holds::Doubles => {
                     self.column::<DoubleType>(at, &mut column, |_, cell| cell.parse().unwrap_or(f64::NAN))?;

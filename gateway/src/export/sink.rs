@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::folder::ExportFolder;
 use super::format::ExportFormat;
@@ -62,6 +62,8 @@ pub struct ExportSink {
     format: ExportFormat,
     bounds: ExportBounds,
     counts: Arc<ExportCounts>,
+    /// Set once its call is over: what is written then is of no use. Whoever has the state removes the file.
+    is_over: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -83,7 +85,15 @@ struct Writing {
 impl ExportSink {
     /// One that is to write `name`, which is the name of a file, into `folder`.
     pub fn new(folder: Arc<ExportFolder>, name: String, format: ExportFormat, bounds: ExportBounds) -> Self {
-        Self { folder, name, format, bounds, counts: Arc::default(), state: Mutex::default() }
+        Self {
+            folder,
+            name,
+            format,
+            bounds,
+            counts: Arc::default(),
+            is_over: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
     }
 
     /// How far it is.
@@ -102,6 +112,7 @@ impl ExportSink {
     /// The system's; `AlreadyExists` where something has its name. Nothing of it is left then.
     pub fn publish(&self, may_be_there: bool) -> io::Result<Exported> {
         let mut state = self.lock();
+        self.look_whether_over(&mut state)?;
         let (Some(Writing { part, .. }), true) = (state.writing.take(), state.is_whole) else {
             return Err(io::Error::other("not all rows were read"));
         };
@@ -120,6 +131,26 @@ impl ExportSink {
             published => published?,
         }
         Ok(exported)
+    }
+
+    /// Its call is over: what is not published is removed, and no more is taken. Never waits for a disk: where rows are being written just
+    /// then, who writes them removes the file.
+    pub fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
+        match self.state.try_lock() {
+            Ok(mut state) => state.writing = None,
+            Err(TryLockError::Poisoned(state)) => state.into_inner().writing = None,
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
+    /// Removes what was written, if the call is over.
+    fn look_whether_over(&self, state: &mut State) -> io::Result<()> {
+        if !self.is_over.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        state.writing = None;
+        Err(io::Error::other("the call is over"))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -159,7 +190,7 @@ impl RowSink for ExportSink {
         self.count(0, 0);
         let opened = self.open(columns);
         state.writing = Some(self.settle(&mut state, opened)?);
-        Ok(())
+        self.look_whether_over(&mut state)
     }
 
     fn write(&self, rows: &RowBlock) -> io::Result<Want> {
@@ -170,6 +201,7 @@ impl RowSink for ExportSink {
         self.settle(&mut state, written)?;
         state.rows += rows.row_count() as u64;
         self.count(state.rows, bytes);
+        self.look_whether_over(&mut state)?;
         Ok(Want::More)
     }
 
@@ -184,7 +216,7 @@ impl RowSink for ExportSink {
         self.settle(&mut state, finished)?;
         state.is_whole = true;
         self.count(state.rows, bytes);
-        Ok(())
+        self.look_whether_over(&mut state)
     }
 }
 
@@ -315,6 +347,20 @@ mod tests {
             drop(sink);
             assert_eq!(names(&place.path()), ["a.csv"]);
         }
+    }
+
+    #[test]
+    fn once_its_call_is_over_nothing_is_left_and_nothing_is_taken() {
+        let place = Place::new();
+        let sink = place.sink("a.csv", ExportFormat::Csv, BOUNDS);
+        sink.begin(&columns(&["a", "b", "c"])).unwrap();
+        sink.write(&block()).unwrap();
+        sink.end();
+        assert_eq!(names(&place.path()), [""; 0]);
+        assert_eq!(sink.write(&block()).unwrap(), Want::Nothing);
+        sink.begin(&columns(&["a"])).unwrap_err();
+        assert_eq!(names(&place.path()), [""; 0]);
+        sink.publish(false).unwrap_err();
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub enum RequestKind {
     ReadResource,
     /// Completes a name: a call of the tool that lists such names.
     Complete,
+    /// Asks about a task, or stops it: what an earlier call has left.
+    Task,
     /// Lists the tools: the session's profile says which.
     ListTools,
     /// Stays open until the client cancels it.
@@ -55,6 +57,7 @@ impl RequestKind {
             Self::Call | Self::SetContext => "tools/call",
             Self::ReadResource => "resources/read",
             Self::Complete => "completion/complete",
+            Self::Task => "tasks/get",
             Self::Initialize => "initialize",
             Self::ListTools => "tools/list",
             Self::Subscribe => "subscriptions/listen",
@@ -68,7 +71,7 @@ impl RequestKind {
 
     /// Whether the session must be registered before it runs.
     pub(super) fn is_call(self) -> bool {
-        matches!(self, Self::Call | Self::SetContext | Self::ReadResource | Self::Complete)
+        matches!(self, Self::Call | Self::SetContext | Self::ReadResource | Self::Complete | Self::Task)
     }
 }
 
@@ -194,6 +197,7 @@ fn kind_of(method: &str, tool: Option<&RawValue>, arguments: Option<&RawValue>) 
         "tools/list" => RequestKind::ListTools,
         "resources/read" => RequestKind::ReadResource,
         "completion/complete" => RequestKind::Complete,
+        "tasks/get" | "tasks/cancel" => RequestKind::Task,
         "tools/call" => {
             let tool: ToolWord<'_> = serde_json::from_str(tool?.get()).ok()?;
             let is_set_context = tool.0 == ToolName::SetContext.as_str()

@@ -55,6 +55,7 @@ fn members(method: &str) -> &'static [(&'static str, Kind, bool)] {
         "tools/call" => &[("name", Kind::Text, true), ("arguments", Kind::Arguments, false)],
         "tools/list" | "resources/list" | "resources/templates/list" => &[("cursor", Kind::Text, false)],
         "resources/read" => &[("uri", Kind::Text, true)],
+        "tasks/get" | "tasks/cancel" => &[("taskId", Kind::Text, true)],
         "completion/complete" => &[
             ("ref", Kind::Reference, true),
             ("argument", Kind::Argument, true),

@@ -103,6 +103,11 @@ impl Explained<'_> {
             PolicyValue { key: "statements", value: json!(classes), origin: by_roles(statements) },
             PolicyValue { key: "tools", value: json!(profile.tools), origin: tools },
             self.value("result_app", !profile.hides_app, "default"),
+            self.value(
+                "answer_within_ms",
+                u64::try_from(profile.caps.answer_within.as_millis()).unwrap_or(u64::MAX),
+                "limits.answer_within_ms",
+            ),
             PolicyValue {
                 key: "saved_questions",
                 value: json!(questions),

@@ -413,7 +413,8 @@ impl<S: LinkStream> Channel<S> {
                 | RequestKind::ListTools
                 | RequestKind::Call
                 | RequestKind::ReadResource
-                | RequestKind::Complete => {}
+                | RequestKind::Complete
+                | RequestKind::Task => {}
                 RequestKind::Initialize => {
                     outbox.pin_in(PinSlot::Initialize, number);
                     // It says which revision of the protocol was agreed on.

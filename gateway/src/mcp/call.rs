@@ -198,34 +198,41 @@ impl Call {
         if !matches!(call, ToolCall::ExecuteQuery(_) | ToolCall::Saved(_)) {
             self.admit_call(call.reads_rows())?;
         }
-        // Boxed is what is seldom called: a call's frames would not fit a thread's stack in a debug build.
+        self.run_of(tool, call).await
+    }
+
+    /// The run of `call`. Made here and not where it is waited for: there, a build without optimization keeps room on its stack for the run of
+    /// each tool, below all that the one does.
+    fn run_of(&self, tool: ToolName, call: ToolCall) -> BoxFuture<'_, Result<CallToolResult, CallError>> {
         match call {
-            ToolCall::ListDatabases => self.list(Catalog::Databases).await,
+            ToolCall::ListDatabases => Box::pin(self.list(Catalog::Databases)),
             ToolCall::ListSchemas(args::ListSchemas { database }) => {
-                self.list(Catalog::Schemas { database }).await
+                Box::pin(self.list(Catalog::Schemas { database }))
             }
             ToolCall::ListTables(args::ListTables { database, schema, like }) => {
-                self.list(Catalog::Tables { database, schema, like }).await
+                Box::pin(self.list(Catalog::Tables { database, schema, like }))
             }
             ToolCall::ListViews(args::ListViews { database, schema }) => {
-                self.list(Catalog::Views { database, schema }).await
+                Box::pin(self.list(Catalog::Views { database, schema }))
             }
-            ToolCall::DescribeTable(arguments) => Box::pin(self.describe_table(arguments)).await,
-            ToolCall::DescribeView(arguments) => Box::pin(self.describe_view(arguments)).await,
-            ToolCall::QueryView(arguments) => self.query_view(tool, arguments).await,
-            ToolCall::ExecuteQuery(arguments) => self.execute_query(tool, arguments).await,
-            ToolCall::ExplainQuery(arguments) => Box::pin(self.explain_query(tool, arguments)).await,
-            ToolCall::GetResult(arguments) => Box::pin(self.get_result(tool, arguments)).await,
-            ToolCall::CancelQuery(arguments) => self.cancel_query(tool, arguments).await,
-            ToolCall::ExportResult(arguments) => Box::pin(self.export_result(tool, arguments)).await,
-            ToolCall::SearchObjects(arguments) => Box::pin(self.search_objects(tool, arguments)).await,
-            ToolCall::ListSemanticViews(arguments) => Box::pin(self.list_semantic_views(arguments)).await,
+            ToolCall::DescribeTable(arguments) => Box::pin(self.describe_table(arguments)),
+            ToolCall::DescribeView(arguments) => Box::pin(self.describe_view(arguments)),
+            ToolCall::QueryView(arguments) => Box::pin(self.query_view(tool, arguments)),
+            ToolCall::ExecuteQuery(arguments) => Box::pin(self.execute_query(tool, arguments)),
+            ToolCall::ExplainQuery(arguments) => Box::pin(self.explain_query(tool, arguments)),
+            ToolCall::GetResult(arguments) => Box::pin(self.get_result(tool, arguments)),
+            ToolCall::CancelQuery(arguments) => Box::pin(self.cancel_query(tool, arguments)),
+            ToolCall::ExportResult(arguments) => Box::pin(self.export_result(tool, arguments)),
+            ToolCall::SearchObjects(arguments) => Box::pin(self.search_objects(tool, arguments)),
+            ToolCall::ListSemanticViews(arguments) => Box::pin(self.list_semantic_views(arguments)),
             ToolCall::DescribeSemanticView(arguments) => {
-                Box::pin(self.describe_semantic_view(tool, arguments)).await
+                Box::pin(self.describe_semantic_view(tool, arguments))
             }
-            ToolCall::SetContext(arguments) => self.set_context(tool, arguments).await,
-            ToolCall::SessionInfo => Ok(CallToolResult::structured(self.session_info().await?)),
-            ToolCall::Saved(call) => Box::pin(self.saved_question(call)).await,
+            ToolCall::SetContext(arguments) => Box::pin(self.set_context(tool, arguments)),
+            ToolCall::SessionInfo => {
+                Box::pin(async { Ok(CallToolResult::structured(self.session_info().await?)) })
+            }
+            ToolCall::Saved(call) => Box::pin(self.saved_question(call)),
         }
     }
 

@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use rmcp::model::{CallToolResult, ContentBlock};
-use sql_gate::Dialect;
+use sql_gate::{Dialect, NameContext, ObjectKind};
 
 use super::arguments as args;
 use super::call::{Call, CallError, Work};
@@ -46,7 +46,8 @@ impl Call {
         let describe = |relation| Catalog::Describe { kind: RelationKind::Table, relation };
         let (relation, columns) = self.ask_about(relation, self.rows_max(), describe).await?;
         let mut notes = self.known_of(&relation).await?;
-        let mut described = with_one_key(columns);
+        let mut described = self.without_denied(&relation, with_one_key(columns)).await?;
+        let rows = described.rows.row_count() as u64;
         if has_detail {
             match self.sample(&relation, &described).await {
                 Ok(Some(sample)) => {
@@ -58,11 +59,32 @@ impl Call {
                 Err(error) => notes.insert(0, format!("no values: {}", error.message)),
             }
         }
+        // Of several questions, those of the columns are what was asked for.
+        self.record.seen().rows = Some(rows);
         let mut result = self.rows(described, Source::Catalog).await;
         if self.facts.line.format == RowFormat::Text && !notes.is_empty() {
             append(&mut result, &notes.join("\n"));
         }
         Ok(result)
+    }
+
+    /// The columns without the names of tables that they refer to and that the profile denies.
+    async fn without_denied(
+        &self,
+        relation: &Relation,
+        columns: Completion,
+    ) -> Result<Completion, BackendError> {
+        let pool = self.shared.pool(&self.profile).await?;
+        let backend = pool.backend();
+        if !self.profile.names.has_lists() || backend.dialect() != Dialect::Sqlite {
+            return Ok(columns);
+        }
+        let context = backend.completed(&self.facts.context.context);
+        let database = relation.database.clone().or(context.database);
+        let place = NameContext { database, schema: relation.schema.clone().or(context.schema) };
+        let may_see =
+            |table: &str| self.profile.names.allows_row(ObjectKind::Relation, None, None, table, &place);
+        Ok(with_references(columns, may_see))
     }
 
     /// Whether its client may read rows at all: what describes tables alone shows none of their values.
@@ -212,6 +234,30 @@ pub(super) fn with_one_key(done: Completion) -> Completion {
     Completion { rows, ..done }
 }
 
+/// The columns, whose keys name only tables that may be seen: `REFERENCES orders(id)`.
+fn with_references(done: Completion, may_see: impl Fn(&str) -> bool) -> Completion {
+    const REFERENCES: &str = "REFERENCES ";
+    let Some(key) = done.rows.columns().iter().position(|column| column == "key") else { return done };
+    let shown = |keys: String| {
+        let mut parts = keys.split(REFERENCES);
+        let before = parts.next().unwrap_or_default().to_owned();
+        parts.fold(before, |text, part| {
+            let table = part.rfind('(').map_or(part.trim_end_matches(", "), |end| &part[..end]);
+            let rest = if part.ends_with(", ") { ", " } else { "" };
+            match may_see(table) {
+                true => format!("{text}{REFERENCES}{part}"),
+                false => format!("{text}{REFERENCES}a table that may not be used{rest}"),
+            }
+        })
+    };
+    let rows = done.rows.to_rows().into_iter().map(|mut row| {
+        row[key] = row[key].take().map(shown);
+        row
+    });
+    let rows = rebuilt(&done.rows, done.rows.columns().to_vec(), rows);
+    Completion { rows, ..done }
+}
+
 /// The rows of a result with other columns; how much of it was left out stays as it was.
 pub(super) fn rebuilt(
     from: &Collector,
@@ -262,6 +308,15 @@ mod tests {
         assert_eq!(keys, [Some("PRIMARY KEY".to_owned()), Some("UNIQUE".to_owned()), None]);
         let commented = with_one_key(described(&[[Some("A"), Some("N"), Some("N"), Some("what")]])).rows;
         assert_eq!(commented.columns(), ["column", "key", "comment"]);
+    }
+
+    #[test]
+    fn a_key_names_only_what_may_be_seen() {
+        let key = "PRIMARY KEY, REFERENCES a(id), REFERENCES hush(x), REFERENCES b";
+        let described = described(&[[Some("c"), Some(key), None, None]]);
+        let shown = with_references(described, |table| table != "hush").rows.to_rows();
+        let expected = "PRIMARY KEY, REFERENCES a(id), REFERENCES a table that may not be used, REFERENCES b";
+        assert_eq!(shown[0][1].as_deref(), Some(expected));
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl Call {
             return Err(still_runs(&handle).into());
         }
         match kept.rows {
-            Some(rows) if rows.is_whole => Ok(Rest { handle, rows }),
+            Some(rows) if rows.is_whole => Ok(self.rest(handle, rows)),
             Some(rows) => Err(not_whole(&handle, rows.problem.as_deref()).into()),
             None => Err(no_rows(&handle).into()),
         }
@@ -65,7 +65,7 @@ impl Call {
         let _dropped = stops[2].clone().drop_guard();
         apart(move || {
             let is_stopped = || stops.iter().any(CancellationToken::is_cancelled);
-            match copy(&path, &columns, &*sink, &read, is_stopped) {
+            match copy(&path, &columns, &sink, &read, is_stopped) {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(BackendError::new(ErrorKind::Cancelled, "the export was cancelled")),
                 Err(error) => Err(unread(&error)),

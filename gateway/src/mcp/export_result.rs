@@ -91,6 +91,15 @@ impl Export {
     }
 }
 
+/// A sink that ends with its call, however that ends: a backend may have it for a moment longer.
+struct Ending(Arc<ExportSink>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 impl Call {
     pub(super) async fn export_result(
         &self,
@@ -101,20 +110,21 @@ impl Call {
         let (sink, counted) = match rows {
             Rows::Query(query, change) => {
                 let (query, statement) = self.read_text(query).await?;
-                let sink = Arc::new(self.open_sink(tool, name, format).await?);
-                let taken = Arc::clone(&sink) as Arc<dyn RowSink>;
+                let sink = Ending(Arc::new(self.open_sink(tool, name, format).await?));
+                let taken = Arc::clone(&sink.0) as Arc<dyn RowSink>;
                 let done = self.run_query(query, change, statement, taken).await;
-                let done = done.map_err(|error| told_as_sink(error, &sink))?;
+                let done = done.map_err(|error| told_as_sink(error, &sink.0))?;
                 (sink, done.rows.row_count() as u64)
             }
             Rows::Kept(handle) => {
                 let rest = self.find_rest(tool, &handle).await?;
-                let sink = Arc::new(self.open_sink(tool, name, format).await?);
-                let read = self.read_rest(&rest, Arc::clone(&sink)).await;
-                (Arc::clone(&sink), read.map_err(|error| told_as_sink(error, &sink))?)
+                let sink = Ending(Arc::new(self.open_sink(tool, name, format).await?));
+                let read = self.read_rest(&rest, Arc::clone(&sink.0)).await;
+                let counted = read.map_err(|error| told_as_sink(error, &sink.0))?;
+                (sink, counted)
             }
         };
-        let exported = self.publish(sink).await?;
+        let exported = self.publish(Arc::clone(&sink.0)).await?;
         self.note_export(counted, &exported);
         Ok(self.exported(&exported))
     }

@@ -47,7 +47,7 @@ impl Call {
             arguments.offset.is_some() || arguments.page.is_some() || arguments.columns.is_some();
         match (&kept.result, kept.rows) {
             (Some(result), rows) if !asks_for_rows || rows.is_none() => Ok(earlier_result(result)),
-            (_, Some(rows)) => self.page(tool, arguments, Rest { handle, rows }).await,
+            (_, Some(rows)) => self.page(tool, arguments, self.rest(handle, rows)).await,
             (_, None) => Err(self.no_such_result(&arguments.handle).into()),
         }
     }
@@ -134,7 +134,7 @@ impl Call {
             RowSource::File => self.read_file(&sink, &rest, offset).await?,
             RowSource::Query { id, context } => self.read_query(&sink, id, context, offset).await?,
         }
-        let done = Completion::of_rows(sink.into_rows());
+        let done = Completion::of_rows(sink.take_rows());
         self.keep(reservation, &done, Transaction::None)?;
         let shown = done.rows.row_count() as u64;
         self.record.seen().rows = Some(shown);
@@ -262,13 +262,13 @@ mod tests {
 
     use super::*;
 
-    fn asked(arguments: Value) -> args::GetResult {
+    fn asked(arguments: &Value) -> args::GetResult {
         args::read(ToolName::GetResult, arguments.as_object().cloned()).unwrap()
     }
 
     #[test]
     fn a_page_begins_where_it_is_asked_for() {
-        let of = |arguments| offset(ToolName::GetResult, &asked(arguments), 50, 100).map_err(|_| ());
+        let of = |arguments: Value| offset(ToolName::GetResult, &asked(&arguments), 50, 100).map_err(|_| ());
         assert_eq!(of(json!({"handle": "h"})), Ok(100), "behind what was shown");
         assert_eq!(of(json!({"handle": "h", "offset": 7})), Ok(7));
         assert_eq!(of(json!({"handle": "h", "page": 3})), Ok(100));

@@ -48,6 +48,8 @@ pub(super) struct Rest {
     pub(super) handle: Handle,
     /// What is known of them.
     pub(super) rows: KeptRows,
+    /// Whether its client can have all rows of a query in a file.
+    pub(super) can_export: bool,
 }
 
 impl Rest {
@@ -78,7 +80,7 @@ impl Call {
             Operation::UseContext => false,
         };
         let config = &self.shared.config.results;
-        if !has_rows || is_filtered || config.result_bytes_max == 0 || self.session.front.is_anonymous {
+        if !has_rows || is_filtered || config.result_bytes_max == 0 || !self.may_keep() {
             return None;
         }
         let sink = if backend.keeps_results() {
@@ -97,8 +99,9 @@ impl Call {
     /// Keeps the rows of `done` that its result does not show, under the call's handle; `None`: there are none, or they cannot be kept.
     pub(super) async fn keep_rest(&self, done: &Completion, source: Source) -> Option<Rest> {
         let rows = &done.rows;
-        let is_cut = rows.cut() != Cut::Nothing || rows.columns_cut() > 0 || rows.shortened() > 0;
-        if !is_cut || source == Source::Catalog || self.session.front.is_anonymous {
+        // A value that is too long for a result is too long for a page, too.
+        let is_cut = rows.cut() != Cut::Nothing || rows.columns_cut() > 0;
+        if !is_cut || source == Source::Catalog || !self.may_keep() {
             return None;
         }
         let overflow = done.overflow.clone()?;
@@ -129,7 +132,17 @@ impl Call {
         });
         let saved = self.shared.results.save(&self.session.key.id, &handle, record, Some(overflow)).await;
         saved.inspect_err(|error| tracing::warn!(%error, "cannot keep the rows of a result")).ok()?;
-        Some(Rest { handle, rows: rest })
+        Some(self.rest(handle, rest))
+    }
+
+    /// What a result says of `rows`, which are kept.
+    pub(super) fn rest(&self, handle: Handle, rows: KeptRows) -> Rest {
+        Rest { handle, rows, can_export: self.profile.offers("export_result") }
+    }
+
+    /// Whether its client can come back for what the call leaves behind.
+    pub(super) fn may_keep(&self) -> bool {
+        self.profile.offers("get_result") && !self.session.front.is_anonymous
     }
 
     /// Says whose `record` is.

@@ -61,9 +61,8 @@ impl Call {
         );
         is_statement
             && !self.profile.caps.answer_within.is_zero()
-            && self.profile.offers("get_result")
+            && self.may_keep()
             && self.facts.line.format == RowFormat::Text
-            && !self.session.front.is_anonymous
     }
 
     /// Waits for `answering`, and no longer than the profile says. `params`: what the client sent; `line`: says what became of the

@@ -31,7 +31,7 @@ impl PageSink {
     }
 
     /// The rows of the page.
-    pub(super) fn into_rows(&self) -> Collector {
+    pub(super) fn take_rows(&self) -> Collector {
         std::mem::replace(&mut self.state().rows, Collector::new(self.caps))
     }
 

@@ -10,6 +10,7 @@ use std::fmt::Write;
 use super::kept::Rest;
 use crate::backend::{Collector, Completion, Cut, escapes, is_like_null};
 use crate::results::KeptRows;
+use crate::rows::{Column, ColumnSummary};
 
 /// What is said of a change that was rolled back, behind what it would have changed.
 const ROLLED_BACK: &str = ", and rolled back because auto_commit is false: nothing is changed";
@@ -59,8 +60,10 @@ pub(super) fn render(done: &Completion, source: Source, rest: Option<&Rest>) -> 
     text
 }
 
-/// Columns whose summary is shown.
-const SUMMARY_COLUMNS_MAX: usize = 30;
+/// Bytes of a summary: further columns are counted.
+const SUMMARY_BYTES_MAX: usize = 2048;
+/// A longer name of a column is shortened there, in bytes.
+const SUMMARY_NAME_BYTES_MAX: usize = 80;
 
 /// What each column holds, one line a column.
 pub(super) fn summarize(text: &mut String, rows: &KeptRows) {
@@ -70,25 +73,35 @@ pub(super) fn summarize(text: &mut String, rows: &KeptRows) {
     let of = if rows.rows == Some(rows.summary_rows) && rows.is_whole { "all" } else { "the first" };
     // Writing to a string cannot fail.
     let _ = write!(text, "\nsummary of {of} {} rows:\ncolumn|type|NULL|distinct|min|max", rows.summary_rows);
-    for (column, summary) in rows.columns.iter().zip(&rows.summary).take(SUMMARY_COLUMNS_MAX) {
-        let about = if summary.is_estimate { "~" } else { "" };
+    let ends_at = text.len() + SUMMARY_BYTES_MAX;
+    let mut shown = 0;
+    for (column, summary) in rows.columns.iter().zip(&rows.summary) {
+        if text.len() >= ends_at {
+            break;
+        }
         text.push('\n');
-        join(
-            text,
-            [
-                Some(column.name.as_str()),
-                Some(column.type_name.as_deref().unwrap_or("")),
-                Some(share(summary.nulls, rows.summary_rows).as_str()),
-                Some(format!("{about}{}", summary.distinct).as_str()),
-                summary.min.as_deref(),
-                summary.max.as_deref(),
-            ]
-            .into_iter(),
-        );
+        text.push_str(&summary_line(column, summary, rows.summary_rows));
+        shown += 1;
     }
-    if rows.columns.len() > SUMMARY_COLUMNS_MAX {
-        let _ = write!(text, "\n({} more columns)", rows.columns.len() - SUMMARY_COLUMNS_MAX);
+    if shown < rows.columns.len() {
+        let _ = write!(text, "\n({} more columns)", rows.columns.len() - shown);
     }
+}
+
+fn summary_line(column: &Column, summary: &ColumnSummary, rows: u64) -> String {
+    let name = &column.name[..column.name.floor_char_boundary(SUMMARY_NAME_BYTES_MAX)];
+    let about = if summary.is_estimate { "~" } else { "" };
+    let mut line = String::new();
+    let cells = [
+        Some(name),
+        Some(column.type_name.as_deref().or(summary.kind.as_deref()).unwrap_or("")),
+        Some(&share(summary.nulls, rows)),
+        Some(&format!("{about}{}", summary.distinct)),
+        summary.min.as_deref(),
+        summary.max.as_deref(),
+    ];
+    join(&mut line, cells.into_iter());
+    line
 }
 
 /// A part of a whole, in percent.
@@ -172,7 +185,7 @@ fn footer(rows: &Collector, affected: Option<u64>, source: Source, rest: Option<
         parts.push(format!("{}{end}", counted(affected, "row changed", "rows changed")));
     }
     match rest {
-        Some(rest) => parts.extend(more(rest, 0, shown)),
+        Some(rest) => parts.extend(more(rest, 0, rows)),
         None => parts.extend(cut(rows, (affected.is_none() || is_rolled_back).then_some(source))),
     }
     parts.extend(lacks(rows));
@@ -232,26 +245,33 @@ pub(super) fn page_footer(rows: &Collector, offset: u64, rest: &Rest) -> String 
         shown => format!("rows {}-{}{of}", offset + 1, offset + shown),
     }];
     if shown > 0 {
-        parts.extend(more(rest, offset, shown));
+        parts.extend(more(rest, offset, rows));
     }
     parts.extend(lacks(rows));
     format!("({})", parts.join("; "))
 }
 
-/// How to get the rows behind those that are shown, `shown` behind the first `offset`; and why not all can be had.
-pub(super) fn more(rest: &Rest, offset: u64, shown: u64) -> Vec<String> {
-    let Rest { handle, rows } = rest;
-    let next = offset + shown;
+/// How to get the rows behind those of `shown`, which are behind the first `offset`; and why not all can be had.
+fn more(rest: &Rest, offset: u64, shown: &Collector) -> Vec<String> {
+    let Rest { handle, rows, can_export } = rest;
+    let next = offset + shown.row_count() as u64;
     let mut parts = Vec::new();
+    if shown.cut_by_bytes() {
+        parts.push("the size limit was reached".to_owned());
+    }
     if rows.rows.is_none_or(|total| next < total) {
         parts.push(format!("more: get_result {{\"handle\":\"{handle}\",\"offset\":{next}}}"));
+    }
+    if shown.columns_cut() > 0 {
+        parts.push(format!(
+            "further columns: get_result {{\"handle\":\"{handle}\",\"columns\":\"NAME, ...\"}}"
+        ));
     }
     if !rows.is_whole {
         let why = rows.problem.as_deref().map(|why| format!(", because {why}")).unwrap_or_default();
         let kept = rows.rows.unwrap_or(next);
-        parts.push(format!(
-            "only the first {kept} rows are kept{why}; export_result with the query writes all"
-        ));
+        let all = if *can_export { "; export_result with the query writes all" } else { "" };
+        parts.push(format!("only the first {kept} rows are kept{why}{all}"));
     }
     parts
 }

@@ -13,6 +13,7 @@ use crate::keys::KeysView;
 use crate::limits::LimitView;
 use crate::multiplexer::{BreakerView, MetadataCounters, Pool, PoolCounters};
 use crate::os::usage;
+use crate::results::ResultsView;
 use crate::session::Session;
 use crate::shared::{AlertView, ClientBackendView, Descriptors, HttpView, Service, Shared, WebhookView};
 use crate::streams::{LogView, StreamName};
@@ -84,6 +85,9 @@ pub struct StatusView {
     /// What became of questions about the catalog, on all connections.
     #[serde(default)]
     pub metadata: MetadataCounters,
+    /// Results that keep a handle.
+    #[serde(default)]
+    pub results: ResultsView,
     /// The file of the gateway's program, which `restart` runs again.
     pub program: String,
     /// The socket.
@@ -277,6 +281,12 @@ fn breaker_of(pool: &Pool, is_clients: bool) -> BreakerView {
 /// Clients that are named, at most.
 const CLIENTS_MAX: usize = 5;
 
+/// What results have left, and which still come.
+fn results(shared: &Shared) -> ResultsView {
+    let running = shared.sessions.all().iter().map(|session| session.long_calls.len() as u64).sum();
+    ResultsView { running, ..shared.results.view() }
+}
+
 fn settings_problem(shared: &Shared) -> Option<String> {
     let sessions = shared.sessions.sorted();
     let refused = |session: &Arc<Session>| {
@@ -366,6 +376,7 @@ pub fn snapshot(shared: &Shared) -> StatusView {
         allocator: default.allocation(live.config.limits.statement_timeout),
         client_backends: shared.client_sets.views(shared),
         validators: shared.validators.views(),
+        results: results(shared),
         saved_questions: shared.live().config.questions.keys().cloned().collect(),
         limits: shared.limits.all_view(),
         limited_clients: shared.limits.counts().0,

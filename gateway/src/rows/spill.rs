@@ -323,7 +323,7 @@ impl SpillFile {
         let ends = self.block.ends.iter().map(|end| end.at());
         ends.clone().is_sorted()
             && ends.clone().all(|end| text.is_char_boundary(end))
-            && ends.last().unwrap_or(0) <= text.len()
+            && self.block.ends.last().is_none_or(|end| end.at() <= text.len())
     }
 
     fn header(&mut self) -> io::Result<Option<[usize; 3]>> {
@@ -370,9 +370,9 @@ mod tests {
         for row in rows {
             block.format(CellKind::Number, format_args!("{row}"));
             if row % 3 == 0 {
-                block.null()
+                block.null();
             } else {
-                block.cell(CellKind::Text, &"é".repeat(row as usize % 50))
+                block.cell(CellKind::Text, &"é".repeat(usize::try_from(row % 50).unwrap()));
             }
             block.end_row();
         }
@@ -403,7 +403,7 @@ mod tests {
             let mut skip = file.seek(from).unwrap();
             let mut next = from;
             while let Some(block) = file.next_block().unwrap() {
-                for row in texts(block).into_iter().skip(skip as usize) {
+                for row in texts(block).into_iter().skip(usize::try_from(skip).unwrap()) {
                     assert_eq!(row[0].as_deref(), Some(next.to_string().as_str()));
                     next += 1;
                 }

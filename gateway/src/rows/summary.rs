@@ -21,6 +21,9 @@ const EXTREME_BYTES_MAX: usize = 60;
 /// What the values of one column are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnSummary {
+    /// What all its values are, in SQLite's words; `None`: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// Rows in which it is NULL.
     pub nulls: u64,
     /// Distinct values, NULL aside.
@@ -45,7 +48,9 @@ pub struct Summary {
 
 #[derive(Debug, Default)]
 struct ColumnState {
+    values: u64,
     nulls: u64,
+    kinds: Kinds,
     /// The smallest hashes.
     hashes: BTreeSet<u64>,
     /// The greatest of them, once there are as many as are kept.
@@ -94,6 +99,8 @@ impl ColumnState {
             self.nulls += 1;
             return;
         }
+        self.values += 1;
+        self.kinds.add(kind, text);
         let mut hasher = DefaultHasher::new();
         hasher.write_u8(kind as u8);
         hasher.write(text.as_bytes());
@@ -131,6 +138,7 @@ impl ColumnState {
         let (distinct, is_estimate) = self.distinct();
         let shown = |extreme: &Option<Extreme>| extreme.as_ref().map(|extreme| shortened(&extreme.text));
         ColumnSummary {
+            kind: self.kinds.name().map(str::to_owned),
             nulls: self.nulls,
             distinct,
             is_estimate,
@@ -144,9 +152,45 @@ impl ColumnState {
             Some(threshold) if threshold > 0 => {
                 let (kept, greatest) = ((HASHES_MAX - 1) as u128, u128::from(threshold));
                 let estimate = kept * (u128::from(u64::MAX) + 1) / greatest;
-                (u64::try_from(estimate).unwrap_or(u64::MAX).max(HASHES_MAX as u64), true)
+                let estimate = u64::try_from(estimate).unwrap_or(u64::MAX);
+                (estimate.clamp(HASHES_MAX as u64, self.values), true)
             }
             _ => (self.hashes.len() as u64, false),
+        }
+    }
+}
+
+/// Which kinds of values there are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kinds {
+    texts: bool,
+    integers: bool,
+    fractions: bool,
+    booleans: bool,
+    blobs: bool,
+}
+
+impl Kinds {
+    fn add(&mut self, kind: CellKind, text: &str) {
+        match kind {
+            CellKind::Null => {}
+            CellKind::Text => self.texts = true,
+            CellKind::Number if !text.contains('.') => self.integers = true,
+            CellKind::Number | CellKind::Real => self.fractions = true,
+            CellKind::Boolean => self.booleans = true,
+            CellKind::Bytes => self.blobs = true,
+        }
+    }
+
+    fn name(self) -> Option<&'static str> {
+        let Self { texts, integers, fractions, booleans, blobs } = self;
+        match (integers || fractions, texts, booleans, blobs) {
+            (false, false, false, false) => None,
+            (true, false, false, false) => Some(if fractions { "real" } else { "integer" }),
+            (false, true, false, false) => Some("text"),
+            (false, false, true, false) => Some("boolean"),
+            (false, false, false, true) => Some("blob"),
+            _ => Some("any"),
         }
     }
 }
@@ -200,6 +244,8 @@ mod tests {
             let error = many.distinct.abs_diff(distinct) as f64 / distinct as f64;
             assert!(many.is_estimate && error < 0.25, "{} of {distinct}", many.distinct);
         }
+        let all = of((0..50_000).map(|at| (CellKind::Number, at.to_string())));
+        assert!(all.distinct <= 50_000, "never more than there are rows: {}", all.distinct);
     }
 
     #[test]
@@ -218,6 +264,18 @@ mod tests {
         let summary = of([(CellKind::Null, String::new()), (CellKind::Text, String::new())]);
         assert_eq!((summary.nulls, summary.distinct), (1, 1));
         assert_eq!(of([(CellKind::Null, String::new())]).min, None);
+    }
+
+    #[test]
+    fn what_all_values_are_is_said() {
+        let kind = |cells: &[(CellKind, &str)]| {
+            of(cells.iter().map(|(kind, text)| (*kind, (*text).to_owned()))).kind
+        };
+        let (number, text) = ((CellKind::Number, "1"), (CellKind::Text, "a"));
+        assert_eq!(kind(&[number, (CellKind::Null, "")]).as_deref(), Some("integer"));
+        assert_eq!(kind(&[number, (CellKind::Real, "1.5")]).as_deref(), Some("real"));
+        assert_eq!(kind(&[number, text]).as_deref(), Some("any"));
+        assert_eq!(kind(&[(CellKind::Null, "")]), None);
     }
 
     #[test]

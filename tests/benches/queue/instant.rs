@@ -57,7 +57,14 @@ impl Connection for Instant {
         Box::pin(async {
             tokio::task::yield_now().await;
             let rows = Collector::new(CAPS);
-            Ok(Completion { rows, affected: None, query_id: None, context: None, held: Held::default() })
+            Ok(Completion {
+                rows,
+                affected: None,
+                query_id: None,
+                context: None,
+                held: Held::default(),
+                overflow: None,
+            })
         })
     }
 
@@ -123,5 +130,8 @@ pub(crate) fn request(session: &str, number: u64) -> Request {
         row_filter: None,
         wall: None,
         cost: None,
+        sink: None,
+        rows_skipped: 0,
+        only_reads_earlier: false,
     }
 }

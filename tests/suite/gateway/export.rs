@@ -2,11 +2,9 @@
 //! end. `SNOWGATE_TEST_EXPORT_ROWS=5000000` makes the large one that large.
 
 mod ends;
-#[cfg(target_os = "linux")]
 mod large;
+mod links;
 mod names;
-#[cfg(unix)]
-mod unix;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -245,4 +243,29 @@ fn lists_and_quotas_hold_and_the_audit_trail_names_the_file() {
         (&done["path"], &done["sha256"], &done["bytes"])
     );
     assert_eq!((&record["rows"], &record["class"]), (&json!(600), &json!("read")));
+}
+
+/// The handle that a result names.
+#[track_caller]
+fn handle_of(answer: &Value) -> String {
+    let handle = answer["result"]["_meta"]["snowgate/result"]["handle"].as_str();
+    handle.unwrap_or_else(|| panic!("no handle: {answer}")).to_owned()
+}
+
+#[test]
+fn a_handle_is_exported_whole_without_running_its_query_again_and_by_its_session_alone() {
+    let home = home_with("", "");
+    let mut client = client(&home);
+    let handle = handle_of(&client.query(&rows_query(5_000)));
+    let by_handle = |name: &str| json!({"handle": handle, "name": name});
+    holds(&exported(&client.call("export_result", &by_handle("a.csv"))), "csv", 5_000);
+    let mut other = self::client(&home);
+    let text = refused(&other.call("export_result", &by_handle("b.csv")));
+    assert!(text.contains("no result"), "{text}");
+    home.kill_gateway();
+    holds(&exported(&client.call("export_result", &by_handle("c.jsonl"))), "jsonl", 5_000);
+    for handle in ["", "../x", "none"] {
+        refused(&client.call("export_result", &json!({"handle": handle, "name": "d.csv"})));
+    }
+    assert_eq!(names_in(&folder(&home)), ["a.csv", "c.jsonl"]);
 }

@@ -16,6 +16,7 @@ fn ready(home: &Home) -> Client {
         ("ONE", "create table orders (id integer primary key, customer text not null, total real)"),
         ("ONE", "create table \"odd / name%\" (a)"),
         ("ONE", "create table secret (hush text)"),
+        ("ONE", "create table notes (id integer, about text references secret(hush))"),
         ("ONE", "create view order_totals as select customer, sum(total) as total from orders group by 1"),
         ("TWO", "create table orders_archive (id integer, customer text)"),
         ("UNSEEN", "create table orders_hidden (hush text)"),
@@ -46,7 +47,7 @@ fn completed(client: &mut Client, argument: &str, value: &str, given: &Value) ->
     let found = &answer["result"]["completion"];
     assert_eq!(found["hasMore"], false, "{answer}");
     let values = found["values"].as_array().unwrap_or_else(|| panic!("{answer}"));
-    values.iter().map(|value| value.as_str().unwrap().to_owned()).collect()
+    values.iter().map(|value| value.as_str().expect("a text").to_owned()).collect()
 }
 
 #[test]
@@ -166,6 +167,9 @@ fn what_a_profile_denies_is_no_resource_and_no_completion() {
         let answer = client.request("resources/read", &json!({ "uri": uri }));
         assert!(answer["error"]["code"].is_i64() && !answer.to_string().contains("hush"), "{answer}");
     }
+    let notes = client.request("resources/read", &json!({"uri": "snowgate://ONE/main/notes"}));
+    assert!(notes["result"]["contents"][0]["text"].as_str().unwrap().contains("about|"), "{notes}");
+    assert!(!notes.to_string().contains("secret"), "{notes}");
     let denied =
         client.request("completion/complete", &completion("table", "", &json!({"database": "UNSEEN"})));
     assert!(!denied.to_string().contains("orders_hidden"), "{denied}");

@@ -22,12 +22,14 @@ mod drain;
 #[cfg(unix)]
 mod endpoint;
 mod eras;
+#[cfg(unix)]
 mod export;
 mod files;
 mod flood;
 mod gate;
 mod greedy;
 #[cfg(unix)]
+mod handles;
 mod hanging;
 mod http_admin;
 mod http_guards;
@@ -44,6 +46,7 @@ mod leftovers;
 #[cfg(target_os = "linux")]
 mod limits;
 mod logs;
+mod long_calls;
 mod long_query;
 mod malformed;
 mod metadata;

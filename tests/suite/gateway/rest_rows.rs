@@ -76,7 +76,7 @@ fn what_is_missing_is_said_in_every_form() {
         let cut = ask(&mut connection, accept, &arguments);
         assert_eq!(cut.header("snowgate-truncated"), Some("true"), "{accept}");
         assert_eq!((cut.header("snowgate-rows"), cut.header("snowgate-more-rows")), (Some("4"), Some("6")));
-        assert!(cut.header("snowgate-note").is_some_and(|note| note.contains("get_result")), "{cut:?}");
+        assert!(cut.header("snowgate-note").is_some_and(|note| note.contains("more: get_result")), "{cut:?}");
     }
 }
 

@@ -310,6 +310,42 @@ mod tests {
     }
 
     #[test]
+    fn what_is_looked_for_is_a_pattern_and_never_sql() {
+        let like = "%it's\\_x%".to_owned();
+        let search = |what, database| Catalog::Search { what, like: like.clone(), database };
+        for (catalog, sql) in [
+            (search(SearchFor::Schemas, None), "SHOW SCHEMAS LIKE '%it''s\\\\_x%' IN ACCOUNT LIMIT 10"),
+            (
+                search(SearchFor::Relations, text("my db")),
+                "SHOW OBJECTS LIKE '%it''s\\\\_x%' IN DATABASE \"my db\" LIMIT 10",
+            ),
+            (search(SearchFor::Columns, None), "SHOW COLUMNS LIKE '%it''s\\\\_x%' IN ACCOUNT"),
+        ] {
+            assert_eq!(question(&catalog, &Context::default(), 9).sql, sql);
+        }
+    }
+
+    #[test]
+    fn what_else_is_known_of_a_table_is_asked_where_it_is() {
+        let relation = |database, schema| Relation { database, schema, name: "a_b".to_owned() };
+        let here = Context { database: text("D"), schema: text("S"), ..Context::default() };
+        let asked = |catalog: Catalog| question(&catalog, &here, 9).sql;
+        assert_eq!(
+            asked(Catalog::About(relation(text("d"), text("x")))),
+            "SHOW OBJECTS LIKE 'A\\\\_B' IN SCHEMA \"D\".\"X\" LIMIT 1"
+        );
+        assert_eq!(
+            asked(Catalog::About(relation(text("other"), None))),
+            "SHOW OBJECTS LIKE 'A\\\\_B' IN SCHEMA \"OTHER\".\"PUBLIC\" LIMIT 1"
+        );
+        assert_eq!(
+            asked(Catalog::ForeignKeys(relation(text("d"), None))),
+            "SHOW IMPORTED KEYS IN TABLE \"D\".\"S\".\"A_B\""
+        );
+        assert_eq!(asked(Catalog::SemanticView(relation(None, None))), "DESCRIBE SEMANTIC VIEW \"A_B\"");
+    }
+
+    #[test]
     fn a_definition_is_asked_for_in_a_second_way() {
         let relation = Relation { database: text("d"), schema: text("s"), name: "my_view".to_owned() };
         let second = second_question(&Catalog::Definition(relation), &Context::default()).unwrap();

@@ -71,6 +71,7 @@ fn every_key_is_read() {
     let config = home.load().unwrap();
     let profile = &config.profiles["zeta"];
     let text = |text: &str| Some(text.to_owned());
+    let exports = std::path::PathBuf::from("/srv/exports");
     let expected = ProfileConfig {
         limits: ProfileLimits {
             values: LimitValues::of(|limit| limit as u64 + 1),
@@ -96,7 +97,7 @@ fn every_key_is_read() {
         },
         tools: Some(vec!["session_info".to_owned(), "execute_query".to_owned()]),
         hides_app: true,
-        export_folder: home.paths.config_file.parent().map(|base| base.join("/srv/exports")),
+        export_folder: home.paths.config_file.parent().map(|base| base.join(&exports)),
         rows_max: Some(10),
         bytes_max: Some(2048),
         statement_timeout: Some(Duration::from_secs(1)),

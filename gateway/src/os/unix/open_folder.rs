@@ -12,7 +12,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::os::{FileId, FileStamp, PRIVATE};
+use crate::os::{FileId, FileStamp};
 
 /// A folder that is open. Links in the place of its files are neither followed nor replaced.
 #[derive(Debug)]
@@ -49,8 +49,7 @@ impl OpenFolder {
     /// The system's; `AlreadyExists` where something is, also a link.
     pub fn create(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(openat(&self.descriptor, name, flags, Mode::from_raw_mode(PRIVATE.try_into().unwrap_or(0)))?
-            .into())
+        Ok(openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)?.into())
     }
 
     /// Opens a regular file to read it, and nothing else.
@@ -89,7 +88,10 @@ impl OpenFolder {
             }
             renamed => renamed?,
         }
-        self.expect(&file, to)
+        self.expect(&file, to)?;
+        // With it goes its lock.
+        drop(file);
+        Ok(())
     }
 
     /// Whether `name` is that of `file`.

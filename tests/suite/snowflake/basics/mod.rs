@@ -1,6 +1,7 @@
 //! The Snowflake backend through shim and gateway, in front of a warehouse that is none.
 
 mod contexts;
+mod handles;
 mod knowing;
 mod proxy;
 mod queries;

@@ -139,3 +139,17 @@ fn only_a_query_is_sent() {
     assert_eq!(warehouse.seen(|seen| seen.queries.len()), before, "none was sent");
     assert_eq!(names_in(&exports), [""; 0]);
 }
+
+#[test]
+fn a_handle_is_exported_by_the_id_of_its_query_and_nothing_runs_again() {
+    let warehouse = Warehouse::start();
+    let (home, exports) = exporting(&warehouse);
+    let mut client = client(&home);
+    let sql = "SELECT * FROM TABLE(GENERATOR(rowcount => 5000, chunks => 10, text => 10))";
+    let answer = client.query(sql);
+    let handle = answer["result"]["_meta"]["snowgate/result"]["handle"].clone();
+    assert!(handle.is_string(), "{answer}");
+    has_rows(&exported(&client.call("export_result", &json!({"handle": handle, "name": "a.csv"}))), 5_000);
+    assert_eq!(submissions(&warehouse, sql), (1, 1));
+    assert_eq!(names_in(&exports), ["a.csv"]);
+}

@@ -9,6 +9,9 @@ use crate::sql::{SqlError, World, semantic};
 const CREATED: &str = "1709164800.000";
 const OWNER: &str = "ACCOUNTADMIN";
 
+/// Database and schema, name, relation.
+type Named<'a> = ((String, String), String, &'a Relation);
+
 type Listed = Result<(Vec<Column>, Vec<Shown>), SqlError>;
 
 pub(super) fn list(kind: Kind, scope: &Scope, world: &World<'_>) -> Listed {
@@ -207,10 +210,7 @@ fn semantic_views(scope: &Scope, world: &World<'_>) -> Listed {
 }
 
 /// The tables and views in a place, with their database and schema.
-fn named<'a>(
-    scope: &Scope,
-    world: &'a World<'_>,
-) -> Result<Vec<((String, String), String, &'a Relation)>, SqlError> {
+fn named<'a>(scope: &Scope, world: &'a World<'_>) -> Result<Vec<Named<'a>>, SqlError> {
     let (database, schema) = limits(scope, world)?;
     let mut found = Vec::new();
     for (database_name, contents) in &world.catalog.databases {

@@ -1,0 +1,227 @@
+//! Calls whose statements take longer than they do: answered with a handle, gone on with, found again.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use snowgate_tests::{Client, Home, patience, stateless, tool_text, until};
+
+/// How long a call may take, in milliseconds.
+const WITHIN_MS: u64 = 200;
+
+fn home() -> Home {
+    let home = Home::new();
+    home.configure(&format!("read_only = false\n[limits]\nanswer_within_ms = {WITHIN_MS}\n"));
+    home
+}
+
+fn ready(home: &Home) -> Client {
+    let mut client = home.client();
+    client.initialize();
+    client
+}
+
+/// A read of some seconds.
+const SLOW: &str = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 6000001) \
+                    select i % 3 as k, count(*) as c from n group by k order by k";
+const SLOW_ROWS: &str = "k|c\n0|2000000\n1|2000001\n2|2000000\n(3 rows)";
+
+/// The handle of a call that is still at work.
+#[track_caller]
+fn handle(answer: &Value) -> String {
+    let meta = &answer["result"]["_meta"]["snowgate/result"];
+    assert_eq!(meta["running"], true, "{answer}");
+    assert!(tool_text(answer).contains("Do not send the statement again"), "{answer}");
+    meta["handle"].as_str().expect("a handle").to_owned()
+}
+
+fn is_running(answer: &Value) -> bool {
+    answer["result"]["_meta"]["snowgate/result"]["running"] == true
+}
+
+/// Waits on until the statement has ended.
+fn ended(client: &mut Client, handle: &str) -> Value {
+    let mut answer = client.call("get_result", &json!({"handle": handle}));
+    until("the statement has ended", || {
+        if is_running(&answer) {
+            answer = client.call("get_result", &json!({"handle": handle}));
+        }
+        !is_running(&answer)
+    });
+    answer
+}
+
+#[test]
+fn a_long_read_is_answered_in_time_and_its_rows_come_once_also_over_a_killed_gateway() {
+    let home = home();
+    let mut client = ready(&home);
+    let read = handle(&client.query(SLOW));
+    assert_eq!(home.status().expect("a gateway")["results"]["running"], 1);
+    home.kill_gateway();
+    assert_eq!(tool_text(&ended(&mut client, &read)), SLOW_ROWS);
+    assert_eq!(tool_text(&ended(&mut client, &read)), SLOW_ROWS, "the same again, without a run");
+    let again = handle(&client.query(SLOW));
+    assert_eq!(home.run(&["restart"]).code, Some(0));
+    assert_eq!(tool_text(&ended(&mut client, &again)), SLOW_ROWS);
+}
+
+#[test]
+fn a_long_write_takes_effect_once_whatever_becomes_of_its_gateway() {
+    let home = home();
+    let mut client = ready(&home);
+    client.query("create table written (tag text)");
+    let write = |tag: &str| {
+        format!(
+            "insert into written with recursive n(i) as (select 1 union all select i + 1 from n where i < 6000000) \
+             select '{tag}' from n where i = 6000000"
+        )
+    };
+    for (tag, is_killed) in [("whole", false), ("killed", true)] {
+        let handle = handle(&client.query(&write(tag)));
+        if is_killed {
+            home.kill_gateway();
+        }
+        let answer = ended(&mut client, &handle);
+        let count = client.query(&format!("select count(*) from written where tag = '{tag}'"));
+        let rows = tool_text(&count).lines().nth(1).map(str::to_owned);
+        match tool_text(&answer) {
+            "1 row changed" => assert_eq!(rows.as_deref(), Some("1"), "{tag}"),
+            told => {
+                assert!(is_killed && told.contains("outcome unknown"), "{told}");
+                assert!(matches!(rows.as_deref(), Some("0" | "1")), "{rows:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_statement_is_stopped_by_its_handle_and_with_its_client() {
+    let home = home();
+    let mut client = ready(&home);
+    let endless = handle(
+        &client
+            .query("with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"),
+    );
+    let answer = client.call("cancel_query", &json!({"handle": endless}));
+    assert!(tool_text(&answer).contains("is stopped"), "{answer}");
+    let told = client.call("get_result", &json!({"handle": endless}));
+    assert_eq!(told["result"]["isError"], true, "{told}");
+    assert!(tool_text(&told).starts_with("Cancelled"), "{told}");
+    let answer = client.call("cancel_query", &json!({"handle": endless}));
+    assert!(tool_text(&answer).contains("has ended"), "{answer}");
+
+    let mut other = ready(&home);
+    handle(
+        &other
+            .query("with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"),
+    );
+    other.leave();
+    until("its statement is stopped", || {
+        home.status().is_some_and(|status| status["results"]["running"] == 0)
+    });
+    let running = home.status().expect("a gateway");
+    assert_eq!(running["connections_open"], running["connections_idle"], "{running}");
+}
+
+#[test]
+fn a_statement_that_fails_late_says_so_to_the_one_who_comes_back() {
+    let home = home();
+    let mut client = ready(&home);
+    let sql = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 4000000) \
+               select json_extract(case when max(i) > 5 then 'no json' end, '$.a') from n";
+    let handle = handle(&client.query(sql));
+    let answer = ended(&mut client, &handle);
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+    assert!(tool_text(&answer).contains("malformed JSON"), "{answer}");
+}
+
+#[test]
+fn a_large_result_of_a_long_statement_is_paged_by_the_same_handle() {
+    let home = home();
+    let mut client = ready(&home);
+    let sql = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000000) \
+               select i from n order by -i";
+    let handle = handle(&client.query(sql));
+    let answer = ended(&mut client, &handle);
+    assert!(
+        tool_text(&answer)
+            .starts_with(&format!("(100 of 2000000 rows; more: get_result {{\"handle\":\"{handle}\"")),
+        "{answer}"
+    );
+    let page = client.call("get_result", &json!({"handle": handle, "offset": 1_999_999}));
+    assert_eq!(tool_text(&page), "i\n1\n(rows 2000000-2000000 of 2000000)");
+}
+
+#[test]
+fn a_client_that_asks_is_told_how_far_a_statement_is() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    let params = json!({
+        "name": "execute_query", "arguments": {"query": SLOW.replace("6000001", "60000001")}, "_meta": {"progressToken": "p"},
+    });
+    let id = client.send("tools/call", &params);
+    let told = client.next_message();
+    assert_eq!(told["method"], "notifications/progress", "{told}");
+    assert_eq!(told["params"]["progressToken"], "p", "{told}");
+    assert!(
+        told["params"]["message"].as_str().is_some_and(|text| text.starts_with("running for ")),
+        "{told}"
+    );
+    client.notify("notifications/cancelled", &json!({"requestId": id}));
+    client.leave();
+}
+
+/// Params of a client with tasks.
+fn with_tasks(params: Value) -> Value {
+    let mut params = stateless(params);
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"]["extensions"]["io.modelcontextprotocol/tasks"] =
+        json!({});
+    params
+}
+
+#[test]
+fn a_client_with_tasks_gets_a_task_and_its_result() {
+    let home = home();
+    let mut client = home.client();
+    let call = |sql: &str| with_tasks(json!({"name": "execute_query", "arguments": {"query": sql}}));
+    let answer = client.request("tools/call", &call(SLOW));
+    assert_eq!(answer["result"]["resultType"], "task", "{answer}");
+    assert_eq!(answer["result"]["status"], "working", "{answer}");
+    let id = answer["result"]["taskId"].clone();
+    home.kill_gateway();
+    let mut task = Value::Null;
+    until("the task is done", || {
+        task = client.request("tasks/get", &with_tasks(json!({"taskId": id})));
+        task["result"]["status"] != "working"
+    });
+    assert_eq!(task["result"]["status"], "completed", "{task}");
+    assert_eq!(task["result"]["result"]["content"][0]["text"], SLOW_ROWS, "{task}");
+
+    let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n";
+    let id = client.request("tools/call", &call(endless))["result"]["taskId"].clone();
+    let ack = client.request("tasks/cancel", &with_tasks(json!({"taskId": id})));
+    assert_eq!(ack["result"]["resultType"], "complete", "{ack}");
+    until("the task is cancelled", || {
+        task = client.request("tasks/get", &with_tasks(json!({"taskId": id})));
+        task["result"]["status"] == "cancelled"
+    });
+    let other = client.request("tasks/get", &with_tasks(json!({"taskId": "rzzzzzzzz"})));
+    assert_eq!(other["error"]["code"], -32602, "{other}");
+    let without = client.request("tasks/get", &stateless(json!({"taskId": id})));
+    assert!(without["error"]["code"].is_i64(), "{without}");
+}
+
+#[test]
+fn a_profile_says_how_long_its_clients_wait() {
+    let home = Home::new();
+    home.configure(
+        "[limits]\nanswer_within_ms = 0\n[profiles.hasty]\nmatch = [{ client = \"hasty*\" }]\nanswer_within_ms = 100\n",
+    );
+    let mut patient = home.client();
+    patient.initialize();
+    let id = patient.send_query(SLOW);
+    let mut hasty = home.client();
+    hasty.initialize_as("hasty-client", "2025-11-25");
+    let read = handle(&hasty.query(SLOW));
+    assert_eq!(tool_text(&patient.answer_within(patience() + Duration::from_secs(60), &id)), SLOW_ROWS);
+    assert_eq!(tool_text(&ended(&mut hasty, &read)), SLOW_ROWS);
+}
