@@ -175,7 +175,8 @@ fn escape(text: &mut String, cell: &str) {
 fn footer(rows: &Collector, affected: Option<u64>, source: Source, rest: Option<&Rest>) -> String {
     let is_rolled_back = source == Source::Statement { is_rolled_back: true };
     let shown = rows.row_count() as u64;
-    let mut parts = vec![match rest.and_then(|rest| rest.rows.rows.filter(|_| rest.rows.is_whole)) {
+    let total = rest.and_then(|rest| rest.rows.rows.filter(|_| rest.rows.is_whole));
+    let mut parts = vec![match total.filter(|&total| total != shown) {
         Some(total) => format!("{shown} of {total} rows"),
         None => counted(shown, "row", "rows"),
     }];

@@ -56,7 +56,7 @@ fn the_first_profile_in_the_file_that_fits_the_client_s_name_is_the_session_s() 
     let known = info(&mut reports);
     assert_eq!((&known["profile"], &known["context"]["database"]), (&json!("reports"), &json!("TWO")));
     let answer = reports.query("values (1), (2), (3)");
-    assert!(tool_text(&answer).contains("(2 of 3 rows"), "{answer}");
+    assert!(tool_text(&answer).contains("(2 rows"), "{answer}");
     let mut other = launched(&home, "editor");
     assert_eq!(profile_of(&mut other), "later");
     assert_eq!(tools_of(&mut other).len(), TOOLS);
@@ -176,7 +176,7 @@ fn a_session_keeps_its_profile_over_a_killed_gateway_and_a_changed_file() {
     home.kill_gateway();
     assert_eq!(profile_of(&mut client), "reports");
     let answer = client.query("values (1), (2), (3), (4)");
-    assert!(tool_text(&answer).contains("(3 of 4 rows"), "its settings are those of the file now: {answer}");
+    assert!(tool_text(&answer).contains("(3 rows"), "its settings are those of the file now: {answer}");
     let mut new = launched(&home, "reports");
     assert_eq!(profile_of(&mut new), "later");
     // It is gone: nothing runs for the session until it is there again.

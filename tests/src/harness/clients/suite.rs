@@ -112,6 +112,11 @@ fn fakesnow() -> Setting {
     let mut contract = read("contract.json");
     if let (Some(all), Value::Object(own)) = (contract.as_object_mut(), read("fakesnow/contract.json")) {
         all.extend(own);
+        if let (Some(Value::Object(further)), Some(Value::Object(tools))) =
+            (all.remove("further_tools"), all.get_mut("tools"))
+        {
+            tools.extend(further);
+        }
     }
     let path = home.path().join("contract.json");
     fs::write(&path, contract.to_string()).expect("writing the contract");
