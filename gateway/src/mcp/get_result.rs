@@ -65,7 +65,7 @@ impl Call {
             )));
         }
         let long = self.resumed(&handle, kept).await?;
-        long.stop.cancel();
+        long.stop().await;
         if long.wait(WAIT_DEFAULT).await {
             Ok(text_result(format!(
                 "The statement of {handle} is stopped; get_result says what became of it."

@@ -4,6 +4,7 @@ use rmcp::RoleServer;
 use rmcp::model::{CallToolResult, DetailedTask, ErrorData, GetTaskResult, Task, TaskPayload, TaskStatus};
 use rmcp::service::RequestContext;
 use serde_json::{Map, Value};
+use tracing::Instrument as _;
 
 use super::META_ERROR;
 use super::call::{Call, CallError};
@@ -57,7 +58,8 @@ impl Call {
         let (handle, kept) = self.find_task(id).await?;
         if kept.is_running() {
             let long = self.resumed(&handle, kept).await.map_err(|error| no_task(&error.to_string()))?;
-            long.stop.cancel();
+            // What becomes of it is for the next look.
+            tokio::spawn(async move { long.stop().await }.in_current_span());
         }
         Ok(())
     }

@@ -14,6 +14,11 @@ use crate::results::Handle;
 /// Of one session, at once: further calls wait for their statements.
 const LONG_CALLS_MAX: usize = 16;
 
+/// How long a statement that is to be stopped is looked for.
+const FOUND_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often it is looked whether it runs.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
 /// See the module. A call is entered when it is answered, and leaves when what it came to is written down.
 #[derive(Debug, Default)]
 pub struct LongCalls {
@@ -27,7 +32,7 @@ pub struct LongCall {
     pub number: u64,
     /// When it came.
     pub began: Instant,
-    /// Stops its statement.
+    /// Stops its statement: see [`LongCall::stop`].
     pub stop: CancellationToken,
     /// Whether it has a connection.
     pub is_running: Arc<AtomicBool>,
@@ -47,6 +52,22 @@ impl LongCall {
             rows => format!(", {rows} rows read"),
         };
         format!("{phase}, {} s{rows}", self.began.elapsed().as_secs())
+    }
+
+    /// Stops its statement. One that an earlier gateway began is found in the warehouse first, or it could not be stopped there.
+    pub async fn stop(&self) {
+        self.until_running().await;
+        self.stop.cancel();
+    }
+
+    /// Waits until its statement runs, or it has ended, for [`FOUND_TIMEOUT`] at most.
+    async fn until_running(&self) {
+        let ends = tokio::time::Instant::now() + FOUND_TIMEOUT;
+        while !self.is_running.load(Ordering::Relaxed) && tokio::time::Instant::now() < ends {
+            if self.wait(LOOK_INTERVAL).await {
+                return;
+            }
+        }
     }
 
     /// Waits until it has ended, for `time` at most. Returns whether it has.

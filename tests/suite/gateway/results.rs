@@ -15,6 +15,11 @@ fn ready(home: &Home) -> Client {
 const THOUSAND: &str =
     "with recursive n(i) as (select 1 union all select i + 1 from n limit 1000) select i from n";
 
+/// A result without the summary of its columns.
+fn table(text: &str) -> &str {
+    text.split("\nsummary of ").next().unwrap_or_default()
+}
+
 #[test]
 fn a_cut_result_says_how_much_is_missing_and_how_to_get_it() {
     let home = Home::new();
