@@ -1,4 +1,4 @@
-//! Result handles: what a result does not show is read by page, each row once and in order, by its own session and nobody else.
+//! Result handles: what a result does not show is read by page, each row once and in order, by its own session alone.
 
 use std::fs;
 use std::path::PathBuf;
@@ -110,14 +110,19 @@ fn a_handle_is_its_session_s_alone() {
 #[test]
 fn what_a_profile_no_longer_allows_is_not_shown_from_a_handle() {
     let home = Home::new();
+    home.configure("read_only = false\n");
     let mut client = ready(&home);
+    client.query("create table lineitem (l_orderkey integer)");
+    client.query(&format!("insert into lineitem select i from ({})", numbers(500)));
     let handle = handle(&client.query("select * from lineitem"));
     page(&mut client, &json!({"handle": handle, "columns": "l_orderkey"}));
-    home.configure("[profiles.default]\ndenied_tables = [\"*.lineitem\", \"*.*.lineitem\"]\n");
+    home.configure(
+        "read_only = false\n[profiles.default]\ndenied_tables = [\"*.lineitem\", \"*.*.lineitem\"]\n",
+    );
     assert_eq!(home.run(&["reload"]).code, Some(0));
     let told = refused(&client.call("get_result", &json!({"handle": handle})));
     assert!(told.contains("allowed something else") && told.contains("run the query again"), "{told}");
-    home.configure("[profiles.default]\nrows_max = 500\n");
+    home.configure("read_only = false\n[profiles.default]\nrows_max = 500\n");
     assert_eq!(home.run(&["reload"]).code, Some(0));
     page(&mut client, &json!({"handle": handle, "columns": "l_orderkey"}));
 }
@@ -140,13 +145,14 @@ fn files_of_rows_are_private_bounded_and_go_with_their_session() {
     #[cfg(unix)]
     for file in files(&home) {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(&file).expect("a file").permissions().mode() & 0o777;
-        assert_eq!(mode, if file.is_dir() { 0o700 } else { 0o600 }, "{}", file.display());
+        let about = fs::metadata(home.path().join(&file)).expect("a file");
+        let mode = about.permissions().mode() & 0o777;
+        assert_eq!(mode, if about.is_dir() { 0o700 } else { 0o600 }, "{}", file.display());
     }
     client.leave();
     // Sessions are looked through when a gateway begins, and now and then.
     until("the results are gone", || {
-        if !files(&home).iter().any(|file| file.is_file()) {
+        if !files(&home).iter().any(|file| home.path().join(file).is_file()) {
             return true;
         }
         home.kill_gateway();
@@ -163,7 +169,7 @@ fn where_get_result_is_not_offered_nothing_is_kept() {
     let answer = client.query(&numbers(500));
     assert_eq!(answer["result"].get("_meta"), None, "{answer}");
     assert!(tool_text(&answer).contains("400 more rows cut: raise `limit`"), "{answer}");
-    assert_eq!(files(&home).iter().filter(|file| file.is_file()).count(), 0);
+    assert_eq!(files(&home).iter().filter(|file| home.path().join(file).is_file()).count(), 0);
 }
 
 #[test]
@@ -190,4 +196,18 @@ fn an_endless_result_is_read_for_a_bounded_time_and_says_so() {
     assert!(text.contains("rows are kept; ") || text.contains("rows are kept)"), "{text}");
     assert_eq!(answer["result"]["_meta"]["snowgate/result"]["complete"], false, "{answer}");
     assert_eq!(page(&mut client, &json!({"handle": handle(&answer), "limit": 2})), [101, 102]);
+}
+
+#[test]
+fn columns_that_a_result_has_no_room_for_are_read_by_its_handle() {
+    let home = Home::new();
+    home.configure("[limits]\nbytes_max = 4096\n");
+    let mut client = ready(&home);
+    let columns: Vec<String> = (0..400).map(|at| format!("'value {at}' as column_{at}")).collect();
+    let handle = handle(&client.query(&format!("select {}", columns.join(", "))));
+    let asked = json!({"handle": handle, "columns": "column_399, column_0"});
+    let page = client.call("get_result", &asked);
+    assert_eq!(tool_text(&page), "column_399|column_0\nvalue 399|value 0\n(rows 1-1 of 1)");
+    let all = client.call("get_result", &json!({"handle": handle, "columns": " , "}));
+    assert!(tool_text(&all).starts_with("column_0|column_1|"), "no name is every column: {all}");
 }
