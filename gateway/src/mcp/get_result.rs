@@ -12,6 +12,7 @@ use super::call::{Call, CallError, Work, text_result};
 use super::facts::RowFormat;
 use super::given::{text_of, whole};
 use super::kept::Rest;
+use super::long_call::Resumed;
 use super::page::PageSink;
 use super::table;
 use super::tool_name::ToolName;
@@ -59,12 +60,12 @@ impl Call {
         arguments: args::CancelQuery,
     ) -> Result<CallToolResult, CallError> {
         let (handle, kept) = self.find_kept(tool, &arguments.handle).await?;
-        if !kept.is_running() {
+        let running = if kept.is_running() { Some(self.resumed(&handle, kept).await?) } else { None };
+        let Some(Resumed::Running(long)) = running else {
             return Ok(text_result(format!(
                 "The statement of {handle} has ended: nothing is to be stopped. get_result returns its result."
             )));
-        }
-        let long = self.resumed(&handle, kept).await?;
+        };
         long.stop().await;
         if long.wait(WAIT_DEFAULT).await {
             Ok(text_result(format!(
@@ -127,6 +128,8 @@ impl Call {
         let offset = offset(tool, &asked, limit, rest.rows.shown)?;
         let columns =
             asked.columns.as_deref().map(|names| places(tool, names, &rest.rows.columns)).transpose()?;
+        // Where none is named, all are meant.
+        let columns = columns.filter(|columns| !columns.is_empty());
         let caps = Caps { rows_max: limit, bytes_max: self.result_bytes_max(), count_rows_max: 0 };
         let reservation = self.reserve(caps.bytes_max, None).await?;
         let sink = Arc::new(PageSink::new(caps, columns));
@@ -224,6 +227,8 @@ fn offset(tool: ToolName, asked: &args::GetResult, limit: u64, shown: u64) -> Re
         (Some(_), Some(_)) => Err(InvalidArguments::new(tool, "give `offset` or `page`, and not both")),
         (Some(offset), None) => number("offset", offset, 0),
         (None, Some(page)) => Ok((number("page", page, 1)? - 1).saturating_mul(limit)),
+        // Other columns are asked for of the rows that were shown.
+        (None, None) if asked.columns.is_some() => Ok(0),
         (None, None) => Ok(shown),
     }
 }
@@ -270,6 +275,7 @@ mod tests {
     fn a_page_begins_where_it_is_asked_for() {
         let of = |arguments: Value| offset(ToolName::GetResult, &asked(&arguments), 50, 100).map_err(|_| ());
         assert_eq!(of(json!({"handle": "h"})), Ok(100), "behind what was shown");
+        assert_eq!(of(json!({"handle": "h", "columns": "a"})), Ok(0), "the rows that were shown");
         assert_eq!(of(json!({"handle": "h", "offset": 7})), Ok(7));
         assert_eq!(of(json!({"handle": "h", "page": 3})), Ok(100));
         assert_eq!(of(json!({"handle": "h", "page": "1"})), Ok(0));

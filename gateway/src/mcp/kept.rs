@@ -112,7 +112,12 @@ impl Call {
                 let context = self.record.seen().context.clone().unwrap_or_default();
                 (RowSource::Query { id: id.clone(), context }, known_total(rows.cut(), shown))
             }
-            (None, None) => return None,
+            (None, None) => {
+                if let Some(problem) = &overflow.problem {
+                    tracing::warn!(problem, "cannot keep the rows of a result");
+                }
+                return None;
+            }
         };
         let is_in_warehouse = overflow.file.is_none();
         let rest = KeptRows {

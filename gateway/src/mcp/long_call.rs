@@ -26,13 +26,13 @@ use super::tool_call::{CallRefusal, ToolCall};
 use super::{LineFacts, META_RESULT, RequestFacts, RowFormat};
 use crate::backend::{BackendError, ErrorKind};
 use crate::results::{Handle, Kept, PendingCall};
-use crate::session::{ContextOrigin, LongCall, SessionContext};
+use crate::session::{ContextOrigin, LongCall, Session, SessionContext};
 use crate::state::now_ms;
 
 /// How often a client that asked for it is told how far a statement is that it waits for.
 const TELL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What a call comes to.
+/// The result of a call, when it has one.
 pub(super) type Answering = Pin<Box<dyn Future<Output = CallToolResult> + Send>>;
 
 /// How a call is answered.
@@ -78,19 +78,32 @@ impl Call {
             result = &mut answering => return InTime::Result(result),
             () = tokio::time::sleep(self.profile.caps.answer_within) => {}
         }
-        match self.write_down(&params).await {
-            Some(handle) => match self.go_on(handle.clone(), answering, line) {
-                Ok(long) => InTime::Handle(handle, long),
-                Err(answering) => InTime::Result(answering.await),
-            },
+        match self.go_on(&params, answering, line).await {
+            Ok((handle, long)) => InTime::Handle(handle, long),
             // Without a handle it is waited for.
-            None => InTime::Result(answering.await),
+            Err(answering) => InTime::Result(answering.await),
         }
     }
 
-    /// Writes down that the call goes on; `None`: it cannot be.
-    async fn write_down(&self, params: &CallToolRequestParams) -> Option<Handle> {
-        let handle = self.kept.handle()?;
+    /// Has `answering` go on under a handle; it comes back where the session has too many such calls, or none can be written down.
+    async fn go_on(
+        self: &Arc<Self>,
+        params: &CallToolRequestParams,
+        answering: Answering,
+        line: Option<LineSlot>,
+    ) -> Result<(Handle, Arc<LongCall>), Answering> {
+        let Some(handle) = self.kept.handle() else { return Err(answering) };
+        let Some(place) = Place::enter(self, &handle) else { return Err(answering) };
+        if !self.write_down(&handle, params).await {
+            return Err(answering);
+        }
+        let long = Arc::clone(&place.long);
+        self.spawn(place, answering, line);
+        Ok((handle, long))
+    }
+
+    /// Writes down that the call goes on. Returns whether it could be; if not, rows that it leaves behind are those of a call that has ended.
+    async fn write_down(&self, handle: &Handle, params: &CallToolRequestParams) -> bool {
         let record = self.kept.change(|record| {
             self.name(record);
             record.call = Some(PendingCall {
@@ -101,34 +114,16 @@ impl Call {
                 began_ms: now_ms(),
             });
         });
-        let saved = self.shared.results.save(&self.session.key.id, &handle, record, None).await;
-        saved
-            .inspect_err(
-                |error| tracing::warn!(%error, "a long call cannot be written down: it is waited for"),
-            )
-            .ok()?;
-        Some(handle)
+        let saved = self.shared.results.save(&self.session.key.id, handle, record, None).await;
+        if let Err(error) = &saved {
+            tracing::warn!(%error, "a long call cannot be written down: it is waited for");
+            self.kept.change(|record| record.call = None);
+        }
+        saved.is_ok()
     }
 
-    /// Has `answering` go on as a task of its own. Where the session has too many of those it comes back.
-    fn go_on(
-        self: &Arc<Self>,
-        handle: Handle,
-        answering: Answering,
-        line: Option<LineSlot>,
-    ) -> Result<Arc<LongCall>, Answering> {
-        let (done, is_done) = watch::channel(false);
-        let long = Arc::new(LongCall {
-            number: self.facts.number,
-            began: Instant::now().checked_sub(self.profile.caps.answer_within).unwrap_or_else(Instant::now),
-            stop: self.cancel.clone(),
-            is_running: self.active.is_running(),
-            read: Arc::clone(&self.kept.read),
-            done: is_done,
-        });
-        if !self.session.long_calls.enter(handle.clone(), Arc::clone(&long)) {
-            return Err(answering);
-        }
+    /// Has `answering` go on as a task of its own.
+    fn spawn(self: &Arc<Self>, place: Place, answering: Answering, line: Option<LineSlot>) {
         let (call, line) = (Arc::clone(self), line.and_then(|line| line.take()));
         let going_on = async move {
             let result = answering.await;
@@ -136,16 +131,13 @@ impl Call {
             if let Some(line) = line {
                 line.note(&result);
             }
-            if is_known {
-                call.finish(&handle, &result).await;
-            }
-            // Its memory was kept for an answer that has been given.
+            // Its memory was kept for an answer that has been written.
             drop(call.session.results.take(call.facts.number));
-            call.session.long_calls.leave(&handle);
-            let _ = done.send(is_known);
+            if is_known {
+                call.finish(place, &result).await;
+            }
         };
         tokio::spawn(going_on.in_current_span());
-        Ok(long)
     }
 
     /// Whether it is known what the call came to: not where the gateway, or its connection, ends first.
@@ -155,19 +147,49 @@ impl Call {
         !(error == Some("detached") || (is_cut_off && error == Some("cancelled")))
     }
 
-    async fn finish(&self, handle: &Handle, result: &CallToolResult) {
+    async fn finish(&self, place: Place, result: &CallToolResult) {
         // Nothing is in there that JSON cannot say.
         let record = self.kept.change(|record| record.result = serde_json::to_value(result).ok());
-        if let Err(error) = self.shared.results.save(&self.session.key.id, handle, record, None).await {
-            tracing::warn!(%error, "what a long call came to cannot be written down");
+        let (session, handle) = (&self.session.key.id, &place.handle);
+        match self.shared.results.save(session, handle, record.clone(), None).await {
+            Ok(()) => place.end(),
+            Err(error) => {
+                tracing::warn!(%error, "the result of a long call cannot be written down: it is kept in memory");
+                place.end_unsaved(record);
+            }
         }
     }
 
-    /// The call `kept`, under way again if an earlier gateway, or connection, had it.
-    pub(super) async fn resumed(&self, handle: &Handle, kept: Kept) -> Result<Arc<LongCall>, BackendError> {
-        if let Some(long) = self.session.long_calls.find(handle) {
-            return Ok(long);
+    /// The call `kept`, sent again if an earlier gateway, or connection, had it.
+    pub(super) async fn resumed(&self, handle: &Handle, kept: Kept) -> Result<Resumed, BackendError> {
+        let calls = &self.session.long_calls;
+        let _one_at_a_time = calls.resuming.lock().await;
+        if let Some(long) = calls.find(handle) {
+            let Some(kept) = long.unsaved.get() else { return Ok(Resumed::Running(long)) };
+            self.save_unsaved(handle, kept).await;
+            return Ok(Resumed::Ended(Box::new(kept.clone())));
         }
+        // It may have ended since its record was read.
+        let kept = self.reread(handle).await.unwrap_or(kept);
+        if !kept.is_running() {
+            return Ok(Resumed::Ended(Box::new(kept)));
+        }
+        self.send_again(handle, kept).map(Resumed::Running)
+    }
+
+    /// Tries again to write down the result of a call.
+    async fn save_unsaved(&self, handle: &Handle, kept: &Kept) {
+        let saved = self.shared.results.save(&self.session.key.id, handle, kept.clone(), None).await;
+        if saved.is_ok() {
+            self.session.long_calls.leave(handle);
+        }
+    }
+
+    async fn reread(&self, handle: &Handle) -> Option<Kept> {
+        self.shared.results.load(&self.session.key.id, handle).await.ok().flatten()
+    }
+
+    fn send_again(&self, handle: &Handle, kept: Kept) -> Result<Arc<LongCall>, BackendError> {
         let Some(pending) = kept.call.clone() else { return Err(lost(handle)) };
         let params: CallToolRequestParams =
             serde_json::from_value(pending.params).map_err(|_| lost(handle))?;
@@ -198,13 +220,15 @@ impl Call {
         let parsed = ToolCall::parse(params, &self.profile).map_err(|refusal| match refusal {
             CallRefusal::InvalidArguments(_) | CallRefusal::UnknownTool(_) => lost(handle),
         })?;
+        let place = Place::enter(&call, handle).ok_or_else(too_many)?;
         tracing::info!(
             request = pending.number,
             "a long call goes on that an earlier gateway or connection began"
         );
-        let line = LineSlot::of_call(&call);
+        let (long, line) = (Arc::clone(&place.long), LineSlot::of_call(&call));
         let answering = call.answering(parsed);
-        call.go_on(handle.clone(), answering, Some(line)).map_err(|_| too_many())
+        call.spawn(place, answering, Some(line));
+        Ok(long)
     }
 
     /// Waits for the call `kept` for `wait` at most. An error: how far it is.
@@ -214,12 +238,17 @@ impl Call {
         kept: Kept,
         wait: Duration,
     ) -> Result<Result<Kept, CallToolResult>, BackendError> {
-        let long = self.resumed(handle, kept).await?;
+        let long = match self.resumed(handle, kept).await? {
+            Resumed::Running(long) => long,
+            Resumed::Ended(kept) => return Ok(Ok(*kept)),
+        };
         if !self.wait_telling(&long, wait).await {
             return Ok(Err(still_running(handle, &long)));
         }
-        let found = self.shared.results.load(&self.session.key.id, handle).await;
-        match found.ok().flatten() {
+        if let Some(kept) = long.unsaved.get() {
+            return Ok(Ok(kept.clone()));
+        }
+        match self.reread(handle).await {
             Some(kept) if !kept.is_running() => Ok(Ok(kept)),
             _ => Ok(Err(still_running(handle, &long))),
         }
@@ -242,6 +271,65 @@ impl Call {
             if let Some(progress) = &self.progress {
                 progress.tell(long.progress()).await;
             }
+        }
+    }
+}
+
+/// What has become of a call that was written down.
+pub(super) enum Resumed {
+    /// It is under way.
+    Running(Arc<LongCall>),
+    /// It has its result.
+    Ended(Box<Kept>),
+}
+
+/// A call's place among the long ones of its session; it leaves when that is dropped, however its task ends.
+struct Place {
+    session: Arc<Session>,
+    handle: Handle,
+    long: Arc<LongCall>,
+    done: watch::Sender<bool>,
+    stays: bool,
+}
+
+impl Place {
+    /// `None`: there are too many.
+    fn enter(call: &Call, handle: &Handle) -> Option<Self> {
+        let within = call.profile.caps.answer_within;
+        let (done, is_done) = watch::channel(false);
+        let long = Arc::new(LongCall {
+            number: call.facts.number,
+            began: Instant::now().checked_sub(within).unwrap_or_else(Instant::now),
+            stop: call.cancel.clone(),
+            is_running: call.active.is_running(),
+            read: Arc::clone(&call.kept.read),
+            done: is_done,
+            unsaved: OnceLock::new(),
+        });
+        let session = Arc::clone(&call.session);
+        let is_entered = session.long_calls.enter(handle.clone(), Arc::clone(&long));
+        is_entered.then(|| Self { session, handle: handle.clone(), long, done, stays: false })
+    }
+
+    /// The call's result is written down.
+    fn end(self) {
+        self.session.long_calls.leave(&self.handle);
+        self.done.send_replace(true);
+    }
+
+    /// The call has ended as `record` says, which could not be written down.
+    fn end_unsaved(mut self, record: Kept) {
+        // Set once: a call ends once.
+        let _ = self.long.unsaved.set(record);
+        self.stays = true;
+        self.done.send_replace(true);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.stays {
+            self.session.long_calls.leave(&self.handle);
         }
     }
 }

@@ -8,6 +8,7 @@ use tracing::Instrument as _;
 
 use super::META_ERROR;
 use super::call::{Call, CallError};
+use super::long_call::Resumed;
 use super::tool_name::ToolName;
 use crate::results::{Handle, Kept};
 use crate::session::LongCall;
@@ -37,16 +38,20 @@ fn task(handle: &Handle, status: TaskStatus, began_ms: i64) -> Task {
 impl Call {
     /// What has become of the task `id`.
     pub(super) async fn task(&self, id: &str) -> Result<GetTaskResult, ErrorData> {
-        let (handle, kept) = self.find_task(id).await?;
+        let (handle, mut kept) = self.find_task(id).await?;
+        let mut running = None;
+        if kept.is_running() {
+            match self.resumed(&handle, kept.clone()).await.map_err(|error| no_task(&error.to_string()))? {
+                Resumed::Running(long) => running = Some(long),
+                Resumed::Ended(ended) => kept = *ended,
+            }
+        }
         let began_ms = kept.call.as_ref().map_or_else(now_ms, |call| call.began_ms);
         let ttl = u64::try_from(self.shared.config.results.age_max.as_millis()).unwrap_or(u64::MAX);
-        let detailed = match &kept.result {
+        let detailed = match running {
+            Some(long) => DetailedTask::new(working(&handle, &long).with_ttl_ms(ttl), TaskPayload::Working),
             None => {
-                let long = self.resumed(&handle, kept).await.map_err(|error| no_task(&error.to_string()))?;
-                DetailedTask::new(working(&handle, &long).with_ttl_ms(ttl), TaskPayload::Working)
-            }
-            Some(result) => {
-                let payload = payload(result);
+                let payload = payload(kept.result.as_ref().unwrap_or(&Value::Null));
                 DetailedTask::new(task(&handle, payload.status(), began_ms).with_ttl_ms(ttl), payload)
             }
         };
@@ -57,9 +62,11 @@ impl Call {
     pub(super) async fn cancel_task(&self, id: &str) -> Result<(), ErrorData> {
         let (handle, kept) = self.find_task(id).await?;
         if kept.is_running() {
-            let long = self.resumed(&handle, kept).await.map_err(|error| no_task(&error.to_string()))?;
-            // What becomes of it is for the next look.
-            tokio::spawn(async move { long.stop().await }.in_current_span());
+            let found = self.resumed(&handle, kept).await.map_err(|error| no_task(&error.to_string()))?;
+            if let Resumed::Running(long) = found {
+                // What becomes of it is for the next look.
+                tokio::spawn(async move { long.stop().await }.in_current_span());
+            }
         }
         Ok(())
     }

@@ -132,6 +132,8 @@ impl ResultStore {
         }
         if let Some(file) = overflow.and_then(|overflow| overflow.file.as_ref()) {
             let rows = rows_of(&folder, handle);
+            // A gateway that was killed may have left some of the same call.
+            self.remove_rows(&rows);
             // Of a file system without links the rows are copied.
             fs::hard_link(&file.path, &rows).or_else(|_| fs::copy(&file.path, &rows).map(drop))?;
             self.bounds.total.fetch_add(file.bytes, Ordering::AcqRel);

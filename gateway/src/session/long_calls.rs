@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{self, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::RowsRead;
-use crate::results::Handle;
+use crate::results::{Handle, Kept};
 
 /// Of one session, at once: further calls wait for their statements.
 const LONG_CALLS_MAX: usize = 16;
@@ -19,10 +19,14 @@ const FOUND_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often it is looked whether it runs.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// See the module. A call is entered when it is answered, and leaves when what it came to is written down.
+/// See the module. A call is entered before it is written down, and leaves when its result is. One whose result cannot be written down
+/// stays, with that result.
 #[derive(Debug, Default)]
 pub struct LongCalls {
     calls: Mutex<BTreeMap<Handle, Arc<LongCall>>>,
+    /// Held by what looks for a call that an earlier gateway or connection began, until it is entered: of several requests for it one
+    /// sends it again.
+    pub resuming: sync::Mutex<()>,
 }
 
 /// A call that was answered with its handle.
@@ -38,8 +42,10 @@ pub struct LongCall {
     pub is_running: Arc<AtomicBool>,
     /// What has been read of its rows.
     pub read: Arc<RowsRead>,
-    /// True once what it came to is written down. Closed without, if the gateway could not.
+    /// True once it has a result. Closed without, if it ended without one that is known.
     pub done: watch::Receiver<bool>,
+    /// Its record, where that could not be written down.
+    pub unsaved: OnceLock<Kept>,
 }
 
 impl LongCall {

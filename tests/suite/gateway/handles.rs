@@ -1,4 +1,4 @@
-//! Result handles: what a result does not show is read by page, each row once and in order, by its own session and nobody else.
+//! Result handles: what a result does not show is read by page, each row once and in order, by its own session alone.
 
 use std::fs;
 use std::path::PathBuf;
@@ -150,7 +150,7 @@ fn files_of_rows_are_private_bounded_and_go_with_their_session() {
     client.leave();
     // Sessions are looked through when a gateway begins, and now and then.
     until("the results are gone", || {
-        if !files(&home).iter().any(|file| file.is_file()) {
+        if !files(&home).iter().any(|file| home.path().join(file).is_file()) {
             return true;
         }
         home.kill_gateway();
@@ -167,7 +167,7 @@ fn where_get_result_is_not_offered_nothing_is_kept() {
     let answer = client.query(&numbers(500));
     assert_eq!(answer["result"].get("_meta"), None, "{answer}");
     assert!(tool_text(&answer).contains("400 more rows cut: raise `limit`"), "{answer}");
-    assert_eq!(files(&home).iter().filter(|file| file.is_file()).count(), 0);
+    assert_eq!(files(&home).iter().filter(|file| home.path().join(file).is_file()).count(), 0);
 }
 
 #[test]
@@ -199,4 +199,18 @@ fn an_endless_result_is_read_for_a_bounded_time_and_says_so() {
     );
     assert_eq!(answer["result"]["_meta"]["snowgate/result"]["complete"], false, "{answer}");
     assert_eq!(page(&mut client, &json!({"handle": handle(&answer), "limit": 2})), [101, 102]);
+}
+
+#[test]
+fn columns_that_a_result_has_no_room_for_are_read_by_its_handle() {
+    let home = Home::new();
+    home.configure("[limits]\nbytes_max = 4096\n");
+    let mut client = ready(&home);
+    let columns: Vec<String> = (0..400).map(|at| format!("'value {at}' as column_{at}")).collect();
+    let handle = handle(&client.query(&format!("select {}", columns.join(", "))));
+    let asked = json!({"handle": handle, "columns": "column_399, column_0"});
+    let page = client.call("get_result", &asked);
+    assert_eq!(tool_text(&page), "column_399|column_0\nvalue 399|value 0\n(rows 1-1 of 1)");
+    let all = client.call("get_result", &json!({"handle": handle, "columns": " , "}));
+    assert!(tool_text(&all).starts_with("column_0|column_1|"), "no name is every column: {all}");
 }

@@ -153,6 +153,46 @@ fn a_large_result_of_a_long_statement_is_paged_by_the_same_handle() {
 }
 
 #[test]
+fn several_requests_for_a_call_of_a_killed_gateway_send_it_again_once() {
+    let home = home();
+    let mut client = ready(&home);
+    let read = handle(&client.query(SLOW));
+    home.kill_gateway();
+    let ids: Vec<Value> =
+        (0..4).map(|_| client.send_call("get_result", &json!({"handle": read, "wait_ms": 1}))).collect();
+    for id in ids {
+        let answer = client.answer(&id);
+        assert!(is_running(&answer), "{answer}");
+    }
+    assert_eq!(home.status().expect("a gateway")["results"]["running"], 1);
+    assert_eq!(tool_text(&ended(&mut client, &read)), SLOW_ROWS);
+}
+
+#[test]
+fn a_call_that_cannot_be_written_down_is_waited_for_and_its_rows_are_those_of_one_that_has_ended() {
+    let home = Home::new();
+    home.configure(&format!("[limits]\nanswer_within_ms = {WITHIN_MS}\n[results]\nhandles_max = 1\n"));
+    let mut client = ready(&home);
+    // As long as this one runs there is no room for another.
+    let first = handle(
+        &client
+            .query("with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"),
+    );
+    let sql = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000000) \
+               select i from n order by -i";
+    let id = client.send_query(sql);
+    until("it has waited as long as it may", || {
+        home.log().contains("a long call cannot be written down: it is waited for")
+    });
+    let stopped = client.call("cancel_query", &json!({"handle": first}));
+    assert!(tool_text(&stopped).contains("is stopped"), "{stopped}");
+    let answer = client.answer(&id);
+    let rows = answer["result"]["_meta"]["snowgate/result"]["handle"].as_str().expect("a handle");
+    let page = client.call("get_result", &json!({"handle": rows, "offset": 1_999_999}));
+    assert_eq!(tool_text(&page), "i\n1\n(rows 2000000-2000000 of 2000000)", "nothing ran again");
+}
+
+#[test]
 fn a_client_that_asks_is_told_how_far_a_statement_is() {
     let home = Home::new();
     let mut client = ready(&home);
