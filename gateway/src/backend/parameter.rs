@@ -1,7 +1,7 @@
 //! Values that are bound to the parameters of a statement: never a part of its text.
 //!
 //! A value is checked before it is bound, and has one written form for each kind, so that the same value is the same
-//! question, whoever wrote it how:
+//! question, however it was written:
 //!
 //! | kind | taken | kept as | SQLite | Snowflake |
 //! |---|---|---|---|---|

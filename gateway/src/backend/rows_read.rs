@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Rows and bytes that a statement has returned so far: written by its connection, read by whoever tells how far it is.
+/// Rows and bytes that a statement has returned so far: written by its connection, read for progress.
 #[derive(Debug, Default)]
 pub struct RowsRead {
     rows: AtomicU64,

@@ -20,7 +20,7 @@ pub struct ExportBounds {
     pub free_bytes_min: u64,
 }
 
-/// How far an export is. Written by its sink, read by whoever tells of it.
+/// How far an export is. Written by its sink.
 #[derive(Debug, Default)]
 pub struct ExportCounts {
     rows: AtomicU64,
@@ -62,7 +62,7 @@ pub struct ExportSink {
     format: ExportFormat,
     bounds: ExportBounds,
     counts: Arc<ExportCounts>,
-    /// Set once its call is over: what is written then is of no use. Whoever has the state removes the file.
+    /// Set once its call is over: what is written then is of no use. What holds the state then removes the file.
     is_over: AtomicBool,
     state: Mutex<State>,
 }

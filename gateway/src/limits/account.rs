@@ -94,6 +94,8 @@ pub enum CallKind {
     Other,
     /// One that does.
     Query,
+    /// One that waits for the statement of an earlier call, or stops it: that one holds the place, and it is refused for no lack of them.
+    OfEarlier,
     /// One that an earlier gateway has let in, and counted: it is not counted again, nor refused.
     Replayed,
 }
@@ -200,7 +202,7 @@ impl Account {
     pub(super) fn exceeded(&mut self, now_ms: u64, values: &LimitValues, kind: CallKind) -> Option<Exceeded> {
         let counts = |limit| match measure_with(limit, values) {
             Measure::Bucket(Unit::Queries, ..) | Measure::Window(Unit::Queries, _) => kind == CallKind::Query,
-            _ => true,
+            _ => limit != Limit::ConcurrentMax || kind != CallKind::OfEarlier,
         };
         let reached =
             Limit::all().filter(|limit| values.get(*limit) > 0 && counts(*limit)).filter_map(|limit| {

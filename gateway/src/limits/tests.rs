@@ -182,6 +182,18 @@ fn what_is_known_only_at_the_end_stops_the_next_call_and_not_its_own() {
 }
 
 #[test]
+fn a_call_that_waits_for_another_one_is_not_refused_for_the_place_of_that() {
+    let mut setup =
+        Setup::new(&[(Limit::RequestsPerDay, 2), (Limit::ConcurrentMax, 1)], &[(Limit::ConcurrentMax, 1)]);
+    setup.enter(BEGIN, "a", CallKind::Query).unwrap();
+    setup.enter(BEGIN, "a", CallKind::OfEarlier).unwrap();
+    assert_eq!(
+        setup.enter(BEGIN, "a", CallKind::OfEarlier).unwrap_err().setting(),
+        "limits.requests_per_day"
+    );
+}
+
+#[test]
 fn what_an_earlier_gateway_has_let_in_is_neither_counted_again_nor_refused() {
     let mut setup = Setup::new(&[(Limit::RequestsPerDay, 1), (Limit::ConcurrentMax, 1)], &[]);
     setup.enter(BEGIN, "a", CallKind::Query).unwrap();

@@ -27,8 +27,9 @@ use crate::backend::{
 };
 use crate::config::Permission;
 use crate::isolation::{SessionGate, of_role};
-use crate::limits::Admission;
+use crate::limits::{Admission, CallKind};
 use crate::multiplexer::stopped_by_person;
+use crate::results::Handle;
 use crate::session::{ActiveCall, CONTEXT_BYTES_MAX, Profile, ProfileProblem, Session};
 use crate::shared::{HEAVY_BYTES, Shared};
 
@@ -196,9 +197,26 @@ impl Call {
             _ => self.check_session(tool)?,
         }
         if !matches!(call, ToolCall::ExecuteQuery(_) | ToolCall::Saved(_)) {
-            self.admit_call(call.reads_rows())?;
+            self.admit_as(self.kind_of(&call))?;
         }
         self.run_of(tool, call).await
+    }
+
+    /// What `call` is, for the limits.
+    fn kind_of(&self, call: &ToolCall) -> CallKind {
+        let handle = match call {
+            ToolCall::GetResult(arguments) => Some(&arguments.handle),
+            ToolCall::CancelQuery(arguments) => Some(&arguments.handle),
+            _ => None,
+        };
+        let is_long = |handle: &String| {
+            Handle::parse(handle).is_some_and(|handle| self.session.long_calls.find(&handle).is_some())
+        };
+        match call.reads_rows() {
+            true => CallKind::Query,
+            false if handle.is_some_and(is_long) => CallKind::OfEarlier,
+            false => CallKind::Other,
+        }
     }
 
     /// The run of `call`. Made here and not where it is waited for: there, a build without optimization keeps room on its stack for the run of

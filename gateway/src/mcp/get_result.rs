@@ -30,7 +30,7 @@ const WAIT_DEFAULT: Duration = Duration::from_secs(50);
 const COLUMNS_NAMED_MAX: usize = 30;
 
 impl Call {
-    /// Returns rows of an earlier result, or what a statement came to that took long.
+    /// Returns rows of an earlier result, or the result of a statement that took long.
     pub(super) async fn get_result(
         &self,
         tool: ToolName,
@@ -206,11 +206,10 @@ impl Call {
     }
 }
 
-/// What a call came to, as it was written down.
+/// The result of a call, as it was written down.
 fn earlier_result(result: &Value) -> CallToolResult {
     serde_json::from_value(result.clone()).unwrap_or_else(|_| {
-        let text =
-            "What the statement came to cannot be read: it was written by another version of the gateway.";
+        let text = "The result of the statement cannot be read: another version of the gateway wrote it.";
         CallToolResult::error(vec![ContentBlock::text(text)])
     })
 }

@@ -44,7 +44,7 @@ impl CallKept {
 /// What a result says of rows that it does not show.
 #[derive(Clone, Debug)]
 pub(super) struct Rest {
-    /// The name by which they are had.
+    /// The name by which `get_result` finds them.
     pub(super) handle: Handle,
     /// What is known of them.
     pub(super) rows: KeptRows,

@@ -11,11 +11,12 @@ impl Call {
     /// Lets the call in, or says which limit is reached. What an earlier gateway may have acted on was let in by that
     /// one: it is not counted a second time, and its client, who was within the limits, is not refused.
     pub(super) fn admit_call(&self, is_query: bool) -> Result<(), BackendError> {
-        let kind = match (self.facts.replayed, is_query) {
-            (true, _) => CallKind::Replayed,
-            (false, true) => CallKind::Query,
-            (false, false) => CallKind::Other,
-        };
+        self.admit_as(if is_query { CallKind::Query } else { CallKind::Other })
+    }
+
+    /// As [`Call::admit_call`], of a call of that kind.
+    pub(super) fn admit_as(&self, kind: CallKind) -> Result<(), BackendError> {
+        let kind = if self.facts.replayed { CallKind::Replayed } else { kind };
         if let Err(full) = self.shared.sessions.take_seat(&self.session)
             && kind != CallKind::Replayed
         {

@@ -100,7 +100,7 @@ impl LineSlot {
 pub(super) struct TakenLine(OwnLine);
 
 impl TakenLine {
-    /// The call came to `result`. Writes the line.
+    /// The call has ended with `result`. Writes the line.
     pub(super) fn note(self, result: &CallToolResult) {
         note_call(self.0.record(), result);
     }

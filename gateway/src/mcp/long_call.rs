@@ -140,7 +140,7 @@ impl Call {
         tokio::spawn(going_on.in_current_span());
     }
 
-    /// Whether it is known what the call came to: not where the gateway, or its connection, ends first.
+    /// Whether the call has a result that counts: not where the gateway, or its connection, ends first.
     fn is_known(&self) -> bool {
         let error = self.record.seen().error;
         let is_cut_off = self.session.gone.is_cancelled() && !self.cancel.is_cancelled();

@@ -12,14 +12,14 @@ use crate::state::KeptContext;
 pub struct Kept {
     /// The tool that was called.
     pub tool: String,
-    /// The name of the session's profile, and what that allowed: the rows are for nobody who may do less.
+    /// The name of the session's profile, and what that allowed: a session that may do something else does not see the rows.
     pub profile: String,
     /// See `profile`.
     pub policy: String,
     /// The call, where it was answered before its statement had ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<PendingCall>,
-    /// What that came to: the result of its tool. None while it runs.
+    /// The result of its tool. None while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
     /// Its rows, where they are more than was shown.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use snowgate_tests::{Client, Home, tool_text, until};
+use snowgate_tests::{Client, Home, tool_text};
 
 const ROWS: u64 = 20_000;
 
@@ -125,9 +125,9 @@ fn what_a_profile_no_longer_allows_is_not_shown_from_a_handle() {
 }
 
 #[test]
-fn files_of_rows_are_private_bounded_and_go_with_their_session() {
+fn files_of_rows_are_private_and_bounded() {
     let home = Home::new();
-    home.configure("[results]\nhandles_max = 2\nresult_bytes_max = 300000\n[session]\nttl_minutes = 0\n");
+    home.configure("[results]\nhandles_max = 2\nresult_bytes_max = 300000\n");
     let mut client = ready(&home);
     let handles: Vec<String> = (0..3).map(|_| handle(&client.query(&numbers(1_000)))).collect();
     refused(&client.call("get_result", &json!({"handle": handles[0]})));
@@ -147,16 +147,6 @@ fn files_of_rows_are_private_bounded_and_go_with_their_session() {
         let mode = found.permissions().mode() & 0o777;
         assert_eq!(mode, if file.is_dir() { 0o700 } else { 0o600 }, "{}", file.display());
     }
-    client.leave();
-    // Sessions are looked through when a gateway begins, and now and then.
-    until("the results are gone", || {
-        if !files(&home).iter().any(|file| home.path().join(file).is_file()) {
-            return true;
-        }
-        home.kill_gateway();
-        ready(&home).leave();
-        false
-    });
 }
 
 #[test]

@@ -193,6 +193,22 @@ fn a_call_that_cannot_be_written_down_is_waited_for_and_its_rows_are_those_of_on
 }
 
 #[test]
+fn a_client_whose_long_calls_take_all_its_places_waits_for_them_and_stops_them() {
+    let home = Home::new();
+    home.configure(&format!("[limits]\nanswer_within_ms = {WITHIN_MS}\nconcurrent_max = 1\n"));
+    let mut client = ready(&home);
+    let endless = handle(
+        &client
+            .query("with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"),
+    );
+    assert!(tool_text(&client.query("select 1")).contains("concurrent_max = 1"));
+    let waits = client.call("get_result", &json!({"handle": endless, "wait_ms": 1}));
+    assert!(is_running(&waits), "{waits}");
+    let stopped = client.call("cancel_query", &json!({"handle": endless}));
+    assert!(tool_text(&stopped).contains("is stopped"), "{stopped}");
+}
+
+#[test]
 fn a_client_that_asks_is_told_how_far_a_statement_is() {
     let home = Home::new();
     let mut client = ready(&home);
