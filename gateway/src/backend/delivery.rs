@@ -157,7 +157,13 @@ impl Delivery {
     /// No further rows come; `is_whole`: these were all. May wait for a disk.
     pub(super) fn finish(&mut self, is_whole: bool) -> Result<(), BackendError> {
         if self.state == State::Waiting {
-            return Ok(());
+            // The rest is not here, and is known to be elsewhere.
+            let is_elsewhere =
+                self.sink.as_ref().is_some_and(|sink| sink.taking == Taking::IfCut) && self.is_cut();
+            if !is_elsewhere {
+                return Ok(());
+            }
+            self.begin(self.rows.row_count())?;
         }
         if self.block.row_count() > 0 {
             self.hand_on()?;
@@ -169,7 +175,7 @@ impl Delivery {
     }
 
     /// Whether the result shows less than there is.
-    fn is_cut(&self) -> bool {
+    pub(super) fn is_cut(&self) -> bool {
         self.rows.cut() != Cut::Nothing || self.rows.columns_cut() > 0 || self.rows.shortened() > 0
     }
 }

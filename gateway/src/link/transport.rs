@@ -188,6 +188,7 @@ impl<S: LinkStream> LinkTransport<S> {
 
     fn begin_drain(&mut self) {
         self.channel.announce_drain();
+        self.channel.watch_long_calls();
         self.phase = Phase::Draining(Instant::now() + self.shared.live().config.gateway.drain_timeout);
     }
 

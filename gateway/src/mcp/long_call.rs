@@ -321,6 +321,7 @@ impl Place {
     fn end_unsaved(mut self, record: Kept) {
         // Set once: a call ends once.
         let _ = self.long.unsaved.set(record);
+        self.session.long_calls.note_unsaved();
         self.stays = true;
         self.done.send_replace(true);
     }

@@ -23,6 +23,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// stays, with that result.
 #[derive(Debug, Default)]
 pub struct LongCalls {
+    /// Signalled when one leaves.
+    left: sync::Notify,
     calls: Mutex<BTreeMap<Handle, Arc<LongCall>>>,
     /// Held by what looks for a call that an earlier gateway or connection began, until it is entered: of several requests for it one
     /// sends it again.
@@ -103,6 +105,29 @@ impl LongCalls {
     /// It has ended.
     pub fn leave(&self, handle: &Handle) {
         self.lock().remove(handle);
+        self.left.notify_waiters();
+    }
+
+    /// One has ended, and stays with its result.
+    pub fn note_unsaved(&self) {
+        self.left.notify_waiters();
+    }
+
+    /// Waits until no statement of them runs.
+    pub async fn settled(&self) {
+        loop {
+            // Before the look: one that leaves in between is not missed.
+            let left = self.left.notified();
+            if self.running() == 0 {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    /// How many statements of them run.
+    pub fn running(&self) -> usize {
+        self.lock().values().filter(|call| call.unsaved.get().is_none()).count()
     }
 
     /// How many there are.

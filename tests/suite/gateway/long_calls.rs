@@ -282,3 +282,17 @@ fn a_profile_says_how_long_its_clients_wait() {
     assert_eq!(tool_text(&patient.answer_within(patience() + Duration::from_secs(60), &id)), SLOW_ROWS);
     assert_eq!(tool_text(&ended(&mut hasty, &read)), SLOW_ROWS);
 }
+
+#[test]
+fn a_stop_waits_for_a_long_write_as_for_any_other() {
+    let home = home();
+    let mut client = ready(&home);
+    client.query("create table drained (tag text)");
+    let write = "insert into drained with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000000) \
+                 select 'once' from n where i = 2000000";
+    let handle = handle(&client.query(write));
+    assert_eq!(home.run(&["restart"]).code, Some(0));
+    assert_eq!(tool_text(&ended(&mut client, &handle)), "1 row changed");
+    let count = client.query("select count(*) as c from drained");
+    assert_eq!(tool_text(&count), "c\n1\n(1 row)");
+}

@@ -125,7 +125,6 @@ fn every_method_that_is_not_offered_is_answered_alike_in_both_eras() {
         ("resources/unsubscribe", json!({"uri": "file:///x"})),
         ("prompts/list", json!({})),
         ("prompts/get", json!({"name": "x"})),
-        ("tasks/get", json!({"taskId": "x"})),
         ("tasks/list", json!({})),
         ("skills/list", json!({})),
         ("sampling/createMessage", json!({})),

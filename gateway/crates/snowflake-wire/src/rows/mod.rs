@@ -92,6 +92,17 @@ impl Rows {
         row
     }
 
+    /// The next row of those that came with the answer; `None` behind the last of them: nothing is downloaded.
+    ///
+    /// # Errors
+    /// The result cannot be read on.
+    pub fn next_here(&mut self) -> Result<Option<Row>, Error> {
+        let json = self.inline.next().map_err(|error| error.into_error(Operation::Result))?;
+        let Some(json) = json else { return Ok(None) };
+        self.found += 1;
+        read_row(&json, &self.renderer, self.columns.len()).map(Some)
+    }
+
     /// Leaves out the next `rows` rows. Chunks that are whole among them are not downloaded.
     ///
     /// # Errors

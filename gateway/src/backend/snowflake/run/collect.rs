@@ -2,7 +2,6 @@
 
 use snowflake_wire::{Answer, Error, StatementType};
 use tokio::task::{consume_budget, spawn_blocking};
-use tokio::time::Instant;
 
 use super::decisions::{Consequence, after_download};
 use super::types::type_of;
@@ -41,19 +40,18 @@ impl Run<'_> {
         let columns = answer.rows.columns();
         let types = shown.iter().map(|(at, _)| columns.get(*at).map(type_of)).collect();
         delivery.set_columns(shown.iter().map(|(_, name)| name.clone()).collect(), types)?;
-        let mut reads_on_until = None;
+        // Whether the result has all that it shows.
+        let mut is_over = false;
         let is_whole = loop {
-            if reads_on_until.is_some_and(|until| Instant::now() >= until) {
-                break false;
-            }
             let next = tokio::select! {
                 biased;
                 // A statement that may have changed something is done: reporting it as stopped would be
                 // wrong.
                 () = self.stop.stopped(), if !self.writes() => return Err(stopped().into()),
-                next = answer.rows.next() => next,
+                // For the sake of a summary nothing is downloaded.
+                next = async { if is_over { answer.rows.next_here() } else { answer.rows.next().await } } => next,
             };
-            let Some(row) = next.map_err(|error| self.failed_download(error))? else { break true };
+            let Some(row) = next.map_err(|error| self.failed_download(error))? else { break !is_over };
             read += 1;
             // Many rows may have arrived already, and this worker thread serves other tasks, too.
             consume_budget().await;
@@ -67,15 +65,14 @@ impl Run<'_> {
             }
             match (flow, delivery.reads_on()) {
                 (Flow::More, _) => {}
-                (_, Some(time_max)) if time_max.is_none() || reads_on_until.is_some() => {}
-                (_, Some(time_max)) => reads_on_until = time_max.map(|time_max| Instant::now() + time_max),
+                // How many there are in all need not be counted.
+                (_, Some(time_max)) => is_over = time_max.is_some() && total.is_some(),
                 // The server has said how many there are.
                 (Flow::CountOnly | Flow::Stop, None) if total.is_some() => break false,
                 (Flow::CountOnly, None) => {}
                 (Flow::Stop, None) => break false,
             }
         };
-        let mut delivery = apart(delivery, move |delivery| delivery.finish(is_whole)).await?;
         let rows = &mut delivery.rows;
         if filter.is_some() && read >= SHOW_ROWS_MAX {
             // There may be more that SHOW does not return.
@@ -84,6 +81,7 @@ impl Run<'_> {
         if let Some(rest) = total.and_then(|total| total.checked_sub(read)).filter(|rest| *rest > 0) {
             rows.count(rest);
         }
+        let delivery = apart(delivery, move |delivery| delivery.finish(is_whole)).await?;
         let overflow = delivery.overflow();
         Ok(Completion {
             rows: delivery.rows,
@@ -145,7 +143,7 @@ async fn apart(
     mut delivery: Delivery,
     work: impl FnOnce(&mut Delivery) -> Result<(), BackendError> + Send + 'static,
 ) -> Result<Delivery, BackendError> {
-    if !delivery.has_begun() {
+    if !delivery.has_begun() && !delivery.is_cut() {
         return Ok(delivery);
     }
     let done = spawn_blocking(move || work(&mut delivery).map(|()| delivery)).await;
