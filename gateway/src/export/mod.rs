@@ -1,7 +1,7 @@
 //! Results in files: all rows of a statement, written as they come, below a name that replaces nothing.
 //!
 //! `name` says which names a file may have, `format` what it is; `folder` opens the folder that a profile names, `part` is the file that
-//! is being written, [`ExportSink`] takes rows and has an [`Encoder`] make bytes of them (`csv`, `json`, `parquet`).
+//! is being written, [`ExportSink`] takes rows and has an `Encoder` make bytes of them (`csv`, `json`, `parquet`).
 //!
 //! | what becomes of the export | what is in the folder |
 //! |---|---|
