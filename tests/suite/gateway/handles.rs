@@ -1,6 +1,5 @@
 //! Result handles: what a result does not show is read by page, each row once and in order, by its own session alone.
 
-use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -143,7 +142,7 @@ fn files_of_rows_are_private_and_bounded() {
     for file in files(&home) {
         use std::os::unix::fs::PermissionsExt as _;
         // What is being written has its name for a moment only.
-        let Ok(found) = fs::metadata(&file) else { continue };
+        let Ok(found) = std::fs::metadata(&file) else { continue };
         let mode = found.permissions().mode() & 0o777;
         assert_eq!(mode, if file.is_dir() { 0o700 } else { 0o600 }, "{}", file.display());
     }

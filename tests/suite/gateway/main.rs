@@ -28,8 +28,8 @@ mod files;
 mod flood;
 mod gate;
 mod greedy;
-#[cfg(unix)]
 mod handles;
+#[cfg(unix)]
 mod hanging;
 mod http_admin;
 mod http_guards;
