@@ -106,8 +106,8 @@ impl Call {
     }
 
     fn wait_of(&self, tool: ToolName, given: Option<&Value>) -> Result<Duration, InvalidArguments> {
-        let within = self.profile.caps.answer_within;
-        let most = if within.is_zero() { WAIT_DEFAULT } else { within };
+        let most =
+            if self.profile.caps.answer_within.is_zero() { WAIT_DEFAULT } else { self.answer_within() };
         match given.map(|given| (whole(given), given)) {
             None => Ok(most),
             Some((Some(wait), _)) => Ok(Duration::from_millis(wait).min(most)),

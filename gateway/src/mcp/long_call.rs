@@ -32,6 +32,9 @@ use crate::state::now_ms;
 /// How often a client that asked for it is told how far a statement is that it waits for.
 const TELL_INTERVAL: Duration = Duration::from_secs(2);
 
+/// What is left of a client's patience, mostly 60 s, where a gateway has died at the end of the time that it had for an answer.
+const REPLAYED_WITHIN: Duration = Duration::from_secs(8);
+
 /// The result of a call, when it has one.
 pub(super) type Answering = Pin<Box<dyn Future<Output = CallToolResult> + Send>>;
 
@@ -65,6 +68,12 @@ impl Call {
             && self.facts.line.format == RowFormat::Text
     }
 
+    /// After what time the call is answered. One that was sent to an earlier gateway, too, has waited for that already, for an unknown time.
+    pub(super) fn answer_within(&self) -> Duration {
+        let within = self.profile.caps.answer_within;
+        if self.facts.replayed { within.min(REPLAYED_WITHIN) } else { within }
+    }
+
     /// Waits for `answering`, and no longer than the profile says. `params`: what the client sent; `line`: says what became of the
     /// request, once that is known.
     pub(super) async fn in_time(
@@ -76,7 +85,7 @@ impl Call {
         tokio::select! {
             biased;
             result = &mut answering => return InTime::Result(result),
-            () = tokio::time::sleep(self.profile.caps.answer_within) => {}
+            () = tokio::time::sleep(self.answer_within()) => {}
         }
         match self.go_on(&params, answering, line).await {
             Ok((handle, long)) => InTime::Handle(handle, long),

@@ -24,7 +24,8 @@ const PATIENCE: &str = "TEST_PATIENCE_SECONDS";
 const PROGRAM_STEPS_MAX: u32 = 10;
 
 /// Writes go through, and a gateway that is told to leave lets statements finish however slow the machine is.
-const WRITABLE: &str = "[sqlite]\nread_only = false\n[gateway]\ndrain_timeout_ms = 15000\n";
+const WRITABLE: &str =
+    "[sqlite]\nread_only = false\n[gateway]\ndrain_timeout_ms = 15000\n[limits]\nanswer_within_ms = 0\n";
 
 /// A large result is one of its checks, and the default passes on less.
 const LARGE: &str = "[limits]\nbytes_max = 1048576\n";
