@@ -209,7 +209,7 @@ mod tests {
             "resources/unsubscribe",
             "prompts/list",
             "prompts/get",
-            "tasks/get",
+            "tasks/list",
         ] {
             for params in
                 [json!({"_meta": meta, "uri": "x", "name": "x", "level": "info"}), json!(7), Value::Null]
