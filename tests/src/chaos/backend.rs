@@ -72,7 +72,7 @@ impl Backend {
     /// The tables of a database, as the tool lists them.
     pub(super) fn tables(self, database: Database) -> String {
         match self {
-            Self::Sqlite => format!("{database}|main|log|NULL\n{database}|main|whoami|NULL"),
+            Self::Sqlite => format!("{database}|main|log|\n{database}|main|whoami|"),
             // It says of every table that it has no row.
             Self::Fakesnow => format!("{database}|PUBLIC|LOG|0\n{database}|PUBLIC|WHOAMI|0"),
         }
