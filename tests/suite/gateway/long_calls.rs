@@ -171,7 +171,9 @@ fn several_requests_for_a_call_of_a_killed_gateway_send_it_again_once() {
 #[test]
 fn a_call_that_cannot_be_written_down_is_waited_for_and_its_rows_are_those_of_one_that_has_ended() {
     let home = Home::new();
-    home.configure(&format!("[limits]\nanswer_within_ms = {WITHIN_MS}\n[results]\nhandles_max = 1\n"));
+    home.configure(&format!(
+        "[limits]\nanswer_within_ms = {WITHIN_MS}\n[results]\nread_ms_max = 600000\nhandles_max = 1\n"
+    ));
     let mut client = ready(&home);
     // As long as this one runs there is no room for another.
     let first = handle(
