@@ -154,6 +154,18 @@ pub struct Relation {
     pub name: String,
 }
 
+/// `text` as a LIKE pattern that matches it alone, with `\` as escape.
+pub fn like_of(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for char in text.chars() {
+        if matches!(char, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    }
+    pattern
+}
+
 /// Whether `name` matches the LIKE pattern `like`, with `\` as escape, without regard to case.
 pub fn is_like(name: &str, like: &str) -> bool {
     let fold = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<char>>();

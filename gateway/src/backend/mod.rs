@@ -37,7 +37,7 @@ mod wall;
 mod written;
 
 pub use crate::rows::{CellKind, ColumnType};
-pub use catalog::{Catalog, Relation, RelationKind, SearchFor, is_like};
+pub use catalog::{Catalog, Relation, RelationKind, SearchFor, is_like, like_of};
 pub use check::{check_connection, check_statement};
 pub use collector::{Caps, Cell, Collector, Cut, Flow, RowWriter};
 pub use context::{Context, SecondaryRoles};

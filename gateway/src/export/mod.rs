@@ -28,7 +28,7 @@ pub use folder::{ExportFolder, FolderProblem};
 pub use format::{ExportFormat, UnknownFormat};
 pub use name::{NAME_BYTES_MAX, NameProblem, check_name};
 pub use part::PartFile;
-pub use sink::{ExportBounds, ExportCounts, ExportSink, Exported};
+pub use sink::{ExportBounds, ExportSink, Exported};
 
 use crate::rows::{Column, RowBlock};
 

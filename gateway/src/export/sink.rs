@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::folder::ExportFolder;
@@ -18,25 +18,6 @@ pub struct ExportBounds {
     pub bytes_max: u64,
     /// Bytes that stay free on its disk.
     pub free_bytes_min: u64,
-}
-
-/// How far an export is. Written by its sink.
-#[derive(Debug, Default)]
-pub struct ExportCounts {
-    rows: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl ExportCounts {
-    /// Rows so far.
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
-    }
-
-    /// Bytes so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
 }
 
 /// A file that is there.
@@ -61,7 +42,6 @@ pub struct ExportSink {
     name: String,
     format: ExportFormat,
     bounds: ExportBounds,
-    counts: Arc<ExportCounts>,
     /// Set once its call is over: what is written then is of no use. What holds the state then removes the file.
     is_over: AtomicBool,
     state: Mutex<State>,
@@ -85,20 +65,7 @@ struct Writing {
 impl ExportSink {
     /// One that is to write `name`, which is the name of a file, into `folder`.
     pub fn new(folder: Arc<ExportFolder>, name: String, format: ExportFormat, bounds: ExportBounds) -> Self {
-        Self {
-            folder,
-            name,
-            format,
-            bounds,
-            counts: Arc::default(),
-            is_over: AtomicBool::new(false),
-            state: Mutex::default(),
-        }
-    }
-
-    /// How far it is.
-    pub fn counts(&self) -> Arc<ExportCounts> {
-        Arc::clone(&self.counts)
+        Self { folder, name, format, bounds, is_over: AtomicBool::new(false), state: Mutex::default() }
     }
 
     /// Why the rows could not be written; `None`: they could.
@@ -175,11 +142,6 @@ impl ExportSink {
         encoder.begin(columns, &mut part)?;
         Ok(Writing { part, encoder })
     }
-
-    fn count(&self, rows: u64, bytes: u64) {
-        self.counts.rows.store(rows, Ordering::Relaxed);
-        self.counts.bytes.store(bytes, Ordering::Relaxed);
-    }
 }
 
 impl RowSink for ExportSink {
@@ -187,7 +149,6 @@ impl RowSink for ExportSink {
         let mut state = self.lock();
         // Before another is made: the two may not fit on the disk together.
         *state = State::default();
-        self.count(0, 0);
         let opened = self.open(columns);
         state.writing = Some(self.settle(&mut state, opened)?);
         self.look_whether_over(&mut state)
@@ -197,10 +158,8 @@ impl RowSink for ExportSink {
         let mut state = self.lock();
         let Some(Writing { part, encoder }) = &mut state.writing else { return Ok(Want::Nothing) };
         let written = encoder.write(rows, part);
-        let bytes = part.bytes();
         self.settle(&mut state, written)?;
         state.rows += rows.row_count() as u64;
-        self.count(state.rows, bytes);
         self.look_whether_over(&mut state)?;
         Ok(Want::More)
     }
@@ -212,10 +171,8 @@ impl RowSink for ExportSink {
             true => encoder.finish(part).and_then(|()| part.finish()),
             false => Err(io::Error::other("not all rows were read")),
         };
-        let bytes = part.bytes();
         self.settle(&mut state, finished)?;
         state.is_whole = true;
-        self.count(state.rows, bytes);
         self.look_whether_over(&mut state)
     }
 }
@@ -373,8 +330,8 @@ mod tests {
         }
         sink.finish(true).unwrap();
         let done = sink.publish(false).unwrap();
-        assert_eq!((done.rows, sink.counts().rows()), (2, 2));
-        assert_eq!(fs::metadata(&done.path).unwrap().len(), sink.counts().bytes());
+        assert_eq!(done.rows, 2);
+        assert_eq!(fs::metadata(&done.path).unwrap().len(), done.bytes);
         assert_eq!(names(&place.path()), ["a.csv"]);
     }
 

@@ -14,6 +14,7 @@ use super::arguments::{self as args, InvalidArguments};
 use super::call::{Call, CallError, Work, text_result};
 use super::describe_table::shortened;
 use super::facts::RowFormat;
+use super::plan_names::PlanNames;
 use super::table::Source;
 use super::tool_name::ToolName;
 use crate::backend::{
@@ -55,6 +56,7 @@ impl Call {
         self.record.seen().statement = Some(facts);
         let (query, statement, pattern) = self.read_statement(query, digest).await?;
         self.active.note_pattern(&pattern);
+        let names = if self.profile.names.has_lists() { PlanNames::of(&pattern) } else { PlanNames::All };
         if let Some(facts) = &mut self.record.seen().statement {
             facts.pattern = Some(pattern);
         }
@@ -77,7 +79,7 @@ impl Call {
         let work = Work { statement: Some(statement), ..Work::reading(operation, STEPS_MAX as u64 + 1) };
         let done = self.run_in(self.call_context(change).await?, work).await?;
         let estimate = self.record.seen().estimate;
-        Ok(self.plan(&done, dialect, estimate).await)
+        Ok(self.plan(&done, dialect, estimate, &names).await)
     }
 
     /// A connection that is read-only refuses changes by itself when they run.
@@ -92,10 +94,16 @@ impl Call {
         Err(BackendError::new(ErrorKind::Refused, message).with_rule(Rule::ReadOnly))
     }
 
-    async fn plan(&self, done: &Completion, dialect: Dialect, estimate: Option<Estimate>) -> CallToolResult {
+    async fn plan(
+        &self,
+        done: &Completion,
+        dialect: Dialect,
+        estimate: Option<Estimate>,
+        names: &PlanNames,
+    ) -> CallToolResult {
         let (steps, figures) = match dialect {
-            Dialect::Sqlite => (sqlite_steps(&done.rows), estimate),
-            Dialect::Snowflake => snowflake_steps(&done.rows),
+            Dialect::Sqlite => (sqlite_steps(&done.rows, names), estimate),
+            Dialect::Snowflake => snowflake_steps(&done.rows, names),
         };
         if figures.is_some() {
             self.record.seen().estimate = figures;
@@ -140,20 +148,20 @@ fn check_has_plan(tool: ToolName, statement: &Statement) -> Result<(), InvalidAr
 }
 
 /// The rows of EXPLAIN QUERY PLAN: id, parent, an unused number, detail.
-fn sqlite_steps(rows: &Collector) -> Vec<Step> {
+fn sqlite_steps(rows: &Collector, names: &PlanNames) -> Vec<Step> {
     let step = |row: Vec<Option<&str>>| {
         let cell = |at: usize| row.get(at).copied().flatten();
         Some(Step {
             id: cell(0)?.to_owned(),
             parent: cell(1).filter(|parent| *parent != "0").map(str::to_owned),
-            text: shortened(cell(3)?, EXPRESSIONS_CHARS_MAX),
+            text: shortened(&names.shown(cell(3)?), EXPRESSIONS_CHARS_MAX),
         })
     };
     rows.rows().filter_map(|row| step(row.collect())).collect()
 }
 
 /// The rows of EXPLAIN USING TABULAR, and its GlobalStats.
-fn snowflake_steps(rows: &Collector) -> (Vec<Step>, Option<Estimate>) {
+fn snowflake_steps(rows: &Collector, names: &PlanNames) -> (Vec<Step>, Option<Estimate>) {
     let at = |name: &str| rows.columns().iter().position(|column| column.eq_ignore_ascii_case(name));
     // Newer servers have a list in the place of the parent.
     let parent = at("parent").or_else(|| at("parentOperators"));
@@ -173,9 +181,10 @@ fn snowflake_steps(rows: &Collector) -> (Vec<Step>, Option<Estimate>) {
         }
         let mut text = name.to_owned();
         if let Some(objects) = cell(objects) {
-            text.push_str(&format!(" {}", shortened(objects, EXPRESSIONS_CHARS_MAX)));
+            text.push_str(&format!(" {}", shortened(&names.shown_objects(objects), EXPRESSIONS_CHARS_MAX)));
         }
-        if let Some(expressions) = cell(expressions) {
+        // Columns of what lies behind a view are among them.
+        if let Some(expressions) = cell(expressions).filter(|_| names.are_all()) {
             text.push_str(&format!(" [{}]", shortened(expressions, EXPRESSIONS_CHARS_MAX)));
         }
         if let Some(assigned) = assigned {
@@ -282,7 +291,7 @@ mod tests {
                 ],
             ],
         );
-        let (steps, estimate) = snowflake_steps(&plan);
+        let (steps, estimate) = snowflake_steps(&plan, &PlanNames::All);
         assert_eq!(
             tree(&steps),
             [
@@ -307,7 +316,10 @@ mod tests {
                 &[Some("6"), Some("4"), Some("0"), Some("SCAN t")],
             ],
         );
-        assert_eq!(tree(&sqlite_steps(&plan)), ["COMPOUND QUERY", "  LEFT-MOST SUBQUERY", "    SCAN t"]);
+        assert_eq!(
+            tree(&sqlite_steps(&plan, &PlanNames::All)),
+            ["COMPOUND QUERY", "  LEFT-MOST SUBQUERY", "    SCAN t"]
+        );
         assert_eq!(summary(Dialect::Sqlite, None), "(no estimate; not run)");
     }
 

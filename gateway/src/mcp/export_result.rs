@@ -23,12 +23,11 @@ use crate::backend::{
 use crate::export::{ExportBounds, ExportFolder, ExportFormat, ExportSink, Exported, check_name};
 use crate::isolation::SessionGate;
 use crate::limits::Used;
+use crate::os;
 use crate::rows::RowSink;
 use crate::session::Era;
 use crate::telemetry::{ExportFacts, StatementFacts};
 
-/// Bytes that an export leaves free on its disk.
-const FREE_BYTES_MIN: u64 = 256 << 20;
 /// Rows that are held beside those of the file: none of them is shown.
 const ROWS_HELD: u64 = 1;
 /// The first revision of the protocol with links to resources in results.
@@ -161,7 +160,7 @@ impl Call {
             return Err(no_export_folder(tool, &profile.name));
         };
         let bounds =
-            ExportBounds { bytes_max: profile.caps.export_bytes_max, free_bytes_min: FREE_BYTES_MIN };
+            ExportBounds { bytes_max: profile.caps.export_bytes_max, free_bytes_min: os::FREE_BYTES_MIN };
         let (profile, may_be_there) = (profile.name.clone(), self.facts.replayed);
         apart(move || {
             let folder =

@@ -34,6 +34,7 @@ mod logged;
 mod long_call;
 mod own_settings;
 mod page;
+mod plan_names;
 mod progress;
 mod qualified;
 mod request_record;

@@ -18,7 +18,9 @@ use super::describe_table::{append, is_ours, shortened};
 use super::facts::RowFormat;
 use super::table::Source;
 use super::tool_name::ToolName;
-use crate::backend::{Backend, BackendError, Caps, Catalog, Collector, Completion, Cut, SearchFor, is_like};
+use crate::backend::{
+    Backend, BackendError, Caps, Catalog, Collector, Completion, Cut, SearchFor, is_like, like_of,
+};
 
 /// A longer pattern is refused, in bytes: SQLite takes patterns of 128, with room for two wildcards.
 const PATTERN_BYTES_MAX: usize = 120;
@@ -84,7 +86,7 @@ impl Kind {
 
 impl Wanted {
     fn read(tool: ToolName, pattern: &str, kinds: Option<&str>) -> Result<Self, InvalidArguments> {
-        let like = if pattern.contains('%') { pattern.to_owned() } else { format!("%{}%", escaped(pattern)) };
+        let like = if pattern.contains('%') { pattern.to_owned() } else { format!("%{}%", like_of(pattern)) };
         if like.len() > PATTERN_BYTES_MAX || pattern.chars().any(char::is_control) {
             let why = format!("`pattern` has {PATTERN_BYTES_MAX} bytes at most, and no control characters");
             return Err(InvalidArguments::new(tool, why));
@@ -355,18 +357,6 @@ fn type_name(shown: &str) -> String {
         },
         other => other.to_owned(),
     }
-}
-
-/// `text` as a LIKE pattern that matches it alone.
-fn escaped(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len());
-    for char in text.chars() {
-        if matches!(char, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(char);
-    }
-    pattern
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The disk behind a path.
 
+/// Bytes of a disk that stay free whatever clients have written there: the state file, the journal and the log need some.
+pub const FREE_BYTES_MIN: u64 = 256 << 20;
+
 /// The disk behind a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disk {

@@ -22,6 +22,8 @@ use crate::rows::{Overflow, SpillBounds, SpillSink};
 const UNFINISHED: &str = "unfinished";
 /// The name of a session's folder, in bytes.
 const SESSION_BYTES_MAX: usize = 64;
+/// The part of all room at which results make room for others.
+const PRESSURE: (u64, u64) = (3, 4);
 /// A longer record is none of ours, in bytes.
 const RECORD_BYTES_MAX: u64 = 64 << 20;
 
@@ -59,6 +61,7 @@ impl ResultStore {
             bounds: SpillBounds {
                 bytes_max: config.result_bytes_max,
                 total_bytes_max: config.total_bytes_max,
+                free_bytes_min: os::FREE_BYTES_MIN,
                 total: Arc::default(),
             },
             handles_max: config.handles_max,
@@ -141,17 +144,35 @@ impl ResultStore {
         let text = serde_json::to_vec(kept)?;
         os::replace_often(&record, &text, os::PRIVATE)?;
         self.handles.fetch_add(u64::from(is_new), Ordering::Relaxed);
+        self.relieve(&folder, handle);
         Ok(())
+    }
+
+    /// Where all results together take more than [`PRESSURE`] of what they may, those of the session that has most go, the oldest first, until
+    /// they do not: so one that keeps much makes room for others itself. Of `handle` in `folder`, which is just written, nothing goes.
+    fn relieve(&self, folder: &Path, handle: &Handle) {
+        let most = self.bounds.total_bytes_max / PRESSURE.1 * PRESSURE.0;
+        while self.bounds.total.load(Ordering::Acquire) > most {
+            let sessions = entries(&self.folder).map(|entry| entry.path());
+            let Some(largest) =
+                sessions.filter(|path| !path.ends_with(UNFINISHED)).max_by_key(|path| bytes_of_rows(path))
+            else {
+                return;
+            };
+            let is_other = |found: &Handle| largest != folder || found != handle;
+            let rows = by_age(&largest)
+                .into_iter()
+                .find(|found| is_other(found) && rows_of(&largest, found).exists());
+            let Some(oldest) = rows else { return };
+            self.remove_now(&largest, &oldest);
+        }
     }
 
     /// Removes the oldest results of a session that do not run, until another one fits.
     fn make_room(&self, folder: &Path) -> io::Result<()> {
-        let mut records: Vec<(SystemTime, Handle)> = handles(folder)
-            .filter_map(|(entry, handle)| Some((entry.metadata().ok()?.modified().ok()?, handle)))
-            .collect();
-        records.sort();
+        let records = by_age(folder);
         let mut excess = (records.len() + 1).saturating_sub(self.handles_max);
-        for (_, handle) in records {
+        for handle in records {
             if excess == 0 {
                 break;
             }
@@ -286,6 +307,19 @@ fn handles(folder: &Path) -> impl Iterator<Item = (DirEntry, Handle)> {
         .filter_map(|entry| handle_of(&entry).map(|handle| (entry, handle)))
 }
 
+/// The results of a session, the oldest first.
+fn by_age(folder: &Path) -> Vec<Handle> {
+    let dated = |(entry, handle): (DirEntry, Handle)| Some((entry.metadata().ok()?.modified().ok()?, handle));
+    let mut records: Vec<(SystemTime, Handle)> = handles(folder).filter_map(dated).collect();
+    records.sort();
+    records.into_iter().map(|(_, handle)| handle).collect()
+}
+
+fn bytes_of_rows(folder: &Path) -> u64 {
+    let bytes = |entry: DirEntry| entry.metadata().map_or(0, |metadata| metadata.len());
+    entries(folder).filter(is_rows).map(bytes).sum()
+}
+
 fn handle_of(entry: &DirEntry) -> Option<Handle> {
     let name = entry.file_name();
     Handle::parse(name.to_str()?.split('.').next()?)
@@ -390,5 +424,22 @@ mod tests {
         let refused = store.save("s", &handles[3], running, None).await;
         assert!(refused.unwrap_err().to_string().contains("still run"));
         assert_eq!(store.view().handles, 2);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_keeps_most_makes_room_for_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = ResultsConfig { total_bytes_max: 400_000, ..ResultsConfig::default() };
+        let store = ResultStore::open(folder.path(), &config);
+        let handles: Vec<Handle> = (0..5).map(|_| Handle::random().unwrap()).collect();
+        let small = Handle::random().unwrap();
+        store.save("small", &small, kept(10), Some(overflow(&store, 10))).await.unwrap();
+        for handle in &handles {
+            store.save("greedy", handle, kept(10_000), Some(overflow(&store, 10_000))).await.unwrap();
+            assert!(store.view().bytes <= 300_000, "{:?}", store.view());
+        }
+        assert!(store.load("small", &small).await.unwrap().is_some());
+        assert!(store.load("greedy", &handles[0]).await.unwrap().is_none());
+        assert!(store.load("greedy", &handles[4]).await.unwrap().is_some());
     }
 }

@@ -28,6 +28,8 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// A block that claims more is not read: nothing of ours writes one.
 const BLOCK_BYTES_MAX: usize = 1 << 30;
 const HEADER_BYTES: usize = 12;
+/// The disk is looked at every so many bytes.
+const LOOK_BYTES: u64 = 8 << 20;
 
 /// How much files of rows may take.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct SpillBounds {
     pub bytes_max: u64,
     /// Bytes of all files together.
     pub total_bytes_max: u64,
+    /// Bytes that stay free on their disk, on which the gateway's own files are, too.
+    pub free_bytes_min: u64,
     /// Bytes of all files now: written by all sinks, and by what removes files.
     pub total: Arc<AtomicU64>,
 }
@@ -120,7 +124,8 @@ impl SpillSink {
 
     /// One that keeps no rows: only what they are as a whole, of the first `bytes_max` bytes.
     pub fn of_summary(bytes_max: u64) -> Self {
-        let bounds = SpillBounds { bytes_max, total_bytes_max: u64::MAX, total: Arc::default() };
+        let bounds =
+            SpillBounds { bytes_max, total_bytes_max: u64::MAX, free_bytes_min: 0, total: Arc::default() };
         Self { path: None, bounds, state: Mutex::default() }
     }
 
@@ -149,11 +154,26 @@ impl SpillSink {
         state.problem.is_none()
     }
 
+    /// Whether the disk has room, looked at once in [`LOOK_BYTES`] of a file of `bytes` bytes.
+    fn check_disk(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        if bytes % LOOK_BYTES >= BLOCK_BYTES as u64 {
+            return Ok(());
+        }
+        let folder = path.parent().unwrap_or(path);
+        os::make_private_folders(folder)?;
+        if os::disk_of(folder)?.free_bytes >= self.bounds.free_bytes_min.saturating_add(LOOK_BYTES) {
+            return Ok(());
+        }
+        let message =
+            format!("its disk has less than {} MiB left, which stay free", self.bounds.free_bytes_min >> 20);
+        Err(io::Error::new(io::ErrorKind::StorageFull, message))
+    }
+
     fn keep(&self, state: &mut State, block: &RowBlock, bytes: u64) -> Result<(), String> {
         if state.bytes + bytes > self.bounds.bytes_max {
             return Err(format!(
-                "it would take more than {} MiB (`results.result_bytes_max`)",
-                self.bounds.bytes_max >> 20
+                "it would take more than {} bytes (`results.result_bytes_max`)",
+                self.bounds.bytes_max
             ));
         }
         let Some(path) = &self.path else {
@@ -164,11 +184,12 @@ impl SpillSink {
         };
         if !self.bounds.take(bytes) {
             return Err(format!(
-                "all results that are kept take {} MiB (`results.total_bytes_max`)",
-                self.bounds.total_bytes_max >> 20
+                "all results that are kept take {} bytes (`results.total_bytes_max`)",
+                self.bounds.total_bytes_max
             ));
         }
-        match append(path, &mut state.file, block) {
+        let appended = self.check_disk(path, state.bytes).and_then(|()| append(path, &mut state.file, block));
+        match appended {
             Ok(written) => {
                 self.bounds.give_back(bytes.saturating_sub(written));
                 state.bytes += written;
@@ -191,10 +212,7 @@ impl SpillSink {
 fn append(path: &Path, file: &mut Option<File>, block: &RowBlock) -> io::Result<u64> {
     let file = match file {
         Some(file) => file,
-        None => {
-            path.parent().map_or(Ok(()), os::make_private_folders)?;
-            file.insert(os::create_private(path)?)
-        }
+        None => file.insert(os::create_private(path)?),
     };
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
     let mut bytes = Vec::with_capacity(HEADER_BYTES + block.ends.len() * 4 + block.text.len());
@@ -358,7 +376,7 @@ mod tests {
     use super::*;
 
     fn bounds(bytes_max: u64, total_bytes_max: u64) -> SpillBounds {
-        SpillBounds { bytes_max, total_bytes_max, total: Arc::default() }
+        SpillBounds { bytes_max, total_bytes_max, free_bytes_min: 0, total: Arc::default() }
     }
 
     fn columns() -> Vec<Column> {
@@ -441,6 +459,22 @@ mod tests {
             }
             assert_eq!(rows, spilled.rows);
         }
+    }
+
+    #[test]
+    fn a_disk_keeps_what_the_gateway_needs() {
+        let folder = tempfile::tempdir().unwrap();
+        let bounds = SpillBounds { free_bytes_min: u64::MAX >> 1, ..bounds(u64::MAX, u64::MAX) };
+        let sink = SpillSink::new(folder.path().join("rows"), bounds.clone());
+        sink.begin(&columns()).unwrap();
+        assert!((0..100).any(|at| sink.write(&block(at * 1000..(at + 1) * 1000)).unwrap() == Want::Nothing));
+        sink.finish(true).unwrap();
+        let overflow = sink.overflow().unwrap();
+        assert!(
+            overflow.file.is_none() && overflow.problem.as_deref().unwrap().contains("stay free"),
+            "{overflow:?}"
+        );
+        assert_eq!(bounds.total.load(Ordering::Acquire), 0);
     }
 
     #[test]

@@ -422,3 +422,28 @@ fn what_may_not_run_is_not_explained() {
         assert!(tool_text(&answer).contains("read-only"), "{sql}: {answer}");
     }
 }
+
+#[test]
+fn a_plan_names_nothing_that_lies_behind_a_view_where_names_are_denied() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    for sql in [
+        "create index by_hush on secret (hush)",
+        "create view hints as select hush as hint from secret where hush > 'a'",
+    ] {
+        let made = client.call("execute_query", &json!({"query": sql, "database": "ONE"}));
+        assert_eq!(made["result"]["isError"], false, "{made}");
+    }
+    let explained = |client: &mut Client, sql: &str| {
+        tool_text(&client.call("explain_query", &json!({"query": sql, "database": "ONE"}))).to_owned()
+    };
+    let sql = "select o.id, h.hint from hints h join orders o on o.customer = h.hint";
+    let all = explained(&mut client, sql);
+    assert!(all.contains("secret") && all.contains("by_hush"), "{all}");
+    let mut narrow = narrow(&home);
+    let few = explained(&mut narrow, sql);
+    assert!(!few.contains("secret") && !few.contains("hush") && few.contains("(not shown)"), "{few}");
+    assert!(few.contains("SEARCH") || few.contains("SCAN"), "{few}");
+    let own = explained(&mut narrow, "select * from orders where id = 7");
+    assert!(own.contains("SEARCH orders USING INTEGER PRIMARY KEY (rowid=?)"), "{own}");
+}

@@ -13,7 +13,7 @@ use rmcp::model::{CompleteRequestParams, CompletionInfo, ErrorData, Reference};
 use serde_json::json;
 
 use super::TEMPLATE;
-use crate::backend::{Backend, BackendError, Catalog, Collector, ErrorKind};
+use crate::backend::{Backend, BackendError, Catalog, Collector, ErrorKind, like_of};
 use crate::mcp::call::Call;
 use crate::mcp::shown;
 use crate::mcp::tool_name::ToolName;
@@ -92,7 +92,7 @@ impl Call {
             Argument::Database => self.listed(ToolName::ListDatabases, Catalog::Databases).await,
             Argument::Schema => self.listed(ToolName::ListSchemas, Catalog::Schemas { database }).await,
             Argument::Table => {
-                let like = Some(format!("{}%", escaped(&asked.begins)));
+                let like = Some(format!("{}%", like_of(asked.begins.trim_start_matches('"'))));
                 let tables = Catalog::Tables { database, schema: schema.clone(), like };
                 let offers_tables = self.profile.offers(ToolName::ListTables.as_str());
                 let offers_views = self.profile.offers(ToolName::ListViews.as_str());
@@ -173,18 +173,6 @@ fn has_beginning(name: &str, beginning: &str) -> bool {
     beginning.chars().flat_map(char::to_lowercase).all(|char| chars.next() == Some(char))
 }
 
-/// `text` as a LIKE pattern that matches it alone.
-fn escaped(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len());
-    for char in text.trim_start_matches('"').chars() {
-        if matches!(char, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(char);
-    }
-    pattern
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_pattern_of_a_beginning_matches_it_alone() {
-        assert_eq!(escaped("a_b%c\\"), "a\\_b\\%c\\\\");
+        assert_eq!(like_of("a_b%c\\"), "a\\_b\\%c\\\\");
         assert!(has_beginning("Orders", "oR") && !has_beginning("Orders", "rd") && has_beginning("x", ""));
         assert!(!has_beginning("or", "ord"));
     }

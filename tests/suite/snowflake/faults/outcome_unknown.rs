@@ -108,7 +108,9 @@ fn a_write_that_is_fetched_survives_one_gateway_after_the_other() {
 
 #[test]
 fn a_write_whose_result_cannot_be_fetched_is_of_unknown_outcome() {
-    let (warehouse, home) = start();
+    let warehouse = Warehouse::start();
+    // The call waits for its end, and not with a handle.
+    let home = home_with(&warehouse, "[limits]\nanswer_within_ms = 0\n");
     let mut client = client(&home);
     let sql = insert("held('unfetched')");
     let id = send(&mut client, &sql);
