@@ -280,22 +280,9 @@ impl<S: LinkStream> Channel<S> {
             && self.session.long_calls.running() == 0
     }
 
-    /// Looks again whether it is drained, once no statement runs on whose call was answered before it ended.
-    pub(super) fn watch_long_calls(self: &Arc<Self>) {
-        if self.session.long_calls.running() == 0 {
-            return;
-        }
-        let channel = Arc::downgrade(self);
-        let session = Arc::clone(&self.session);
-        tokio::spawn(async move {
-            tokio::select! {
-                () = session.long_calls.settled() => {}
-                () = session.gone.cancelled() => return,
-            }
-            if let Some(channel) = channel.upgrade() {
-                channel.freed.notify_one();
-            }
-        });
+    /// Has it looked at again: something outside has changed.
+    pub(super) fn wake(&self) {
+        self.freed.notify_one();
     }
 
     /// Takes a message of `rmcp` for writing; an answer that the client does not want any more is dropped.

@@ -188,8 +188,25 @@ impl<S: LinkStream> LinkTransport<S> {
 
     fn begin_drain(&mut self) {
         self.channel.announce_drain();
-        self.channel.watch_long_calls();
+        self.watch_long_calls();
         self.phase = Phase::Draining(Instant::now() + self.shared.live().config.gateway.drain_timeout);
+    }
+
+    /// Has the channel looked at again once no statement runs on whose call was answered before it ended.
+    fn watch_long_calls(&self) {
+        if self.session.long_calls.running() == 0 {
+            return;
+        }
+        let (channel, session) = (Arc::downgrade(&self.channel), Arc::clone(&self.session));
+        tokio::spawn(async move {
+            tokio::select! {
+                () = session.long_calls.settled() => {}
+                () = session.gone.cancelled() => return,
+            }
+            if let Some(channel) = channel.upgrade() {
+                channel.wake();
+            }
+        });
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -10,6 +10,7 @@ use super::META_ERROR;
 use super::call::{Call, CallError};
 use super::long_call::Resumed;
 use super::tool_name::ToolName;
+use crate::limits::CallKind;
 use crate::results::{Handle, Kept};
 use crate::session::LongCall;
 use crate::shared::moments;
@@ -72,6 +73,12 @@ impl Call {
     }
 
     async fn find_task(&self, id: &str) -> Result<(Handle, Kept), ErrorData> {
+        let admitted =
+            self.check_session(ToolName::GetResult).and_then(|()| self.admit_as(CallKind::OfEarlier));
+        admitted.map_err(|error| {
+            self.record.note_error(&error);
+            ErrorData::internal_error(error.to_string(), None)
+        })?;
         match self.find_kept(ToolName::GetResult, id).await {
             Ok((handle, kept)) if kept.call.is_some() => Ok((handle, kept)),
             Ok(_) => Err(no_task("it is the handle of rows, and no task")),

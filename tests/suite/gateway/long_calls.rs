@@ -298,3 +298,20 @@ fn a_stop_waits_for_a_long_write_as_for_any_other() {
     let count = client.query("select count(*) as c from drained");
     assert_eq!(tool_text(&count), "c\n1\n(1 row)");
 }
+
+#[test]
+fn tasks_are_as_bounded_as_the_tool_that_does_the_same() {
+    let home = Home::new();
+    home.configure("[profiles.default]\ntools = [\"execute_query\"]\n");
+    let mut client = home.client();
+    let answer = client.request("tasks/get", &with_tasks(json!({"taskId": "raaaaaaaa"})));
+    let told = answer["error"]["message"].as_str().unwrap_or_default();
+    assert!(told.contains("get_result is not offered"), "{answer}");
+    home.configure("[limits]\nrequests_per_minute = 2\n");
+    assert_eq!(home.run(&["reload"]).code, Some(0));
+    let told = |client: &mut Client| {
+        let answer = client.request("tasks/get", &with_tasks(json!({"taskId": "raaaaaaaa"})));
+        answer["error"]["message"].as_str().unwrap_or_default().to_owned()
+    };
+    until("the limit is reached", || told(&mut client).contains("requests_per_minute"));
+}
