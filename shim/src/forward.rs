@@ -163,7 +163,7 @@ impl Shim {
                 losses = 0;
                 self.fail(&failure);
             }
-            self.wait_for_line();
+            self.wait_until_needed();
         }
     }
 
@@ -261,10 +261,10 @@ impl Shim {
         self.write_client(&answers);
     }
 
-    /// Waits for the client's next line: until then no gateway is needed.
-    fn wait_for_line(&self) {
+    /// Waits until a gateway is needed: for the client's next line, or for the end of the process.
+    fn wait_until_needed(&self) {
         let mut state = self.shared.lock();
-        while state.link.open_lines() == 0 {
+        while !self.shared.needs_gateway(&state) {
             state = self.shared.wait(state, Duration::MAX);
         }
     }

@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     writer: Mutex<()>,
     /// Signalled at the changes of `state` that a thread waits for.
     changed: Condvar,
-    /// Set when the process is about to exit: a write that blocks is then given up.
+    /// Set when the process is about to exit: a write that blocks is then given up, and no other connection made.
     is_exiting: AtomicBool,
 }
 
@@ -112,6 +112,20 @@ impl Shared {
         state
     }
 
+    /// Whether a gateway has to be connected to: the client waits for something, and has not left.
+    pub(crate) fn needs_gateway(&self, state: &State) -> bool {
+        state.link.open_lines() > 0 && !self.is_exiting()
+    }
+
+    fn is_exiting(&self) -> bool {
+        self.is_exiting.load(Ordering::Relaxed)
+    }
+
+    /// From here on the process is about to exit.
+    fn begin_exit(&self) {
+        self.is_exiting.store(true, Ordering::Relaxed);
+    }
+
     /// Writes what may be written, in one piece.
     pub(crate) fn send(&self) {
         let writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +149,7 @@ impl Shared {
                 // The send time-out: the gateway does not read. Without a client there is no reason to wait
                 // for it.
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    if self.is_exiting.load(Ordering::Relaxed) || os::has_client_gone() {
+                    if self.is_exiting() || os::has_client_gone() {
                         std::process::exit(0);
                     }
                 }
@@ -147,7 +161,7 @@ impl Shared {
     /// Says goodbye to the gateway, gives it a moment to finish, and exits the process.
     pub(crate) fn exit(&self) -> ! {
         let deadline = Instant::now() + BYE_TIMEOUT;
-        self.is_exiting.store(true, Ordering::Relaxed);
+        self.begin_exit();
         if let Some(writing) = lock_within(&self.writer, LOCK_TIMEOUT) {
             if let Some(stream) = &self.lock().stream {
                 // Refused only for a stream that is gone, which needs no time-out.
@@ -182,5 +196,24 @@ fn lock_within<T>(mutex: &Mutex<T>, timeout: Duration) -> Option<MutexGuard<'_, 
             Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use snowgate_link::hello::Role;
+
+    use super::*;
+
+    /// The gateway ends the session of a client that has said goodbye, and may be faster than the thread that exits:
+    /// what was left unanswered must not be sent once more.
+    #[test]
+    fn no_gateway_is_needed_once_the_client_has_left() {
+        let shared = Shared::new(ClientHello::new(Role::Client));
+        assert!(!shared.needs_gateway(&shared.lock()), "nothing is asked");
+        shared.lock().link.line(b"{}");
+        assert!(shared.needs_gateway(&shared.lock()));
+        shared.begin_exit();
+        assert!(!shared.needs_gateway(&shared.lock()));
     }
 }

@@ -211,6 +211,10 @@ fn nothing_is_left_of_cancelled_requests() {
         before.descriptors, after.descriptors, before.resident_kb, after.resident_kb
     );
     let mut violations = book.violations().to_vec();
+    let replayed = home.log_lines("request").iter().filter(|line| line["replayed"] == true).count();
+    if replayed > 0 {
+        violations.push(format!("{replayed} requests came again, and no gateway was lost"));
+    }
     violations.extend(book.wrong_rows(&rows(&home)));
     if after.descriptors > before.descriptors + DESCRIPTORS_GROWTH_MAX {
         violations.push(format!("{} descriptors, before {}", after.descriptors, before.descriptors));
