@@ -382,17 +382,20 @@ impl<S: LinkStream> Channel<S> {
         !request.is_acknowledged
     }
 
-    /// A notification about request `number`, or 0.
+    /// A notification about request `number`, or 0. Behind its answer it is dropped: a token for progress ends with its request, and
+    /// Claude Code closes a connection that still names one.
     fn push_notification(&self, line: Vec<u8>, number: u64) {
-        if !S::TELLS_ABOUT || number == 0 {
-            return self.push_line(line, 0);
+        let State { outbox, admission } = &mut *self.lock();
+        let is_wanted = number == 0 || admission.get(number).is_some_and(RunningRequest::is_wanted);
+        if outbox.is_sealed() || !is_wanted {
+            return;
         }
-        self.with_outbox(|outbox| {
-            if !outbox.is_sealed() {
-                self.session.counters.bytes.fetch_add(line.len() as u64, Ordering::Relaxed);
-                outbox.push_about(line, number);
-            }
-        });
+        self.session.counters.bytes.fetch_add(line.len() as u64, Ordering::Relaxed);
+        if S::TELLS_ABOUT && number != 0 {
+            outbox.push_about(line, number);
+        } else {
+            outbox.push(line, 0, None);
+        }
     }
 
     fn push_line(&self, line: Vec<u8>, re: u64) {

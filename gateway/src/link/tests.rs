@@ -199,6 +199,31 @@ async fn an_answer_has_the_clients_id_and_the_number_of_its_line() {
     assert!(shim.session().is_registered() && shim.session().is_persisted());
 }
 
+/// The answer comes when a notification is due: each client's library knows the token only until then.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_of_a_call_that_is_answered_while_its_statement_goes_on() {
+    for seconds in [4, 5] {
+        let answer_within = Duration::from_secs(seconds);
+        let mut shim = Shim::with(|config| config.limits.answer_within = answer_within, 1 << 20).await;
+        shim.gateway.fake.script("endless", Script::endless());
+        let params = json!({"name": "execute_query", "arguments": {"query": "endless"}, "_meta": {"progressToken": 7}});
+        shim.send(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})).await;
+        let mut told = Vec::new();
+        let answer = loop {
+            let received = shim.receive_line().await;
+            if received.message.get("id").is_some() {
+                break received;
+            }
+            told.push(received.message["params"]["message"].clone());
+        };
+        assert!(text(&answer).contains("get_result"), "{answer:?}");
+        assert!(told.contains(&json!("running for 2 s")), "{told:?}");
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        shim.query(2, "select 1").await;
+        assert_eq!(shim.receive_line().await.message["id"], 2);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_so_many_requests_run_at_once_and_the_others_wait_in_order() {
     let mut shim = Shim::with(|config| config.gateway.session_requests_max = 1, 1 << 20).await;

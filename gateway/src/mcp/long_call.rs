@@ -106,6 +106,9 @@ impl Call {
         if !self.write_down(&handle, params).await {
             return Err(answering);
         }
+        if let Some(progress) = &self.progress {
+            progress.end();
+        }
         let long = Arc::clone(&place.long);
         self.spawn(place, answering, line);
         Ok((handle, long))

@@ -9,6 +9,7 @@ use rmcp::model::{ProgressNotification, ProgressNotificationParam, ProgressToken
 use rmcp::service::{Peer, RequestContext};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
@@ -26,6 +27,8 @@ pub(super) struct Progress {
     token: ProgressToken,
     about: About,
     began: Instant,
+    /// Fires when the call is answered: its token is of no use from then on.
+    answered: CancellationToken,
 }
 
 /// What is seen of a call that runs.
@@ -41,7 +44,14 @@ impl Progress {
     /// Of the call in `context`; `None`: its client did not ask.
     pub(super) fn of(context: &RequestContext<RoleServer>, about: About) -> Option<Self> {
         let token = context.meta.get_progress_token()?;
-        Some(Self { peer: context.peer.clone(), token, about, began: Instant::now() })
+        let (peer, answered) = (context.peer.clone(), CancellationToken::new());
+        Some(Self { peer, token, about, began: Instant::now(), answered })
+    }
+
+    /// The call is answered, although its statement goes on: nothing more is told. (What is on its way to the client then, the
+    /// channel drops.)
+    pub(super) fn end(&self) {
+        self.answered.cancel();
     }
 
     /// What the allocator tells while the call waits, and the task that passes it on, and what is seen of it once it runs, until it is dropped. A
@@ -71,6 +81,7 @@ async fn tell_all(client: Progress, mut places: watch::Receiver<Option<QueuePlac
     loop {
         let message = tokio::select! {
             biased;
+            () = client.answered.cancelled() => return,
             changed = places.changed(), if is_waiting => {
                 is_waiting = changed.is_ok();
                 (*places.borrow_and_update()).map(|place| place.to_string()).filter(|_| is_waiting)

@@ -228,10 +228,11 @@ fn describe(tool: ToolName, read_only: bool) -> Tool {
 }
 
 /// What decides whether a client that has many tools shows this one to its model (Claude Code): the three that it
-/// takes to answer a question are always loaded, the others are found by a search.
+/// takes to answer a question are always loaded, as is the one that answers name where there is more, or it takes longer; the
+/// others are found by a search.
 fn meta(tool: ToolName) -> MetaObject {
     let hint = match tool {
-        ToolName::ExecuteQuery | ToolName::ListTables | ToolName::DescribeTable => {
+        ToolName::ExecuteQuery | ToolName::ListTables | ToolName::DescribeTable | ToolName::GetResult => {
             return one("anthropic/alwaysLoad", true.into());
         }
         ToolName::ListDatabases => "SQL databases",
@@ -240,7 +241,6 @@ fn meta(tool: ToolName) -> MetaObject {
         ToolName::DescribeView => "a view's SQL",
         ToolName::QueryView => "SQL view rows",
         ToolName::ExplainQuery => "SQL plan, cost",
-        ToolName::GetResult => "more SQL rows, wait for SQL",
         ToolName::CancelQuery => "stop SQL",
         ToolName::ExportResult => "SQL to csv, json, parquet file",
         ToolName::SearchObjects => "find SQL tables, columns",
@@ -418,7 +418,8 @@ mod tests {
         for tool in list(true) {
             let meta = tool.meta.unwrap();
             let is_always_loaded = meta.get("anthropic/alwaysLoad") == Some(&json!(true));
-            let expected = ["execute_query", "list_tables", "describe_table"].contains(&&*tool.name);
+            let expected =
+                ["execute_query", "list_tables", "describe_table", "get_result"].contains(&&*tool.name);
             assert_eq!(is_always_loaded, expected, "{}", tool.name);
             let hint = meta.get("anthropic/searchHint").and_then(Value::as_str);
             assert_eq!(hint.is_some_and(|hint| hint.contains("SQL")), !expected, "{}", tool.name);

@@ -1,9 +1,9 @@
 """A model for coding agents that runs on loopback and needs no network.
 
 It speaks the four dialects that the agents in this folder use, always as a stream: Anthropic's Messages, OpenAI's
-Responses and Chat Completions, and Gemini's streamGenerateContent. It asks for the wanted tools, one in each turn, as
-soon as a request offers them, and answers with the text `finished` when their results are there. What it was sent is
-kept for the checks: the tools that were offered and the results that came back.
+Responses and Chat Completions, and Gemini's streamGenerateContent. It asks for the tools that a script wants, one in each
+turn, as soon as a request offers them, and answers with the text `finished` when the script has ended. What it was sent
+is kept for the checks: the tools that were offered and the results that came back.
 """
 
 import http.server
@@ -11,14 +11,20 @@ import json
 import threading
 
 
+def one_by_one(calls):
+    """The script that makes each of these calls once: arguments by a tool's own name."""
+    calls = list(calls.items())
+    return lambda results: calls[len(results)] if len(results) < len(calls) else None
+
+
 class Model:
-    """The server. `wanted`: arguments by a tool's own name.
+    """The server. `script`: what to call after these results, a tool's own name and its arguments, or None.
 
     `tools` and `results` are complete when the agent has ended.
     """
 
-    def __init__(self, wanted):
-        self.wanted = wanted
+    def __init__(self, script):
+        self.script = script
         self.tools = {}
         self.results = []
         model = self
@@ -88,11 +94,9 @@ class Model:
         """The tool to call and its arguments, or None: then the turn is text."""
         self.tools.update(tools)
         self.results.extend(result for result in results if result not in self.results)
-        for own_name, arguments in list(self.wanted.items())[len(results):]:
-            for name in tools:
-                if name.endswith(own_name):
-                    return name, arguments
-        return None
+        own_name, arguments = self.script(results) or (None, None)
+        offered = (name for name in tools if own_name and name.endswith(own_name))
+        return next(((name, arguments) for name in offered), None)
 
     def messages(self, body):
         tools = {tool["name"]: tool for tool in body.get("tools", []) if "name" in tool}

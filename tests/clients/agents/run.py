@@ -1,6 +1,6 @@
 """Connects coding agents to Snowgate, offline, and has each call a tool.
 
-    python3 run.py [--install] FOLDER_OF_THE_PROGRAMS [AGENT...]
+    python3 run.py [--install | --long=STAND_IN] FOLDER_OF_THE_PROGRAMS [AGENT...]
 
 Each agent gets a home, a folder and a SNOWGATE_HOME of its own and a model on loopback (`model.py`) that asks for
 three tools. An agent passes if it offered them and their results came back to the model, and nothing that it printed
@@ -8,8 +8,12 @@ complains about a schema. Its output is printed if it fails, or with SHOW=1.
 
 With --install each gets its config by `snowgate install`, into a file with other things in it, and has to list the server as
 connected; after `snowgate uninstall` the file is what it was.
+
+With --long=STAND_IN the agents ask together for a query that the stand-in warehouse holds for three minutes, and wait for a call of a
+tool for one; the gateway is killed meanwhile. STAND_IN is the program of `cargo build -p warehouse --example serve`.
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -19,10 +23,13 @@ import subprocess
 import sys
 import tempfile
 
-from model import Model
+import long_query
+from model import Model, one_by_one
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 PATIENCE_SECONDS = 180
+# How long an agent waits for a call of a tool.
+TOOL_MS = 60_000
 PROMPT = "List the tables."
 COMPLAINT = re.compile(r"schema|unknown format|strict mode|invalid tool|skipping tool|discarded|unsupported", re.I)
 # Lines that are no complaints: they show calls.
@@ -58,13 +65,14 @@ def claude(home, shim, model):
         "ANTHROPIC_API_KEY": "none",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
+        "MCP_TOOL_TIMEOUT": str(TOOL_MS),
     }
 
 
 def gemini(home, shim, model):
     settings = home / ".gemini" / "settings.json"
     settings.parent.mkdir()
-    server = {"command": shim[0], "args": shim[1:], "trust": True}
+    server = {"command": shim[0], "args": shim[1:], "trust": True, "timeout": TOOL_MS}
     settings.write_text(
         json.dumps(
             {
@@ -87,6 +95,7 @@ def codex(home, shim, model):
 command = {json.dumps(shim[0])}
 args = {json.dumps(shim[1:])}
 env = {{ SNOWGATE_HOME = {json.dumps(str(home / "snowgate"))} }}
+tool_timeout_sec = {TOOL_MS // 1_000}
 """
     )
     return ["codex", "exec", *CODEX_FLAGS, PROMPT], {"RUST_LOG": "warn"}
@@ -106,6 +115,7 @@ def opencode(home, shim, model):
                 "autoupdate": False,
                 "share": "disabled",
                 "mcp": {"snowgate": {"type": "local", "command": shim, "enabled": True}},
+                "experimental": {"mcp_timeout": TOOL_MS},
             }
         )
     )
@@ -128,7 +138,7 @@ def environment(home, extra):
 def try_agent(name, programs):
     """What is wrong with this agent in front of Snowgate, as lines; and what it printed."""
     home = pathlib.Path(tempfile.mkdtemp(prefix=f"snowgate-{name}-"))
-    model = Model({tool: arguments for tool, (arguments, _) in CALLS.items()})
+    model = Model(one_by_one({tool: arguments for tool, (arguments, _) in CALLS.items()}))
     (home / "project").mkdir()
     command, extra = AGENTS[name](home, [str(programs / "snowgate-shim")], model)
     env = environment(home, extra)
@@ -143,6 +153,35 @@ def try_agent(name, programs):
         return [f"no end after {PATIENCE_SECONDS} s"], f"{late.stdout or b''!r}{late.stderr or b''!r}"
     finally:
         subprocess.run([programs / "snowgate", "stop"], env=env, capture_output=True, timeout=PATIENCE_SECONDS)
+        model.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def try_long(name, programs, stand_in):
+    """What is wrong with a query that takes longer than this agent waits, as lines; and what it printed."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix=f"snowgate-{name}-"))
+    model, warehouse = Model(long_query.script), long_query.Warehouse(stand_in)
+    (home / "project").mkdir()
+    (home / "snowgate").mkdir()
+    (home / "snowgate" / "config.toml").write_text(warehouse.config())
+    command, extra = AGENTS[name](home, [str(programs / "snowgate-shim")], model)
+    env = environment(home, extra)
+    meanwhile = long_query.Meanwhile(warehouse, programs, env)
+    meanwhile.start()
+    try:
+        done = subprocess.run(
+            command, cwd=home / "project", env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=PATIENCE_SECONDS + long_query.SECONDS,
+        )
+        wrong = [f"exit code {done.returncode}"] if done.returncode else []
+        return wrong + list(long_query.faults(model, meanwhile, warehouse)), done.stdout + done.stderr
+    except subprocess.TimeoutExpired as late:
+        return [f"no end after {late.timeout} s: {model.results}"], f"{late.stdout or b''!r}{late.stderr or b''!r}"
+    finally:
+        meanwhile.is_over.set()
+        meanwhile.join()
+        subprocess.run([programs / "snowgate", "stop"], env=env, capture_output=True, timeout=PATIENCE_SECONDS)
+        warehouse.close()
         model.close()
         shutil.rmtree(home, ignore_errors=True)
 
@@ -165,7 +204,7 @@ def try_install(name, programs):
     """What is wrong with this agent's config as `snowgate install` writes it, as lines; and what it printed."""
     home = pathlib.Path(tempfile.mkdtemp(prefix=f"snowgate-{name}-"))
     client, place, before = LISTS[name]
-    model = Model({tool: arguments for tool, (arguments, _) in CALLS.items()})
+    model = Model(one_by_one({tool: arguments for tool, (arguments, _) in CALLS.items()}))
     if name == "codex":
         before = f'{CODEX_MODEL.format(url=model.url)}{before}'
     config = home / place
@@ -229,9 +268,23 @@ def faults(model, done, printed):
             yield f"it says: {line[:300]}"
 
 
+def attempt_of(options):
+    """What is done with each agent, and with how many at once."""
+    match options:
+        case []:
+            return try_agent, 1
+        case ["--install"]:
+            return try_install, 1
+        case [option] if option.startswith("--long="):
+            stand_in = pathlib.Path(option.partition("=")[2]).resolve()
+            return lambda name, programs: try_long(name, programs, stand_in), len(AGENTS)
+    sys.exit(__doc__)
+
+
 def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != "--install"]
-    attempt = try_install if "--install" in sys.argv else try_agent
+    options = [argument for argument in sys.argv[1:] if argument.startswith("--")]
+    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    attempt, at_once = attempt_of(options)
     programs = pathlib.Path(arguments[0]).resolve()
     names = arguments[1:] or list(AGENTS)
     if not (FOLDER / "node_modules").is_dir():
@@ -239,14 +292,15 @@ def main():
         command = ["npm", "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
         subprocess.run(command, cwd=FOLDER, check=True)
     failed = 0
-    for name in names:
-        wrong, printed = attempt(name, programs)
-        failed += bool(wrong)
-        print("not ok" if wrong else "ok", "-", name, flush=True)
-        for line in wrong:
-            print("  ", line)
-        if wrong or os.environ.get("SHOW"):
-            print("    ---", *printed.splitlines(), sep="\n    ")
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        attempts = pool.map(lambda name: attempt(name, programs), names)
+        for name, (wrong, printed) in zip(names, attempts):
+            failed += bool(wrong)
+            print("not ok" if wrong else "ok", "-", name, flush=True)
+            for line in wrong:
+                print("  ", line)
+            if wrong or os.environ.get("SHOW"):
+                print("    ---", *printed.splitlines(), sep="\n    ")
     sys.exit(1 if failed else 0)
 
 
