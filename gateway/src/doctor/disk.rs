@@ -260,7 +260,13 @@ mod tests {
 
     fn folder() -> FolderFacts {
         let entry = Entry { kind: EntryKind::Directory, owner: User::of_number(7), mode: 0o700 };
-        let disk = Disk { free_bytes: 1 << 40, free_files: None, is_read_only: false, network: None };
+        let disk = Disk {
+            bytes: 1 << 41,
+            free_bytes: 1 << 40,
+            free_files: None,
+            is_read_only: false,
+            network: None,
+        };
         FolderFacts {
             name: "state",
             path: "/".into(),

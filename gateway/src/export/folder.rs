@@ -80,6 +80,11 @@ impl ExportFolder {
         Ok(OpenFolder::open(path)?)
     }
 
+    /// Bytes of its disk that stay free; what is wrong with that is found when it is written to.
+    pub fn bytes_to_leave(&self) -> u64 {
+        self.open.disk().map_or(0, |disk| disk.bytes_to_leave())
+    }
+
     /// The path of the file `name` in it.
     pub fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::folder::ExportFolder;
 use super::sink::ExportBounds;
+use crate::os;
 
 /// Bytes that are written at once.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -165,11 +166,11 @@ impl Drop for PartFile {
 }
 
 fn check_room(folder: &ExportFolder, bounds: &ExportBounds, bytes: u64) -> io::Result<()> {
-    if folder.open.free_bytes()? >= bounds.free_bytes_min.saturating_add(bytes) {
-        return Ok(());
+    if folder.open.disk()?.free_bytes >= bounds.free_bytes_min.saturating_add(bytes) {
+        Ok(())
+    } else {
+        Err(os::full_disk(bounds.free_bytes_min))
     }
-    let message = format!("its disk has less than {} MiB left, which stay free", bounds.free_bytes_min >> 20);
-    Err(io::Error::new(io::ErrorKind::StorageFull, message))
 }
 
 /// Whether the file `name` in `folder` has this SHA-256 and these bytes.

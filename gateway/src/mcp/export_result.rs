@@ -23,7 +23,6 @@ use crate::backend::{
 use crate::export::{ExportBounds, ExportFolder, ExportFormat, ExportSink, Exported, check_name};
 use crate::isolation::SessionGate;
 use crate::limits::Used;
-use crate::os;
 use crate::rows::RowSink;
 use crate::session::Era;
 use crate::telemetry::{ExportFacts, StatementFacts};
@@ -159,8 +158,7 @@ impl Call {
         let Some(path) = profile.export_folder.clone() else {
             return Err(no_export_folder(tool, &profile.name));
         };
-        let bounds =
-            ExportBounds { bytes_max: profile.caps.export_bytes_max, free_bytes_min: os::FREE_BYTES_MIN };
+        let bytes_max = profile.caps.export_bytes_max;
         let (profile, may_be_there) = (profile.name.clone(), self.facts.replayed);
         apart(move || {
             let folder =
@@ -171,6 +169,7 @@ impl Call {
             if is_taken {
                 Err(taken(&name))
             } else {
+                let bounds = ExportBounds { bytes_max, free_bytes_min: folder.bytes_to_leave() };
                 Ok(ExportSink::new(Arc::new(folder), name, format, bounds))
             }
         })

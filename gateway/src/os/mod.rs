@@ -45,7 +45,7 @@ mod umask;
 mod usage;
 
 pub use activation::{ACTIVATION_VARIABLES, LAUNCHD_SOCKET};
-pub use disk::{Disk, FREE_BYTES_MIN};
+pub use disk::{Disk, full_disk};
 pub use file_access::FileAccess;
 pub use file_stamp::{FileId, FileStamp};
 pub use files::{

@@ -61,7 +61,8 @@ impl ResultStore {
             bounds: SpillBounds {
                 bytes_max: config.result_bytes_max,
                 total_bytes_max: config.total_bytes_max,
-                free_bytes_min: os::FREE_BYTES_MIN,
+                // What is wrong with the disk is found when it is written to.
+                free_bytes_min: os::disk_of(state_dir).map_or(0, |disk| disk.bytes_to_leave()),
                 total: Arc::default(),
             },
             handles_max: config.handles_max,

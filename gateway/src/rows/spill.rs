@@ -162,11 +162,10 @@ impl SpillSink {
         let folder = path.parent().unwrap_or(path);
         os::make_private_folders(folder)?;
         if os::disk_of(folder)?.free_bytes >= self.bounds.free_bytes_min.saturating_add(LOOK_BYTES) {
-            return Ok(());
+            Ok(())
+        } else {
+            Err(os::full_disk(self.bounds.free_bytes_min))
         }
-        let message =
-            format!("its disk has less than {} MiB left, which stay free", self.bounds.free_bytes_min >> 20);
-        Err(io::Error::new(io::ErrorKind::StorageFull, message))
     }
 
     fn keep(&self, state: &mut State, block: &RowBlock, bytes: u64) -> Result<(), String> {

@@ -73,7 +73,8 @@ try {
   page.on("dialog", (dialog) => { faults.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
   const picture = async (name) => { if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`) }); };
   const open = (name) => page.getByRole("tab", { name: new RegExp(`^${name}`) }).click();
-  const seen = (text) => page.getByText(text).locator("visible=true").first().waitFor({ timeout: WAIT_MS });
+  const shown = async () => `the page shows:\n${(await page.locator("body").innerText()).slice(0, 1000)}\nand the gateway says:\n${snowgate("status")}`;
+  const seen = (text) => page.getByText(text).locator("visible=true").first().waitFor({ timeout: WAIT_MS }).catch(async (error) => { throw new Error(`${error.message}\n${await shown()}`); });
 
   await check("without a link the page opens at once, and stops nothing", async () => {
     await page.goto(`${origin}/`);

@@ -4,6 +4,7 @@
 const ROWS_MAX = 100; // Rows of a table that are drawn; a filter finds the others.
 const SILENCE_MAX_MS = 30_000; // The gateway shows every 10 s that it lives.
 const BACKOFF_MAX_MS = 15_000;
+const HELLO_MAX_MS = 10_000; // Then the gateway is asked again.
 const SVG = "http://www.w3.org/2000/svg";
 
 const state = {
@@ -59,8 +60,8 @@ function clock(at) { return new Date(at).toLocaleTimeString([], { hour: "2-digit
 
 // ---- The gateway ----
 
-async function ask(path, body) {
-  const options = { credentials: "same-origin", cache: "no-store" };
+async function ask(path, body, answerMaxMs = 60_000) {
+  const options = { credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(answerMaxMs) };
   if (body !== undefined) Object.assign(options, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-Snowgate-Page": "1" } });
   const answer = await fetch(path, options);
   const text = await answer.text();
@@ -117,7 +118,7 @@ async function reconnect() {
 }
 
 async function hello() {
-  state.session = await ask("/ui/session");
+  state.session = await ask("/ui/session", undefined, HELLO_MAX_MS);
   if (!state.session.may_view) { const error = new Error("this key's role does not have the permission `health_check`, which the page needs"); error.status = 403; throw error; }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+use rustix::fs::{Access, StatVfs, StatVfsMountFlags, access, statvfs};
 
 use crate::os::Disk;
 use crate::os::kernel::network_of;
@@ -13,13 +13,19 @@ use crate::os::kernel::network_of;
 /// # Errors
 /// The system's.
 pub fn disk_of(path: &Path) -> io::Result<Disk> {
-    let found = statvfs(path)?;
-    Ok(Disk {
-        free_bytes: found.f_bavail.saturating_mul(found.f_frsize),
+    Ok(Disk { network: network_of(path), ..disk_in(&statvfs(path)?) })
+}
+
+/// What the system says of a disk, but for its kind.
+pub(super) fn disk_in(found: &StatVfs) -> Disk {
+    let bytes_of = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+    Disk {
+        bytes: bytes_of(found.f_blocks),
+        free_bytes: bytes_of(found.f_bavail),
         free_files: (found.f_files > 0).then_some(found.f_favail),
         is_read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
-        network: network_of(path),
-    })
+        network: None,
+    }
 }
 
 /// Whether this user may write to the folder or file at `path`.

@@ -12,7 +12,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::os::{FileId, FileStamp};
+use super::disk::disk_in;
+use crate::os::{Disk, FileId, FileStamp};
 
 /// A folder that is open. Links in the place of its files are neither followed nor replaced.
 #[derive(Debug)]
@@ -123,13 +124,12 @@ impl OpenFolder {
         Ok(names)
     }
 
-    /// Bytes that this user may still write to its disk.
+    /// Its disk; whether that is a network's is not looked at.
     ///
     /// # Errors
     /// The system's.
-    pub fn free_bytes(&self) -> io::Result<u64> {
-        let found = fstatvfs(&self.descriptor)?;
-        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    pub fn disk(&self) -> io::Result<Disk> {
+        Ok(disk_in(&fstatvfs(&self.descriptor)?))
     }
 
     /// Whether `path` still leads to it.

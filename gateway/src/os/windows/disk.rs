@@ -27,13 +27,13 @@ const PATH_UNITS_MAX: u32 = 32_768;
 pub fn disk_of(path: &Path) -> io::Result<Disk> {
     std::fs::metadata(path)?;
     let (path, mut volume) = (wide_path(path), vec![0; PATH_UNITS_MAX as usize]);
-    let mut free_bytes = 0;
+    let (mut bytes, mut free_bytes) = (0, 0);
     let mut flags = 0;
     // SAFETY: texts that end with NUL, as much room as is said, and room for the numbers that are asked for; the volume is a text
     // that ends with NUL, too, once the first call has written it.
     let (kind, has_flags) = unsafe {
         check(GetVolumePathNameW(path.as_ptr(), volume.as_mut_ptr(), PATH_UNITS_MAX))?;
-        check(GetDiskFreeSpaceExW(volume.as_ptr(), &raw mut free_bytes, ptr::null_mut(), ptr::null_mut()))?;
+        check(GetDiskFreeSpaceExW(volume.as_ptr(), &raw mut free_bytes, &raw mut bytes, ptr::null_mut()))?;
         let has_flags = GetVolumeInformationW(
             volume.as_ptr(),
             ptr::null_mut(),
@@ -47,6 +47,7 @@ pub fn disk_of(path: &Path) -> io::Result<Disk> {
         (GetDriveTypeW(volume.as_ptr()), has_flags != 0)
     };
     Ok(Disk {
+        bytes,
         free_bytes,
         free_files: None,
         is_read_only: has_flags && flags & FILE_READ_ONLY_VOLUME != 0,

@@ -18,7 +18,7 @@ use super::disk::disk_of;
 use super::files::create_private;
 use super::folders::make_private_folders;
 use super::{check, is_error};
-use crate::os::FileStamp;
+use crate::os::{Disk, FileStamp};
 
 /// A folder that is open. Links in the place of its files are neither followed nor replaced.
 #[derive(Debug)]
@@ -129,12 +129,12 @@ impl OpenFolder {
         Ok(names)
     }
 
-    /// Bytes that this user may still write to its disk.
+    /// Its disk.
     ///
     /// # Errors
     /// The system's.
-    pub fn free_bytes(&self) -> io::Result<u64> {
-        disk_of(&self.path).map(|disk| disk.free_bytes)
+    pub fn disk(&self) -> io::Result<Disk> {
+        disk_of(&self.path)
     }
 
     /// Whether `path` still leads to it.
