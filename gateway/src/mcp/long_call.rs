@@ -10,7 +10,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock, JsonObject, MetaObject};
 use serde_json::json;
@@ -102,8 +102,9 @@ impl Call {
         line: Option<LineSlot>,
     ) -> Result<(Handle, Arc<LongCall>), Answering> {
         let Some(handle) = self.kept.handle() else { return Err(answering) };
-        let Some(place) = Place::enter(self, &handle) else { return Err(answering) };
-        if !self.write_down(&handle, params).await {
+        let began_ms = now_ms() - i64::try_from(self.answer_within().as_millis()).unwrap_or_default();
+        let Some(place) = Place::enter(self, &handle, began_ms) else { return Err(answering) };
+        if !self.write_down(&handle, params, began_ms).await {
             return Err(answering);
         }
         if let Some(progress) = &self.progress {
@@ -115,7 +116,7 @@ impl Call {
     }
 
     /// Writes down that the call goes on. Returns whether it could be; if not, rows that it leaves behind are those of a call that has ended.
-    async fn write_down(&self, handle: &Handle, params: &CallToolRequestParams) -> bool {
+    async fn write_down(&self, handle: &Handle, params: &CallToolRequestParams, began_ms: i64) -> bool {
         let record = self.kept.change(|record| {
             self.name(record);
             record.call = Some(PendingCall {
@@ -123,7 +124,7 @@ impl Call {
                 // Nothing is in there that JSON cannot say.
                 params: serde_json::to_value(params).unwrap_or_default(),
                 context: self.facts.context.clone().kept(),
-                began_ms: now_ms(),
+                began_ms,
             });
         });
         let saved = self.shared.results.save(&self.session.key.id, handle, record, None).await;
@@ -232,7 +233,7 @@ impl Call {
         let parsed = ToolCall::parse(params, &self.profile).map_err(|refusal| match refusal {
             CallRefusal::InvalidArguments(_) | CallRefusal::UnknownTool(_) => lost(handle),
         })?;
-        let place = Place::enter(&call, handle).ok_or_else(too_many)?;
+        let place = Place::enter(&call, handle, pending.began_ms).ok_or_else(too_many)?;
         tracing::info!(
             request = pending.number,
             "a long call goes on that an earlier gateway or connection began"
@@ -306,12 +307,11 @@ struct Place {
 
 impl Place {
     /// `None`: there are too many.
-    fn enter(call: &Call, handle: &Handle) -> Option<Self> {
-        let within = call.profile.caps.answer_within;
+    fn enter(call: &Call, handle: &Handle, began_ms: i64) -> Option<Self> {
         let (done, is_done) = watch::channel(false);
         let long = Arc::new(LongCall {
             number: call.facts.number,
-            began: Instant::now().checked_sub(within).unwrap_or_else(Instant::now),
+            began_ms,
             stop: call.cancel.clone(),
             is_running: call.active.is_running(),
             read: Arc::clone(&call.kept.read),

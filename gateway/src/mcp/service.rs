@@ -33,7 +33,7 @@ use super::long_call::{InTime, still_running};
 use super::progress::Progress;
 use super::request_record::RequestRecord;
 use super::saved_question::call_digest;
-use super::tasks::{self, takes_tasks};
+use super::tasks::takes_tasks;
 use super::tool_call::{CallRefusal, ToolCall};
 use super::{Mcp, ToolList, resources, shown};
 use crate::backend::Context;
@@ -181,7 +181,7 @@ impl SqlService {
                 .question()
                 .map_or(CallToolResponse::Complete(result), CallToolResponse::InputRequired),
             InTime::Handle(handle, long) if takes_tasks(context) => {
-                CallToolResponse::Task(CreateTaskResult::new(tasks::working(&handle, &long)))
+                CallToolResponse::Task(CreateTaskResult::new(call.working_task(&handle, &long)))
             }
             InTime::Handle(handle, long) => CallToolResponse::Complete(still_running(&handle, &long)),
         }

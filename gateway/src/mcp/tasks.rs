@@ -24,19 +24,20 @@ pub(super) fn takes_tasks(context: &RequestContext<RoleServer>) -> bool {
     context.client_capabilities().is_some_and(|capabilities| capabilities.supports_tasks())
 }
 
-/// The task of a call that goes on.
-pub(super) fn working(handle: &Handle, long: &LongCall) -> Task {
-    let began_ms = now_ms() - i64::try_from(long.began.elapsed().as_millis()).unwrap_or_default();
-    task(handle, TaskStatus::Working, began_ms).with_status_message(long.progress())
-}
-
-fn task(handle: &Handle, status: TaskStatus, began_ms: i64) -> Task {
-    let shown = |ms: i64| moments::timestamp_of(u64::try_from(ms).unwrap_or_default());
-    Task::new(handle.as_str(), status, shown(began_ms), shown(now_ms()))
-        .with_poll_interval_ms(POLL_INTERVAL_MS)
-}
-
 impl Call {
+    /// The task of a call that goes on.
+    pub(super) fn working_task(&self, handle: &Handle, long: &LongCall) -> Task {
+        self.task_of(handle, TaskStatus::Working, long.began_ms).with_status_message(long.progress())
+    }
+
+    fn task_of(&self, handle: &Handle, status: TaskStatus, began_ms: i64) -> Task {
+        let shown = |ms: i64| moments::timestamp_of(u64::try_from(ms).unwrap_or_default());
+        let ttl = u64::try_from(self.shared.config.results.age_max.as_millis()).unwrap_or(u64::MAX);
+        Task::new(handle.as_str(), status, shown(began_ms), shown(now_ms()))
+            .with_poll_interval_ms(POLL_INTERVAL_MS)
+            .with_ttl_ms(ttl)
+    }
+
     /// What has become of the task `id`.
     pub(super) async fn task(&self, id: &str) -> Result<GetTaskResult, ErrorData> {
         let (handle, mut kept) = self.find_task(id).await?;
@@ -48,12 +49,11 @@ impl Call {
             }
         }
         let began_ms = kept.call.as_ref().map_or_else(now_ms, |call| call.began_ms);
-        let ttl = u64::try_from(self.shared.config.results.age_max.as_millis()).unwrap_or(u64::MAX);
         let detailed = match running {
-            Some(long) => DetailedTask::new(working(&handle, &long).with_ttl_ms(ttl), TaskPayload::Working),
+            Some(long) => DetailedTask::new(self.working_task(&handle, &long), TaskPayload::Working),
             None => {
                 let payload = payload(kept.result.as_ref().unwrap_or(&Value::Null));
-                DetailedTask::new(task(&handle, payload.status(), began_ms).with_ttl_ms(ttl), payload)
+                DetailedTask::new(self.task_of(&handle, payload.status(), began_ms), payload)
             }
         };
         Ok(GetTaskResult::new(detailed))

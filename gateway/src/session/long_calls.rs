@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{self, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::RowsRead;
 use crate::results::{Handle, Kept};
+use crate::state::now_ms;
 
 /// Of one session, at once: further calls wait for their statements.
 const LONG_CALLS_MAX: usize = 16;
@@ -36,8 +37,8 @@ pub struct LongCalls {
 pub struct LongCall {
     /// Its request's number.
     pub number: u64,
-    /// When it came.
-    pub began: Instant,
+    /// When it came, in milliseconds since 1970.
+    pub began_ms: i64,
     /// Stops its statement: see [`LongCall::stop`].
     pub stop: CancellationToken,
     /// Whether it has a connection.
@@ -59,7 +60,7 @@ impl LongCall {
             0 => String::new(),
             rows => format!(", {rows} rows read"),
         };
-        format!("{phase}, {} s{rows}", self.began.elapsed().as_secs())
+        format!("{phase}, {} s{rows}", (now_ms() - self.began_ms).max(0) / 1000)
     }
 
     /// Stops its statement. One that an earlier gateway began is found in the warehouse first, or it could not be stopped there.
