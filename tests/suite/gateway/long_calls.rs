@@ -245,7 +245,8 @@ fn a_client_with_tasks_gets_a_task_and_its_result() {
     let answer = client.request("tools/call", &call(SLOW));
     assert_eq!(answer["result"]["resultType"], "task", "{answer}");
     assert_eq!(answer["result"]["status"], "working", "{answer}");
-    let id = answer["result"]["taskId"].clone();
+    let (id, began) = (answer["result"]["taskId"].clone(), answer["result"]["createdAt"].clone());
+    assert!(answer["result"]["ttlMs"].as_u64() > Some(0), "{answer}");
     home.kill_gateway();
     let mut task = Value::Null;
     until("the task is done", || {
@@ -253,6 +254,10 @@ fn a_client_with_tasks_gets_a_task_and_its_result() {
         task["result"]["status"] != "working"
     });
     assert_eq!(task["result"]["status"], "completed", "{task}");
+    assert_eq!(
+        (&task["result"]["createdAt"], &task["result"]["ttlMs"]),
+        (&began, &answer["result"]["ttlMs"])
+    );
     assert_eq!(task["result"]["result"]["content"][0]["text"], SLOW_ROWS, "{task}");
 
     let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n";
