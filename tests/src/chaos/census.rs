@@ -30,6 +30,9 @@ const RUN_FILES: [&str; 6] = [
     "state/audit.head",
 ];
 
+/// The folders of what is written on and on, file after file.
+const SERIES: [&str; 2] = ["state/audit", "state/logs"];
+
 /// What is there while nothing goes wrong.
 #[derive(Debug)]
 pub(super) struct Census {
@@ -85,8 +88,16 @@ impl Census {
     fn may_stay(&self, file: &Path) -> bool {
         let is_run_file = RUN_FILES.iter().any(|name| file == Path::new(name));
         let was_there = !file.starts_with("run") && self.files.iter().any(|known| known == file);
-        is_run_file || was_there || is_of_sqlite(file)
+        let is_next = series(file).is_some() && self.files.iter().any(|known| series(known) == series(file));
+        is_run_file || was_there || is_next || is_of_sqlite(file)
     }
+}
+
+/// What the files of a stream, or of the audit trail, have in common: a full one is followed by the next, whose name differs in its
+/// day and number.
+fn series(file: &Path) -> Option<(&Path, &str)> {
+    let folder = file.parent().filter(|folder| SERIES.iter().any(|series| *folder == Path::new(series)))?;
+    Some((folder, file.file_name()?.to_str()?.split('.').next()?))
 }
 
 /// The write-ahead log and the index that a killed gateway leaves beside a database.
@@ -113,11 +124,14 @@ mod tests {
 
     #[test]
     fn only_known_files_may_stay() {
-        let before = census(0, 0, &["state/known", "run/gateway.sock", "run/g.123"]);
-        for file in ["state/known", "run/start.lock", "data/databases/ALPHA.db-wal"] {
+        let there = ["state/known", "run/gateway.sock", "run/g.123", "state/audit/audit.00000001.jsonl"];
+        let before = census(0, 0, &there);
+        let next = "state/audit/audit.00000002.jsonl";
+        for file in ["state/known", "run/start.lock", "data/databases/ALPHA.db-wal", next] {
             assert!(before.may_stay(Path::new(file)), "{file}");
         }
-        for file in ["state/unknown", "run/gateway.sock", "run/g.123", "run/g.124", "ALPHA.db-wal"] {
+        let other = "state/audit/note.00000002.jsonl";
+        for file in ["state/unknown", "run/gateway.sock", "run/g.123", "run/g.124", "ALPHA.db-wal", other] {
             assert!(!before.may_stay(Path::new(file)), "{file}");
         }
     }
