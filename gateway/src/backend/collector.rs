@@ -398,8 +398,7 @@ mod tests {
         let mut collector = Collector::new(caps(1, 1000, 10));
         for text in ["kept", "one too many"] {
             let mut row = collector.begin_row();
-            row.note_malformed();
-            row.text(text);
+            row.text_of(CellKind::Malformed, text);
             row.end(0);
         }
         assert_eq!((collector.row_count(), collector.malformed()), (1, 1));

@@ -23,6 +23,10 @@ impl ExportFormat {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Csv, Self::Jsonl, Self::Json, Self::Parquet];
 
+    /// Those that this build can write, for people.
+    pub const BUILT_IN: &str =
+        if cfg!(feature = "parquet") { "csv, jsonl, json or parquet" } else { "csv, jsonl or json" };
+
     /// The one that is named, else that of the file name's ending, else CSV.
     ///
     /// # Errors

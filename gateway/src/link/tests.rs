@@ -208,14 +208,20 @@ async fn nothing_is_told_of_a_call_that_is_answered_while_its_statement_goes_on(
         shim.gateway.fake.script("endless", Script::endless());
         let params = json!({"name": "execute_query", "arguments": {"query": "endless"}, "_meta": {"progressToken": 7}});
         shim.send(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})).await;
-        let mut told = Vec::new();
+        let (mut told, mut last) = (Vec::new(), None);
         let answer = loop {
             let received = shim.receive_line().await;
             if received.message.get("id").is_some() {
                 break received;
             }
             told.push(received.message["params"]["message"].clone());
+            last = Some(Instant::now());
         };
+        assert!(
+            last.is_some_and(|last| last.elapsed() >= Duration::from_millis(20)),
+            "{:?}",
+            last.map(|it| it.elapsed())
+        );
         assert!(text(&answer).contains("get_result"), "{answer:?}");
         assert!(told.contains(&json!("running for 2 s")), "{told:?}");
         tokio::time::sleep(Duration::from_secs(30)).await;

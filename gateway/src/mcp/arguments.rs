@@ -165,7 +165,8 @@ pub struct ExportResult {
     pub query: Option<String>,
     /// Handle.
     pub handle: Option<String>,
-    /// csv, jsonl, json or parquet; default: by `name`, else csv.
+    #[cfg_attr(feature = "parquet", doc = "csv, jsonl, json or parquet; default: by `name`, else csv.")]
+    #[cfg_attr(not(feature = "parquet"), doc = "csv, jsonl or json; default: by `name`, else csv.")]
     pub format: Option<String>,
     /// New file's name.
     pub name: String,

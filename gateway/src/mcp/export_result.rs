@@ -74,10 +74,12 @@ impl Export {
             )));
         }
         let format = ExportFormat::choose(format.as_deref(), &name)
-            .map_err(|_| invalid("`format` is csv, jsonl, json or parquet".to_owned()))?;
+            .map_err(|_| invalid(format!("`format` is {}", ExportFormat::BUILT_IN)))?;
         if !format.is_built_in() {
-            let why =
-                format!("this build cannot write {format} (cargo feature `parquet`); use csv, jsonl or json");
+            let why = format!(
+                "this build cannot write {format} (cargo feature `parquet`); use {}",
+                ExportFormat::BUILT_IN
+            );
             return Err(invalid(why));
         }
         let rows = match (query, handle) {

@@ -22,7 +22,7 @@ use crate::backend::{
 };
 use crate::isolation::SessionGate;
 use crate::results::{Handle, Kept, RowSource};
-use crate::rows::Column;
+use crate::rows::{Column, unique_names};
 
 /// How long a statement is waited for where neither the call nor the profile says.
 const WAIT_DEFAULT: Duration = Duration::from_secs(50);
@@ -36,9 +36,9 @@ impl Call {
         tool: ToolName,
         arguments: args::GetResult,
     ) -> Result<CallToolResult, CallError> {
+        let wait = self.wait_of(tool, arguments.wait_ms.as_ref())?;
         let (handle, mut kept) = self.find_kept(tool, &arguments.handle).await?;
         if kept.is_running() {
-            let wait = self.wait_of(tool, arguments.wait_ms.as_ref())?;
             match self.wait_for_long(&handle, kept, wait).await? {
                 Ok(ended) => kept = ended,
                 Err(progress) => return Ok(progress),
@@ -67,7 +67,7 @@ impl Call {
             )));
         };
         long.stop().await;
-        if long.wait(WAIT_DEFAULT).await {
+        if long.wait(self.wait_max()).await {
             Ok(text_result(format!(
                 "The statement of {handle} is stopped; get_result says what became of it."
             )))
@@ -105,9 +105,13 @@ impl Call {
         BackendError::new(ErrorKind::Statement, message).with_next_step(next_step)
     }
 
+    /// How long a statement is waited for, at most.
+    fn wait_max(&self) -> Duration {
+        if self.profile.caps.answer_within.is_zero() { WAIT_DEFAULT } else { self.answer_within() }
+    }
+
     fn wait_of(&self, tool: ToolName, given: Option<&Value>) -> Result<Duration, InvalidArguments> {
-        let most =
-            if self.profile.caps.answer_within.is_zero() { WAIT_DEFAULT } else { self.answer_within() };
+        let most = self.wait_max();
         match given.map(|given| (whole(given), given)) {
             None => Ok(most),
             Some((Some(wait), _)) => Ok(Duration::from_millis(wait).min(most)),
@@ -232,19 +236,63 @@ fn offset(tool: ToolName, asked: &args::GetResult, limit: u64, shown: u64) -> Re
     }
 }
 
-/// The places of the columns `names`, which are separated by commas.
+/// The places of the columns `names`, which are separated by commas; one with a comma in it stands in quotes, as in SQL. Of columns with the
+/// same name each but the first has a number, as in an export: `a`, `a_2`.
 fn places(tool: ToolName, names: &str, columns: &[Column]) -> Result<Vec<usize>, InvalidArguments> {
-    let place = |name: &str| {
-        let is_same = |column: &Column| column.name == name;
-        let is_like = |column: &Column| column.name.eq_ignore_ascii_case(name);
-        columns.iter().position(is_same).or_else(|| columns.iter().position(is_like)).ok_or_else(|| {
-            let known: Vec<&str> =
-                columns.iter().take(COLUMNS_NAMED_MAX).map(|column| column.name.as_str()).collect();
-            let why = format!("there is no column `{}`; there are {}", super::shown(name), known.join(", "));
+    let own = || columns.iter().map(|column| column.name.as_str());
+    if let Some(at) = own().position(|own| own == names) {
+        return Ok(vec![at]);
+    }
+    let numbered = unique_names(own());
+    let place = |name: String| {
+        let by = |is: &dyn Fn(&str) -> bool| {
+            own().position(is).or_else(|| numbered.iter().position(|numbered| is(numbered)))
+        };
+        by(&|own| own == name).or_else(|| by(&|own| own.eq_ignore_ascii_case(&name))).ok_or_else(|| {
+            let known: Vec<String> =
+                numbered.iter().take(COLUMNS_NAMED_MAX).map(|name| quoted(name)).collect();
+            let why = format!("there is no column `{}`; there are {}", super::shown(&name), known.join(", "));
             InvalidArguments::new(tool, why)
         })
     };
-    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(place).collect()
+    split_names(names).into_iter().map(place).collect()
+}
+
+/// A column's name as it is asked for.
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
+}
+
+/// The names in a list with commas. A name in quotes has its quotes twice; a quote that begins no name is one of its characters.
+fn split_names(list: &str) -> Vec<String> {
+    let (mut names, mut rest) = (Vec::new(), list);
+    while !rest.trim().is_empty() {
+        rest = rest.trim_start();
+        let (name, behind) = quoted_name(rest).unwrap_or_else(|| {
+            let (name, behind) = rest.split_once(',').unwrap_or((rest, ""));
+            (name.trim().to_owned(), behind)
+        });
+        names.extend(Some(name).filter(|name| !name.is_empty()));
+        rest = behind;
+    }
+    names
+}
+
+/// The name in quotes that `list` begins with, and what is behind its comma.
+fn quoted_name(list: &str) -> Option<(String, &str)> {
+    let inner = list.strip_prefix('"')?;
+    let mut from = 0;
+    loop {
+        let at = from + inner[from..].find('"')?;
+        let behind = &inner[at + 1..];
+        if behind.starts_with('"') {
+            from = at + 2;
+            continue;
+        }
+        let behind = behind.trim_start();
+        let behind = if behind.is_empty() { behind } else { behind.strip_prefix(',')? };
+        return Some((inner[..at].replace("\"\"", "\""), behind));
+    }
 }
 
 fn unreadable(error: &std::io::Error) -> BackendError {
@@ -291,5 +339,22 @@ mod tests {
         assert_eq!(of("name, ID,"), Ok(vec![2, 0]));
         assert_eq!(of("NAME"), Ok(vec![1]));
         assert!(of("id,other").is_err());
+    }
+
+    #[test]
+    fn any_column_can_be_named() {
+        let columns: Vec<Column> = ["a", "a,b", "a", "say \"x\"", "\"q"]
+            .map(|name| Column { name: name.to_owned(), type_name: None })
+            .to_vec();
+        let of = |names| places(ToolName::GetResult, names, &columns).map_err(|error| format!("{error:?}"));
+        assert_eq!(of("a,b"), Ok(vec![1]), "the whole text is a name");
+        assert_eq!(of("\"a,b\" , a_2,a"), Ok(vec![1, 2, 0]));
+        assert_eq!(of("\"say \"\"x\"\"\",a"), Ok(vec![3, 0]));
+        assert_eq!(of("say \"x\""), Ok(vec![3]));
+        assert_eq!(of("\"q, a"), Ok(vec![4, 0]));
+        assert!(of("c").unwrap_err().contains("there are a, "));
+        for text in [",", "\"", "\"\"\"", "a,,", " , a ", "\"a\"b", "\u{e9}\""] {
+            let _ = of(text);
+        }
     }
 }

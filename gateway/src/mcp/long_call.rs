@@ -38,6 +38,14 @@ const REPLAYED_WITHIN: Duration = Duration::from_secs(8);
 /// The result of a call, when it has one.
 pub(super) type Answering = Pin<Box<dyn Future<Output = CallToolResult> + Send>>;
 
+/// Why a call is waited for, which comes back.
+enum NoHandle {
+    /// The session has too many that go on: it may be tried again once one has ended.
+    NoPlace(Answering),
+    /// It cannot be written down.
+    NotWrittenDown(Answering),
+}
+
 /// How a call is answered.
 pub(super) enum InTime {
     /// With its result.
@@ -87,28 +95,37 @@ impl Call {
             result = &mut answering => return InTime::Result(result),
             () = tokio::time::sleep(self.answer_within()) => {}
         }
-        match self.go_on(&params, answering, line).await {
-            Ok((handle, long)) => InTime::Handle(handle, long),
+        loop {
+            // Before the attempt: a place that becomes free in between is not missed.
+            let one_leaves = self.session.long_calls.one_leaves();
+            match self.go_on(&params, answering, line.as_ref()).await {
+                Ok((handle, long)) => return InTime::Handle(handle, long),
+                Err(NoHandle::NoPlace(back)) => answering = back,
+                Err(NoHandle::NotWrittenDown(answering)) => return InTime::Result(answering.await),
+            }
             // Without a handle it is waited for.
-            Err(answering) => InTime::Result(answering.await),
+            tokio::select! {
+                biased;
+                result = &mut answering => return InTime::Result(result),
+                () = one_leaves => {}
+            }
         }
     }
 
-    /// Has `answering` go on under a handle; it comes back where the session has too many such calls, or none can be written down.
+    /// Has `answering` go on under a handle.
     async fn go_on(
         self: &Arc<Self>,
         params: &CallToolRequestParams,
         answering: Answering,
-        line: Option<LineSlot>,
-    ) -> Result<(Handle, Arc<LongCall>), Answering> {
-        let Some(handle) = self.kept.handle() else { return Err(answering) };
+        line: Option<&LineSlot>,
+    ) -> Result<(Handle, Arc<LongCall>), NoHandle> {
+        let Some(handle) = self.kept.handle() else { return Err(NoHandle::NotWrittenDown(answering)) };
         let began_ms = now_ms() - i64::try_from(self.answer_within().as_millis()).unwrap_or_default();
-        let Some(place) = Place::enter(self, &handle, began_ms) else { return Err(answering) };
+        let Some(place) = Place::enter(self, &handle, began_ms) else {
+            return Err(NoHandle::NoPlace(answering));
+        };
         if !self.write_down(&handle, params, began_ms).await {
-            return Err(answering);
-        }
-        if let Some(progress) = &self.progress {
-            progress.end();
+            return Err(NoHandle::NotWrittenDown(answering));
         }
         let long = Arc::clone(&place.long);
         self.spawn(place, answering, line);
@@ -136,8 +153,8 @@ impl Call {
     }
 
     /// Has `answering` go on as a task of its own.
-    fn spawn(self: &Arc<Self>, place: Place, answering: Answering, line: Option<LineSlot>) {
-        let (call, line) = (Arc::clone(self), line.and_then(|line| line.take()));
+    fn spawn(self: &Arc<Self>, place: Place, answering: Answering, line: Option<&LineSlot>) {
+        let (call, line) = (Arc::clone(self), line.and_then(LineSlot::take));
         let going_on = async move {
             let result = answering.await;
             let is_known = call.is_known();
@@ -240,7 +257,7 @@ impl Call {
         );
         let (long, line) = (Arc::clone(&place.long), LineSlot::of_call(&call));
         let answering = call.answering(parsed);
-        call.spawn(place, answering, Some(line));
+        call.spawn(place, answering, Some(&line));
         Ok(long)
     }
 
@@ -276,6 +293,8 @@ impl Call {
                 biased;
                 () = self.cancel.cancelled() => return false,
                 () = self.session.gone.cancelled() => return false,
+                // The next gateway can be asked: nothing is lost, and this one has not to be waited for.
+                () = self.shared.shutdown.drain.cancelled() => return false,
                 is_over = long.wait(left.min(TELL_INTERVAL)) => is_over,
             };
             if is_over || left <= TELL_INTERVAL {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rmcp::RoleServer;
 use rmcp::model::{ProgressNotification, ProgressNotificationParam, ProgressToken, ServerNotification};
 use rmcp::service::{Peer, RequestContext};
-use tokio::sync::watch;
-use tokio::time::{Instant, interval_at};
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
@@ -20,6 +20,11 @@ use crate::backend::RowsRead;
 /// How often a client is told of a statement that runs.
 const RUNNING_INTERVAL: Duration = Duration::from_secs(2);
 
+/// How long an answer is behind what was last told of its call. The official TypeScript SDK takes an answer at once, and a notification a
+/// moment later: of two that it reads together it forgets the token before it knows the progress, and some clients then close the
+/// connection (<https://github.com/modelcontextprotocol/typescript-sdk/issues/2580>).
+const BEFORE_ANSWER: Duration = Duration::from_millis(25);
+
 /// Tells the client of one call.
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
@@ -27,6 +32,10 @@ pub(super) struct Progress {
     token: ProgressToken,
     about: About,
     began: Instant,
+    /// What the first value is. It must grow with every message, also with those of a gateway that has the call of one that died.
+    base: Duration,
+    /// When something was last told; held while something is.
+    last: Arc<Mutex<Option<Instant>>>,
     /// Fires when the call is answered: its token is of no use from then on.
     answered: CancellationToken,
 }
@@ -41,17 +50,27 @@ pub(super) struct Running {
 }
 
 impl Progress {
-    /// Of the call in `context`; `None`: its client did not ask.
-    pub(super) fn of(context: &RequestContext<RoleServer>, about: About) -> Option<Self> {
+    /// Of the call in `context`; `None`: its client did not ask. `asked_before`: how long ago it may have been asked for first, of another
+    /// gateway.
+    pub(super) fn of(
+        context: &RequestContext<RoleServer>,
+        about: About,
+        asked_before: Option<Duration>,
+    ) -> Option<Self> {
         let token = context.meta.get_progress_token()?;
-        let (peer, answered) = (context.peer.clone(), CancellationToken::new());
-        Some(Self { peer, token, about, began: Instant::now(), answered })
+        let base = asked_before.unwrap_or_default();
+        let (peer, last, answered) = (context.peer.clone(), Arc::default(), CancellationToken::new());
+        Some(Self { peer, token, about, began: Instant::now(), base, last, answered })
     }
 
-    /// The call is answered, although its statement goes on: nothing more is told. (What is on its way to the client then, the
-    /// channel drops.)
-    pub(super) fn end(&self) {
+    /// The call is about to be answered, although its statement may go on: nothing more is told, and the answer keeps its distance. (What
+    /// `rmcp` hands over behind the answer all the same, the channel drops.)
+    pub(super) async fn end(&self) {
         self.answered.cancel();
+        let last = *self.last.lock().await;
+        if let Some(last) = last {
+            sleep_until(last + BEFORE_ANSWER).await;
+        }
     }
 
     /// What the allocator tells while the call waits, and the task that passes it on, and what is seen of it once it runs, until it is dropped. A
@@ -64,14 +83,22 @@ impl Progress {
 
     /// Tells the client `message`. Returns whether it is there.
     pub(super) async fn tell(&self, message: String) -> bool {
-        // It must grow with every message, whatever the place does.
-        let mut progress =
-            ProgressNotificationParam::new(self.token.clone(), self.began.elapsed().as_secs_f64());
+        let mut last = self.last.lock().await;
+        if self.answered.is_cancelled() {
+            return false;
+        }
+        // Now, too: the task may be ended before it knows that the message is there.
+        *last = Some(Instant::now());
+        // Whatever the place does.
+        let value = (self.base + self.began.elapsed()).as_secs_f64();
+        let mut progress = ProgressNotificationParam::new(self.token.clone(), value);
         progress.message = Some(message);
         let mut notification = ProgressNotification::new(progress);
         notification.extensions.insert(self.about);
         let notification = ServerNotification::ProgressNotification(notification);
-        self.peer.send_notification(notification).await.is_ok()
+        let is_there = self.peer.send_notification(notification).await.is_ok();
+        *last = Some(Instant::now());
+        is_there
     }
 }
 
@@ -86,7 +113,7 @@ async fn tell_all(client: Progress, mut places: watch::Receiver<Option<QueuePlac
                 is_waiting = changed.is_ok();
                 (*places.borrow_and_update()).map(|place| place.to_string()).filter(|_| is_waiting)
             }
-            _ = ticks.tick() => running.message(client.began.elapsed()),
+            _ = ticks.tick() => running.message(&client),
         };
         if let Some(message) = message
             && !client.tell(message).await
@@ -97,8 +124,8 @@ async fn tell_all(client: Progress, mut places: watch::Receiver<Option<QueuePlac
 }
 
 impl Running {
-    /// How far the call is; `None`: it does not run yet.
-    fn message(&self, elapsed: Duration) -> Option<String> {
+    /// How far the call is, as its client is told; `None`: it does not run yet.
+    fn message(&self, client: &Progress) -> Option<String> {
         if !self.is_running.load(Ordering::Relaxed) {
             return None;
         }
@@ -106,6 +133,7 @@ impl Running {
             (0, _) => String::new(),
             (rows, bytes) => format!(", {rows} rows read ({} kB)", bytes.div_ceil(1000)),
         };
-        Some(format!("running for {} s{rows}", elapsed.as_secs()))
+        let since = if client.base.is_zero() { "" } else { " since it was sent again" };
+        Some(format!("running for {} s{since}{rows}", client.began.elapsed().as_secs()))
     }
 }

@@ -140,6 +140,7 @@ fn kinds(rows: &Collector) -> Vec<Option<Common>> {
             let seen = match kind {
                 CellKind::Null => continue,
                 CellKind::Number if !cell.contains('.') => Common::Integer,
+                CellKind::Malformed => Common::Kind(CellKind::Text),
                 other => Common::Kind(other),
             };
             *common = match common {
@@ -175,7 +176,7 @@ fn type_name(common: Common) -> Option<&'static str> {
         Common::Integer => Some("integer"),
         Common::Mixed => Some("any"),
         Common::Kind(CellKind::Null) => None,
-        Common::Kind(CellKind::Text) => Some("text"),
+        Common::Kind(CellKind::Text | CellKind::Malformed) => Some("text"),
         Common::Kind(CellKind::Number) => Some("numeric"),
         Common::Kind(CellKind::Real) => Some("real"),
         Common::Kind(CellKind::Boolean) => Some("boolean"),

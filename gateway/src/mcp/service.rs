@@ -129,6 +129,8 @@ impl SqlService {
             return Err(ErrorData::internal_error("the request came past the intake", None));
         };
         let record = context.extensions.get::<Arc<RequestRecord>>().cloned();
+        // No request is older than its session.
+        let asked_before = facts.replayed.then(|| self.session.started_at.elapsed().unwrap_or_default());
         Ok(Call {
             shared: Arc::clone(&self.mcp.shared),
             session: Arc::clone(&self.session),
@@ -136,7 +138,7 @@ impl SqlService {
             facts: facts.clone(),
             cancel,
             active: self.session.calls.begin(facts.number),
-            progress: Progress::of(context, About(facts.number)),
+            progress: Progress::of(context, About(facts.number), asked_before),
             record: record.unwrap_or_else(|| Arc::new(RequestRecord::new())),
             log: ClientLog::of(context, &self.session, About(facts.number)),
             admission: OnceLock::new(),
@@ -175,6 +177,9 @@ impl SqlService {
                 in_time.await
             }
         };
+        if let Some(progress) = &call.progress {
+            progress.end().await;
+        }
         match answer {
             InTime::Result(result) => call
                 .consent

@@ -318,6 +318,7 @@ fn counted(count: u64, one: &str, many: &str) -> String {
 mod tests {
     use super::*;
     use crate::backend::Caps;
+    use crate::rows::CellKind;
 
     const STATEMENT: Source = Source::Statement { is_rolled_back: false };
     const ROLLED: Source = Source::Statement { is_rolled_back: true };
@@ -370,8 +371,7 @@ mod tests {
     fn what_is_not_utf8_is_marked() {
         let mut done = completion(9, &[]);
         let mut row = done.rows.begin_row();
-        row.note_malformed();
-        row.text("a\u{FFFD}");
+        row.text_of(CellKind::Malformed, "a\u{FFFD}");
         row.text("\u{FFFD}");
         row.end(0);
         let text = render(&done, STATEMENT, None);

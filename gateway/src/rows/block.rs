@@ -21,11 +21,14 @@ pub enum CellKind {
     Boolean,
     /// Bytes, written as hexadecimal digits; those of SQLite as its literal, `X'00FF'`.
     Bytes,
+    /// Text whose bytes are not all UTF-8: the others are U+FFFD.
+    Malformed,
 }
 
 impl CellKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] = [Self::Null, Self::Text, Self::Number, Self::Real, Self::Boolean, Self::Bytes];
+    pub const ALL: [Self; 7] =
+        [Self::Null, Self::Text, Self::Number, Self::Real, Self::Boolean, Self::Bytes, Self::Malformed];
 }
 
 /// The end of a cell's text; its highest three bits are the cell's kind. A block stays below 512 MiB.

@@ -28,7 +28,7 @@ pub fn write_json_value(text: &mut String, kind: CellKind, cell: &str) {
         }
         CellKind::Boolean if matches!(cell, "true" | "false") => text.push_str(cell),
         CellKind::Bytes => write_json_string(text, digits_of(cell)),
-        CellKind::Text | CellKind::Number | CellKind::Real | CellKind::Boolean => {
+        CellKind::Text | CellKind::Malformed | CellKind::Number | CellKind::Real | CellKind::Boolean => {
             write_json_string(text, cell);
         }
     }

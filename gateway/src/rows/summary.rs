@@ -174,7 +174,7 @@ impl Kinds {
     fn add(&mut self, kind: CellKind, text: &str) {
         match kind {
             CellKind::Null => {}
-            CellKind::Text => self.texts = true,
+            CellKind::Text | CellKind::Malformed => self.texts = true,
             CellKind::Number if !text.contains('.') => self.integers = true,
             CellKind::Number | CellKind::Real => self.fractions = true,
             CellKind::Boolean => self.booleans = true,

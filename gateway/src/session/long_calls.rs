@@ -114,6 +114,11 @@ impl LongCalls {
         self.left.notify_waiters();
     }
 
+    /// Waits until one leaves, from now on.
+    pub fn one_leaves(&self) -> sync::futures::Notified<'_> {
+        self.left.notified()
+    }
+
     /// Waits until no statement of them runs.
     pub async fn settled(&self) {
         loop {

@@ -203,3 +203,22 @@ fn columns_that_a_result_has_no_room_for_are_read_by_its_handle() {
     let all = client.call("get_result", &json!({"handle": handle, "columns": " , "}));
     assert!(tool_text(&all).starts_with("column_0|column_1|"), "no name is every column: {all}");
 }
+
+#[test]
+fn a_page_says_what_its_rows_are_not_and_finds_each_column() {
+    let home = Home::new();
+    let mut client = ready(&home);
+    let rows = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 9) \
+                select i, cast(x'61ff' as text) as t, i * 2 as t, i * 3 as \"x,y\" from n";
+    let handle = handle(&client.call("execute_query", &json!({"query": rows, "limit": 1})));
+    let read = |client: &mut Client, columns: &str| {
+        let asked = json!({"handle": handle, "offset": 1, "limit": 2, "columns": columns});
+        tool_text(&client.call("get_result", &asked)).to_owned()
+    };
+    let text = read(&mut client, "t");
+    assert!(text.contains("2 values have bytes that are not UTF-8"), "{text}");
+    let text = read(&mut client, "t_2, \"x,y\"");
+    assert!(text.starts_with("t|x,y\n4|6\n6|9\n"), "{text}");
+    let arguments = json!({"handle": handle, "wait_ms": "soon"});
+    assert!(refused(&client.call("get_result", &arguments)).contains("wait_ms"));
+}

@@ -230,6 +230,36 @@ fn a_client_that_asks_is_told_how_far_a_statement_is() {
 }
 
 /// Params of a client with tasks.
+/// What is told of the next progress: its value, and the text.
+fn next_progress(client: &mut Client) -> (f64, String) {
+    let told = client.next_message();
+    assert_eq!(told["method"], "notifications/progress", "{told}");
+    let params = &told["params"];
+    (
+        params["progress"].as_f64().expect("a number"),
+        params["message"].as_str().unwrap_or_default().to_owned(),
+    )
+}
+
+#[test]
+fn progress_grows_over_the_death_of_a_gateway() {
+    let home = Home::new();
+    home.configure("[limits]\nanswer_within_ms = 0\n");
+    let mut client = home.client();
+    client.initialize();
+    let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n";
+    let params =
+        json!({"name": "execute_query", "arguments": {"query": endless}, "_meta": {"progressToken": 1}});
+    let call = client.send("tools/call", &params);
+    let before = [next_progress(&mut client).0, next_progress(&mut client).0];
+    home.kill_gateway();
+    let (after, text) = next_progress(&mut client);
+    assert!(before[0] < before[1] && before[1] < after, "{before:?} {after}");
+    assert!(text.contains("since it was sent again"), "{text}");
+    assert!(next_progress(&mut client).0 > after);
+    client.notify("notifications/cancelled", &json!({"requestId": call}));
+}
+
 fn with_tasks(params: Value) -> Value {
     let mut params = stateless(params);
     params["_meta"]["io.modelcontextprotocol/clientCapabilities"]["extensions"]["io.modelcontextprotocol/tasks"] =

@@ -45,13 +45,9 @@ impl<'a> RowWriter<'a> {
     pub fn text_of(&mut self, kind: CellKind, text: &str) -> usize {
         let written = written_bytes(text);
         self.collector.block.cell(kind, text);
+        self.malformed += u64::from(kind == CellKind::Malformed);
         self.written += written + 1;
         written
-    }
-
-    /// The cell that is written next is a text whose bytes are not UTF-8.
-    pub fn note_malformed(&mut self) {
-        self.malformed += 1;
     }
 
     /// In place of `count` of the row's values there is a text, as they are too long to be read.

@@ -1,5 +1,6 @@
 //! Values as text.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use rusqlite::types::ValueRef;
@@ -49,7 +50,11 @@ pub(super) fn copy(block: &mut RowBlock, row: &Row<'_>, columns: usize) -> Resul
             ValueRef::Null => block.null(),
             ValueRef::Integer(number) => block.format(CellKind::Number, format_args!("{number}")),
             ValueRef::Real(number) => block.format(CellKind::Real, format_args!("{}", Real(number))),
-            ValueRef::Text(bytes) => block.cell(CellKind::Text, &String::from_utf8_lossy(bytes)),
+            ValueRef::Text(bytes) => {
+                let text = String::from_utf8_lossy(bytes);
+                let is_malformed = matches!(text, Cow::Owned(_));
+                block.cell(if is_malformed { CellKind::Malformed } else { CellKind::Text }, &text);
+            }
             ValueRef::Blob(bytes) => {
                 block.format(CellKind::Bytes, format_args!("{}", Blob { bytes, shown: bytes.len() }));
             }
@@ -131,16 +136,14 @@ impl Shortener<'_> {
         let looked_at = &bytes[..bytes.len().min(left)];
         let (whole, is_malformed) = whole_characters(looked_at, looked_at.len() < bytes.len());
         let text = String::from_utf8_lossy(whole);
-        if is_malformed {
-            self.row.note_malformed();
-        }
+        let kind = if is_malformed { CellKind::Malformed } else { CellKind::Text };
         let fits = bytes.len() <= left && (bytes.len() <= left / 6 || written_bytes(&text) <= left);
         let written = if fits {
-            self.row.text(&text)
+            self.row.text_of(kind, &text)
         } else {
             self.shortened += 1;
             self.is_whole = false;
-            self.row.text(&format!("{}... ({} bytes)", fitting(&text, self.room), bytes.len()))
+            self.row.text_of(kind, &format!("{}... ({} bytes)", fitting(&text, self.room), bytes.len()))
         };
         self.use_room(written);
     }

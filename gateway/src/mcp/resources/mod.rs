@@ -126,9 +126,13 @@ fn not_found(uri: &str, why: &str) -> ErrorData {
     ErrorData::resource_not_found(format!("Resource not found: {uri}: {why}"), Some(json!({"uri": uri})))
 }
 
-/// What could not be answered, with what went wrong for programs.
+/// What could not be answered, with what went wrong for programs. What the profile refuses is no failure of the server's.
 fn failed(result: CallToolResult) -> ErrorData {
     let text = text_of(&result);
     let details = result.meta.and_then(|meta| meta.get(META_ERROR).cloned()).unwrap_or(Value::Null);
-    ErrorData::new(ErrorCode::INTERNAL_ERROR, text, Some(json!({ META_ERROR: details })))
+    let code = match details["kind"].as_str() {
+        Some("refused") => ErrorCode::INVALID_PARAMS,
+        _ => ErrorCode::INTERNAL_ERROR,
+    };
+    ErrorData::new(code, text, Some(json!({ META_ERROR: details })))
 }
