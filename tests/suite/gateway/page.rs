@@ -270,9 +270,14 @@ fn other_pages_change_nothing_and_see_nothing() {
     }
 }
 
+/// The stream's next event.
+fn event(connection: &mut HttpConnection, rest: &mut String) -> Option<Value> {
+    connection.event(rest).map(|event| serde_json::from_str(&event).expect("JSON"))
+}
+
 /// The stream's next update.
 fn update(connection: &mut HttpConnection, rest: &mut String) -> Option<Value> {
-    connection.event(rest).map(|event| serde_json::from_str(&event).expect("JSON"))
+    std::iter::from_fn(|| event(connection, rest)).find(|event| event.get("at_ms").is_some())
 }
 
 fn watch(gateway: &HttpGateway, cookie: &str) -> (HttpConnection, String) {
@@ -287,6 +292,8 @@ fn watch(gateway: &HttpGateway, cookie: &str) -> (HttpConnection, String) {
 fn the_stream_has_all_at_first_then_what_changes_and_ends_with_the_gateway() {
     let gateway = HttpGateway::new();
     let (mut connection, mut rest) = watch(&gateway, "a=b");
+    let who = event(&mut connection, &mut rest).expect("who the page is");
+    assert_eq!((&who["is_operator"], &who["may_view"]), (&json!(false), &json!(true)), "{who}");
     let first = update(&mut connection, &mut rest).expect("all of it");
     assert_eq!((&first["whole"], &first["set"]["sessions"]), (&json!(true), &json!(0)), "{first}");
     let mut client = gateway.home.client();

@@ -1,6 +1,6 @@
 //! The stream of a page: `GET /ui/events`. One computation a second is shared by all pages that are open; without one there is none.
 //!
-//! A page gets the whole picture, then what differs. One that does not keep up misses updates, and then gets the whole again; one
+//! A page is told who it is, and gets the whole picture, then what differs. One that does not keep up misses updates, and then gets the whole again; one
 //! that does not read is left.
 
 use std::convert::Infallible;
@@ -73,17 +73,20 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// A stream of updates, until the page session of `visitor` ends; `None`: too many pages are open.
+    /// A stream of updates, until the page session of `visitor` ends; `None`: too many pages are open. `who` that is comes first: a page
+    /// that asked may have asked the gateway before.
     pub(super) fn watch(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
         visitor: Option<Visitor>,
+        who: &Value,
     ) -> Option<Response> {
         let permit = Arc::clone(&self.viewers).try_acquire_owned().ok()?;
         let (pieces, body) = mpsc::channel(1);
         let lasts = visitor.as_ref().map_or(Duration::MAX, Visitor::ends_in);
         let viewer = Viewer { feed: Arc::clone(self), visitor, pieces, _permit: permit };
-        let (first, updates) = self.join(shared);
+        let (whole, updates) = self.join(shared);
+        let first = Bytes::from([format!("event: who\ndata: {who}\n\n").as_bytes(), &whole].concat());
         let (ends, drain) = (Instant::now() + lasts.min(STREAM_MAX), shared.shutdown.drain.clone());
         tokio::spawn(async move {
             tokio::select! {
@@ -198,28 +201,31 @@ mod tests {
     async fn pages_share_one_look_and_without_a_page_there_is_none() {
         let gateway = TestGateway::new().await;
         let feed = Arc::new(Feed::default());
-        let mut pages: Vec<_> = (0..VIEWERS_MAX).filter_map(|_| feed.watch(&gateway.shared, None)).collect();
-        assert!(pages.len() == VIEWERS_MAX && feed.watch(&gateway.shared, None).is_none());
+        let mut pages: Vec<_> =
+            (0..VIEWERS_MAX).filter_map(|_| feed.watch(&gateway.shared, None, &Value::Null)).collect();
+        assert!(pages.len() == VIEWERS_MAX && feed.watch(&gateway.shared, None, &Value::Null).is_none());
         let frame = pages[0].body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
-        assert!(frame.starts_with(b"data: {\"at_ms\""), "{frame:?}");
+        assert!(frame.starts_with(b"event: who\ndata: null\n\ndata: {\"at_ms\""), "{frame:?}");
         assert!(feed.lock().is_running);
         drop(pages);
         while feed.lock().is_running || feed.viewers.available_permits() < VIEWERS_MAX {
             tokio::time::sleep(INTERVAL).await;
         }
-        assert!(feed.watch(&gateway.shared, None).is_some());
+        assert!(feed.watch(&gateway.shared, None, &Value::Null).is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_ends_with_the_gateway_and_with_its_session() {
         let gateway = TestGateway::new().await;
         let feed = Arc::new(Feed::default());
-        let short = feed.watch(&gateway.shared, Some(Visitor::lasting(Duration::from_secs(30)))).unwrap();
+        let short = feed
+            .watch(&gateway.shared, Some(Visitor::lasting(Duration::from_secs(30))), &Value::Null)
+            .unwrap();
         let bytes = short.into_body().collect().await.unwrap().to_bytes();
         // A heartbeat, or what has changed meanwhile (memory does).
         let events = bytes.windows(2).filter(|part| part == b"\n\n").count();
         assert!(events >= 3, "{}", String::from_utf8_lossy(&bytes));
-        let long = feed.watch(&gateway.shared, None).unwrap();
+        let long = feed.watch(&gateway.shared, None, &Value::Null).unwrap();
         gateway.shared.shutdown.stop();
         long.into_body().collect().await.unwrap();
     }

@@ -126,16 +126,21 @@ async fn session(
     Extension(caller): Extension<Caller>,
     visitor: Option<Extension<Visitor>>,
 ) -> Json<serde_json::Value> {
+    Json(who(&front, &caller, visitor.as_deref()))
+}
+
+/// Who a visitor is, and what it may do.
+fn who(front: &Front, caller: &Caller, visitor: Option<&Visitor>) -> serde_json::Value {
     let http = front.mcp.shared.config.http.as_ref();
-    Json(json!({
+    json!({
         "auth": http.map(|http| http.auth.name()),
         "key": caller.key.as_ref().map(|key| key.name.as_str()),
         "role": caller.key.as_ref().and_then(|key| key.role.as_deref()),
         "is_operator": caller.is_operator,
         "may_view": caller.may(Permission::HealthCheck),
         "may_operate": caller.may(Permission::AdminOperations),
-        "ends_in_s": visitor.map(|Extension(visitor)| visitor.ends_in().as_secs()),
-    }))
+        "ends_in_s": visitor.map(|visitor| visitor.ends_in().as_secs()),
+    })
 }
 
 /// `GET /ui/overview`
@@ -159,7 +164,8 @@ async fn events(
 ) -> Result<Response, HttpError> {
     permit(&caller, Permission::HealthCheck)?;
     let visitor = visitor.map(|Extension(visitor)| visitor);
-    front.page.feed.watch(&front.mcp.shared, visitor).ok_or_else(|| {
+    let who = who(&front, &caller, visitor.as_ref());
+    front.page.feed.watch(&front.mcp.shared, visitor, &who).ok_or_else(|| {
         HttpError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "too_many_viewers",

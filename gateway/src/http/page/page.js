@@ -88,6 +88,8 @@ function connect() {
   source = new EventSource("/ui/events");
   heard();
   source.addEventListener("alive", heard);
+  // While a gateway restarts, the one before it may have answered who we are.
+  source.addEventListener("who", (event) => { state.session = JSON.parse(event.data); drawAccess(); });
   source.onmessage = (event) => {
     heard();
     attempts = 0;
