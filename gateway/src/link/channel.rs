@@ -383,7 +383,7 @@ impl<S: LinkStream> Channel<S> {
     }
 
     /// A notification about request `number`, or 0. Behind its answer it is dropped: a token for progress ends with its request, and
-    /// Claude Code closes a connection that still names one.
+    /// a client that hears of it again reports a fault of the connection (Claude Code).
     fn push_notification(&self, line: Vec<u8>, number: u64) {
         let State { outbox, admission } = &mut *self.lock();
         let is_wanted = number == 0 || admission.get(number).is_some_and(RunningRequest::is_wanted);

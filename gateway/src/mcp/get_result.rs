@@ -236,7 +236,7 @@ fn offset(tool: ToolName, asked: &args::GetResult, limit: u64, shown: u64) -> Re
     }
 }
 
-/// The places of the columns `names`, which are separated by commas; one with a comma in it stands in quotes, as in SQL. Of columns with the
+/// The places of the columns `names`, which are separated by commas; one with a comma in it is in quotes, as in SQL. Of columns with the
 /// same name each but the first has a number, as in an export: `a`, `a_2`.
 fn places(tool: ToolName, names: &str, columns: &[Column]) -> Result<Vec<usize>, InvalidArguments> {
     let own = || columns.iter().map(|column| column.name.as_str());

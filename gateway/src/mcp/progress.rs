@@ -21,7 +21,7 @@ use crate::backend::RowsRead;
 const RUNNING_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long an answer is behind what was last told of its call. The official TypeScript SDK takes an answer at once, and a notification a
-/// moment later: of two that it reads together it forgets the token before it knows the progress, and some clients then close the
+/// moment later: of two that it reads together it forgets the token before it knows the progress, and reports a fault of the
 /// connection (<https://github.com/modelcontextprotocol/typescript-sdk/issues/2580>).
 const BEFORE_ANSWER: Duration = Duration::from_millis(25);
 

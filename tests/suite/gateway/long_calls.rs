@@ -230,6 +230,42 @@ fn a_client_that_asks_is_told_how_far_a_statement_is() {
 }
 
 /// Params of a client with tasks.
+#[test]
+fn a_wait_for_a_statement_ends_when_its_gateway_is_about_to_restart() {
+    let home = Home::new();
+    // A wait that went on would be cut off by the end of the drain, and be answered by the next gateway.
+    home.configure("[limits]\nanswer_within_ms = 5000\n[gateway]\ndrain_timeout_ms = 2000\n");
+    let mut client = ready(&home);
+    let handle = handle(
+        &client
+            .query("with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"),
+    );
+    let wait = client.send("tools/call", &json!({"name": "get_result", "arguments": {"handle": handle}}));
+    std::thread::scope(|scope| {
+        let restart = scope.spawn(|| home.run(&["restart"]));
+        let answer = client.answer(&wait);
+        assert!(is_running(&answer), "{answer}");
+        assert!(!restart.is_finished(), "the gateway waits for the statement, and not for who waits for it");
+    });
+}
+
+#[test]
+fn a_call_beyond_those_that_may_go_on_gets_its_handle_once_one_has_ended() {
+    let home = Home::new();
+    home.configure("[limits]\nanswer_within_ms = 100\n");
+    let mut client = ready(&home);
+    let endless = |at: usize| {
+        format!(
+            "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) + {at} from n"
+        )
+    };
+    let handles: Vec<String> = (0..16).map(|at| handle(&client.query(&endless(at)))).collect();
+    let beyond = client.send_query(&endless(16));
+    let stopped = client.call("cancel_query", &json!({"handle": handles[0]}));
+    assert!(tool_text(&stopped).contains("is stopped"), "{stopped}");
+    assert!(is_running(&client.answer(&beyond)));
+}
+
 /// What is told of the next progress: its value, and the text.
 fn next_progress(client: &mut Client) -> (f64, String) {
     let told = client.next_message();

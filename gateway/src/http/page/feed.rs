@@ -1,7 +1,7 @@
 //! The stream of a page: `GET /ui/events`. One computation a second is shared by all pages that are open; without one there is none.
 //!
-//! A page is told who it is, and gets the whole picture, then what differs. One that does not keep up misses updates, and then gets the whole again; one
-//! that does not read is left.
+//! A page gets what its visitor may do, the whole picture, then what differs. One that does not keep up misses updates, and then gets
+//! the whole again; one that does not read is left.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -73,8 +73,8 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// A stream of updates, until the page session of `visitor` ends; `None`: too many pages are open. `who` that is comes first: a page
-    /// that asked may have asked the gateway before.
+    /// A stream of updates, until the page session of `visitor` ends; `None`: too many pages are open. It begins with `who`,
+    /// which is what `GET /ui/session` says: while a gateway restarts, the one before it may have answered that.
     pub(super) fn watch(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
